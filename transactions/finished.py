@@ -1,0 +1,53 @@
+"""What is known of a transaction once it is over: plain values, nothing of the host program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Union
+
+__all__ = ["ApdexZone", "AttributeValue", "FinishedTransaction", "Kind", "NoticedError"]
+
+Kind = Literal["web", "background"]
+ApdexZone = Literal["satisfied", "tolerating", "frustrated"]
+AttributeValue = Union[str, int, float, bool]
+
+
+@dataclass(frozen=True)
+class NoticedError:
+    """One distinct error of a transaction; the exception itself is not kept."""
+
+    type: str
+    """``module:Class`` of the exception."""
+    message: str
+    expected: bool = False
+    """Expected errors are kept and shown, but do not fail the transaction."""
+
+
+@dataclass(frozen=True)
+class FinishedTransaction:
+    """A transaction that is over, as the recorder and ``capture_transactions()`` see it."""
+
+    application: str
+    linked_applications: tuple[str, ...]
+    kind: Kind
+    type: str
+    """The kind as it is spelled in a path: ``WebTransaction`` or ``OtherTransaction``."""
+    group: str
+    name: str
+    started: float
+    """Epoch seconds."""
+    duration: float
+    """Seconds on a monotonic clock, never negative."""
+    errors: tuple[NoticedError, ...]
+    failed: bool
+    apdex: ApdexZone | None
+    """``None`` for background, ignored-for-Apdex and suppressed transactions."""
+    status: int | None
+    disconnected: bool
+    attributes: Mapping[str, AttributeValue]
+
+    @property
+    def path(self) -> str:
+        """``<type>/<group>/<name>``, the name under which it is counted."""
+        return f"{self.type}/{self.group}/{self.name}"

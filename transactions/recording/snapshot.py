@@ -1,0 +1,152 @@
+"""What the recorder hands to a store every few seconds: counts and samples, ready to be written.
+
+This is the border between recording and storing. A store needs nothing else,
+and nothing here refers to a running transaction or to the host program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from ..finished import FinishedTransaction, Kind
+
+__all__ = [
+    "ErrorCount",
+    "Instance",
+    "MinuteRow",
+    "RunningTransaction",
+    "Sample",
+    "Series",
+    "Snapshot",
+    "Store",
+    "StoreUnavailable",
+]
+
+
+class Series(NamedTuple):
+    """What is counted together."""
+
+    application: str
+    kind: Kind
+    group: str
+    name: str
+
+
+@dataclass(frozen=True)
+class MinuteRow:
+    """The transactions of one series that ended in one minute, as far as this snapshot saw them.
+
+    Several snapshots (and several processes) give rows for the same series and
+    minute; they are added up.
+    """
+
+    series: Series
+    minute: int
+    """Epoch seconds of the start of the minute, a multiple of 60."""
+    count: int
+    total: float
+    """Seconds, as are ``minimum`` and ``maximum``."""
+    minimum: float
+    maximum: float
+    errors: int
+    """How many of them failed."""
+    satisfied: int
+    tolerating: int
+    frustrated: int
+    apdex_t: float | None
+    """The threshold T in seconds by which the three Apdex counts were made; ``None`` where there are none."""
+    histogram: Mapping[int, int]
+    """Bin number (see ``histogram.py``) to count; the counts add up to ``count``."""
+    response_starts: int = 0
+    """How many of them had a time to response start."""
+    response_start_total: float = 0.0
+    """Seconds from the entry of the request to the start of its response, added up."""
+    queued: int = 0
+    """How many of them came with a queue time."""
+    queue_total: float = 0.0
+    """Seconds in front-end queues before the request reached us, added up."""
+    disconnected: int = 0
+    statuses: Mapping[int, int] = field(default_factory=dict)
+    """HTTP status to count."""
+
+
+@dataclass(frozen=True)
+class ErrorCount:
+    """How often one distinct error occurred in one series and minute."""
+
+    series: Series
+    minute: int
+    type: str
+    message: str
+    expected: bool
+    count: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One transaction kept whole: the slowest of its series in a minute, or a failed one."""
+
+    series: Series
+    reason: Literal["slow", "failed"]
+    transaction: FinishedTransaction
+
+
+@dataclass(frozen=True)
+class RunningTransaction:
+    """A transaction that was open when the snapshot was taken."""
+
+    series: Series
+    started: float
+    """Epoch seconds."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One reporting process. ``id`` is unique among all processes that ever wrote to a store."""
+
+    id: str
+    host: str
+    pid: int
+    started: float
+    """Epoch seconds."""
+    program: str
+    """The command's own name, without its arguments."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that one process recorded since its last snapshot."""
+
+    instance: Instance
+    sequence: int
+    """1, 2, 3, ... for one instance. A store that has seen a number ignores it the second time."""
+    taken: float
+    """Epoch seconds."""
+    minutes: tuple[MinuteRow, ...] = ()
+    errors: tuple[ErrorCount, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """What was dropped since the last snapshot, by cause: ``transactions``, ``names``, ``samples``, ``attributes``, ..."""
+    running: tuple[RunningTransaction, ...] = ()
+    """Those that are open now; they replace what the instance reported before."""
+
+
+class StoreUnavailable(Exception):
+    """The store is locked, full, gone or broken; the same snapshot may be written again later."""
+
+
+class Store(Protocol):
+    """What a recorder needs of a store. One instance is used by one thread of one process."""
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Store the whole snapshot or nothing of it.
+
+        Raises:
+            StoreUnavailable: nothing was written, or it is not known whether it
+                was; writing the same snapshot again counts it once.
+        """
+
+    def close(self) -> None:
+        """Let go of the store's resources; may be called twice."""
