@@ -1,0 +1,202 @@
+"""Latency histograms that can be added up, with a bounded relative error.
+
+A histogram is a plain ``dict`` of bin number to count. The bins are spaced
+logarithmically: bin ``i`` holds the durations from ``1.02 ** (i - 1)`` to
+``1.02 ** i`` microseconds, so that a quantile read from it is off by at most
+`RELATIVE_ERROR` of the exact one. Bin 0 holds everything below a microsecond,
+the last one everything from about ten days on. Two histograms are added up bin
+by bin, whichever process or minute they come from.
+
+(The idea is that of the HDR histogram and of DDSketch, without their tuning.)
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from typing import Final
+
+__all__ = ["BOUNDS", "CorruptHistogram", "Histogram", "RELATIVE_ERROR"]
+__all__ += ["bin_of", "bin_value", "decode", "encode", "fold", "merge", "merge_encoded", "quantile"]
+
+Histogram = dict[int, int]
+"""Bin number to count; counts are never 0."""
+
+_GROWTH: Final = 1.02
+_SMALLEST: Final = 1e-6
+_LARGEST: Final = 10 * 86400.0
+
+BOUNDS: Final[list[float]] = [
+    _SMALLEST * _GROWTH**i for i in range(math.ceil(math.log(_LARGEST / _SMALLEST, _GROWTH)) + 1)
+]
+"""Seconds; bin ``i`` ends where bin ``i + 1`` starts, at ``BOUNDS[i]``."""
+
+RELATIVE_ERROR: Final = (_GROWTH - 1) / (_GROWTH + 1)
+"""By how much of itself a quantile may be off: just under 1 %."""
+
+
+class CorruptHistogram(ValueError):
+    """Bytes that `encode` never made."""
+
+
+def bin_of(seconds: float) -> int:
+    """The number of the bin that a duration falls into."""
+    return bisect_right(BOUNDS, seconds)
+
+
+def bin_value(number: int) -> float:
+    """The seconds that stand for a bin: at most `RELATIVE_ERROR` away from each duration in it."""
+    if number <= 0:
+        return 0.0
+    if number >= len(BOUNDS):
+        return BOUNDS[-1]
+    low, high = BOUNDS[number - 1], BOUNDS[number]
+    return 2 * low * high / (low + high)
+
+
+def fold(durations: Iterable[float], into: Histogram) -> None:
+    """Count durations (seconds) into a histogram; a large list costs little more than sorting it."""
+    ordered = sorted(durations)
+    position, end = 0, len(ordered)
+    while position < end:
+        number = bisect_right(BOUNDS, ordered[position])
+        following = bisect_left(ordered, BOUNDS[number], position) if number < len(BOUNDS) else end
+        into[number] = into.get(number, 0) + following - position
+        position = following
+
+
+def merge(histogram: Mapping[int, int], into: Histogram) -> None:
+    """Add the counts of one histogram to another."""
+    for number, count in histogram.items():
+        into[number] = into.get(number, 0) + count
+
+
+def quantile(histogram: Mapping[int, int], q: float, minimum: float = 0.0, maximum: float = math.inf) -> float:
+    """The duration (seconds) that a share ``q`` of all do not exceed, by nearest rank.
+
+    Args:
+        histogram: what was counted.
+        q: from 0 to 1; 0.5 is the median.
+        minimum: the shortest duration counted, if it is known: no quantile is below it.
+        maximum: likewise the longest.
+
+    Raises:
+        ValueError: nothing was counted.
+    """
+    numbers = sorted(histogram)
+    ranks = list(accumulate(histogram[number] for number in numbers))
+    if not ranks or not ranks[-1]:
+        raise ValueError("an empty histogram has no quantiles")
+    rank = min(max(1, math.ceil(q * ranks[-1])), ranks[-1])
+    return min(max(bin_value(numbers[bisect_left(ranks, rank)]), minimum), maximum)
+
+
+# Bytes for the store, in two forms; the first byte tells which.
+#   pairs (few bins, far apart):  "p", width of a count in bytes, then all bin numbers (2 bytes each), then all counts.
+#   planes (many bins, close):    "d", number of planes n, first bin (2 bytes), then n equally long runs of bytes: the
+#                                 lowest byte of each bin's count, the next byte, ... Adding up hundreds of these needs
+#                                 no step per bin in Python, which is what keeps long reports fast.
+# Numbers are little-endian.
+
+_PAIRS: Final = ord("p")
+_PLANES: Final = ord("d")
+
+
+def encode(histogram: Mapping[int, int]) -> bytes:
+    """A histogram (or any counts by small number, such as HTTP statuses) as compact bytes.
+
+    Raises:
+        ValueError: a number is not in 0 to 65535, or a count not in 0 to 2**64 - 1.
+    """
+    numbers = sorted(number for number, count in histogram.items() if count)
+    if not numbers:
+        return b""
+    if numbers[0] < 0 or numbers[-1] > 0xFFFF:
+        raise ValueError("bin numbers go from 0 to 65535")
+    counts = [histogram[number] for number in numbers]
+    width = (max(counts).bit_length() + 7) // 8
+    if width > 8 or min(counts) < 0:
+        raise ValueError("counts go from 0 to 2**64 - 1")
+    if width * (numbers[-1] - numbers[0] + 1) > (2 + width) * len(numbers):
+        return _pairs(numbers, counts, width)
+    return _planes(numbers, counts, width)
+
+
+def _pairs(numbers: list[int], counts: list[int], width: int) -> bytes:
+    return (
+        bytes((_PAIRS, width))
+        + b"".join(number.to_bytes(2, "little") for number in numbers)
+        + b"".join(count.to_bytes(width, "little") for count in counts)
+    )
+
+
+def _planes(numbers: list[int], counts: list[int], width: int) -> bytes:
+    first = numbers[0]
+    dense = [0] * (numbers[-1] - first + 1)
+    for number, count in zip(numbers, counts):
+        dense[number - first] = count
+    planes = (bytes(count >> shift & 0xFF for count in dense) for shift in range(0, 8 * width, 8))
+    return bytes((_PLANES, width)) + first.to_bytes(2, "little") + b"".join(planes)
+
+
+def decode(data: bytes) -> Histogram:
+    """What `encode` was given, without zero counts.
+
+    Raises:
+        CorruptHistogram: these bytes are not from `encode`.
+    """
+    return merge_encoded((data,))
+
+
+def merge_encoded(encoded: Iterable[bytes]) -> Histogram:
+    """All of many encoded histograms added up; much faster than decoding them one by one.
+
+    Raises:
+        CorruptHistogram: some of these bytes are not from `encode`.
+    """
+    merged: Histogram = {}
+    planes: dict[int, list[tuple[int, bytes]]] = {}
+    for data in encoded:
+        if not data:
+            continue
+        if data[0] == _PAIRS:
+            _merge_pairs(data, merged)
+        else:
+            _split_planes(data, planes)
+    for exponent, runs in planes.items():
+        _merge_planes(runs, 8 * exponent, merged)
+    return merged
+
+
+def _merge_pairs(data: bytes, into: Histogram) -> None:
+    width = data[1] if len(data) > 1 else 0
+    length, rest = divmod(len(data) - 2, 2 + width)
+    if not 1 <= width <= 8 or rest or not length:
+        raise CorruptHistogram(f"a histogram of {len(data)} bytes is cut off or damaged")
+    numbers = memoryview(data)[2 : 2 + 2 * length]
+    body = data[2 + 2 * length :]
+    counts = body if width == 1 else (int.from_bytes(body[i : i + width], "little") for i in range(0, len(body), width))
+    for low, high, count in zip(numbers[::2], numbers[1::2], counts):
+        number = low | high << 8
+        into[number] = into.get(number, 0) + count
+
+
+def _split_planes(data: bytes, into: dict[int, list[tuple[int, bytes]]]) -> None:
+    width = data[1] if len(data) > 1 else 0
+    length, rest = divmod(len(data) - 4, width or 1)
+    if data[0] != _PLANES or not 1 <= width <= 8 or rest or length < 1:
+        raise CorruptHistogram(f"a histogram of {len(data)} bytes is of an unknown form, cut off or damaged")
+    first = data[2] | data[3] << 8
+    for exponent in range(width):
+        into.setdefault(exponent, []).append((first, data[4 + exponent * length : 4 + (exponent + 1) * length]))
+
+
+def _merge_planes(runs: list[tuple[int, bytes]], shift: int, into: Histogram) -> None:
+    lowest = min(first for first, _ in runs)
+    width = max(first + len(run) for first, run in runs) - lowest
+    columns = zip(*((b"\0" * (first - lowest) + run).ljust(width, b"\0") for first, run in runs))
+    for number, count in enumerate(map(sum, columns), lowest):
+        if count:
+            into[number] = into.get(number, 0) + (count << shift)
