@@ -109,7 +109,7 @@ def _variable(variables: Mapping[str, str], name: str) -> str | None:
 def _read_file(path: str | None, environment: str | None) -> FileReading:
     if path is None:
         return FileReading()
-    from .configuration_files import read_file  # late: two parsers that most processes never need
+    from .configuration_files import read_file  # noqa: PLC0415 - two parsers that most processes never need
 
     return read_file(path, environment)
 
@@ -215,7 +215,7 @@ def _target(entry: Entry) -> tuple[str, ValueKind]:
 
 
 def _unknown(entry: Entry, known: Mapping[str, SettingInfo]) -> Problem:
-    from difflib import get_close_matches  # late: needed only where something is misspelt
+    from difflib import get_close_matches  # noqa: PLC0415 - needed only where something is misspelt
 
     near = get_close_matches(entry.name.rpartition(".")[2], known, n=1)
     valid = f"did you mean {near[0]}?" if near else "valid are " + ", ".join(known)

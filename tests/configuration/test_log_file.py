@@ -1,0 +1,81 @@
+"""``log_file`` and ``log_level``, and how problems reach the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from weighbridge.transactions import configuration
+from weighbridge.transactions.configuration import Configuration, load
+from weighbridge.transactions.log import LOGGER
+from weighbridge.transactions.log_file import direct_log
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    yield
+    direct_log(load())
+    configuration.reset()
+
+
+def to(file: Path | str, level: str = "info") -> Configuration:
+    return load(arguments={"log_file": str(file), "log_level": level})
+
+
+def test_lines_go_to_the_file_and_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert direct_log(to(tmp_path / "own.log")) is None
+    LOGGER.info("weighed")
+    LOGGER.debug("unheard")
+    (line,) = (tmp_path / "own.log").read_text().splitlines()
+    assert line.endswith("weighbridge INFO: weighed")
+    assert caplog.messages == []
+
+
+def test_a_second_call_replaces_the_first(tmp_path: Path) -> None:
+    direct_log(to(tmp_path / "first.log"))
+    direct_log(to(tmp_path / "second.log", "error"))
+    LOGGER.info("unheard")
+    LOGGER.error("heard")
+    assert (tmp_path / "first.log").read_text() == ""
+    assert (tmp_path / "second.log").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_streams(capsys: pytest.CaptureFixture[str], stream: str) -> None:
+    direct_log(to(stream))
+    LOGGER.warning("weighed")
+    written = capsys.readouterr()
+    assert getattr(written, "err" if stream == "stderr" else "out").endswith("weighed\n")
+
+
+def test_without_a_file_the_host_decides(caplog: pytest.LogCaptureFixture) -> None:
+    direct_log(load())
+    assert LOGGER.level == logging.NOTSET
+    LOGGER.warning("weighed")
+    assert caplog.messages == ["weighed"]
+
+
+def test_a_level_alone_holds_for_the_hosts_handlers_too() -> None:
+    direct_log(load(arguments={"log_level": "error"}))
+    assert LOGGER.level == logging.ERROR
+    assert LOGGER.propagate
+
+
+def test_a_file_that_cannot_be_written_is_a_problem_and_changes_nothing(tmp_path: Path) -> None:
+    direct_log(to(tmp_path / "own.log"))
+    problem = direct_log(to(tmp_path / "no" / "such.log"))
+    assert problem is not None
+    assert "cannot be written: No such file or directory" in str(problem)
+    LOGGER.warning("weighed")
+    assert (tmp_path / "own.log").read_text().endswith("weighed\n")
+
+
+def test_problems_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    found = load(arguments={"apdex_t": "logged once", "max_names": "logged once"})
+    configuration.use(found)
+    configuration.use(found)
+    assert caplog.messages == [str(problem) for problem in found.problems]
+    assert configuration.current() is found

@@ -1,0 +1,72 @@
+"""Importing the installed package: the names that exist, and that nothing happens."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("asyncio", "sqlite3", "logging.config", "importlib.metadata", "click", "rich", "wrapt", "asgiref", "tomllib")
+MODULES = ("weighbridge", "weighbridge.middleware")
+
+QUIET = """
+import os, sys
+
+class Environment(dict):
+    def _seen(self, name):
+        if str(name).startswith(("WEIGHBRIDGE", "NEW_RELIC")):
+            raise AssertionError(f"reads {name}")
+    def __getitem__(self, name): self._seen(name); return super().__getitem__(name)
+    def get(self, name, default=None): self._seen(name); return super().get(name, default)
+    def __contains__(self, name): self._seen(name); return super().__contains__(name)
+    def __iter__(self): raise AssertionError("reads the whole environment")
+    keys = items = values = copy = __iter__
+
+def watch(event, arguments):
+    if event in ("socket.connect", "sqlite3.connect", "subprocess.Popen", "os.fork", "_thread.start_new_thread"):
+        raise AssertionError(event)
+    if event == "open" and "importlib" not in str(sys._getframe(1).f_code.co_filename):
+        raise AssertionError(f"opens {arguments[0]}")
+
+os.environ = Environment(os.environ)
+sys.addaudithook(watch)
+"""
+
+
+def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run code in a new interpreter, in a folder that has nothing to import."""
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["facade", "middleware", "transactions"])
+def test_the_folders_are_no_packages_of_their_own(name: str, tmp_path: Path) -> None:
+    done = python(f"import {name}", tmp_path)
+    assert f"ModuleNotFoundError: No module named '{name}'" in done.stderr
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_heavy_is_loaded(module: str, tmp_path: Path) -> None:
+    code = f"import sys, {module}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    done = python(code, tmp_path)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_read_opened_or_started(module: str, tmp_path: Path) -> None:
+    done = python(QUIET + f"import {module}", tmp_path)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "complaint"),
+    [
+        ("os.environ.get('WEIGHBRIDGE_STORE')", "reads WEIGHBRIDGE_STORE"),
+        ("dict(os.environ)", "reads the whole environment"),
+        ("open('/dev/null')", "opens /dev/null"),
+        ("import _thread; _thread.start_new_thread(print, ())", "_thread.start_new_thread"),
+    ],
+)
+def test_the_watch_of_the_test_above_sees_what_it_should(code: str, complaint: str, tmp_path: Path) -> None:
+    assert complaint in python(QUIET + code, tmp_path).stderr
