@@ -1,0 +1,28 @@
+"""The command ``weighbridge``: report, top, config and demo."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+_PARTS = ("click", "rich")
+
+
+def main() -> None:
+    """Run the command line; without the libraries that it needs, say how to install them and exit with 2."""
+    try:
+        from weighbridge.cli.commands import weighbridge  # noqa: PLC0415 - click and rich are optional
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _PARTS:
+            raise
+        sys.stderr.write(_how_to_install(missing.name or ""))
+        raise SystemExit(2) from None
+    weighbridge(prog_name="weighbridge")
+
+
+def _how_to_install(missing: str) -> str:
+    return (
+        f"weighbridge: the command line needs {missing!r}, which is not installed.\n"
+        "Install it with: python -m pip install 'weighbridge[ui]' (for the demo: 'weighbridge[demo]')\n"
+    )

@@ -1,0 +1,5 @@
+"""``python -m weighbridge.cli``: the same as the command ``weighbridge``."""
+
+from weighbridge.cli import main
+
+main()

@@ -1,0 +1,164 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import click
+from rich.console import Console
+
+from ..transactions.configuration import load_from_environment
+from ..transactions.finished import Kind
+from ..transactions.store.figures import Window
+from ..transactions.store.reader import Selection, StoreReader
+from . import span
+from .exports import as_csv, as_json
+from .plain import one_line, plain_lines
+from .problems import Problem
+from .report import SORTS, Report, known_applications, read_report
+from .settings_view import ConfigurationView, configuration_lines
+from .stores import opened_store, require_valid
+from .terminal import ReportView
+from .top import watch
+from .words import empty_lines, lost_line
+
+__all__ = ["weighbridge"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_SINCE_HELP: Final = f"How far back: {span.EXAMPLES}."
+_SORT_HELP: Final = (
+    "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
+)
+_INTERVAL_HELP: Final = "Seconds between two pictures."
+_REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
+_DEMO_STORE_HELP: Final = "Record into this file and keep it; without it, a temporary one."
+_DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
+
+
+def _checked_since(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Check a span or moment, and keep it as text: for ``top`` its beginning moves on."""
+    try:
+        span.parse_since(value, time.time())
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write {span.EXAMPLES}.", ctx, param) from None
+    return value
+
+
+class _Question(NamedTuple):
+    """What the options of ``report`` and ``top`` ask for."""
+
+    since: str
+    application: str | None
+    kind: Kind | None
+    sort: str
+
+    def answer(self, reader: StoreReader) -> Report:
+        """Read the report as of now."""
+        now = time.time()
+        window = Window(span.parse_since(self.since, now), now)
+        report = read_report(reader, window, Selection(self.application, self.kind), self.sort)
+        if self.application and not report.sections:
+            _require_known(reader, self.application, now)
+        return report
+
+
+def _require_known(reader: StoreReader, application: str, now: float) -> None:
+    known = known_applications(reader, now)
+    if application not in known:
+        there_are = ", ".join(map(one_line, known)) or "none yet"
+        raise Problem(f"there is no application {application!r} in {reader.health().path}; there are: {there_are}")
+
+
+def _asking(since: str) -> Callable[[_Command], _Command]:
+    """Add the options that ``report`` and ``top`` have in common."""
+
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(_question_options(since)):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
+    sorts = click.Choice(list(SORTS))
+    kinds = click.Choice(["web", "background"])
+    return (
+        click.option(
+            "--since", metavar="SPAN", callback=_checked_since, default=since, show_default=True, help=_SINCE_HELP
+        ),
+        click.option("--app", "application", metavar="NAME", help="Only this application."),
+        click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
+        click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
+        click.option("--store", metavar="FILE", help="Read this store instead of the configured one."),
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="weighbridge", message="weighbridge %(version)s")
+def weighbridge() -> None:
+    """Show what web requests and background jobs weigh."""
+
+
+@weighbridge.command()
+@_asking(since="30m")
+@click.option("--json", "form", flag_value="json", help="Write JSON: everything unrounded, in seconds.")
+@click.option("--csv", "form", flag_value="csv", help="Write CSV: one line per transaction.")
+def report(store: str | None, form: str | None, **question: Any) -> None:
+    """Print the figures of each application, web and non-web apart."""
+    with opened_store(store) as reader:
+        answer = _Question(**question).answer(reader)
+    if form:
+        click.echo(as_json(answer) if form == "json" else as_csv(answer))
+    elif sys.stdout.isatty():
+        Console().print(ReportView(answer))
+    else:
+        _print_plain(answer)
+
+
+def _print_plain(answer: Report) -> None:
+    """Write figures to standard output, and what there is to say about them to standard error."""
+    click.echo("\n".join(plain_lines(answer)))
+    notes = [] if answer.sections else empty_lines(answer, time.time())
+    click.echo("\n".join(filter(None, [*notes, lost_line(answer.health)])), err=True, nl=bool(notes))
+
+
+@weighbridge.command()
+@_asking(since="5m")
+@click.option("--interval", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help=_INTERVAL_HELP)
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many pictures.")
+def top(store: str | None, interval: float, count: int | None, **question: Any) -> None:
+    """Show the same figures live; q or Ctrl-C ends it."""
+    with opened_store(store) as reader:
+        watch(lambda: _Question(**question).answer(reader), interval, count)
+
+
+@weighbridge.command()
+def config() -> None:
+    """Print the settings in force, each with where it came from."""
+    loaded = load_from_environment()
+    if sys.stdout.isatty():
+        Console().print(ConfigurationView(loaded))
+    else:
+        click.echo("\n".join(configuration_lines(loaded)))
+    require_valid(loaded)
+
+
+@weighbridge.command()
+@click.option("--requests", type=click.IntRange(1, 100_000), default=600, show_default=True, help=_REQUESTS_HELP)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed sends the same traffic.")
+@click.option("--store", type=click.Path(path_type=Path), metavar="FILE", help=_DEMO_STORE_HELP)
+def demo(requests: int, seed: int, store: Path | None) -> None:
+    """Run a bookshop on real servers, send it traffic, and prove that all of it was counted."""
+    missing = [library for library in _DEMO_LIBRARIES if find_spec(library) is None]
+    if missing:
+        raise Problem(f"the demo needs {', '.join(missing)}; install: python -m pip install 'weighbridge[demo]'")
+    from .demo_command import demonstrate  # noqa: PLC0415 - needs what was just looked for
+
+    sys.exit(0 if demonstrate(requests, seed, store) else 1)

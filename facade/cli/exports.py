@@ -1,0 +1,85 @@
+"""A report for other programs: JSON and CSV, figures unrounded, the unit in each field's name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from ..transactions.store.figures import Figures
+from .plain import printable
+from .report import Line, Report
+
+__all__ = ["as_csv", "as_json", "harmless"]
+
+_FIGURES: Final[dict[str, Callable[[Figures], Any]]] = {
+    "calls": lambda figures: figures.calls,
+    "per_minute": lambda figures: figures.per_minute,
+    "total_seconds": lambda figures: figures.total,
+    "average_seconds": lambda figures: figures.average,
+    "minimum_seconds": lambda figures: figures.minimum,
+    "median_seconds": lambda figures: figures.median,
+    "p95_seconds": lambda figures: figures.p95,
+    "p99_seconds": lambda figures: figures.p99,
+    "maximum_seconds": lambda figures: figures.maximum,
+    "errors": lambda figures: figures.errors,
+    "error_rate": lambda figures: figures.error_rate,
+    "apdex": lambda figures: figures.apdex,
+    "apdex_t_seconds": lambda figures: figures.apdex_t,
+    "response_start_seconds": lambda figures: figures.response_start,
+    "queue_seconds": lambda figures: figures.queue_time,
+    "disconnected": lambda figures: figures.disconnected,
+}
+_FIELDS: Final = ("application", "type", "group", "name", *_FIGURES, "share")
+_FORMULA: Final = ("=", "+", "-", "@", "|", "%")
+
+
+def as_json(report: Report) -> str:
+    """Give the report as one JSON object; moments are epoch seconds, rates and shares are 0 to 1."""
+    health = report.health
+    store = {"path": health.path, "owner": health.owner, "last_write": health.last_write, "lost": dict(health.lost)}
+    sections = [
+        {"application": section.application, "type": section.kind, **_figures(section.figures)}
+        for section in report.sections
+    ]
+    window = {"since": report.window.since, "until": report.window.until}
+    return json.dumps(
+        {**window, "store": store, "applications": sections, "transactions": [*_records(report)]}, indent=2
+    )
+
+
+def as_csv(report: Report) -> str:
+    """Give one line per transaction under a heading; a name that a spreadsheet would run as a formula is disarmed."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _FIELDS, lineterminator="\n")
+    writer.writeheader()
+    for record in _records(report):
+        writer.writerow({key: harmless(value) for key, value in record.items()})
+    return text.getvalue().rstrip("\n")
+
+
+def harmless(value: object) -> object:
+    """Put an apostrophe in front of text that a spreadsheet would take for a formula; numbers stay numbers.
+
+    >>> harmless("=1+2"), harmless("GET /"), harmless(-1)
+    ("'=1+2", 'GET /', -1)
+    """
+    if not isinstance(value, str):
+        return value
+    return f"'{printable(value)}" if value.lstrip().startswith(_FORMULA) or value[:1].isspace() else printable(value)
+
+
+def _records(report: Report) -> Iterator[dict[str, Any]]:
+    return (_record(line) for section in report.sections for line in section.lines)
+
+
+def _record(line: Line) -> dict[str, Any]:
+    series = line.series
+    names = {"application": series.application, "type": series.kind, "group": series.group, "name": series.name}
+    return {**names, **_figures(line.figures), "share": line.share}
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {field: value(figures) for field, value in _FIGURES.items()}

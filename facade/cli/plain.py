@@ -1,0 +1,49 @@
+"""A report for pipes and files: one line per transaction, whole names, no colours, columns that stay.
+
+Columns are separated by at least two blanks and no value holds two in a row, so
+that ``awk -F'  +'`` splits a line as a person reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from .columns import COLUMNS
+from .report import KIND_WORDS, Report
+
+__all__ = ["one_line", "plain_lines", "printable"]
+
+_TITLES = ("application", "type", "transaction", *(column.title for column in COLUMNS))
+_TEXTS = 3
+"""So many columns hold text and are aligned to the left; the figures are to the right."""
+
+
+def plain_lines(report: Report) -> Iterator[str]:
+    """Give the lines: a heading, then every transaction with its application and type."""
+    rows = [_TITLES, *_rows(report)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(_aligned(row, widths)).rstrip()
+
+
+def one_line(text: str) -> str:
+    """Keep a name from breaking lines, columns or the terminal."""
+    return " ".join(printable(text).split())
+
+
+def printable(text: str) -> str:
+    """Write a blank for each control character and the like."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _rows(report: Report) -> Iterator[tuple[str, ...]]:
+    for section in report.sections:
+        application, kind = one_line(section.application), KIND_WORDS[section.kind]
+        for line in section.lines:
+            name = one_line(f"{line.series.group}/{line.series.name}")
+            yield application, kind, name, *(column.text(line.figures, line.share) for column in COLUMNS)
+
+
+def _aligned(row: Sequence[str], widths: Iterable[int]) -> Iterator[str]:
+    for position, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        yield cell.ljust(width) if position < _TEXTS else cell.rjust(width)

@@ -1,0 +1,96 @@
+"""What ``report`` and ``top`` show, as data: sections of lines, in the order asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from ..transactions.finished import Kind
+from ..transactions.recording.snapshot import Series
+from ..transactions.store.figures import Figures, Window
+from ..transactions.store.reader import Health, Selection, SeriesFigures, StoreReader
+
+__all__ = ["KIND_WORDS", "SORTS", "Line", "Report", "Section", "known_applications", "read_report"]
+
+KIND_WORDS: Final[Mapping[Kind, str]] = MappingProxyType({"web": "web", "background": "non-web"})
+"""How people read the kinds."""
+
+
+class Line(NamedTuple):
+    """One line of figures."""
+
+    series: Series
+    figures: Figures
+    share: float
+    """Of the time that its section took, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One kind of transaction of one application."""
+
+    application: str
+    kind: Kind
+    figures: Figures
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was asked for, and the state of the store it came from."""
+
+    window: Window
+    sections: Sequence[Section]
+    health: Health
+
+
+def _dissatisfaction(line: Line) -> float:
+    """How much a line takes off its application's Apdex: many slightly unhappy calls count like few unhappy ones."""
+    return line.figures.frustrated + line.figures.tolerating / 2
+
+
+SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
+    {
+        "time": lambda line: line.figures.total,
+        "slowest": lambda line: line.figures.average or 0.0,
+        "throughput": lambda line: line.figures.calls,
+        "apdex": _dissatisfaction,
+        "errors": lambda line: line.figures.errors,
+    }
+)
+"""The orders that can be asked for; the highest comes first."""
+
+
+def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str) -> Report:
+    """Read the figures of a window: applications by name, web before non-web, lines in the order of ``sort``."""
+    lines: dict[tuple[str, Kind], list[Line]] = {}
+    for found in reader.transactions(window, selection):
+        series = found.series
+        lines.setdefault((series.application, series.kind), []).append(_line(found))
+    sections = [
+        Section(whole.application, whole.kind, whole.figures, _sorted(lines[whole.application, whole.kind], sort))
+        for whole in reader.applications(window)
+        if (whole.application, whole.kind) in lines
+    ]
+    return Report(window, sorted(sections, key=_web_first), reader.health())
+
+
+def known_applications(reader: StoreReader, now: float) -> list[str]:
+    """The names of all applications that the store knows of, however long ago they reported."""
+    return sorted({found.application for found in reader.applications(Window(0, now))}, key=str.casefold)
+
+
+def _line(found: SeriesFigures) -> Line:
+    return Line(found.series, found.figures, found.share)
+
+
+def _sorted(lines: Sequence[Line], sort: str) -> Sequence[Line]:
+    """Put the highest first, equals by the time they took and then by name, so that nothing jumps about."""
+    by_name = sorted(lines, key=lambda line: (-line.figures.total, line.series))
+    return sorted(by_name, key=SORTS[sort], reverse=True)
+
+
+def _web_first(section: Section) -> tuple[str, bool]:
+    return section.application.casefold(), section.kind != "web"

@@ -1,0 +1,45 @@
+"""Which store a command reads: ``--store``, else the one that programs of this user report to by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..transactions.configuration import Configuration, load_from_environment
+from ..transactions.store.location import MEMORY, locate
+from ..transactions.store.reader import StoreReader, StoreUnreadable
+from .problems import Problem
+
+__all__ = ["opened_store", "require_valid"]
+
+_HINT = "Name another file with --store or WEIGHBRIDGE_STORE; `weighbridge demo` makes one of its own."
+
+
+@contextmanager
+def opened_store(path: str | None) -> Iterator[StoreReader]:
+    """Open the store at ``path`` (``None``: the configured one) for the length of a block.
+
+    Raises:
+        Problem: the configuration is not valid, there is no store, or it cannot be read.
+    """
+    try:
+        with StoreReader.open(path or _configured()) as reader:
+            yield reader
+    except StoreUnreadable as error:
+        raise Problem(f"{error}\n{_HINT}") from None
+
+
+def require_valid(configuration: Configuration) -> None:
+    """Raise a ``Problem`` with a line for each thing that is wrong in the configuration."""
+    if configuration.problems:
+        raise Problem("the configuration is not valid:\n" + "\n".join(f"  {line}" for line in configuration.problems))
+
+
+def _configured() -> str:
+    configuration = load_from_environment()
+    require_valid(configuration)
+    path = locate(configuration.settings.store).path
+    if path == MEMORY:
+        place = configuration.origins["store"]
+        raise Problem(f"the setting store is {MEMORY} ({place}): figures are kept nowhere that can be read\n{_HINT}")
+    return path

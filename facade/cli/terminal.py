@@ -1,0 +1,103 @@
+"""A report for people: one dense table per application and kind, on a terminal of any width."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from .columns import COLUMNS, fitting
+from .plain import one_line
+from .report import KIND_WORDS, Line, Report, Section
+from .words import empty_lines, head_lines, lost_line
+
+__all__ = ["ReportView"]
+
+_NAME_AT_LEAST = 24
+
+
+class ReportView:
+    """Renders a report with rich; with ``rows``, no more than so many lines of transactions a section."""
+
+    def __init__(self, report: Report, rows: int | None = None) -> None:
+        self._report = report
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the tables, between a line that says what they cover and one that says what they do not."""
+        if not self._report.sections:
+            yield Text("\n".join(empty_lines(self._report, time.time())))
+            yield from self._notes([])
+            return
+        yield Text("\n".join(head_lines(self._report, time.time())), style="dim")
+        widths = _widths(self._report)
+        columns = fitting(widths, options.max_width - _NAME_AT_LEAST)
+        name_width = options.max_width - sum(widths[position] + 2 for position in columns)
+        for section in self._report.sections:
+            yield Text()
+            yield self._table(section, [(position, widths[position]) for position in columns], name_width)
+        yield from self._notes(columns)
+
+    def _table(self, section: Section, columns: Sequence[tuple[int, int]], name_width: int) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        table.add_column(_title(section), width=min(name_width, _longest_name(self._report)), no_wrap=True)
+        for position, width in columns:
+            table.add_column(COLUMNS[position].title, width=width, justify="right", no_wrap=True)
+        shown = section.lines[: self._rows]
+        for line in shown:
+            table.add_row(_name(line, name_width), *_cells(line, columns))
+        if len(section.lines) > 1:
+            more = len(section.lines) - len(shown)
+            table.add_row(Text(f"all, with {more} more" if more else "all", "dim"), *_cells(_whole(section), columns))
+        return table
+
+    def _notes(self, columns: Sequence[int]) -> Iterator[Text]:
+        hidden = [column.title for position, column in enumerate(COLUMNS) if position not in columns]
+        if hidden and self._report.sections:
+            yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
+        lost = lost_line(self._report.health)
+        if lost:
+            yield Text(f"\n{lost}", style="yellow")
+
+
+def _title(section: Section) -> Text:
+    title = Text(one_line(section.application), style="bold not dim", no_wrap=True, overflow="ellipsis")
+    return title.append(f"  {KIND_WORDS[section.kind]}", style="cyan not bold")
+
+
+def _name(line: Line, width: int) -> Text:
+    """Write a name; a long one loses its middle, because modules differ at their end."""
+    whole = one_line(f"{line.series.group}/{line.series.name}")
+    if len(whole) > width:
+        head = min(len(line.series.group) + len("/GET "), width // 2)
+        whole = f"{whole[:head]}…{whole[head + 1 - width :]}"
+    name = Text(whole, no_wrap=True)
+    name.stylize("dim", 0, len(line.series.group) + 1)
+    return name
+
+
+def _cells(line: Line, columns: Sequence[tuple[int, int]]) -> Iterator[Text]:
+    for position, _ in columns:
+        column = COLUMNS[position]
+        yield Text(column.text(line.figures, line.share), style=column.style(line.figures))
+
+
+def _whole(section: Section) -> Line:
+    return Line(section.lines[0].series, section.figures, 1.0)
+
+
+def _widths(report: Report) -> list[int]:
+    """The same widths for all tables, so that figures stand under each other across them."""
+    lines = [line for section in report.sections for line in (*section.lines, _whole(section))]
+    return [
+        max([len(column.title), *(len(column.text(line.figures, line.share)) for line in lines)]) for column in COLUMNS
+    ]
+
+
+def _longest_name(report: Report) -> int:
+    names = [f"{line.series.group}/{line.series.name}" for section in report.sections for line in section.lines]
+    titles = [f"{section.application}  {KIND_WORDS[section.kind]}" for section in report.sections]
+    return max(map(len, (*names, *titles)), default=0)

@@ -1,0 +1,77 @@
+"""The demo's proof: what the store counted, held against what was sent."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..transactions.recording.snapshot import Series
+from ..transactions.store.figures import Window
+from ..transactions.store.reader import StoreReader
+from .traffic import Counted, Traffic
+
+__all__ = ["Calls", "Comparison", "compare", "read_calls"]
+
+
+class Calls(NamedTuple):
+    """How many calls of one series, and how many of them failed."""
+
+    calls: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One series: what was sent for it, and what was counted."""
+
+    series: Series
+    because: str
+    """The kinds of traffic that it comes from; empty if none does."""
+    sent: Calls
+    counted: Calls
+
+    @property
+    def right(self) -> bool:
+        """Whether both are exactly the same."""
+        return self.sent == self.counted
+
+
+def read_calls(reader: StoreReader, window: Window) -> dict[Series, Calls]:
+    """Read from a store what it has counted within a window."""
+    return {found.series: Calls(found.figures.calls, found.figures.errors) for found in reader.transactions(window)}
+
+
+def compare(sent: Iterable[Traffic], before: Mapping[Series, Calls], after: Mapping[Series, Calls]) -> list[Comparison]:
+    """Compare what was sent with what the store has counted since ``before``, series by series."""
+    wanted, titles = _wanted(sent)
+    grown = {series: _less(calls, before.get(series, Calls())) for series, calls in after.items()}
+    everything = sorted(wanted.keys() | {series for series, calls in grown.items() if calls != Calls()})
+    return [
+        Comparison(series, titles.get(series, ""), wanted.get(series, Calls()), grown.get(series, Calls()))
+        for series in everything
+    ]
+
+
+def _wanted(sent: Iterable[Traffic]) -> tuple[dict[Series, Calls], dict[Series, str]]:
+    """What must have been counted, and because of what."""
+    calls: Counter[Series] = Counter()
+    failed: Counter[Series] = Counter()
+    titles: defaultdict[Series, set[str]] = defaultdict(set)
+    for traffic in sent:
+        for counted in traffic.counted:
+            series = _series(counted)
+            calls[series] += 1
+            failed[series] += counted.failed
+            titles[series].add(traffic.title)
+    wanted = {series: Calls(calls[series], failed[series]) for series in calls}
+    return wanted, {series: ", ".join(sorted(names)) for series, names in titles.items()}
+
+
+def _series(counted: Counted) -> Series:
+    return Series(counted.application, counted.kind, counted.group, counted.name)
+
+
+def _less(calls: Calls, other: Calls) -> Calls:
+    return Calls(calls.calls - other.calls, calls.failed - other.failed)

@@ -1,0 +1,70 @@
+"""The demo from opening the bookshop to the proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..transactions.recording.snapshot import Series
+from ..transactions.store.figures import Window
+from ..transactions.store.reader import StoreReader
+from .bookshop import open_bookshop
+from .check import Calls, Comparison, compare, read_calls
+from .drive import drive
+from .traffic import Traffic
+
+__all__ = ["Outcome", "Watcher", "run_demo"]
+
+_LONGEST = 86_400.0
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Whom to tell how far the demo is."""
+
+    ready: Callable[[], object]
+    """Called when all processes answer."""
+    answered: Callable[[], object]
+    """Called after each answer to a request or job."""
+    closing: Callable[[], object]
+    """Called when everything was answered and the processes are about to be stopped."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it."""
+
+    window: Window
+    """From the start of the first process to the end of the last."""
+    complaints: Sequence[str]
+    """Answers that were not as they should be."""
+    comparisons: Sequence[Comparison]
+
+    @property
+    def right(self) -> bool:
+        """Whether every answer was as it should be, and everything was counted exactly once."""
+        return not self.complaints and all(comparison.right for comparison in self.comparisons)
+
+
+def run_demo(sent: Sequence[Traffic], store: Path, folder: Path, watcher: Watcher) -> Outcome:
+    """Open the bookshop, send everything, close it, and compare what the store counted with what was sent.
+
+    Raises:
+        ServiceFailed: a process did not come up, gave no answer or did not end.
+        StoreUnreadable: what was recorded cannot be read.
+    """
+    started = time.time()
+    before = _calls(store, started) if store.exists() else {}
+    with open_bookshop(folder, store) as processes:
+        watcher.ready()
+        complaints = drive(sent, processes, watcher.answered)
+        watcher.closing()
+    window = Window(started, time.time())
+    return Outcome(window, complaints, compare(sent, before, _calls(store, started)))
+
+
+def _calls(store: Path, since: float) -> dict[Series, Calls]:
+    with StoreReader.open(store) as reader:
+        return read_calls(reader, Window(since, since + _LONGEST))

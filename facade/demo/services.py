@@ -1,0 +1,118 @@
+"""The bookshop's processes: gunicorn, uvicorn and the worker, each with a log file and a clean end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from .traffic import API, WEB, WORKER
+
+__all__ = ["Process", "ServiceFailed", "start_api", "start_web", "start_worker"]
+
+PATIENCE: Final = 10.0
+"""Seconds that a process may take to end after SIGTERM."""
+
+_TAIL: Final = 15
+
+
+class ServiceFailed(Exception):
+    """A process of the demo did not come up, went away or gave no answer; its last words are in the message."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One running process of the bookshop."""
+
+    title: str
+    popen: subprocess.Popen[str]
+    log: Path
+    url: str = ""
+    """Where it answers; empty for the worker."""
+
+    def failed(self, reason: str) -> ServiceFailed:
+        """Make the error that says what happened and what the process wrote last."""
+        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])
+        return ServiceFailed(f"{self.title} {reason}. It wrote last:\n{tail or '(nothing)'}")
+
+    def stop(self) -> None:
+        """End the process with SIGTERM (the worker: with the end of its input).
+
+        Raises:
+            ServiceFailed: it had to be killed, which may have cost it its last figures.
+        """
+        if self.popen.stdin:
+            self.popen.stdin.close()
+        else:
+            self.popen.terminate()
+        try:
+            self.popen.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise self.failed(f"did not end within {PATIENCE:.0f} s and was killed") from None
+        finally:
+            self.popen.kill()
+            self.popen.wait()
+
+
+def start_web(folder: Path, store: Path) -> Process:
+    """Serve the Flask shop: gunicorn, two processes of four threads each."""
+    arguments = ["gunicorn", "--workers=2", "--threads=4", "--bind=fd://{fd}", "weighbridge.demo.shop_web:application"]
+    return _serve("gunicorn", arguments, folder, _environment(store, WEB))
+
+
+def start_api(folder: Path, store: Path) -> Process:
+    """Serve the FastAPI shop: uvicorn."""
+    arguments = ["uvicorn", "--fd={fd}", "--no-access-log", "weighbridge.demo.shop_api:application"]
+    return _serve("uvicorn", arguments, folder, _environment(store, API))
+
+
+def start_worker(folder: Path, store: Path) -> Process:
+    """Start the worker, which reads jobs from a pipe and answers into another."""
+    log = folder / "worker.log"
+    with log.open("w") as errors:
+        popen = _popen(["weighbridge.demo.worker"], _environment(store, WORKER), errors, subprocess.PIPE)
+    return Process("the worker", popen, log)
+
+
+def _serve(title: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Process:
+    """Start a server on a free port of the loopback interface.
+
+    The socket is bound here and handed on, so that nobody can take the port in
+    between; our own copy is closed, so that a dead server refuses connections.
+    """
+    log = folder / f"{title}.log"
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener, log.open("w") as output:
+        descriptor, port = listener.fileno(), listener.getsockname()[1]
+        command = [argument.format(fd=descriptor) for argument in arguments]
+        popen = _popen(command, environment, output, None, descriptor)
+    return Process(title, popen, log, f"http://127.0.0.1:{port}")
+
+
+def _popen(
+    module: Sequence[str], environment: Mapping[str, str], errors: IO[str], pipe: int | None, *descriptors: int
+) -> subprocess.Popen[str]:
+    """Run ``python -m``, in a session of its own: Ctrl-C is for us, and we end what we started."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *module],
+        env=environment,
+        stdin=pipe or subprocess.DEVNULL,
+        stdout=pipe or errors,
+        stderr=errors,
+        text=True,
+        bufsize=1,
+        pass_fds=descriptors,
+        start_new_session=True,
+    )
+
+
+def _environment(store: Path, application: str) -> dict[str, str]:
+    """Leave out the user's own settings: the demo must give the same figures everywhere."""
+    ours = ("WEIGHBRIDGE_", "NEW_RELIC_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    own = {"WEIGHBRIDGE_STORE": str(store), "WEIGHBRIDGE_APP_NAME": application, "WEIGHBRIDGE_FLUSH_INTERVAL": "1"}
+    return environment | own | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,25 @@
+"""The bookshop's worker: does one job per line of its standard input and ends with it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+from weighbridge.demo.jobs import JOBS
+
+__all__ = ["work"]
+
+
+def work(requests: TextIO, answers: TextIO) -> None:
+    """Do the job named by each line, and answer each with ``done`` and its name."""
+    print("ready", file=answers, flush=True)
+    for line in requests:
+        job = line.strip()
+        with suppress(ConnectionError):
+            JOBS[job]()
+        print("done", job, file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    work(sys.stdin, sys.stdout)
