@@ -18,8 +18,20 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Final
 
-__all__ = ["BOUNDS", "CorruptHistogram", "Histogram", "RELATIVE_ERROR"]
-__all__ += ["bin_of", "bin_value", "decode", "encode", "fold", "merge", "merge_encoded", "quantile"]
+__all__ = [
+    "BOUNDS",
+    "RELATIVE_ERROR",
+    "CorruptHistogram",
+    "Histogram",
+    "bin_of",
+    "bin_value",
+    "decode",
+    "encode",
+    "fold",
+    "merge",
+    "merge_encoded",
+    "quantile",
+]
 
 Histogram = dict[int, int]
 """Bin number to count; counts are never 0."""
@@ -135,7 +147,7 @@ def _pairs(numbers: list[int], counts: list[int], width: int) -> bytes:
 def _planes(numbers: list[int], counts: list[int], width: int) -> bytes:
     first = numbers[0]
     dense = [0] * (numbers[-1] - first + 1)
-    for number, count in zip(numbers, counts):
+    for number, count in zip(numbers, counts, strict=True):
         dense[number - first] = count
     planes = (bytes(count >> shift & 0xFF for count in dense) for shift in range(0, 8 * width, 8))
     return bytes((_PLANES, width)) + first.to_bytes(2, "little") + b"".join(planes)
@@ -178,7 +190,7 @@ def _merge_pairs(data: bytes, into: Histogram) -> None:
     numbers = memoryview(data)[2 : 2 + 2 * length]
     body = data[2 + 2 * length :]
     counts = body if width == 1 else (int.from_bytes(body[i : i + width], "little") for i in range(0, len(body), width))
-    for low, high, count in zip(numbers[::2], numbers[1::2], counts):
+    for low, high, count in zip(numbers[::2], numbers[1::2], counts, strict=True):
         number = low | high << 8
         into[number] = into.get(number, 0) + count
 
@@ -196,7 +208,7 @@ def _split_planes(data: bytes, into: dict[int, list[tuple[int, bytes]]]) -> None
 def _merge_planes(runs: list[tuple[int, bytes]], shift: int, into: Histogram) -> None:
     lowest = min(first for first, _ in runs)
     width = max(first + len(run) for first, run in runs) - lowest
-    columns = zip(*((b"\0" * (first - lowest) + run).ljust(width, b"\0") for first, run in runs))
+    columns = zip(*((b"\0" * (first - lowest) + run).ljust(width, b"\0") for first, run in runs), strict=True)
     for number, count in enumerate(map(sum, columns), lowest):
         if count:
             into[number] = into.get(number, 0) + (count << shift)

@@ -1,0 +1,26 @@
+"""Finished transactions as JSON, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..finished import FinishedTransaction, NoticedError
+
+__all__ = ["from_json", "to_json"]
+
+
+def to_json(transaction: FinishedTransaction) -> str:
+    """All of a transaction, in ASCII: text that is no valid Unicode survives, too."""
+    fields = dict(transaction.__dict__)
+    fields["errors"] = [[error.type, error.message, error.expected] for error in transaction.errors]
+    fields["attributes"] = dict(transaction.attributes)
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def from_json(body: str) -> FinishedTransaction:
+    """The same transaction again."""
+    fields: dict[str, Any] = json.loads(body)
+    fields["linked_applications"] = tuple(fields["linked_applications"])
+    fields["errors"] = tuple(NoticedError(*error) for error in fields["errors"])
+    return FinishedTransaction(**fields)

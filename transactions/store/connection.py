@@ -1,0 +1,209 @@
+"""One connection to a store's file: opened when needed, reopened when the file was replaced, never used after a fork.
+
+SQLite must not see a fork: a child that inherits an open connection inherits
+locks that the operating system did not give it. So every fork (Python's own
+hooks tell of it) waits up to `_FORK_PATIENCE` seconds for the statement that is
+running, and closes the connection, which costs no more than opening it again.
+Where a fork is not told of (a server written in C), the child leaves what it
+inherited alone and opens its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import quote
+
+from ..clock import monotonic
+from .location import MEMORY
+from .schema import check
+
+__all__ = ["PATIENCE", "StoreConnection"]
+
+PATIENCE: Final = 2.0
+"""Seconds that a transaction waits for its turn."""
+
+_PAUSE: Final = 0.01
+_FORK_PATIENCE: Final = 0.5
+_MODE: Final = 0o660
+"""A new file is open to its user and, if the umask lets it be, to the group: several users share a store by a directory
+of their common group (set-group-ID) and a umask of 002. Names and error messages are nobody else's business."""
+
+_FileIdentity = tuple[int, int]
+
+
+class StoreConnection:
+    """What a writer or reader reaches the file by.
+
+    A reader and a writer of ``":memory:"`` in one process share one database,
+    which is gone when both are closed.
+    """
+
+    def __init__(self, path: str, mode: Literal["rw", "ro"]) -> None:
+        self.path = path if path == MEMORY else os.path.abspath(path)
+        self._mode = mode
+        self._begin = "BEGIN IMMEDIATE" if mode == "rw" else "BEGIN"
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._connection: sqlite3.Connection | None = None
+        self._identity: _FileIdentity | None = None
+        self._inherited: list[sqlite3.Connection | None] = []
+        _connections.add(self)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed at the end of the block, undone if an exception leaves it.
+
+        Raises:
+            OSError: the file is not there or is out of reach, or was replaced in the meantime.
+            NotOurs: it is no store of ours, or a newer one.
+            sqlite3.Error: the file is locked for longer than `PATIENCE`, damaged, or there is no space left.
+        """
+        connection = self._begun()
+        try:
+            yield connection
+            connection.execute("COMMIT")
+            self._see_that_it_is_there()
+        except BaseException:
+            self._drop()
+            raise
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Close the connection; the next transaction opens one again."""
+        self._see_who_we_are()
+        with self._lock:
+            self._drop()
+
+    def _begun(self) -> sqlite3.Connection:
+        """A connection with a transaction begun, and the lock held; while others write, the lock is free."""
+        self._see_who_we_are()
+        deadline = monotonic() + PATIENCE
+        while True:
+            self._lock.acquire()
+            try:
+                connection = self._connected()
+                connection.execute(self._begin)
+                return connection
+            except BaseException as error:
+                self._give_up(error, deadline)
+            time.sleep(_PAUSE)
+
+    def _give_up(self, error: BaseException, deadline: float) -> None:
+        """Release the lock, and raise unless it is worth trying again."""
+        busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+        if not busy:
+            self._drop()
+        self._lock.release()
+        if not busy or monotonic() >= deadline:
+            raise error
+
+    def _connected(self) -> sqlite3.Connection:
+        if self.path == MEMORY:
+            if self._connection is None:
+                self._connection = self._connect(f"file:/weighbridge-{os.getpid()}?vfs=memdb&", PATIENCE)
+            return self._connection
+        if self._connection is not None and self._identity != _identity(self.path):
+            self._drop()
+        if self._connection is None:
+            self._open_file()
+        assert self._connection is not None
+        return self._connection
+
+    def _open_file(self) -> None:
+        identity = _identity(self.path)
+        if identity is None and self._mode == "rw":
+            _create(self.path)
+            identity = _identity(self.path)
+        if identity is None:
+            raise FileNotFoundError("there is no such file")
+        timeout = 0.0 if self._mode == "rw" else PATIENCE
+        connection = self._connect(f"file:{quote(os.fsencode(self.path))}?", timeout)
+        try:
+            check(connection)
+            if self._mode == "rw":
+                _prepare_for_writing(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._identity = connection, identity
+
+    def _connect(self, uri: str, timeout: float) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{uri}mode={self._mode}", uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
+        )
+
+    def _see_that_it_is_there(self) -> None:
+        """What is written to a file that is no longer in its place is lost: it must be written again."""
+        if self.path != MEMORY and self._identity != _identity(self.path):
+            raise FileNotFoundError("the file was moved or deleted while it was in use")
+
+    def _see_who_we_are(self) -> None:
+        if self._pid != os.getpid():
+            self._inherited.append(self._connection)
+            self._connection = None
+            self._lock = threading.Lock()
+            self._pid = os.getpid()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def stand_still(self, deadline: float) -> bool:
+        """Wait for the running transaction to end and start no other; close the file. For the fork hooks alone."""
+        if not self._lock.acquire(timeout=max(0.0, deadline - monotonic())):
+            return False
+        if self.path != MEMORY:
+            self._drop()
+        return True
+
+    def go_on(self) -> None:
+        """The end of `stand_still`."""
+        self._lock.release()
+
+
+def _identity(path: str) -> _FileIdentity | None:
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _prepare_for_writing(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last writes, never the file
+    connection.execute("PRAGMA journal_size_limit = 4194304")
+
+
+def _create(path: str) -> None:
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), _MODE))
+
+
+_connections: weakref.WeakSet[StoreConnection] = weakref.WeakSet()
+_standing: list[StoreConnection] = []
+
+
+def _before_fork() -> None:
+    deadline = monotonic() + _FORK_PATIENCE
+    _standing.extend(connection for connection in list(_connections) if connection.stand_still(deadline))
+
+
+def _after_fork_in_parent() -> None:
+    while _standing:
+        _standing.pop().go_on()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_standing.clear)

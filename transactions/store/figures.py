@@ -1,0 +1,158 @@
+"""From added-up rows to the figures that people read.
+
+The terminal report and the web page both take their figures from here, so that
+their numbers agree to the last digit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..recording.histogram import Histogram, merge, quantile
+
+__all__ = ["Figures", "Tally", "Window", "figures"]
+
+
+class Window(NamedTuple):
+    """A span of time, from ``since`` up to but not including ``until``, in epoch seconds."""
+
+    since: float
+    until: float
+
+    @property
+    def minutes(self) -> float:
+        """Its length in minutes."""
+        return (self.until - self.since) / 60
+
+
+@dataclass
+class Tally:
+    """What was counted of some transactions; tallies can be added up."""
+
+    count: int = 0
+    total: float = 0.0
+    """Seconds, as are ``minimum`` and ``maximum``."""
+    minimum: float = math.inf
+    maximum: float = 0.0
+    errors: int = 0
+    """How many of them failed."""
+    satisfied: int = 0
+    tolerating: int = 0
+    frustrated: int = 0
+    apdex_t: float | None = None
+    """The latest threshold T (seconds) by which the three were told apart."""
+    response_starts: int = 0
+    response_start_total: float = 0.0
+    queued: int = 0
+    queue_total: float = 0.0
+    disconnected: int = 0
+    histogram: Histogram = field(default_factory=dict)
+    statuses: dict[int, int] = field(default_factory=dict)
+    """HTTP status to count; left empty where nobody asked for it."""
+
+    def add(self, other: Tally) -> None:
+        """Add what another one has counted; its T counts as the later one."""
+        self.count += other.count
+        self.total += other.total
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        self.errors += other.errors
+        self.satisfied += other.satisfied
+        self.tolerating += other.tolerating
+        self.frustrated += other.frustrated
+        self.apdex_t = self.apdex_t if other.apdex_t is None else other.apdex_t
+        self.response_starts += other.response_starts
+        self.response_start_total += other.response_start_total
+        self.queued += other.queued
+        self.queue_total += other.queue_total
+        self.disconnected += other.disconnected
+        merge(other.histogram, self.histogram)
+        merge(other.statuses, self.statuses)
+
+    @classmethod
+    def of(cls, tallies: Iterable[Tally]) -> Tally:
+        """All of them added up."""
+        whole = cls()
+        for tally in tallies:
+            whole.add(tally)
+        return whole
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a report prints. Where nothing was counted, what cannot be told is ``None``."""
+
+    calls: int
+    per_minute: float
+    """Throughput: calls per minute, averaged over the window."""
+    total: float
+    """Seconds spent in all of them."""
+    average: float | None
+    """Seconds, as are the following ones."""
+    minimum: float | None
+    median: float | None
+    """The three quantiles are off by at most 1 % of themselves (see ``recording/histogram.py``)."""
+    p95: float | None
+    p99: float | None
+    maximum: float | None
+    errors: int
+    """How many failed."""
+    error_rate: float | None
+    """The share of those that failed, 0 to 1."""
+    satisfied: int
+    tolerating: int
+    frustrated: int
+    apdex: float | None
+    """(satisfied + tolerating / 2) / all three; ``None`` for background transactions and where none was judged."""
+    apdex_t: float | None
+    """The threshold T in seconds of the latest of them."""
+    response_start: float | None
+    """Average seconds from the entry of a request to the start of its response."""
+    queue_time: float | None
+    """Average seconds in front-end queues, of those that came with a queue time."""
+    disconnected: int
+    """How many were left by their client before the end."""
+
+    @property
+    def apdex_samples(self) -> int:
+        """How many transactions the Apdex score was made of; below 100 it says little."""
+        return self.satisfied + self.tolerating + self.frustrated
+
+
+def figures(tally: Tally, minutes: float) -> Figures:
+    """The figures of what was counted within so many minutes."""
+    judged = tally.satisfied + tally.tolerating + tally.frustrated
+    return Figures(
+        calls=tally.count,
+        per_minute=tally.count / minutes if minutes > 0 else 0.0,
+        total=tally.total,
+        average=_ratio(tally.total, tally.count),
+        minimum=tally.minimum if tally.count else None,
+        median=_quantile(tally, 0.50),
+        p95=_quantile(tally, 0.95),
+        p99=_quantile(tally, 0.99),
+        maximum=tally.maximum if tally.count else None,
+        errors=tally.errors,
+        error_rate=_ratio(tally.errors, tally.count),
+        satisfied=tally.satisfied,
+        tolerating=tally.tolerating,
+        frustrated=tally.frustrated,
+        apdex=_ratio(tally.satisfied + tally.tolerating / 2, judged),
+        apdex_t=tally.apdex_t if judged else None,
+        response_start=_ratio(tally.response_start_total, tally.response_starts),
+        queue_time=_ratio(tally.queue_total, tally.queued),
+        disconnected=tally.disconnected,
+    )
+
+
+def _ratio(part: float, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _quantile(tally: Tally, q: float) -> float | None:
+    if not tally.histogram:
+        return None
+    return quantile(tally.histogram, q, tally.minimum, tally.maximum)

@@ -1,0 +1,82 @@
+"""How finely the past is kept: minutes for some days, hours and more for months.
+
+Every level holds *all* transactions of its stretch of time, so a window is read
+from few rows: whole days from the level of days, the rest from finer ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from .figures import Window
+
+__all__ = ["COARSEST", "COARSE_SPANS", "FINEST", "FOREVER", "Level", "Range", "cover", "floored"]
+
+FINEST: Final = 60
+COARSE_SPANS: Final = (600, 3600, 21600, 86400)
+"""Seconds; each a multiple of the one before, from which it is rolled up."""
+COARSEST: Final = COARSE_SPANS[-1]
+FOREVER: Final = 1 << 62
+
+
+class Level(NamedTuple):
+    """The rows of one span, and for which stretch of time (epoch seconds) they are all there."""
+
+    span: int
+    complete_from: int
+    """Older rows have expired."""
+    complete_until: int
+    """From here on nothing is rolled up yet; the level of minutes never ends."""
+
+
+class Range(NamedTuple):
+    """Rows to be read: those of this span that start at ``start`` or later and before ``end``."""
+
+    span: int
+    start: int
+    end: int
+
+
+def floored(moment: float, span: int) -> int:
+    """The start of the unit of time that a moment (epoch seconds) is in."""
+    return math.floor(moment / span) * span
+
+
+def cover(window: Window, levels: Iterable[Level]) -> list[Range]:
+    """The fewest rows that hold every minute which the window overlaps, each moment once, in order of time.
+
+    Where minutes are no longer kept, the window is widened to the units that are.
+    """
+    coarse_first = sorted(levels, reverse=True)
+    ranges: list[Range] = []
+    cursor, end = floored(window.since, FINEST), math.ceil(window.until / FINEST) * FINEST
+    while cursor < end:
+        span, start = _unit_at(cursor, end, coarse_first)
+        if not span:
+            later = [level.complete_from for level in coarse_first if level.complete_from > cursor]
+            cursor = min(later, default=end)
+            continue
+        cursor = start + span
+        _extend(ranges, Range(span, start, cursor))
+    return ranges
+
+
+def _unit_at(cursor: int, end: int, coarse_first: Sequence[Level]) -> tuple[int, int]:
+    """Span and start of the unit to read next; span 0 where nothing is kept."""
+    for span, complete_from, complete_until in coarse_first:
+        if cursor % span == 0 and complete_from <= cursor and cursor + span <= min(end, complete_until):
+            return span, cursor
+    for span, complete_from, complete_until in reversed(coarse_first):
+        start = floored(cursor, span)
+        if complete_from <= start and start + span <= complete_until:
+            return span, start
+    return 0, 0
+
+
+def _extend(ranges: list[Range], unit: Range) -> None:
+    if ranges and ranges[-1].span == unit.span and ranges[-1].end == unit.start:
+        ranges[-1] = ranges[-1]._replace(end=unit.end)
+    else:
+        ranges.append(unit)

@@ -1,0 +1,70 @@
+"""Where the store is: what the setting says, else the user's state directory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import platformdirs
+
+__all__ = ["MEMORY", "Location", "locate", "owner", "prepare"]
+
+MEMORY: Final = ":memory:"
+_FILE_NAME: Final = "weighbridge.db"
+
+
+@dataclass(frozen=True)
+class Location:
+    """The place of a store and why it is there."""
+
+    path: str
+    """Absolute, or ``":memory:"``."""
+    origin: Literal["setting", "user", "memory"]
+    """From the setting ``store``; the user's state directory; or memory, as there is no such directory."""
+    problem: str = ""
+    """Why the store is in memory only, if nobody asked for that."""
+
+
+def locate(setting: str | None) -> Location:
+    """Where the store is for this user; touches nothing."""
+    if setting:
+        path = MEMORY if setting == MEMORY else os.path.abspath(os.path.expanduser(setting))
+        return Location(path, "setting")
+    directory = platformdirs.user_state_dir("weighbridge", appauthor=False)
+    return Location(os.path.abspath(os.path.join(directory, _FILE_NAME)), "user")
+
+
+def prepare(location: Location) -> Location:
+    """Make the user's state directory if it is missing; where that cannot be, the store is in memory only.
+
+    It is open to this user alone. A directory that the setting names is never
+    made: that would hide a typing error, or a disk that is not mounted.
+    """
+    if location.origin != "user":
+        return location
+    directory = Path(location.path).parent
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        return Location(MEMORY, "memory", f"{directory} cannot be made: {error.strerror}")
+    if os.access(directory, os.W_OK | os.X_OK):
+        return location
+    return Location(MEMORY, "memory", f"{directory} cannot be written")
+
+
+def owner(path: str) -> str:
+    """The name of the user who owns a file, the number where it has no name, ``""`` where that is not known."""
+    try:
+        number = Path(path).stat().st_uid
+    except OSError:
+        return ""
+    try:
+        import pwd  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return ""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

@@ -1,0 +1,297 @@
+"""Reading a store: what the terminal report and the web page ask it."""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from ..recording.histogram import Histogram
+from ..recording.snapshot import Series
+from .answers import (
+    ApplicationFigures,
+    Bucket,
+    ErrorFigures,
+    Health,
+    RunningNow,
+    Selection,
+    SeriesFigures,
+    StoredInstance,
+    StoredSample,
+    Timeline,
+)
+from .bodies import from_json
+from .connection import StoreConnection
+from .figures import Figures, Tally, Window, figures
+from .levels import COARSE_SPANS, COARSEST, FINEST, Range, cover, floored
+from .location import owner
+from .queries import SERIES, error_rows, instances, matching, series_matching, statuses_in, tallies_by
+from .schema import NotOurs, check
+from .upkeep import levels_of
+
+__all__ = [
+    "ApplicationFigures",
+    "Bucket",
+    "ErrorFigures",
+    "Figures",
+    "Health",
+    "RunningNow",
+    "Selection",
+    "SeriesFigures",
+    "StoreReader",
+    "StoreUnreadable",
+    "StoredInstance",
+    "StoredSample",
+    "Timeline",
+    "Window",
+]
+
+_EVERYTHING = Selection()
+
+
+class StoreUnreadable(Exception):
+    """The store cannot be read; the message names the file and the reason."""
+
+
+class StoreReader:
+    """Read-only access to a store, while others write to it.
+
+    Transactions count in the minute in which they ended. A window includes
+    every minute that it overlaps; of a time whose minutes are no longer kept,
+    every hour that it overlaps. Throughput is per minute of the window so
+    widened.
+
+    One reader may be used by several threads; their questions are answered one
+    after the other, each from one state of the store.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._connection = StoreConnection(os.fspath(path), "ro")
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> StoreReader:
+        """A reader of the store in a file, or of ``":memory:"``, the one that this process writes.
+
+        Raises:
+            StoreUnreadable: there is no such file, it is no store, a newer one
+                than this program knows, or may not be read. All other methods
+                raise it, too, when that happens later.
+        """
+        reader = cls(path)
+        with reader._reading():
+            return reader
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> StoreReader:  # noqa: PYI034 - Self is in no typing before 3.11
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def applications(self, window: Window) -> list[ApplicationFigures]:
+        """One for each application and kind with calls in the window, the most time consuming first."""
+        with self._reading() as connection:
+            ranges, minutes = _ranges(connection, window)
+            wholes = series_matching(connection, _EVERYTHING, whole=True)
+            tallies = tallies_by(connection, "series", ranges, wholes)
+        found = [
+            ApplicationFigures(wholes[number].application, wholes[number].kind, figures(tally, minutes), tally)
+            for number, tally in tallies.items()
+        ]
+        return sorted(found, key=lambda one: -one.tally.total)
+
+    def transactions(self, window: Window, selection: Selection = _EVERYTHING) -> list[SeriesFigures]:
+        """One for each (application, kind, group, name) with calls in the window, the most time consuming first."""
+        with self._reading() as connection:
+            ranges, minutes = _ranges(connection, window)
+            series = series_matching(connection, selection, whole=False)
+            tallies = tallies_by(connection, "series", ranges, series)
+            wholes = series_matching(connection, Selection(selection.application, selection.kind), whole=True)
+            totals = tallies_by(connection, "series", ranges, wholes)
+        time_of = {wholes[number][:2]: tally.total for number, tally in totals.items()}
+        found = [
+            SeriesFigures(one, figures(tally, minutes), _share(tally.total, time_of.get(one[:2], 0.0)), tally)
+            for one, tally in ((series[number], tally) for number, tally in tallies.items())
+        ]
+        return sorted(found, key=lambda one: -one.tally.total)
+
+    def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Figures:
+        """The figures of all selected transactions together."""
+        with self._reading() as connection:
+            ranges, minutes = _ranges(connection, window)
+            return figures(_sum(connection, ranges, selection), minutes)
+
+    def histogram(self, window: Window, selection: Selection = _EVERYTHING) -> Histogram:
+        """The durations of all selected transactions (see ``recording/histogram.py``)."""
+        with self._reading() as connection:
+            return _sum(connection, _ranges(connection, window)[0], selection).histogram
+
+    def statuses(self, window: Window, selection: Selection = _EVERYTHING) -> dict[int, int]:
+        """How many of the selected web transactions had which HTTP status; 0 stands for what is no status."""
+        with self._reading() as connection:
+            series = series_matching(connection, selection, whole=_is_whole(selection))
+            return statuses_in(connection, _ranges(connection, window)[0], series)
+
+    def timeline(self, window: Window, step: int, selection: Selection = _EVERYTHING) -> Timeline:
+        """The figures of all selected transactions together, every ``step`` seconds (a multiple of 60)."""
+        with self._reading() as connection:
+            step, ranges = _stepped_ranges(connection, window, step)
+            series = series_matching(connection, selection, whole=_is_whole(selection))
+            tallies = tallies_by(connection, f"start / {step}", ranges, series)
+        starts = range(floored(window.since, step), math.ceil(window.until), step)
+        return Timeline(
+            step, tuple(_bucket(start, step, window, tallies.get(start // step, Tally())) for start in starts)
+        )
+
+    def samples(
+        self,
+        window: Window,
+        selection: Selection = _EVERYTHING,
+        reason: Literal["slow", "failed"] | None = None,
+        limit: int = 50,
+    ) -> list[StoredSample]:
+        """The slowest of the kept transactions that ended in the window."""
+        where, arguments = matching(selection)
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series"
+                f" WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
+                " ORDER BY duration DESC LIMIT ?",
+                (window.since, window.until, reason, reason, *arguments, limit),
+            ).fetchall()
+        return [_sample(row) for row in rows]
+
+    def sample(self, number: int) -> StoredSample | None:
+        """One kept transaction by its ``id``; ``None`` where there is none, or none any more."""
+        with self._reading() as connection:
+            row = connection.execute(
+                f"SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series"
+                " WHERE sample.id = ?",
+                (number,),
+            ).fetchone()
+        return _sample(row) if row else None
+
+    def errors(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorFigures]:
+        """The distinct errors, told apart by type, message and whether they were expected, the most frequent first."""
+        found: dict[tuple[str, str, bool], dict[Series, int]] = {}
+        last: dict[tuple[str, str, bool], int] = {}
+        with self._reading() as connection:
+            for key, count, start, series in error_rows(connection, _ranges(connection, window)[0], selection):
+                counts = found.setdefault(key, {})
+                counts[series] = counts.get(series, 0) + count
+                last[key] = max(last.get(key, 0), start)
+        errors = [ErrorFigures(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
+        return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
+
+    def instances(self) -> list[StoredInstance]:
+        """The processes that reported in the last days, the one that was seen last first."""
+        with self._reading() as connection:
+            return sorted(instances(connection).values(), key=lambda instance: -instance.seen)
+
+    def running(self, seen_since: float) -> list[RunningNow]:
+        """What is open in the instances that wrote at ``seen_since`` (epoch seconds) or later, the oldest first."""
+        with self._reading() as connection:
+            reporting = instances(connection)
+            rows = connection.execute(
+                f"SELECT instance, running.started, {SERIES} FROM running JOIN series ON series.id = running.series"
+                " ORDER BY running.started"
+            ).fetchall()
+        return [
+            RunningNow(Series(*row[2:]), row[1], reporting[row[0]])
+            for row in rows
+            if row[0] in reporting and reporting[row[0]].seen >= seen_since
+        ]
+
+    def links(self) -> dict[str, tuple[str, ...]]:
+        """Applications, and to which others they report as well, as far as samples show."""
+        links: dict[str, tuple[str, ...]] = {}
+        with self._reading() as connection:
+            for application, linked in connection.execute("SELECT application, linked FROM link ORDER BY 1, 2"):
+                links[application] = (*links.get(application, ()), linked)
+        return links
+
+    def health(self) -> Health:
+        """The file, and what is known of those who write to it."""
+        with self._reading() as connection:
+            lost = dict(connection.execute("SELECT cause, sum(count) FROM loss GROUP BY cause ORDER BY cause"))
+            last_write = connection.execute("SELECT max(seen) FROM instance").fetchone()[0]
+            version = check(connection)
+        path = self._connection.path
+        return Health(path, _size(path), owner(path), last_write, lost, version)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._connection.transaction() as connection:
+                if check(connection) == 0:
+                    raise NotOurs("nothing has been written to it yet")
+                yield connection
+        except (sqlite3.Error, OSError, NotOurs) as error:
+            reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            raise StoreUnreadable(f"the store {self._connection.path} cannot be read: {reason}") from error
+
+
+def _sum(connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection) -> Tally:
+    series = series_matching(connection, selection, whole=_is_whole(selection))
+    return tallies_by(connection, "0", ranges, series).get(0, Tally())
+
+
+def _is_whole(selection: Selection) -> bool:
+    """Whether rows that stand for all transactions of an application and kind will do."""
+    return selection.group is None and selection.name is None
+
+
+def _ranges(connection: sqlite3.Connection, window: Window) -> tuple[list[Range], float]:
+    """The rows to read, and the length in minutes of the window as it is widened by them."""
+    ranges = cover(_clipped(connection, window), levels_of(connection).values())
+    since = min([floored(window.since, FINEST), *(part.start for part in ranges)])
+    until = max([window.until, *(part.end for part in ranges if part.span > FINEST)])
+    return ranges, Window(since, until).minutes
+
+
+def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
+    """The window from the first row on: before it there is nothing to look for."""
+    firsts = [_first_start(connection, span) for span in (FINEST, *COARSE_SPANS)]
+    first = min((start for start in firsts if start is not None), default=window.until)
+    return window._replace(since=max(window.since, first))
+
+
+def _first_start(connection: sqlite3.Connection, span: int) -> int | None:
+    row = connection.execute("SELECT min(start) FROM tally WHERE span = ?", (span,)).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -> tuple[int, list[Range]]:
+    """A step that the rows kept allow, and the rows of whole steps: none of them belongs to two buckets."""
+    levels = levels_of(connection).values()
+    kept = [level.span for level in levels if level.complete_from <= window.since] or [COARSEST]
+    grain = min(kept)
+    step = math.ceil(max(step, FINEST) / grain) * grain
+    whole = Window(floored(window.since, step), math.ceil(window.until / step) * step)
+    return step, cover(_clipped(connection, whole), [level for level in levels if step % level.span == 0])
+
+
+def _bucket(start: int, step: int, window: Window, tally: Tally) -> Bucket:
+    """Throughput of the last bucket is per minute of its part in the window."""
+    return Bucket(start, figures(tally, (min(start + step, window.until) - start) / 60), tally)
+
+
+def _share(time: float, of_all: float) -> float:
+    return time / of_all if of_all else 0.0
+
+
+def _sample(row: tuple[Any, ...]) -> StoredSample:
+    return StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
+
+
+def _size(path: str) -> int:
+    """Bytes of the file and what goes with it; 0 in memory."""
+    parts = (Path(path), Path(f"{path}-wal"), Path(f"{path}-shm"))
+    return sum(part.stat().st_size for part in parts if part.exists())

@@ -1,0 +1,61 @@
+"""Transactions kept whole: how many, and which."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+from ..recording.snapshot import Sample
+from .bodies import to_json
+from .levels import floored
+from .names import Names, storable
+
+__all__ = ["add_samples", "bound_samples"]
+
+PER_HOUR: Final = 5
+"""Samples kept of one series, reason and hour: the slowest, and the latest of those that failed."""
+AT_MOST: Final = 50_000
+"""Samples kept in all; the oldest go first."""
+
+_HOUR: Final = 3600
+
+_SURPLUS: Final = """
+DELETE FROM sample WHERE id IN (
+    SELECT id FROM sample WHERE series = ? AND reason = ? AND ended >= ? AND ended < ?
+    ORDER BY CASE reason WHEN 'slow' THEN duration ELSE ended END DESC LIMIT -1 OFFSET ?
+)
+"""
+
+
+def add_samples(connection: sqlite3.Connection, samples: Iterable[Sample], names: Names) -> int:
+    """Store samples, and drop the least telling ones of each hour. How many were dropped."""
+    touched = {_add(connection, sample, names) for sample in samples}
+    return sum(
+        connection.execute(_SURPLUS, (series, reason, hour, hour + _HOUR, PER_HOUR)).rowcount
+        for series, reason, hour in sorted(touched)
+    )
+
+
+def _add(connection: sqlite3.Connection, sample: Sample, names: Names) -> tuple[int, str, int]:
+    transaction = sample.transaction
+    ended = transaction.started + transaction.duration
+    series = names.series(sample.series, ended)
+    connection.execute(
+        "INSERT INTO sample (series, reason, ended, duration, body) VALUES (?, ?, ?, ?, ?)",
+        (series, sample.reason, ended, transaction.duration, to_json(transaction)),
+    )
+    for linked in transaction.linked_applications:
+        connection.execute(
+            "INSERT OR REPLACE INTO link VALUES (?, ?, ?)",
+            (storable(transaction.application), storable(linked), ended),
+        )
+    return series, sample.reason, floored(ended, _HOUR)
+
+
+def bound_samples(connection: sqlite3.Connection, oldest: float) -> None:
+    """Let samples expire that ended before ``oldest`` (epoch seconds), and those above the limit."""
+    connection.execute("DELETE FROM sample WHERE ended < ?", (oldest,))
+    connection.execute(
+        "DELETE FROM sample WHERE id IN (SELECT id FROM sample ORDER BY ended DESC LIMIT -1 OFFSET ?)", (AT_MOST,)
+    )

@@ -1,0 +1,94 @@
+"""Writing snapshots into the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from ..log import log_once
+from ..recording.snapshot import Snapshot, StoreUnavailable
+from ..settings import Settings
+from .connection import StoreConnection
+from .intake import take_in
+from .location import MEMORY, locate, prepare
+from .schema import NotOurs, upgrade
+from .tallies import define_functions
+from .upkeep import DEFAULT_RETENTION, Retention, due, levels_of, take_step
+
+__all__ = ["StoreWriter"]
+
+_MEMORY_ONLY: Final = "what is recorded is kept in memory only, as %s; set WEIGHBRIDGE_STORE to a file to keep it"
+_STEPS_AT_MOST: Final = 8
+"""Steps of upkeep after one write."""
+
+
+class StoreWriter:
+    """A `Store` in one SQLite file, which any number of processes write to and read at the same time.
+
+    Nothing happens to the file before the first write. A process that was
+    forked from the one that made this object may go on using it.
+
+    Args:
+        path: the file, made where it is missing (its directory is not), or
+            ``":memory:"`` for a store that lives and ends with this process.
+        retention: for how long things are kept.
+    """
+
+    def __init__(self, path: str, retention: Retention = DEFAULT_RETENTION) -> None:
+        self._connection = StoreConnection(path, "rw")
+        self._retention = retention
+
+    @classmethod
+    def of(cls, settings: Settings) -> StoreWriter:
+        """The writer for the store that the settings name. Logs one line where it can only be in memory."""
+        location = prepare(locate(settings.store))
+        if location.problem:
+            log_once("store in memory", _MEMORY_ONLY, location.problem)
+        return cls(location.path, Retention.of(settings))
+
+    @property
+    def path(self) -> str:
+        """The file, absolute, or ``":memory:"``."""
+        return self._connection.path
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Store the whole snapshot, or nothing of it; one that is stored already is ignored.
+
+        Raises:
+            StoreUnavailable: it is not stored, or not in a file that is still
+                in its place; the message names the file and the reason.
+        """
+        with self._transaction() as connection:
+            upgrade(connection, snapshot.taken)
+            take_in(connection, snapshot)
+            upkeep = due(levels_of(connection), self._retention, snapshot.taken)
+        if upkeep:
+            with suppress(StoreUnavailable):  # the snapshot is stored; upkeep is for whoever comes next
+                self._keep_up(snapshot.taken)
+
+    def close(self) -> None:
+        """Let go of the file; writing again opens it again."""
+        self._connection.close()
+
+    def _keep_up(self, now: float) -> None:
+        for _ in range(_STEPS_AT_MOST):
+            with self._transaction() as connection:
+                take_step(connection, self._retention, now)
+                if not due(levels_of(connection), self._retention, now):
+                    return
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._connection.transaction() as connection:
+                define_functions(connection)
+                yield connection
+        except (sqlite3.Error, OSError, NotOurs) as error:
+            place = "in memory" if self.path == MEMORY else self.path
+            raise StoreUnavailable(f"the store {place} cannot be written: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
