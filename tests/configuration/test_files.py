@@ -134,6 +134,28 @@ def test_our_section_beats_the_agents(tmp_path: Path) -> None:
     assert read(tmp_path, "both.ini", text).settings.enabled is True
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[weighbridge]\napp_name = Ours\n[newrelic]\napp_name = Theirs\n",
+        "[newrelic]\napp_name = Theirs\n[newrelic:production]\napp_name = Ours\n",
+        "[weighbridge:production]\napp_name = Ours\n[newrelic:production]\napp_name = Theirs\n",
+    ],
+)
+def test_which_section_beats_which(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, "both.ini", text, "production").settings.app_name == "Ours"
+
+
+def test_our_words_beat_the_agents_in_one_section(tmp_path: Path) -> None:
+    text = "[newrelic]\nenabled = yes\nmonitor_mode = no\n"
+    assert read(tmp_path, "newrelic.ini", text).settings.enabled is True
+
+
+def test_a_list_of_a_later_section_replaces_the_earlier_one(tmp_path: Path) -> None:
+    text = "[newrelic]\nerror_collector.ignore_classes = a:A\n[newrelic:test]\nerror_collector.ignore_classes = b:B\n"
+    assert read(tmp_path, "newrelic.ini", text, "test").settings.ignored_errors == {"b:B"}
+
+
 def test_the_agents_other_settings_are_listed_without_their_values(tmp_path: Path) -> None:
     found = read(tmp_path, "newrelic.ini", INI)
     assert [unused.setting for unused in found.unused] == [
