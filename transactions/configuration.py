@@ -37,11 +37,14 @@ _NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT")
 """Environment variables that say where to read, not what holds."""
 
 
+_DEFAULT_ORIGINS: Final[Mapping[str, Origin]] = dict.fromkeys(SETTINGS, Origin("default", "default"))
+
+
 class Configuration(NamedTuple):
     """The settings in force, and how they came about."""
 
     settings: Settings = DEFAULTS
-    origins: Mapping[str, Origin] = {}
+    origins: Mapping[str, Origin] = _DEFAULT_ORIGINS
     """Where the value of each setting came from, by the setting's name."""
     problems: tuple[Problem, ...] = ()
     unused: tuple[Unused, ...] = ()
@@ -60,7 +63,7 @@ class ConfigurationError(Exception):
     """What is wrong in the configuration, all of it, one line each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -150,7 +153,7 @@ class _Resolver:
 
     def __init__(self) -> None:
         self._values: dict[str, Any] = {}
-        self.origins: dict[str, Origin] = dict.fromkeys(SETTINGS, Origin("default", "default"))
+        self.origins: dict[str, Origin] = dict(_DEFAULT_ORIGINS)
         self.problems: list[Problem] = []
         self.unused: list[Unused] = []
 

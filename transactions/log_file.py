@@ -26,7 +26,7 @@ def direct_log(configuration: Configuration) -> Problem | None:
     try:
         handler = _open(settings.log_file)
     except OSError as error:
-        place = str(configuration.origins.get("log_file", "log_file"))
+        place = str(configuration.origins["log_file"])
         return Problem(place, f"log_file = {settings.log_file!r} cannot be written: {error.strerror}", "log_file")
     _install(handler)
     stated = handler is not None or configuration.origins["log_level"].source != "default"

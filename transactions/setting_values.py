@@ -6,7 +6,6 @@ value or raises ``ValueError``.
 
 from __future__ import annotations
 
-import math
 import os.path
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -57,16 +56,13 @@ def read_switch(value: object, _so_far: object = None) -> bool:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(value)
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(value)
-    return number
+    return float(value)
 
 
 def _positive(limit: float) -> Callable[[object, object], float]:
     def read(value: object, _so_far: object) -> float:
         number = _number(value)
-        if 0 < number <= limit:
+        if 0 < number <= limit:  # neither NaN nor infinity is
             return number
         raise ValueError(value)
 
