@@ -1,0 +1,73 @@
+"""Transactions: the model, the stack, the calls, the recording, and the store."""
+
+from __future__ import annotations
+
+from . import runtime
+from .applications import Application
+from .background import BackgroundTask, BackgroundTaskWrapper, background_task, wrap_background_task
+from .calls import (
+    add_custom_attribute,
+    add_custom_attributes,
+    capture_request_params,
+    current_transaction,
+    end_of_transaction,
+    ignore_transaction,
+    notice_error,
+    set_background_task,
+    set_transaction_name,
+    suppress_apdex_metric,
+    suppress_transaction_trace,
+)
+from .control import (
+    application,
+    application_settings,
+    flush,
+    global_settings,
+    initialize,
+    register_application,
+    shutdown_agent,
+)
+from .finished import FinishedTransaction, NoticedError
+from .naming import callable_name
+from .renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
+from .transaction import Transaction
+from .web import WebTransaction, WebTransactionWrapper, web_transaction, wrap_web_transaction
+
+__all__ = [
+    "Application",
+    "BackgroundTask",
+    "BackgroundTaskWrapper",
+    "FinishedTransaction",
+    "NoticedError",
+    "Transaction",
+    "TransactionNameWrapper",
+    "WebTransaction",
+    "WebTransactionWrapper",
+    "add_custom_attribute",
+    "add_custom_attributes",
+    "application",
+    "application_settings",
+    "background_task",
+    "callable_name",
+    "capture_request_params",
+    "current_transaction",
+    "end_of_transaction",
+    "flush",
+    "global_settings",
+    "ignore_transaction",
+    "initialize",
+    "notice_error",
+    "register_application",
+    "set_background_task",
+    "set_transaction_name",
+    "shutdown_agent",
+    "suppress_apdex_metric",
+    "suppress_transaction_trace",
+    "transaction_name",
+    "web_transaction",
+    "wrap_background_task",
+    "wrap_transaction_name",
+    "wrap_web_transaction",
+]
+
+runtime.connect()

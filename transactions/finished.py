@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Union
 
+from .naming import Kind, path_of
+
 __all__ = ["ApdexZone", "AttributeValue", "FinishedTransaction", "Kind", "NoticedError"]
 
-Kind = Literal["web", "background"]
 ApdexZone = Literal["satisfied", "tolerating", "frustrated"]
 AttributeValue = Union[str, int, float, bool]
 
@@ -50,4 +51,4 @@ class FinishedTransaction:
     @property
     def path(self) -> str:
         """``<type>/<group>/<name>``, the name under which it is counted."""
-        return f"{self.type}/{self.group}/{self.name}"
+        return path_of(self.kind, self.group, self.name)

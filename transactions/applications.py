@@ -1,0 +1,63 @@
+"""Applications: the names under which transactions are reported."""
+
+from __future__ import annotations
+
+from typing import Final, Union
+
+__all__ = ["Application", "ApplicationArgument", "application_named", "parts_of"]
+
+_REMEMBERED_AT_MOST: Final = 1000
+_remembered: dict[str, Application] = {}
+
+
+class Application(str):
+    """The name of an application, as text, and the names it is linked to.
+
+    An application is its name: it compares, hashes and prints as such.
+    """
+
+    __slots__ = ("linked", "spelled")
+
+    linked: tuple[str, ...]
+    """The applications that get the same data."""
+    spelled: str
+    """Name and links in one text: ``"a;b;c"``."""
+
+    def __new__(cls, name: str, linked: tuple[str, ...] = ()) -> Application:
+        self = super().__new__(cls, name)
+        self.linked = linked
+        self.spelled = ";".join((name, *linked))
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name alone."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+    def __reduce__(self) -> tuple[type[Application], tuple[str, tuple[str, ...]]]:
+        return Application, (self.name, self.linked)
+
+
+ApplicationArgument = Union[str, Application, None]
+
+
+def parts_of(spelled: str) -> list[str]:
+    """The names in ``"a; b;;c"``, each once: blanks around them and empty ones are dropped."""
+    return list(dict.fromkeys(part for part in map(str.strip, spelled.split(";")) if part))
+
+
+def application_named(spelled: str) -> Application | None:
+    """The application that a text names, linked to those after the first ``;``; ``None`` if it names none."""
+    known = _remembered.get(spelled)
+    if known is not None:
+        return known
+    parts = parts_of(spelled)
+    if not parts:
+        return None
+    application = Application(parts[0], tuple(parts[1:]))
+    if len(_remembered) < _REMEMBERED_AT_MOST:
+        _remembered[spelled] = application
+    return application

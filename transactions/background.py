@@ -1,0 +1,108 @@
+"""Background tasks: the four ways to say that a piece of work is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from .applications import ApplicationArgument
+from .blocks import Block
+from .entries import BackgroundEntry, Naming, TextArgument
+from .naming import callable_name
+from .paths import wrap_object
+from .wrapping import wrap
+
+__all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_background_task"]
+
+_Callable = TypeVar("_Callable", bound=Callable[..., Any])
+
+
+def _entry(
+    wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument
+) -> BackgroundEntry:
+    return BackgroundEntry(application, Naming(name, group, callable_name(wrapped)))
+
+
+@overload
+def background_task(application: _Callable, /) -> _Callable: ...
+@overload
+def background_task(
+    application: ApplicationArgument = None, name: TextArgument = None, group: TextArgument = None
+) -> Callable[[_Callable], _Callable]: ...
+def background_task(application: Any = None, name: TextArgument = None, group: TextArgument = None) -> Any:
+    """Measure every call of the decorated callable as a background task.
+
+    A call outside any transaction is a background transaction of its own. A
+    call that belongs to a web transaction makes that one a background
+    transaction, called as this says. Inside a background transaction nothing
+    changes. Works on functions, methods, classmethods, staticmethods, coroutine
+    functions, generators, async generators, classes, callable instances and
+    partials, and without parentheses too.
+
+    Args:
+        application: the application to report to: a name, an `Application`, or
+            ``None`` for the configured one. Looked up at each call.
+        name: the name of the transaction, or a callable of the call's arguments
+            that gives it; by default `callable_name` of the function.
+        group: the group of the name, likewise; by default ``Function``. A group
+            of one's own is best prefixed ``Python/``.
+    """
+    if callable(application) or isinstance(application, (classmethod, staticmethod)):
+        return BackgroundTaskWrapper(application)
+
+    def decorator(wrapped: Any) -> Any:
+        return BackgroundTaskWrapper(wrapped, application, name, group)
+
+    return decorator
+
+
+def BackgroundTaskWrapper(  # noqa: N802  the agent's name
+    wrapped: _Callable,
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+) -> _Callable:
+    """A stand-in for ``wrapped`` whose calls are measured as `background_task` says.
+
+    Raises:
+        TypeError: ``wrapped`` cannot be called.
+    """
+    return wrap(wrapped, _entry(wrapped, application, name, group))  # type: ignore[no-any-return]
+
+
+def wrap_background_task(
+    module: Any,
+    object_path: str,
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+) -> None:
+    """Replace ``module``'s attribute at the dotted ``object_path`` by its measured stand-in.
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: the module has no such attribute.
+    """
+    wrap_object(module, object_path, lambda wrapped: _entry(wrapped, application, name, group))
+
+
+class BackgroundTask(Block):
+    """Measure a block of code as a background task: ``with BackgroundTask(name="nightly") as transaction:``.
+
+    Works with ``async with`` as well. The arguments are those of
+    `background_task`; without a name it is called by the function that enters
+    it. Gives the transaction that now measures the block.
+
+    Raises:
+        RuntimeError: the same instance was entered a second time.
+    """
+
+    def __init__(
+        self, application: ApplicationArgument = None, name: TextArgument = None, group: TextArgument = None
+    ) -> None:
+        super().__init__()
+        self._arguments = (application, name, group)
+
+    def _entry(self, caller: str) -> BackgroundEntry:
+        application, name, group = self._arguments
+        return BackgroundEntry(application, Naming(name, group, caller))

@@ -1,0 +1,69 @@
+"""Whether a call that finds a transaction in its context is part of the work which that measures.
+
+The plain case, a call in the very context of the transaction's step, is told by
+the token of that step. Everything else is off the hot path.
+"""
+
+from __future__ import annotations
+
+from .carriers import carries_on
+from .event_loops import (
+    carries,
+    context_of_task,
+    context_of_token,
+    coroutine_of,
+    main_task,
+    running_task,
+    within_event_loop,
+)
+from .stack import current
+from .transaction import Transaction
+
+__all__ = ["belongs"]
+
+
+def belongs(transaction: Transaction) -> bool:
+    """Whether a call made here, now, belongs to the transaction that was found in its context."""
+    if transaction.over:
+        return False
+    if _in_context_of_step(transaction):
+        return True
+    task = running_task()
+    if task is None:
+        return not within_event_loop() or _loop_runs_for(transaction)
+    return _in_task_of_step(transaction, task) or carries_on(coroutine_of(task)) or _loop_runs_for(transaction)
+
+
+def _in_context_of_step(transaction: Transaction) -> bool:
+    """A token can be used only in the context that it was made in: that is the test.
+
+    Using it up and making a new one leaves the context as it was.
+    """
+    token = transaction.token
+    if token is None:
+        return False
+    try:
+        current.reset(token)
+    except (ValueError, RuntimeError):
+        return False
+    transaction.token = current.set(transaction)
+    return True
+
+
+def _in_task_of_step(transaction: Transaction, task: object) -> bool:
+    """The step's own task, in a copy of its context that somebody runs by hand."""
+    context = context_of_token(transaction.token)
+    return context is not None and context is context_of_task(task)
+
+
+def _loop_runs_for(transaction: Transaction) -> bool:
+    """Somebody who belongs to the transaction is blocked in running this thread's event loop (``asyncio.run``).
+
+    The loop's main task then started with the transaction in its context,
+    which is told apart from a transaction that the main task opened itself.
+    """
+    main = main_task()
+    if main is None:
+        return False
+    context = context_of_task(main)
+    return carries(context, current, transaction) and context is not context_of_token(transaction.token)

@@ -1,0 +1,57 @@
+"""Context managers that open a transaction around a block of code."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType, TracebackType
+
+from .entries import Entry, finish
+from .log import swallowed
+from .naming import function_name
+from .stack import running
+from .transaction import Transaction
+
+__all__ = ["Block"]
+
+
+class Block:
+    """One use of a context manager; what it opens is decided by its entry."""
+
+    def __init__(self) -> None:
+        self._used = False
+        self._opened: Transaction | None = None
+
+    def _entry(self, caller: str) -> Entry:
+        """The entry, given the name of the function that enters the block."""
+        raise NotImplementedError
+
+    def _enter(self, frame: FrameType) -> Transaction | None:
+        if self._used:
+            raise RuntimeError(f"one {type(self).__name__} cannot be entered twice: make a new one for each block")
+        self._used = True
+        try:
+            self._opened = self._entry(function_name(frame)).open((), {})
+        except Exception:
+            swallowed("Block")
+        return self._opened or running()
+
+    def __enter__(self) -> Transaction | None:
+        return self._enter(sys._getframe(1))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        if exception is not None:
+            opened.left_by(exception)
+        finish(opened)
+
+    async def __aenter__(self) -> Transaction | None:
+        return self._enter(sys._getframe(1))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, exception, traceback)

@@ -1,0 +1,250 @@
+"""What a program may say about the transaction it runs in.
+
+These calls follow the context alone: they act on the transaction found there
+while it runs, from a child task or thread too. Outside a transaction they do
+nothing, silently, and none of them ever raises.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, TypeVar, Union, cast
+
+from .errors import ExcInfo, class_names, matches, noticed
+from .log import log_once, swallowed
+from .naming import text_of
+from .process import here
+from .stack import running
+from .transaction import Transaction
+
+__all__ = [
+    "add_custom_attribute",
+    "add_custom_attributes",
+    "capture_request_params",
+    "current_transaction",
+    "end_of_transaction",
+    "ignore_transaction",
+    "notice_error",
+    "set_background_task",
+    "set_transaction_name",
+    "suppress_apdex_metric",
+    "suppress_transaction_trace",
+]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _current() -> Transaction | None:
+    """The transaction that a call acts on, with all that was said before in other ways applied."""
+    transaction = running()
+    if transaction is not None:
+        transaction.refresh()
+    return transaction
+
+
+def _harmless(call: _Function) -> _Function:
+    """Let no mistake of ours out of a call into the program that makes it."""
+
+    @wraps(call)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(*args, **kwargs)
+        except TypeError:
+            if _misused(call, args, kwargs):
+                raise
+            swallowed(call.__name__)
+        except Exception:
+            swallowed(call.__name__)
+        return False if call.__name__.startswith("add_custom") else None
+
+    return cast("_Function", guarded)
+
+
+def _misused(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether the arguments do not fit the call at all: that is said to the caller, as for any function."""
+    from inspect import signature  # not on any path but this one
+
+    try:
+        signature(call).bind(*args, **kwargs)
+    except TypeError:
+        return True
+    return False
+
+
+@_harmless
+def current_transaction(active_only: bool = True) -> Transaction | None:
+    """The open transaction, or ``None``.
+
+    Args:
+        active_only: ``False`` also gives one that is ignored or stopped.
+    """
+    transaction = _current()
+    return transaction if transaction is None or transaction.active or not active_only else None
+
+
+@_harmless
+def set_background_task(flag: bool = True) -> None:
+    """Make the transaction a background one, or a web one again; name and group stay."""
+    transaction = _current()
+    if transaction is not None:
+        transaction.set_background(bool(flag))
+
+
+@_harmless
+def set_transaction_name(name: str, group: str | None = None, priority: float | None = None) -> None:
+    """Name the transaction.
+
+    Args:
+        name: at most 255 characters, longer ones are cut; an empty one is refused.
+        group: ``Function`` by default.
+        priority: the name with the highest priority stays, at equal priority
+            the later one wins; ``None`` always wins and leaves the priority as
+            it was. The names that decorators give have priority 1.
+    """
+    transaction = _current()
+    text = text_of(name, "a transaction's name")
+    if text is None:
+        log_once("empty name", "an empty name is refused: the transaction keeps the name it has")
+    elif transaction is not None:
+        transaction.rename(text, text_of(group, "a transaction's group"), _priority(priority))
+
+
+def _priority(priority: object) -> float | None:
+    if priority is None or isinstance(priority, (int, float)):
+        return priority
+    log_once(("priority", type(priority)), "priority=%.80r is no number: it is not used", priority)
+    return None
+
+
+@_harmless
+def ignore_transaction(flag: bool = True) -> None:
+    """Record nothing of the transaction; ``False``, before its end, undoes that."""
+    transaction = _current()
+    if transaction is not None:
+        transaction.more.ignored = bool(flag)
+
+
+@_harmless
+def suppress_apdex_metric(flag: bool = True) -> None:
+    """Leave the transaction out of the Apdex score."""
+    transaction = _current()
+    if transaction is not None:
+        transaction.more.apdex_suppressed = bool(flag)
+
+
+@_harmless
+def suppress_transaction_trace(flag: bool = True) -> None:
+    """Do not keep the transaction as a sample."""
+    transaction = _current()
+    if transaction is not None:
+        transaction.more.trace_suppressed = bool(flag)
+
+
+@_harmless
+def capture_request_params(flag: bool = True) -> None:
+    """Keep the request's query parameters with its sample, less the denied ones."""
+    transaction = _current()
+    if transaction is not None:
+        transaction.more.params_wanted = bool(flag)
+
+
+@_harmless
+def end_of_transaction() -> None:
+    """Freeze the transaction's clock, name and kind; it is recorded when the work really ends."""
+    transaction = _current()
+    if transaction is not None:
+        transaction.stop()
+
+
+@_harmless
+def add_custom_attribute(key: str, value: Any) -> bool:
+    """Attach a value to the transaction; whether it was taken.
+
+    At most 128 a transaction; text, numbers and booleans; key and text at most
+    255 bytes, a longer text is cut.
+    """
+    transaction = _current()
+    return transaction is not None and transaction.add_attribute(key, value)
+
+
+@_harmless
+def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> bool:
+    """Attach several values (a mapping or pairs); whether all of them were taken."""
+    transaction = _current()
+    if transaction is None:
+        return False
+    pairs = items.items() if isinstance(items, Mapping) else items
+    return all([transaction.add_attribute(key, value) for key, value in pairs])
+
+
+_ErrorCheck = Callable[[Any, Any, Any], Union[bool, None]]
+_ErrorRule = Union[bool, str, Iterable[str], _ErrorCheck, None]
+
+
+@_harmless
+def notice_error(
+    error: ExcInfo | BaseException | None = None,
+    attributes: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+    expected: _ErrorRule = None,
+    ignore: _ErrorRule = None,
+    status_code: int | Callable[[Any, Any, Any], Any] | None = None,
+) -> None:
+    """Keep an exception that the program handled, as an error of the transaction.
+
+    Args:
+        error: what ``sys.exc_info()`` gave, or an exception; by default the one being handled.
+        attributes: custom attributes for the transaction.
+        expected: whether it is kept without failing the transaction: a boolean,
+            class names (``module:Class``), or a callable of the exception's
+            class, value and traceback that gives a boolean or ``None``.
+        ignore: whether it is not kept at all, likewise.
+        status_code: the HTTP status that it led to, or a callable that gives it;
+            kept as the attribute ``error.status``.
+    """
+    transaction = _current()
+    exception = _exception_of(error)
+    if transaction is None or exception is None:
+        return
+    names = class_names(exception)
+    settings = here.settings
+    if _applies(ignore, exception, names, matches(names, settings.ignored_errors)):
+        return
+    is_expected = _applies(expected, exception, names, matches(names, settings.expected_errors))
+    transaction.notice(noticed(exception, is_expected))
+    if attributes:
+        add_custom_attributes(attributes)
+    _keep_status(transaction, status_code, exception)
+
+
+def _exception_of(error: Any) -> BaseException | None:
+    if error is None:
+        return sys.exc_info()[1]
+    value = error[1] if isinstance(error, tuple) and len(error) == 3 else error
+    if isinstance(value, BaseException):
+        return value
+    log_once(("notice_error", type(error)), "notice_error() takes an exception or sys.exc_info(), not %.80r", error)
+    return None
+
+
+def _applies(rule: Any, exception: BaseException, names: list[str], otherwise: bool) -> bool:
+    """Whether a rule about an error says yes; where it says nothing, what the settings say."""
+    if callable(rule):
+        try:
+            rule = rule(type(exception), exception, exception.__traceback__)
+        except Exception:
+            log_once(("rule", rule), "%r failed: the settings decide about the error", rule)
+            rule = None
+    if rule is None:
+        return otherwise
+    if isinstance(rule, bool):
+        return rule
+    wanted = [rule] if isinstance(rule, str) else list(rule)
+    return otherwise or matches(names, frozenset(wanted))
+
+
+def _keep_status(transaction: Transaction, status: Any, exception: BaseException) -> None:
+    value = status(type(exception), exception, exception.__traceback__) if callable(status) else status
+    if value is not None:
+        transaction.add_attribute("error.status", int(value))

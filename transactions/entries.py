@@ -1,0 +1,118 @@
+"""What a call does when it enters: opens a transaction, reclassifies the one it belongs to, or neither.
+
+An entry is made once, where something is decorated; each call asks it with its
+own arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, Union
+
+from .applications import ApplicationArgument
+from .belonging import belongs
+from .log import log_once, swallowed
+from .naming import text_of
+from .process import here
+from .stack import current, enter, leave
+from .transaction import DEFAULT_GROUP, Transaction
+
+__all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of"]
+
+TextArgument = Union[str, Callable[..., Any], None]
+"""A text, or a callable of the call's own arguments that gives one."""
+
+
+class Entry(Protocol):
+    """What a call enters by."""
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
+        """The transaction that the call opened and that is current now, or ``None``. Never raises."""
+
+
+class Naming:
+    """The name and group that a call gives, each a text or a callable of the call's arguments."""
+
+    __slots__ = ("default", "group", "name", "plain")
+
+    def __init__(self, name: TextArgument, group: TextArgument, default: str | None) -> None:
+        self.default = default
+        self.plain = not callable(name) and not callable(group)
+        """Whether name and group are known before the call."""
+        self.name = name if callable(name) else (text_of(name, "name=") or default)
+        self.group = group if callable(group) else (text_of(group, "group=") or DEFAULT_GROUP)
+
+    def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str | None, str]:
+        """Name and group of one call."""
+        name = evaluated(self.name, "name=", args, kwargs) or self.default
+        group = evaluated(self.group, "group=", args, kwargs) or DEFAULT_GROUP
+        return name, group
+
+
+def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+    """A text argument's value for one call; ``None``, said once, where its callable fails."""
+    if not callable(argument):
+        return text_of(argument, what)
+    try:
+        return text_of(argument(*args, **kwargs), what)
+    except Exception:
+        log_once(("evaluated", what, argument), "%s%r failed: the default is used", what, argument)
+        return None
+
+
+def owner_of() -> Transaction | None:
+    """The transaction that a call made here belongs to, if any."""
+    transaction = current.get()
+    return transaction if transaction is not None and belongs(transaction) else None
+
+
+class BackgroundEntry:
+    """Opens a background transaction, or makes the web transaction that the call belongs to one."""
+
+    __slots__ = ("application", "naming")
+
+    def __init__(self, application: ApplicationArgument, naming: Naming) -> None:
+        self.application = application
+        self.naming = naming
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
+        """See `Entry.open`."""
+        try:
+            if not (here.measuring or here.prepare()):
+                return None
+            owner = current.get()
+            if owner is not None and belongs(owner):
+                self.reclassify(owner, args, kwargs)
+                return None
+            return self._fresh(args, kwargs)
+        except Exception:
+            swallowed("BackgroundEntry.open")
+            return None
+
+    def reclassify(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Make a running web transaction a background one, called as this call says."""
+        owner.refresh()
+        if owner.background or not owner.active:
+            return
+        owner.set_background(True)
+        if not owner.keeps_name_when_reclassified():
+            name, group = self.naming.evaluate(args, kwargs)
+            if name is not None:
+                owner.rename(name, group, priority=1)
+
+    def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction:
+        naming = self.naming
+        application = here.application if self.application is None else here.application_of(self.application)
+        name, group = (naming.name, naming.group) if naming.plain else naming.evaluate(args, kwargs)
+        transaction = Transaction(application, group, name)
+        enter(transaction)
+        return transaction
+
+
+def finish(transaction: Transaction) -> None:
+    """The call that opened it is done. Never raises."""
+    try:
+        leave(transaction)
+        transaction.end()
+    except Exception:
+        swallowed("finish")

@@ -1,0 +1,72 @@
+"""Which exceptions are errors, and what is kept of them: their names, never the exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, Union
+
+from .finished import NoticedError
+from .naming import class_name
+
+__all__ = ["CANCELLATIONS", "DISCONNECTS", "ERRORS_AT_MOST", "ExcInfo", "class_names", "is_error", "noticed"]
+
+ExcInfo = Union[
+    tuple[type[BaseException], BaseException, Union[TracebackType, None]],
+    tuple[None, None, None],
+]
+
+ERRORS_AT_MOST: Final = 5
+"""Distinct errors (type and message) a transaction."""
+_LONGEST_MESSAGE: Final = 1024
+
+CANCELLATIONS: Final = frozenset(
+    {"asyncio.exceptions:CancelledError", "concurrent.futures._base:CancelledError", "trio:Cancelled"}
+)
+"""What an event loop throws into work that nobody waits for any more."""
+
+DISCONNECTS: Final = frozenset(
+    {
+        "starlette.requests:ClientDisconnect",
+        "starlette.websockets:WebSocketDisconnect",
+        "uvicorn.protocols.utils:ClientDisconnected",
+        "django.core.exceptions:RequestAborted",
+    }
+)
+"""What frameworks raise because the client went away."""
+
+_HARMLESS: Final = (
+    CANCELLATIONS
+    | DISCONNECTS
+    | {"greenlet:GreenletExit", "builtins:GeneratorExit", "builtins:KeyboardInterrupt"}
+    | {"celery.exceptions:Retry", "celery.exceptions:Ignore", "celery.exceptions:Reject"}
+)
+
+
+def class_names(exception: BaseException) -> list[str]:
+    """``module:Class`` of the exception's class and of all its bases."""
+    return [class_name(cls) for cls in type(exception).__mro__]
+
+
+def is_error(exception: BaseException) -> bool:
+    """Whether an exception that escapes is a failure, and not a way of saying "stop"."""
+    if isinstance(exception, SystemExit):
+        return exception.code not in (0, None)
+    return _HARMLESS.isdisjoint(class_names(exception))
+
+
+def noticed(exception: BaseException, expected: bool) -> NoticedError:
+    """What is kept of an exception."""
+    return NoticedError(class_name(type(exception)), _message(exception), expected)
+
+
+def _message(exception: BaseException) -> str:
+    try:
+        return str(exception)[:_LONGEST_MESSAGE]
+    except Exception:
+        return "<unprintable>"
+
+
+def matches(names: Iterable[str], wanted: frozenset[str]) -> bool:
+    """Whether one of an exception's class names (see `class_names`) is among the wanted ones."""
+    return not wanted.isdisjoint(names)

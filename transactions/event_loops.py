@@ -1,0 +1,103 @@
+"""What event loops tell about the caller: which task runs, in which context, and on whose behalf.
+
+Nothing here imports an event loop: where none is loaded, none can be running.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from contextvars import Context, ContextVar, Token
+from types import FrameType
+from typing import Any, Final
+
+__all__ = ["context_of_task", "context_of_token", "coroutine_of", "main_task", "running_task", "within_event_loop"]
+
+_NO_TASK: Final = object()
+
+
+def within_event_loop() -> bool:
+    """Whether an event loop is running in this thread."""
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        return True
+    return _trio_root() is not None
+
+
+def running_task() -> Any:
+    """The task of asyncio or trio that runs in this thread, or ``None``."""
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        return asyncio.current_task()
+    trio: Any = sys.modules.get("trio")
+    if trio is None:
+        return None
+    try:
+        return trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
+
+
+def coroutine_of(task: Any) -> Any:
+    """The root coroutine of a task."""
+    return task.get_coro() if hasattr(task, "get_coro") else getattr(task, "coro", None)
+
+
+def context_of_task(task: Any) -> Context | None:
+    """The context that a task runs in.
+
+    asyncio's tasks tell it from Python 3.12 on; before, the collector knows
+    what they refer to. Trio's have it as an attribute.
+    """
+    if hasattr(task, "get_context"):
+        context = task.get_context()
+        return context if isinstance(context, Context) else None
+    context = getattr(task, "context", None)
+    return context if isinstance(context, Context) else _context_among_referents(task)
+
+
+def context_of_token(token: Token[Any] | None) -> Context | None:
+    """The context in which a token was made; only the collector tells."""
+    return None if token is None else _context_among_referents(token)
+
+
+def _context_among_referents(owner: object) -> Context | None:
+    return next((found for found in gc.get_referents(owner) if isinstance(found, Context)), None)
+
+
+def main_task() -> Any:
+    """The task for whose sake the event loop of this thread runs, where somebody is blocked in running it."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        task = _task_awaited_in(frame)
+        if task is not _NO_TASK:
+            return task
+        frame = frame.f_back
+    return _trio_root()
+
+
+_BLOCKED_IN: Final = {
+    ("asyncio.runners", "run"): "task",
+    ("asyncio.base_events", "run_until_complete"): "future",
+}
+"""Functions that run a loop until one task is done, and the local variable that holds the task."""
+
+
+def _task_awaited_in(frame: FrameType) -> Any:
+    variable = _BLOCKED_IN.get((str(frame.f_globals.get("__name__")), frame.f_code.co_name))
+    return _NO_TASK if variable is None else frame.f_locals.get(variable, _NO_TASK)
+
+
+def _trio_root() -> Any:
+    trio: Any = sys.modules.get("trio")
+    if trio is None:
+        return None
+    try:
+        return trio.lowlevel.current_root_task()
+    except RuntimeError:
+        return None
+
+
+def carries(context: Context | None, variable: ContextVar[Any], value: object) -> bool:
+    """Whether a context has that very object as the variable's value."""
+    return context is not None and context.get(variable) is value

@@ -1,0 +1,95 @@
+"""Names: of callables, of transactions, and the paths that are made of them."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from types import FrameType
+from typing import Any, Final, Literal
+
+from .log import log_once
+
+__all__ = ["LONGEST_NAME", "Kind", "TYPES", "callable_name", "class_name", "function_name", "is_found_under", "path_of", "text_of"]
+
+Kind = Literal["web", "background"]
+
+LONGEST_NAME: Final = 255
+"""Characters; what is longer is cut."""
+
+TYPES: Final[dict[Kind, str]] = {"web": "WebTransaction", "background": "OtherTransaction"}
+
+_GROUPS_OF_PATHS: Final = frozenset({"Uri", "Route"})
+
+
+def path_of(kind: Kind, group: str, name: str) -> str:
+    """``<type>/<group>/<name>``; the leading slash of a URL path is not doubled."""
+    if group in _GROUPS_OF_PATHS and name.startswith("/"):
+        name = name[1:]
+    return f"{TYPES[kind]}/{group}/{name}"
+
+
+def class_name(cls: type) -> str:
+    """``module:qualified.name`` of a class."""
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def callable_name(obj: Any) -> str:
+    """``module:qualified.name`` of anything that can be called.
+
+    A bound method is named by the class of its instance, a classmethod by the
+    class it is called on, a partial by its function, an instance by its class.
+    """
+    while isinstance(obj, functools.partial):
+        obj = obj.func
+    owner = getattr(obj, "__self__", None)
+    if owner is not None and hasattr(obj, "__func__"):
+        return _method_name(owner, obj.__func__)
+    if isinstance(obj, (staticmethod, classmethod)):
+        obj = obj.__func__
+    if not isinstance(getattr(obj, "__qualname__", None), str):
+        obj = type(obj)
+    return f"{_module_of(obj, owner)}:{obj.__qualname__}"
+
+
+def _method_name(owner: Any, function: Any) -> str:
+    cls = owner if isinstance(owner, type) else type(owner)
+    return f"{class_name(cls)}.{getattr(function, '__name__', type(function).__name__)}"
+
+
+def _module_of(obj: Any, owner: Any) -> str:
+    """Methods of builtin types have no module of their own: it is their type's."""
+    module = getattr(obj, "__module__", None)
+    if module is None:
+        home = getattr(obj, "__objclass__", None) or type(owner)
+        module = home.__module__
+    return str(module)
+
+
+def function_name(frame: FrameType) -> str:
+    """``module:qualified.name`` of the function that a frame runs; before Python 3.11 its last part only."""
+    code = frame.f_code
+    return f"{frame.f_globals.get('__name__')}:{getattr(code, 'co_qualname', code.co_name)}"
+
+
+def is_found_under(module: object, qualified_name: object, obj: object) -> bool:
+    """Whether a module's attribute of that dotted name is this very object, as pickle looks it up."""
+    found: Any = sys.modules.get(module) if isinstance(module, str) else None
+    for part in qualified_name.split(".") if isinstance(qualified_name, str) else ("",):
+        found = getattr(found, part, None)
+    return found is obj
+
+
+def text_of(value: object, what: str) -> str | None:
+    """A name as text, cut to size, or ``None``, said once, where it is no name.
+
+    Args:
+        value: text, or bytes that are decoded as UTF-8.
+        what: what it names, for the log line.
+    """
+    if isinstance(value, (bytes, bytearray)):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str) and value:
+        return value[:LONGEST_NAME]
+    if value is not None:
+        log_once(("name", what, type(value)), "%s must be text that is not empty, not %.80r: it is not used", what, value)
+    return None

@@ -1,0 +1,57 @@
+"""What holds for this process: its settings, once they are read, and its default application."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import configuration
+from .applications import Application, ApplicationArgument, application_named
+from .log import log_once
+from .settings import DEFAULTS, Settings
+
+__all__ = ["Process", "here"]
+
+
+class Process:
+    """The settings in the form in which every call needs them. Nothing is read before the first call."""
+
+    __slots__ = ("application", "measuring", "prepared", "settings")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Read the settings anew at the next call."""
+        self.prepared = False
+        self.measuring = False
+        self.settings: Settings = DEFAULTS
+        self.application = Application(DEFAULTS.app_name)
+
+    def prepare(self) -> bool:
+        """Read the settings if that has not been done; whether transactions are measured."""
+        if not self.prepared:
+            self.settings = configuration.current().settings
+            self.application = application_named(self.settings.app_name) or self.application
+            self.prepared = True
+            self.measuring = self.settings.enabled
+        return self.measuring
+
+    def application_of(self, argument: ApplicationArgument) -> Application:
+        """The application that an ``application=`` argument means."""
+        if argument is None:
+            return self.application
+        if isinstance(argument, Application):
+            return argument
+        found = application_named(argument) if isinstance(argument, str) else None
+        if found is None:
+            log_once(("application", repr(argument)[:80]), "application=%.80r is no name: the default is used", argument)
+            return self.application
+        return found
+
+    def apdex_t(self, application: Application, path: str) -> float:
+        """The Apdex threshold in seconds that holds for a transaction's path."""
+        settings = self.settings.for_application(application)
+        return settings.transaction_apdex_t.get(path, settings.apdex_t)
+
+
+here: Final = Process()

@@ -1,0 +1,40 @@
+"""Stand-ins for what a closure cannot stand for: partials, callable instances, bound methods, descriptors.
+
+Loaded only where one is needed: wrapt imports asyncio.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import wrapt
+
+from .entries import Entry
+from .naming import is_found_under
+from .wrapping import around
+
+__all__ = ["MeasuredCallable"]
+
+
+class MeasuredCallable(wrapt.FunctionWrapper):  # type: ignore[misc]
+    """Behaves as what it wraps in every way, and asks ``entry`` at every call."""
+
+    def __init__(self, wrapped: Any, entry: Entry) -> None:
+        super().__init__(wrapped, self._self_measure)
+        self._self_entry = entry
+
+    def _self_measure(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        target = getattr(wrapped, "__func__", None)
+        if instance is None or target is None:
+            return around(wrapped)(wrapped, self._self_entry)(*args, **kwargs)
+        return around(target)(target, self._self_entry)(instance, *args, **kwargs)
+
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        """By name where the module's attribute is this stand-in, else as what it wraps and how."""
+        name = getattr(self.__wrapped__, "__qualname__", None)
+        if is_found_under(getattr(self.__wrapped__, "__module__", None), name, self):
+            return str(name)
+        return MeasuredCallable, (self.__wrapped__, self._self_entry)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return self.__reduce_ex__(2)

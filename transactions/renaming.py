@@ -1,0 +1,78 @@
+"""Naming the running transaction by the function that it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from .entries import Naming, TextArgument
+from .log import swallowed
+from .naming import callable_name
+from .paths import wrap_object
+from .stack import running
+from .wrapping import wrap
+
+__all__ = ["TransactionNameWrapper", "transaction_name", "wrap_transaction_name"]
+
+_Callable = TypeVar("_Callable", bound=Callable[..., Any])
+
+
+class NamingEntry:
+    """Opens nothing: each call names the transaction that runs."""
+
+    __slots__ = ("naming", "priority")
+
+    def __init__(self, naming: Naming, priority: float | None) -> None:
+        self.naming = naming
+        self.priority = priority
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """See `entries.Entry.open`."""
+        try:
+            transaction = running()
+            if transaction is None:
+                return
+            transaction.refresh()
+            if transaction.takes_name(self.priority):
+                name, group = self.naming.evaluate(args, kwargs)
+                transaction.rename(name or "", group, self.priority)
+        except Exception:
+            swallowed("NamingEntry.open")
+
+
+def _entry(wrapped: Any, name: TextArgument, group: TextArgument, priority: float | None) -> NamingEntry:
+    return NamingEntry(Naming(name, group, callable_name(wrapped)), priority)
+
+
+def transaction_name(
+    name: TextArgument = None, group: TextArgument = None, priority: float | None = None
+) -> Callable[[_Callable], _Callable]:
+    """Name the running transaction at every call of the decorated callable.
+
+    The arguments are those of `set_transaction_name`, texts or callables of the
+    call's arguments; the name is that of the callable by default.
+    """
+    return lambda wrapped: TransactionNameWrapper(wrapped, name, group, priority)
+
+
+def TransactionNameWrapper(  # noqa: N802  the agent's name
+    wrapped: _Callable, name: TextArgument = None, group: TextArgument = None, priority: float | None = None
+) -> _Callable:
+    """A stand-in for ``wrapped`` whose calls name the running transaction, see `transaction_name`."""
+    return wrap(wrapped, _entry(wrapped, name, group, priority))  # type: ignore[no-any-return]
+
+
+def wrap_transaction_name(
+    module: Any,
+    object_path: str,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    priority: float | None = None,
+) -> None:
+    """Replace ``module``'s attribute at a dotted path by a stand-in that names the running transaction.
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: the module has no such attribute.
+    """
+    wrap_object(module, object_path, lambda wrapped: _entry(wrapped, name, group, priority))

@@ -1,0 +1,140 @@
+"""The transaction of a web request: it also has a method, a path, a status and a response."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from .applications import Application
+from .clock import monotonic
+from .finished import AttributeValue
+from .log import swallowed
+from .outlet import outlet
+from .process import here
+from .query import parameters_of
+from .transaction import Transaction
+
+__all__ = ["RequestTransaction"]
+
+_curious_from: Final = outlet.curious_from
+
+
+class RequestTransaction(Transaction):
+    """Opened by a web entry. Without a name of its own it is called by its route, its status or its path."""
+
+    __slots__ = (
+        "details",
+        "disconnected",
+        "method",
+        "queue_time",
+        "request_path",
+        "response_started",
+        "route",
+        "routed",
+        "status",
+    )
+
+    opened_by_web_entry: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        application: Application,
+        group: str | None,
+        name: str | None,
+        method: str | None = None,
+        request_path: str = "",
+    ) -> None:
+        super().__init__(application, group, name, 0 if name is None else 1)
+        self.method = method
+        self.request_path = request_path
+        self.status = 0
+        """The response's status, 0 until it is known."""
+        self.response_started = 0.0
+        """When the response started, on the monotonic clock; 0.0 where it did not."""
+        self.queue_time: float | None = None
+        """Seconds that it waited in front of us, where a proxy said so."""
+        self.disconnected = False
+        self.route: str | None = None
+        """What the framework routed it to, as the framework writes it (``/users/{id}``)."""
+        self.routed = True
+        """``False`` where a known framework found no route for it."""
+        self.details: dict[str, AttributeValue] | None = None
+        """What only samples show; read at the end where it may become one."""
+
+    def naming(self) -> tuple[str, str]:
+        """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
+        if self._name is not None:
+            return super().naming()
+        if self.route is not None:
+            return "Route", f"{self.method} {self.route}" if self.method else self.route
+        if not self.routed:
+            return "StatusCode", str(self.status)
+        return "Uri", self.readable_path() or "/"
+
+    def counted_as(self) -> tuple[object, ...]:
+        """What is cheap to tell of it and decides where it is counted."""
+        if self._name is not None:
+            return super().counted_as()
+        place = self.route if self.route is not None or self.routed else self.status
+        path = self.request_path if place is None else None
+        return self.application.spelled, self.background, self.method, place, path
+
+    def sampled_as(self) -> str:
+        """Under what the slowest of its like is remembered."""
+        return self._name or self.route or self.request_path
+
+    def readable_path(self) -> str:
+        """The request's path without its query string, as text."""
+        return self.request_path
+
+    def freeze(self) -> bool:
+        """Stop the clock for good, and read what must be read before the request is let go."""
+        if self.over:
+            return False
+        if not self.ended:
+            self.ended = monotonic()
+        try:
+            self.look_back()
+        except Exception:
+            swallowed("RequestTransaction.look_back")
+        return super().freeze()
+
+    def look_back(self) -> None:
+        """Read from the request what is known only at its end."""
+        if self.ended - self.entered >= _curious_from.get(self.sampled_as(), 0.0) or self.failed():
+            self.details = self.read_details()
+
+    def read_details(self) -> dict[str, AttributeValue]:
+        """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
+        wanted = None if self.extras is None else self.extras.params_wanted
+        if wanted is None:
+            wanted = here.settings.capture_params
+        return parameters_of(self.query_string(), here.settings.denied_params) if wanted else {}
+
+    def query_string(self) -> str:
+        """The query, without the question mark."""
+        return ""
+
+    def failed(self) -> bool:
+        """Whether an error or its status counts against it."""
+        return self.status in here.settings.error_statuses or super().failed()
+
+    @property
+    def http_status(self) -> int | None:
+        """The status of its response, if it had one."""
+        return self.status or None
+
+    @property
+    def was_disconnected(self) -> bool:
+        """Whether the client went away before the last byte."""
+        return self.disconnected
+
+    def attributes(self) -> dict[str, AttributeValue]:
+        """What is known of the request, and its custom attributes."""
+        known: dict[str, AttributeValue] = {"request.path": self.readable_path()}
+        if self.method:
+            known["request.method"] = self.method
+        if self.response_started:
+            known["response.start"] = self.response_started - self.entered
+        if self.queue_time is not None:
+            known["request.queue_time"] = self.queue_time
+        return {**known, **(self.details or {}), **super().attributes()}

@@ -1,0 +1,46 @@
+"""The current transaction: where it is kept, and how one is entered and left.
+
+It travels in one context variable, so it follows the work wherever Python
+carries contexts. Whether a call that finds it there is part of the work that it
+measures is a further question, answered in `belonging`.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from typing import Final
+
+from .transaction import Transaction
+
+__all__ = ["current", "enter", "leave", "running"]
+
+current: Final[ContextVar[Transaction | None]] = ContextVar("weighbridge.transaction", default=None)
+
+
+def running() -> Transaction | None:
+    """The transaction found in this context, if it is not over."""
+    transaction = current.get()
+    return None if transaction is None or transaction.over else transaction
+
+
+def enter(transaction: Transaction) -> None:
+    """Make it current for a step of its work; the step is where it is anchored from now on."""
+    transaction.token = current.set(transaction)
+
+
+def leave(transaction: Transaction) -> None:
+    """Make current again what was so before the step. Never fails.
+
+    Where the exit runs in another context than the entry, or exits interleave,
+    nothing is restored unless this transaction is the one that is current.
+    """
+    token, transaction.token = transaction.token, None
+    if token is None or current.get() is not transaction:
+        return
+    previous = token.old_value
+    try:
+        current.reset(token)
+    except (ValueError, RuntimeError):
+        current.set(None if previous is Token.MISSING else previous)
+    if isinstance(previous, Transaction) and previous.over:
+        current.set(None)

@@ -1,0 +1,270 @@
+"""Web transactions that no door opens: the four call forms for servers of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar, Union, overload
+
+from .applications import ApplicationArgument
+from .blocks import Block
+from .entries import Naming, TextArgument, owner_of
+from .finished import AttributeValue
+from .log import log_once, swallowed
+from .naming import callable_name
+from .paths import wrap_object
+from .process import here
+from .queue_time import QUEUE_HEADERS, queue_time_of
+from .request import RequestTransaction
+from .stack import enter
+from .transaction import Transaction
+from .wrapping import wrap
+
+__all__ = [
+    "RequestArgument",
+    "WebEntry",
+    "WebTransaction",
+    "WebTransactionWrapper",
+    "joined",
+    "web_transaction",
+    "wrap_web_transaction",
+]
+
+_Callable = TypeVar("_Callable", bound=Callable[..., Any])
+
+Headers = Union[Mapping[str, str], Iterable[tuple[Any, Any]], None]
+RequestArgument = Union[str, int, Callable[..., Any], None]
+"""A fact of the request, or a callable of the call's own arguments that gives it."""
+
+_FACTS: Final = ("scheme", "host", "port", "request_method", "request_path", "query_string", "headers")
+
+
+def joined(name: str | None, group: str | None) -> Transaction | None:
+    """The transaction of an outer web entry, which a web entry reached here belongs to and which takes its name.
+
+    Inside a transaction that a background entry opened there is none: a job
+    that runs a server must not swallow the server's requests.
+    """
+    owner = owner_of()
+    if owner is None or not owner.opened_by_web_entry:
+        return None
+    if name is not None and owner.active:
+        owner.refresh()
+        owner.rename(name, group, priority=1)
+    return owner
+
+
+class CalledRequest(RequestTransaction):
+    """A request whose facts were given by the call that handles it."""
+
+    __slots__ = ("facts",)
+
+    facts: Mapping[str, Any]
+
+    def query_string(self) -> str:
+        """The query, without the question mark."""
+        query = self.facts.get("query_string") or ""
+        return query.decode("latin-1") if isinstance(query, bytes) else str(query)
+
+    def read_details(self) -> dict[str, AttributeValue]:
+        """What only samples show."""
+        details = super().read_details()
+        for fact, attribute in (("host", "request.host"), ("port", "request.port"), ("scheme", "request.scheme")):
+            value = self.facts.get(fact)
+            if isinstance(value, (str, int)):
+                details[attribute] = value
+        return details
+
+
+class WebEntry:
+    """Opens a web transaction, unless an outer web entry has."""
+
+    __slots__ = ("application", "facts", "naming")
+
+    def __init__(self, application: ApplicationArgument, naming: Naming, facts: Mapping[str, Any]) -> None:
+        self.application = application
+        self.naming = naming
+        self.facts = facts
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
+        """See `entries.Entry.open`."""
+        try:
+            if not (here.measuring or here.prepare()):
+                return None
+            name, group = self.naming.evaluate(args, kwargs)
+            if joined(name if name != self.naming.default else None, group) is not None:
+                return None
+            return self._fresh(name, group, {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS})
+        except Exception:
+            swallowed("WebEntry.open")
+            return None
+
+    def _fresh(self, name: str | None, group: str, facts: Mapping[str, Any]) -> Transaction:
+        path = str(facts["request_path"] or "")
+        if path and name == self.naming.default:
+            name = None
+        method = facts["request_method"]
+        application = here.application_of(self.application)
+        transaction = CalledRequest(application, group, name, str(method) if method else None, path)
+        transaction.facts = facts
+        if here.settings.queue_time:
+            transaction.queue_time = _queue_time(facts["headers"])
+        enter(transaction)
+        return transaction
+
+
+def _facts(*values: Any) -> dict[str, Any]:
+    return dict(zip(_FACTS, values, strict=True))
+
+
+def _given(fact: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    if not callable(fact):
+        return fact
+    try:
+        return fact(*args, **kwargs)
+    except Exception:
+        log_once(("fact", fact), "%r failed: the request goes without what it was to give", fact)
+        return None
+
+
+def _queue_time(headers: Headers) -> float | None:
+    if not headers:
+        return None
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    found = {_text(key).lower(): _text(value) for key, value in pairs}
+    return next((queue_time_of(found[name]) for name in QUEUE_HEADERS if name in found), None)
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _entry(wrapped: Any, application: ApplicationArgument, naming: tuple[Any, Any], facts: Mapping[str, Any]) -> WebEntry:
+    return WebEntry(application, Naming(*naming, callable_name(wrapped)), facts)
+
+
+@overload
+def web_transaction(application: _Callable, /) -> _Callable: ...
+@overload
+def web_transaction(
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> Callable[[_Callable], _Callable]: ...
+def web_transaction(
+    application: Any = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> Any:
+    """Measure every call of the decorated callable as a web request.
+
+    Inside a transaction that another web entry opened no second one is opened;
+    an explicit ``name`` applies to that one.
+
+    Args:
+        application: as in `background_task`, as are ``name`` and ``group``;
+            without a name the transaction is called by its ``request_path``
+            where that is given (group ``Uri``), else by the function.
+        scheme, host, port, request_method, request_path, query_string: facts
+            of the request, or callables of the call's arguments that give them.
+        headers: a mapping or pairs; read for the time in front-end queues.
+    """
+    if callable(application) or isinstance(application, (classmethod, staticmethod)):
+        return WebTransactionWrapper(application)
+
+    def decorator(wrapped: Any) -> Any:
+        return WebTransactionWrapper(
+            wrapped, application, name, group, scheme, host, port, request_method, request_path, query_string, headers
+        )
+
+    return decorator
+
+
+def WebTransactionWrapper(  # noqa: N802  the agent's name
+    wrapped: _Callable,
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> _Callable:
+    """A stand-in for ``wrapped`` whose calls are measured as `web_transaction` says.
+
+    Raises:
+        TypeError: ``wrapped`` cannot be called.
+    """
+    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
+    return wrap(wrapped, _entry(wrapped, application, (name, group), facts))  # type: ignore[no-any-return]
+
+
+def wrap_web_transaction(
+    module: Any,
+    object_path: str,
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> None:
+    """Replace ``module``'s attribute at the dotted ``object_path`` by its measured stand-in.
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: the module has no such attribute.
+    """
+    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
+    wrap_object(module, object_path, lambda wrapped: _entry(wrapped, application, (name, group), facts))
+
+
+class WebTransaction(Block):
+    """Measure a block of code as a web request: ``with WebTransaction(request_path="/feed") as transaction:``.
+
+    Works with ``async with`` as well; the arguments are those of `web_transaction`.
+
+    Raises:
+        RuntimeError: the same instance was entered a second time.
+    """
+
+    def __init__(
+        self,
+        application: ApplicationArgument = None,
+        name: TextArgument = None,
+        group: TextArgument = None,
+        scheme: RequestArgument = None,
+        host: RequestArgument = None,
+        port: RequestArgument = None,
+        request_method: RequestArgument = None,
+        request_path: RequestArgument = None,
+        query_string: RequestArgument = None,
+        headers: Headers | Callable[..., Any] = None,
+    ) -> None:
+        super().__init__()
+        self._application = application
+        self._naming = (name, group)
+        self._facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
+
+    def _entry(self, caller: str) -> WebEntry:
+        return WebEntry(self._application, Naming(*self._naming, caller), self._facts)
