@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from ..transactions.configuration import load_from_environment
-from ..transactions.finished import Kind
+from ..transactions.model.finished import Kind
 from ..transactions.store.figures import Window
 from ..transactions.store.reader import Selection, StoreReader
 from . import span
@@ -25,7 +25,7 @@ from .settings_view import ConfigurationView, configuration_lines
 from .stores import opened_store, require_valid
 from .terminal import ReportView
 from .top import watch
-from .words import empty_lines, lost_line
+from .words import empty_lines, left_out_line, uncounted_line
 
 __all__ = ["weighbridge"]
 
@@ -126,7 +126,8 @@ def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and what there is to say about them to standard error."""
     click.echo("\n".join(plain_lines(answer)))
     notes = [] if answer.sections else empty_lines(answer, time.time())
-    click.echo("\n".join(filter(None, [*notes, lost_line(answer.health)])), err=True, nl=bool(notes))
+    for line in filter(None, [*notes, uncounted_line(answer.health), left_out_line(answer.health)]):
+        click.echo(line, err=True)
 
 
 @weighbridge.command()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
+from uuid import uuid4
 
 import click
 from rich.console import Console
@@ -13,8 +17,10 @@ from weighbridge.demo.run import Outcome, run_demo
 from weighbridge.demo.services import ServiceFailed
 from weighbridge.demo.traffic import plan
 
+from ..transactions.recording.snapshot import Instance, Snapshot, StoreUnavailable
 from ..transactions.store.reader import Selection, StoreUnreadable
-from .demo_view import CheckView, progress
+from ..transactions.store.writer import StoreWriter
+from .demo_view import CheckView, check_lines, progress, verdict
 from .plain import plain_lines
 from .problems import Problem
 from .report import read_report
@@ -32,10 +38,24 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
     """
     with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
         kept = store.absolute() if store else Path(folder, "weighbridge.db")
+        _require_writable(kept)
         right = _run(requests, seed, kept, Path(folder))
     if store:
         click.echo(f"\nThe figures are kept: weighbridge report --store {store}")
     return right
+
+
+def _require_writable(store: Path) -> None:
+    """Write an empty snapshot: better to know now than when all was sent."""
+    now = time.time()
+    us = Instance(uuid4().hex, socket.gethostname(), os.getpid(), now, "weighbridge demo")
+    writer = StoreWriter(str(store))
+    try:
+        writer.write(Snapshot(us, 1, now))
+    except StoreUnavailable as error:
+        raise Problem(str(error)) from None
+    finally:
+        writer.close()
 
 
 def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
@@ -58,8 +78,7 @@ def _show(console: Console, store: Path, outcome: Outcome, sent: int) -> None:
         report = read_report(reader, outcome.window, Selection(), "time")
     click.echo()
     if sys.stdout.isatty():
-        console.print(ReportView(report))
+        console.print(ReportView(report), "", CheckView(outcome), sep="\n")
     else:
-        click.echo("\n".join(plain_lines(report)))
-    click.echo()
-    console.print(CheckView(outcome, sent))
+        click.echo("\n".join([*plain_lines(report), "", *check_lines(outcome)]))
+    click.secho("\n" + "\n".join(verdict(outcome, sent)), fg="green" if outcome.right else "red", bold=True)

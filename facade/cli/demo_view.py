@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-from rich.console import Console, ConsoleOptions, RenderResult
+import click
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -13,22 +15,28 @@ from rich.text import Text
 from weighbridge.demo.check import Calls, Comparison
 from weighbridge.demo.run import Outcome, Watcher
 
+from .plain import aligned, one_line
 from .report import KIND_WORDS
 
-__all__ = ["CheckView", "progress"]
+__all__ = ["CheckView", "check_lines", "progress", "verdict"]
 
 
 @contextmanager
 def progress(console: Console, total: int) -> Iterator[Watcher]:
     """Show how far the demo is: one line on a terminal, one line a stage elsewhere."""
     stages = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
     )
 
     def say(words: str) -> None:
         stages.update(bar, description=words)
         if not console.is_terminal:
-            console.print(words)
+            click.echo(words)
 
     with stages:
         bar = stages.add_task("Opening the bookshop: gunicorn, uvicorn, a worker", total=total)
@@ -40,56 +48,66 @@ def progress(console: Console, total: int) -> Iterator[Watcher]:
 
 
 class CheckView:
-    """Renders the comparison of what was sent with what was counted."""
+    """Renders with rich the comparison of what was sent with what was counted."""
 
-    def __init__(self, outcome: Outcome, sent: int) -> None:
+    def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
-        self._sent = sent
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Give one line per series, the wrong answers, and the verdict."""
-        yield _table(self._outcome.comparisons)
-        for complaint in self._outcome.complaints:
-            yield Text(f"Wrong answer: {complaint}", style="red")
-        yield Text()
-        yield Text(_verdict(self._outcome, self._sent), style="bold green" if self._outcome.right else "bold red")
+        """Give one line per series."""
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        for title, justify, least in _COLUMNS:
+            table.add_column(title, justify=justify, min_width=least, no_wrap=True, overflow="ellipsis")
+        for comparison in self._outcome.comparisons:
+            table.add_row(*_styled(comparison))
+        yield table
 
 
-def _table(comparisons: Sequence[Comparison]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("Check: what was sent", overflow="fold")
-    table.add_column("must be counted as", overflow="fold")
-    table.add_column("sent", justify="right", no_wrap=True)
-    table.add_column("counted", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for comparison in comparisons:
-        table.add_row(*_cells(comparison))
-    return table
+def check_lines(outcome: Outcome) -> Iterator[str]:
+    """Give the same for pipes and files."""
+    return aligned([_TITLES, *(_cells(comparison) for comparison in outcome.comparisons)], texts=2)
 
 
-def _cells(comparison: Comparison) -> Iterator[Text]:
+def verdict(outcome: Outcome, sent: int) -> list[str]:
+    """Say what is wrong, and whether all is right."""
+    wrong = sum(not comparison.right for comparison in outcome.comparisons)
+    counted = sum(comparison.counted.calls for comparison in outcome.comparisons)
+    if outcome.right:
+        return [f"Right: {sent} requests and jobs sent, {counted} transactions counted, each once and as what it is."]
+    complaints = [f"Wrong answer: {complaint}" for complaint in outcome.complaints]
+    summary = f"{wrong} of {len(outcome.comparisons)} names counted wrongly, {len(complaints)} wrong answers"
+    return [*complaints, f"Wrong: {summary}, of {sent} requests and jobs sent."]
+
+
+_COLUMNS: Final[tuple[tuple[str, JustifyMethod, int], ...]] = (
+    ("sent", "left", 12),
+    ("counts as", "left", 24),
+    ("times", "right", 14),
+    ("counted", "right", 14),
+    ("", "left", 5),
+)
+_TITLES: Final = tuple(title for title, _, _ in _COLUMNS)
+
+
+def _cells(comparison: Comparison) -> tuple[str, ...]:
     application, kind, group, name = comparison.series
-    yield Text(comparison.because or "nothing of this was sent")
-    yield (
-        Text(f"{application} ", style="dim")
-        .append(KIND_WORDS[kind], style="cyan")
-        .append(f" {group}/")
-        .append(name, "not dim")
+    return (
+        comparison.because or "(nothing of this was sent)",
+        one_line(f"{application} {KIND_WORDS[kind]} {group}/{name}"),
+        _calls(comparison.sent),
+        _calls(comparison.counted),
+        "ok" if comparison.right else "WRONG",
     )
-    yield Text(_calls(comparison.sent))
-    yield Text(_calls(comparison.counted))
-    yield Text("ok", style="green") if comparison.right else Text("WRONG", style="bold red")
+
+
+def _styled(comparison: Comparison) -> tuple[Text, ...]:
+    because, counted_as, sent, counted, mark = map(Text, _cells(comparison))
+    kind = len(one_line(comparison.series.application)) + 1
+    counted_as.stylize("dim", 0, kind)
+    counted_as.stylize("cyan", kind, kind + len(KIND_WORDS[comparison.series.kind]))
+    mark.stylize("green" if comparison.right else "bold red")
+    return because, counted_as, sent, counted, mark
 
 
 def _calls(calls: Calls) -> str:
     return f"{calls.calls} ({calls.failed} failed)" if calls.failed else str(calls.calls)
-
-
-def _verdict(outcome: Outcome, sent: int) -> str:
-    wrong = [comparison for comparison in outcome.comparisons if not comparison.right]
-    counted = sum(comparison.counted.calls for comparison in outcome.comparisons)
-    if outcome.right:
-        return f"Right: {sent} requests and jobs sent, {counted} transactions counted, each once and as what it is."
-    lines = [f"{len(outcome.complaints)} wrong answers"] if outcome.complaints else []
-    lines += [f"{len(wrong)} of {len(outcome.comparisons)} names counted wrongly"] if wrong else []
-    return f"Wrong: {', '.join(lines)}."

@@ -6,24 +6,31 @@ that ``awk -F'  +'`` splits a line as a person reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from .columns import COLUMNS
 from .report import KIND_WORDS, Report
 
-__all__ = ["one_line", "plain_lines", "printable"]
+__all__ = ["aligned", "one_line", "plain_lines", "printable"]
 
 _TITLES = ("application", "type", "transaction", *(column.title for column in COLUMNS))
 _TEXTS = 3
-"""So many columns hold text and are aligned to the left; the figures are to the right."""
+"""So many columns hold text; figures follow."""
 
 
 def plain_lines(report: Report) -> Iterator[str]:
     """Give the lines: a heading, then every transaction with its application and type."""
-    rows = [_TITLES, *_rows(report)]
+    return aligned([_TITLES, *_rows(report)], _TEXTS)
+
+
+def aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
+    """Give a line per row, its columns under each other: the first ``texts`` to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        yield "  ".join(_aligned(row, widths)).rstrip()
+        cells = zip(row, widths, strict=True)
+        yield "  ".join(
+            cell.ljust(width) if position < texts else cell.rjust(width) for position, (cell, width) in enumerate(cells)
+        ).rstrip()
 
 
 def one_line(text: str) -> str:
@@ -42,8 +49,3 @@ def _rows(report: Report) -> Iterator[tuple[str, ...]]:
         for line in section.lines:
             name = one_line(f"{line.series.group}/{line.series.name}")
             yield application, kind, name, *(column.text(line.figures, line.share) for column in COLUMNS)
-
-
-def _aligned(row: Sequence[str], widths: Iterable[int]) -> Iterator[str]:
-    for position, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        yield cell.ljust(width) if position < _TEXTS else cell.rjust(width)

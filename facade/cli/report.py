@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from ..transactions.finished import Kind
+from ..transactions.model.finished import Kind
 from ..transactions.recording.snapshot import Series
 from ..transactions.store.figures import Figures, Window
 from ..transactions.store.reader import Health, Selection, SeriesFigures, StoreReader

@@ -12,7 +12,7 @@ from rich.text import Text
 from .columns import COLUMNS, fitting
 from .plain import one_line
 from .report import KIND_WORDS, Line, Report, Section
-from .words import empty_lines, head_lines, lost_line
+from .words import empty_lines, head_lines, left_out_line, uncounted_line
 
 __all__ = ["ReportView"]
 
@@ -58,9 +58,10 @@ class ReportView:
         hidden = [column.title for position, column in enumerate(COLUMNS) if position not in columns]
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
-        lost = lost_line(self._report.health)
-        if lost:
-            yield Text(f"\n{lost}", style="yellow")
+        health = self._report.health
+        for line, style in ((uncounted_line(health), "yellow"), (left_out_line(health), "dim")):
+            if line:
+                yield Text(f"\n{line}", style=style)
 
 
 def _title(section: Section) -> Text:

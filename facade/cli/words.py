@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import getpass
 import time
+from types import MappingProxyType
+from typing import Final
 
 from ..transactions.store.reader import Health
 from . import formats
 from .report import Report
 from .span import describe, roughly
 
-__all__ = ["empty_lines", "head_lines", "lost_line"]
+__all__ = ["empty_lines", "head_lines", "left_out_line", "uncounted_line"]
 
 
 def head_lines(report: Report, now: float) -> list[str]:
@@ -20,10 +22,22 @@ def head_lines(report: Report, now: float) -> list[str]:
     return [f"{span}, {_last_write(report.health, now)}", f"store {report.health.path}"]
 
 
-def lost_line(health: Health) -> str:
-    """Say what was dropped since the store exists; empty if nothing was."""
-    lost = [f"{formats.count(number)} {cause}" for cause, number in sorted(health.lost.items()) if number]
-    return f"Dropped because a limit was reached, and not in any figure: {', '.join(lost)}." if lost else ""
+def uncounted_line(health: Health) -> str:
+    """Say how many transactions no figure shows, since the store exists; empty if all are shown."""
+    lost = health.lost.get("transactions", 0)
+    return f"In no figure, because a limit was reached: {formats.count(lost)} transactions." if lost else ""
+
+
+def left_out_line(health: Health) -> str:
+    """Say what else limits have cost since the store exists, names and samples; empty if nothing."""
+    lost = {cause: number for cause, number in sorted(health.lost.items()) if number and cause != "transactions"}
+    details = ", ".join(f"{formats.count(number)} {_CAUSES.get(cause, cause)}" for cause, number in lost.items())
+    return f"Left out of the details, because of limits: {details}." if details else ""
+
+
+_CAUSES: Final = MappingProxyType(
+    {"names": "names (counted under <other>)", "samples_thinned": "samples (the slowest and the latest are kept)"}
+)
 
 
 def empty_lines(report: Report, now: float) -> list[str]:

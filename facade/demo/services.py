@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from .traffic import API, WEB, WORKER
 
-__all__ = ["Process", "ServiceFailed", "start_api", "start_web", "start_worker"]
+__all__ = ["Process", "ServiceFailed", "environment", "serve", "start_api", "start_web", "start_worker"]
 
 PATIENCE: Final = 10.0
 """Seconds that a process may take to end after SIGTERM."""
@@ -46,10 +47,7 @@ class Process:
         Raises:
             ServiceFailed: it had to be killed, which may have cost it its last figures.
         """
-        if self.popen.stdin:
-            self.popen.stdin.close()
-        else:
-            self.popen.terminate()
+        self._ask_to_end()
         try:
             self.popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -57,30 +55,39 @@ class Process:
         finally:
             self.popen.kill()
             self.popen.wait()
+            if self.popen.stdout:
+                self.popen.stdout.close()
+
+    def _ask_to_end(self) -> None:
+        if self.popen.stdin is None:
+            self.popen.terminate()
+            return
+        with suppress(OSError):  # it is gone already, and what was on its way to it is lost
+            self.popen.stdin.close()
 
 
 def start_web(folder: Path, store: Path) -> Process:
     """Serve the Flask shop: gunicorn, two processes of four threads each."""
     arguments = ["gunicorn", "--workers=2", "--threads=4", "--bind=fd://{fd}", "weighbridge.demo.shop_web:application"]
-    return _serve("gunicorn", arguments, folder, _environment(store, WEB))
+    return serve("gunicorn", arguments, folder, environment(store, WEB))
 
 
 def start_api(folder: Path, store: Path) -> Process:
     """Serve the FastAPI shop: uvicorn."""
     arguments = ["uvicorn", "--fd={fd}", "--no-access-log", "weighbridge.demo.shop_api:application"]
-    return _serve("uvicorn", arguments, folder, _environment(store, API))
+    return serve("uvicorn", arguments, folder, environment(store, API))
 
 
 def start_worker(folder: Path, store: Path) -> Process:
     """Start the worker, which reads jobs from a pipe and answers into another."""
     log = folder / "worker.log"
     with log.open("w") as errors:
-        popen = _popen(["weighbridge.demo.worker"], _environment(store, WORKER), errors, subprocess.PIPE)
+        popen = _popen(["weighbridge.demo.worker"], environment(store, WORKER), errors, subprocess.PIPE)
     return Process("the worker", popen, log)
 
 
-def _serve(title: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Process:
-    """Start a server on a free port of the loopback interface.
+def serve(title: str, arguments: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Process:
+    """Start a server on a free port of the loopback interface; in its arguments ``{fd}`` stands for the socket.
 
     The socket is bound here and handed on, so that nobody can take the port in
     between; our own copy is closed, so that a dead server refuses connections.
@@ -89,17 +96,17 @@ def _serve(title: str, arguments: Sequence[str], folder: Path, environment: Mapp
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener, log.open("w") as output:
         descriptor, port = listener.fileno(), listener.getsockname()[1]
         command = [argument.format(fd=descriptor) for argument in arguments]
-        popen = _popen(command, environment, output, None, descriptor)
+        popen = _popen(command, variables, output, None, descriptor)
     return Process(title, popen, log, f"http://127.0.0.1:{port}")
 
 
 def _popen(
-    module: Sequence[str], environment: Mapping[str, str], errors: IO[str], pipe: int | None, *descriptors: int
+    module: Sequence[str], variables: Mapping[str, str], errors: IO[str], pipe: int | None, *descriptors: int
 ) -> subprocess.Popen[str]:
     """Run ``python -m``, in a session of its own: Ctrl-C is for us, and we end what we started."""
     return subprocess.Popen(
         [sys.executable, "-m", *module],
-        env=environment,
+        env=variables,
         stdin=pipe or subprocess.DEVNULL,
         stdout=pipe or errors,
         stderr=errors,
@@ -110,9 +117,12 @@ def _popen(
     )
 
 
-def _environment(store: Path, application: str) -> dict[str, str]:
-    """Leave out the user's own settings: the demo must give the same figures everywhere."""
+def environment(store: Path, application: str) -> dict[str, str]:
+    """Make the variables of a process that reports to ``store`` as ``application``.
+
+    The user's own settings are left out: the demo must give the same figures everywhere.
+    """
     ours = ("WEIGHBRIDGE_", "NEW_RELIC_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     own = {"WEIGHBRIDGE_STORE": str(store), "WEIGHBRIDGE_APP_NAME": application, "WEIGHBRIDGE_FLUSH_INTERVAL": "1"}
-    return environment | own | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+    return kept | own | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,207 @@
+"""``weighbridge report``: every figure held against the raw durations it was made of."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from weighbridge.transactions.recording.snapshot import Series
+
+from .conftest import Call, T, WriteStore
+
+Run = Callable[..., Result]
+
+HOME = Series("Shop", "web", "Route", "GET /")
+BOOK = Series("Shop", "web", "Route", "GET /books/{number}")
+JOB = Series("Shop", "background", "Function", "shop.jobs:rebuild")
+OTHER = Series("Depot", "web", "Route", "GET /")
+EVIL = Series("Depot", "web", "Uri", "=cmd|' /C calc'!A0\x1b[31m\nGET  /")
+
+
+def some_calls() -> list[Call]:
+    chance = random.Random(4)
+    calls = []
+    for series, number, mean in ((HOME, 400, 0.05), (BOOK, 150, 0.9), (JOB, 60, 2.0), (OTHER, 90, 0.01)):
+        for _ in range(number):
+            duration, age = chance.expovariate(1 / mean), chance.uniform(30, 1500)
+            calls.append(Call(series, duration, chance.random() < 0.1, age))
+    return calls
+
+
+def exact_quantile(durations: list[float], q: float) -> float:
+    return sorted(durations)[math.ceil(q * len(durations)) - 1]
+
+
+def exact_apdex(calls: list[Call]) -> float:
+    good = sum(not call.failed and call.duration <= T for call in calls)
+    fair = sum(not call.failed and T < call.duration <= 4 * T for call in calls)
+    return (good + fair / 2) / len(calls)
+
+
+def transactions(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    found: list[dict[str, Any]] = json.loads(result.stdout)["transactions"]
+    return found
+
+
+def covered_minutes(result: Result) -> float:
+    """The span asked for, widened to whole minutes at its start: that is what is counted."""
+    window = json.loads(result.stdout)
+    assert window["until"] - window["since"] == pytest.approx(1800)
+    return float(window["until"] - window["since"] // 60 * 60) / 60
+
+
+def test_the_figures_are_those_of_the_raw_durations(run: Run, write_store: WriteStore) -> None:
+    calls = some_calls()
+    result = run("report", "--json", "--since", "30m", "--store", write_store(calls))
+    found, minutes = transactions(result), covered_minutes(result)
+    assert len(found) == 4
+    for record in found:
+        mine = [
+            call
+            for call in calls
+            if call.series == (record["application"], record["type"], record["group"], record["name"])
+        ]
+        durations = [call.duration for call in mine]
+        assert record["calls"] == len(mine)
+        assert record["errors"] == sum(call.failed for call in mine)
+        assert record["per_minute"] == pytest.approx(len(mine) / minutes)
+        assert record["total_seconds"] == pytest.approx(sum(durations))
+        assert record["average_seconds"] == pytest.approx(sum(durations) / len(mine))
+        assert (record["minimum_seconds"], record["maximum_seconds"]) == (min(durations), max(durations))
+        for field, q in (("median_seconds", 0.5), ("p95_seconds", 0.95), ("p99_seconds", 0.99)):
+            assert record[field] == pytest.approx(exact_quantile(durations, q), rel=0.011)
+        if record["type"] == "web":
+            assert record["apdex"] == pytest.approx(exact_apdex(mine))
+            assert record["apdex_t_seconds"] == T
+        else:
+            assert record["apdex"] is None
+
+
+def test_the_whole_of_an_application_is_the_sum_of_its_transactions(run: Run, write_store: WriteStore) -> None:
+    calls = some_calls()
+    result = run("report", "--json", "--store", write_store(calls))
+    wholes = {(whole["application"], whole["type"]): whole for whole in json.loads(result.stdout)["applications"]}
+    assert list(wholes) == [("Depot", "web"), ("Shop", "web"), ("Shop", "background")]
+    web = [call for call in calls if call.series in (HOME, BOOK)]
+    assert wholes["Shop", "web"]["calls"] == len(web)
+    assert wholes["Shop", "web"]["apdex"] == pytest.approx(exact_apdex(web))
+    assert wholes["Shop", "web"]["p95_seconds"] == pytest.approx(
+        exact_quantile([call.duration for call in web], 0.95), rel=0.011
+    )
+
+
+SORTED = {
+    "time": lambda record: record["total_seconds"],
+    "slowest": lambda record: record["average_seconds"],
+    "throughput": lambda record: record["calls"],
+    "errors": lambda record: record["errors"],
+    "apdex": lambda record: record["calls"] * (1 - record["apdex"]),
+}
+
+
+@pytest.mark.parametrize("sort", SORTED)
+def test_the_highest_comes_first(run: Run, write_store: WriteStore, sort: str) -> None:
+    calls = [
+        Call(Series("Shop", "web", "Route", f"GET /{number}"), duration, failed)
+        for number, (duration, times, failures) in enumerate([(3.0, 2, 0), (0.001, 50, 1), (0.3, 30, 5), (0.6, 10, 9)])
+        for failed in [True] * failures + [False] * (times - failures)
+    ]
+    found = transactions(run("report", "--json", "--sort", sort, "--store", write_store(calls)))
+    values = [SORTED[sort](record) for record in found]
+    assert len(set(values)) == len(values)
+    assert values == sorted(values, reverse=True)
+
+
+def test_time_is_the_order_when_none_is_asked_for(run: Run, write_store: WriteStore) -> None:
+    store = write_store(some_calls())
+    assert run("report", "--json", "--store", store).stdout != ""
+    by_default, by_time = (
+        transactions(run("report", "--json", *sort, "--store", store)) for sort in ((), ("--sort", "time"))
+    )
+    assert [record["name"] for record in by_default] == [record["name"] for record in by_time]
+
+
+def test_one_application_and_one_type_can_be_asked_for(run: Run, write_store: WriteStore) -> None:
+    store = write_store(some_calls())
+    web = transactions(run("report", "--json", "--app", "Shop", "--type", "web", "--store", store))
+    assert {(record["application"], record["type"]) for record in web} == {("Shop", "web")}
+    jobs = transactions(run("report", "--json", "--type", "background", "--store", store))
+    assert [record["name"] for record in jobs] == [JOB.name]
+
+
+def test_what_ended_before_the_span_is_left_out(run: Run, write_store: WriteStore) -> None:
+    store = write_store([Call(HOME, 0.1, age=60), Call(BOOK, 0.1, age=7200)])
+    assert [record["name"] for record in transactions(run("report", "--json", "--store", store))] == [HOME.name]
+    assert len(transactions(run("report", "--json", "--since", "3h", "--store", store))) == 2
+
+
+def test_plain_output_has_one_line_per_transaction_and_columns_that_split(run: Run, write_store: WriteStore) -> None:
+    result = run("report", "--store", write_store([*some_calls(), Call(EVIL, 0.1)]))
+    heading, *lines = (re.split(r"  +", line.strip()) for line in result.stdout.splitlines())
+    assert heading[:5] == ["application", "type", "transaction", "calls", "throughput"]
+    assert heading[-2:] == ["errors", "Apdex"]
+    assert len(lines) == 5
+    assert all(len(line) == len(heading) for line in lines)
+    assert ["Shop", "web", "Route/GET /", "400"] in [line[:4] for line in lines]
+    assert all(ord(sign) < 0x250 and (sign.isprintable() or sign == "\n") for sign in result.stdout)
+
+
+def test_csv_says_the_same_as_json_and_runs_no_formula(run: Run, write_store: WriteStore) -> None:
+    store = write_store([*some_calls(), Call(EVIL, 0.1)])
+    rows = list(csv.DictReader(io.StringIO(run("report", "--csv", "--store", store).stdout)))
+    records = transactions(run("report", "--json", "--store", store))
+    assert [row["calls"] for row in rows] == [str(record["calls"]) for record in records]
+    assert [float(row["p95_seconds"]) for row in rows] == [record["p95_seconds"] for record in records]
+    evil = next(row for row in rows if "calc" in row["name"])
+    assert evil["name"].startswith("'=cmd")
+    assert "\x1b" not in evil["name"]
+
+
+def test_what_was_dropped_is_said(run: Run, write_store: WriteStore) -> None:
+    result = run("report", "--store", write_store([Call(HOME, 0.1)], {"names": 12, "samples": 0}))
+    assert "12 names" in result.stderr
+    assert "samples" not in result.stderr
+    assert "Dropped" not in run("report", "--store", write_store([Call(HOME, 0.1)])).stdout
+
+
+def test_an_empty_report_says_where_it_looked_and_who_wrote_there_last(run: Run, write_store: WriteStore) -> None:
+    store = write_store([Call(HOME, 0.1, age=7200)], {"names": 3})
+    result = run("report", "--store", store)
+    assert result.exit_code == 0
+    assert str(store) in result.stderr
+    assert store.owner() in result.stderr
+    assert re.search(r"last write +\d seconds? ago", result.stderr)
+    assert "3 names" in result.stderr
+
+
+def test_the_store_of_the_configuration_is_read_where_none_is_named(run: Run, write_store: WriteStore) -> None:
+    store = write_store([Call(HOME, 0.1)])
+    assert len(transactions(run("report", "--json", WEIGHBRIDGE_STORE=str(store)))) == 1
+
+
+def test_reading_leaves_the_store_as_it_was(run: Run, write_store: WriteStore) -> None:
+    store = write_store([Call(HOME, 0.1)])
+    before = store.read_bytes()
+    run("report", "--store", store)
+    assert store.read_bytes() == before
+
+
+def test_a_store_that_has_not_seen_an_application_lists_those_it_has(run: Run, write_store: WriteStore) -> None:
+    store = write_store([Call(HOME, 0.1, age=7200), Call(OTHER, 0.1)])
+    result = run("report", "--app", "Shoop", "--store", store)
+    assert result.exit_code == 2
+    assert "'Shoop'" in result.stderr
+    assert "Depot, Shop" in result.stderr
+    assert str(store) in result.stderr
+    known_but_quiet = run("report", "--app", "Shop", "--store", store)
+    assert known_but_quiet.exit_code == 0
