@@ -6,15 +6,15 @@ import inspect
 from collections.abc import Awaitable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..transactions.applications import Application, ApplicationArgument
-from ..transactions.clock import monotonic
-from ..transactions.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
-from ..transactions.finished import AttributeValue
 from ..transactions.log import log_once, swallowed
-from ..transactions.outlet import outlet
-from ..transactions.process import here
-from ..transactions.queue_time import QUEUE_HEADERS, queue_time_of
-from ..transactions.stack import enter, leave
+from ..transactions.model.applications import Application, ApplicationArgument
+from ..transactions.model.clock import monotonic
+from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
+from ..transactions.model.finished import AttributeValue
+from ..transactions.model.outlet import outlet
+from ..transactions.model.process import here
+from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_of
+from ..transactions.stack.current import enter, leave
 from .door import Door
 from .request import DoorTransaction
 from .request_keys import KEYS, application_in, is_enabled

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..transactions.applications import Application, ApplicationArgument
-from ..transactions.naming import text_of
-from ..transactions.process import here
-from ..transactions.stack import current
-from ..transactions.web import joined
+from ..transactions.entries.web import joined
+from ..transactions.model.applications import Application, ApplicationArgument
+from ..transactions.model.naming import text_of
+from ..transactions.model.process import here
+from ..transactions.stack.current import current
 from .routes import listen_to_frameworks
 
 __all__ = ["Door"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
-from ..transactions.applications import Application
 from ..transactions.log import swallowed
-from ..transactions.request import RequestTransaction
+from ..transactions.model.applications import Application
+from ..transactions.model.request import RequestTransaction
 from .request_keys import LIVE_KEYS, apply_changed
 
 __all__ = ["DoorTransaction", "has_any"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..transactions.applications import Application, application_named
 from ..transactions.log import log_once
-from ..transactions.transaction import Transaction
+from ..transactions.model.applications import Application, application_named
+from ..transactions.model.transaction import Transaction
 
 __all__ = ["APP_NAME", "ENABLED", "KEYS", "LIVE_KEYS", "application_in", "apply_changed", "flag", "is_enabled"]
 

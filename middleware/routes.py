@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..transactions.log import swallowed
-from ..transactions.stack import running
+from ..transactions.stack.current import running
 from .request import DoorTransaction
 
 __all__ = ["listen_to_frameworks", "read_asgi_route", "read_wsgi_route"]

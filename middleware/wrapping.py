@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..transactions.applications import ApplicationArgument
-from ..transactions.paths import replace_object
+from ..transactions.entries.paths import replace_object
+from ..transactions.model.applications import ApplicationArgument
 from .asgi import ASGITransactionMiddleware
 from .wsgi import WSGITransactionMiddleware
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..transactions.applications import Application
-from ..transactions.clock import monotonic
-from ..transactions.entries import finish
-from ..transactions.errors import ExcInfo, is_error
-from ..transactions.finished import AttributeValue
+from ..transactions.entries.entry import finish
 from ..transactions.log import swallowed
-from ..transactions.process import here
-from ..transactions.queue_time import queue_time_of
-from ..transactions.stack import enter, leave
+from ..transactions.model.applications import Application
+from ..transactions.model.clock import monotonic
+from ..transactions.model.errors import ExcInfo, is_error
+from ..transactions.model.finished import AttributeValue
+from ..transactions.model.process import here
+from ..transactions.model.queue_time import queue_time_of
+from ..transactions.stack.current import enter, leave
 from .door import Door
 from .request import DoorTransaction
 from .request_keys import KEYS, application_in, is_enabled

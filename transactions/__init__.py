@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from . import runtime
-from .applications import Application
-from .background import BackgroundTask, BackgroundTaskWrapper, background_task, wrap_background_task
 from .calls import (
     add_custom_attribute,
     add_custom_attributes,
@@ -27,11 +25,13 @@ from .control import (
     register_application,
     shutdown_agent,
 )
-from .finished import FinishedTransaction, NoticedError
-from .naming import callable_name
-from .renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
-from .transaction import Transaction
-from .web import WebTransaction, WebTransactionWrapper, web_transaction, wrap_web_transaction
+from .entries.background import BackgroundTask, BackgroundTaskWrapper, background_task, wrap_background_task
+from .entries.renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
+from .entries.web import WebTransaction, WebTransactionWrapper, web_transaction, wrap_web_transaction
+from .model.applications import Application
+from .model.finished import FinishedTransaction, NoticedError
+from .model.naming import callable_name
+from .model.transaction import Transaction
 
 __all__ = [
     "Application",

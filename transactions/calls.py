@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, TypeVar, Union, cast
 
-from .errors import ExcInfo, class_names, matches, noticed
 from .log import log_once, swallowed
-from .naming import text_of
-from .process import here
-from .stack import running
-from .transaction import Transaction
+from .model.errors import ExcInfo, class_names, matches, noticed
+from .model.naming import text_of
+from .model.process import here
+from .model.transaction import Transaction
+from .stack.current import running
 
 __all__ = [
     "add_custom_attribute",

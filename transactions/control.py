@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from . import configuration, runtime
-from .applications import Application
 from .log_file import direct_log
-from .process import here
+from .model.applications import Application
+from .model.process import here
 from .settings import ApplicationSettings, Settings
 
 __all__ = [

@@ -8,11 +8,11 @@ import sys
 from typing import Any
 
 from . import configuration
-from .outlet import outlet
-from .process import here
+from .model.outlet import outlet
+from .model.process import here
 from .recording.recorder import Recorder
 from .recording.snapshot import Store
-from .stack import current
+from .stack.current import current
 
 __all__ = ["connect", "flush", "renew", "shutdown"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeVar
 
-from ..applications import Application
-from ..clock import epoch_at
-from ..naming import path_of
-from ..outlet import outlet
-from ..process import here
-from ..request import RequestTransaction
+from ..model.applications import Application
+from ..model.clock import epoch_at
+from ..model.naming import path_of
+from ..model.outlet import outlet
+from ..model.process import here
+from ..model.request import RequestTransaction
+from ..model.transaction import Transaction
 from ..settings import Settings
-from ..transaction import Transaction
 from .cells import Cell
 from .snapshot import ErrorCount, MinuteRow, Sample, Series
 

@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections import Counter
 from typing import Final
 
-from ..finished import NoticedError
-from ..request import RequestTransaction
-from ..transaction import Transaction
+from ..model.finished import NoticedError
+from ..model.request import RequestTransaction
+from ..model.transaction import Transaction
 from .histogram import Histogram, fold
 from .snapshot import ErrorCount, MinuteRow, Series
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from ..clock import epoch, epoch_at, monotonic, renew
 from ..log import LOGGER, log_once, swallowed
-from ..outlet import outlet
+from ..model.clock import epoch, epoch_at, monotonic, renew
+from ..model.outlet import outlet
 from ..settings import Settings
 from .aggregate import Aggregate
 from .native import allocate_lock, start_thread

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
-from ..finished import FinishedTransaction, Kind
+from ..model.finished import FinishedTransaction, Kind
 
 __all__ = [
     "ErrorCount",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ..finished import FinishedTransaction, Kind
+from ..model.finished import FinishedTransaction, Kind
 from ..recording.snapshot import Series
 from .figures import Figures, Tally
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..finished import FinishedTransaction, NoticedError
+from ..model.finished import FinishedTransaction, NoticedError
 
 __all__ = ["from_json", "to_json"]
 

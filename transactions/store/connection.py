@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
-from ..clock import monotonic
+from ..model.clock import monotonic
 from .location import MEMORY
 from .schema import check
 

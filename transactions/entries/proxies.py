@@ -9,8 +9,8 @@ from typing import Any
 
 import wrapt
 
-from .entries import Entry
-from .naming import is_found_under
+from ..model.naming import is_found_under
+from .entry import Entry
 from .wrapping import around
 
 __all__ = ["MeasuredCallable"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextvars import Token
 from typing import ClassVar, Final
 
+from ..log import swallowed
 from . import errors
 from .applications import Application
 from .attributes import taken_into
 from .clock import epoch_at, monotonic
 from .finished import ApdexZone, AttributeValue, FinishedTransaction, NoticedError
-from .log import swallowed
 from .naming import TYPES, Kind, path_of
 from .outlet import outlet
 from .process import here

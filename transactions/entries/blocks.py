@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from types import FrameType, TracebackType
 
-from .entries import Entry, finish
-from .log import swallowed
-from .naming import function_name
-from .stack import running
-from .transaction import Transaction
+from ..log import swallowed
+from ..model.naming import function_name
+from ..model.transaction import Transaction
+from ..stack.current import running
+from .entry import Entry, finish
 
 __all__ = ["Block"]
 

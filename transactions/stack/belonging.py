@@ -6,7 +6,9 @@ the token of that step. Everything else is off the hot path.
 
 from __future__ import annotations
 
+from ..model.transaction import Transaction
 from .carriers import carries_on
+from .current import current
 from .event_loops import (
     carries,
     context_of_task,
@@ -16,8 +18,6 @@ from .event_loops import (
     running_task,
     within_event_loop,
 )
-from .stack import current
-from .transaction import Transaction
 
 __all__ = ["belongs"]
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Union
 
-from .applications import ApplicationArgument
-from .belonging import belongs
-from .log import log_once, swallowed
-from .naming import text_of
-from .process import here
-from .stack import current, enter, leave
-from .transaction import DEFAULT_GROUP, Transaction
+from ..log import log_once, swallowed
+from ..model.applications import ApplicationArgument
+from ..model.naming import text_of
+from ..model.process import here
+from ..model.transaction import DEFAULT_GROUP, Transaction
+from ..stack.belonging import belongs
+from ..stack.current import current, enter, leave
 
 __all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from .applications import ApplicationArgument
+from ..model.applications import ApplicationArgument
+from ..model.naming import callable_name
 from .blocks import Block
-from .entries import BackgroundEntry, Naming, TextArgument
-from .naming import callable_name
+from .entry import BackgroundEntry, Naming, TextArgument
 from .paths import wrap_object
 from .wrapping import wrap
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import configuration
+from .. import configuration
+from ..log import log_once
+from ..settings import DEFAULTS, Settings
 from .applications import Application, ApplicationArgument, application_named
-from .log import log_once
-from .settings import DEFAULTS, Settings
 
 __all__ = ["Process", "here"]
 

@@ -7,7 +7,7 @@ import sys
 from types import FrameType
 from typing import Any, Final, Literal
 
-from .log import log_once
+from ..log import log_once
 
 __all__ = ["LONGEST_NAME", "Kind", "TYPES", "callable_name", "class_name", "function_name", "is_found_under", "path_of", "text_of"]
 

@@ -13,12 +13,12 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from types import FunctionType
 from typing import Any
 
-from .entries import Entry, finish
-from .log import log_once
+from ..log import log_once
+from ..model.naming import is_found_under
+from ..model.transaction import Transaction
+from ..stack.current import enter, leave
+from .entry import Entry, finish
 from .measured_classes import measured_class
-from .naming import is_found_under
-from .stack import enter, leave
-from .transaction import Transaction
 
 __all__ = ["wrap"]
 

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .log import swallowed
+from ..log import swallowed
 
 if TYPE_CHECKING:
     from .transaction import Transaction

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copyreg
 from typing import Any
 
-from .entries import Entry, finish
-from .naming import is_found_under
+from ..model.naming import is_found_under
+from .entry import Entry, finish
 
 __all__ = ["measured_class"]
 

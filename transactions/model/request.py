@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from ..log import swallowed
 from .applications import Application
 from .clock import monotonic
 from .finished import AttributeValue
-from .log import swallowed
 from .outlet import outlet
 from .process import here
 from .query import parameters_of

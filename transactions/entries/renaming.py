@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from .entries import Naming, TextArgument
-from .log import swallowed
-from .naming import callable_name
+from ..log import swallowed
+from ..model.naming import callable_name
+from ..stack.current import running
+from .entry import Naming, TextArgument
 from .paths import wrap_object
-from .stack import running
 from .wrapping import wrap
 
 __all__ = ["TransactionNameWrapper", "transaction_name", "wrap_transaction_name"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from typing import Final
 
-from .transaction import Transaction
+from ..model.transaction import Transaction
 
 __all__ = ["current", "enter", "leave", "running"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from .entries import Entry
+from .entry import Entry
 from .wrapping import wrap
 
 __all__ = ["replace_object", "wrap_object"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, Union, overload
 
-from .applications import ApplicationArgument
+from ..log import log_once, swallowed
+from ..model.applications import ApplicationArgument
+from ..model.finished import AttributeValue
+from ..model.naming import callable_name
+from ..model.process import here
+from ..model.queue_time import QUEUE_HEADERS, queue_time_of
+from ..model.request import RequestTransaction
+from ..model.transaction import Transaction
+from ..stack.current import enter
 from .blocks import Block
-from .entries import Naming, TextArgument, owner_of
-from .finished import AttributeValue
-from .log import log_once, swallowed
-from .naming import callable_name
+from .entry import Naming, TextArgument, owner_of
 from .paths import wrap_object
-from .process import here
-from .queue_time import QUEUE_HEADERS, queue_time_of
-from .request import RequestTransaction
-from .stack import enter
-from .transaction import Transaction
 from .wrapping import wrap
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""The current transaction, and whether a call belongs to it."""
