@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 import click
 from rich.console import Console
 
-from ..transactions.configuration import load_from_environment
-from ..transactions.model.finished import Kind
-from ..transactions.store.figures import Window
-from ..transactions.store.reader import Selection, StoreReader
+from weighbridge.transactions.configuration.loading import load_from_environment
+from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.reader import Selection, StoreReader
+
 from . import span
 from .exports import as_csv, as_json
 from .plain import one_line, plain_lines

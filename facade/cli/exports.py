@@ -8,7 +8,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from ..transactions.store.figures import Figures
+from weighbridge.transactions.store.figures import Figures
+
 from .plain import printable
 from .report import Line, Report
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from ..transactions.model.finished import Kind
-from ..transactions.recording.snapshot import Series
-from ..transactions.store.figures import Figures, Window
-from ..transactions.store.reader import Health, Selection, SeriesFigures, StoreReader
+from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.figures import Figures, Window
+from weighbridge.transactions.store.reader import Health, Selection, SeriesFigures, StoreReader
 
 __all__ = ["KIND_WORDS", "SORTS", "Line", "Report", "Section", "known_applications", "read_report"]
 

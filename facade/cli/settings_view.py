@@ -10,9 +10,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from ..transactions.configuration import Configuration
-from ..transactions.settings import SETTINGS, ApplicationSettings
-from ..transactions.store.location import locate
+from weighbridge.transactions.configuration.loading import Configuration
+from weighbridge.transactions.configuration.settings import SETTINGS, ApplicationSettings
+from weighbridge.transactions.store.location import locate
+
 from .plain import one_line
 
 __all__ = ["ConfigurationView", "configuration_lines", "value_text"]

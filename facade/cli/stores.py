@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..transactions.configuration import Configuration, load_from_environment
-from ..transactions.store.location import MEMORY, locate
-from ..transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.transactions.configuration.loading import Configuration, load_from_environment
+from weighbridge.transactions.store.location import MEMORY, locate
+from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+
 from .problems import Problem
 
 __all__ = ["opened_store", "require_valid"]

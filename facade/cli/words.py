@@ -7,7 +7,8 @@ import time
 from types import MappingProxyType
 from typing import Final
 
-from ..transactions.store.reader import Health
+from weighbridge.transactions.store.reader import Health
+
 from . import formats
 from .report import Report
 from .span import describe, roughly

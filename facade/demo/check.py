@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..transactions.recording.snapshot import Series
-from ..transactions.store.figures import Window
-from ..transactions.store.reader import StoreReader
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.reader import StoreReader
+
 from .traffic import Counted, Traffic
 
 __all__ = ["Calls", "Comparison", "compare", "read_calls"]

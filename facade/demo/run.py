@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..transactions.recording.snapshot import Series
-from ..transactions.store.figures import Window
-from ..transactions.store.reader import StoreReader
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.reader import StoreReader
+
 from .bookshop import open_bookshop
 from .check import Calls, Comparison, compare, read_calls
 from .drive import drive

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ..transactions.model.finished import Kind
+from weighbridge.transactions.model.finished import Kind
 
 __all__ = ["API", "PARTNERS", "TRAFFIC", "WEB", "WORKER", "Counted", "Service", "Traffic", "plan"]
 
