@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from . import configuration, runtime
-from .log_file import direct_log
+from .configuration.log_file import direct_log
+from .configuration.settings import ApplicationSettings, Settings
 from .model.applications import Application
 from .model.process import here
-from .settings import ApplicationSettings, Settings
 
 __all__ = [
     "application",

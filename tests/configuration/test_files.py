@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.transactions.configuration import Configuration, load
+from weighbridge.transactions.configuration.loading import Configuration, load
 
 TOML = """\
 [weighbridge]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from weighbridge.transactions import configuration
-from weighbridge.transactions.configuration import Configuration, load
+from weighbridge.transactions.configuration.loading import Configuration, load
+from weighbridge.transactions.configuration.log_file import direct_log
 from weighbridge.transactions.log import LOGGER
-from weighbridge.transactions.log_file import direct_log
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.transactions import configuration, environment
-from weighbridge.transactions.configuration import load
-from weighbridge.transactions.settings import DEFAULTS
+from weighbridge.transactions import configuration
+from weighbridge.transactions.configuration import environment
+from weighbridge.transactions.configuration.loading import load
+from weighbridge.transactions.configuration.settings import DEFAULTS
 
 
 @pytest.fixture

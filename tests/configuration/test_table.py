@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from weighbridge.transactions.settings import SETTINGS, Settings
-from weighbridge.transactions.settings_table import settings_markdown, shown_value
+from weighbridge.transactions.configuration.settings import SETTINGS, Settings
+from weighbridge.transactions.configuration.table import settings_markdown, shown_value
 
 
 def test_every_field_is_a_setting_with_its_meaning() -> None:

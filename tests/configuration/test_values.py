@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.transactions.configuration import ConfigurationError, load
-from weighbridge.transactions.settings import DEFAULTS, SETTINGS
-from weighbridge.transactions.settings_table import shown_value
+from weighbridge.transactions.configuration.loading import ConfigurationError, load
+from weighbridge.transactions.configuration.settings import DEFAULTS, SETTINGS
+from weighbridge.transactions.configuration.table import shown_value
 
 VALID = [
     ("apdex_t", "0.25", 0.25),

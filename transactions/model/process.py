@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from .. import configuration
+from ..configuration.settings import DEFAULTS, Settings
 from ..log import log_once
-from ..settings import DEFAULTS, Settings
 from .applications import Application, ApplicationArgument, application_named
 
 __all__ = ["Process", "here"]

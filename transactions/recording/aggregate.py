@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeVar
 
+from ..configuration.settings import Settings
 from ..model.applications import Application
 from ..model.clock import epoch_at
 from ..model.naming import path_of
@@ -12,7 +13,6 @@ from ..model.outlet import outlet
 from ..model.process import here
 from ..model.request import RequestTransaction
 from ..model.transaction import Transaction
-from ..settings import Settings
 from .cells import Cell
 from .snapshot import ErrorCount, MinuteRow, Sample, Series
 

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from ..configuration.settings import Settings
 from ..log import LOGGER, log_once, swallowed
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from ..model.outlet import outlet
-from ..settings import Settings
 from .aggregate import Aggregate
 from .native import allocate_lock, start_thread
 from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store, StoreUnavailable

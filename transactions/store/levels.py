@@ -52,7 +52,7 @@ def cover(window: Window, levels: Iterable[Level]) -> list[Range]:
     coarse_first = sorted(levels, reverse=True)
     ranges: list[Range] = []
     cursor, end = floored(window.since, FINEST), math.ceil(window.until / FINEST) * FINEST
-    while cursor < end:
+    while window.since < window.until and cursor < end:
         span, start = _unit_at(cursor, end, coarse_first)
         if not span:
             later = [level.complete_from for level in coarse_first if level.complete_from > cursor]

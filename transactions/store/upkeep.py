@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..settings import DEFAULTS, Settings
+from ..configuration.settings import DEFAULTS, Settings
 from .levels import COARSE_SPANS, FINEST, Level, floored
 from .samples import bound_samples
 from .tallies import roll_up

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
-from ..settings import Settings
 from .connection import StoreConnection
 from .intake import take_in
 from .location import MEMORY, locate, prepare

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from .agent_settings import is_agent_section
-from .configuration_records import Entry, FileReading, Origin, Problem, Unused
+from .records import Entry, FileReading, Origin, Problem, Unused
 
 if sys.version_info >= (3, 11):
     import tomllib

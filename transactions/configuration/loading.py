@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from ..log import log_once
 from .agent_settings import COUNTERPARTS, is_agent_setting
-from .configuration_records import Entry, FileReading, Origin, Problem, Unused
 from .environment import read_environment
-from .log import log_once
-from .setting_values import ValueKind
+from .records import Entry, FileReading, Origin, Problem, Unused
 from .settings import APPLICATION_SETTINGS, DEFAULTS, SETTINGS, ApplicationSettings, SettingInfo, Settings
+from .values import ValueKind
 
 __all__ = [
     "Configuration",
@@ -112,7 +112,7 @@ def _variable(variables: Mapping[str, str], name: str) -> str | None:
 def _read_file(path: str | None, environment: str | None) -> FileReading:
     if path is None:
         return FileReading()
-    from .configuration_files import read_file  # noqa: PLC0415 - two parsers that most processes never need
+    from .files import read_file  # noqa: PLC0415 - two parsers that most processes never need
 
     return read_file(path, environment)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from .setting_values import CLASSES, FILE, NAMES, STATUSES, SWITCH, ValueKind, adding, without
+from .values import CLASSES, FILE, NAMES, STATUSES, SWITCH, ValueKind, adding, without
 
 __all__ = ["COUNTERPARTS", "Counterpart", "is_agent_section", "is_agent_setting"]
 

@@ -1,4 +1,4 @@
-"""The settings, as one frozen object. Reading them is the work of ``configuration.py``.
+"""The settings, as one frozen object. Reading them is the work of ``loading.py``.
 
 What a setting is called, what is valid and what it means stands here once: the
 reader, ``weighbridge config`` and the table in the README all follow these fields.
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
-from .setting_values import (
+from .values import (
     APDEX_TABLE,
     APPLICATION,
     APPLICATIONS,

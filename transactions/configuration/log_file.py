@@ -6,9 +6,9 @@ import logging
 import sys
 from typing import Final
 
-from .configuration import Configuration
-from .configuration_records import Problem
-from .log import LOGGER
+from ..log import LOGGER
+from .loading import Configuration
+from .records import Problem
 
 __all__ = ["direct_log"]
 
