@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,7 +15,7 @@ from rich.text import Text
 from weighbridge.demo.check import Calls, Comparison
 from weighbridge.demo.run import Outcome, Watcher
 
-from .plain import aligned, one_line
+from .plain import aligned, one_line, shortened
 from .report import KIND_WORDS
 
 __all__ = ["CheckView", "check_lines", "progress", "verdict"]
@@ -55,11 +55,13 @@ class CheckView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give one line per series."""
+        rows = [_cells(comparison) for comparison in self._outcome.comparisons]
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-        for title, justify, least in _COLUMNS:
-            table.add_column(title, justify=justify, min_width=least, no_wrap=True, overflow="ellipsis")
-        for comparison in self._outcome.comparisons:
-            table.add_row(*_styled(comparison))
+        widths = _widths(rows, options.max_width)
+        for title, justify, width in zip(_TITLES, _JUSTIFIED, widths, strict=True):
+            table.add_column(title, justify=justify, width=width, no_wrap=True)
+        for row, comparison in zip(rows, self._outcome.comparisons, strict=True):
+            table.add_row(*_styled(row, widths, comparison))
         yield table
 
 
@@ -79,14 +81,16 @@ def verdict(outcome: Outcome, sent: int) -> list[str]:
     return [*complaints, f"Wrong: {summary}, of {sent} requests and jobs sent."]
 
 
-_COLUMNS: Final[tuple[tuple[str, JustifyMethod, int], ...]] = (
-    ("sent", "left", 12),
-    ("counts as", "left", 24),
-    ("times", "right", 14),
-    ("counted", "right", 14),
-    ("", "left", 5),
-)
-_TITLES: Final = tuple(title for title, _, _ in _COLUMNS)
+_TITLES: Final = ("what was sent", "counts as", "sent", "counted", "")
+_JUSTIFIED: Final[tuple[JustifyMethod, ...]] = ("left", "left", "right", "right", "left")
+
+
+def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Give the figures what they need, and divide the rest between the two columns of text."""
+    sent, counts_as, *figures = (max(map(len, column)) for column in zip(_TITLES, *rows, strict=True))
+    left = room - sum(figures) - 2 * len(figures) - 2
+    sent = min(sent, max(left - counts_as, left * 2 // 5))
+    return [sent, min(counts_as, left - sent), *figures]
 
 
 def _cells(comparison: Comparison) -> tuple[str, ...]:
@@ -100,14 +104,18 @@ def _cells(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def _styled(comparison: Comparison) -> tuple[Text, ...]:
-    because, counted_as, sent, counted, mark = map(Text, _cells(comparison))
-    kind = len(one_line(comparison.series.application)) + 1
-    counted_as.stylize("dim", 0, kind)
-    counted_as.stylize("cyan", kind, kind + len(KIND_WORDS[comparison.series.kind]))
-    mark.stylize("green" if comparison.right else "bold red")
-    return because, counted_as, sent, counted, mark
+def _styled(row: Sequence[str], widths: Sequence[int], comparison: Comparison) -> tuple[Text, ...]:
+    because, counts_as, sent, counted, mark = row
+    application = len(one_line(comparison.series.application))
+    kind = application + 1 + len(KIND_WORDS[comparison.series.kind])
+    name = Text(shortened(counts_as, widths[1], min(kind + 1, widths[1] // 2)))
+    name.stylize("dim", 0, application)
+    name.stylize("cyan", application, kind)
+    style = "green" if comparison.right else "bold red"
+    return Text(shortened(because, widths[0], widths[0] - 1)), name, Text(sent), Text(counted), Text(mark, style)
 
 
 def _calls(calls: Calls) -> str:
-    return f"{calls.calls} ({calls.failed} failed)" if calls.failed else str(calls.calls)
+    if calls.failed == calls.calls:
+        return f"{calls.failed} failed" if calls.failed else "0"
+    return f"{calls.calls}, {calls.failed} failed" if calls.failed else str(calls.calls)

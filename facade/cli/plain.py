@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from .columns import COLUMNS
 from .report import KIND_WORDS, Report
 
-__all__ = ["aligned", "one_line", "plain_lines", "printable"]
+__all__ = ["aligned", "one_line", "plain_lines", "printable", "shortened"]
 
 _TITLES = ("application", "type", "transaction", *(column.title for column in COLUMNS))
 _TEXTS = 3
@@ -36,6 +36,15 @@ def aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
 def one_line(text: str) -> str:
     """Keep a name from breaking lines, columns or the terminal."""
     return " ".join(printable(text).split())
+
+
+def shortened(text: str, width: int, head: int) -> str:
+    """Cut the middle out of a text that is too long, after ``head`` characters: names differ at their end.
+
+    >>> shortened("Function/shop.jobs:rebuild", 16, 9), shortened("Route/GET /", 16, 9)
+    ('Function/…ebuild', 'Route/GET /')
+    """
+    return text if len(text) <= width else f"{text[:head]}…{text[head + 1 - width :]}"
 
 
 def printable(text: str) -> str:

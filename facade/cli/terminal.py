@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from .columns import COLUMNS, fitting
-from .plain import one_line
+from .plain import one_line, shortened
 from .report import KIND_WORDS, Line, Report, Section
 from .words import empty_lines, head_lines, left_out_line, uncounted_line
 
 __all__ = ["ReportView"]
 
-_NAME_AT_LEAST = 24
+_NAME_AT_LEAST = 30
 
 
 class ReportView:
@@ -70,13 +70,10 @@ def _title(section: Section) -> Text:
 
 
 def _name(line: Line, width: int) -> Text:
-    """Write a name; a long one loses its middle, because modules differ at their end."""
-    whole = one_line(f"{line.series.group}/{line.series.name}")
-    if len(whole) > width:
-        head = min(len(line.series.group) + len("/GET "), width // 2)
-        whole = f"{whole[:head]}…{whole[head + 1 - width :]}"
-    name = Text(whole, no_wrap=True)
-    name.stylize("dim", 0, len(line.series.group) + 1)
+    group = one_line(f"{line.series.group}/")
+    head = min(len(group) + len("GET /"), width // 2)
+    name = Text(shortened(group + one_line(line.series.name), width, head), no_wrap=True)
+    name.stylize("dim", 0, len(group))
     return name
 
 

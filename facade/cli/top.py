@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.text import Text
 
 from .plain import plain_lines
 from .report import Report
@@ -34,10 +35,11 @@ def watch(read: Callable[[], Report], interval: float, rounds: int | None) -> No
 
 def _on_screen(read: Callable[[], Report], interval: float, rounds: int | None) -> None:
     console = Console()
+    hint = Text(f"weighbridge top, every {interval:g} s; q ends", style="dim")
     with _single_keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             report = read()
-            live.update(ReportView(report, _rows_a_section(report, console.height)), refresh=True)
+            live.update(Group(hint, ReportView(report, _rows_a_section(report, console.height))), refresh=True)
             rounds = rounds and rounds - 1
             if rounds == 0 or pressed(interval) == "q":
                 return
@@ -56,7 +58,7 @@ def _one_below_the_other(read: Callable[[], Report], interval: float, rounds: in
 def _rows_a_section(report: Report, height: int) -> int:
     """How many lines each section may show, so that all of them fit on the screen."""
     taken_a_section = 3  # a blank line, the heading, the sum
-    room = height - 4 - taken_a_section * len(report.sections)
+    room = height - 6 - taken_a_section * len(report.sections)
     lengths = [len(section.lines) for section in report.sections]
     fits = [rows for rows in range(1, height) if sum(min(length, rows) for length in lengths) <= room]
     return max(fits, default=1)

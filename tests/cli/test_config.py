@@ -8,7 +8,7 @@ from pathlib import Path
 
 from click.testing import Result
 
-from weighbridge.transactions.settings import SETTINGS
+from weighbridge.transactions.configuration.settings import SETTINGS
 
 Run = Callable[..., Result]
 

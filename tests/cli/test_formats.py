@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.cli import exports, formats, settings_view, span
+from weighbridge.cli import exports, formats, plain, settings_view, span
 
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-@pytest.mark.parametrize("module", [exports, formats, settings_view, span], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [exports, formats, plain, settings_view, span], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     failed, attempted = doctest.testmod(module)
     assert attempted > 0

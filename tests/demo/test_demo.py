@@ -124,3 +124,17 @@ def test_a_store_that_cannot_be_used_is_refused_before_anything_starts(tmp_path:
     assert done.returncode == 2
     assert str(store) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_server_that_fails_makes_the_demo_fail_and_say_why(tmp_path: Path) -> None:
+    (tmp_path / "uvicorn.py").write_text('raise SystemExit("this uvicorn is out of order")\n')
+    store = tmp_path / "demo.db"
+    done = subprocess.run(
+        [*COMMAND, "demo", "--store", str(store)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "this uvicorn is out of order" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert processes_of(store) == []
