@@ -113,7 +113,7 @@ SORTED = {
 def test_the_highest_comes_first(run: Run, write_store: WriteStore, sort: str) -> None:
     calls = [
         Call(Series("Shop", "web", "Route", f"GET /{number}"), duration, failed)
-        for number, (duration, times, failures) in enumerate([(3.0, 2, 0), (0.001, 50, 1), (0.3, 30, 5), (0.6, 10, 9)])
+        for number, (duration, times, failures) in enumerate([(3.0, 2, 0), (0.001, 50, 1), (0.3, 30, 5), (0.7, 10, 9)])
         for failed in [True] * failures + [False] * (times - failures)
     ]
     found = transactions(run("report", "--json", "--sort", sort, "--store", write_store(calls)))
