@@ -17,9 +17,7 @@ __all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_b
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 
-def _entry(
-    wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument
-) -> BackgroundEntry:
+def _entry(wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument) -> BackgroundEntry:
     return BackgroundEntry(application, Naming(name, group, callable_name(wrapped)))
 
 

@@ -7,7 +7,7 @@ own arguments.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Union
+from typing import Any, Protocol
 
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
@@ -19,7 +19,7 @@ from ..stack.current import current, enter, leave
 
 __all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of"]
 
-TextArgument = Union[str, Callable[..., Any], None]
+TextArgument = str | Callable[..., Any] | None
 """A text, or a callable of the call's own arguments that gives one."""
 
 

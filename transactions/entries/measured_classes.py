@@ -38,10 +38,10 @@ def _metaclass_for(base: Any) -> type:
     """A metaclass below ``base`` that measures instantiation; made once for each."""
     if base not in _metaclasses:
 
-        def __call__(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(cls: Any, *args: Any, **kwargs: Any) -> Any:
             return _instantiate(super(metaclass, cls).__call__, cls, args, kwargs)
 
-        metaclass: Any = type(base)(f"Measured{base.__name__}", (base,), {"__call__": __call__})
+        metaclass: Any = type(base)(f"Measured{base.__name__}", (base,), {"__call__": call})
         copyreg.pickle(metaclass, _reduce_class)
         _metaclasses[base] = metaclass
     return _metaclasses[base]

@@ -11,7 +11,7 @@ import wrapt
 
 from ..model.naming import is_found_under
 from .entry import Entry
-from .wrapping import around
+from .shapes import around
 
 __all__ = ["MeasuredCallable"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar, Union, overload
+from typing import Any, Final, TypeVar, overload
 
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
@@ -31,8 +31,8 @@ __all__ = [
 
 _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
-Headers = Union[Mapping[str, str], Iterable[tuple[Any, Any]], None]
-RequestArgument = Union[str, int, Callable[..., Any], None]
+Headers = Mapping[str, str] | Iterable[tuple[Any, Any]] | None
+RequestArgument = str | int | Callable[..., Any] | None
 """A fact of the request, or a callable of the call's own arguments that gives it."""
 
 _FACTS: Final = ("scheme", "host", "port", "request_method", "request_path", "query_string", "headers")
@@ -138,7 +138,9 @@ def _text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _entry(wrapped: Any, application: ApplicationArgument, naming: tuple[Any, Any], facts: Mapping[str, Any]) -> WebEntry:
+def _entry(
+    wrapped: Any, application: ApplicationArgument, naming: tuple[Any, Any], facts: Mapping[str, Any]
+) -> WebEntry:
     return WebEntry(application, Naming(*naming, callable_name(wrapped)), facts)
 
 
