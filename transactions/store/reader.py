@@ -31,7 +31,7 @@ from .levels import COARSE_SPANS, COARSEST, FINEST, Range, cover, floored
 from .location import owner
 from .queries import SERIES, error_rows, instances, matching, series_matching, statuses_in, tallies_by
 from .schema import NotOurs, check
-from .upkeep import levels_of
+from .upkeep import first_row, levels_of
 
 __all__ = [
     "ApplicationFigures",
@@ -258,14 +258,9 @@ def _ranges(connection: sqlite3.Connection, window: Window) -> tuple[list[Range]
 
 def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
     """The window from the first row on: before it there is nothing to look for."""
-    firsts = [_first_start(connection, span) for span in (FINEST, *COARSE_SPANS)]
+    firsts = [first_row(connection, span, 0) for span in (FINEST, *COARSE_SPANS)]
     first = min((start for start in firsts if start is not None), default=window.until)
     return window._replace(since=max(window.since, first))
-
-
-def _first_start(connection: sqlite3.Connection, span: int) -> int | None:
-    row = connection.execute("SELECT min(start) FROM tally WHERE span = ?", (span,)).fetchone()
-    return None if row[0] is None else int(row[0])
 
 
 def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -> tuple[int, list[Range]]:

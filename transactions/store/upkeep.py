@@ -16,7 +16,7 @@ from .levels import COARSE_SPANS, FINEST, Level, floored
 from .samples import bound_samples
 from .tallies import roll_up
 
-__all__ = ["DEFAULT_RETENTION", "Retention", "due", "levels_of", "take_step"]
+__all__ = ["DEFAULT_RETENTION", "Retention", "due", "first_row", "levels_of", "take_step"]
 
 _GRACE: Final = 60
 """Seconds after the end of a unit of time until it is rolled up. What comes later still is added at every level."""
@@ -90,7 +90,7 @@ def _unit_to_roll_up(levels: Levels, now: float) -> tuple[int, int] | None:
 def _roll_up(connection: sqlite3.Connection, levels: Levels, unit: tuple[int, int], now: float) -> None:
     span, start = unit
     finer = _finer(span)
-    first = _first_row(connection, finer, start)
+    first = first_row(connection, finer, start)
     if first is not None and first < start + span:
         roll_up(connection, unit, finer)
         reached = start + span
@@ -100,7 +100,8 @@ def _roll_up(connection: sqlite3.Connection, levels: Levels, unit: tuple[int, in
     connection.execute("UPDATE level SET complete_until = ? WHERE span = ?", (max(reached, start + span), span))
 
 
-def _first_row(connection: sqlite3.Connection, span: int, start: int) -> int | None:
+def first_row(connection: sqlite3.Connection, span: int, start: int) -> int | None:
+    """Where the first row of a span is that starts at ``start`` or later (epoch seconds)."""
     row = connection.execute(
         "SELECT min(start) FROM ("
         "SELECT min(start) AS start FROM tally WHERE span = :span AND start >= :start UNION ALL "
@@ -125,7 +126,7 @@ def _expiry(levels: Levels, retention: Retention, span: int, now: float) -> int:
 
 def _expire(connection: sqlite3.Connection, level: Level, oldest: int) -> None:
     """Delete the oldest rows, of no more than an hour of minutes or a day of hours at a time."""
-    first = _first_row(connection, level.span, 0)
+    first = first_row(connection, level.span, 0)
     unit = _HOUR if level.span < _HOUR else _DAY
     reached = oldest if first is None else min(oldest, max(floored(first, unit), level.complete_from) + unit)
     for table in ("tally", "error_count"):

@@ -1,0 +1,116 @@
+"""Snapshots as a recorder would make them, from raw durations that the tests keep for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
+from weighbridge.transactions.recording.histogram import fold
+from weighbridge.transactions.recording.snapshot import (
+    ErrorCount,
+    Instance,
+    MinuteRow,
+    RunningTransaction,
+    Sample,
+    Series,
+    Snapshot,
+)
+from weighbridge.transactions.store.connection import _connections
+from weighbridge.transactions.store.reader import StoreReader, Window
+from weighbridge.transactions.store.writer import StoreWriter
+
+NOW = 1_800_000_000.0  # the start of a minute, and of an hour
+PAGE = Series("shop", "web", "Route", "GET /page")
+JOB = Series("shop", "background", "Function", "shop.jobs:rebuild")
+T = 0.5
+
+
+class Maker:
+    """Makes one instance's snapshots, numbered from 1."""
+
+    now, page, job = NOW, PAGE, JOB
+    always = Window(0, NOW + 1e6)
+
+    def __init__(self, instance: str = "one") -> None:
+        self.instance = Instance(instance, "host", 17, NOW - 5, "shop")
+        self.sequence = 0
+
+    def other(self, instance: str) -> Maker:
+        return Maker(instance)
+
+    def row(self, durations: list[float], series: Series = PAGE, minute: float = NOW, **more: Any) -> MinuteRow:
+        histogram: dict[int, int] = {}
+        fold(durations, histogram)
+        zones = [0, 0, 0]
+        if series.kind == "web":
+            for duration in durations:
+                zones[(duration > T) + (duration > 4 * T)] += 1
+        row = MinuteRow(
+            series, int(minute // 60 * 60), len(durations), sum(durations), min(durations), max(durations), 0,
+            *zones, T if series.kind == "web" else None, histogram,
+        )  # fmt: skip
+        return replace(row, **more)
+
+    def error(
+        self, message: str, count: int = 1, series: Series = PAGE, minute: float = NOW, **more: Any
+    ) -> ErrorCount:
+        error = ErrorCount(series, int(minute // 60 * 60), "shop:Broken", message, False, count)
+        return replace(error, **more)
+
+    def transaction(
+        self, duration: float, ended: float = NOW, series: Series = PAGE, **more: Any
+    ) -> FinishedTransaction:
+        type_ = "WebTransaction" if series.kind == "web" else "OtherTransaction"
+        finished = FinishedTransaction(
+            series.application, (), series.kind, type_, series.group, series.name, ended - duration, duration,
+            (), False, None, 200, False, {},
+        )  # fmt: skip
+        return replace(finished, **more)
+
+    def sample(
+        self, duration: float, ended: float = NOW, series: Series = PAGE, reason: Any = "slow", **more: Any
+    ) -> Sample:
+        return Sample(series, reason, self.transaction(duration, ended, series, **more))
+
+    def running(self, started: float, series: Series = JOB) -> RunningTransaction:
+        return RunningTransaction(series, started)
+
+    def noticed(self, message: str) -> NoticedError:
+        return NoticedError("shop:Broken", message)
+
+    def snapshot(self, *minutes: MinuteRow, taken: float = NOW, **more: Any) -> Snapshot:
+        self.sequence += 1
+        return Snapshot(self.instance, self.sequence, taken, minutes, **more)
+
+
+@pytest.fixture(autouse=True)
+def closed_afterwards() -> Iterator[None]:
+    """No connection is left to the garbage collector, which would complain."""
+    yield
+    for connection in list(_connections):
+        connection.close()
+
+
+@pytest.fixture
+def make() -> Maker:
+    return Maker()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "store.db")
+
+
+@pytest.fixture
+def writer(path: str) -> StoreWriter:
+    return StoreWriter(path)
+
+
+@pytest.fixture
+def read(path: str) -> Callable[[], StoreReader]:
+    return lambda: StoreReader.open(path)

@@ -1,0 +1,61 @@
+"""Which rows are read for a window: every minute that it overlaps, each once, and few rows."""
+
+import math
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST, FOREVER, Level, cover, floored
+
+DAY = 86400
+START = 20_000 * DAY
+
+
+@st.composite
+def levels(draw: st.DrawFn) -> list[Level]:
+    """What a store may hold after some days: minutes expired by the hour, hours by the day, the rest rolled up."""
+    hours_from = START + DAY * draw(st.integers(0, 3))
+    minutes_from = hours_from + 3600 * draw(st.integers(0, 60))
+    now = minutes_from + draw(st.integers(0, 3 * DAY))
+    until = sorted(draw(st.integers(0, 4)) for _ in COARSE_SPANS)
+    coarse = []
+    for span, behind in zip(COARSE_SPANS, until, strict=True):
+        kept_from = minutes_from if span < 3600 else hours_from
+        coarse.append(Level(span, kept_from, max(floored(now, span) - behind * span, kept_from)))
+    return [Level(FINEST, minutes_from, FOREVER), *coarse]
+
+
+@given(levels(), st.integers(-DAY, 6 * DAY), st.integers(1, 5 * DAY))
+def test_each_kept_minute_of_the_window_is_read_once(kept: list[Level], offset: int, length: int) -> None:
+    window = Window(START + offset, START + offset + length)
+    ranges = cover(window, kept)
+    by_span = {level.span: level for level in kept}
+    for part in ranges:
+        assert part.start % part.span == part.end % part.span == 0
+        assert by_span[part.span].complete_from <= part.start < part.end <= by_span[part.span].complete_until
+    assert all(before.end <= after.start for before, after in pairwise(ranges))
+    read = sum(part.end - part.start for part in ranges)
+    minutes_from = by_span[FINEST].complete_from
+    for minute in range(floored(window.since, 60), math.ceil(window.until / 60) * 60, 1740):
+        kept_here = minute >= minutes_from or any(
+            level.complete_from <= minute < level.complete_until for level in kept
+        )
+        assert any(part.start <= minute < part.end for part in ranges) == kept_here
+    if window.since >= minutes_from:
+        assert read == math.ceil(window.until / 60) * 60 - floored(window.since, 60)
+
+
+def test_a_month_is_read_from_few_rows() -> None:
+    now = START + 40 * DAY + 12345
+    kept = [Level(60, now // 3600 * 3600 - 3 * DAY, FOREVER)]
+    kept += [Level(span, START, floored(now - 60, span)) for span in COARSE_SPANS]
+    parts = cover(Window(now - 30 * DAY, now), kept)
+    assert sum((part.end - part.start) // part.span for part in parts) < 70
+
+
+def test_a_window_before_everything_is_empty() -> None:
+    kept = [Level(60, START, FOREVER), *(Level(span, START, START) for span in COARSE_SPANS)]
+    assert cover(Window(START - DAY, START), kept) == []
+    assert cover(Window(START + 5, START + 5), kept) == []

@@ -1,0 +1,219 @@
+"""Whatever happens to the file: a clear error, nothing lost but what was in it, and back to work when it is back."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from weighbridge.transactions.recording.snapshot import StoreUnavailable
+from weighbridge.transactions.store import connection
+from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.transactions.store.writer import StoreWriter
+
+
+def refused(writer, snapshot, match: str) -> None:
+    with pytest.raises(StoreUnavailable, match=match) as caught:
+        writer.write(snapshot)
+    assert writer.path in str(caught.value)
+
+
+def unreadable(path: str, match: str) -> None:
+    with pytest.raises(StoreUnreadable, match=match) as caught:
+        StoreReader.open(path)
+    assert path in str(caught.value)
+
+
+def test_a_file_that_is_missing(path) -> None:
+    unreadable(path, "no such file")
+    assert not Path(path).exists(), "reading makes no file"
+
+
+def test_a_file_that_is_empty(path) -> None:
+    Path(path).touch()
+    unreadable(path, "nothing has been written to it yet")
+
+
+def test_a_file_that_is_no_database(path, make, writer) -> None:
+    Path(path).write_text("Dear diary, " * 500)
+    before = Path(path).read_bytes()
+    refused(writer, make.snapshot(), "file is not a database")
+    unreadable(path, "file is not a database")
+    assert Path(path).read_bytes() == before
+
+
+def test_another_programs_database_is_left_alone(path, make, writer) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE precious (value)")
+    before = Path(path).read_bytes()
+    refused(writer, make.snapshot(), "database of some other program")
+    unreadable(path, "database of some other program")
+    assert Path(path).read_bytes() == before
+
+
+def test_a_newer_store_is_left_alone(path, make, writer) -> None:
+    writer.write(make.snapshot())
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA user_version = 9")
+    refused(writer, make.snapshot(), "its version is 9, and this weighbridge knows versions up to 2")
+    unreadable(path, "its version is 9, and this weighbridge knows versions up to 2")
+
+
+def test_a_store_with_damaged_pages(path, make, writer) -> None:
+    for number in range(20):
+        writer.write(make.snapshot(make.row([1.0], make.page._replace(name=f"{number} {'x' * 200}"))))
+    writer.close()
+    with Path(path).open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(Path(path).stat().st_size - 4096))
+    refused(writer, make.snapshot(make.row([1.0])), "malformed|corrupt")
+
+
+def test_a_directory_that_is_missing_and_then_is_there(tmp_path, make) -> None:
+    writer = StoreWriter(str(tmp_path / "later" / "store.db"))
+    one = make.snapshot(make.row([1.0]))
+    refused(writer, one, "No such file or directory")
+    (tmp_path / "later").mkdir()
+    writer.write(one)
+    with StoreReader.open(writer.path) as reader:
+        assert reader.totals(make.always).calls == 1
+
+
+def test_a_directory_that_vanishes_and_comes_back(tmp_path, make) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    writer = StoreWriter(str(place / "store.db"))
+    writer.write(make.snapshot(make.row([1.0])))
+    place.rename(tmp_path / "away")
+    one = make.snapshot(make.row([2.0]))
+    refused(writer, one, "No such file or directory")
+    (tmp_path / "away").rename(place)
+    writer.write(one)
+    with StoreReader.open(writer.path) as reader:
+        assert reader.totals(make.always).calls == 2
+        shutil.rmtree(place)
+        with pytest.raises(StoreUnreadable, match="no such file"):
+            reader.totals(make.always)
+
+
+def test_a_deleted_file_is_made_anew(path, make, writer, read) -> None:
+    writer.write(make.snapshot(make.row([1.0])))
+    reader = read()
+    Path(path).unlink()
+    writer.write(make.snapshot(make.row([2.0])))
+    assert reader.totals(make.always).maximum == read().totals(make.always).minimum == 2.0
+
+
+def test_a_file_that_is_deleted_in_the_middle_of_a_write(path, make, writer, read) -> None:
+    """What went to the unlinked file is not called written; again, it is written to the new one, once."""
+    writer.write(make.snapshot(make.row([1.0])))
+    store = writer._connection
+    with pytest.raises(FileNotFoundError, match="deleted"), store.transaction():
+        Path(path).unlink()
+    one = make.snapshot(make.row([2.0]))
+    writer.write(one)
+    writer.write(one)
+    assert read().totals(make.always).calls == 1
+
+
+def test_a_replaced_file_is_noticed(path, make, writer, tmp_path, read) -> None:
+    writer.write(make.snapshot(make.row([1.0])))
+    other = StoreWriter(str(tmp_path / "other.db"))
+    other.write(make.other("two").snapshot(make.row([5.0])))
+    other.close()
+    (tmp_path / "other.db").replace(path)
+    for end in ("-wal", "-shm"):
+        Path(path + end).unlink(missing_ok=True)
+    writer.write(make.snapshot(make.row([2.0])))
+    assert read().totals(make.always).total == 7.0
+
+
+def test_a_store_that_is_locked_too_long(path, make, writer, read, monkeypatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.1)
+    writer.write(make.snapshot(make.row([1.0])))
+    one = make.snapshot(make.row([2.0]))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    refused(writer, one, "database is locked")
+    assert read().totals(make.always).calls == 1, "reading goes on"
+    other.execute("ROLLBACK")
+    writer.write(one)
+    assert read().totals(make.always).calls == 2
+    other.close()
+
+
+def test_a_full_disk_and_space_again(path) -> None:
+    """In a process of its own whose files may not grow: the operating system refuses, as with a full disk."""
+    script = f"""
+    import resource, signal, sys
+    sys.path.insert(0, {str(Path(__file__).parent)!r})
+    from conftest import Maker
+    from weighbridge.transactions.recording.snapshot import StoreUnavailable
+    from weighbridge.transactions.store.reader import StoreReader
+    from weighbridge.transactions.store.writer import StoreWriter
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    make, writer = Maker(), StoreWriter({path!r})
+    writer.write(make.snapshot(make.row([1.0])))
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, most))
+    refused = None
+    for number in range(100):
+        one = make.snapshot(make.row([2.0]), samples=(make.sample(1.0, attributes={{"x": "y" * 50_000}}),))
+        try:
+            writer.write(one)
+        except StoreUnavailable as error:
+            refused = error
+            break
+    assert "cannot be written" in str(refused), refused
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    writer.write(one)
+    writer.write(one)
+    with StoreReader.open({path!r}) as reader:
+        assert reader.totals(make.always).calls == make.sequence, (reader.totals(make.always), make.sequence)
+    print("refused:", refused)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert path in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [("directory", "Permission denied|unable to open"), ("file", "readonly|Permission|unable to open")],
+)
+def test_without_permission(make, where, expected) -> None:
+    place = Path(tempfile.mkdtemp(dir="/tmp"))
+    try:
+        place.chmod(0o755)
+        path = str(place / "store.db")
+        if where == "file":
+            StoreWriter(path).write(make.snapshot(make.row([1.0])))
+            Path(path).chmod(0o600)
+        before = os.geteuid()
+        os.seteuid(65534)
+        try:
+            refused(StoreWriter(path), make.snapshot(), expected)
+            unreadable(path, "no such file" if where == "directory" else "unable to open|Permission")
+        finally:
+            os.seteuid(before)
+    finally:
+        shutil.rmtree(place)
+
+
+def test_a_new_file_is_open_to_user_and_group_at_most(path, make, writer) -> None:
+    before = os.umask(0)
+    try:
+        writer.write(make.snapshot())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o660
+    assert stat.S_IMODE(Path(path + "-wal").stat().st_mode) == 0o660

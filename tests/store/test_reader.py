@@ -1,0 +1,186 @@
+"""What else a store is asked: timelines, samples, errors, instances, open transactions, its own health."""
+
+import getpass
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from weighbridge.transactions.model.finished import NoticedError
+from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.reader import Selection
+
+
+def test_a_timeline_has_a_bucket_for_every_step(make, writer, read) -> None:
+    writer.write(make.snapshot(make.row([1.0] * 3), make.row([2.0], minute=make.now + 130)))
+    timeline = read().timeline(Window(make.now - 60, make.now + 200), 60)
+    assert timeline.step == 60
+    assert [(bucket.start - make.now, bucket.figures.calls) for bucket in timeline.buckets] == [
+        (-60, 0), (0, 3), (60, 0), (120, 1), (180, 0)
+    ]  # fmt: skip
+    assert timeline.buckets[1].figures.per_minute == 3.0
+    assert timeline.buckets[0].figures.median is None
+
+
+def test_a_timeline_of_longer_steps_and_of_one_series(make, writer, read) -> None:
+    api = make.page._replace(name="GET /api")
+    writer.write(make.snapshot(make.row([1.0] * 2), make.row([3.0], api, minute=make.now + 300)))
+    window = Window(make.now, make.now + 600)
+    with read() as reader:
+        assert [bucket.figures.calls for bucket in reader.timeline(window, 300).buckets] == [2, 1]
+        (bucket,) = reader.timeline(window, 600, Selection(name="GET /api")).buckets
+        assert (bucket.figures.calls, bucket.figures.maximum) == (1, 3.0)
+
+
+def test_the_last_bucket_is_averaged_over_its_part_of_the_window(make, writer, read) -> None:
+    writer.write(make.snapshot(make.row([1.0] * 3)))
+    (bucket,) = read().timeline(Window(make.now, make.now + 30), 600).buckets
+    assert bucket.figures.per_minute == 6.0
+
+
+def test_a_window_includes_the_minutes_that_it_overlaps(make, writer, read) -> None:
+    writer.write(make.snapshot(*(make.row([1.0], minute=make.now + 60 * number) for number in range(3))))
+    with read() as reader:
+        assert reader.totals(Window(make.now + 59, make.now + 61)).calls == 2
+        assert reader.totals(Window(make.now + 60, make.now + 120)).calls == 1
+        assert reader.totals(Window(make.now, make.now)).calls == 0
+
+
+def test_samples_come_back_exactly(make, writer, read) -> None:
+    odd = make.transaction(
+        0.1, attributes={"text": "ü\ud800\0'\"", "whole": 2**70, "real": 1e-17, "flag": True}, disconnected=True,
+        linked_applications=("b", "c"), errors=(NoticedError("m:E", "bad \udcff", expected=True),), apdex="frustrated",
+        status=None, failed=True,
+    )  # fmt: skip
+    sample = replace(make.sample(0.1, reason="failed"), transaction=odd)
+    writer.write(make.snapshot(samples=(sample,)))
+    with read() as reader:
+        (stored,) = reader.samples(make.always)
+        assert (stored.transaction, stored.series, stored.reason) == (odd, make.page, "failed")
+        assert stored.transaction.attributes == odd.attributes
+        assert reader.sample(stored.id) == stored
+        assert reader.sample(stored.id + 1) is None
+        assert reader.links() == {"shop": ("b", "c")}
+
+
+def test_the_slowest_and_the_latest_failed_samples_of_an_hour_are_kept(make, writer, read) -> None:
+    slow = [make.sample(float(number), make.now + number) for number in range(20)]
+    failed = [make.sample(1.0, make.now + number, reason="failed") for number in range(20)]
+    later = make.sample(0.5, make.now + 3600)
+    writer.write(make.snapshot(samples=(*slow[:10], *failed[10:])))
+    writer.write(make.snapshot(samples=(*slow[10:], *failed[:10], later)))
+    with read() as reader:
+        kept = [sample.transaction.duration for sample in reader.samples(make.always, reason="slow")]
+        assert kept == [19.0, 18.0, 17.0, 16.0, 15.0, 0.5]
+        ends = [one.transaction.started + 1.0 for one in reader.samples(make.always, reason="failed")]
+        assert sorted(ends) == [make.now + number for number in range(15, 20)]
+        assert reader.health().lost == {"samples_thinned": 30}
+        assert len(reader.samples(make.always, limit=3)) == 3
+        assert reader.samples(make.always, Selection(kind="background")) == []
+
+
+def test_errors_are_told_apart_by_type_message_and_expectation(make, writer, read) -> None:
+    api = make.page._replace(name="GET /api")
+    writer.write(
+        make.snapshot(
+            errors=(
+                make.error("x", 2),
+                make.error("x", 3, api, make.now + 60),
+                make.error("x", 1, expected=True),
+                make.error("y \udcff", 4),
+            )
+        )
+    )
+    with read() as reader:
+        first, second, third = reader.errors(make.always)
+        assert (first.type, first.message, first.expected, first.count) == ("shop:Broken", "x", False, 5)
+        assert first.by_series == {make.page: 2, api: 3}
+        assert first.last == make.now + 60
+        assert (second.message, second.count) == ("y \\udcff", 4)
+        assert (third.expected, third.count) == (True, 1)
+        assert sum(error.count for error in reader.errors(make.always, Selection(name="GET /api"))) == 3
+        assert reader.errors(Window(make.now + 120, make.now + 180)) == []
+
+
+def test_surplus_errors_are_counted_by_type_and_noted(make, writer, read) -> None:
+    writer.write(make.snapshot(errors=tuple(make.error(f"order {number}") for number in range(250))))
+    with read() as reader:
+        errors = reader.errors(make.always)
+        assert sum(error.count for error in errors) == 250
+        assert (errors[0].type, errors[0].message, errors[0].count) == ("shop:Broken", "<other>", 50)
+        assert reader.health().lost == {"errors": 50}
+
+
+def test_surplus_series_are_counted_under_other(make, writer, read, monkeypatch) -> None:
+    monkeypatch.setattr("weighbridge.transactions.store.names._SERIES_AT_MOST", 10)
+    rows = [make.row([1.0], make.page._replace(name=f"GET /{number}")) for number in range(30)]
+    writer.write(make.snapshot(*rows))
+    with read() as reader:
+        lines = {line.series.name: line.figures.calls for line in reader.transactions(make.always)}
+        assert sum(lines.values()) == reader.totals(make.always).calls == 30
+        assert len(lines) <= 11
+        assert lines["<other>"] == reader.health().lost["names"] == 31 - len(lines)
+
+
+def test_open_transactions_are_those_of_the_last_snapshot(make, writer, read) -> None:
+    writer.write(make.snapshot(running=(make.running(make.now - 50), make.running(make.now - 90, make.page))))
+    writer.write(make.other("two").snapshot(taken=make.now - 300, running=(make.running(make.now - 999),)))
+    with read() as reader:
+        assert [(one.series, make.now - one.started) for one in reader.running(make.now - 60)] == [
+            (make.page, 90), (make.job, 50)
+        ]  # fmt: skip
+        assert len(reader.running(0)) == 3
+        writer.write(make.snapshot(running=(make.running(make.now),)))
+        (one,) = reader.running(make.now - 60)
+        assert (one.started, one.instance.id) == (make.now, "one")
+
+
+def test_instances_and_what_they_lost(make, writer, read) -> None:
+    writer.write(make.snapshot(lost={"transactions": 5, "names": 1}))
+    writer.write(make.snapshot(lost={"transactions": 2}, taken=make.now + 5))
+    writer.write(make.other("two").snapshot(lost={"names": 1}))
+    with read() as reader:
+        first, second = reader.instances()
+        assert (first.id, first.host, first.pid, first.program, first.seen) == ("one", "host", 17, "shop", make.now + 5)
+        assert (first.lost, second.lost) == ({"names": 1, "transactions": 7}, {"names": 1})
+        health = reader.health()
+    assert health.lost == {"names": 2, "transactions": 7}
+    assert health.last_write == make.now + 5
+    assert health.owner == getpass.getuser()
+    assert health.size > 4096
+
+
+def test_names_that_are_no_valid_text_are_stored_visibly(make, writer, read) -> None:
+    bad = make.page._replace(name="GET /\udcff\ud800", application="shop\0")
+    writer.write(make.snapshot(make.row([1.0], bad)))
+    (line,) = read().transactions(make.always)
+    assert line.series == bad._replace(name="GET /\\udcff\\ud800")
+
+
+@pytest.mark.parametrize("status", [-1, 1000, 10**9])
+def test_a_status_that_is_none_is_counted_as_zero(make, writer, read, status) -> None:
+    writer.write(make.snapshot(make.row([1.0], statuses={status: 1, 200: 1})))
+    assert read().statuses(make.always) == {0: 1, 200: 1}
+
+
+def test_a_damaged_histogram_spoils_nothing_else(make, path, writer, read) -> None:
+    writer.write(make.snapshot(make.row([1.0])))
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE tally SET histogram = x'7801'")
+    writer.write(make.snapshot(make.row([2.0])))
+    with read() as reader:
+        found = reader.totals(make.always)
+        assert found.calls == 2
+        assert found.median == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_row_per_unit_and_a_scan_give_the_same(make, writer, read, monkeypatch) -> None:
+    rows = [
+        make.row([0.1 * number], make.page._replace(name=str(number)), make.now + 60 * number)
+        for number in range(1, 15)
+    ]
+    writer.write(make.snapshot(*rows))
+    looked_up = read().transactions(make.always)
+    monkeypatch.setattr("weighbridge.transactions.store.queries._FEW", 0)
+    assert read().transactions(make.always) == looked_up
+    assert len(looked_up) == 14
