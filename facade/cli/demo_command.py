@@ -47,6 +47,8 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
 
 def _require_writable(store: Path) -> None:
     """Write an empty snapshot: better to know now than when all was sent."""
+    if not store.parent.is_dir():
+        raise Problem(f"--store {store}: there is no directory {store.parent}")
     now = time.time()
     us = Instance(uuid4().hex, socket.gethostname(), os.getpid(), now, "weighbridge demo")
     writer = StoreWriter(str(store))

@@ -10,6 +10,7 @@ from weighbridge.transactions.store.location import MEMORY, locate
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
 from .problems import Problem
+from .words import user
 
 __all__ = ["opened_store", "require_valid"]
 
@@ -27,13 +28,18 @@ def opened_store(path: str | None) -> Iterator[StoreReader]:
         with StoreReader.open(path or _configured()) as reader:
             yield reader
     except StoreUnreadable as error:
-        raise Problem(f"{error}\n{_HINT}") from None
+        raise Problem(f"{error}\n{_HINT if path else _whose_store()}") from None
 
 
 def require_valid(configuration: Configuration) -> None:
     """Raise a ``Problem`` with a line for each thing that is wrong in the configuration."""
     if configuration.problems:
         raise Problem("the configuration is not valid:\n" + "\n".join(f"  {line}" for line in configuration.problems))
+
+
+def _whose_store() -> str:
+    """Say why programs may report elsewhere: each user has a store, unless the setting names one for all."""
+    return f"You are {user()}; programs run by other users report to stores of their own.\n{_HINT}"
 
 
 def _configured() -> str:

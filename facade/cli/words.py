@@ -13,7 +13,7 @@ from . import formats
 from .report import Report
 from .span import describe, roughly
 
-__all__ = ["empty_lines", "head_lines", "left_out_line", "uncounted_line"]
+__all__ = ["empty_lines", "head_lines", "left_out_line", "uncounted_line", "user"]
 
 
 def head_lines(report: Report, now: float) -> list[str]:
@@ -48,7 +48,7 @@ def empty_lines(report: Report, now: float) -> list[str]:
         f"Nothing was recorded from {_clock(report.window.since, now)} to {_clock(report.window.until, now)}.",
         "",
         f"  store       {health.path} ({formats.size(health.size)})",
-        f"  owner       {health.owner} (you are {_user()})",
+        f"  owner       {health.owner} (you are {user()})",
         f"  last write  {_last_write(health, now).removeprefix('last write ')}",
         "",
         "Web servers, workers and shells often run as different users, each with a store of their own.",
@@ -69,7 +69,8 @@ def _clock(moment: float, now: float) -> str:
     return time.strftime(form, local)
 
 
-def _user() -> str:
+def user() -> str:
+    """Name the user who runs this command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -36,7 +36,7 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     await asyncio.gather(*_errands)
 
 
-api = FastAPI(lifespan=_lifespan)
+api: Final = FastAPI(lifespan=_lifespan)
 _measured = ASGITransactionMiddleware(api)
 
 

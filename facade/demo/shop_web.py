@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["application", "shop"]
 
-shop = Flask(__name__)
+shop: Final = Flask(__name__)
 
 KEYS: Final[dict[str, dict[str, Any]]] = {
     "/ready": {"newrelic.enabled": False},

@@ -27,6 +27,10 @@ def test_a_store_that_is_not_there(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
+def test_no_store_of_this_user_yet(run: Run, tmp_path: Path) -> None:
+    refused(run("report", HOME=str(tmp_path), XDG_STATE_HOME=str(tmp_path)), str(tmp_path), "You are", "other users")
+
+
 @pytest.mark.parametrize("command", ["report", "top"])
 def test_a_file_that_is_no_store(run: Run, tmp_path: Path, command: str) -> None:
     file = tmp_path / "notes.txt"

@@ -126,6 +126,13 @@ def test_a_store_that_cannot_be_used_is_refused_before_anything_starts(tmp_path:
     assert "Traceback" not in done.stderr
 
 
+def test_a_store_in_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    store = tmp_path / "none" / "demo.db"
+    done = subprocess.run([*COMMAND, "demo", "--store", str(store)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"no directory {store.parent}" in done.stderr
+
+
 def test_a_server_that_fails_makes_the_demo_fail_and_say_why(tmp_path: Path) -> None:
     (tmp_path / "uvicorn.py").write_text('raise SystemExit("this uvicorn is out of order")\n')
     store = tmp_path / "demo.db"
