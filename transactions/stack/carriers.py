@@ -9,6 +9,7 @@ Django 5.2, asgiref 3.13, anyio 3.7 to 4.16.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ _CARRIERS: Final[frozenset[_Place]] = frozenset(
         ("asgiref.sync", "AsyncToSync.main_wrap"),
         ("asgiref.sync", "AsyncToSync.__call__.<locals>.new_loop_wrap"),
         ("anyio._backends._asyncio", "AsyncIOBackend.run_async_from_thread.<locals>.task_wrapper"),
+        ("trio._threads", "Run.run_system"),
         # the request's own work
         ("django.core.handlers.asgi", "ASGIHandler.handle.<locals>.process_request"),
         ("starlette.middleware.base", "BaseHTTPMiddleware.__call__.<locals>.call_next.<locals>.coro"),
@@ -45,7 +47,16 @@ _CARRIERS: Final[frozenset[_Place]] = frozenset(
     }
 )
 
-_CARRIERS_SHORT: Final = frozenset((module, name.rpartition(".")[2]) for module, name in _CARRIERS)
+_HOSTS: Final[frozenset[_Place]] = frozenset({("trio._threads", "Run.run")})
+"""Run what a worker thread sends back within the task that waits for the thread, in the thread's context."""
+
+
+def _shortened(places: frozenset[_Place]) -> frozenset[_Place]:
+    return frozenset((module, name.rpartition(".")[2]) for module, name in places)
+
+
+_CARRIERS_SHORT: Final = _shortened(_CARRIERS)
+_HOSTS_SHORT: Final = _shortened(_HOSTS)
 """Before Python 3.11 a frame knows only the last part of its function's qualified name."""
 
 
@@ -59,27 +70,28 @@ def carries_on(coroutine: Any) -> bool:
     if root is None:
         return False
     place = (str(root.f_globals.get("__name__")), str(coroutine.__qualname__))
+    if place in _CARRIERS:
+        return True
+    stack = list(_stack_up_to(root))
     if place in _RUNNERS:
-        return _is_carrier(_frame_above(root))
-    return place in _CARRIERS
+        return bool(stack) and _runs_one_of(stack[-1], _CARRIERS, _CARRIERS_SHORT)
+    return any(_runs_one_of(frame, _HOSTS, _HOSTS_SHORT) for frame in stack)
 
 
-def _frame_above(root: FrameType) -> FrameType | None:
-    """The frame that a root frame waits for, on the stack of the caller."""
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_back is not root:
+def _stack_up_to(root: FrameType) -> Iterator[FrameType]:
+    """The caller's frames, the innermost first, without the root itself."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame is not root:
+        yield frame
         frame = frame.f_back
-    return frame
 
 
-def _is_carrier(frame: FrameType | None) -> bool:
-    if frame is None:
-        return False
+def _runs_one_of(frame: FrameType, places: frozenset[_Place], short: frozenset[_Place]) -> bool:
     module = str(frame.f_globals.get("__name__"))
     qualified = _qualified_name(frame.f_code)
     if qualified is None:
-        return (module, frame.f_code.co_name) in _CARRIERS_SHORT
-    return (module, qualified) in _CARRIERS
+        return (module, frame.f_code.co_name) in short
+    return (module, qualified) in places
 
 
 def _qualified_name(code: CodeType) -> str | None:

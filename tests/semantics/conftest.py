@@ -1,0 +1,100 @@
+"""What every test here has: a store in memory, the finished transactions, and our own log lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import weighbridge
+from weighbridge.transactions import log
+from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.stack.current import current
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The log lines of ours, each matter as if it came up for the first time."""
+    monkeypatch.setattr(log, "_said", set())
+    handler = _Lines()
+    log.LOGGER.addHandler(handler)
+    yield handler.lines
+    log.LOGGER.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def fresh_process(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> Iterator[None]:
+    """Nothing is kept of other tests, nothing was swallowed, and nothing is current or open when it is over."""
+    monkeypatch.setenv("WEIGHBRIDGE_STORE", ":memory:")
+    monkeypatch.setenv("WEIGHBRIDGE_APP_NAME", "shop")
+    weighbridge.initialize()
+    yield
+    weighbridge.shutdown_agent()
+    assert [line for line in log_lines if "failed inside" in line] == []
+    assert current.get() is None
+    assert not outlet.live
+
+
+@pytest.fixture
+def finished() -> Iterator[list[weighbridge.FinishedTransaction]]:
+    """What has ended, in the order in which it did."""
+    got: list[weighbridge.FinishedTransaction] = []
+
+    def listener(transaction: weighbridge.Transaction) -> None:
+        got.append(transaction.finished())
+
+    outlet.listen(listener)
+    yield got
+    outlet.unlisten(listener)
+
+
+Paths = Callable[[], list[str]]
+
+
+@pytest.fixture
+def paths(finished: list[weighbridge.FinishedTransaction]) -> Paths:
+    """The paths of what has ended."""
+    return lambda: [transaction.path for transaction in finished]
+
+
+_PROLOGUE = """
+import json, os, sys
+import weighbridge
+from weighbridge import *
+from weighbridge.transactions.model.outlet import outlet
+got = []
+outlet.listen(lambda transaction: got.append(transaction.path))
+"""
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> Callable[[str], Any]:
+    """Run a program in a process of its own; gives what it prints as JSON."""
+
+    def run(text: str) -> Any:
+        script = tmp_path / "script.py"
+        script.write_text(_PROLOGUE + text, encoding="utf-8")
+        environ = {**os.environ, "WEIGHBRIDGE_STORE": str(tmp_path / "store.db"), "PYTHONSAFEPATH": "1"}
+        done = subprocess.run(
+            [sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
