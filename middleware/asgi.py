@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import log_once, swallowed
@@ -103,9 +103,10 @@ def single_callable(app: Any) -> Any:
     try:
         inspect.signature(app).bind(None, None, None)
     except (TypeError, ValueError):
-        from asgiref.compatibility import guarantee_single_callable  # imports asyncio, which is loaded by now
+        from asgiref import compatibility  # noqa: PLC0415  imports asyncio, which is loaded by now
 
-        return guarantee_single_callable(app)
+        to_single: Callable[[Any], Any] = compatibility.guarantee_single_callable
+        return to_single(app)
     return app
 
 

@@ -22,7 +22,7 @@ class Door:
     def __init__(
         self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
     ) -> None:
-        self.__wrapped__ = app
+        self.__wrapped__: Any = app
         self._application = application
         self._name = text_of(name, "name=")
         self._group = text_of(group, "group=")

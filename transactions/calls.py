@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Any, TypeVar, Union, cast
+from typing import Any, TypeVar, cast
 
 from .log import log_once, swallowed
 from .model.errors import ExcInfo, class_names, matches, noticed
@@ -64,7 +64,7 @@ def _harmless(call: _Function) -> _Function:
 
 def _misused(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Whether the arguments do not fit the call at all: that is said to the caller, as for any function."""
-    from inspect import signature  # not on any path but this one
+    from inspect import signature  # noqa: PLC0415  slow to load, and on no path but this one
 
     try:
         signature(call).bind(*args, **kwargs)
@@ -176,11 +176,12 @@ def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) 
     if transaction is None:
         return False
     pairs = items.items() if isinstance(items, Mapping) else items
-    return all([transaction.add_attribute(key, value) for key, value in pairs])
+    taken = [transaction.add_attribute(key, value) for key, value in pairs]
+    return all(taken)
 
 
-_ErrorCheck = Callable[[Any, Any, Any], Union[bool, None]]
-_ErrorRule = Union[bool, str, Iterable[str], _ErrorCheck, None]
+_ErrorCheck = Callable[[Any, Any, Any], bool | None]
+_ErrorRule = bool | str | Iterable[str] | _ErrorCheck | None
 
 
 @_harmless
@@ -244,7 +245,9 @@ def _applies(rule: Any, exception: BaseException, names: list[str], otherwise: b
     return otherwise or matches(names, frozenset(wanted))
 
 
-def _keep_status(transaction: Transaction, status: Any, exception: BaseException) -> None:
+def _keep_status(
+    transaction: Transaction, status: int | Callable[[Any, Any, Any], Any] | None, exception: BaseException
+) -> None:
     value = status(type(exception), exception, exception.__traceback__) if callable(status) else status
     if value is not None:
         transaction.add_attribute("error.status", int(value))

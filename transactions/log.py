@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Final
 
 __all__ = ["LOGGER", "log_once", "swallowed"]
@@ -29,4 +30,4 @@ def swallowed(place: str) -> None:
     if ("swallowed", place) in _said:
         return
     _said.add(("swallowed", place))
-    LOGGER.error("weighbridge failed inside %s; the program goes on unharmed", place, exc_info=True)
+    LOGGER.error("weighbridge failed inside %s; the program goes on unharmed", place, exc_info=sys.exc_info())

@@ -10,7 +10,7 @@ from ..model.naming import callable_name
 from .blocks import Block
 from .entry import BackgroundEntry, Naming, TextArgument
 from .paths import wrap_object
-from .wrapping import wrap
+from .wrapping import can_be_wrapped, wrap
 
 __all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_background_task"]
 
@@ -45,7 +45,7 @@ def background_task(application: Any = None, name: TextArgument = None, group: T
         group: the group of the name, likewise; by default ``Function``. A group
             of one's own is best prefixed ``Python/``.
     """
-    if callable(application) or isinstance(application, (classmethod, staticmethod)):
+    if can_be_wrapped(application):
         return BackgroundTaskWrapper(application)
 
     def decorator(wrapped: Any) -> Any:

@@ -33,17 +33,21 @@ class Entry(Protocol):
 class Naming:
     """The name and group that a call gives, each a text or a callable of the call's arguments."""
 
-    __slots__ = ("default", "group", "name", "plain")
+    __slots__ = ("default", "fixed", "group", "name")
 
     def __init__(self, name: TextArgument, group: TextArgument, default: str | None) -> None:
-        self.default = default
-        self.plain = not callable(name) and not callable(group)
-        """Whether name and group are known before the call."""
-        self.name = name if callable(name) else (text_of(name, "name=") or default)
-        self.group = group if callable(group) else (text_of(group, "group=") or DEFAULT_GROUP)
+        self.default: str | None = default
+        self.name: TextArgument = name
+        self.group: TextArgument = group
+        self.fixed: tuple[str | None, str] | None = None
+        """Name and group where they are known before the call."""
+        if not callable(name) and not callable(group):
+            self.fixed = self.evaluate((), {})
 
     def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str | None, str]:
         """Name and group of one call."""
+        if self.fixed is not None:
+            return self.fixed
         name = evaluated(self.name, "name=", args, kwargs) or self.default
         group = evaluated(self.group, "group=", args, kwargs) or DEFAULT_GROUP
         return name, group
@@ -72,8 +76,8 @@ class BackgroundEntry:
     __slots__ = ("application", "naming")
 
     def __init__(self, application: ApplicationArgument, naming: Naming) -> None:
-        self.application = application
-        self.naming = naming
+        self.application: ApplicationArgument = application
+        self.naming: Naming = naming
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
         """See `Entry.open`."""
@@ -103,7 +107,7 @@ class BackgroundEntry:
     def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction:
         naming = self.naming
         application = here.application if self.application is None else here.application_of(self.application)
-        name, group = (naming.name, naming.group) if naming.plain else naming.evaluate(args, kwargs)
+        name, group = naming.fixed or naming.evaluate(args, kwargs)
         transaction = Transaction(application, group, name)
         enter(transaction)
         return transaction

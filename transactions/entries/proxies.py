@@ -5,7 +5,7 @@ Loaded only where one is needed: wrapt imports asyncio.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
@@ -16,7 +16,13 @@ from .shapes import around
 __all__ = ["MeasuredCallable"]
 
 
-class MeasuredCallable(wrapt.FunctionWrapper):  # type: ignore[misc]
+if TYPE_CHECKING:
+    _Wrapper = wrapt.FunctionWrapper[..., Any]
+else:
+    _Wrapper = wrapt.FunctionWrapper
+
+
+class MeasuredCallable(_Wrapper):
     """Behaves as what it wraps in every way, and asks ``entry`` at every call."""
 
     def __init__(self, wrapped: Any, entry: Entry) -> None:

@@ -23,8 +23,8 @@ class NamingEntry:
     __slots__ = ("naming", "priority")
 
     def __init__(self, naming: Naming, priority: float | None) -> None:
-        self.naming = naming
-        self.priority = priority
+        self.naming: Naming = naming
+        self.priority: float | None = priority
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """See `entries.Entry.open`."""

@@ -17,7 +17,7 @@ from ..stack.current import enter
 from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
 from .paths import wrap_object
-from .wrapping import wrap
+from .wrapping import can_be_wrapped, wrap
 
 __all__ = [
     "RequestArgument",
@@ -81,9 +81,9 @@ class WebEntry:
     __slots__ = ("application", "facts", "naming")
 
     def __init__(self, application: ApplicationArgument, naming: Naming, facts: Mapping[str, Any]) -> None:
-        self.application = application
-        self.naming = naming
-        self.facts = facts
+        self.application: ApplicationArgument = application
+        self.naming: Naming = naming
+        self.facts: Mapping[str, Any] = facts
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
         """See `entries.Entry.open`."""
@@ -184,7 +184,7 @@ def web_transaction(
             of the request, or callables of the call's arguments that give them.
         headers: a mapping or pairs; read for the time in front-end queues.
     """
-    if callable(application) or isinstance(application, (classmethod, staticmethod)):
+    if can_be_wrapped(application):
         return WebTransactionWrapper(application)
 
     def decorator(wrapped: Any) -> Any:

@@ -16,7 +16,12 @@ from .entry import Entry
 from .measured_classes import measured_class
 from .shapes import around
 
-__all__ = ["wrap"]
+__all__ = ["can_be_wrapped", "wrap"]
+
+
+def can_be_wrapped(argument: object) -> bool:
+    """Whether a decorator was given the thing to decorate itself, rather than what comes in parentheses."""
+    return callable(argument) or isinstance(argument, (classmethod, staticmethod))
 
 
 def wrap(wrapped: Any, entry: Entry, replacing: bool = False) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Union
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Application", "ApplicationArgument", "application_named", "parts_of"]
 
@@ -23,7 +26,7 @@ class Application(str):
     spelled: str
     """Name and links in one text: ``"a;b;c"``."""
 
-    def __new__(cls, name: str, linked: tuple[str, ...] = ()) -> Application:
+    def __new__(cls, name: str, linked: tuple[str, ...] = ()) -> Self:
         self = super().__new__(cls, name)
         self.linked = linked
         self.spelled = ";".join((name, *linked))
@@ -41,7 +44,7 @@ class Application(str):
         return Application, (self.name, self.linked)
 
 
-ApplicationArgument = Union[str, Application, None]
+ApplicationArgument = str | Application | None
 
 
 def parts_of(spelled: str) -> list[str]:

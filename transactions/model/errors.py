@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Final, Union
+from typing import Final
 
 from .finished import NoticedError
 from .naming import class_name
 
 __all__ = ["CANCELLATIONS", "DISCONNECTS", "ERRORS_AT_MOST", "ExcInfo", "class_names", "is_error", "noticed"]
 
-ExcInfo = Union[
-    tuple[type[BaseException], BaseException, Union[TracebackType, None]],
-    tuple[None, None, None],
-]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 ERRORS_AT_MOST: Final = 5
 """Distinct errors (type and message) a transaction."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Literal
 
 from .naming import Kind, path_of
 
 __all__ = ["ApdexZone", "AttributeValue", "FinishedTransaction", "Kind", "NoticedError"]
 
 ApdexZone = Literal["satisfied", "tolerating", "frustrated"]
-AttributeValue = Union[str, int, float, bool]
+AttributeValue = str | int | float | bool
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ from typing import Any, Final, Literal
 
 from ..log import log_once
 
-__all__ = ["LONGEST_NAME", "Kind", "TYPES", "callable_name", "class_name", "function_name", "is_found_under", "path_of", "text_of"]
+__all__ = [
+    "LONGEST_NAME",
+    "TYPES",
+    "Kind",
+    "callable_name",
+    "class_name",
+    "function_name",
+    "is_found_under",
+    "path_of",
+    "text_of",
+]
 
 Kind = Literal["web", "background"]
 
@@ -91,5 +101,5 @@ def text_of(value: object, what: str) -> str | None:
     if isinstance(value, str) and value:
         return value[:LONGEST_NAME]
     if value is not None:
-        log_once(("name", what, type(value)), "%s must be text that is not empty, not %.80r: it is not used", what, value)
+        log_once(("name", what, type(value)), "%s must be text and not empty, not %.80r: it is not used", what, value)
     return None

@@ -15,22 +15,24 @@ __all__ = ["Process", "here"]
 class Process:
     """The settings in the form in which every call needs them. Nothing is read before the first call."""
 
-    __slots__ = ("application", "measuring", "prepared", "settings")
+    __slots__ = ("application", "error_statuses", "measuring", "prepared", "settings")
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
         """Read the settings anew at the next call."""
-        self.prepared = False
-        self.measuring = False
+        self.prepared: bool = False
+        self.measuring: bool = False
         self.settings: Settings = DEFAULTS
-        self.application = Application(DEFAULTS.app_name)
+        self.error_statuses: frozenset[int] = DEFAULTS.error_statuses
+        self.application: Application = Application(DEFAULTS.app_name)
 
     def prepare(self) -> bool:
         """Read the settings if that has not been done; whether transactions are measured."""
         if not self.prepared:
             self.settings = configuration.current().settings
+            self.error_statuses = self.settings.error_statuses
             self.application = application_named(self.settings.app_name) or self.application
             self.prepared = True
             self.measuring = self.settings.enabled
@@ -44,7 +46,7 @@ class Process:
             return argument
         found = application_named(argument) if isinstance(argument, str) else None
         if found is None:
-            log_once(("application", repr(argument)[:80]), "application=%.80r is no name: the default is used", argument)
+            log_once(("application", repr(argument)[:80]), "%.80r names no application: the default is used", argument)
             return self.application
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -14,7 +14,7 @@ _PARAMETERS_AT_MOST: Final = 32
 _LONGEST: Final = 255
 
 
-def parameters_of(query: str, denied: Set[str]) -> dict[str, AttributeValue]:
+def parameters_of(query: str, denied: AbstractSet[str]) -> dict[str, AttributeValue]:
     """The parameters of a query string as attributes ``request.parameters.<name>``, less the denied names."""
     pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=None)[:_PARAMETERS_AT_MOST]
     return {

@@ -47,7 +47,7 @@ class Cell:
     )
 
     def __init__(self, apdex_t: float) -> None:
-        self.apdex_t = apdex_t
+        self.apdex_t: float = apdex_t
         self._rated: list[float] = []
         self._unrated: list[float] = []
         self._failed: list[float] = []
@@ -107,8 +107,8 @@ class Cell:
             if durations:
                 self.count += len(durations)
                 self.total += sum(durations)
-                self.minimum = min(self.minimum, min(durations))
-                self.maximum = max(self.maximum, max(durations))
+                self.minimum = min(self.minimum, *durations)
+                self.maximum = max(self.maximum, *durations)
                 fold(durations, self.histogram)
                 durations.clear()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from ..configuration.settings import Settings
@@ -66,10 +67,8 @@ class Recorder:
         if self._alarmed:
             return
         self._alarmed = True
-        try:
+        with suppress(RuntimeError):  # another thread was faster
             self._alarm.release()
-        except RuntimeError:  # another thread was faster
-            pass
 
     def _bound_queue(self) -> None:
         """Drop the oldest where nothing has been counted for too long."""

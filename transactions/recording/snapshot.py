@@ -128,7 +128,7 @@ class Snapshot:
     errors: tuple[ErrorCount, ...] = ()
     samples: tuple[Sample, ...] = ()
     lost: Mapping[str, int] = field(default_factory=dict)
-    """What was dropped since the last snapshot, by cause: ``transactions``, ``names``, ``samples``, ``attributes``, ..."""
+    """What was dropped since the last snapshot, by cause: ``transactions``, ``names``, ``attributes``, ..."""
     running: tuple[RunningTransaction, ...] = ()
     """Those that are open now; they replace what the instance reported before."""
 

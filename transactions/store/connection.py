@@ -47,7 +47,7 @@ class StoreConnection:
     """
 
     def __init__(self, path: str, mode: Literal["rw", "ro"]) -> None:
-        self.path = path if path == MEMORY else os.path.abspath(path)
+        self.path: str = path if path == MEMORY else os.path.abspath(path)
         self._mode = mode
         self._begin = "BEGIN IMMEDIATE" if mode == "rw" else "BEGIN"
         self._lock = threading.Lock()
