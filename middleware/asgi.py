@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.control import flush
 from ..transactions.log import log_once, swallowed
-from ..transactions.model.applications import Application, ApplicationArgument
+from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_of
-from ..transactions.stack.current import enter, leave
+from ..transactions.model.request import RequestTransaction
+from ..transactions.stack.current import current, leave
 from .door import Door
 from .request import DoorTransaction
 from .request_keys import KEYS, application_in, is_enabled
 from .routes import read_asgi_route
 
 if TYPE_CHECKING:
-    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
 
 __all__ = ["ASGITransactionMiddleware"]
+
+_current: Final = current.get
+_make_current: Final = current.set
 
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
 _QUEUE_HEADERS: Final = frozenset(name.encode() for name in QUEUE_HEADERS)
@@ -62,40 +67,80 @@ class ASGITransactionMiddleware(Door):
         self._single: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        app = self._single
-        if app is None:
-            app = self._single = single_callable(self.__wrapped__)
-        transaction = self._open(scope) if scope["type"] == "http" else None
+        app = self._single or await self._first_call()
+        transaction = None
+        try:
+            if scope["type"] == "http":
+                special = not scope.keys().isdisjoint(KEYS)
+                if not (special or not here.measuring or _current() is not None) or self._measures(scope):
+                    transaction = self._open(scope, receive, send, special)
+        except Exception:
+            swallowed("ASGITransactionMiddleware")
         if transaction is None:
             await app(scope, receive, send)
             return
-        exchange = _Exchange(transaction, receive, send)
         try:
-            await app(scope, exchange.receive, exchange.send)
+            await app(scope, transaction.receive, transaction.send)
         except BaseException as exception:
-            exchange.broken_by(exception)
+            transaction.broken_by(exception)
             raise
-        exchange.returned()
+        transaction.returned()
 
-    def _open(self, scope: Scope) -> ASGITransaction | None:
-        """The transaction of a request, current already, or ``None`` where this door does not measure it."""
-        try:
-            special = not scope.keys().isdisjoint(KEYS)
-            measuring = here.measuring or here.prepare()
-            if special:
-                measuring = is_enabled(scope, measuring)
-            if not measuring or self._joins():
-                return None
-            transaction = ASGITransaction(self._reports_to(), self._group, self._name, scope)
-            if special:
-                transaction.apply_special()
-            if here.settings.queue_time:
-                transaction.read_queue_time(scope["headers"])
-            enter(transaction)
-            return transaction
-        except Exception:
-            swallowed("ASGITransactionMiddleware")
-            return None
+    async def _first_call(self) -> Any:
+        self._single = single_callable(self.__wrapped__)
+        await flush_when_the_loop_ends()
+        return self._single
+
+    def _measures(self, scope: Scope) -> bool:
+        """Whether a request that is not plain is measured here."""
+        return is_enabled(scope, here.prepare()) and not self._joins()
+
+    def _open(self, scope: Scope, receive: Any, send: Any, special: bool) -> ASGITransaction:
+        """The transaction of a request, current already."""
+        get = scope.get
+        transaction = ASGITransaction(
+            here.application if self._application is None else here.application_of(self._application),
+            self._group,
+            self._name,
+            get("method"),
+            get("path", ""),
+            get("root_path", ""),
+            scope,
+        )
+        transaction.server = (receive, send)
+        transaction.trailers = False
+        if special:
+            transaction.apply_special()
+        if here.settings.queue_time:
+            transaction.read_queue_time(scope["headers"])
+        transaction.token = _make_current(transaction)
+        return transaction
+
+
+async def flush_when_the_loop_ends() -> None:
+    """Write what is left when this event loop shuts down. Never raises.
+
+    A server that was told to stop may end by the signal's default action, after
+    which nothing runs any more (uvicorn does). Closing the asynchronous
+    generators is the last thing that a loop does: so one waits for that.
+    """
+    try:
+        waiting = _until_closed()
+        await waiting.__anext__()
+        _waiting.append(waiting)
+    except Exception:
+        swallowed("flush_when_the_loop_ends")
+
+
+async def _until_closed() -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        flush(here.settings.shutdown_timeout)
+
+
+_waiting: Final[deque[AsyncGenerator[None, None]]] = deque(maxlen=32)
+"""Of the event loops of this process."""
 
 
 def single_callable(app: Any) -> Any:
@@ -111,14 +156,93 @@ def single_callable(app: Any) -> Any:
 
 
 class ASGITransaction(DoorTransaction):
-    """An ASGI request's transaction."""
+    """An ASGI request's transaction, and the ``receive`` and ``send`` that its application calls."""
 
-    __slots__ = ()
+    __slots__ = ("server", "trailers")
 
-    def __init__(self, application: Application, group: str | None, name: str | None, scope: Scope) -> None:
-        super().__init__(
-            application, group, name, scope.get("method"), scope.get("path", ""), scope, scope.get("root_path", "")
-        )
+    server: tuple[Any, Any]
+    """The server's ``receive`` and ``send``, until the application returns."""
+    trailers: bool
+    """Whether trailers were announced, so that the last body message is not the end."""
+
+    async def receive(self) -> Message:
+        """The server's next message, watched for the client's going away."""
+        message: Message = await self.server[0]()
+        if message["type"] == "http.disconnect" and not self.over:
+            self.disconnected = True
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Hand a message to the server; the awaitable is the server's own but for the last."""
+        try:
+            last = self._is_last(message)
+        except Exception:
+            swallowed("ASGITransaction.send")
+            last = False
+        if last:
+            return self._send_last(message)
+        return self.server[1](message)  # type: ignore[no-any-return]
+
+    def _is_last(self, message: Message) -> bool:
+        """Note what a message says of the response; whether it is the last."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            return not (self.trailers or message.get("more_body", False))
+        if kind == "http.response.start":
+            self.response_started = monotonic()
+            self.status = message["status"]
+            self.response_headers = message.get("headers", ())
+            self.trailers = message.get("trailers", False)
+            self.refresh()
+            return False
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        return kind == "http.response.pathsend" and not self.trailers
+
+    async def _send_last(self, message: Message) -> None:
+        await self.server[1](message)
+        try:
+            if self.freeze() and self.status < 500:  # a 5xx waits for the exception that may follow its page
+                self.deliver()
+        except Exception:
+            swallowed("ASGITransaction.send")
+
+    def returned(self) -> None:
+        """The application is done. Never raises."""
+        try:
+            leave(self)
+            if self.freeze():
+                self.disconnected = self.disconnected or self.response_started > 0
+                self.deliver()
+            elif self.status >= 500:
+                self.deliver()
+            self.server = _GONE
+        except Exception:
+            swallowed("ASGITransaction.returned")
+
+    def broken_by(self, exception: BaseException) -> None:
+        """The application raised. Never raises itself."""
+        try:
+            leave(self)
+            self.server = _GONE
+            if self.over and self.status < 500:
+                _count_late(self, exception)
+                return
+            self.failed_by(exception)
+            self.freeze()
+            self.deliver()
+        except Exception:
+            swallowed("ASGITransaction.broken_by")
+
+    def freeze(self) -> bool:
+        """Stop the clock for good, and read the route before the request is let go."""
+        scope = self.request
+        if scope is not None and self._name is None:
+            try:
+                read_asgi_route(self, scope)
+            except Exception:
+                swallowed("ASGITransaction.freeze")
+        return RequestTransaction.freeze(self)
 
     def apply_special(self) -> None:
         """Apply what only some requests have."""
@@ -134,12 +258,6 @@ class ASGITransaction(DoorTransaction):
                     self.queue_time = queue_time_of(value.decode("latin-1"))
         except Exception:
             swallowed("ASGITransaction.read_queue_time")
-
-    def look_back(self) -> None:
-        """Read from the scope what is known only at its end."""
-        if self._name is None and self.request is not None:
-            read_asgi_route(self, self.request)
-        super().look_back()
 
     def failed_by(self, exception: BaseException) -> None:
         """An exception left the application: it is the client that went away, or it is an error."""
@@ -167,91 +285,16 @@ class ASGITransaction(DoorTransaction):
 _DETAILS: Final = {b"host": "request.host", b"user-agent": "request.user_agent", b"content-length": "request.size"}
 
 
-class _Exchange:
-    """What a request's application calls in the place of the server's ``receive`` and ``send``."""
+async def _nothing_more() -> Message:
+    return {"type": "http.disconnect"}
 
-    __slots__ = ("_more_to_come", "_receive", "_send", "_transaction")
 
-    def __init__(self, transaction: ASGITransaction, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        self._transaction = transaction
-        self._receive: Any = receive
-        self._send: Any = send
-        self._more_to_come = False
-        """Whether trailers were announced, so that the last body message is not the end."""
+async def _to_nobody(message: Message) -> None:
+    """A message that was sent after the application had returned."""
 
-    async def receive(self) -> Message:
-        """The server's next message, watched for the client's going away."""
-        message: Message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._transaction.over:
-            self._transaction.disconnected = True
-        return message
 
-    def send(self, message: Message) -> Awaitable[None]:
-        """Hand a message to the server; the awaitable is the server's own but for the last."""
-        try:
-            last = self._is_last(message)
-        except Exception:
-            swallowed("ASGITransactionMiddleware.send")
-            last = False
-        if last:
-            return self._send_last(message)
-        return self._send(message)  # type: ignore[no-any-return]
-
-    def _is_last(self, message: Message) -> bool:
-        """Note what a message says of the response; whether it is the last."""
-        kind = message["type"]
-        if kind == "http.response.body":
-            return not message.get("more_body", False) and not self._more_to_come
-        if kind == "http.response.start":
-            transaction = self._transaction
-            transaction.response_started = monotonic()
-            transaction.status = message["status"]
-            self._more_to_come = bool(message.get("trailers", False))
-            transaction.refresh()
-            return False
-        if kind == "http.response.trailers":
-            return not message.get("more_trailers", False)
-        return kind == "http.response.pathsend" and not self._more_to_come
-
-    async def _send_last(self, message: Message) -> None:
-        await self._send(message)
-        self._sent()
-
-    def _sent(self) -> None:
-        """The last byte is out. A 5xx waits for the exception which may follow its error page. Never raises."""
-        transaction = self._transaction
-        try:
-            if transaction.freeze() and transaction.status < 500:
-                transaction.deliver()
-        except Exception:
-            swallowed("ASGITransactionMiddleware.sent")
-
-    def returned(self) -> None:
-        """The application is done. Never raises."""
-        transaction = self._transaction
-        try:
-            leave(transaction)
-            if transaction.freeze():
-                transaction.disconnected = transaction.disconnected or bool(transaction.response_started)
-                transaction.deliver()
-            elif transaction.status >= 500:
-                transaction.deliver()
-        except Exception:
-            swallowed("ASGITransactionMiddleware.returned")
-
-    def broken_by(self, exception: BaseException) -> None:
-        """The application raised. Never raises itself."""
-        transaction = self._transaction
-        try:
-            leave(transaction)
-            if transaction.over and transaction.status < 500:
-                _count_late(transaction, exception)
-                return
-            transaction.failed_by(exception)
-            transaction.freeze()
-            transaction.deliver()
-        except Exception:
-            swallowed("ASGITransactionMiddleware.broken_by")
+_GONE: Final = (_nothing_more, _to_nobody)
+"""In the place of the server, once the application has returned: what it left running may still call."""
 
 
 def _count_late(transaction: ASGITransaction, exception: BaseException) -> None:

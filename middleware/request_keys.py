@@ -19,9 +19,9 @@ _NO_APDEX: Final = "newrelic.suppress_apdex_metric"
 _NO_TRACE: Final = "newrelic.suppress_transaction_trace"
 _PARAMS: Final = "newrelic.capture_request_params"
 
-LIVE_KEYS: Final = frozenset({_BACKGROUND, _IGNORE, _NO_APDEX, _NO_TRACE, _PARAMS})
-"""May be set while the request is handled, too."""
-KEYS: Final = LIVE_KEYS | {APP_NAME, ENABLED}
+LIVE_KEYS: Final = (_BACKGROUND, _IGNORE, _NO_APDEX, _NO_TRACE, _PARAMS)
+"""May be set while the request is handled, too. Tuples: the quickest to look through."""
+KEYS: Final = (*LIVE_KEYS, APP_NAME, ENABLED)
 
 _TRUE: Final = frozenset({"1", "true", "on", "yes", "y", "t"})
 _FALSE: Final = frozenset({"", "0", "false", "off", "no", "n", "f"})

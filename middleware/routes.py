@@ -21,7 +21,7 @@ def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) ->
     request = environ.get("werkzeug.request")
     if request is not None:
         _note(transaction, getattr(request.url_rule, "rule", None), environ.get("SCRIPT_NAME", ""))
-    elif "bottle.app" in environ:
+    else:
         route = environ.get("bottle.route")
         _note(transaction, getattr(route, "rule", None), environ.get("SCRIPT_NAME", ""))
 
@@ -109,5 +109,5 @@ def _notice(exception: BaseException | None) -> None:
     if transaction is None or exception is None:
         return
     transaction.notice_exception(exception)
-    if isinstance(transaction, DoorTransaction) and transaction.request is not None:
-        read_wsgi_route(transaction, transaction.request)
+    if isinstance(transaction, DoorTransaction) and "werkzeug.request" in (transaction.request or ()):
+        read_wsgi_route(transaction, transaction.request or {})

@@ -8,6 +8,7 @@ from typing import Any
 from ..transactions.entries.paths import replace_object
 from ..transactions.model.applications import ApplicationArgument
 from .asgi import ASGITransactionMiddleware
+from .door import Door
 from .wsgi import WSGITransactionMiddleware
 
 __all__ = [
@@ -20,16 +21,40 @@ __all__ = [
 ]
 
 
-def WSGIApplicationWrapper(  # noqa: N802  the agent's name
-    wrapped: Any,
-    application: ApplicationArgument = None,
-    name: str | None = None,
-    group: str | None = None,
-    framework: Any = None,
-    dispatcher: Any = None,
-) -> WSGITransactionMiddleware:
-    """`WSGITransactionMiddleware` around an application; ``framework`` and ``dispatcher`` are accepted and not used."""
-    return WSGITransactionMiddleware(wrapped, application, name, group)
+class _Transparent(Door):
+    """Attribute access and binding are those of what is behind the door."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute == "__wrapped__":  # not there yet: a copy or a pickle is being made
+            raise AttributeError(attribute)
+        return getattr(self.__wrapped__, attribute)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        bind = getattr(type(self.__wrapped__), "__get__", None)
+        if instance is None or bind is None:
+            return self
+        return type(self)(bind(self.__wrapped__, instance, owner), self._application, self._name, self._group)
+
+
+class WSGIApplicationWrapper(_Transparent, WSGITransactionMiddleware):
+    """`WSGITransactionMiddleware` around an application, whose attributes are those of the application.
+
+    Args:
+        wrapped: the application, or a function or method that is one.
+        application: as for the middleware, as are ``name`` and ``group``.
+        framework: accepted and not used, as is ``dispatcher``.
+    """
+
+    def __init__(
+        self,
+        wrapped: Any,
+        application: ApplicationArgument = None,
+        name: str | None = None,
+        group: str | None = None,
+        framework: Any = None,
+        dispatcher: Any = None,
+    ) -> None:
+        super().__init__(wrapped, application, name, group)
 
 
 def wsgi_application(
@@ -38,9 +63,9 @@ def wsgi_application(
     group: str | None = None,
     framework: Any = None,
     dispatcher: Any = None,
-) -> Callable[[Any], WSGITransactionMiddleware]:
+) -> Callable[[Any], WSGIApplicationWrapper]:
     """A decorator that puts `WSGITransactionMiddleware` around an application."""
-    return lambda wrapped: WSGITransactionMiddleware(wrapped, application, name, group)
+    return lambda wrapped: WSGIApplicationWrapper(wrapped, application, name, group)
 
 
 def wrap_wsgi_application(
@@ -61,16 +86,25 @@ def wrap_wsgi_application(
     replace_object(module, object_path, wsgi_application(application, name, group))
 
 
-def ASGIApplicationWrapper(  # noqa: N802  the agent's name
-    wrapped: Any,
-    application: ApplicationArgument = None,
-    name: str | None = None,
-    group: str | None = None,
-    framework: Any = None,
-    dispatcher: Any = None,
-) -> ASGITransactionMiddleware:
-    """`ASGITransactionMiddleware` around an application; ``framework`` and ``dispatcher`` are accepted and not used."""
-    return ASGITransactionMiddleware(wrapped, application, name, group)
+class ASGIApplicationWrapper(_Transparent, ASGITransactionMiddleware):
+    """`ASGITransactionMiddleware` around an application, whose attributes are those of the application.
+
+    Args:
+        wrapped: the application, or a function or method that is one.
+        application: as for the middleware, as are ``name`` and ``group``.
+        framework: accepted and not used, as is ``dispatcher``.
+    """
+
+    def __init__(
+        self,
+        wrapped: Any,
+        application: ApplicationArgument = None,
+        name: str | None = None,
+        group: str | None = None,
+        framework: Any = None,
+        dispatcher: Any = None,
+    ) -> None:
+        super().__init__(wrapped, application, name, group)
 
 
 def asgi_application(
@@ -79,9 +113,9 @@ def asgi_application(
     group: str | None = None,
     framework: Any = None,
     dispatcher: Any = None,
-) -> Callable[[Any], ASGITransactionMiddleware]:
+) -> Callable[[Any], ASGIApplicationWrapper]:
     """A decorator that puts `ASGITransactionMiddleware` around an application."""
-    return lambda wrapped: ASGITransactionMiddleware(wrapped, application, name, group)
+    return lambda wrapped: ASGIApplicationWrapper(wrapped, application, name, group)
 
 
 def wrap_asgi_application(

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from ..transactions.entries.entry import finish
 from ..transactions.log import swallowed
-from ..transactions.model.applications import Application
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import ExcInfo, is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_of
-from ..transactions.stack.current import enter, leave
+from ..transactions.stack.current import current, leave
 from .door import Door
 from .request import DoorTransaction
-from .request_keys import KEYS, application_in, is_enabled
-from .routes import listen_to_frameworks, read_wsgi_route
+from .request_keys import KEYS, LIVE_KEYS, application_in, is_enabled
+from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 __all__ = ["WSGITransactionMiddleware"]
 
-_T = TypeVar("_T")
+_current: Final = current.get
+_make_current: Final = current.set
 
 _QUEUE_KEYS: Final = ("HTTP_X_REQUEST_START", "HTTP_X_QUEUE_START")
-_SPECIAL_KEYS: Final = KEYS | {"HTTP_UPGRADE", *_QUEUE_KEYS}
+_SPECIAL_KEYS: Final = (*KEYS, "HTTP_UPGRADE", *_QUEUE_KEYS)
 """One look tells that a request has none of these."""
 
 
@@ -55,9 +54,15 @@ class WSGITransactionMiddleware(Door):
     __slots__ = ()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        transaction = self._open(environ, start_response)
+        transaction = None
+        try:
+            special = not environ.keys().isdisjoint(_SPECIAL_KEYS)
+            if not (special or not here.measuring or _current() is not None) or self._measures(environ):
+                transaction = self._open(environ, start_response, special)
+        except Exception:
+            swallowed("WSGITransactionMiddleware")
         if transaction is None:
-            return self.__wrapped__(environ, start_response)
+            return self.__wrapped__(environ, start_response)  # type: ignore[no-any-return]
         try:
             body = self.__wrapped__(environ, transaction.start_response)
         except BaseException as exception:
@@ -65,75 +70,64 @@ class WSGITransactionMiddleware(Door):
             raise
         return transaction.answered(body, environ)
 
-    def _open(self, environ: WSGIEnvironment, start_response: StartResponse) -> WSGITransaction | None:
-        """The transaction of a request, current already, or ``None`` where this door does not measure it."""
-        try:
-            special = not environ.keys().isdisjoint(_SPECIAL_KEYS)
-            measuring = here.measuring or here.prepare()
-            if special:
-                measuring = is_enabled(environ, measuring) and not _is_websocket(environ)
-            if not measuring or self._joins():
-                return None
-            transaction = WSGITransaction(self._reports_to(), self._group, self._name, environ, start_response)
-            if special:
-                transaction.apply_special()
-            enter(transaction)
-            return transaction
-        except Exception:
-            swallowed("WSGITransactionMiddleware")
-            return None
+    def _measures(self, environ: WSGIEnvironment) -> bool:
+        """Whether a request that is not plain is measured here."""
+        return is_enabled(environ, here.prepare()) and not _is_websocket(environ) and not self._joins()
+
+    def _open(self, environ: WSGIEnvironment, start_response: StartResponse, special: bool) -> WSGITransaction:
+        """The transaction of a request, current already."""
+        get = environ.get
+        transaction = WSGITransaction(
+            here.application if self._application is None else here.application_of(self._application),
+            self._group,
+            self._name,
+            get("REQUEST_METHOD"),
+            get("PATH_INFO", ""),
+            get("SCRIPT_NAME", ""),
+            environ,
+        )
+        transaction.server = start_response
+        transaction.sent = 0
+        if special:
+            transaction.apply_special()
+        transaction.token = _make_current(transaction)
+        return transaction
 
 
 class WSGITransaction(DoorTransaction):
     """A WSGI request's transaction, and the ``start_response`` that its application calls."""
 
-    __slots__ = ("_headers", "_sent", "_start_response")
+    __slots__ = ("sent", "server")
 
-    def __init__(
-        self,
-        application: Application,
-        group: str | None,
-        name: str | None,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-    ) -> None:
-        mount = environ.get("SCRIPT_NAME", "")
-        path = environ.get("PATH_INFO", "")
-        super().__init__(application, group, name, environ.get("REQUEST_METHOD"), path, environ, mount)
-        self._start_response: StartResponse | None = start_response
-        self._headers: list[tuple[str, str]] = []
-        self._sent = 0
+    server: StartResponse | None
+    """The server's ``start_response``, while the transaction runs."""
+    sent: int
+    """Bytes of the body so far."""
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
     ) -> Callable[[bytes], object]:
         """What the application calls in the place of the server's own."""
-        start_response = self._start_response
-        if start_response is None:
+        server = self.server
+        if server is None:
             raise AssertionError("start_response() was called after the end of the response")
         try:
-            self._response_starts(status, headers)
+            self.response_started = monotonic()
+            self.status = _statuses.get(status) or _status_of(status)
+            self.response_headers = headers
+            request: Any = self.request
+            if "werkzeug.request" in request or "bottle.app" in request:
+                read_wsgi_route(self, request)
+            if not request.keys().isdisjoint(LIVE_KEYS):
+                self.refresh()
         except Exception:
             swallowed("WSGITransaction.start_response")
         if exc_info is None:
-            return start_response(status, headers)
+            return server(status, headers)
         try:
-            return start_response(status, headers, exc_info)
+            return server(status, headers, exc_info)
         finally:
             exc_info = None  # a traceback refers to this frame
-
-    def _response_starts(self, status: str, headers: list[tuple[str, str]]) -> None:
-        self.response_started = monotonic()
-        self.status = int(status[:3])
-        self._headers = headers
-        request = self.request
-        if request is None:
-            return
-        self.refresh()
-        if self._name is None:
-            read_wsgi_route(self, request)
-        if self.status >= 500:
-            listen_to_frameworks()
 
     def broken_by(self, exception: BaseException) -> None:
         """The application raised instead of answering. Never raises."""
@@ -143,47 +137,38 @@ class WSGITransaction(DoorTransaction):
                 self.status = 500
         except Exception:
             swallowed("WSGITransaction.broken_by")
-        finish(self)
+        self.finish()
 
     def answered(self, body: Iterable[bytes], environ: WSGIEnvironment) -> Iterable[bytes]:
         """The application returned a body: what goes to the server. Never raises."""
         try:
-            leave(self)
-            if type(body) is list or type(body) is tuple or _is_file(body, environ.get("wsgi.file_wrapper")):
-                self.end()
+            kind = type(body)
+            if kind is list or kind is tuple or _is_file(body, environ.get("wsgi.file_wrapper")):
+                self.finish()
                 return body
+            leave(self)
             return MeasuredBody(self, body)
         except Exception:
             swallowed("WSGITransaction.answered")
             return body
 
-    def exhausted(self, exception: BaseException) -> None:
-        """The body's iterator is at its end, or raised. Never raises."""
-        if not isinstance(exception, StopIteration):
-            self.left_by(exception)
-        finish(self)
-
-    def freeze(self) -> bool:
-        """Stop the clock for good and let go of the request and the server."""
-        frozen = super().freeze()
-        self._start_response = None
-        self._headers = []
-        return frozen
-
-    def count_sent(self, chunk: bytes) -> None:
-        """Add up the body's bytes. Never raises."""
+    def finish(self) -> None:
+        """The last byte is out: leave, stop the clock and record. Never raises."""
         try:
-            self._sent += len(chunk)
+            leave(self)
+            if self.freeze():
+                self.server = None
+                self.deliver()
         except Exception:
-            swallowed("WSGITransaction.count_sent")
+            swallowed("WSGITransaction.finish")
 
     def all_sent(self) -> bool:
         """Whether the body has all the bytes that its ``Content-Length`` announced."""
         declared = self._declared_size()
-        return declared is not None and self._sent >= declared
+        return declared is not None and self.sent >= declared
 
     def _declared_size(self) -> int | None:
-        sizes = (value for name, value in self._headers if name.lower() == "content-length")
+        sizes = (value for name, value in self.response_headers if name.lower() == "content-length")
         size = next(sizes, "")
         return int(size) if size.isdigit() else None
 
@@ -214,8 +199,8 @@ class WSGITransaction(DoorTransaction):
             if value and isinstance(value, str):
                 details[attribute] = value[:255]
         size = self._declared_size()
-        if size is not None or self._sent:
-            details["response.size"] = self._sent if size is None else size
+        if size is not None or self.sent:
+            details["response.size"] = self.sent if size is None else size
         return details
 
 
@@ -233,92 +218,79 @@ class MeasuredBody:
     is no part of the transaction any more.
     """
 
-    __slots__ = ("_body", "_iterator", "_transaction")
+    __slots__ = ("_body", "_steps", "_transaction")
 
     def __init__(self, transaction: WSGITransaction, body: Iterable[bytes]) -> None:
         self._transaction: WSGITransaction | None = transaction
         self._body: Iterable[bytes] | None = body
-        self._iterator: Iterator[bytes] | None = None
+        self._steps: Iterator[bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        self._iterator = self._in_transaction(self._start)
-        return self
-
-    def __next__(self) -> bytes:
+        """The chunks, one for one. A generator: its end costs no exception in Python."""
         transaction = self._transaction
-        if transaction is None:
-            return next(self._started())
-        _enter_step(transaction)
+        if transaction is None or self._body is None:
+            yield from self._body or ()
+            return
         try:
-            chunk = next(self._iterator or self._started())
+            transaction.token = _make_current(transaction)
+            for chunk in self._body:
+                leave(transaction)
+                transaction.sent += len(chunk) if type(chunk) is bytes else 0
+                yield chunk
+                transaction.token = _make_current(transaction)
+        except GeneratorExit:  # the server wants no more: what ends the transaction is close()
+            raise
         except BaseException as exception:
             self._transaction = None
-            transaction.exhausted(exception)
+            transaction.left_by(exception)
+            transaction.finish()
             raise
-        _leave_step(transaction)
-        transaction.count_sent(chunk)
-        return chunk
+        self._transaction = None
+        transaction.finish()
+
+    def __next__(self) -> bytes:
+        if self._steps is None:
+            self._steps = iter(self)
+        return next(self._steps)
 
     def close(self) -> None:
         """Close the application's body, as often as the server says so."""
-        if self._transaction is not None:
-            self._transaction.disconnected = True
-        try:
-            self._in_transaction(self._close)
-        finally:
-            transaction, self._transaction = self._transaction, None
-            if transaction is not None:
-                finish(transaction)
-
-    def __del__(self) -> None:
-        """The server dropped it without closing it: it ends after the application's own cleanup."""
-        transaction, self._transaction = self._transaction, None
-        if transaction is not None:
-            _enter_step(transaction)
-            self._iterator = self._body = None
-            _leave_step(transaction)
-            transaction.end_quietly()
-
-    def _start(self) -> Iterator[bytes]:
-        return iter(self._body or ())
-
-    def _started(self) -> Iterator[bytes]:
-        if self._iterator is None:
-            self._iterator = self._start()
-        return self._iterator
-
-    def _close(self) -> None:
         close = getattr(self._body, "close", None)
-        if close is not None:
-            close()
-
-    def _in_transaction(self, step: Callable[[], _T]) -> _T:
-        """Run a step of the application's in the transaction, while that runs."""
-        transaction = self._transaction
+        transaction, self._transaction = self._transaction, None
         if transaction is None:
-            return step()
-        _enter_step(transaction)
+            if close is not None:
+                close()
+            return
+        transaction.disconnected = True
+        transaction.token = _make_current(transaction)
         try:
-            return step()
+            if close is not None:
+                close()
         except BaseException as exception:
             transaction.left_by(exception)
             raise
         finally:
-            _leave_step(transaction)
+            transaction.finish()
+
+    def __del__(self) -> None:
+        """The server dropped it without closing it: it ends after the application's own cleanup."""
+        transaction = self._transaction
+        if transaction is not None:
+            transaction.token = _make_current(transaction)
+            self._steps = self._body = None
+            transaction.finish()
 
 
-def _enter_step(transaction: WSGITransaction) -> None:
-    try:
-        enter(transaction)
-    except Exception:
-        swallowed("MeasuredBody")
+_statuses: Final[dict[str, int]] = {}
+"""Status lines that were seen, and the numbers in them."""
+_STATUSES_AT_MOST: Final = 1000
 
 
-def _leave_step(transaction: WSGITransaction) -> None:
-    try:
-        leave(transaction)
-    except Exception:
-        swallowed("MeasuredBody")
+def _status_of(line: str) -> int:
+    status = int(line[:3])
+    if len(_statuses) < _STATUSES_AT_MOST:
+        _statuses[line] = status
+    return status
 
 
 def _is_file(body: object, wrapper: object) -> bool:

@@ -8,8 +8,8 @@ from types import FrameType, TracebackType
 from ..log import swallowed
 from ..model.naming import function_name
 from ..model.transaction import Transaction
-from ..stack.current import running
-from .entry import Entry, finish
+from ..stack.current import running, withdraw
+from .entry import Entry
 
 __all__ = ["Block"]
 
@@ -46,7 +46,11 @@ class Block:
             return
         if exception is not None:
             opened.left_by(exception)
-        finish(opened)
+        try:
+            withdraw(opened)
+            opened.end()
+        except Exception:
+            swallowed("Block")
 
     async def __aenter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))

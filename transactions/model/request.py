@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final
 
 from ..log import swallowed
 from .applications import Application
@@ -11,22 +12,31 @@ from .finished import AttributeValue
 from .outlet import outlet
 from .process import here
 from .query import parameters_of
-from .transaction import Transaction
+from .transaction import OVER, RUNNING, Transaction
 
 __all__ = ["RequestTransaction"]
 
+_now_live: Final = outlet.live.add
+_no_longer_live: Final = outlet.live.discard
 _curious_from: Final = outlet.curious_from
 
 
 class RequestTransaction(Transaction):
-    """Opened by a web entry. Without a name of its own it is called by its route, its status or its path."""
+    """Opened by a web entry. Without a name of its own it is called by its route, its status or its path.
+
+    It can read its request until it ends, and refers to it no longer than that.
+    """
 
     __slots__ = (
         "details",
         "disconnected",
         "method",
+        "mount",
+        "place",
         "queue_time",
+        "request",
         "request_path",
+        "response_headers",
         "response_started",
         "route",
         "routed",
@@ -34,22 +44,41 @@ class RequestTransaction(Transaction):
     )
 
     opened_by_web_entry: ClassVar[bool] = True
+    live_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys of the request that may change while it is handled, see `refresh`."""
 
     def __init__(
         self,
         application: Application,
         group: str | None,
         name: str | None,
-        method: str | None = None,
-        request_path: str = "",
+        method: str | None,
+        request_path: str,
+        mount: str = "",
+        request: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(application, group, name, 0 if name is None else 1)
+        # All of it here, without a call of the base's: every request pays for each call.
+        self.application = application
+        self.background = False
+        self.extras = None
+        self.token = None
+        self._group = group
+        self._name = name
+        self._priority = 0 if name is None else 1
+        self._state = RUNNING
+        self.ended = 0.0
         self.method = method
         self.request_path = request_path
+        self.mount = mount
+        """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
+        self.request = request
+        """The environ or scope, while the transaction runs."""
         self.status = 0
         """The response's status, 0 until it is known."""
         self.response_started = 0.0
         """When the response started, on the monotonic clock; 0.0 where it did not."""
+        self.response_headers: Iterable[tuple[Any, Any]] = ()
+        """As the application gave them, while the transaction runs."""
         self.queue_time: float | None = None
         """Seconds that it waited in front of us, where a proxy said so."""
         self.disconnected = False
@@ -59,6 +88,8 @@ class RequestTransaction(Transaction):
         """``False`` where a known framework found no route for it."""
         self.details: dict[str, AttributeValue] | None = None
         """What only samples show; read at the end where it may become one."""
+        _now_live(self)
+        self.entered = monotonic()
 
     def naming(self) -> tuple[str, str]:
         """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
@@ -72,15 +103,8 @@ class RequestTransaction(Transaction):
 
     def counted_as(self) -> tuple[object, ...]:
         """What is cheap to tell of it and decides where it is counted."""
-        if self._name is not None:
-            return super().counted_as()
-        place = self.route if self.route is not None or self.routed else self.status
-        path = self.request_path if place is None else None
-        return self.application.spelled, self.background, self.method, place, path
-
-    def sampled_as(self) -> str:
-        """Under what the slowest of its like is remembered."""
-        return self._name or self.route or self.request_path
+        place = self.place if self.routed or self._name is not None else None
+        return self.application.spelled, self.background, self._group, self.method, self.route, place, self.status
 
     def readable_path(self) -> str:
         """The request's path without its query string, as text."""
@@ -88,19 +112,31 @@ class RequestTransaction(Transaction):
 
     def freeze(self) -> bool:
         """Stop the clock for good, and read what must be read before the request is let go."""
-        if self.over:
+        if self._state == OVER:
             return False
-        if not self.ended:
+        if self._state == RUNNING:
             self.ended = monotonic()
         try:
-            self.look_back()
+            self._look_back()
         except Exception:
-            swallowed("RequestTransaction.look_back")
-        return super().freeze()
+            swallowed("RequestTransaction.freeze")
+        self._state = OVER
+        self.request = None
+        self.response_headers = ()
+        _no_longer_live(self)
+        return True
 
-    def look_back(self) -> None:
-        """Read from the request what is known only at its end."""
-        if self.ended - self.entered >= _curious_from.get(self.sampled_as(), 0.0) or self.failed():
+    def _look_back(self) -> None:
+        """Read from the request what is known only at its end; the details of one that may become a sample."""
+        request = self.request
+        if request is not None and not request.keys().isdisjoint(self.live_keys):
+            self.refresh()
+        self.place = place = self._name or self.route or self.request_path
+        if (
+            self.ended - self.entered >= _curious_from.get(place, 0.0)
+            or self.status in here.error_statuses
+            or self.extras is not None
+        ):
             self.details = self.read_details()
 
     def read_details(self) -> dict[str, AttributeValue]:
@@ -116,7 +152,7 @@ class RequestTransaction(Transaction):
 
     def failed(self) -> bool:
         """Whether an error or its status counts against it."""
-        return self.status in here.settings.error_statuses or super().failed()
+        return self.status in here.error_statuses or super().failed()
 
     @property
     def http_status(self) -> int | None:

@@ -15,13 +15,13 @@ from .naming import TYPES, Kind, path_of
 from .outlet import outlet
 from .process import here
 
-__all__ = ["DEFAULT_GROUP", "Extras", "Transaction"]
+__all__ = ["DEFAULT_GROUP", "OVER", "RUNNING", "STOPPED", "Extras", "Transaction"]
 
 DEFAULT_GROUP: Final = "Function"
 
-_RUNNING: Final = 0
-_STOPPED: Final = 1
-_OVER: Final = 2
+RUNNING: Final = 0
+STOPPED: Final = 1
+OVER: Final = 2
 
 _now_live = outlet.live.add
 _no_longer_live = outlet.live.discard
@@ -85,7 +85,7 @@ class Transaction:
         self._group = group
         self._name = name
         self._priority = priority
-        self._state = _RUNNING
+        self._state = RUNNING
         self.ended = 0.0
         """When it ended or was stopped, on the monotonic clock; 0.0 while it runs."""
         _now_live(self)
@@ -141,12 +141,12 @@ class Transaction:
     @property
     def over(self) -> bool:
         """Whether it has ended; its clock stands still and calls no longer belong to it."""
-        return self._state == _OVER
+        return self._state == OVER
 
     @property
     def active(self) -> bool:
         """Whether it still takes part in what is measured: it is neither over, stopped nor ignored."""
-        return self._state == _RUNNING and not (self.extras is not None and self.extras.ignored)
+        return self._state == RUNNING and not (self.extras is not None and self.extras.ignored)
 
     @property
     def more(self) -> Extras:
@@ -162,7 +162,7 @@ class Transaction:
 
     def takes_name(self, priority: float | None) -> bool:
         """Whether a name of that priority would be used now."""
-        return self._state == _RUNNING and (priority is None or priority >= self._priority)
+        return self._state == RUNNING and (priority is None or priority >= self._priority)
 
     def rename(self, name: str, group: str | None, priority: float | None) -> None:
         """Take a name, unless one of a higher priority is there."""
@@ -179,18 +179,18 @@ class Transaction:
 
     def set_background(self, flag: bool) -> None:
         """Change the kind and nothing else."""
-        if self._state == _RUNNING:
+        if self._state == RUNNING:
             self.background = flag
 
     def stop(self) -> None:
         """Freeze clock, name and kind; the transaction is recorded when the work really ends."""
-        if self._state == _RUNNING:
+        if self._state == RUNNING:
             self.ended = monotonic()
-            self._state = _STOPPED
+            self._state = STOPPED
 
     def add_attribute(self, key: object, value: object) -> bool:
         """Take a custom attribute; whether it was taken."""
-        if self._state != _OVER and taken_into(self.more.attributes, key, value):
+        if self._state != OVER and taken_into(self.more.attributes, key, value):
             return True
         outlet.lose("attributes")
         return False
@@ -230,11 +230,11 @@ class Transaction:
 
     def freeze(self) -> bool:
         """Stop the clock for good; whether it was running until now."""
-        if self._state == _OVER:
+        if self._state == OVER:
             return False
-        if self._state == _RUNNING:
+        if self._state == RUNNING:
             self.ended = monotonic()
-        self._state = _OVER
+        self._state = OVER
         _no_longer_live(self)
         return True
 
@@ -248,7 +248,7 @@ class Transaction:
 
     def disown(self) -> None:
         """It belongs to the process that this one was forked from: nothing is recorded here."""
-        self._state = _OVER
+        self._state = OVER
         self.token = None
 
     # What is known of it afterwards

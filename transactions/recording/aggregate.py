@@ -131,7 +131,7 @@ class Aggregate:
         if transaction.extras is None or not transaction.extras.trace_suppressed:
             cell.slowest = transaction
             if isinstance(transaction, RequestTransaction):
-                outlet.curious_from[transaction.sampled_as()] = duration
+                outlet.curious_from[transaction.place] = duration
 
     def _compact(self) -> None:
         self._uncounted = 0

@@ -12,7 +12,7 @@ from typing import Final
 
 from ..model.transaction import Transaction
 
-__all__ = ["current", "enter", "leave", "running"]
+__all__ = ["current", "enter", "leave", "running", "withdraw"]
 
 current: Final[ContextVar[Transaction | None]] = ContextVar("weighbridge.transaction", default=None)
 
@@ -29,10 +29,21 @@ def enter(transaction: Transaction) -> None:
 
 
 def leave(transaction: Transaction) -> None:
-    """Make current again what was so before the step. Never fails.
+    """Make current again what was so before the step, where steps are nested as calls are."""
+    token = transaction.token
+    try:
+        current.reset(token)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
+        withdraw(transaction)
+    transaction.token = None
+
+
+def withdraw(transaction: Transaction) -> None:
+    """Make current again what was so before, wherever and in whatever order that happens.
 
     Where the exit runs in another context than the entry, or exits interleave,
-    nothing is restored unless this transaction is the one that is current.
+    nothing is restored unless this transaction is the one that is current; and
+    never one that has ended.
     """
     token, transaction.token = transaction.token, None
     if token is None or current.get() is not transaction:
