@@ -33,9 +33,9 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The log lines of ours, each matter as if it came up for the first time."""
     monkeypatch.setattr(log, "_said", set())
     handler = _Lines()
-    log.LOGGER.addHandler(handler)
+    logging.getLogger("weighbridge").addHandler(handler)
     yield handler.lines
-    log.LOGGER.removeHandler(handler)
+    logging.getLogger("weighbridge").removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)

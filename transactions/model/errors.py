@@ -39,6 +39,9 @@ _HARMLESS: Final = (
     | {"celery.exceptions:Retry", "celery.exceptions:Ignore", "celery.exceptions:Reject"}
 )
 
+_GROUPS: Final = frozenset({"builtins:BaseExceptionGroup", "exceptiongroup:BaseExceptionGroup"})
+"""Raised where several tasks fail at once; they are what their parts are."""
+
 
 def class_names(exception: BaseException) -> list[str]:
     """``module:Class`` of the exception's class and of all its bases."""
@@ -49,7 +52,10 @@ def is_error(exception: BaseException) -> bool:
     """Whether an exception that escapes is a failure, and not a way of saying "stop"."""
     if isinstance(exception, SystemExit):
         return exception.code not in (0, None)
-    return _HARMLESS.isdisjoint(class_names(exception))
+    names = class_names(exception)
+    if not _GROUPS.isdisjoint(names):
+        return any(map(is_error, exception.exceptions))  # type: ignore[attr-defined]
+    return _HARMLESS.isdisjoint(names)
 
 
 def noticed(exception: BaseException, expected: bool) -> NoticedError:
