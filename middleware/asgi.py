@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +23,6 @@ from .request_keys import KEYS, application_in, is_enabled
 from .routes import read_asgi_route
 
 if TYPE_CHECKING:
-
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
 
@@ -145,8 +143,10 @@ _waiting: Final[deque[AsyncGenerator[None, None]]] = deque(maxlen=32)
 
 def single_callable(app: Any) -> Any:
     """The application as ASGI 3.0 calls it: with scope, receive and send at once."""
+    from inspect import signature  # noqa: PLC0415  asyncio, which is loaded by now, has loaded it
+
     try:
-        inspect.signature(app).bind(None, None, None)
+        signature(app).bind(None, None, None)
     except (TypeError, ValueError):
         from asgiref import compatibility  # noqa: PLC0415  imports asyncio, which is loaded by now
 

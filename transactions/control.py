@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from . import configuration, runtime
-from .configuration.log_file import direct_log
-from .configuration.settings import ApplicationSettings, Settings
 from .model.applications import Application
 from .model.process import here
+
+if TYPE_CHECKING:
+    from .configuration import ApplicationSettings, Settings
 
 __all__ = [
     "application",
@@ -37,7 +40,8 @@ def register_application(name: str | None = None, timeout: float | None = None) 
 
 def application_settings(name: str | None = None) -> ApplicationSettings:
     """The settings in force for an application."""
-    return here.settings.for_application(application(name))
+    wanted = application(name)
+    return here.settings.for_application(wanted)
 
 
 def global_settings() -> Settings:
@@ -72,7 +76,7 @@ def initialize(
     if ignore_errors is False:
         read.require()
     runtime.renew(read)
-    direct_log(read)
+    configuration.direct_log(read)
 
 
 def flush(timeout: float | None = None) -> bool:

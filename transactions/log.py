@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["LOGGER", "log_once", "swallowed"]
+if TYPE_CHECKING:
+    from logging import Logger
 
-LOGGER: Final = logging.getLogger("weighbridge")
+__all__ = ["log_once", "logger", "swallowed"]
 
 _MATTERS_AT_MOST: Final = 1000
 _said: set[object] = set()
 
 
-def log_once(matter: object, message: str, *arguments: object, level: int = logging.WARNING) -> None:
+def logger() -> Logger:
+    """The logger ``weighbridge``; `logging` is loaded when there is something to say."""
+    import logging  # noqa: PLC0415  half as long to load as all that is needed at once
+
+    return logging.getLogger("weighbridge")
+
+
+def log_once(matter: object, message: str, *arguments: object) -> None:
     """Log one line per distinct ``matter`` (any hashable), at most a thousand matters a process."""
     if matter in _said or len(_said) >= _MATTERS_AT_MOST:
         return
     _said.add(matter)
-    LOGGER.log(level, message, *arguments)
+    logger().warning(message, *arguments)
 
 
 def swallowed(place: str) -> None:
@@ -30,4 +37,4 @@ def swallowed(place: str) -> None:
     if ("swallowed", place) in _said:
         return
     _said.add(("swallowed", place))
-    LOGGER.error("weighbridge failed inside %s; the program goes on unharmed", place, exc_info=sys.exc_info())
+    logger().error("weighbridge failed inside %s; the program goes on unharmed", place, exc_info=sys.exc_info())

@@ -5,14 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import configuration
 from .model.outlet import outlet
 from .model.process import here
-from .recording.recorder import Recorder
-from .recording.snapshot import Store
 from .stack.current import current
+
+if TYPE_CHECKING:
+    from .recording.recorder import Recorder
+    from .recording.snapshot import Store
 
 __all__ = ["connect", "flush", "renew", "shutdown"]
 
@@ -20,9 +22,16 @@ _recorder: Recorder | None = None
 
 
 def _open_store() -> Store:
-    from .store.writer import StoreWriter  # sqlite3 is loaded where there is something to write
+    from .store.writer import StoreWriter  # noqa: PLC0415  sqlite3 is loaded where there is something to write
 
     return StoreWriter.of(here.settings)
+
+
+def _new_recorder() -> Recorder:
+    from .recording.recorder import Recorder  # noqa: PLC0415  counting is loaded where something has ended
+
+    here.prepare()
+    return Recorder(here.settings, _open_store)
 
 
 def _attend() -> int:
@@ -33,8 +42,7 @@ def _attend() -> int:
 def _the_recorder() -> Recorder:
     global _recorder
     if _recorder is None:
-        here.prepare()
-        _recorder = Recorder(here.settings, _open_store)
+        _recorder = _new_recorder()
         outlet.attendant = _recorder.attend
         _flush_when_a_child_ends()
     return _recorder

@@ -11,7 +11,7 @@ import pytest
 from weighbridge.transactions import configuration
 from weighbridge.transactions.configuration.loading import Configuration, load
 from weighbridge.transactions.configuration.log_file import direct_log
-from weighbridge.transactions.log import LOGGER
+from weighbridge.transactions.log import logger
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,8 @@ def to(file: Path | str, level: str = "info") -> Configuration:
 
 def test_lines_go_to_the_file_and_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert direct_log(to(tmp_path / "own.log")) is None
-    LOGGER.info("weighed")
-    LOGGER.debug("unheard")
+    logger().info("weighed")
+    logger().debug("unheard")
     (line,) = (tmp_path / "own.log").read_text().splitlines()
     assert line.endswith("weighbridge INFO: weighed")
     assert caplog.messages == []
@@ -37,8 +37,8 @@ def test_lines_go_to_the_file_and_nowhere_else(tmp_path: Path, caplog: pytest.Lo
 def test_a_second_call_replaces_the_first(tmp_path: Path) -> None:
     direct_log(to(tmp_path / "first.log"))
     direct_log(to(tmp_path / "second.log", "error"))
-    LOGGER.info("unheard")
-    LOGGER.error("heard")
+    logger().info("unheard")
+    logger().error("heard")
     assert (tmp_path / "first.log").read_text() == ""
     assert (tmp_path / "second.log").read_text().count("\n") == 1
 
@@ -46,22 +46,22 @@ def test_a_second_call_replaces_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_streams(capsys: pytest.CaptureFixture[str], stream: str) -> None:
     direct_log(to(stream))
-    LOGGER.warning("weighed")
+    logger().warning("weighed")
     written = capsys.readouterr()
     assert getattr(written, "err" if stream == "stderr" else "out").endswith("weighed\n")
 
 
 def test_without_a_file_the_host_decides(caplog: pytest.LogCaptureFixture) -> None:
     direct_log(load())
-    assert LOGGER.level == logging.NOTSET
-    LOGGER.warning("weighed")
+    assert logger().level == logging.NOTSET
+    logger().warning("weighed")
     assert caplog.messages == ["weighed"]
 
 
 def test_a_level_alone_holds_for_the_hosts_handlers_too() -> None:
     direct_log(load(arguments={"log_level": "error"}))
-    assert LOGGER.level == logging.ERROR
-    assert LOGGER.propagate
+    assert logger().level == logging.ERROR
+    assert logger().propagate
 
 
 def test_a_file_that_cannot_be_written_is_a_problem_and_changes_nothing(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_written_is_a_problem_and_changes_nothing(tmp_path
     problem = direct_log(to(tmp_path / "no" / "such.log"))
     assert problem is not None
     assert "cannot be written: No such file or directory" in str(problem)
-    LOGGER.warning("weighed")
+    logger().warning("weighed")
     assert (tmp_path / "own.log").read_text().endswith("weighed\n")
 
 

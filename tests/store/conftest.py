@@ -70,7 +70,7 @@ class Maker:
             series.application, (), series.kind, type_, series.group, series.name, ended - duration, duration,
             (), False, None, 200, False, {},
         )  # fmt: skip
-        return replace(finished, **more)
+        return finished._replace(**more)
 
     def sample(
         self, duration: float, ended: float = NOW, series: Series = PAGE, reason: Any = "slow", **more: Any

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Final
 
-from ..log import LOGGER
+from ..log import logger
 from .loading import Configuration
 from .records import Problem
 
@@ -30,7 +30,7 @@ def direct_log(configuration: Configuration) -> Problem | None:
         return Problem(place, f"log_file = {settings.log_file!r} cannot be written: {error.strerror}", "log_file")
     _install(handler)
     stated = handler is not None or configuration.origins["log_level"].source != "default"
-    LOGGER.setLevel(settings.log_level.upper() if stated else logging.NOTSET)
+    logger().setLevel(settings.log_level.upper() if stated else logging.NOTSET)
     return None
 
 
@@ -47,10 +47,10 @@ def _install(handler: logging.Handler | None) -> None:
     """Put the handler in the place of our earlier one; the host's own handlers are left alone."""
     global _handler
     if _handler is not None:
-        LOGGER.removeHandler(_handler)
+        logger().removeHandler(_handler)
         _handler.close()
     _handler = handler
-    LOGGER.propagate = handler is None
+    logger().propagate = handler is None
     if handler is not None:
         handler.setFormatter(logging.Formatter(_FORMAT))
-        LOGGER.addHandler(handler)
+        logger().addHandler(handler)

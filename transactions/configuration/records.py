@@ -29,7 +29,8 @@ class Problem(NamedTuple):
     """The name as written; ``None`` where no single setting is at fault (a file that cannot be read)."""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        """One line, whatever was written."""
+        return " ".join(f"{self.place}: {self.message}".splitlines())
 
 
 class Unused(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -32,8 +31,13 @@ def replace_object(module: ModuleType | str, object_path: str, make: Callable[[A
         owner = _attribute(owner, parent, module, object_path)
     found = _attribute(owner, attribute, module, object_path)
     if isinstance(owner, type):
-        found = inspect.getattr_static(owner, attribute)  # a classmethod or staticmethod must stay one
+        found = _as_defined(owner, attribute, found)
     setattr(owner, attribute, make(found))
+
+
+def _as_defined(owner: type, name: str, found: Any) -> Any:
+    """A class's attribute before it is bound: a classmethod or staticmethod must stay one."""
+    return next((vars(cls)[name] for cls in owner.__mro__ if name in vars(cls)), found)
 
 
 def _attribute(owner: Any, name: str, module: ModuleType | str, object_path: str) -> Any:

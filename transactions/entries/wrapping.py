@@ -14,7 +14,6 @@ from ..log import log_once
 from ..model.naming import is_found_under
 from .entry import Entry
 from .measured_classes import measured_class
-from .shapes import around
 
 __all__ = ["can_be_wrapped", "wrap"]
 
@@ -41,11 +40,17 @@ def wrap(wrapped: Any, entry: Entry, replacing: bool = False) -> Any:
     if isinstance(wrapped, type):
         return measured_class(wrapped, entry)
     if isinstance(wrapped, FunctionType) and (replacing or not _pickles_by_name(wrapped)):
-        return around(wrapped)(wrapped, entry)
+        return _closure(wrapped, entry)
     if not callable(wrapped) and not hasattr(wrapped, "__get__"):
         raise TypeError(f"{wrapped!r} cannot be called, so it cannot be measured")
     _advise_on_tasks(wrapped)
     return _proxy(wrapped, entry)
+
+
+def _closure(wrapped: FunctionType, entry: Entry) -> Any:
+    from .shapes import around  # noqa: PLC0415  needs inspect: only where something is decorated
+
+    return around(wrapped)(wrapped, entry)
 
 
 def _proxy(wrapped: Any, entry: Entry) -> Any:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .naming import Kind, path_of
 
@@ -14,8 +13,7 @@ ApdexZone = Literal["satisfied", "tolerating", "frustrated"]
 AttributeValue = str | int | float | bool
 
 
-@dataclass(frozen=True)
-class NoticedError:
+class NoticedError(NamedTuple):
     """One distinct error of a transaction; the exception itself is not kept."""
 
     type: str
@@ -25,8 +23,7 @@ class NoticedError:
     """Expected errors are kept and shown, but do not fail the transaction."""
 
 
-@dataclass(frozen=True)
-class FinishedTransaction:
+class FinishedTransaction(NamedTuple):
     """A transaction that is over, as the recorder and ``capture_transactions()`` see it."""
 
     application: str

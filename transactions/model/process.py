@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .. import configuration
-from ..configuration.settings import DEFAULTS, Settings
 from ..log import log_once
 from .applications import Application, ApplicationArgument, application_named
+
+if TYPE_CHECKING:
+    from ..configuration.settings import Settings
 
 __all__ = ["Process", "here"]
 
@@ -17,23 +19,24 @@ class Process:
 
     __slots__ = ("application", "error_statuses", "measuring", "prepared", "settings")
 
+    application: Application
+    error_statuses: frozenset[int]
+    settings: Settings
+
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Read the settings anew at the next call."""
+        """Read the settings anew at the next call; what runs already goes by those that held until now."""
         self.prepared: bool = False
         self.measuring: bool = False
-        self.settings: Settings = DEFAULTS
-        self.error_statuses: frozenset[int] = DEFAULTS.error_statuses
-        self.application: Application = Application(DEFAULTS.app_name)
 
     def prepare(self) -> bool:
         """Read the settings if that has not been done; whether transactions are measured."""
         if not self.prepared:
             self.settings = configuration.current().settings
             self.error_statuses = self.settings.error_statuses
-            self.application = application_named(self.settings.app_name) or self.application
+            self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)
             self.prepared = True
             self.measuring = self.settings.enabled
         return self.measuring

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from ..configuration.settings import Settings
-from ..log import LOGGER, log_once, swallowed
+from ..log import log_once, logger, swallowed
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from ..model.outlet import outlet
 from .aggregate import Aggregate
@@ -112,7 +112,7 @@ class Recorder:
         """Write what is left and stop."""
         self._stopping = True
         if not self.flush(timeout):
-            LOGGER.warning("the last figures of this process could not be written to the store")
+            logger().warning("the last figures of this process could not be written to the store")
         self._alarmed = False
         self._wake()
         if self._store is not None and self._working.acquire(False):

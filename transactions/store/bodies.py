@@ -12,9 +12,7 @@ __all__ = ["from_json", "to_json"]
 
 def to_json(transaction: FinishedTransaction) -> str:
     """All of a transaction, in ASCII: text that is no valid Unicode survives, too."""
-    fields = dict(transaction.__dict__)
-    fields["errors"] = [[error.type, error.message, error.expected] for error in transaction.errors]
-    fields["attributes"] = dict(transaction.attributes)
+    fields = {**transaction._asdict(), "attributes": dict(transaction.attributes)}
     return json.dumps(fields, separators=(",", ":"))
 
 
