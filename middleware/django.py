@@ -1,5 +1,278 @@
 """The door in Django's list of middleware."""
 
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Any, ClassVar, cast
+
+from ..transactions.entries.web import joined
+from ..transactions.log import swallowed
+from ..transactions.model.clock import monotonic
+from ..transactions.model.errors import is_error
+from ..transactions.model.process import here
+from ..transactions.model.request import RequestTransaction
+from ..transactions.stack.current import current, enter, leave, running
+from .django_routes import django_names_its_requests, note_django_route
+from .request import DoorTransaction
+from .request_keys import is_enabled
+from .routes import listen_to_frameworks
+from .wsgi import WSGITransaction
+
+__all__ = ["DjangoTransactionMiddleware"]
+
+Request = Any
+"""Django's ``HttpRequest``; Django has no types of its own."""
+
 
 class DjangoTransactionMiddleware:
-    """TODO: being built."""
+    """Measures every request to a Django project, under WSGI and ASGI alike, and names it by its route.
+
+    List it first, so that the other middleware is measured too; ``wsgi.py``
+    and ``asgi.py`` stay as they are::
+
+        MIDDLEWARE = ["weighbridge.middleware.DjangoTransactionMiddleware", ...]
+
+    A transaction ends when the response is closed or its stream is exhausted.
+    Where something in front of Django measures the request already
+    (`WSGITransactionMiddleware` around the handler), that is only named. The
+    per-request keys are read from ``request.META`` and, under ASGI, from the scope.
+
+    Args:
+        get_response: the rest of the chain, sync or async, as Django hands it over.
+    """
+
+    sync_capable: ClassVar[bool] = True
+    async_capable: ClassVar[bool] = True
+
+    def __init__(self, get_response: Callable[[Request], Any]) -> None:
+        self.get_response = get_response
+        self._forced_mount = import_module("django.conf").settings.FORCE_SCRIPT_NAME is not None
+        self._asynchronous = _made_asynchronous(self, get_response)
+        self.process_view: Callable[..., Any] = self._view_async if self._asynchronous else self._view
+        django_names_its_requests()
+        listen_to_frameworks()
+
+    def __call__(self, request: Request) -> Any:
+        """Answer the request; a coroutine where the rest of the chain is async."""
+        if self._asynchronous:
+            return self._answer_async(request)
+        transaction = _opened(request)
+        if transaction is None:
+            return self.get_response(request)
+        try:
+            response = self.get_response(request)
+        except BaseException as exception:
+            transaction.left_unanswered(exception)
+            raise
+        transaction.responds(response)
+        return response
+
+    async def _answer_async(self, request: Request) -> Any:
+        transaction = _opened(request)
+        if transaction is None:
+            return await self.get_response(request)
+        try:
+            response = await self.get_response(request)
+        except BaseException as exception:
+            transaction.left_unanswered(exception)
+            raise
+        transaction.responds(response)
+        return response
+
+    def _view(self, request: Request, *view: Any) -> None:
+        """Note the route, which is known just before the view is called. Never raises."""
+        try:
+            transaction = running()
+            if isinstance(transaction, RequestTransaction) and request.resolver_match is not None:
+                mount = "" if self._forced_mount else request.META.get("SCRIPT_NAME", "")
+                note_django_route(transaction, request.resolver_match, mount)
+        except Exception:
+            swallowed("DjangoTransactionMiddleware.process_view")
+
+    async def _view_async(self, request: Request, *view: Any) -> None:
+        """For the async chain: Django would call a plain function in another thread."""
+        self._view(request)
+
+
+def _made_asynchronous(middleware: object, get_response: Callable[..., Any]) -> bool:
+    """Whether the chain is async; if so the middleware is marked as Django expects of it."""
+    from asgiref.sync import iscoroutinefunction, markcoroutinefunction  # noqa: PLC0415  imports asyncio, as Django did
+
+    if not iscoroutinefunction(get_response):
+        return False
+    markcoroutinefunction(middleware)  # type: ignore[type-var]
+    return True
+
+
+def _opened(request: Request) -> DjangoTransaction | None:
+    """The transaction of a request, current already, or ``None`` where it is not to be opened here. Never raises."""
+    try:
+        scope = getattr(request, "scope", None)
+        facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
+        if not is_enabled(facts, here.prepare()) or _joins(request):
+            return None
+        return DjangoTransaction.of(request, facts)
+    except Exception:
+        swallowed("DjangoTransactionMiddleware")
+        return None
+
+
+def _joins(request: Request) -> bool:
+    """Whether something in front measures the request already; it then hears the keys in ``META`` too."""
+    owner = joined(None, None) if current.get() is not None else None
+    if isinstance(owner, DoorTransaction) and owner.request is not None and owner.request is not request.META:
+        owner.request = ChainMap(request.META, cast("dict[str, Any]", owner.request))
+    return owner is not None
+
+
+class DjangoTransaction(WSGITransaction):
+    """The transaction of a request that nothing in front of Django measures. ``META`` is as an environ is."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
+        """The transaction of a request, current already."""
+        mount = request.META.get("SCRIPT_NAME", "")
+        transaction = cls(here.application, None, None, request.method, request.path_info, mount, facts)
+        transaction.server = None
+        transaction.sent = 0
+        transaction.routed = False
+        transaction.apply_special()
+        enter(transaction)
+        return transaction
+
+    def readable_path(self) -> str:
+        """Mount point and path, which Django has decoded."""
+        return self.mount.rstrip("/") + self.request_path
+
+    def left_unanswered(self, exception: BaseException) -> None:
+        """Something that is no error to Django (a cancellation) ended the request. Never raises."""
+        self.disconnected = not is_error(exception)
+        self.broken_by(exception)
+
+    def responds(self, response: Any) -> None:
+        """The response is there, its bytes are still to be sent. Never raises."""
+        try:
+            leave(self)
+            self.response_started = monotonic()
+            self.status = response.status_code
+            self.response_headers = response.items()
+            self.refresh()
+            self._last_until_closed(response)
+        except Exception:
+            swallowed("DjangoTransaction.responds")
+            self.finish()
+
+    def _last_until_closed(self, response: Any) -> None:
+        closing = _Closing(self, response.streaming)
+        response._resource_closers.insert(0, closing)
+        response._resource_closers.append(closing)
+        if response.streaming and not self._sent_by_server(response):
+            steps = _AsyncSteps if getattr(response, "is_async", False) else _Steps
+            response.streaming_content = steps(self, response.streaming_content)
+
+    def _sent_by_server(self, response: Any) -> bool:
+        """Whether a file goes to the server as it is: then its content must not be touched."""
+        return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in (self.request or ())
+
+    def stream_ended(self, exception: BaseException) -> None:
+        """The stream is exhausted, or it raised. Never raises."""
+        if not isinstance(exception, (StopIteration, StopAsyncIteration)):
+            self.disconnected = not is_error(exception)
+            self.left_by(exception)
+        self.finish()
+
+
+class _Closing:
+    """Called before the first and after the last of what a response cleans up: the cleanup is in its transaction.
+
+    A response that is dropped without being closed ends its transaction when it
+    is collected. In a pickled response (Django's cache) it is a call that does nothing.
+    """
+
+    __slots__ = ("_began", "_streaming", "_transaction")
+
+    def __init__(self, transaction: DjangoTransaction, streaming: bool) -> None:
+        self._transaction: DjangoTransaction | None = transaction
+        self._streaming = streaming
+        self._began = False
+
+    def __call__(self) -> None:
+        transaction = self._transaction
+        if transaction is None:
+            return
+        if self._began:
+            self._end()
+        elif not transaction.over:
+            transaction.disconnected = self._streaming
+            enter(transaction)
+        self._began = True
+
+    def __del__(self) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.finish()
+
+    def __reduce__(self) -> tuple[type[partial[int]], tuple[type[int]]]:
+        return partial, (int,)
+
+
+class _Steps:
+    """A stream whose every step runs in its transaction, which ends with the last."""
+
+    __slots__ = ("_content", "_transaction")
+
+    def __init__(self, transaction: DjangoTransaction, content: Iterator[bytes]) -> None:
+        self._transaction = transaction
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        transaction = self._transaction
+        if transaction.over:
+            return next(self._content)
+        enter(transaction)
+        try:
+            chunk = next(self._content)
+        except BaseException as exception:
+            transaction.stream_ended(exception)
+            raise
+        leave(transaction)
+        transaction.sent += len(chunk)
+        return chunk
+
+
+class _AsyncSteps:
+    """The same of an async stream."""
+
+    __slots__ = ("_content", "_transaction")
+
+    def __init__(self, transaction: DjangoTransaction, content: AsyncIterator[bytes]) -> None:
+        self._transaction = transaction
+        self._content = content
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        transaction = self._transaction
+        if transaction.over:
+            return await self._content.__anext__()
+        enter(transaction)
+        try:
+            chunk = await self._content.__anext__()
+        except BaseException as exception:
+            transaction.stream_ended(exception)
+            raise
+        leave(transaction)
+        transaction.sent += len(chunk)
+        return chunk

@@ -11,19 +11,22 @@ from typing import Any
 
 from ..transactions.log import swallowed
 from ..transactions.stack.current import running
+from .django_routes import look_up_django_route
 from .request import DoorTransaction
 
 __all__ = ["listen_to_frameworks", "read_asgi_route", "read_wsgi_route"]
 
 
 def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) -> None:
-    """Note the rule that Flask (Werkzeug) or Bottle matched; read while the response starts."""
+    """Note the rule that Flask (Werkzeug), Bottle or Django matched; read while the response starts."""
     request = environ.get("werkzeug.request")
     if request is not None:
         _note(transaction, getattr(request.url_rule, "rule", None), environ.get("SCRIPT_NAME", ""))
-    else:
+    elif "bottle.app" in environ:
         route = environ.get("bottle.route")
         _note(transaction, getattr(route, "rule", None), environ.get("SCRIPT_NAME", ""))
+    else:
+        look_up_django_route(transaction, environ)
 
 
 def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
@@ -34,9 +37,11 @@ def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
 
 
 def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
-    """Note the route that FastAPI, Starlette or Litestar put into the scope; read when the request ends."""
+    """Note the route that FastAPI, Starlette or Litestar put into the scope, or Django's; read at the end."""
     route = scope.get("route")
-    if route is not None:
+    if not transaction.routed:
+        look_up_django_route(transaction, scope)
+    elif route is not None:
         _note(transaction, _starlette_path(route, scope), scope.get("root_path", ""))
     elif "path_template" in scope:
         _note(transaction, scope["path_template"], scope.get("root_path", ""))
@@ -69,25 +74,29 @@ def _leaves(routes: Any) -> Any:
             yield route.path_format, getattr(route, "endpoint", None)
 
 
-_connected: set[str] = set()
+_connected: set[tuple[str, str]] = set()
 
 
 def listen_to_frameworks() -> None:
-    """Hear of exceptions that Flask and Django turn into a 500 page, from their own signals. Never raises."""
+    """Hear, from their own signals, what Flask and Django do with a request. Never raises.
+
+    Both tell of exceptions that they turn into a 500 page; Django also tells that it takes a request on.
+    """
     try:
         _connect("flask", "got_request_exception", _on_flask_exception)
         _connect("django.core.signals", "got_request_exception", _on_django_exception)
+        _connect("django.core.signals", "request_started", _on_django_request)
     except Exception:
         swallowed("listen_to_frameworks")
 
 
 def _connect(module: str, signal: str, receiver: Any) -> None:
-    if module in _connected or module not in sys.modules:
+    if (module, signal) in _connected or module not in sys.modules:
         return
     found = getattr(sys.modules[module], signal, None)
     if found is not None:
         found.connect(receiver)
-        _connected.add(module)
+        _connected.add((module, signal))
 
 
 def _on_flask_exception(sender: Any, exception: BaseException | None = None, **_: Any) -> None:
@@ -95,6 +104,16 @@ def _on_flask_exception(sender: Any, exception: BaseException | None = None, **_
         _notice(exception)
     except Exception:
         swallowed("flask.got_request_exception")
+
+
+def _on_django_request(sender: Any = None, **_: Any) -> None:
+    """From now on the request counts as not routed, until a route is noted."""
+    try:
+        transaction = running()
+        if isinstance(transaction, DoorTransaction):
+            transaction.routed = False
+    except Exception:
+        swallowed("django.core.signals.request_started")
 
 
 def _on_django_exception(sender: Any = None, **_: Any) -> None:
