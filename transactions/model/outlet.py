@@ -35,7 +35,7 @@ class Outlet:
         """The finished ones that nobody has counted yet."""
         self.curious_from: dict[str, float] = {}
         """Seconds from which a request may become a sample, by its name, route or path; else 0."""
-        self.patience = ALWAYS
+        self.patience: int = ALWAYS
         """How many may wait in the queue before `attend` is called."""
         self.listeners: list[Callable[[Transaction], None]] = []
         """Called with each transaction as it ends, in the thread where it ends."""

@@ -43,9 +43,9 @@ class Extras:
     )
 
     def __init__(self) -> None:
-        self.ignored = False
-        self.apdex_suppressed = False
-        self.trace_suppressed = False
+        self.ignored: bool = False
+        self.apdex_suppressed: bool = False
+        self.trace_suppressed: bool = False
         self.params_wanted: bool | None = None
         self.attributes: dict[str, AttributeValue] = {}
         self.errors: list[NoticedError] = []
@@ -77,8 +77,8 @@ class Transaction:
     """Whether a request or a web form opened it, whatever its kind is by now."""
 
     def __init__(self, application: Application, group: str | None, name: str | None, priority: float = 1) -> None:
-        self.application = application
-        self.background = not self.opened_by_web_entry
+        self.application: Application = application
+        self.background: bool = not self.opened_by_web_entry
         self.extras: Extras | None = None
         self.token: Token[Transaction | None] | None = None
         """Of the step that runs now; it tells in which context that is."""
@@ -86,10 +86,10 @@ class Transaction:
         self._name = name
         self._priority = priority
         self._state = RUNNING
-        self.ended = 0.0
+        self.ended: float = 0.0
         """When it ended or was stopped, on the monotonic clock; 0.0 while it runs."""
         _now_live(self)
-        self.entered = monotonic()
+        self.entered: float = monotonic()
 
     # What it is called
 

@@ -51,13 +51,20 @@ class Cell:
         self._rated: list[float] = []
         self._unrated: list[float] = []
         self._failed: list[float] = []
-        self.count = self.failures = self.satisfied = self.tolerating = self.frustrated = 0
-        self.total = 0.0
-        self.minimum = float("inf")
-        self.maximum = 0.0
+        self.count: int = 0
+        self.failures: int = 0
+        self.satisfied: int = 0
+        self.tolerating: int = 0
+        self.frustrated: int = 0
+        self.total: float = 0.0
+        self.minimum: float = float("inf")
+        self.maximum: float = 0.0
         self.histogram: Histogram = {}
-        self.response_starts = self.queued = self.disconnected = 0
-        self.response_start_total = self.queue_total = 0.0
+        self.response_starts: int = 0
+        self.response_start_total: float = 0.0
+        self.queued: int = 0
+        self.queue_total: float = 0.0
+        self.disconnected: int = 0
         self.statuses: Counter[int] = Counter()
         self.errors: Counter[NoticedError] = Counter()
         self.slowest: Transaction | None = None
