@@ -21,7 +21,8 @@ def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) ->
     """Note the rule that Flask (Werkzeug), Bottle or Django matched; read while the response starts."""
     request = environ.get("werkzeug.request")
     if request is not None:
-        _note(transaction, getattr(request.url_rule, "rule", None), environ.get("SCRIPT_NAME", ""))
+        if hasattr(request, "url_rule"):  # a bare Werkzeug application has no router
+            _note(transaction, getattr(request.url_rule, "rule", None), environ.get("SCRIPT_NAME", ""))
     elif "bottle.app" in environ:
         route = environ.get("bottle.route")
         _note(transaction, getattr(route, "rule", None), environ.get("SCRIPT_NAME", ""))
