@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from ..log import swallowed
 from ..model.naming import function_name
 from ..model.transaction import Transaction
-from ..stack.current import running, withdraw
+from ..stack.current import abandon, running, withdraw
 from .entry import Entry
 
 __all__ = ["Block"]
@@ -51,6 +51,7 @@ class Block:
             opened.end()
         except Exception:
             swallowed("Block")
+            abandon(opened)
 
     async def __aenter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))

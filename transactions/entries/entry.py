@@ -15,7 +15,7 @@ from ..model.naming import text_of
 from ..model.process import here
 from ..model.transaction import DEFAULT_GROUP, Transaction
 from ..stack.belonging import belongs
-from ..stack.current import current, enter, leave
+from ..stack.current import abandon, current, enter, leave
 
 __all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of"]
 
@@ -120,3 +120,4 @@ def finish(transaction: Transaction) -> None:
         transaction.end()
     except Exception:
         swallowed("finish")
+        abandon(transaction)

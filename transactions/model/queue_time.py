@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from .clock import epoch
 
-__all__ = ["QUEUE_HEADERS", "queue_time_of"]
+__all__ = ["QUEUE_HEADERS", "queue_time_in", "queue_time_of"]
 
 QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
 
@@ -16,6 +17,12 @@ _UNITS: Final = (1.0, 1e3, 1e6)
 """Seconds, milliseconds and microseconds are told apart by magnitude."""
 _LATEST: Final = 32_503_680_000.0
 """Epoch seconds of the year 3000, below the year 2000 in milliseconds."""
+
+
+def queue_time_in(values: Iterable[str | None]) -> float | None:
+    """The queue time that the first of some headers' values gives which is a time; ``None`` where none is."""
+    times = map(queue_time_of, filter(None, values))
+    return next((waited for waited in times if waited is not None), None)
 
 
 def queue_time_of(value: str) -> float | None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from typing import Final
 
+from ..model.outlet import outlet
 from ..model.transaction import Transaction
 
-__all__ = ["current", "enter", "leave", "running", "withdraw"]
+__all__ = ["abandon", "current", "enter", "leave", "running", "withdraw"]
 
 current: Final[ContextVar[Transaction | None]] = ContextVar("weighbridge.transaction", default=None)
 
@@ -55,3 +56,12 @@ def withdraw(transaction: Transaction) -> None:
         current.set(None if previous is Token.MISSING else previous)
     if isinstance(previous, Transaction) and previous.over:
         current.set(None)
+
+
+def abandon(transaction: Transaction) -> None:
+    """Give up one whose end failed by a mistake of ours: it is neither current nor live, and counted as lost."""
+    withdraw(transaction)
+    if not transaction.over:
+        outlet.lose("transactions")
+        transaction.disown()
+    outlet.live.discard(transaction)
