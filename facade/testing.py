@@ -1,0 +1,94 @@
+"""For the tests of programs that use weighbridge: see which transactions ended, and how.
+
+    from weighbridge.testing import capture_transactions
+
+    with capture_transactions() as transactions:
+        client.get("/users/7")
+    assert transactions[0].path == "WebTransaction/Route/GET /users/{id}"
+
+With pytest the fixture ``captured_transactions`` gives the same list. What is
+captured is recorded as well: let ``WEIGHBRIDGE_STORE`` be ``:memory:`` in tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from weighbridge.middleware.wsgi import WSGITransaction
+from weighbridge.transactions.model.finished import FinishedTransaction
+from weighbridge.transactions.model.outlet import outlet
+
+if TYPE_CHECKING:
+    from weighbridge.transactions.model.transaction import Transaction
+
+__all__ = ["CapturedTransactions", "capture_transactions"]
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def end_what_is_delivered() -> None:
+    """End the open WSGI transactions whose response has been delivered to the last byte.
+
+    Some test clients take the body's chunks, but neither ask for more nor close
+    it, so that it is never told to be over. A response that is still being made,
+    or read, stays open.
+    """
+    for transaction in outlet.live.copy():
+        if isinstance(transaction, WSGITransaction) and transaction.token is None and transaction.all_sent():
+            transaction.finish()
+
+
+def _looking(method: _Method) -> _Method:
+    """The method of a list, called when all that has been delivered is in it."""
+
+    @wraps(method)
+    def look(self: CapturedTransactions, /, *args: Any, **kwargs: Any) -> Any:
+        end_what_is_delivered()
+        return method(self, *args, **kwargs)
+
+    return cast("_Method", look)
+
+
+class CapturedTransactions(list[FinishedTransaction]):
+    """The transactions that ended, in that order; up to date whenever it is looked at."""
+
+    __slots__ = ()
+
+    __len__ = _looking(list.__len__)
+    __iter__ = _looking(list.__iter__)
+    __getitem__ = _looking(list.__getitem__)
+    __reversed__ = _looking(list.__reversed__)
+    __contains__ = _looking(list.__contains__)
+    __eq__ = _looking(list.__eq__)
+    __ne__ = _looking(list.__ne__)
+    __repr__ = _looking(list.__repr__)
+    __add__ = _looking(list.__add__)
+    __hash__ = None
+    index = _looking(list.index)
+    count = _looking(list.count)
+    copy = _looking(list.copy)
+    pop = _looking(list.pop)
+    clear = _looking(list.clear)
+
+
+@contextmanager
+def capture_transactions() -> Iterator[CapturedTransactions]:
+    """The list of the transactions that end within the block, in whatever thread of this process.
+
+    A transaction is in it as soon as it has ended; ignored ones never are. The
+    list stays as it is after the block.
+    """
+    captured = CapturedTransactions()
+
+    def listener(transaction: Transaction) -> None:
+        captured.append(transaction.finished())
+
+    outlet.listen(listener)
+    try:
+        yield captured
+    finally:
+        end_what_is_delivered()
+        outlet.unlisten(listener)

@@ -1,0 +1,68 @@
+"""What holds for every test: a store of its own, nothing left over, and no mistake of ours swallowed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+
+import weighbridge
+from weighbridge.transactions import configuration, log
+from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.process import here
+from weighbridge.transactions.stack.current import current
+
+
+class _Mistakes(logging.Handler):
+    """Keeps what the guard logs: mistakes of ours that a host program would not feel."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "failed inside" in record.msg:
+            self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def mistakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The mistakes that the guard swallowed. They fail the test, unless it takes them out of this list."""
+    monkeypatch.setattr(log, "_said", set())
+    handler = _Mistakes()
+    log.logger().addHandler(handler)
+    yield handler.lines
+    log.logger().removeHandler(handler)
+    assert handler.lines == [], "\n".join(handler.lines)
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No settings but the test's own; what it records goes to a file of its own, never to the user's store."""
+    for name in [name for name in os.environ if name.startswith(("WEIGHBRIDGE_", "NEW_RELIC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    weighbridge.shutdown_agent()
+    _forget()
+    yield
+    weighbridge.shutdown_agent()
+    _forget()
+
+
+def _forget() -> None:
+    """The settings are read anew at the next call."""
+    configuration.reset()
+    here.forget()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(own_settings: None, mistakes: list[str]) -> Iterator[None]:
+    """Nothing is current and nothing is open when a test is over."""
+    yield
+    left, found = outlet.live.copy(), current.get()
+    outlet.live.clear()
+    current.set(None)
+    assert not left
+    assert found is None
