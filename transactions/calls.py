@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from .log import log_once, swallowed
 from .model.errors import ExcInfo, class_names, matches, noticed
-from .model.naming import text_of
+from .model.naming import callable_name, text_of
 from .model.process import here
 from .model.transaction import Transaction
 from .stack.current import running
@@ -104,11 +104,13 @@ def set_transaction_name(name: str, group: str | None = None, priority: float | 
             it was. The names that decorators give have priority 1.
     """
     transaction = _current()
+    if transaction is None:
+        return
     text = text_of(name, "a transaction's name")
-    if text is None:
-        log_once("empty name", "an empty name is refused: the transaction keeps the name it has")
-    elif transaction is not None:
+    if text is not None:
         transaction.rename(text, text_of(group, "a transaction's group"), _priority(priority))
+    elif name is None:
+        log_once("no name", "None is no name: the transaction keeps the one it has")
 
 
 def _priority(priority: object) -> float | None:
@@ -175,9 +177,16 @@ def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) 
     transaction = _current()
     if transaction is None:
         return False
-    pairs = items.items() if isinstance(items, Mapping) else items
-    taken = [transaction.add_attribute(key, value) for key, value in pairs]
+    taken = [transaction.add_attribute(key, value) for key, value in _pairs(items)]
     return all(taken)
+
+
+def _pairs(items: Any) -> list[tuple[Any, Any]]:
+    try:
+        return [(key, value) for key, value in (items.items() if isinstance(items, Mapping) else items)]
+    except (TypeError, ValueError):
+        log_once("attributes", "attributes are a mapping or pairs, not %.80r: they are not used", items)
+        return []
 
 
 _ErrorCheck = Callable[[Any, Any, Any], bool | None]
@@ -205,7 +214,7 @@ def notice_error(
             kept as the attribute ``error.status``.
     """
     transaction = _current()
-    exception = _exception_of(error)
+    exception = None if transaction is None else _exception_of(error)
     if transaction is None or exception is None:
         return
     names = class_names(exception)
@@ -235,7 +244,7 @@ def _applies(rule: Any, exception: BaseException, names: list[str], otherwise: b
         try:
             rule = rule(type(exception), exception, exception.__traceback__)
         except Exception:
-            log_once(("rule", rule), "%r failed: the settings decide about the error", rule)
+            log_once(("rule", callable_name(rule)), "%r failed: the settings decide about the error", rule)
             rule = None
     if rule is None:
         return otherwise
@@ -248,6 +257,9 @@ def _applies(rule: Any, exception: BaseException, names: list[str], otherwise: b
 def _keep_status(
     transaction: Transaction, status: int | Callable[[Any, Any, Any], Any] | None, exception: BaseException
 ) -> None:
-    value = status(type(exception), exception, exception.__traceback__) if callable(status) else status
-    if value is not None:
-        transaction.add_attribute("error.status", int(value))
+    try:
+        value = status(type(exception), exception, exception.__traceback__) if callable(status) else status
+        if value is not None:
+            transaction.add_attribute("error.status", int(value))
+    except Exception:
+        log_once("status_code", "status_code=%.80r gives no number: no status is kept with the error", status)

@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 import weighbridge
-from weighbridge.transactions import log
-from weighbridge.transactions.model.outlet import outlet
-from weighbridge.transactions.stack.current import current
+from weighbridge.testing import capture_transactions
 
 
 class _Lines(logging.Handler):
@@ -29,9 +27,8 @@ class _Lines(logging.Handler):
 
 
 @pytest.fixture
-def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def log_lines(mistakes: list[str]) -> Iterator[list[str]]:
     """The log lines of ours, each matter as if it came up for the first time."""
-    monkeypatch.setattr(log, "_said", set())
     handler = _Lines()
     logging.getLogger("weighbridge").addHandler(handler)
     yield handler.lines
@@ -39,29 +36,16 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 @pytest.fixture(autouse=True)
-def fresh_process(monkeypatch: pytest.MonkeyPatch, log_lines: list[str]) -> Iterator[None]:
-    """Nothing is kept of other tests, nothing was swallowed, and nothing is current or open when it is over."""
-    monkeypatch.setenv("WEIGHBRIDGE_STORE", ":memory:")
+def reports_to_the_shop(monkeypatch: pytest.MonkeyPatch, own_settings: None) -> None:
+    """The application of the tests here."""
     monkeypatch.setenv("WEIGHBRIDGE_APP_NAME", "shop")
-    weighbridge.initialize()
-    yield
-    weighbridge.shutdown_agent()
-    assert [line for line in log_lines if "failed inside" in line] == []
-    assert current.get() is None
-    assert not outlet.live
 
 
 @pytest.fixture
 def finished() -> Iterator[list[weighbridge.FinishedTransaction]]:
     """What has ended, in the order in which it did."""
-    got: list[weighbridge.FinishedTransaction] = []
-
-    def listener(transaction: weighbridge.Transaction) -> None:
-        got.append(transaction.finished())
-
-    outlet.listen(listener)
-    yield got
-    outlet.unlisten(listener)
+    with capture_transactions() as captured:
+        yield captured
 
 
 Paths = Callable[[], list[str]]

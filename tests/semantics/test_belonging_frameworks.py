@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI
@@ -39,7 +40,7 @@ def job() -> None:
 
 @background_task(name="job")
 async def async_job() -> None:
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
 
 async def get(app: Any, path: str = "/page") -> httpx.Response:
@@ -249,10 +250,13 @@ def django_views(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     views: dict[str, Any] = {}
     urls: Any = ModuleType("semantics_urls")
 
+    def page(request: HttpRequest) -> Any:
+        return views["sync"](request)
+
     async def async_page(request: HttpRequest) -> Any:
         return await views["async"](request)
 
-    urls.urlpatterns = [path("page", lambda request: views["sync"](request)), path("async", async_page)]
+    urls.urlpatterns = [path("page", page), path("async", async_page)]
     monkeypatch.setitem(sys.modules, "semantics_urls", urls)
     if not settings.configured:
         settings.configure(SECRET_KEY="not one")

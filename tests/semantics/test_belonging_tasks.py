@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -39,7 +40,7 @@ def job() -> None:
 
 @background_task(name="job")
 async def async_job() -> None:
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
 
 def in_asyncio(coroutine_function: Callable[[], Any]) -> None:

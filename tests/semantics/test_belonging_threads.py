@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -33,7 +34,7 @@ def job() -> None:
 
 @background_task(name="job")
 async def async_job() -> None:
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
 
 
 # A transaction that was opened outside any running event loop: in its thread at any depth

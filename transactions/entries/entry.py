@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
-from ..model.naming import text_of
+from ..model.naming import callable_name, text_of
 from ..model.process import here
 from ..model.transaction import DEFAULT_GROUP, Transaction
 from ..stack.belonging import belongs
@@ -60,7 +60,7 @@ def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[s
     try:
         return text_of(argument(*args, **kwargs), what)
     except Exception:
-        log_once(("evaluated", what, argument), "%s%r failed: the default is used", what, argument)
+        log_once(("evaluated", what, callable_name(argument)), "%s%r failed: the default is used", what, argument)
         return None
 
 

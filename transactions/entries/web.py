@@ -65,6 +65,12 @@ class CalledRequest(RequestTransaction):
         query = self.facts.get("query_string") or ""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
+    def freeze(self) -> bool:
+        """Stop the clock for good and let go of what the call was given."""
+        frozen = super().freeze()
+        self.facts = {}
+        return frozen
+
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
         details = super().read_details()
@@ -122,7 +128,7 @@ def _given(fact: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     try:
         return fact(*args, **kwargs)
     except Exception:
-        log_once(("fact", fact), "%r failed: the request goes without what it was to give", fact)
+        log_once(("fact", callable_name(fact)), "%r failed: the request goes without what it was to give", fact)
         return None
 
 

@@ -16,14 +16,23 @@ _LONGEST: Final = 255
 
 def taken_into(attributes: dict[str, AttributeValue], key: object, value: object) -> bool:
     """Add one attribute where its key, type and number allow it; longer text values are cut."""
-    if not isinstance(key, str) or not key or len(key.encode("utf-8", "replace")) > _LONGEST:
+    if not isinstance(key, str) or not key or len(str.encode(key, "utf-8", "replace")) > _LONGEST:
         return False
     if not isinstance(value, (str, int, float, bool)):
         return False
     if len(attributes) >= ATTRIBUTES_AT_MOST and key not in attributes:
         return False
-    attributes[str(key)] = _cut(value) if isinstance(value, str) else value
+    attributes[str.__str__(key)] = _plain(value)
     return True
+
+
+def _plain(value: AttributeValue) -> AttributeValue:
+    """The value alone: an instance of a subclass may refer to anything."""
+    if isinstance(value, str):
+        return _cut(str.__str__(value))
+    if isinstance(value, float):
+        return float.__float__(value)
+    return value if isinstance(value, bool) else int.__int__(value)
 
 
 def _cut(text: str) -> str:

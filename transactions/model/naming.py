@@ -99,7 +99,7 @@ def text_of(value: object, what: str) -> str | None:
     if isinstance(value, (bytes, bytearray)):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str) and value:
-        return value[:LONGEST_NAME]
+        return str.__str__(value)[:LONGEST_NAME]
     if value is not None:
         log_once(("name", what, type(value)), "%s must be text and not empty, not %.80r: it is not used", what, value)
     return None
