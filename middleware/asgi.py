@@ -14,12 +14,12 @@ from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names,
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
-from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_of
+from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..transactions.model.request import RequestTransaction
-from ..transactions.stack.current import current, leave
+from ..transactions.stack.current import abandon, current, leave
 from .door import Door
 from .request import DoorTransaction
-from .request_keys import KEYS, application_in, is_enabled
+from .request_keys import application_in, has_keys, is_enabled
 from .routes import read_asgi_route
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _current: Final = current.get
 _make_current: Final = current.set
 
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
-_QUEUE_HEADERS: Final = frozenset(name.encode() for name in QUEUE_HEADERS)
+_QUEUE_HEADERS: Final = tuple(name.encode() for name in QUEUE_HEADERS)
 
 
 class ASGITransactionMiddleware(Door):
@@ -65,11 +65,13 @@ class ASGITransactionMiddleware(Door):
         self._single: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        app = self._single or await self._first_call()
+        app = self._single
+        if app is None:
+            app = await self._first_call()
         transaction = None
         try:
             if scope["type"] == "http":
-                special = not scope.keys().isdisjoint(KEYS)
+                special = has_keys(scope)
                 if not (special or not here.measuring or _current() is not None) or self._measures(scope):
                     transaction = self._open(scope, receive, send, special)
         except Exception:
@@ -106,11 +108,11 @@ class ASGITransactionMiddleware(Door):
             scope,
         )
         transaction.server = (receive, send)
-        transaction.trailers = False
+        transaction.stage = _ANSWERING
         if special:
             transaction.apply_special()
         if here.settings.queue_time:
-            transaction.read_queue_time(scope["headers"])
+            transaction.read_queue_time(get("headers") or ())
         transaction.token = _make_current(transaction)
         return transaction
 
@@ -143,11 +145,15 @@ _waiting: Final[deque[AsyncGenerator[None, None]]] = deque(maxlen=32)
 
 def single_callable(app: Any) -> Any:
     """The application as ASGI 3.0 calls it: with scope, receive and send at once."""
-    from inspect import signature  # noqa: PLC0415  asyncio, which is loaded by now, has loaded it
+    import inspect  # noqa: PLC0415  asyncio, which is loaded by now, has loaded it
 
     try:
-        signature(app).bind(None, None, None)
-    except (TypeError, ValueError):
+        signature = inspect.signature(app)
+    except Exception:  # it does not say what it takes, for whatever reason: then the current form
+        return app
+    try:
+        signature.bind(None, None, None)
+    except TypeError:
         from asgiref import compatibility  # noqa: PLC0415  imports asyncio, which is loaded by now
 
         to_single: Callable[[Any], Any] = compatibility.guarantee_single_callable
@@ -155,20 +161,27 @@ def single_callable(app: Any) -> Any:
     return app
 
 
+_ANSWERING: Final = 0
+_TRAILERS_TO_COME: Final = 1
+"""The last body message will not be the end."""
+_LAST_UNDER_WAY: Final = 2
+"""The last message was handed to the server."""
+
+
 class ASGITransaction(DoorTransaction):
     """An ASGI request's transaction, and the ``receive`` and ``send`` that its application calls."""
 
-    __slots__ = ("server", "trailers")
+    __slots__ = ("server", "stage")
 
     server: tuple[Any, Any]
     """The server's ``receive`` and ``send``, until the application returns."""
-    trailers: bool
-    """Whether trailers were announced, so that the last body message is not the end."""
+    stage: int
+    """How far the response is."""
 
     async def receive(self) -> Message:
         """The server's next message, watched for the client's going away."""
         message: Message = await self.server[0]()
-        if message["type"] == "http.disconnect" and not self.over:
+        if message["type"] == "http.disconnect" and not self.over and self.stage != _LAST_UNDER_WAY:
             self.disconnected = True
         return message
 
@@ -187,19 +200,27 @@ class ASGITransaction(DoorTransaction):
         """Note what a message says of the response; whether it is the last."""
         kind = message["type"]
         if kind == "http.response.body":
-            return not (self.trailers or message.get("more_body", False))
+            return not (self.stage or message.get("more_body", False))
         if kind == "http.response.start":
-            self.response_started = monotonic()
-            self.status = message["status"]
-            self.response_headers = message.get("headers", ())
-            self.trailers = message.get("trailers", False)
-            self.refresh()
+            self._response_starts(message)
             return False
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
-        return kind == "http.response.pathsend" and not self.trailers
+        return kind == "http.response.pathsend" and not self.stage
+
+    def _response_starts(self, message: Message) -> None:
+        if self.response_started:
+            return  # a second start is between the application and the server
+        self.response_started = monotonic()
+        if message.get("trailers", False):
+            self.stage = _TRAILERS_TO_COME
+        self.response_headers = message.get("headers", ())
+        status = message["status"]
+        self.status = status if isinstance(status, int) else 0
+        self.refresh()
 
     async def _send_last(self, message: Message) -> None:
+        self.stage = _LAST_UNDER_WAY
         await self.server[1](message)
         try:
             if self.freeze() and self.status < 500:  # a 5xx waits for the exception that may follow its page
@@ -219,6 +240,7 @@ class ASGITransaction(DoorTransaction):
             self.server = _GONE
         except Exception:
             swallowed("ASGITransaction.returned")
+            abandon(self)
 
     def broken_by(self, exception: BaseException) -> None:
         """The application raised. Never raises itself."""
@@ -233,6 +255,7 @@ class ASGITransaction(DoorTransaction):
             self.deliver()
         except Exception:
             swallowed("ASGITransaction.broken_by")
+            abandon(self)
 
     def freeze(self) -> bool:
         """Stop the clock for good, and read the route before the request is let go."""
@@ -245,17 +268,21 @@ class ASGITransaction(DoorTransaction):
         return RequestTransaction.freeze(self)
 
     def apply_special(self) -> None:
-        """Apply what only some requests have."""
-        scope = self.request or {}
-        self.application = application_in(scope) or self.application
-        self.refresh()
+        """Apply what only some requests have. Never raises."""
+        try:
+            self.application = application_in(self.request or {}) or self.application
+            self.refresh()
+        except Exception:
+            swallowed("ASGITransaction.apply_special")
 
     def read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Note the time that the request waited in front of us, where a proxy said so. Never raises."""
         try:
-            for name, value in headers:
+            for name, _ in headers:
                 if name in _QUEUE_HEADERS:
-                    self.queue_time = queue_time_of(value.decode("latin-1"))
+                    given = dict(headers)
+                    self.queue_time = queue_time_in(_latin(given.get(header)) for header in _QUEUE_HEADERS)
+                    return
         except Exception:
             swallowed("ASGITransaction.read_queue_time")
 
@@ -279,7 +306,15 @@ class ASGITransaction(DoorTransaction):
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]
+        if isinstance(self.response_headers, (list, tuple)):  # anything else can be read only once, by the server
+            size = dict(self.response_headers).get(b"content-length", b"")
+            if size.isdigit():
+                details["response.size"] = int(size)
         return details
+
+
+def _latin(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 _DETAILS: Final = {b"host": "request.host", b"user-agent": "request.user_agent", b"content-length": "request.size"}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ..transactions.log import swallowed
 from ..transactions.model.request import RequestTransaction
-from .request_keys import LIVE_KEYS, apply_changed
+from .request_keys import apply_changed, has_live_keys
 
 __all__ = ["DoorTransaction"]
 
@@ -16,15 +14,12 @@ class DoorTransaction(RequestTransaction):
 
     __slots__ = ()
 
-    live_keys: ClassVar[tuple[str, ...]] = LIVE_KEYS
-
     def refresh(self) -> None:
         """Apply the request's keys that have changed since the last call. Never raises."""
         request = self.request
-        if request is None or request.keys().isdisjoint(LIVE_KEYS):
-            return
         try:
-            apply_changed(self, request)
+            if request is not None and has_live_keys(request):
+                apply_changed(self, request)
         except Exception:
             swallowed("DoorTransaction.refresh")
 

@@ -44,8 +44,6 @@ class RequestTransaction(Transaction):
     )
 
     opened_by_web_entry: ClassVar[bool] = True
-    live_keys: ClassVar[tuple[str, ...]] = ()
-    """Keys of the request that may change while it is handled, see `refresh`."""
 
     def __init__(
         self,
@@ -116,8 +114,15 @@ class RequestTransaction(Transaction):
             return False
         if self._state == RUNNING:
             self.ended = monotonic()
+        self.refresh()
         try:
-            self._look_back()
+            self.place = place = self._name or self.route or self.request_path
+            if (
+                self.ended - self.entered >= _curious_from.get(place, 0.0)
+                or self.status in here.error_statuses
+                or self.extras is not None
+            ):
+                self.details = self.read_details()
         except Exception:
             swallowed("RequestTransaction.freeze")
         self._state = OVER
@@ -125,19 +130,6 @@ class RequestTransaction(Transaction):
         self.response_headers = ()
         _no_longer_live(self)
         return True
-
-    def _look_back(self) -> None:
-        """Read from the request what is known only at its end; the details of one that may become a sample."""
-        request = self.request
-        if request is not None and not request.keys().isdisjoint(self.live_keys):
-            self.refresh()
-        self.place = place = self._name or self.route or self.request_path
-        if (
-            self.ended - self.entered >= _curious_from.get(place, 0.0)
-            or self.status in here.error_statuses
-            or self.extras is not None
-        ):
-            self.details = self.read_details()
 
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
