@@ -111,25 +111,30 @@ def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[...
 def _stepwise(
     wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], transaction: Transaction
 ) -> Generator[Any, Any, Any]:
-    """Run a generator's body step by step, each in its transaction and nothing else in it."""
+    """Run a generator's body step by step, each in its transaction and nothing else in it.
+
+    What passes through is taken out of ``passing`` at once, so that nothing of
+    the caller's is kept between the steps, and no exception while it is handled.
+    """
     step = _Step(transaction)
+    passing: list[Any] = []
     try:
         with step:
             body = wrapped(*args, **kwargs)
-            item = next(body)
+            passing.append(next(body))
         while True:
+            resume = body.send
             try:
-                sent = yield item
+                passing.append((yield passing.pop()))
             except GeneratorExit:
                 with step:
                     body.close()
                     raise
             except BaseException as thrown:
-                with step:
-                    item = body.throw(thrown)
-            else:
-                with step:
-                    item = next(body) if sent is None else body.send(sent)
+                passing.append(thrown)
+                resume = body.throw
+            with step:
+                passing.append(resume(passing.pop()))
     except StopIteration as stop:
         return stop.value
 
@@ -138,24 +143,25 @@ def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callab
     @functools.wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         transaction = entry.open(args, kwargs)
-        body = wrapped(*args, **kwargs)
         step = _NO_STEP if transaction is None else _Step(transaction)
+        passing: list[Any] = []
         try:
             with step:
-                item = await body.__anext__()
+                body = wrapped(*args, **kwargs)
+                passing.append(await body.__anext__())
             while True:
+                resume = body.asend
                 try:
-                    sent = yield item
+                    passing.append((yield passing.pop()))
                 except GeneratorExit:
                     with step:
                         await body.aclose()
                         raise
                 except BaseException as thrown:
-                    with step:
-                        item = await body.athrow(thrown)
-                else:
-                    with step:
-                        item = await body.asend(sent)
+                    passing.append(thrown)
+                    resume = body.athrow
+                with step:
+                    passing.append(await resume(passing.pop()))
         except StopAsyncIteration:
             return
 
