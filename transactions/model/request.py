@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextvars import Token
 from typing import Any, ClassVar, Final
 
 from ..log import swallowed
@@ -12,13 +13,15 @@ from .finished import AttributeValue
 from .outlet import outlet
 from .process import here
 from .query import parameters_of
-from .transaction import OVER, RUNNING, Transaction
+from .transaction import OVER, RUNNING, Extras, Transaction
 
 __all__ = ["RequestTransaction"]
 
 _now_live: Final = outlet.live.add
 _no_longer_live: Final = outlet.live.discard
 _curious_from: Final = outlet.curious_from
+
+_PLACES_AT_MOST: Final = 10_000
 
 
 class RequestTransaction(Transaction):
@@ -45,6 +48,9 @@ class RequestTransaction(Transaction):
 
     opened_by_web_entry: ClassVar[bool] = True
 
+    place: str
+    """Under what the slowest of its like is remembered; known when it is over."""
+
     def __init__(
         self,
         application: Application,
@@ -56,38 +62,38 @@ class RequestTransaction(Transaction):
         request: Mapping[str, Any] | None = None,
     ) -> None:
         # All of it here, without a call of the base's: every request pays for each call.
-        self.application = application
-        self.background = False
-        self.extras = None
-        self.token = None
+        self.application: Application = application
+        self.background: bool = False
+        self.extras: Extras | None = None
+        self.token: Token[Transaction | None] | None = None
         self._group = group
         self._name = name
         self._priority = 0 if name is None else 1
         self._state = RUNNING
-        self.ended = 0.0
-        self.method = method
-        self.request_path = request_path
-        self.mount = mount
+        self.ended: float = 0.0
+        self.method: str | None = method
+        self.request_path: str = request_path
+        self.mount: str = mount
         """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
-        self.request = request
+        self.request: Mapping[str, Any] | None = request
         """The environ or scope, while the transaction runs."""
-        self.status = 0
+        self.status: int = 0
         """The response's status, 0 until it is known."""
-        self.response_started = 0.0
+        self.response_started: float = 0.0
         """When the response started, on the monotonic clock; 0.0 where it did not."""
         self.response_headers: Iterable[tuple[Any, Any]] = ()
         """As the application gave them, while the transaction runs."""
         self.queue_time: float | None = None
         """Seconds that it waited in front of us, where a proxy said so."""
-        self.disconnected = False
+        self.disconnected: bool = False
         self.route: str | None = None
         """What the framework routed it to, as the framework writes it (``/users/{id}``)."""
-        self.routed = True
+        self.routed: bool = True
         """``False`` where a known framework found no route for it."""
         self.details: dict[str, AttributeValue] | None = None
         """What only samples show; read at the end where it may become one."""
         _now_live(self)
-        self.entered = monotonic()
+        self.entered: float = monotonic()
 
     def naming(self) -> tuple[str, str]:
         """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
@@ -101,8 +107,11 @@ class RequestTransaction(Transaction):
 
     def counted_as(self) -> tuple[object, ...]:
         """What is cheap to tell of it and decides where it is counted."""
-        place = self.place if self.routed or self._name is not None else None
-        return self.application.spelled, self.background, self._group, self.method, self.route, place, self.status
+        if self._name is not None:
+            return self.application.spelled, self.background, self._group, self._name, self.status, None
+        if self.route is not None:
+            return self.application.spelled, self.background, self.method, self.route, self.status
+        return self.application.spelled, self.background, None, self.place if self.routed else None, self.status
 
     def readable_path(self) -> str:
         """The request's path without its query string, as text."""
@@ -123,6 +132,8 @@ class RequestTransaction(Transaction):
                 or self.extras is not None
             ):
                 self.details = self.read_details()
+                if len(_curious_from) < _PLACES_AT_MOST:
+                    _curious_from[place] = self.ended - self.entered
         except Exception:
             swallowed("RequestTransaction.freeze")
         self._state = OVER

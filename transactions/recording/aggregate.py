@@ -13,7 +13,7 @@ from ..model.outlet import outlet
 from ..model.process import here
 from ..model.request import RequestTransaction
 from ..model.transaction import Transaction
-from .cells import Cell
+from .cells import Cell, Strand
 from .snapshot import ErrorCount, MinuteRow, Sample, Series
 
 __all__ = ["OTHER", "Aggregate", "Harvest"]
@@ -42,7 +42,7 @@ class Harvest(NamedTuple):
 class _Minute:
     """The cells of one minute."""
 
-    __slots__ = ("by_key", "cells", "end", "number", "start")
+    __slots__ = ("cells", "end", "number", "start", "strands")
 
     def __init__(self, moment: float) -> None:
         epoch = epoch_at(moment)
@@ -50,9 +50,14 @@ class _Minute:
         self.start = moment - (epoch - self.number)
         """On the monotonic clock, as is ``end``."""
         self.end = self.start + 60
-        self.by_key: dict[_Key, Cell] = {}
-        """The cells by what is cheap to tell of a transaction; several keys may lead to one cell."""
+        self.strands: dict[_Key, Strand] = {}
+        """By what is cheap to tell of a transaction; several may belong to one cell."""
         self.cells: dict[tuple[Application, Series], Cell] = {}
+
+    def compact(self) -> None:
+        """Count what the strands have noted."""
+        for strand in self.strands.values():
+            strand.cell.take(strand)
 
 
 class Aggregate:
@@ -67,19 +72,41 @@ class Aggregate:
         self._hour = 0
 
     def fold(self, transactions: Iterable[Transaction]) -> None:
-        """Count finished transactions."""
+        """Count finished transactions. The common case comes first, and costs little."""
         for transaction in transactions:
+            ended = transaction.ended
             minute = self._latest
-            if minute is None or not minute.start <= transaction.ended < minute.end:
+            if minute is None or not minute.start <= ended < minute.end:
                 minute = self._minute_of(transaction)
-            key = transaction.counted_as()
-            cell = minute.by_key.get(key)
-            if cell is None:
-                cell = self._cell_of(transaction, key, minute)
-            self._keep_slowest(cell, transaction, cell.add(transaction))
+            strand = minute.strands.get(transaction.counted_as())
+            if strand is None:
+                strand = self._strand_of(transaction, minute)
+            duration = ended - transaction.entered
+            if transaction.extras is None:
+                strand.durations.append(duration)
+                if isinstance(transaction, RequestTransaction):
+                    if transaction.response_started:
+                        strand.starts += 1
+                        strand.start_total += transaction.response_started - transaction.entered
+                    if transaction.queue_time is not None or transaction.disconnected:
+                        strand.cell.add_rarities(transaction)
+                if strand.failed:
+                    strand.cell.keep_failed(transaction)
+            else:
+                self._add_special(strand.cell, transaction)
+            if duration > strand.slowest:
+                strand.slowest = duration
+                self._keep_slowest(strand.cell, transaction, duration)
             self._uncounted += 1
         if self._uncounted >= _DURATIONS_AT_MOST:
             self._compact()
+
+    def _add_special(self, cell: Cell, transaction: Transaction) -> None:
+        cell.add(transaction)
+        if isinstance(transaction, RequestTransaction):
+            cell.add_rarities(transaction)
+        if transaction.failed() or (transaction.extras is not None and transaction.extras.errors):
+            cell.keep_failed(transaction)
 
     def _minute_of(self, transaction: Transaction) -> _Minute:
         minute = _Minute(transaction.ended)
@@ -93,11 +120,11 @@ class Aggregate:
     def _bound_minutes(self) -> None:
         while len(self._minutes) > 1 and sum(len(minute.cells) for minute in self._minutes.values()) > _CELLS_AT_MOST:
             dropped = self._minutes.pop(min(self._minutes))
+            dropped.compact()
             for cell in dropped.cells.values():
-                cell.compact()
                 outlet.lose("transactions", cell.count)
 
-    def _cell_of(self, transaction: Transaction, key: _Key, minute: _Minute) -> Cell:
+    def _strand_of(self, transaction: Transaction, minute: _Minute) -> Strand:
         group, name = transaction.naming()
         wanted = Series(transaction.application.name, transaction.kind, group, name)
         series = self._bounded(wanted, minute)
@@ -105,9 +132,11 @@ class Aggregate:
         if cell is None:
             path = path_of(series.kind, series.group, series.name)
             cell = minute.cells[transaction.application, series] = Cell(here.apdex_t(transaction.application, path))
-        if series is wanted:
-            minute.by_key[key] = cell
-        return cell
+        key = transaction.counted_as() if series is wanted else (series, transaction.http_status)
+        strand = minute.strands.get(key)
+        if strand is None:
+            strand = minute.strands[key] = Strand(cell, transaction)
+        return strand
 
     def _bounded(self, series: Series, minute: _Minute) -> Series:
         """The series itself, or the one for surplus names; which names there are is forgotten every hour."""
@@ -136,8 +165,7 @@ class Aggregate:
     def _compact(self) -> None:
         self._uncounted = 0
         for minute in self._minutes.values():
-            for cell in minute.cells.values():
-                cell.compact()
+            minute.compact()
 
     def harvest(self) -> Harvest:
         """Everything counted since the last harvest; the counting starts anew."""
@@ -159,6 +187,7 @@ class Aggregate:
 def _linked(minutes: Iterable[_Minute]) -> Iterator[tuple[Series, int, Cell]]:
     """Every cell under its application and under each one that is linked to that."""
     for minute in minutes:
+        minute.compact()
         for (application, series), cell in minute.cells.items():
             for name in (application.name, *application.linked):
                 yield series._replace(application=name), minute.number, cell

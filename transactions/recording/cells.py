@@ -7,24 +7,43 @@ from collections import Counter
 from typing import Final
 
 from ..model.finished import NoticedError
+from ..model.process import here
 from ..model.request import RequestTransaction
 from ..model.transaction import Transaction
 from .histogram import Histogram, fold
 from .snapshot import ErrorCount, MinuteRow, Series
 
-__all__ = ["Cell"]
+__all__ = ["Cell", "Strand"]
 
 _FAILED_SAMPLES: Final = 3
 """Failed transactions kept whole, a series and minute."""
 
 
+class Strand:
+    """Transactions of one cell that are alike in all but their durations; most are.
+
+    Only what differs is noted of each, and it is counted many at a time:
+    sorting and adding up are then work done in C.
+    """
+
+    __slots__ = ("cell", "durations", "failed", "rated", "slowest", "start_total", "starts", "status")
+
+    def __init__(self, cell: Cell, transaction: Transaction) -> None:
+        self.cell: Cell = cell
+        self.durations: list[float] = []
+        self.slowest: float = -1.0
+        """Seconds; the longest so far."""
+        self.starts: int = 0
+        self.start_total: float = 0.0
+        self.rated: bool = not transaction.background
+        self.status: int = transaction.http_status or 0
+        self.failed: bool = isinstance(transaction, RequestTransaction) and self.status in here.error_statuses
+
+
 class Cell:
-    """Durations are collected first and counted many at a time: sorting them is work done in C."""
+    """The counts, and the transactions that are kept whole."""
 
     __slots__ = (
-        "_failed",
-        "_rated",
-        "_unrated",
         "apdex_t",
         "count",
         "disconnected",
@@ -48,9 +67,6 @@ class Cell:
 
     def __init__(self, apdex_t: float) -> None:
         self.apdex_t: float = apdex_t
-        self._rated: list[float] = []
-        self._unrated: list[float] = []
-        self._failed: list[float] = []
         self.count: int = 0
         self.failures: int = 0
         self.satisfied: int = 0
@@ -70,31 +86,30 @@ class Cell:
         self.slowest: Transaction | None = None
         self.samples: list[Transaction] = []
 
-    def add(self, transaction: Transaction) -> float:
-        """Count a transaction; gives its duration in seconds."""
-        duration = transaction.ended - transaction.entered
+    def take(self, strand: Strand) -> None:
+        """Count what a strand has noted since the last time."""
+        durations = strand.durations
+        if not durations:
+            return
+        if strand.status:
+            self.statuses[strand.status] += len(durations)
+        self.response_starts += strand.starts
+        self.response_start_total += strand.start_total
+        self._add(durations, strand.rated, strand.failed)
+        durations.clear()
+        strand.starts = 0
+        strand.start_total = 0.0
+
+    def add(self, transaction: Transaction) -> None:
+        """Count one transaction that is not like others: it has errors, attributes or flags."""
         extras = transaction.extras
         failed = transaction.failed()
-        if failed or (extras is not None and extras.errors):
-            self._add_errors(transaction, failed)
-        if transaction.background or (extras is not None and extras.apdex_suppressed):
-            self._unrated.append(duration)
-        elif failed:
-            self._failed.append(duration)
-        else:
-            self._rated.append(duration)
+        rated = not transaction.background and not (extras is not None and extras.apdex_suppressed)
+        self._add([transaction.ended - transaction.entered], rated, failed)
+        if extras is not None:
+            self.errors.update(extras.errors)
         if isinstance(transaction, RequestTransaction):
             self._add_response(transaction)
-        return duration
-
-    def _add_errors(self, transaction: Transaction, failed: bool) -> None:
-        self.failures += failed
-        if transaction.extras is not None:
-            self.errors.update(transaction.extras.errors)
-            if transaction.extras.trace_suppressed:
-                return
-        if len(self.samples) < _FAILED_SAMPLES:
-            self.samples.append(transaction)
 
     def _add_response(self, transaction: RequestTransaction) -> None:
         if transaction.response_started:
@@ -102,34 +117,38 @@ class Cell:
             self.response_start_total += transaction.response_started - transaction.entered
         if transaction.status:
             self.statuses[transaction.status] += 1
+
+    def add_rarities(self, transaction: RequestTransaction) -> None:
+        """Count what few requests have: a queue time, a client that went away."""
         if transaction.queue_time is not None:
             self.queued += 1
             self.queue_total += transaction.queue_time
         self.disconnected += transaction.disconnected
 
-    def compact(self) -> None:
-        """Count the durations collected so far."""
-        self._rate()
-        for durations in (self._rated, self._failed, self._unrated):
-            if durations:
-                self.count += len(durations)
-                self.total += sum(durations)
-                self.minimum = min(self.minimum, *durations)
-                self.maximum = max(self.maximum, *durations)
-                fold(durations, self.histogram)
-                durations.clear()
+    def keep_failed(self, transaction: Transaction) -> None:
+        """Keep a failed transaction whole, or one with an expected error, while there are few of them."""
+        suppressed = transaction.extras is not None and transaction.extras.trace_suppressed
+        if not suppressed and len(self.samples) < _FAILED_SAMPLES:
+            self.samples.append(transaction)
 
-    def _rate(self) -> None:
-        self._rated.sort()
-        satisfied = bisect_right(self._rated, self.apdex_t)
-        tolerating = bisect_right(self._rated, 4 * self.apdex_t) - satisfied
-        self.satisfied += satisfied
-        self.tolerating += tolerating
-        self.frustrated += len(self._rated) - satisfied - tolerating + len(self._failed)
+    def _add(self, durations: list[float], rated: bool, failed: bool) -> None:
+        durations.sort()
+        number = len(durations)
+        self.count += number
+        self.total += sum(durations)
+        self.minimum = min(self.minimum, durations[0])
+        self.maximum = max(self.maximum, durations[-1])
+        fold(durations, self.histogram)
+        self.failures += number * failed
+        if rated:
+            satisfied = 0 if failed else bisect_right(durations, self.apdex_t)
+            tolerating = 0 if failed else bisect_right(durations, 4 * self.apdex_t) - satisfied
+            self.satisfied += satisfied
+            self.tolerating += tolerating
+            self.frustrated += number - satisfied - tolerating
 
     def row(self, series: Series, minute: int) -> MinuteRow:
-        """The counts as they go to the store."""
-        self.compact()
+        """The counts as they go to the store; everything noted has been counted."""
         return MinuteRow(
             series=series,
             minute=minute,
