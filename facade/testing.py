@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.middleware.wsgi import WSGITransaction
 from weighbridge.transactions.model.finished import FinishedTransaction
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from weighbridge.transactions.model.transaction import Transaction
 
 __all__ = ["CapturedTransactions", "capture_transactions"]
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def end_what_is_delivered() -> None:
@@ -41,7 +39,7 @@ def end_what_is_delivered() -> None:
             transaction.finish()
 
 
-def _looking(method: _Method) -> _Method:
+def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
     """The method of a list, called when all that has been delivered is in it."""
 
     @wraps(method)
@@ -49,7 +47,7 @@ def _looking(method: _Method) -> _Method:
         end_what_is_delivered()
         return method(self, *args, **kwargs)
 
-    return cast("_Method", look)
+    return look
 
 
 class CapturedTransactions(list[FinishedTransaction]):
@@ -57,21 +55,13 @@ class CapturedTransactions(list[FinishedTransaction]):
 
     __slots__ = ()
 
-    __len__ = _looking(list.__len__)
-    __iter__ = _looking(list.__iter__)
-    __getitem__ = _looking(list.__getitem__)
-    __reversed__ = _looking(list.__reversed__)
-    __contains__ = _looking(list.__contains__)
-    __eq__ = _looking(list.__eq__)
-    __ne__ = _looking(list.__ne__)
-    __repr__ = _looking(list.__repr__)
-    __add__ = _looking(list.__add__)
-    __hash__ = None
-    index = _looking(list.index)
-    count = _looking(list.count)
-    copy = _looking(list.copy)
-    pop = _looking(list.pop)
-    clear = _looking(list.clear)
+
+_LOOKS: Final = (
+    "__len__ __iter__ __reversed__ __getitem__ __contains__ __eq__ __ne__ __repr__ __add__ index count copy pop clear"
+).split()
+
+for _name in _LOOKS:
+    setattr(CapturedTransactions, _name, _looking(getattr(list, _name)))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.control import flush
 from ..transactions.log import log_once, swallowed
-from ..transactions.model.applications import ApplicationArgument
+from ..transactions.model.applications import Application, ApplicationArgument
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
 from ..transactions.model.finished import AttributeValue
@@ -211,12 +211,12 @@ class ASGITransaction(DoorTransaction):
     def _response_starts(self, message: Message) -> None:
         if self.response_started:
             return  # a second start is between the application and the server
-        self.response_started = monotonic()
+        self.response_started: float = monotonic()
         if message.get("trailers", False):
             self.stage = _TRAILERS_TO_COME
-        self.response_headers = message.get("headers", ())
+        self.response_headers: Iterable[tuple[Any, Any]] = message.get("headers", ())
         status = message["status"]
-        self.status = status if isinstance(status, int) else 0
+        self.status: int = status if isinstance(status, int) else 0
         self.refresh()
 
     async def _send_last(self, message: Message) -> None:
@@ -233,7 +233,7 @@ class ASGITransaction(DoorTransaction):
         try:
             leave(self)
             if self.freeze():
-                self.disconnected = self.disconnected or self.response_started > 0
+                self.disconnected: bool = self.disconnected or self.response_started > 0
                 self.deliver()
             elif self.status >= 500:
                 self.deliver()
@@ -270,7 +270,7 @@ class ASGITransaction(DoorTransaction):
     def apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            self.application = application_in(self.request or {}) or self.application
+            self.application: Application = application_in(self.request or {}) or self.application
             self.refresh()
         except Exception:
             swallowed("ASGITransaction.apply_special")
@@ -281,7 +281,9 @@ class ASGITransaction(DoorTransaction):
             for name, _ in headers:
                 if name in _QUEUE_HEADERS:
                     given = dict(headers)
-                    self.queue_time = queue_time_in(_latin(given.get(header)) for header in _QUEUE_HEADERS)
+                    self.queue_time: float | None = queue_time_in(
+                        _latin(given.get(header)) for header in _QUEUE_HEADERS
+                    )
                     return
         except Exception:
             swallowed("ASGITransaction.read_queue_time")

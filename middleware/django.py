@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, cast
@@ -14,7 +14,7 @@ from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.process import here
 from ..transactions.model.request import RequestTransaction
-from ..transactions.stack.current import current, enter, leave, running
+from ..transactions.stack.current import abandon, current, enter, leave, running
 from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
 from .request_keys import is_enabled
@@ -109,15 +109,19 @@ def _made_asynchronous(middleware: object, get_response: Callable[..., Any]) -> 
 
 def _opened(request: Request) -> DjangoTransaction | None:
     """The transaction of a request, current already, or ``None`` where it is not to be opened here. Never raises."""
+    transaction = None
     try:
         scope = getattr(request, "scope", None)
         facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
-        if not is_enabled(facts, here.prepare()) or _joins(request):
-            return None
-        return DjangoTransaction.of(request, facts)
+        if is_enabled(facts, here.prepare()) and not _joins(request):
+            transaction = DjangoTransaction.of(request, facts)
+            transaction.begin()
     except Exception:
         swallowed("DjangoTransactionMiddleware")
+        if transaction is not None:
+            abandon(transaction)
         return None
+    return transaction
 
 
 def _joins(request: Request) -> bool:
@@ -135,32 +139,35 @@ class DjangoTransaction(WSGITransaction):
 
     @classmethod
     def of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
-        """The transaction of a request, current already."""
+        """The transaction of a request, not current yet."""
         mount = request.META.get("SCRIPT_NAME", "")
-        transaction = cls(here.application, None, None, request.method, request.path_info, mount, facts)
+        transaction = cls(here.application, None, None, request.method, request.path, mount, facts)
         transaction.server = None
         transaction.sent = 0
         transaction.routed = False
-        transaction.apply_special()
-        enter(transaction)
         return transaction
 
+    def begin(self) -> None:
+        """Hear what the request says, and become current."""
+        self.apply_special()
+        enter(self)
+
     def readable_path(self) -> str:
-        """Mount point and path, which Django has decoded."""
-        return self.mount.rstrip("/") + self.request_path
+        """The path, which Django has decoded."""
+        return self.request_path
 
     def left_unanswered(self, exception: BaseException) -> None:
         """Something that is no error to Django (a cancellation) ended the request. Never raises."""
-        self.disconnected = not is_error(exception)
+        self.disconnected: bool = not is_error(exception)
         self.broken_by(exception)
 
     def responds(self, response: Any) -> None:
         """The response is there, its bytes are still to be sent. Never raises."""
         try:
             leave(self)
-            self.response_started = monotonic()
-            self.status = response.status_code
-            self.response_headers = response.items()
+            self.response_started: float = monotonic()
+            self.status: int = response.status_code
+            self.response_headers: Iterable[tuple[Any, Any]] = response.items()
             self.refresh()
             self._last_until_closed(response)
         except Exception:
@@ -168,10 +175,11 @@ class DjangoTransaction(WSGITransaction):
             self.finish()
 
     def _last_until_closed(self, response: Any) -> None:
-        closing = _Closing(self, response.streaming)
+        stepwise = response.streaming and not self._sent_by_server(response)
+        closing = _Closing(self, stepwise)
         response._resource_closers.insert(0, closing)
         response._resource_closers.append(closing)
-        if response.streaming and not self._sent_by_server(response):
+        if stepwise:
             steps = _AsyncSteps if getattr(response, "is_async", False) else _Steps
             response.streaming_content = steps(self, response.streaming_content)
 
@@ -194,11 +202,11 @@ class _Closing:
     is collected. In a pickled response (Django's cache) it is a call that does nothing.
     """
 
-    __slots__ = ("_began", "_streaming", "_transaction")
+    __slots__ = ("_began", "_stepwise", "_transaction")
 
-    def __init__(self, transaction: DjangoTransaction, streaming: bool) -> None:
+    def __init__(self, transaction: DjangoTransaction, stepwise: bool) -> None:
         self._transaction: DjangoTransaction | None = transaction
-        self._streaming = streaming
+        self._stepwise = stepwise
         self._began = False
 
     def __call__(self) -> None:
@@ -208,7 +216,7 @@ class _Closing:
         if self._began:
             self._end()
         elif not transaction.over:
-            transaction.disconnected = self._streaming
+            transaction.disconnected = self._stepwise
             enter(transaction)
         self._began = True
 
@@ -225,7 +233,10 @@ class _Closing:
 
 
 class _Steps:
-    """A stream whose every step runs in its transaction, which ends with the last."""
+    """A stream whose every step runs in its transaction, which ends with the last.
+
+    Its content refers to the response, which refers to it: closing it unties that knot.
+    """
 
     __slots__ = ("_content", "_transaction")
 
@@ -250,9 +261,13 @@ class _Steps:
         transaction.sent += len(chunk)
         return chunk
 
+    def close(self) -> None:
+        """Django calls it when the response is closed."""
+        self._content = iter(())
+
 
 class _AsyncSteps:
-    """The same of an async stream."""
+    """The same of an async stream, closed by Django in the same way."""
 
     __slots__ = ("_content", "_transaction")
 
@@ -276,3 +291,12 @@ class _AsyncSteps:
         leave(transaction)
         transaction.sent += len(chunk)
         return chunk
+
+    def close(self) -> None:
+        """Django calls it when the response is closed."""
+        self._content = _nothing()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""

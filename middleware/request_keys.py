@@ -9,7 +9,17 @@ from ..transactions.log import log_once
 from ..transactions.model.applications import Application, application_named
 from ..transactions.model.transaction import Transaction
 
-__all__ = ["APP_NAME", "ENABLED", "LIVE_KEYS", "application_in", "apply_changed", "flag", "has_keys", "has_live_keys", "is_enabled"]
+__all__ = [
+    "APP_NAME",
+    "ENABLED",
+    "LIVE_KEYS",
+    "application_in",
+    "apply_changed",
+    "flag",
+    "has_keys",
+    "has_live_keys",
+    "is_enabled",
+]
 
 APP_NAME: Final = "newrelic.app_name"
 ENABLED: Final = "newrelic.enabled"
@@ -32,7 +42,11 @@ _values_logged: dict[str, set[str]] = {}
 def has_live_keys(request: Mapping[str, Any]) -> bool:
     """Whether a request has any of `LIVE_KEYS`. Asked thrice a request: this is the quickest way to ask."""
     return (
-        _BACKGROUND in request or _IGNORE in request or _NO_APDEX in request or _NO_TRACE in request or _PARAMS in request
+        _BACKGROUND in request
+        or _IGNORE in request
+        or _NO_APDEX in request
+        or _NO_TRACE in request
+        or _PARAMS in request
     )
 
 

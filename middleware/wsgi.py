@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import swallowed
+from ..transactions.model.applications import Application
 from ..transactions.model.clock import monotonic
-from ..transactions.model.errors import ExcInfo, is_error
+from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
@@ -18,6 +19,7 @@ from .request_keys import application_in, has_keys, has_live_keys, is_enabled
 from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 __all__ = ["WSGITransactionMiddleware"]
@@ -110,16 +112,16 @@ class WSGITransaction(DoorTransaction):
     """Bytes of the body so far."""
 
     def start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
     ) -> Callable[[bytes], object]:
         """What the application calls in the place of the server's own."""
         server = self.server
         if server is None:
             raise AssertionError("start_response() was called after the end of the response")
         try:
-            self.response_started = monotonic()
-            self.status = _statuses.get(status) or _status_of(status)
-            self.response_headers = headers
+            self.response_started: float = monotonic()
+            self.status: int = _statuses.get(status) or _status_of(status)
+            self.response_headers: Iterable[tuple[Any, Any]] = headers
             request: Any = self.request
             if "werkzeug.request" in request or "bottle.app" in request or not self.routed:
                 read_wsgi_route(self, request)
@@ -193,10 +195,10 @@ class WSGITransaction(DoorTransaction):
         """Apply what only some requests have. Never raises."""
         try:
             request = self.request or {}
-            self.application = application_in(request) or self.application
+            self.application: Application = application_in(request) or self.application
             self.refresh()
             if here.settings.queue_time:
-                self.queue_time = queue_time_in(request.get(key) for key in _QUEUE_KEYS)
+                self.queue_time: float | None = queue_time_in(request.get(key) for key in _QUEUE_KEYS)
         except Exception:
             swallowed("WSGITransaction.apply_special")
 
