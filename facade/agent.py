@@ -1,0 +1,429 @@
+"""The same names as in `weighbridge`, and the rest of those that code written for ``newrelic.agent`` calls.
+
+Such code moves over by changing one word: ``import weighbridge.agent``. What
+has no meaning here (traces within a transaction, custom events and metrics,
+distributed tracing, the browser) changes nothing and says so in the log, once
+a name: decorators and wrappers give back what they are given, blocks do
+nothing, ``wrap_...`` leaves the object alone, and the others give what an agent
+gives that is switched off.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace, TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import weighbridge
+
+# The same names are the point; three of them take more arguments here.
+from weighbridge import *  # noqa: F403  # pyright: ignore[reportAssignmentType, reportWildcardImportFromLibrary]
+from weighbridge.transactions.log import log_once
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = [
+    "CallableObjectProxy",
+    "DatabaseTrace",
+    "DatabaseTraceWrapper",
+    "DatastoreTrace",
+    "DatastoreTraceWrapper",
+    "ErrorTrace",
+    "ErrorTraceWrapper",
+    "ExternalTrace",
+    "ExternalTraceWrapper",
+    "FunctionTrace",
+    "FunctionTraceWrapper",
+    "FunctionWrapper",
+    "GeneratorTraceWrapper",
+    "InFunctionWrapper",
+    "MessageTrace",
+    "MessageTraceWrapper",
+    "MessageTransaction",
+    "MessageTransactionWrapper",
+    "NewRelicContextFormatter",
+    "ObjectProxy",
+    "OutFunctionWrapper",
+    "PostFunctionWrapper",
+    "PreFunctionWrapper",
+    "ProfileTraceWrapper",
+    "WithLlmCustomAttributes",
+    "accept_distributed_trace_headers",
+    "add_custom_span_attribute",
+    "add_framework_info",
+    "current_span_id",
+    "current_trace",
+    "current_trace_id",
+    "data_source_factory",
+    "data_source_generator",
+    "database_trace",
+    "datastore_trace",
+    "disable_browser_autorum",
+    "error_trace",
+    "external_trace",
+    "extra_settings",
+    "function_trace",
+    "function_wrapper",
+    "generator_trace",
+    "get_browser_timing_footer",
+    "get_browser_timing_header",
+    "get_linking_metadata",
+    "in_function",
+    "insert_distributed_trace_headers",
+    "insert_html_snippet",
+    "message_trace",
+    "message_transaction",
+    "out_function",
+    "patch_function_wrapper",
+    "post_function",
+    "pre_function",
+    "profile_trace",
+    "record_custom_event",
+    "record_custom_metric",
+    "record_custom_metrics",
+    "record_llm_feedback_event",
+    "record_log_event",
+    "record_ml_event",
+    "register_data_source",
+    "register_database_client",
+    "resolve_path",
+    "set_error_group_callback",
+    "set_llm_token_count_callback",
+    "set_user_id",
+    "transient_function_wrapper",
+    "verify_body_exists",
+    "wrap_database_trace",
+    "wrap_datastore_trace",
+    "wrap_error_trace",
+    "wrap_external_trace",
+    "wrap_function_trace",
+    "wrap_function_wrapper",
+    "wrap_generator_trace",
+    "wrap_in_function",
+    "wrap_message_trace",
+    "wrap_message_transaction",
+    "wrap_mlmodel",
+    "wrap_object",
+    "wrap_object_attribute",
+    "wrap_out_function",
+    "wrap_post_function",
+    "wrap_pre_function",
+    "wrap_profile_trace",
+]
+__all__ += weighbridge.__all__
+
+_T = TypeVar("_T")
+
+
+def _say(name: str) -> None:
+    log_once(("agent", name), "weighbridge.agent.%s changes nothing: it is there so that the program runs", name)
+
+
+class _Named:
+    """What is called, by the name under which it is found here."""
+
+    __slots__ = ("__name__",)
+
+    def __init__(self, name: str) -> None:
+        self.__name__: str = name
+
+    def __repr__(self) -> str:
+        return f"<weighbridge.agent.{self.__name__}>"
+
+
+class _Nothing(_Named):
+    """Takes anything and does nothing."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        _say(self.__name__)
+
+
+def _unchanged(wrapped: _T) -> _T:
+    return wrapped
+
+
+class _Decorator(_Named):
+    """Makes decorators that give back what they decorate."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Callable[[_T], _T]:
+        _say(self.__name__)
+        return _unchanged
+
+
+class _Wrapper:
+    """Gives back what it is to wrap. A class, as some of these are there to be derived from."""
+
+    def __new__(cls, wrapped: Any, *args: Any, **kwargs: Any) -> Any:
+        _say(cls.__name__)
+        return wrapped
+
+
+class _Block:
+    """Measures nothing of the block."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _say(type(self).__name__)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+
+# Decorators
+
+data_source_factory: Final = _Decorator("data_source_factory")
+data_source_generator: Final = _Decorator("data_source_generator")
+database_trace: Final = _Decorator("database_trace")
+datastore_trace: Final = _Decorator("datastore_trace")
+error_trace: Final = _Decorator("error_trace")
+external_trace: Final = _Decorator("external_trace")
+function_trace: Final = _Decorator("function_trace")
+function_wrapper: Final = _Decorator("function_wrapper")
+generator_trace: Final = _Decorator("generator_trace")
+in_function: Final = _Decorator("in_function")
+message_trace: Final = _Decorator("message_trace")
+message_transaction: Final = _Decorator("message_transaction")
+out_function: Final = _Decorator("out_function")
+patch_function_wrapper: Final = _Decorator("patch_function_wrapper")
+post_function: Final = _Decorator("post_function")
+pre_function: Final = _Decorator("pre_function")
+profile_trace: Final = _Decorator("profile_trace")
+transient_function_wrapper: Final = _Decorator("transient_function_wrapper")
+
+# Wrappers
+
+
+class CallableObjectProxy(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class DatabaseTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class DatastoreTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class ErrorTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class ExternalTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class FunctionTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class FunctionWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class GeneratorTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class InFunctionWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class MessageTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class MessageTransactionWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class ObjectProxy(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class OutFunctionWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class PostFunctionWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class PreFunctionWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+class ProfileTraceWrapper(_Wrapper):
+    """Gives what it is to wrap."""
+
+
+# Blocks
+
+
+class DatabaseTrace(_Block):
+    """A database statement."""
+
+
+class DatastoreTrace(_Block):
+    """A call of a data store."""
+
+
+class ErrorTrace(_Block):
+    """Errors of a block."""
+
+
+class ExternalTrace(_Block):
+    """A call of another service."""
+
+
+class FunctionTrace(_Block):
+    """A part of a transaction."""
+
+
+class MessageTrace(_Block):
+    """A message sent or received."""
+
+
+class MessageTransaction(_Block):
+    """A message being handled: `weighbridge.BackgroundTask` measures that."""
+
+
+class WithLlmCustomAttributes(_Block):
+    """Attributes for language model calls."""
+
+
+# Objects in their place
+
+wrap_database_trace: Final = _Nothing("wrap_database_trace")
+wrap_datastore_trace: Final = _Nothing("wrap_datastore_trace")
+wrap_error_trace: Final = _Nothing("wrap_error_trace")
+wrap_external_trace: Final = _Nothing("wrap_external_trace")
+wrap_function_trace: Final = _Nothing("wrap_function_trace")
+wrap_function_wrapper: Final = _Nothing("wrap_function_wrapper")
+wrap_generator_trace: Final = _Nothing("wrap_generator_trace")
+wrap_in_function: Final = _Nothing("wrap_in_function")
+wrap_message_trace: Final = _Nothing("wrap_message_trace")
+wrap_message_transaction: Final = _Nothing("wrap_message_transaction")
+wrap_mlmodel: Final = _Nothing("wrap_mlmodel")
+wrap_object: Final = _Nothing("wrap_object")
+wrap_object_attribute: Final = _Nothing("wrap_object_attribute")
+wrap_out_function: Final = _Nothing("wrap_out_function")
+wrap_post_function: Final = _Nothing("wrap_post_function")
+wrap_pre_function: Final = _Nothing("wrap_pre_function")
+wrap_profile_trace: Final = _Nothing("wrap_profile_trace")
+
+# What is told and asked
+
+accept_distributed_trace_headers: Final = _Nothing("accept_distributed_trace_headers")
+add_custom_span_attribute: Final = _Nothing("add_custom_span_attribute")
+add_framework_info: Final = _Nothing("add_framework_info")
+current_span_id: Final = _Nothing("current_span_id")
+current_trace: Final = _Nothing("current_trace")
+current_trace_id: Final = _Nothing("current_trace_id")
+disable_browser_autorum: Final = _Nothing("disable_browser_autorum")
+insert_distributed_trace_headers: Final = _Nothing("insert_distributed_trace_headers")
+record_custom_event: Final = _Nothing("record_custom_event")
+record_custom_metric: Final = _Nothing("record_custom_metric")
+record_custom_metrics: Final = _Nothing("record_custom_metrics")
+record_llm_feedback_event: Final = _Nothing("record_llm_feedback_event")
+record_log_event: Final = _Nothing("record_log_event")
+record_ml_event: Final = _Nothing("record_ml_event")
+register_data_source: Final = _Nothing("register_data_source")
+register_database_client: Final = _Nothing("register_database_client")
+set_error_group_callback: Final = _Nothing("set_error_group_callback")
+set_llm_token_count_callback: Final = _Nothing("set_llm_token_count_callback")
+set_user_id: Final = _Nothing("set_user_id")
+verify_body_exists: Final = _Nothing("verify_body_exists")
+
+
+def get_browser_timing_header(nonce: str | None = None) -> str:
+    """Nothing to put into the head of a page."""
+    _say("get_browser_timing_header")
+    return ""
+
+
+def get_browser_timing_footer(nonce: str | None = None) -> str:
+    """Nothing to put at the end of a page."""
+    _say("get_browser_timing_footer")
+    return ""
+
+
+def insert_html_snippet(data: bytes, html_to_be_inserted: Callable[[], bytes], search_limit: int = 65536) -> bytes:
+    """The page as it is."""
+    _say("insert_html_snippet")
+    return data
+
+
+def get_linking_metadata(application: Any = None) -> dict[str, str]:
+    """What a log line is linked by: only that it is from a service."""
+    _say("get_linking_metadata")
+    return {"entity.type": "SERVICE"}
+
+
+def extra_settings(
+    section: str, types: Mapping[str, Callable[[str], Any]] | None = None, defaults: Mapping[str, Any] | None = None
+) -> SimpleNamespace:
+    """The defaults; no section of a configuration file is read for them."""
+    _say("extra_settings")
+    return SimpleNamespace(**(defaults or {}))
+
+
+def resolve_path(target: Any, name: str) -> tuple[Any, str, Any]:
+    """The parent of what is found under a dotted path of a module (or its name), its attribute's name, and itself."""
+    from wrapt import resolve_path as resolve  # noqa: PLC0415  imports asyncio
+
+    found: tuple[Any, str, Any] = resolve(target, name)
+    return found
+
+
+class NewRelicContextFormatter(logging.Formatter):
+    """Formats log records as `logging` does by default."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _say("NewRelicContextFormatter")
+        super().__init__()
+
+
+# The same names with arguments that only the agent has
+
+
+def application(name: str | None = None, activate: bool = True) -> weighbridge.Application:  # type: ignore[no-redef]
+    """As `weighbridge.application`; nothing needs to be activated."""
+    return weighbridge.application(name)
+
+
+def callable_name(object: Any, separator: str = ":") -> str:  # type: ignore[no-redef]  # noqa: A002  its name there
+    """As `weighbridge.callable_name`, with a separator of one's own between module and name."""
+    return weighbridge.callable_name(object).replace(":", separator, 1)
+
+
+def notice_error(  # type: ignore[no-redef]
+    error: Any = None,
+    attributes: Any = None,
+    expected: Any = None,
+    ignore: Any = None,
+    status_code: Any = None,
+    application: Any = None,
+) -> None:
+    """As `weighbridge.notice_error`; without a transaction nothing is recorded, for no application."""
+    if application is not None:
+        _say("notice_error(application=...)")
+    weighbridge.notice_error(error, attributes, expected, ignore, status_code)
