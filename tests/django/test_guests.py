@@ -1,0 +1,103 @@
+"""A guest in somebody's site: it breaks nothing, keeps nothing, and does not come uninvited."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import weakref
+from contextvars import Context, copy_context
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.test import RequestFactory
+
+from weighbridge import FinishedTransaction
+from weighbridge.middleware import DjangoTransactionMiddleware, django
+
+from .kit import Side
+
+Ended = list[FinishedTransaction]
+
+INTERNALS = [
+    (django, "joined"),
+    (django, "is_enabled"),
+    (django, "enter"),
+    (django, "leave"),
+    (django, "note_django_route"),
+    (django, "monotonic"),
+    (django, "_Closing"),
+    (django, "_Steps"),
+    (django.DjangoTransaction, "of"),
+    (django.DjangoTransaction, "begin"),
+    (django.DjangoTransaction, "apply_special"),
+    (django.DjangoTransaction, "refresh"),
+    (django.DjangoTransaction, "_last_until_closed"),
+    (django.DjangoTransaction, "freeze"),
+    (django.DjangoTransaction, "deliver"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), INTERNALS, ids=[name for _, name in INTERNALS])
+@pytest.mark.parametrize("url", ["/users/7/", "/stream/", "/async/7/"])
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+def test_a_mistake_of_ours_changes_no_answer(
+    side: Side, ended: Ended, monkeypatch: pytest.MonkeyPatch, mistakes: list[str],
+    owner: Any, name: str, url: str,
+) -> None:  # fmt: skip
+    expected = vars(side().get(url))["content"]
+    original, failures = getattr(owner, name), [RuntimeError(name)]
+
+    def fails_once(*args: Any, **kwargs: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, fails_once)
+    answer = side().get(url)
+    gc.collect()
+    assert (answer.status, answer.content) == (200, expected)
+    monkeypatch.undo()
+    ended.clear()
+    assert len(mistakes) <= 1
+    mistakes.clear()
+    side().get(url)
+    assert len(ended) == 1
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_nothing_of_a_request_is_kept_even_by_a_context_that_lives_on(ended: Ended, streaming: bool) -> None:
+    contexts: list[Context] = []
+
+    def view(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+        contexts.append(copy_context())
+        return StreamingHttpResponse(iter([b"one"])) if streaming else HttpResponse(b"one")
+
+    request = RequestFactory().get("/")
+    response = DjangoTransactionMiddleware(view)(request)
+    assert b"".join(response) == b"one"
+    response.close()
+    kept = [weakref.ref(request), weakref.ref(response)]
+    gc.disable()
+    try:
+        del request, response
+        assert [reference() for reference in kept] == [None, None]
+    finally:
+        gc.enable()
+    assert len(ended) == len(contexts) == 1
+
+
+def test_a_cancelled_request_is_no_error(ended: Ended) -> None:
+    async def cancelled(request: HttpRequest) -> HttpResponse:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(DjangoTransactionMiddleware(cancelled)(RequestFactory().get("/")))
+    assert [(transaction.disconnected, transaction.failed) for transaction in ended] == [(True, False)]
+
+
+def test_django_is_not_loaded_by_us() -> None:
+    code = "import sys, weighbridge.middleware; sys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
