@@ -12,7 +12,7 @@ from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
-from ..transactions.stack.current import abandon, current, leave
+from ..transactions.stack.current import abandon, current, leave, withdraw
 from .door import Door
 from .request import DoorTransaction
 from .request_keys import application_in, has_keys, has_live_keys, is_enabled
@@ -156,6 +156,7 @@ class WSGITransaction(DoorTransaction):
                 self.finish()
                 return body
             _reset(self.token)  # type: ignore[arg-type]
+            self.token = None
             measured: MeasuredBody = _new(MeasuredBody)  # at half the cost of a call with an __init__
             measured._transaction = self
             measured._body = body
@@ -175,6 +176,13 @@ class WSGITransaction(DoorTransaction):
         except Exception:
             swallowed("WSGITransaction.finish")
             abandon(self)
+
+    def closed_early(self) -> None:
+        """The server wants no more of the body: the client went away, unless all is there. Never raises."""
+        try:
+            self.disconnected = not self.all_sent()
+        except Exception:
+            swallowed("WSGITransaction.closed_early")
 
     def all_sent(self) -> bool:
         """Whether the body has all the bytes that its ``Content-Length`` announced."""
@@ -250,7 +258,11 @@ class MeasuredBody:
         try:
             transaction.token = _make_current(transaction)
             for chunk in self._body:
-                _reset(transaction.token)
+                try:
+                    _reset(transaction.token)
+                    transaction.token = None
+                except (TypeError, ValueError, RuntimeError):  # the step ended elsewhere than it began
+                    withdraw(transaction)
                 transaction.sent += len(chunk) if type(chunk) is bytes else 0
                 yield chunk
                 transaction.token = _make_current(transaction)
@@ -276,7 +288,7 @@ class MeasuredBody:
             if close is not None:
                 close()
             return
-        transaction.disconnected = not transaction.all_sent()
+        transaction.closed_early()
         transaction.token = _make_current(transaction)
         try:
             if close is not None:
