@@ -19,8 +19,12 @@ from .request_keys import application_in, has_keys, has_live_keys, is_enabled
 from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from ..transactions.model.transaction import Transaction
 
 __all__ = ["WSGITransactionMiddleware"]
 
@@ -156,7 +160,7 @@ class WSGITransaction(DoorTransaction):
                 self.finish()
                 return body
             _reset(self.token)  # type: ignore[arg-type]
-            self.token = None
+            self.token: Token[Transaction | None] | None = None
             measured: MeasuredBody = _new(MeasuredBody)  # at half the cost of a call with an __init__
             measured._transaction = self
             measured._body = body
@@ -180,7 +184,7 @@ class WSGITransaction(DoorTransaction):
     def closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
         try:
-            self.disconnected = not self.all_sent()
+            self.disconnected: bool = not self.all_sent()
         except Exception:
             swallowed("WSGITransaction.closed_early")
 
