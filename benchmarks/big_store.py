@@ -1,0 +1,154 @@
+"""Makes a store as it looks after a month: ``python benchmarks/big_store.py PATH``.
+
+30 days, 200 transaction names, 8 processes: minutes for the last 3 days, hours
+and more for the rest, rolled up by the store's own statements. The figures are
+drawn from a few hundred prepared rows, which is what makes it quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+
+from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
+from weighbridge.transactions.recording.histogram import encode, fold
+from weighbridge.transactions.recording.snapshot import ErrorCount, Instance, MinuteRow, Sample, Series, Snapshot
+from weighbridge.transactions.store.figures import Tally
+from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST, floored
+from weighbridge.transactions.store.tallies import SUMS, define_functions, roll_up, tally_of
+from weighbridge.transactions.store.writer import StoreWriter
+
+DAY, HOUR = 86400, 3600
+MINUTE_DAYS = 3
+TEMPLATES = 12
+COLUMNS = (*SUMS, "minimum", "maximum", "apdex_t", "statuses", "histogram")
+INSERT = f"INSERT INTO tally (span, start, series, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 3))})"
+WHOLE = f"""
+INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
+SELECT span, start, ?, {", ".join(f"sum({column})" for column in SUMS)},
+    min(minimum), max(maximum), latest(start, apdex_t), merged(statuses), merged(histogram)
+FROM tally WHERE series IN (SELECT id FROM series WHERE application = ? AND kind = ? AND NOT whole) GROUP BY span, start
+"""
+
+
+def all_series(names: int) -> list[Series]:
+    """Two applications; every fifth name is a background job."""
+    return [
+        Series("shop", "background", "Function", f"shop.jobs:job_{number}")
+        if number % 5 == 0
+        else Series("shop" if number % 2 else "office", "web", "Route", f"GET /resource/{number}/{{id}}")
+        for number in range(names)
+    ]
+
+
+def minute_row(series: Series, minute: int, calls: float, choose: random.Random) -> MinuteRow:
+    """What one series may see in a minute; each has a speed of its own."""
+    speed = random.Random(series.name).uniform(-6.5, -1.0)
+    durations = [choose.lognormvariate(speed, 0.6) for _ in range(max(1, round(choose.gauss(calls, calls**0.5))))]
+    web = series.kind == "web"
+    failed = sum(choose.random() < 0.01 for _ in durations)
+    zones = [0, 0, 0]
+    for duration in durations if web else ():
+        zones[(duration > 0.5) + (duration > 2.0)] += 1
+    histogram: dict[int, int] = {}
+    fold(durations, histogram)
+    return MinuteRow(
+        series, minute, len(durations), sum(durations), min(durations), max(durations), failed, *zones,
+        0.5 if web else None, histogram, len(durations) if web else 0, sum(durations) / 2 if web else 0.0,
+        statuses={200: len(durations) - failed, 500: failed} if web else {},
+    )  # fmt: skip
+
+
+def snapshot(instance: Instance, number: int, taken: float, rows: tuple[MinuteRow, ...]) -> Snapshot:
+    """Some rows, with an error and a sample for every tenth of them."""
+    some = rows[:: max(1, len(rows) // 10)]
+    errors = tuple(ErrorCount(row.series, row.minute, "shop:OutOfStock", "no apples", False, 1) for row in some)
+    samples = tuple(Sample(row.series, "slow", transaction(row)) for row in some)
+    return Snapshot(instance, number, taken, rows, errors, samples)
+
+
+def transaction(row: MinuteRow) -> FinishedTransaction:
+    """The slowest transaction of a row."""
+    series, web = row.series, row.series.kind == "web"
+    return FinishedTransaction(
+        series.application, (), series.kind, "WebTransaction" if web else "OtherTransaction", series.group, series.name,
+        row.minute + 30 - row.maximum, row.maximum, (NoticedError("shop:OutOfStock", "no apples"),), True,
+        "frustrated" if web else None, 500 if web else None, False, {"customer": 17, "request.path": "/resource"},
+    )  # fmt: skip
+
+
+def values(tally: Tally) -> tuple[object, ...]:
+    """The columns of a row."""
+    sums = (getattr(tally, column) for column in SUMS)
+    return (*sums, tally.minimum, tally.maximum, tally.apdex_t, encode(tally.statuses), encode(tally.histogram))
+
+
+def make(path: str, now: float, days: int = 30, names: int = 200, calls: float = 8.0, processes: int = 8) -> None:
+    """Fill a new store up to ``now`` (epoch seconds) with so many calls a minute of each name."""
+    choose = random.Random(1)
+    series = all_series(names)
+    begin = floored(now, DAY) - days * DAY
+    writer = StoreWriter(path)
+    for number in range(processes):
+        instance = Instance(f"process-{number}", "host", 1000 + number, begin, "shop")
+        rows = tuple(minute_row(one, begin, calls, choose) for one in series)
+        writer.write(snapshot(instance, 1, begin, rows))
+    writer.close()
+    with sqlite3.connect(path, isolation_level=None) as store:
+        define_functions(store)
+        store.execute("BEGIN IMMEDIATE")
+        store.execute("DELETE FROM tally")
+        fill(store, begin, now, calls)
+        store.execute("UPDATE instance SET seen = ?", (now,))
+        store.execute("UPDATE series SET seen = ?", (now,))
+        store.execute("COMMIT")
+    store.close()
+
+
+def fill(store: sqlite3.Connection, begin: int, now: float, calls: float) -> None:
+    """Hours for the old days, minutes for the last ones, and what is rolled up from both."""
+    choose = random.Random(2)
+    minutes_from = floored(now, HOUR) - MINUTE_DAYS * DAY
+    numbered = store.execute('SELECT id, application, kind, "group", name FROM series WHERE NOT whole').fetchall()
+    for span, start, end in ((HOUR, begin, minutes_from), (FINEST, minutes_from, floored(now, FINEST) + FINEST)):
+        prepared = {
+            number: [
+                values(tally_of(minute_row(Series(*one), 0, calls * span / FINEST, choose))) for _ in range(TEMPLATES)
+            ]
+            for number, *one in numbered
+        }
+        store.executemany(INSERT, rows(span, range(start, end, span), prepared, choose))
+    wholes = store.execute("SELECT id, application, kind FROM series WHERE whole").fetchall()
+    for whole in wholes:
+        store.execute(WHOLE, whole)
+    for finer, span in zip((FINEST, *COARSE_SPANS), COARSE_SPANS, strict=False):
+        rolled_up_from = minutes_from if span <= HOUR else begin
+        for start in range(floored(rolled_up_from, span), floored(now - 60, span), span):
+            roll_up(store, (span, start), finer)
+        kept_from = minutes_from if span < HOUR else begin
+        store.execute("UPDATE level SET complete_from = ?, complete_until = ? WHERE span = ?",
+                      (kept_from, floored(now - 60, span), span))  # fmt: skip
+    store.execute("UPDATE level SET complete_from = ? WHERE span = ?", (minutes_from, FINEST))
+
+
+def rows(
+    span: int, starts: range, prepared: dict[int, list[tuple[object, ...]]], choose: random.Random
+) -> Iterator[tuple[object, ...]]:
+    """A prepared row of each series for each unit of time."""
+    for start in starts:
+        for number, templates in prepared.items():
+            yield (span, start, number, *templates[int(choose.random() * TEMPLATES)])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path")
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--names", type=int, default=200)
+    options = parser.parse_args()
+    began = time.perf_counter()
+    make(options.path, time.time(), options.days, options.names)
+    print(f"{options.path} is made in {time.perf_counter() - began:.0f} s")

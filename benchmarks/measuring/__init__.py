@@ -1,0 +1,1 @@
+"""What the benchmarks have in common: whom they measure, on what, and how."""

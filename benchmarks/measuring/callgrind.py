@@ -1,0 +1,52 @@
+"""Instructions, as valgrind's callgrind counts them: the same figure again on the same machine.
+
+A job is run with N requests and with 2 N; the difference is what N requests
+cost, without the start. All threads count, and what is written at the end is
+in both.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .environments import child_environment
+from .workers import Job, command_of
+
+__all__ = ["VALGRIND", "instructions"]
+
+VALGRIND = shutil.which("valgrind")
+"""``None`` where it is not installed."""
+
+_WARM_UP = {"names-50000": 50_000}
+
+
+def instructions(job: Job, requests: int = 2000) -> float:
+    """Instructions per request."""
+    subprocess.run(command_of(job), stdin=subprocess.DEVNULL, check=True, env=child_environment())  # compile, once
+    with ThreadPoolExecutor(2) as pool:
+        few, many = pool.map(lambda count: _total(job, count), (requests, 2 * requests))
+    return (many - few) / requests
+
+
+def _total(job: Job, requests: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        # The write every few seconds is a cost of the time, not of the request.
+        settings = {"WEIGHBRIDGE_STORE": str(Path(folder) / "store.db"), "WEIGHBRIDGE_FLUSH_INTERVAL": "36000"}
+        valgrind = [str(VALGRIND), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        done = subprocess.run(
+            [*valgrind, *command_of(job)],
+            input=f"breathe {_WARM_UP.get(job.case, 1000)}\nbreathe {requests}\n",
+            capture_output=True,
+            check=True,
+            text=True,
+            cwd=folder,
+            env=child_environment(**settings),
+        )
+    counted = re.search(r"Collected : (\d+)", done.stderr)
+    assert counted is not None, done.stderr
+    return int(counted[1])

@@ -1,0 +1,80 @@
+"""The process in which a subject is measured. Started by `workers`, never by hand.
+
+Its arguments are the subject, the door, the case and the number of threads. It
+does what its standard input says, a line at a time, and answers each with a
+line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from .doors import Drive, drive
+from .subjects import Subject, start
+
+__all__ = ["main"]
+
+_BURST = 500
+_PAUSE = 0.1
+"""Seconds; under valgrind everything but a pause takes some fifty times as long."""
+
+
+def main(subject_name: str, door: str, case: str, threads: str) -> None:
+    """Set up, then do what is asked for until the input ends."""
+    subject = start(subject_name)
+    served = drive(subject, door, case)
+    if int(threads) > 1:
+        served = _spread(served, int(threads))
+    answer = sys.stdout
+    sys.stdout = sys.stderr  # a subject that prints something is no answer
+    for line in sys.stdin:
+        for said in _answers(subject, served, line.split()):
+            print(json.dumps(said), file=answer, flush=True)
+
+
+def _answers(subject: Subject, served: Drive, words: list[str]) -> Iterator[Any]:
+    if words[0] == "serve":
+        yield _timed(subject, served, int(words[1]))
+    elif words[0] == "breathe":
+        _with_pauses(served, int(words[1]))
+        subject.settle()
+    elif words[0] == "recorded":
+        subject.settle()
+        yield subject.recorded()
+
+
+def _timed(subject: Subject, served: Drive, count: int) -> dict[str, float]:
+    """Microseconds per request: of the clock, of this thread's CPU, and of all threads' with the settling."""
+    clock, thread, process = time.perf_counter(), time.thread_time(), time.process_time()
+    served(count)
+    wall, request_thread = time.perf_counter() - clock, time.thread_time() - thread
+    subject.settle()
+    used = {"wall": wall, "thread": request_thread, "process": time.process_time() - process}
+    return {name: seconds / count * 1e6 for name, seconds in used.items()}
+
+
+def _with_pauses(served: Drive, count: int) -> None:
+    """Serve in bursts: threads of the background get their turn in between, as where a server waits for its clients."""
+    for done in range(0, count, _BURST):
+        served(min(_BURST, count - done))
+        time.sleep(_PAUSE)
+
+
+def _spread(served: Drive, threads: int) -> Drive:
+    def spread(count: int) -> None:
+        workers = [threading.Thread(target=served, args=(count // threads,)) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    return spread
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
