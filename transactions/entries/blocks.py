@@ -14,6 +14,13 @@ from .entry import Entry
 __all__ = ["Block"]
 
 
+def _user_of(frame: FrameType) -> FrameType:
+    """The function whose block it is, where an exit stack enters it for that."""
+    while frame.f_back is not None and frame.f_globals.get("__name__") == "contextlib":
+        frame = frame.f_back
+    return frame
+
+
 class Block:
     """One use of a context manager; what it opens is decided by its entry."""
 
@@ -30,7 +37,7 @@ class Block:
             raise RuntimeError(f"one {type(self).__name__} cannot be entered twice: make a new one for each block")
         self._used = True
         try:
-            self._opened = self._entry(function_name(frame)).open((), {})
+            self._opened = self._entry(function_name(_user_of(frame))).open((), {})
         except Exception:
             swallowed("Block")
         return self._opened or running()

@@ -48,9 +48,15 @@ class Naming:
         """Name and group of one call."""
         if self.fixed is not None:
             return self.fixed
-        name = evaluated(self.name, "name=", args, kwargs) or self.default
-        group = evaluated(self.group, "group=", args, kwargs) or DEFAULT_GROUP
-        return name, group
+        return self.given_name(args, kwargs) or self.default, self.given_group(args, kwargs)
+
+    def given_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+        """The name that one call gives itself, if it gives one."""
+        return evaluated(self.name, "name=", args, kwargs)
+
+    def given_group(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """The group of that name."""
+        return evaluated(self.group, "group=", args, kwargs) or DEFAULT_GROUP
 
 
 def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:

@@ -38,16 +38,20 @@ RequestArgument = str | int | Callable[..., Any] | None
 _FACTS: Final = ("scheme", "host", "port", "request_method", "request_path", "query_string", "headers")
 
 
-def joined(name: str | None, group: str | None) -> Transaction | None:
-    """The transaction of an outer web entry, which a web entry reached here belongs to and which takes its name.
+def outer_request() -> Transaction | None:
+    """The transaction of an outer web entry, which a web entry reached here belongs to.
 
     Inside a transaction that a background entry opened there is none: a job
     that runs a server must not swallow the server's requests.
     """
     owner = owner_of()
-    if owner is None or not owner.opened_by_web_entry:
-        return None
-    if name is not None and owner.active:
+    return owner if owner is not None and owner.opened_by_web_entry else None
+
+
+def joined(name: str | None, group: str | None) -> Transaction | None:
+    """The `outer_request`, which takes the name of the web entry that was reached."""
+    owner = outer_request()
+    if owner is not None and name is not None and owner.active:
         owner.refresh()
         owner.rename(name, group, priority=1)
     return owner
@@ -96,18 +100,28 @@ class WebEntry:
         try:
             if not (here.measuring or here.prepare()):
                 return None
-            name, group = self.naming.evaluate(args, kwargs)
-            if joined(name if name != self.naming.default else None, group) is not None:
+            owner = outer_request()
+            if owner is not None:
+                self._name(owner, args, kwargs)
                 return None
-            return self._fresh(name, group, {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS})
+            return self._fresh(args, kwargs, {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS})
         except Exception:
             swallowed("WebEntry.open")
             return None
 
-    def _fresh(self, name: str | None, group: str, facts: Mapping[str, Any]) -> Transaction:
+    def _name(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Give the outer request the explicit name of this call, where it takes one."""
+        owner.refresh()
+        if not owner.active or not owner.takes_name(1):
+            return
+        name = self.naming.given_name(args, kwargs)
+        if name is not None:
+            owner.rename(name, self.naming.given_group(args, kwargs), priority=1)
+
+    def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> Transaction:
         path = str(facts["request_path"] or "")
-        if path and name == self.naming.default:
-            name = None
+        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default)
+        group = None if name is None else self.naming.given_group(args, kwargs)
         method = facts["request_method"]
         application = here.application_of(self.application)
         transaction = CalledRequest(application, group, name, str(method) if method else None, path)

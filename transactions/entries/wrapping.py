@@ -37,14 +37,22 @@ def wrap(wrapped: Any, entry: Entry, replacing: bool = False) -> Any:
     """
     if isinstance(wrapped, (classmethod, staticmethod)):
         return type(wrapped)(wrap(wrapped.__func__, entry, replacing=True))
-    if isinstance(wrapped, type):
-        return measured_class(wrapped, entry)
+    if isinstance(wrapped, type) and (made := _class(wrapped, entry)) is not None:
+        return made
     if isinstance(wrapped, FunctionType) and (replacing or not _pickles_by_name(wrapped)):
         return _closure(wrapped, entry)
     if not callable(wrapped) and not hasattr(wrapped, "__get__"):
         raise TypeError(f"{wrapped!r} cannot be called, so it cannot be measured")
     _advise_on_tasks(wrapped)
     return _proxy(wrapped, entry)
+
+
+def _class(wrapped: type, entry: Entry) -> type | None:
+    """A class in the place of a class, or ``None`` where it cannot be subclassed."""
+    try:
+        return measured_class(wrapped, entry)
+    except TypeError:
+        return None
 
 
 def _closure(wrapped: FunctionType, entry: Entry) -> Any:

@@ -49,7 +49,7 @@ def callable_name(obj: Any) -> str:
     A bound method is named by the class of its instance, a classmethod by the
     class it is called on, a partial by its function, an instance by its class.
     """
-    while isinstance(obj, functools.partial):
+    while isinstance(obj, (functools.partial, functools.partialmethod)):
         obj = obj.func
     owner = getattr(obj, "__self__", None)
     if owner is not None and hasattr(obj, "__func__"):
@@ -57,7 +57,7 @@ def callable_name(obj: Any) -> str:
     if isinstance(obj, (staticmethod, classmethod)):
         obj = obj.__func__
     if not isinstance(getattr(obj, "__qualname__", None), str):
-        obj = type(obj)
+        obj = obj.__class__  # as a stand-in gives it
     return f"{_module_of(obj, owner)}:{obj.__qualname__}"
 
 
