@@ -1,0 +1,183 @@
+"""Each example, run as a user runs it: real sockets, and the figures read back from the store."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The store of one test's processes."""
+    path = tmp_path / "store.sqlite"
+    monkeypatch.setenv("WEIGHBRIDGE_STORE", str(path))
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    return path
+
+
+@contextmanager
+def served(example: str) -> Iterator[httpx.Client]:
+    """The example's server, until Ctrl-C is sent to it; it must end by that quietly."""
+    port = free_port()
+    command = [sys.executable, str(EXAMPLES / example), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(port, process)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            yield client
+        time.sleep(0.3)  # the client has all it wants before the server is done with the request
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            said, complained = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert f"http://127.0.0.1:{port}/" in said
+    assert "KeyboardInterrupt" not in complained
+    assert "failed inside" not in complained
+
+
+def wait_for(port: int, process: subprocess.Popen[str]) -> None:
+    """Return when the port is listened on."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"nothing listens on {port}: {process.communicate(timeout=5)}")
+
+
+def counted(store: Path) -> dict[tuple[str, str], int]:
+    """How often each transaction was counted, by application and path."""
+    command = [sys.executable, "-m", "weighbridge.cli", "report", "--json", "--store", str(store)]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout)
+    return {(row["application"], path_of(row)): row["calls"] for row in report["transactions"]}
+
+
+def path_of(row: dict[str, Any]) -> str:
+    """A transaction's path, of a report's row."""
+    kind = {"web": "WebTransaction", "background": "OtherTransaction"}[row["type"]]
+    return f"{kind}/{row['group']}/{row['name'].removeprefix('/')}"
+
+
+def run(example: str, jobs: str = "") -> str:
+    """What an example without a server says, given lines on its standard input."""
+    command = [sys.executable, str(EXAMPLES / example)]
+    done = subprocess.run(command, input=jobs, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stderr == ""
+    return done.stdout
+
+
+APPLICATION = "Python Application"
+
+
+def of_default_application(paths: dict[str, int]) -> dict[tuple[str, str], int]:
+    """As `counted` gives it."""
+    return {(APPLICATION, path): calls for path, calls in paths.items()}
+
+
+def test_every_example_is_run_here() -> None:
+    source = Path(__file__).read_text("utf-8")
+    assert [example.name for example in EXAMPLES.glob("*.py") if f'"{example.name}"' not in source] == []
+
+
+@pytest.mark.parametrize(
+    ("example", "route"), [("flask_app.py", "/users/<int:number>"), ("starlette_app.py", "/users/{number}")]
+)
+def test_a_user_and_a_broken_page(store: Path, example: str, route: str) -> None:
+    with served(example) as client:
+        assert [client.get(f"/users/{number}").text for number in (7, 8)] == ["user 7", "user 8"]
+        assert client.get("/broken").status_code == 500
+    web = {f"WebTransaction/Route/GET {route}": 2, "WebTransaction/Route/GET /broken": 1}
+    assert counted(store) == of_default_application(web)
+
+
+def test_django_under_wsgi(store: Path) -> None:
+    with served("django_wsgi.py") as client:
+        assert client.get("/users/7/").text == "user 7"
+        assert client.get("/nowhere/").status_code == 404
+    web = {"WebTransaction/Route/GET /users/<int:number>/": 1, "WebTransaction/StatusCode/404": 1}
+    assert counted(store) == of_default_application(web)
+
+
+def test_django_under_asgi(store: Path) -> None:
+    with served("django_asgi.py") as client:
+        assert client.get("/users/7/").text == "user 7"
+        assert client.get("/ticks/").text == "".join(f"tick {number}\n" for number in range(5))
+    web = {"WebTransaction/Route/GET /users/<int:number>/": 1, "WebTransaction/Route/GET /ticks/": 1}
+    assert counted(store) == of_default_application(web)
+
+
+def test_fastapi_and_what_it_does_after_the_response(store: Path) -> None:
+    with served("fastapi_app.py") as client:
+        assert client.get("/users/7").json() == {"user": 7}
+        assert client.post("/users/7/welcome").json() == {"letter": "on its way"}
+        time.sleep(0.2)
+    assert counted(store) == of_default_application(
+        {
+            "WebTransaction/Route/GET /users/{number}": 1,
+            "WebTransaction/Route/POST /users/{number}/welcome": 1,
+            "OtherTransaction/Function/__main__:write_letter": 1,
+        }
+    )
+
+
+def test_keys_per_request(store: Path) -> None:
+    with served("request_keys.py") as client:
+        for url in ("/health", "/cron/cleanup", "/partners/stock", "/export", "/pricing", "/pricing?from=monitoring"):
+            assert client.get(url).status_code == 200
+    assert counted(store) == {
+        (APPLICATION, "WebTransaction/Route/GET /<path:page>"): 2,
+        (APPLICATION, "OtherTransaction/Route/GET /<path:page>"): 1,
+        ("Partners", "WebTransaction/Route/GET /<path:page>"): 1,
+    }
+
+
+def test_the_four_forms(store: Path) -> None:
+    assert "weighbridge report" in run("background_tasks.py")
+    assert counted(store) == of_default_application(
+        {
+            "OtherTransaction/Function/__main__:rebuild_index": 1,
+            "OtherTransaction/Python/Cron/clean up cache": 1,
+            "OtherTransaction/Python/Cron/clean up sessions": 1,
+            "OtherTransaction/Function/letter to example.com": 1,
+            "OtherTransaction/Python/Backup/shutil:make_archive": 1,
+        }
+    )
+
+
+def test_a_worker(store: Path) -> None:
+    said = run("worker.py", "resize cover.png\nmail ann@example.com\nmail nobody\n")
+    assert said.splitlines() == ["done: resize cover.png", "done: mail ann@example.com", "failed: no address: nobody"]
+    jobs = {"OtherTransaction/Python/Job/resize": 1, "OtherTransaction/Python/Job/mail": 2}
+    assert counted(store) == of_default_application(jobs)
+
+
+def test_code_that_was_written_for_the_agent(store: Path) -> None:
+    with served("moving_from_newrelic.py") as client:
+        assert client.get("/").text == client.get("/jobs/rebuild").text == "it still works\n"
+    both = {"WebTransaction/Python/WSGI/shop": 1, "OtherTransaction/Python/Job/rebuild": 1}
+    assert counted(store) == of_default_application(both)
