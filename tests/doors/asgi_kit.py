@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 Event = tuple[Any, ...]
 Scope = dict[str, Any]
@@ -45,12 +46,12 @@ class Server:
 
     async def receive(self) -> Message:
         self.received += 1
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return self.incoming.pop(0) if self.incoming else {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         self.seen.append(("send", message))
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
 
     async def run(self, app: Any, scope: Scope) -> list[Event]:
         """Serve one request; an exception is noted, not raised."""

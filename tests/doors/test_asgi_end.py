@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
+
 from weighbridge import FinishedTransaction, background_task, current_transaction, flush
 from weighbridge.middleware import ASGITransactionMiddleware
-
 from weighbridge.transactions.store.reader import StoreReader
 
 from .asgi_kit import Message, Run, Scope, Server, attempt, body, get, hello, http, start
@@ -306,7 +307,7 @@ def test_requests_interleaved_on_one_loop_do_not_mix(run: Run, ended: Ended) -> 
         for message in (start(), body(b"one", more=True), body()):
             transaction = current_transaction()
             seen.setdefault(scope["path"], set()).add(transaction and transaction.name)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             await send(message)
 
     async def main() -> None:

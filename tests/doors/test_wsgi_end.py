@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from weighbridge import FinishedTransaction, background_task, current_transaction
 from weighbridge.middleware import WSGITransactionMiddleware
 

@@ -8,6 +8,7 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
+
 from weighbridge import FinishedTransaction, WSGIApplicationWrapper, wsgi_application
 from weighbridge.middleware import WSGITransactionMiddleware
 

@@ -28,7 +28,9 @@ class Server:
         self.status = ""
         self.headers: list[tuple[str, str]] = []
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], Any]:
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], Any]:
         self.seen.append(("start", status, tuple(headers), exc_info and repr(exc_info[1])))
         self.status, self.headers = status, headers
         return lambda data: self.seen.append(("write", data))
