@@ -97,6 +97,11 @@ def test_many_encoded_histograms_are_added_up(histograms: list[dict[int, int]]) 
     assert merge_encoded(map(encode, histograms)) == expected
 
 
+def test_very_many_encoded_histograms_are_added_up() -> None:
+    full = dict.fromkeys(range(600, 700), 255)
+    assert merge_encoded([encode(full)] * 1000) == dict.fromkeys(full, 255_000)
+
+
 def test_both_forms_are_used_and_are_compact() -> None:
     close, apart = folded([0.01 * 1.02**i for i in range(200)]), folded([1e-6, 1.0, 1000.0])
     assert len(encode(close)) <= 210

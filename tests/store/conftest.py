@@ -20,7 +20,7 @@ from weighbridge.transactions.recording.snapshot import (
     Series,
     Snapshot,
 )
-from weighbridge.transactions.store.connection import _connections
+from weighbridge.transactions.store.forks import _forks
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.writer import StoreWriter
 
@@ -92,8 +92,9 @@ class Maker:
 def closed_afterwards() -> Iterator[None]:
     """No connection is left to the garbage collector, which would complain."""
     yield
-    for connection in list(_connections):
-        connection.close()
+    for user in list(_forks.users):
+        user.stand_still(0)
+        user.go_on()
 
 
 @pytest.fixture

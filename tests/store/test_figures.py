@@ -54,10 +54,12 @@ def test_nothing_has_no_figures_but_zero_counts() -> None:
 
 def test_the_latest_threshold_is_shown(make, writer, read) -> None:
     writer.write(make.snapshot(make.row([1.0], apdex_t=2.0)))
+    writer.write(make.snapshot(make.row([1.0], apdex_t=3.0)))
+    writer.write(make.snapshot(make.row([1.0], apdex_t=None)))
     writer.write(make.snapshot(make.row([1.0], minute=make.now - 600, apdex_t=0.1)))
     with read() as reader:
-        assert reader.totals(make.always).apdex_t == 2.0
-        assert reader.transactions(make.always)[0].figures.apdex_t == 2.0
+        assert reader.totals(make.always).apdex_t == 3.0
+        assert reader.transactions(make.always)[0].figures.apdex_t == 3.0
 
 
 def test_an_applications_threshold_is_that_of_most_of_its_transactions(make, writer, read) -> None:

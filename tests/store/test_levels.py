@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST, FOREVER, Level, cover, floored
+from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST, FOREVER, Level, cover, floored, step_for
 
 DAY = 86400
 START = 20_000 * DAY
@@ -59,3 +59,9 @@ def test_a_window_before_everything_is_empty() -> None:
     kept = [Level(60, START, FOREVER), *(Level(span, START, START) for span in COARSE_SPANS)]
     assert cover(Window(START - DAY, START), kept) == []
     assert cover(Window(START + 5, START + 5), kept) == []
+
+
+def test_a_step_is_as_small_as_the_number_of_buckets_allows() -> None:
+    lengths = (1800, 7200, 7201, DAY, 30 * DAY, 900 * DAY)
+    steps = [step_for(Window(START, START + length), 120) for length in lengths]
+    assert steps == [60, 60, 120, 1800, 21600, DAY]

@@ -69,7 +69,11 @@ def test_after_months_every_window_still_adds_up(make, path, read) -> None:
 def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
     writer = StoreWriter(path)
     writer.write(
-        make.snapshot(make.row([1.0, 2.0]), make.row([3.0], minute=make.now + 1800), errors=(make.error("x", 3),))
+        make.snapshot(
+            make.row([1.0, 2.0], apdex_t=5.0),
+            make.row([3.0], minute=make.now + 1800, apdex_t=0.1),
+            errors=(make.error("x", 3),),
+        )
     )
     later = make.now + 10 * DAY
     rest(make, writer, later)
@@ -77,7 +81,7 @@ def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
     assert rows(path, HOUR) == 2  # the series, and the whole of its application
     with read() as reader:
         found = reader.totals(Window(make.now + 600, make.now + 660))
-        assert (found.calls, found.minimum, found.maximum, found.apdex_t) == (3, 1.0, 3.0, 0.5)
+        assert (found.calls, found.minimum, found.maximum, found.apdex_t) == (3, 1.0, 3.0, 0.1)
         assert found.per_minute == pytest.approx(3 / 60)
         assert found.median == pytest.approx(2.0, rel=0.01)
         assert [error.count for error in reader.errors(Window(make.now + 600, make.now + 660))] == [3]

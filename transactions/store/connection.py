@@ -1,11 +1,7 @@
 """One connection to a store's file: opened when needed, reopened when the file was replaced, never used after a fork.
 
-SQLite must not see a fork: a child that inherits an open connection inherits
-locks that the operating system did not give it. So every fork (Python's own
-hooks tell of it) waits up to `_FORK_PATIENCE` seconds for the statement that is
-running, and closes the connection, which costs no more than opening it again.
-Where a fork is not told of (a server written in C), the child leaves what it
-inherited alone and opens its own.
+Where a fork is not told of (see ``forks.py``: a server written in C), the child
+leaves what it inherited alone and opens its own.
 """
 
 from __future__ import annotations
@@ -14,7 +10,6 @@ import os
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +17,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from ..model.clock import monotonic
+from .forks import turnstile, watch
 from .location import MEMORY
 from .schema import check
 
@@ -31,7 +27,6 @@ PATIENCE: Final = 2.0
 """Seconds that a transaction waits for its turn."""
 
 _PAUSE: Final = 0.01
-_FORK_PATIENCE: Final = 0.5
 _MODE: Final = 0o660
 """A new file is open to its user and, if the umask lets it be, to the group: several users share a store by a directory
 of their common group (set-group-ID) and a umask of 002. Names and error messages are nobody else's business."""
@@ -55,7 +50,7 @@ class StoreConnection:
         self._connection: sqlite3.Connection | None = None
         self._identity: _FileIdentity | None = None
         self._inherited: list[sqlite3.Connection | None] = []
-        _connections.add(self)
+        watch(self)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -88,7 +83,8 @@ class StoreConnection:
         self._see_who_we_are()
         deadline = monotonic() + PATIENCE
         while True:
-            self._lock.acquire()
+            with turnstile():
+                self._lock.acquire()
             try:
                 connection = self._connected()
                 connection.execute(self._begin)
@@ -159,9 +155,9 @@ class StoreConnection:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def stand_still(self, deadline: float) -> bool:
-        """Wait for the running transaction to end and start no other; close the file. For the fork hooks alone."""
-        if not self._lock.acquire(timeout=max(0.0, deadline - monotonic())):
+    def stand_still(self, timeout: float) -> bool:
+        """For forks: wait for the running transaction, close the file and begin no other."""
+        if not self._lock.acquire(timeout=timeout):
             return False
         if self.path != MEMORY:
             self._drop()
@@ -189,21 +185,3 @@ def _prepare_for_writing(connection: sqlite3.Connection) -> None:
 def _create(path: str) -> None:
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), _MODE))
-
-
-_connections: weakref.WeakSet[StoreConnection] = weakref.WeakSet()
-_standing: list[StoreConnection] = []
-
-
-def _before_fork() -> None:
-    deadline = monotonic() + _FORK_PATIENCE
-    _standing.extend(connection for connection in list(_connections) if connection.stand_still(deadline))
-
-
-def _after_fork_in_parent() -> None:
-    while _standing:
-        _standing.pop().go_on()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_standing.clear)

@@ -7,11 +7,11 @@ their numbers agree to the last digit.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..recording.histogram import Histogram, merge, quantile
+from ..recording.histogram import Histogram, merge, quantiles
 
 __all__ = ["Figures", "Tally", "Window", "figures"]
 
@@ -125,15 +125,16 @@ class Figures:
 def figures(tally: Tally, minutes: float) -> Figures:
     """The figures of what was counted within so many minutes."""
     judged = tally.satisfied + tally.tolerating + tally.frustrated
+    median, p95, p99 = _quantiles(tally)
     return Figures(
         calls=tally.count,
         per_minute=tally.count / minutes if minutes > 0 else 0.0,
         total=tally.total,
         average=_ratio(tally.total, tally.count),
         minimum=tally.minimum if tally.count else None,
-        median=_quantile(tally, 0.50),
-        p95=_quantile(tally, 0.95),
-        p99=_quantile(tally, 0.99),
+        median=median,
+        p95=p95,
+        p99=p99,
         maximum=tally.maximum if tally.count else None,
         errors=tally.errors,
         error_rate=_ratio(tally.errors, tally.count),
@@ -152,7 +153,7 @@ def _ratio(part: float, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _quantile(tally: Tally, q: float) -> float | None:
+def _quantiles(tally: Tally) -> Sequence[float | None]:
     if not tally.histogram:
-        return None
-    return quantile(tally.histogram, q, tally.minimum, tally.maximum)
+        return None, None, None
+    return quantiles(tally.histogram, (0.50, 0.95, 0.99), tally.minimum, tally.maximum)

@@ -12,13 +12,15 @@ from typing import Final, NamedTuple
 
 from .figures import Window
 
-__all__ = ["COARSEST", "COARSE_SPANS", "FINEST", "FOREVER", "Level", "Range", "cover", "floored"]
+__all__ = ["COARSEST", "COARSE_SPANS", "FINEST", "FOREVER", "Level", "Range", "cover", "floored", "step_for"]
 
 FINEST: Final = 60
 COARSE_SPANS: Final = (600, 3600, 21600, 86400)
 """Seconds; each a multiple of the one before, from which it is rolled up."""
 COARSEST: Final = COARSE_SPANS[-1]
 FOREVER: Final = 1 << 62
+
+_STEPS: Final = (60, 120, 300, 600, 1800, 3600, 10800, 21600, 86400)
 
 
 class Level(NamedTuple):
@@ -61,6 +63,14 @@ def cover(window: Window, levels: Iterable[Level]) -> list[Range]:
         cursor = start + span
         _extend(ranges, Range(span, start, cursor))
     return ranges
+
+
+def step_for(window: Window, buckets: int) -> int:
+    """The smallest step (seconds) that divides a window into at most so many buckets; one that is read quickly.
+
+    The steps of longer windows are made of rows that are rolled up; at most a day.
+    """
+    return next((step for step in _STEPS if window.until - window.since <= step * buckets), COARSEST)
 
 
 def _unit_at(cursor: int, end: int, coarse_first: Sequence[Level]) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from .answers import (
 from .bodies import from_json
 from .connection import StoreConnection
 from .figures import Figures, Tally, Window, figures
-from .levels import COARSE_SPANS, COARSEST, FINEST, Range, cover, floored
+from .levels import COARSE_SPANS, COARSEST, FINEST, Range, cover, floored, step_for
 from .location import owner
 from .queries import SERIES, error_rows, instances, matching, series_matching, statuses_in, tallies_by
 from .schema import NotOurs, check
@@ -48,6 +48,7 @@ __all__ = [
     "StoredSample",
     "Timeline",
     "Window",
+    "step_for",
 ]
 
 _EVERYTHING = Selection()
@@ -140,7 +141,10 @@ class StoreReader:
             return statuses_in(connection, _ranges(connection, window)[0], series)
 
     def timeline(self, window: Window, step: int, selection: Selection = _EVERYTHING) -> Timeline:
-        """The figures of all selected transactions together, every ``step`` seconds (a multiple of 60)."""
+        """The figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
+
+        Steps by `step_for` are read quickly however long the window is.
+        """
         with self._reading() as connection:
             step, ranges = _stepped_ranges(connection, window, step)
             series = series_matching(connection, selection, whole=_is_whole(selection))

@@ -1,0 +1,82 @@
+"""A fork finds no SQLite call under way and no store's file open.
+
+SQLite must not see a fork: a child inherits its locked mutexes, which nobody
+will ever unlock, and open connections, with file locks that the operating
+system did not give to the child. So every fork (Python's own hooks tell of it)
+waits up to `_PATIENCE` seconds for the transactions that are running, lets no
+other begin, and closes the files, which costs no more than opening them again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Final, Protocol
+
+from ..model.clock import monotonic
+
+__all__ = ["turnstile", "watch"]
+
+_PATIENCE: Final = 0.5
+
+
+class Forkable(Protocol):
+    """What uses SQLite."""
+
+    def stand_still(self, timeout: float) -> bool:
+        """Wait for the running transaction, close the file and begin no other; false if that takes too long."""
+
+    def go_on(self) -> None:
+        """The end of `stand_still`."""
+
+
+class _Forks:
+    """The hooks, and what they need to know."""
+
+    def __init__(self) -> None:
+        self.users: weakref.WeakSet[Forkable] = weakref.WeakSet()
+        self._standing: list[Forkable] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew, in a child: the threads that held or awaited anything are not in this process."""
+        self.turnstile = threading.Lock()
+        self._closed = False
+        self._standing.clear()
+        self.pid = os.getpid()
+
+    def before(self) -> None:
+        """Close the way, then wait for those who are through."""
+        deadline = monotonic() + _PATIENCE
+        self._closed = self.turnstile.acquire(timeout=_PATIENCE)
+        for user in list(self.users):
+            if user.stand_still(max(0.0, deadline - monotonic())):
+                self._standing.append(user)
+
+    def after_in_parent(self) -> None:
+        """Let them go on."""
+        while self._standing:
+            self._standing.pop().go_on()
+        if self._closed:
+            self._closed = False
+            self.turnstile.release()
+
+
+_forks: Final = _Forks()
+
+
+def turnstile() -> threading.Lock:
+    """The way by which transactions begin, one after the other: held for no longer than that takes, and by forks."""
+    if _forks.pid != os.getpid():
+        _forks.forget()
+    return _forks.turnstile
+
+
+def watch(user: Forkable) -> None:
+    """Have it stand still while the process forks, as long as it exists."""
+    _forks.users.add(user)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_forks.before, after_in_parent=_forks.after_in_parent, after_in_child=_forks.forget)
