@@ -1,33 +1,130 @@
-"""What a request pays."""
+"""What a request pays for being measured: weighbridge, its peers, and the floor below which nobody can go.
+
+    python benchmarks/overhead.py                     everything, a good half hour
+    python benchmarks/overhead.py --instructions --only floor,weighbridge --door wsgi
+
+Figures are per request and over the bare application: instructions under
+valgrind's callgrind, all threads included, and CPU time, in interleaved rounds.
+Subjects that need a library get an environment of their own, in a cache folder.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
-from measuring.callgrind import instructions
+from measuring.callgrind import VALGRIND
+from measuring.costs import Cost, measured
 from measuring.doors import CASES, DOORS
+from measuring.environments import versions_of
+from measuring.rounds import timed_together
 from measuring.subjects import REQUIREMENTS
+from measuring.tables import kilo, provenance, put_into, table
 from measuring.workers import Job
+
+_OURS = ["floor", "weighbridge"]
+_ONLY_AT = {"list": "wsgi", "wrapped": "task"}
+_NOT_FOR_TASKS = {"keys", "reclassify", "stream", "framework", "names-100", "names-50000"}
+
+_Costs = dict[Job, Cost]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--instructions", action="store_true")
-    parser.add_argument("--only", default=",".join(REQUIREMENTS))
-    parser.add_argument("--door", choices=DOORS, action="append")
-    parser.add_argument("--case", choices=CASES, default="plain")
+    """Measure what was asked for."""
+    options = _options()
+    counting = options.instructions or not options.time
+    rounds = options.rounds if options.time or not options.instructions else 0
+    if counting and VALGRIND is None:
+        sys.exit("valgrind is not installed; --time measures without it")
+    if options.case or options.cases:
+        _measure(_cases(options), counting, rounds)
+        return
+    costs = _measure(_subjects(options), counting, rounds)
+    text = f"{_table(costs, options)}\n\n{provenance(map(versions_of, options.only))}"
+    print(text)
+    if options.into:
+        put_into(options.into, "overhead", text)
+    if options.together:
+        _together(options.rounds)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instructions", action="store_true", help="count instructions only")
+    parser.add_argument("--time", action="store_true", help="measure CPU time only")
+    parser.add_argument("--only", type=_names, default=list(REQUIREMENTS)[1:], metavar="SUBJECT,SUBJECT")
+    parser.add_argument("--door", choices=DOORS, action="append", help="by default all")
+    parser.add_argument("--case", choices=CASES, action="append", help="other requests than a plain one")
+    parser.add_argument("--cases", action="store_true", help="all other requests; floor and weighbridge, if not --only")
+    parser.add_argument("--together", action="store_true", help="weighbridge in many threads and processes, too")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks in that file")
     options = parser.parse_args()
-    for door in options.door or DOORS:
-        bare = instructions(Job("bare", door, options.case))
-        floor = instructions(Job("floor", door, options.case)) - bare
-        print(f"{door} bare {bare:.0f} floor {floor:.0f}", flush=True)
-        for subject in options.only.split(","):
-            cost = instructions(Job(subject, door, options.case)) - bare
-            print(f"{door} {subject} {cost:.0f} {cost / floor:.2f}", flush=True)
+    options.door = options.door or list(DOORS)
+    return options
 
 
-main()
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = set(names) - set(REQUIREMENTS)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such subject: {', '.join(unknown)}; there are {', '.join(REQUIREMENTS)}")
+    return names
+
+
+def _subjects(options: argparse.Namespace) -> Iterator[list[Job]]:
+    """All subjects at a door."""
+    for door in options.door:
+        yield [Job(subject, door) for subject in options.only]
+
+
+def _cases(options: argparse.Namespace) -> Iterator[list[Job]]:
+    """A case at a door."""
+    everybody = options.only == list(REQUIREMENTS)[1:]
+    for case in options.case or CASES:
+        for door in options.door:
+            if _ONLY_AT.get(case, door) == door and not (door == "task" and case in _NOT_FOR_TASKS):
+                yield [Job(subject, door, case) for subject in (_OURS if everybody else options.only)]
+
+
+def _measure(groups: Iterator[list[Job]], counting: bool, rounds: int) -> _Costs:
+    costs: _Costs = {}
+    for jobs in groups:
+        for job, cost in measured(jobs, counting, rounds).items():
+            print(f"{job.door} {job.case:11} {job.subject:13} {cost}", flush=True)
+            costs[job] = cost
+    return costs
+
+
+_DOORS = {"wsgi": "WSGI request", "asgi": "ASGI request", "task": "decorated call"}
+
+
+def _table(costs: _Costs, options: argparse.Namespace) -> str:
+    rows = ([subject, *(_cell(costs[Job(subject, door)]) for door in options.door)] for subject in options.only)
+    return table(["", *(_DOORS[door] for door in options.door)], rows)
+
+
+def _cell(cost: Cost) -> str:
+    said = []
+    if cost.instructions is not None:
+        said.append(f"{kilo(cost.instructions)} · {cost.ratio:.3g}×")  # noqa: RUF001
+    if cost.times is not None:
+        said.append(f"{cost.times.process:.3g} µs")
+    return " · ".join(said)
+
+
+def _together(rounds: int) -> None:
+    for threads in (1, 8, 64):
+        times = timed_together(Job("weighbridge", "wsgi", threads=threads), 1, rounds)
+        print(f"{threads} threads: {times.process:.2f} us of CPU a request, the bare application included")
+    for processes in (1, 4):
+        times = timed_together(Job("weighbridge", "wsgi"), processes, rounds)
+        print(f"{processes} processes on one store: {times.process:.2f} us of CPU a request, likewise")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .environments import child_environment
+from .subjects import REQUIREMENTS
 from .workers import Job, command_of
 
 __all__ = ["VALGRIND", "instructions"]
@@ -22,15 +23,21 @@ __all__ = ["VALGRIND", "instructions"]
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
 
-_WARM_UP = {"names-50000": 50_000}
+
+_SLOW = set(REQUIREMENTS) - {"bare", "passthrough", "floor", "prometheus", "weighbridge"}
 
 
-def instructions(job: Job, requests: int = 2000) -> float:
-    """Instructions per request."""
+def instructions(job: Job, requests: int | None = None) -> float:
+    """Instructions per request; ``requests`` is N, by default as many as a steady figure needs."""
+    requests = requests or (300 if job.subject in _SLOW else 2000)
     subprocess.run(command_of(job), stdin=subprocess.DEVNULL, check=True, env=child_environment())  # compile, once
     with ThreadPoolExecutor(2) as pool:
         few, many = pool.map(lambda count: _total(job, count), (requests, 2 * requests))
     return (many - few) / requests
+
+
+def _warm_up(job: Job) -> int:
+    return 50_000 if job.case == "names-50000" else 300 if job.subject in _SLOW else 1000
 
 
 def _total(job: Job, requests: int) -> int:
@@ -40,7 +47,7 @@ def _total(job: Job, requests: int) -> int:
         valgrind = [str(VALGRIND), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
         done = subprocess.run(
             [*valgrind, *command_of(job)],
-            input=f"breathe {_WARM_UP.get(job.case, 1000)}\nbreathe {requests}\n",
+            input=f"breathe {_warm_up(job)}\nbreathe {requests}\n",
             capture_output=True,
             check=True,
             text=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count as counting
@@ -56,14 +57,12 @@ def _wsgi(subject: Subject, case: Case) -> Drive:
 
 def _serve_wsgi(app: Any, request: Request, numbers: Any, count: int) -> None:
     for _ in range(count):
-        try:
+        with contextlib.suppress(LookupError):
             body = app(request(next(numbers)), _start_response)
             for _chunk in body:
                 pass
             if hasattr(body, "close"):
                 body.close()
-        except LookupError:
-            pass
 
 
 def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
@@ -80,10 +79,8 @@ def _asgi(subject: Subject, case: Case) -> Drive:
 
 async def _serve_asgi(app: Any, request: Request, numbers: Any, count: int) -> None:
     for _ in range(count):
-        try:
+        with contextlib.suppress(LookupError):
             await app(request(next(numbers)), _receive, _send)
-        except LookupError:
-            pass
 
 
 async def _receive() -> dict[str, Any]:
@@ -99,10 +96,8 @@ def _task(subject: Subject, case: Case) -> Drive:
 
     def call(count: int) -> None:
         for number in range(count):
-            try:
+            with contextlib.suppress(LookupError):
                 work(number)
-            except LookupError:
-                pass
 
     return call
 

@@ -53,9 +53,13 @@ class Worker:
 
     def serve(self, count: int) -> dict[str, float]:
         """Serve requests; microseconds a request by the clock (``wall``), its thread and its process."""
+        self.start(count)
+        return self.answer()  # type: ignore[no-any-return]
+
+    def start(self, count: int) -> None:
+        """Let it serve requests; the answer is that of `serve`."""
         self.tell(f"serve {count}")
         self.served += count
-        return self.answer()  # type: ignore[no-any-return]
 
     def recorded(self) -> int | None:
         """How many requests it has recorded."""
