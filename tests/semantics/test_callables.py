@@ -133,7 +133,8 @@ def outcome(result: Any) -> Any:
     if inspect.isasyncgen(result):
 
         async def first() -> Any:
-            return [item async for item in result][0]
+            (item,) = [item async for item in result]
+            return item
 
         return asyncio.run(first())
     return result
@@ -355,6 +356,7 @@ def test_attributes_pass_through() -> None:
     assert (measured.func, measured.args, measured.keywords) == (function, (1,), {"key": 2})
 
 
+@pytest.mark.filterwarnings("ignore:functools.partial will be a method descriptor:FutureWarning")
 def test_what_does_not_bind_still_does_not() -> None:
     class Holder:
         instance = background_task(Instance())

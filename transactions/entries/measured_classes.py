@@ -29,7 +29,8 @@ def measured_class(cls: type, entry: Entry) -> type:
         TypeError: ``cls`` cannot be subclassed.
     """
     kept = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "__slots__": ()}
-    made = types.new_class(cls.__name__, (cls,), {"metaclass": _metaclass_for(type(cls))}, lambda body: body.update(kept))
+    options = {"metaclass": _metaclass_for(type(cls))}
+    made = types.new_class(cls.__name__, (cls,), options, lambda body: body.update(kept))
     type.__setattr__(made, _ENTRIES, (entry, *_entries_of(cls)))
     type.__setattr__(made, _WRAPPED, cls)
     return made

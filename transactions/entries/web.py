@@ -51,9 +51,10 @@ def outer_request() -> Transaction | None:
 def joined(name: str | None, group: str | None) -> Transaction | None:
     """The `outer_request`, which takes the name of the web entry that was reached."""
     owner = outer_request()
-    if owner is not None and name is not None and owner.active:
+    if owner is not None and name is not None:
         owner.refresh()
-        owner.rename(name, group, priority=1)
+        if owner.active:
+            owner.rename(name, group, priority=1)
     return owner
 
 
