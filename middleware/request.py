@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..transactions.log import swallowed
 from ..transactions.model.request import RequestTransaction
-from .request_keys import apply_changed, has_live_keys
+from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 
 __all__ = ["DoorTransaction"]
 
@@ -18,7 +18,13 @@ class DoorTransaction(RequestTransaction):
         """Apply the request's keys that have changed since the last call. Never raises."""
         request = self.request
         try:
-            if request is not None and has_live_keys(request):
+            if request is not None and (
+                BACKGROUND in request
+                or IGNORE in request
+                or NO_APDEX in request
+                or NO_TRACE in request
+                or PARAMS in request
+            ):
                 apply_changed(self, request)
         except Exception:
             swallowed("DoorTransaction.refresh")

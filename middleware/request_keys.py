@@ -17,55 +17,62 @@ __all__ = [
     "apply_changed",
     "flag",
     "has_keys",
-    "has_live_keys",
     "is_enabled",
 ]
 
 APP_NAME: Final = "newrelic.app_name"
 ENABLED: Final = "newrelic.enabled"
-_BACKGROUND: Final = "newrelic.set_background_task"
-_IGNORE: Final = "newrelic.ignore_transaction"
-_NO_APDEX: Final = "newrelic.suppress_apdex_metric"
-_NO_TRACE: Final = "newrelic.suppress_transaction_trace"
-_PARAMS: Final = "newrelic.capture_request_params"
+BACKGROUND: Final = "newrelic.set_background_task"
+IGNORE: Final = "newrelic.ignore_transaction"
+NO_APDEX: Final = "newrelic.suppress_apdex_metric"
+NO_TRACE: Final = "newrelic.suppress_transaction_trace"
+PARAMS: Final = "newrelic.capture_request_params"
 
-LIVE_KEYS: Final = (_BACKGROUND, _IGNORE, _NO_APDEX, _NO_TRACE, _PARAMS)
+LIVE_KEYS: Final = (BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS)
 """May be set while the request is handled, too."""
 
 _TRUE: Final = frozenset({"1", "true", "on", "yes", "y", "t"})
 _FALSE: Final = frozenset({"", "0", "false", "off", "no", "n", "f"})
 _VALUES_LOGGED_AT_MOST: Final = 20
-_UNSEEN: Final = object()
+_ABSENT: Final = object()
 _values_logged: dict[str, set[str]] = {}
 
 
-def has_live_keys(request: Mapping[str, Any]) -> bool:
-    """Whether a request has any of `LIVE_KEYS`. Asked thrice a request: this is the quickest way to ask."""
-    return (
-        _BACKGROUND in request
-        or _IGNORE in request
-        or _NO_APDEX in request
-        or _NO_TRACE in request
-        or _PARAMS in request
-    )
-
-
 def has_keys(request: Mapping[str, Any]) -> bool:
-    """Whether a request has any of the keys at all."""
-    return has_live_keys(request) or APP_NAME in request or ENABLED in request
+    """Whether a request has any of the keys. One by one: for so few that is the quickest way to ask."""
+    return (
+        APP_NAME in request
+        or ENABLED in request
+        or BACKGROUND in request
+        or IGNORE in request
+        or NO_APDEX in request
+        or NO_TRACE in request
+        or PARAMS in request
+    )
 
 
 def flag(key: str, value: object) -> bool | None:
     """A key's value as a flag; ``None``, said once per value, where it is neither true nor false."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return bool(value)
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    if isinstance(text, str):
-        word = text.strip().lower()
-        if word in _TRUE or word in _FALSE:
-            return word in _TRUE
+    plain = _plain(value)
+    if isinstance(plain, bool):
+        return plain
+    word = None if plain is None else plain.strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
     _say_ignored(key, value, "a flag: use one of 1 true on yes y t, or 0 false off no n f")
     return None
+
+
+def _plain(value: object) -> bool | str | None:
+    """A value as truth (of a number) or text, free of the classes of whoever set it; ``None`` for what is neither."""
+    try:
+        if value is None or isinstance(value, (int, float, complex)):
+            return bool(value)
+        if isinstance(value, bytes):
+            return bytes.decode(value, "utf-8", "replace")
+        return str.__str__(value) if isinstance(value, str) else None
+    except Exception:
+        return None  # a class that cannot even be asked
 
 
 def application_in(request: Mapping[str, Any]) -> Application | None:
@@ -73,7 +80,7 @@ def application_in(request: Mapping[str, Any]) -> Application | None:
     value = request.get(APP_NAME)
     if value is None:
         return None
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    text = _plain(value)
     application = application_named(text) if isinstance(text, str) else None
     if application is None:
         _say_ignored(APP_NAME, value, "the name of an application: use text that is not empty")
@@ -95,24 +102,25 @@ def apply_changed(transaction: Transaction, request: Mapping[str, Any]) -> None:
     if seen is None:
         seen = more.keys_seen = {}
     for key in LIVE_KEYS:
-        if key not in request or (key in seen and seen[key] is request[key]):
+        value = request.get(key, _ABSENT)
+        if value is _ABSENT or seen.get(key, _ABSENT) is value:
             continue
-        value = request[key]
         said = flag(key, value)
-        if said is not None and seen.get(key, _UNSEEN) != value:
-            seen[key] = value
+        plain = _plain(value)
+        if said is not None and seen.get(key, _ABSENT) != plain:
+            seen[key] = plain
             _apply(transaction, key, said)
 
 
 def _apply(transaction: Transaction, key: str, said: bool) -> None:
     more = transaction.more
-    if key == _BACKGROUND:
+    if key == BACKGROUND:
         transaction.set_background(said)
-    elif key == _IGNORE:
+    elif key == IGNORE:
         more.ignored = said
-    elif key == _NO_APDEX:
+    elif key == NO_APDEX:
         more.apdex_suppressed = said
-    elif key == _NO_TRACE:
+    elif key == NO_TRACE:
         more.trace_suppressed = said
     else:
         more.params_wanted = said

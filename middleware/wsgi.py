@@ -12,10 +12,10 @@ from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
-from ..transactions.stack.current import abandon, current, leave, withdraw
+from ..transactions.stack.current import abandon, current, withdraw
 from .door import Door
 from .request import DoorTransaction
-from .request_keys import application_in, has_keys, has_live_keys, is_enabled
+from .request_keys import application_in, has_keys, is_enabled
 from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ __all__ = ["WSGITransactionMiddleware"]
 _current: Final = current.get
 _make_current: Final = current.set
 _reset: Final = current.reset
-_new: Final = object.__new__
 
 _QUEUE_KEYS: Final = ("HTTP_X_REQUEST_START", "HTTP_X_QUEUE_START")
 
@@ -62,12 +61,12 @@ class WSGITransactionMiddleware(Door):
         transaction = None
         try:
             special = (
-                "HTTP_UPGRADE" in environ
+                has_keys(environ)
+                or "HTTP_UPGRADE" in environ
                 or "HTTP_X_REQUEST_START" in environ
                 or "HTTP_X_QUEUE_START" in environ
-                or has_keys(environ)
             )
-            if not (special or not here.measuring or _current() is not None) or self._measures(environ):
+            if (here.measuring and not special and _current() is None) or self._measures(environ):
                 transaction = self._open(environ, start_response, special)
         except Exception:
             swallowed("WSGITransactionMiddleware")
@@ -86,19 +85,19 @@ class WSGITransactionMiddleware(Door):
 
     def _open(self, environ: WSGIEnvironment, start_response: StartResponse, special: bool) -> WSGITransaction:
         """The transaction of a request, current already."""
-        get = environ.get
-        mount = get("SCRIPT_NAME", "")
+        mount = environ.get("SCRIPT_NAME", "")
         transaction = WSGITransaction(
             here.application if self._application is None else here.application_of(self._application),
             self._group,
             self._name,
-            get("REQUEST_METHOD"),
-            mount + get("PATH_INFO", ""),
+            environ.get("REQUEST_METHOD"),
+            mount + environ.get("PATH_INFO", ""),
             mount,
             environ,
         )
         transaction.server = start_response
         transaction.sent = 0
+        transaction.keys_at_start = len(environ)
         if special:
             transaction.apply_special()
         transaction.token = _make_current(transaction)
@@ -108,8 +107,10 @@ class WSGITransactionMiddleware(Door):
 class WSGITransaction(DoorTransaction):
     """A WSGI request's transaction, and the ``start_response`` that its application calls."""
 
-    __slots__ = ("sent", "server")
+    __slots__ = ("keys_at_start", "sent", "server")
 
+    keys_at_start: int
+    """How many the environ had: as long as no key is new, none needs to be looked for."""
     server: StartResponse | None
     """The server's ``start_response``, while the transaction runs."""
     sent: int
@@ -127,9 +128,8 @@ class WSGITransaction(DoorTransaction):
             self.status: int = _statuses.get(status) or _status_of(status)
             self.response_headers: Iterable[tuple[Any, Any]] = headers
             request: Any = self.request
-            if "werkzeug.request" in request or "bottle.app" in request or not self.routed:
+            if len(request) != self.keys_at_start or self.extras is not None or not self.routed:
                 read_wsgi_route(self, request)
-            if has_live_keys(request):
                 self.refresh()
         except Exception:
             swallowed("WSGITransaction.start_response")
@@ -161,7 +161,7 @@ class WSGITransaction(DoorTransaction):
                 return body
             _reset(self.token)  # type: ignore[arg-type]
             self.token: Token[Transaction | None] | None = None
-            measured: MeasuredBody = _new(MeasuredBody)  # at half the cost of a call with an __init__
+            measured = MeasuredBody()  # without an __init__: at half the cost
             measured._transaction = self
             measured._body = body
             return measured
@@ -173,7 +173,11 @@ class WSGITransaction(DoorTransaction):
     def finish(self) -> None:
         """The last byte is out: leave, stop the clock and record. Never raises."""
         try:
-            leave(self)
+            try:
+                _reset(self.token)  # type: ignore[arg-type]
+                self.token = None
+            except (TypeError, ValueError, RuntimeError):  # the step ends elsewhere than it began
+                withdraw(self)
             if self.freeze():
                 self.server = None
                 self.deliver()
