@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.control import flush
@@ -67,7 +66,7 @@ class ASGITransactionMiddleware(Door):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         app = self._single
         if app is None:
-            app = await self._first_call()
+            app = self._single = single_callable(self.__wrapped__)
         transaction = None
         try:
             if scope["type"] == "http":
@@ -78,6 +77,8 @@ class ASGITransactionMiddleware(Door):
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
             await app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                flush_at_shutdown()
             return
         try:
             await app(scope, transaction.receive, transaction.send)
@@ -85,11 +86,6 @@ class ASGITransactionMiddleware(Door):
             transaction.broken_by(exception)
             raise
         transaction.returned()
-
-    async def _first_call(self) -> Any:
-        self._single = single_callable(self.__wrapped__)
-        await flush_when_the_loop_ends()
-        return self._single
 
     def _measures(self, scope: Scope) -> bool:
         """Whether a request that is not plain is measured here."""
@@ -117,30 +113,15 @@ class ASGITransactionMiddleware(Door):
         return transaction
 
 
-async def flush_when_the_loop_ends() -> None:
-    """Write what is left when this event loop shuts down. Never raises.
+def flush_at_shutdown() -> None:
+    """Write what is left when the server has told the application that it is over. Never raises.
 
-    A server that was told to stop may end by the signal's default action, after
-    which nothing runs any more (uvicorn does). Closing the asynchronous
-    generators is the last thing that a loop does: so one waits for that.
+    It may be the last moment: uvicorn ends by SIGTERM's default action, after which nothing runs any more.
     """
     try:
-        waiting = _until_closed()
-        await waiting.__anext__()
-        _waiting.append(waiting)
-    except Exception:
-        swallowed("flush_when_the_loop_ends")
-
-
-async def _until_closed() -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
         flush(here.settings.shutdown_timeout)
-
-
-_waiting: Final[deque[AsyncGenerator[None, None]]] = deque(maxlen=32)
-"""Of the event loops of this process."""
+    except Exception:
+        swallowed("flush_at_shutdown")
 
 
 def single_callable(app: Any) -> Any:
