@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ def counted(jobs: Iterable[Job]) -> dict[Job, tuple[float, float]]:
         if cost is None:
             cost = instructions(job) - bare
         found[job] = cost, cost / floor
+        print(f"{job.door} {job.case} {job.subject}: {cost:.0f} instructions", file=sys.stderr)
     return found
 
 

@@ -7,11 +7,14 @@ line of JSON.
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from .doors import Drive, drive
@@ -43,6 +46,10 @@ def _answers(subject: Subject, served: Drive, words: list[str]) -> Iterator[Any]
     elif words[0] == "breathe":
         _with_pauses(served, int(words[1]))
         subject.settle()
+    elif words[0] == "garbage":
+        yield _garbage(subject, served, int(words[1]))
+    elif words[0] == "memory":
+        yield int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     elif words[0] == "recorded":
         subject.settle()
         yield subject.recorded()
@@ -56,6 +63,18 @@ def _timed(subject: Subject, served: Drive, count: int) -> dict[str, float]:
     subject.settle()
     used = {"wall": wall, "thread": request_thread, "process": time.process_time() - process}
     return {name: seconds / count * 1e6 for name, seconds in used.items()}
+
+
+def _garbage(subject: Subject, served: Drive, count: int) -> int:
+    """How many objects only the cyclic collector could free, after that many requests."""
+    subject.settle()
+    gc.collect()
+    gc.disable()
+    served(count)
+    subject.settle()
+    found = gc.collect()
+    gc.enable()
+    return found
 
 
 def _with_pauses(served: Drive, count: int) -> None:

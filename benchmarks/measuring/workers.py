@@ -66,6 +66,17 @@ class Worker:
         self.tell("recorded")
         return self.answer()  # type: ignore[no-any-return]
 
+    def memory(self) -> int:
+        """Its resident memory, in bytes."""
+        self.tell("memory")
+        return self.answer()  # type: ignore[no-any-return]
+
+    def garbage(self, count: int) -> int:
+        """How many objects that many requests leave to the cyclic collector."""
+        self.tell(f"garbage {count}")
+        self.served += count
+        return self.answer()  # type: ignore[no-any-return]
+
     def tell(self, line: str) -> None:
         """Say what is to be done, without waiting for it."""
         assert self._process.stdin is not None

@@ -35,6 +35,7 @@ class Measured(Subject):
         self._client = elasticapm.Client(
             service_name="benchmark",
             transport_class=f"{__name__}.Discarding",
+            api_request_time="600s",
             central_config=False,
             cloud_provider=False,
             use_elastic_traceparent_header=False,

@@ -1,0 +1,113 @@
+"""Real servers on loopback, each with one worker process, and what they use of the CPU."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .environments import child_environment
+
+__all__ = ["SERVERS", "Server"]
+
+_PATIENCE = 20.0
+"""Seconds for a server to start."""
+
+_REQUEST = b"GET /hello?page=2 HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
+
+SERVERS = {
+    "gunicorn": ("wsgi", ["-m", "gunicorn", "--workers=1", "--log-level=warning", "--bind=127.0.0.1:{port}"]),
+    "uvicorn": ("asgi", ["-m", "uvicorn", "--log-level=warning", "--no-access-log", "--port={port}"]),
+}
+"""By name: the door of their applications, and the command after the interpreter."""
+
+
+class Server:
+    """A running server. Its figures are those of the process that serves."""
+
+    def __init__(self, name: str, subject: str) -> None:
+        door, arguments = SERVERS[name]
+        self.subject = subject
+        self._keeps_alive = name == "uvicorn"
+        self._port = _free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-")
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                *(word.format(port=self._port) for word in arguments),
+                f"measuring.served:{door}_{subject}",
+            ],
+            cwd=self._folder.name,
+            env=child_environment(WEIGHBRIDGE_STORE=str(Path(self._folder.name) / "store.db")),
+        )
+        self._await_start()
+        self._worker = _child_of(self._process.pid) if name == "gunicorn" else self._process.pid
+
+    def __enter__(self) -> Server:  # noqa: PYI034 - Self is in no typing before 3.11
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def _await_start(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self.load(1, 1).clear()
+            except OSError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+    def cpu(self) -> float:
+        """Microseconds on a CPU so far, of all threads of the process that serves; the kernel counts nanoseconds."""
+        threads = Path(f"/proc/{self._worker}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1000
+
+    def load(self, requests: int, at_once: int) -> list[float]:
+        """Send requests over ``at_once`` connections; gives the seconds that each answer took."""
+        waits: list[float] = []
+        kept = self._connect(at_once) if self._keeps_alive else []
+        while len(waits) < requests:
+            connections = kept or self._connect(at_once)
+            waits += _exchange(connections, self._keeps_alive)
+        for connection in kept:
+            connection.close()
+        return waits
+
+    def _connect(self, count: int) -> list[socket.socket]:
+        return [socket.create_connection(("127.0.0.1", self._port), _PATIENCE) for _ in range(count)]
+
+
+def _exchange(connections: list[socket.socket], keep: bool) -> list[float]:
+    waits = []
+    sent = time.perf_counter()
+    for connection in connections:
+        connection.sendall(_REQUEST)
+    for connection in connections:
+        answer = connection.recv(65536)
+        while not answer.endswith(b"</p>"):
+            more = connection.recv(65536)
+            if not more:
+                raise ConnectionError(f"an answer broke off: {answer!r}")
+            answer += more
+        waits.append(time.perf_counter() - sent)
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise ConnectionError(f"not the answer that was expected: {answer!r}")
+        if not keep:
+            connection.close()
+    return waits
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _child_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
