@@ -36,8 +36,8 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def served(example: str) -> Iterator[httpx.Client]:
-    """The example's server, until Ctrl-C is sent to it; it must end by that quietly."""
+def served(example: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.Client]:
+    """The example's server, until it is told to end, by Ctrl-C or otherwise; it must do so quietly."""
     port = free_port()
     command = [sys.executable, str(EXAMPLES / example), str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -47,7 +47,7 @@ def served(example: str) -> Iterator[httpx.Client]:
             yield client
         time.sleep(0.3)  # the client has all it wants before the server is done with the request
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         try:
             said, complained = process.communicate(timeout=20)
         finally:
@@ -113,6 +113,12 @@ def test_a_user_and_a_broken_page(store: Path, example: str, route: str) -> None
         assert client.get("/broken").status_code == 500
     web = {f"WebTransaction/Route/GET {route}": 2, "WebTransaction/Route/GET /broken": 1}
     assert counted(store) == of_default_application(web)
+
+
+def test_a_server_that_dies_of_being_told_to_stop_has_written_all(store: Path) -> None:
+    with served("starlette_app.py", signal.SIGTERM) as client:
+        assert client.get("/users/7").text == "user 7"
+    assert counted(store) == of_default_application({"WebTransaction/Route/GET /users/{number}": 1})
 
 
 def test_django_under_wsgi(store: Path) -> None:
