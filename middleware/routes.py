@@ -26,7 +26,7 @@ def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) ->
     elif "bottle.app" in environ:
         route = environ.get("bottle.route")
         _note(transaction, getattr(route, "rule", None), environ.get("SCRIPT_NAME", ""))
-    else:
+    elif not transaction.routed:
         look_up_django_route(transaction, environ)
 
 
