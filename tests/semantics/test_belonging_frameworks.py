@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from weighbridge import background_task
+from weighbridge import BackgroundTask, background_task, current_transaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
 pytestmark = pytest.mark.anyio
@@ -233,6 +233,26 @@ async def test_fastapis_background_tasks_are_on_their_own(after: Any, paths: Pat
 
     await get(app)
     assert paths() == [ROUTE, *BELONGS]
+
+
+@pytest.mark.parametrize("measured", [False, True])
+async def test_a_block_in_a_sync_dependency_is_left_in_another_context_than_it_is_entered(
+    measured: bool, paths: Paths
+) -> None:
+    app = in_fastapi() if measured else FastAPI()
+
+    def dependency() -> Iterator[int]:
+        with BackgroundTask(name="dependency"):
+            yield 1
+
+    @app.get("/page")
+    async def endpoint(one: int = Depends(dependency)) -> int:
+        return one
+
+    for _ in range(2):
+        assert (await get(app)).json() == 1
+        assert current_transaction() is None
+    assert paths() == ["OtherTransaction/Function/dependency"] * 2
 
 
 # Django

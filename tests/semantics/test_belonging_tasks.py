@@ -272,6 +272,20 @@ async def ensured_future() -> None:
     await asyncio.ensure_future(async_job())
 
 
+async def shielded() -> None:
+    await asyncio.shield(async_job())
+
+
+async def task_that_starts_eagerly() -> None:
+    await asyncio.eager_task_factory(asyncio.get_running_loop(), async_job())  # type: ignore[attr-defined]
+
+
+async def task_in_the_very_same_context() -> None:
+    context = contextvars.copy_context()
+    await asyncio.create_task(asyncio.sleep(0), context=context)  # type: ignore[call-arg]
+    await asyncio.create_task(async_job(), context=context)  # type: ignore[call-arg]
+
+
 async def asyncio_task_group() -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(async_job())
@@ -328,6 +342,13 @@ ASYNCIO_NOT_BELONGING: list[Any] = [
     created_task_that_nobody_awaits,
     gathered,
     ensured_future,
+    shielded,
+    pytest.param(
+        task_that_starts_eagerly, marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="new in Python 3.12")
+    ),
+    pytest.param(
+        task_in_the_very_same_context, marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="new in Python 3.11")
+    ),
     pytest.param(asyncio_task_group, marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="new in Python 3.11")),
     coroutine_sent_from_another_thread,
     callback,

@@ -8,7 +8,9 @@ current or open in the end.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import functools
 import threading
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -169,10 +171,8 @@ class Interpreter:
         raise Boom
 
     async def catch(self, catch: Catch, waits: bool, in_loop: bool) -> None:
-        try:
+        with contextlib.suppress(Boom):
             await self.run(catch.body, waits, in_loop)
-        except Boom:
-            pass
 
     async def enter(self, enter: Enter, waits: bool, in_loop: bool) -> None:
         decorator, block = FORMS[enter.family]
@@ -383,10 +383,8 @@ class Model:
         raise Boom
 
     def catch(self, catch: Catch, place: Place) -> None:
-        try:
+        with contextlib.suppress(Boom):
             self.run(catch.body, place)
-        except Boom:
-            pass
 
     def end(self, transaction: Modelled) -> None:
         transaction.apply_keys()
@@ -479,10 +477,8 @@ setattr(Model, "raise", Model.raise_)
 
 def outcome_of_the_model(program: Program) -> tuple[list[Any], list[tuple[str, bool]]]:
     model = Model()
-    try:
+    with contextlib.suppress(Boom):
         model.run(program, Place())
-    except Boom:
-        pass
     return model.looks, model.ended
 
 
@@ -491,10 +487,8 @@ def outcome_of_the_model(program: Program) -> tuple[list[Any], list[tuple[str, b
 def test_every_program_does_what_the_model_says(program: Program) -> None:
     interpreter = Interpreter()
     with capture_transactions() as finished:
-        try:
+        with contextlib.suppress(Boom):
             drive(interpreter.run(program, False, False))
-        except Boom:
-            pass
         assert current_transaction(active_only=False) is None
     ended = [(transaction.path, transaction.failed) for transaction in finished]
     assert (interpreter.looks, ended) == outcome_of_the_model(program)
@@ -543,7 +537,7 @@ def test_generators_may_be_stepped_in_any_order_anywhere(moves: list[tuple[int, 
             elif where == "context":
                 contextvars.copy_context().run(next, generators[number], None)
             else:
-                in_thread(lambda number=number: next(generators[number], None))
+                in_thread(functools.partial(next, generators[number], None))
             assert current_transaction() is None
         del generators
         begun = {number for number, _ in moves}
