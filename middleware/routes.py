@@ -6,7 +6,7 @@ No framework is imported or patched: what is not loaded cannot have routed anyth
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..transactions.log import swallowed
@@ -39,40 +39,66 @@ def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
 
 def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
     """Note the route that FastAPI, Starlette or Litestar put into the scope, or Django's; read at the end."""
-    route = scope.get("route")
     if not transaction.routed:
         look_up_django_route(transaction, scope)
-    elif route is not None:
-        _note(transaction, _starlette_path(route, scope), scope.get("root_path", ""))
+    elif scope.get("path_template"):
+        _note_below_mounts(transaction, scope["path_template"], scope)
+    elif "route" in scope:
+        _note_below_mounts(transaction, _starlette_path(scope["route"], scope), scope)
     elif "path_template" in scope:
-        _note(transaction, scope["path_template"], scope.get("root_path", ""))
+        _note_below_mounts(transaction, _litestar_mount(scope), scope)
     elif "app" in scope:
-        _note(transaction, _older_starlette_path(scope), scope.get("root_path", ""))
+        _note_below_mounts(transaction, _starlette_path(_route_to_endpoint(scope), scope), scope)
+
+
+def _note_below_mounts(transaction: DoorTransaction, route: Any, scope: Mapping[str, Any]) -> None:
+    """Note a route behind what Starlette's mounts have added to ``root_path`` since the request reached us.
+
+    ``app_root_path`` is what it was before the first of them, with the setting of the application in it.
+    """
+    now = scope.get("root_path", "")
+    before = max(transaction.mount, scope.get("app_root_path", now), key=len)
+    mounts = now[len(before) :].rstrip("/") if now.startswith(before) else ""
+    _note(transaction, mounts + route if isinstance(route, str) else None, "")
 
 
 def _starlette_path(route: Any, scope: Mapping[str, Any]) -> Any:
+    """How a route is written, without the mounts in front of it; ``None`` where there is none.
+
+    Where the last one found is a mount, its path is in ``root_path`` already. If it leads
+    to a router, that has found nothing; anything else has taken the request.
+    """
+    if hasattr(route, "routes"):
+        return None if route.routes else "/{path}"
     fastapi = scope.get("fastapi")
     effective = fastapi.get("effective_route_context") if isinstance(fastapi, Mapping) else None
     path = getattr(effective, "path_format", None)
     return path if path is not None else getattr(route, "path_format", None)
 
 
-def _older_starlette_path(scope: Mapping[str, Any]) -> Any:
-    """Before Starlette 1.7 the scope has the endpoint only: the route is the one that leads to it."""
+def _route_to_endpoint(scope: Mapping[str, Any]) -> Any:
+    """Before Starlette 1.7, and for FastAPI's mounts, the scope has the endpoint only: the route that leads to it."""
     endpoint = scope.get("endpoint")
-    routes = getattr(scope["app"], "routes", None)
-    if endpoint is None or routes is None:
-        return None
-    return next((path for path, leads_to in _leaves(routes) if leads_to is endpoint), None)
+    routes = getattr(scope["app"], "routes", ())
+    return None if endpoint is None else next((route for route in _leaves(routes) if _end(route) is endpoint), None)
 
 
-def _leaves(routes: Any) -> Any:
+def _leaves(routes: Any) -> Iterator[Any]:
     for route in routes:
         below = getattr(route, "routes", None)
         if below:
             yield from _leaves(below)
-        elif hasattr(route, "path_format"):
-            yield route.path_format, getattr(route, "endpoint", None)
+        else:
+            yield route
+
+
+def _end(route: Any) -> Any:
+    return getattr(route, "endpoint", None) or getattr(route, "app", None)
+
+
+def _litestar_mount(scope: Mapping[str, Any]) -> Any:
+    """The path under which Litestar mounted the application that took the request."""
+    return next(iter(getattr(scope.get("route_handler"), "paths", ())), None)
 
 
 _connected: set[tuple[str, str]] = set()

@@ -10,6 +10,7 @@ from ..log import swallowed
 from .applications import Application
 from .clock import monotonic
 from .finished import AttributeValue
+from .naming import LONGEST_NAME
 from .outlet import outlet
 from .process import here
 from .query import parameters_of
@@ -100,10 +101,10 @@ class RequestTransaction(Transaction):
         if self._name is not None:
             return super().naming()
         if self.route is not None:
-            return "Route", f"{self.method} {self.route}" if self.method else self.route
+            return "Route", (f"{self.method} {self.route}" if self.method else self.route)[:LONGEST_NAME]
         if not self.routed:
             return "StatusCode", str(self.status)
-        return "Uri", self.readable_path() or "/"
+        return "Uri", self.readable_path()[:LONGEST_NAME] or "/"
 
     def counted_as(self) -> tuple[object, ...]:
         """What is cheap to tell of it and decides where it is counted."""
