@@ -494,29 +494,41 @@ def test_every_program_does_what_the_model_says(program: Program) -> None:
     assert (interpreter.looks, ended) == outcome_of_the_model(program)
 
 
+Move = tuple[int, bool, bool]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans()), max_size=14))
-def test_blocks_may_be_left_in_any_order_and_any_context(moves: list[tuple[int, bool, bool]]) -> None:
-    """A move enters the block of that number or, where it is entered, leaves it, here or in another context."""
-    blocks: dict[int, Any] = {}
-    entered = 0
+def test_blocks_may_be_left_in_any_order_and_any_context(moves: list[Move]) -> None:
     with capture_transactions() as finished:
-        for number, is_web, here in moves:
-            run: Any = (lambda call, *arguments: call(*arguments)) if here else contextvars.copy_context().run
-            if number in blocks:
-                run(blocks.pop(number).__exit__, None, None, None)
-            else:
-                before = current_transaction()
-                blocks[number] = (WebTransaction if is_web else BackgroundTask)(name=str(number))
-                measuring = run(blocks[number].__enter__)
-                assert measuring is not None
-                entered += measuring is not before
-            current = current_transaction(active_only=False)
-            assert current is None or not current.over
-        for block in blocks.values():
-            block.__exit__(None, None, None)
-        assert current_transaction(active_only=False) is None
-    assert len(finished) == entered
+        opened = contextvars.copy_context().run(enter_and_leave, moves)
+    assert len(finished) == opened
+
+
+def enter_and_leave(moves: list[Move]) -> int:
+    """Each enters the block of that number or, where it is entered, leaves it, here or in another context."""
+    blocks: dict[int, Any] = {}
+    opened = 0
+    for number, is_web, here in moves:
+        run: Any = call if here else contextvars.copy_context().run
+        if number in blocks:
+            run(blocks.pop(number).__exit__, None, None, None)
+        else:
+            before = current_transaction()
+            blocks[number] = (WebTransaction if is_web else BackgroundTask)(name=str(number))
+            measuring = run(blocks[number].__enter__)
+            assert measuring is not None
+            opened += measuring is not before
+        current = current_transaction(active_only=False)
+        assert current is None or not current.over
+    for block in blocks.values():
+        block.__exit__(None, None, None)
+    assert current_transaction(active_only=False) is None
+    return opened
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 @settings(max_examples=100, deadline=None)
