@@ -93,14 +93,13 @@ class ASGITransactionMiddleware(Door):
 
     def _open(self, scope: Scope, receive: Any, send: Any, special: bool) -> ASGITransaction:
         """The transaction of a request, current already."""
-        get = scope.get
         transaction = ASGITransaction(
             here.application if self._application is None else here.application_of(self._application),
             self._group,
             self._name,
-            get("method"),
-            get("path", ""),
-            get("root_path", ""),
+            scope.get("method"),
+            scope.get("path", ""),
+            scope.get("root_path", ""),
             scope,
         )
         transaction.server = (receive, send)
@@ -108,7 +107,7 @@ class ASGITransactionMiddleware(Door):
         if special:
             transaction.apply_special()
         if here.settings.queue_time:
-            transaction.read_queue_time(get("headers") or ())
+            transaction.read_queue_time(scope.get("headers") or ())
         transaction.token = _make_current(transaction)
         return transaction
 
@@ -169,22 +168,20 @@ class ASGITransaction(DoorTransaction):
     def send(self, message: Message) -> Awaitable[None]:
         """Hand a message to the server; the awaitable is the server's own but for the last."""
         try:
-            last = self._is_last(message)
+            kind = message["type"]
+            if kind == "http.response.start":
+                self._response_starts(message)
+            elif kind == "http.response.body":
+                if not (self.stage or message.get("more_body", False)):
+                    return self._send_last(message)
+            elif self._is_last(message, kind):
+                return self._send_last(message)
         except Exception:
             swallowed("ASGITransaction.send")
-            last = False
-        if last:
-            return self._send_last(message)
         return self.server[1](message)  # type: ignore[no-any-return]
 
-    def _is_last(self, message: Message) -> bool:
-        """Note what a message says of the response; whether it is the last."""
-        kind = message["type"]
-        if kind == "http.response.body":
-            return not (self.stage or message.get("more_body", False))
-        if kind == "http.response.start":
-            self._response_starts(message)
-            return False
+    def _is_last(self, message: Message, kind: str) -> bool:
+        """Whether one of the rarer messages is the last."""
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
         return kind == "http.response.pathsend" and not self.stage
@@ -213,12 +210,12 @@ class ASGITransaction(DoorTransaction):
         """The application is done. Never raises."""
         try:
             leave(self)
-            if self.freeze():
+            self.server = _GONE
+            if not self.over:
                 self.disconnected: bool = self.disconnected or self.response_started > 0
-                self.deliver()
+                self.end()
             elif self.status >= 500:
                 self.deliver()
-            self.server = _GONE
         except Exception:
             swallowed("ASGITransaction.returned")
             abandon(self)

@@ -156,7 +156,12 @@ class WSGITransaction(DoorTransaction):
         """The application returned a body: what goes to the server. Never raises."""
         try:
             kind = type(body)
-            if kind is list or kind is tuple or _is_file(body, environ.get("wsgi.file_wrapper")):
+            wrapper = environ.get("wsgi.file_wrapper")
+            if (
+                kind is list
+                or kind is tuple
+                or (isinstance(body, wrapper) if type(wrapper) is type else _is_file(body, wrapper))
+            ):
                 self.finish()
                 return body
             _reset(self.token)  # type: ignore[arg-type]
