@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def in_child(work) -> int:
         try:
             os._exit(0 if work() else 3)
         except BaseException:
+            os.write(2, traceback.format_exc().encode())
             os._exit(4)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -116,14 +118,46 @@ def test_a_fork_that_nobody_told_of_leaves_the_connection_alone(path, make, writ
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_does_not_wait_for_ever(path, make, writer, monkeypatch) -> None:
+    """The child of a process whose disk hangs cannot write, says why, and hangs neither."""
+    monkeypatch.setattr("weighbridge.transactions.store.forks._PATIENCE", 0.1)
+    monkeypatch.setattr("weighbridge.transactions.store.connection.PATIENCE", 0.1)
+    writer.write(make.snapshot(make.row([1.0])))
+    begun, done = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with writer._connection.transaction() as connection:
+            connection.execute("UPDATE instance SET host = host")
+            begun.set()
+            done.wait(10)
+
+    def child() -> bool:
+        with pytest.raises(StoreUnavailable, match="locked; this process was forked in the middle of a write"):
+            writer.write(make.other("child").snapshot(make.row([2.0])))
+        return True
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    begun.wait()
+    try:
+        assert in_child(child) == 0
+    finally:
+        done.set()
+        thread.join()
+    writer.write(make.snapshot(make.row([1.0])))
+    assert in_child(lambda: writer.write(make.other("child").snapshot(make.row([2.0]))) is None) == 0
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_in_the_middle_of_writing_waits_for_it(path, make) -> None:
-    """Children are forked while a thread writes without a pause: each of them can write at once."""
+    """Children are forked while a thread writes with hardly a pause: each of them can write at once."""
     done = threading.Event()
     writer = StoreWriter(path)
 
     def write_on() -> None:
         while not done.is_set():
             writer.write(make.snapshot(*(make.row([1.0], make.page._replace(name=str(n))) for n in range(20))))
+            time.sleep(0.002)
 
     thread = threading.Thread(target=write_on)
     thread.start()

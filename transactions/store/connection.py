@@ -26,7 +26,7 @@ __all__ = ["PATIENCE", "StoreConnection"]
 PATIENCE: Final = 2.0
 """Seconds that a transaction waits for its turn."""
 
-_PAUSE: Final = 0.01
+_PAUSE: Final = 0.003
 _MODE: Final = 0o660
 """A new file is open to its user and, if the umask lets it be, to the group: several users share a store by a directory
 of their common group (set-group-ID) and a umask of 002. Names and error messages are nobody else's business."""

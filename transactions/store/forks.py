@@ -3,8 +3,10 @@
 SQLite must not see a fork: a child inherits its locked mutexes, which nobody
 will ever unlock, and open connections, with file locks that the operating
 system did not give to the child. So every fork (Python's own hooks tell of it)
-waits up to `_PATIENCE` seconds for the transactions that are running, lets no
-other begin, and closes the files, which costs no more than opening them again.
+waits for the transactions that are running (milliseconds, unless the disk hangs),
+lets no other begin, and closes the files, which costs no more than opening them
+again. After `_PATIENCE` seconds it goes ahead all the same; such a child cannot
+write to the store, and says why.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from typing import Final, Protocol
 
 from ..model.clock import monotonic
 
-__all__ = ["turnstile", "watch"]
+__all__ = ["forked_midway", "turnstile", "watch"]
 
-_PATIENCE: Final = 0.5
+_PATIENCE: Final = 2.0
 
 
 class Forkable(Protocol):
@@ -26,6 +28,7 @@ class Forkable(Protocol):
 
     def stand_still(self, timeout: float) -> bool:
         """Wait for the running transaction, close the file and begin no other; false if that takes too long."""
+        ...
 
     def go_on(self) -> None:
         """The end of `stand_still`."""
@@ -36,12 +39,15 @@ class _Forks:
 
     def __init__(self) -> None:
         self.users: weakref.WeakSet[Forkable] = weakref.WeakSet()
+        self.midway = False
+        self._all_stood_still = True
         self._standing: list[Forkable] = []
         self.forget()
 
     def forget(self) -> None:
         """Start anew, in a child: the threads that held or awaited anything are not in this process."""
         self.turnstile = threading.Lock()
+        self.midway = not self._all_stood_still
         self._closed = False
         self._standing.clear()
         self.pid = os.getpid()
@@ -53,6 +59,7 @@ class _Forks:
         for user in list(self.users):
             if user.stand_still(max(0.0, deadline - monotonic())):
                 self._standing.append(user)
+        self._all_stood_still = len(self._standing) == len(self.users)
 
     def after_in_parent(self) -> None:
         """Let them go on."""
@@ -71,6 +78,11 @@ def turnstile() -> threading.Lock:
     if _forks.pid != os.getpid():
         _forks.forget()
     return _forks.turnstile
+
+
+def forked_midway() -> bool:
+    """Whether this process was forked in the middle of a transaction, and so inherited its lock for good."""
+    return _forks.midway
 
 
 def watch(user: Forkable) -> None:

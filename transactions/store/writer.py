@@ -11,6 +11,7 @@ from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
 from .connection import StoreConnection
+from .forks import forked_midway
 from .intake import take_in
 from .location import MEMORY, locate, prepare
 from .schema import NotOurs, upgrade
@@ -91,4 +92,5 @@ class StoreWriter:
 
 
 def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return f"{reason}; this process was forked in the middle of a write" if forked_midway() else reason
