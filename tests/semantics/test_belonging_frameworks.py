@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from weighbridge import BackgroundTask, background_task, current_transaction
@@ -130,6 +130,30 @@ async def test_what_starlette_runs_for_the_request_belongs_to_it(endpoint: Any, 
 async def test_the_same_where_the_middleware_is_outermost(endpoint: Any, paths: Paths) -> None:
     app = Starlette(routes=[Route("/page", endpoint)], middleware=[BEHIND_BASE_HTTP_MIDDLEWARE])
     answer = await get(ASGITransactionMiddleware(app))
+    assert (answer.status_code, paths()) == (200, BELONGS)
+
+
+class SendingInAJob:
+    """A middleware of the user's, whose ``send`` may run in a task of a response's own."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_in_a_job(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                await async_job()
+            await send(message)
+
+        await self.app(scope, receive, send_in_a_job)
+
+
+@pytest.mark.parametrize("response", [FileResponse, lambda path: StreamingResponse(iter([b"a"]))])
+async def test_what_a_response_sends_by_a_task_of_its_own_belongs(response: Any, paths: Paths) -> None:
+    async def endpoint(request: Request) -> Response:
+        return response(__file__)  # type: ignore[no-any-return]
+
+    answer = await get(starlette(endpoint, Middleware(SendingInAJob)))
     assert (answer.status_code, paths()) == (200, BELONGS)
 
 
@@ -440,3 +464,25 @@ async def test_litestars_handlers_dependencies_and_streams_belong(paths: Paths) 
     assert paths() == BELONGS * 2
     assert (await get(app, "/task")).text == "1"
     assert paths() == [*BELONGS * 3, "WebTransaction/Route/GET /task"]
+
+
+@pytest.mark.filterwarnings("ignore:.*Inferred dependency")
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_cleanup_of_litestars_dependencies_belongs(paths: Paths) -> None:
+    litestar = pytest.importorskip("litestar")
+    from litestar.di import Provide
+
+    async def first() -> AsyncIterator[int]:
+        yield 1
+        await async_job()
+
+    def second() -> Iterator[int]:
+        yield 1
+        job()
+
+    @litestar.get("/page", dependencies={"one": Provide(first), "two": Provide(second)})
+    async def handler(one: int, two: int) -> int:
+        return one + two
+
+    assert (await get(ASGITransactionMiddleware(litestar.Litestar([handler])))).text == "2"
+    assert paths() == BELONGS

@@ -43,7 +43,7 @@ _CARRIERS: Final[frozenset[_Place]] = frozenset(
         ("starlette.responses", "FileResponse.__call__.<locals>.stream_file"),
         ("litestar.response.streaming", "ASGIStreamingResponse._stream"),
         ("litestar._kwargs.dependencies", "resolve_dependency"),
-        ("litestar._kwargs.cleanup", "DependencyCleanupGroup._wrap_next"),
+        ("litestar._kwargs.cleanup", "DependencyCleanupGroup._wrap_next.<locals>.wrapped_async"),
     }
 )
 
