@@ -5,55 +5,78 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from . import configuration
-from .model.outlet import outlet
+from .model.outlet import ALWAYS, outlet
 from .model.process import here
 from .stack.current import current
 
 if TYPE_CHECKING:
+    from .configuration import Settings
     from .recording.recorder import Recorder
     from .recording.snapshot import Store
 
 __all__ = ["connect", "flush", "renew", "shutdown"]
 
-_recorder: Recorder | None = None
+_recorders: Final[dict[str, Recorder]] = {}
+"""The recorder in force, under one key: where two threads make one at the same time, the first to put it here wins."""
+_IN_FORCE: Final = "in force"
+_unfinished: Final[list[Recorder]] = []
+"""Recorders that were shut down while the store was away; they go on trying."""
+_finalized: Final[set[int]] = set()
+"""Processes of ``multiprocessing`` (this one, by its number) whose end was seen to."""
 
 
-def _open_store() -> Store:
+def _open_store(settings: Settings) -> Store:
     from .store.writer import StoreWriter  # noqa: PLC0415  sqlite3 is loaded where there is something to write
 
-    return StoreWriter.of(here.settings)
+    return StoreWriter.of(settings)
 
 
 def _new_recorder() -> Recorder:
     from .recording.recorder import Recorder  # noqa: PLC0415  counting is loaded where something has ended
 
     here.prepare()
-    return Recorder(here.settings, _open_store)
+    return Recorder(here.settings, partial(_open_store, here.settings))
+
+
+def _recorder() -> Recorder:
+    """The recorder of this process, made where there is none."""
+    recorder = _recorders.get(_IN_FORCE)
+    if recorder is not None and recorder.pid != os.getpid():  # forked by a server written in C: no hook was called
+        _after_fork_in_child()
+        recorder = None
+    if recorder is None:
+        recorder = _recorders.setdefault(_IN_FORCE, _new_recorder())
+        _see_to_the_end_of_a_child()
+    return recorder
 
 
 def _attend() -> int:
-    """Make the recorder; from then on it is asked itself."""
-    return _the_recorder().attend()
+    return _recorder().attend()
 
 
-def _the_recorder() -> Recorder:
-    global _recorder
-    if _recorder is None:
-        _recorder = _new_recorder()
-        outlet.attendant = _recorder.attend
-        _flush_when_a_child_ends()
-    return _recorder
-
-
-def _flush_when_a_child_ends() -> None:
-    """Processes of ``multiprocessing`` end without ``atexit``; they run their own finalizers."""
+def _see_to_the_end_of_a_child() -> None:
+    """Processes of ``multiprocessing`` end without ``atexit``; they run finalizers of their own."""
     util: Any = sys.modules.get("multiprocessing.util")
     process: Any = sys.modules.get("multiprocessing.process")
-    if util is not None and process is not None and process.parent_process() is not None:
-        util.Finalize(None, shutdown, exitpriority=10)
+    if util is None or process is None or process.parent_process() is None or os.getpid() in _finalized:
+        return
+    _finalized.add(os.getpid())
+    util.Finalize(None, _at_the_end, exitpriority=-10)
+
+
+def _at_the_end() -> int:
+    """A normal exit of the process: no thread will come for what ends from now on, so that is written at once."""
+    if outlet.queue:
+        _recorder()
+    shutdown()
+    for recorder in _unfinished:
+        recorder.close(here.settings.shutdown_timeout)
+    outlet.attendant = _at_the_end
+    return ALWAYS
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -62,7 +85,7 @@ def flush(timeout: float | None = None) -> bool:
     Args:
         timeout: seconds to wait at most where another write is under way.
     """
-    return _the_recorder().flush(timeout)
+    return _recorder().flush(timeout)
 
 
 def shutdown(timeout: float | None = None) -> None:
@@ -71,12 +94,13 @@ def shutdown(timeout: float | None = None) -> None:
     Args:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
     """
-    global _recorder
-    recorder, _recorder = _recorder, None
     outlet.attendant = _attend
-    outlet.patience = -1
-    if recorder is not None:
-        recorder.close(here.settings.shutdown_timeout if timeout is None else timeout)
+    outlet.patience = ALWAYS
+    recorder = _recorders.pop(_IN_FORCE, None)
+    if recorder is None or recorder.pid != os.getpid():
+        return
+    if not recorder.close(here.settings.shutdown_timeout if timeout is None else timeout):
+        _unfinished.append(recorder)
 
 
 def renew(settings: configuration.Configuration) -> None:
@@ -88,15 +112,15 @@ def renew(settings: configuration.Configuration) -> None:
 
 def _after_fork_in_child() -> None:
     """Nothing of the parent's is recorded here, and nothing that it holds is touched."""
-    global _recorder
-    _abandoned.append(_recorder)
-    _recorder = None
+    _abandoned.extend((*_recorders.values(), *_unfinished))
+    _recorders.clear()
+    _unfinished.clear()
     current.set(None)
     outlet.forget()
     outlet.attendant = _attend
 
 
-_abandoned: list[Recorder | None] = []
+_abandoned: Final[list[Recorder]] = []
 """Recorders inherited over a fork: never closed here, their store's connection belongs to the parent."""
 
 
@@ -105,4 +129,4 @@ def connect() -> None:
     outlet.attendant = _attend
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork_in_child)
-    atexit.register(shutdown)
+    atexit.register(_at_the_end)

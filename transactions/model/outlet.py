@@ -7,7 +7,7 @@ wants to be called when that queue needs attention.
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -42,7 +42,7 @@ class Outlet:
         self.attendant: Callable[[], int] = int
         """Called when more than `patience` wait; gives the new patience."""
         self._losses: Counter[str] = Counter()
-        self._losing = allocate_lock()
+        self._losing = RLock()  # a destructor may interrupt its own thread
 
     def attend(self, transaction: Transaction) -> None:
         """The slow half of putting a transaction into the queue."""
@@ -51,8 +51,16 @@ class Outlet:
                 listener(transaction)
             except Exception:
                 swallowed("a listener of finished transactions")
-        patience = self.attendant()
-        self.patience = ALWAYS if self.listeners else patience
+        try:
+            self.relax(self.attendant())
+        except Exception:
+            swallowed("the attendant of finished transactions")
+
+    def relax(self, patience: int) -> None:
+        """Let so many wait, unless somebody listens (also one who begins to at this very moment)."""
+        self.patience = patience
+        if self.listeners:
+            self.patience = ALWAYS
 
     def listen(self, listener: Callable[[Transaction], None]) -> None:
         """Let a listener see every transaction that ends from now on."""
@@ -65,8 +73,9 @@ class Outlet:
 
     def lose(self, cause: str, count: int = 1) -> None:
         """Count what was dropped, by cause."""
-        with self._losing:
-            self._losses[cause] += count
+        if count:
+            with self._losing:
+                self._losses[cause] += count
 
     def take_losses(self) -> dict[str, int]:
         """What was dropped since this was asked last, by cause."""
@@ -81,7 +90,7 @@ class Outlet:
         self.live.clear()
         self.queue.clear()
         self.curious_from.clear()
-        self._losing = allocate_lock()
+        self._losing = RLock()
         self._losses = Counter()
         self.patience = ALWAYS
 

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple, TypeVar
+from collections import deque
+from collections.abc import Iterable
+from itertools import repeat
+from typing import Final, NamedTuple
 
 from ..configuration.settings import Settings
 from ..model.applications import Application
-from ..model.clock import epoch_at
+from ..model.clock import epoch_at, monotonic
+from ..model.finished import NoticedError
 from ..model.naming import path_of
 from ..model.outlet import outlet
 from ..model.process import here
-from ..model.request import RequestTransaction
 from ..model.transaction import Transaction
-from .cells import Cell, Strand
+from .cells import Cell, Lane
 from .snapshot import ErrorCount, MinuteRow, Sample, Series
 
 __all__ = ["OTHER", "Aggregate", "Harvest"]
 
 OTHER: Final = "<other>"
-"""The name under which surplus names are counted."""
+"""The name under which surplus names are counted, and the application under which surplus applications are."""
 
 _GROUPS_KEPT: Final = frozenset({"Function", "Uri", "Route", "StatusCode"})
+_APPLICATIONS_AT_MOST: Final = 1000
 _DURATIONS_AT_MOST: Final = 4096
 """Durations that wait to be counted, over all cells."""
 _CELLS_AT_MOST: Final = 20_000
 """Cells that can wait for a store that is away; then the oldest minute is dropped, and counted."""
+_NAMES_KEPT_FOR: Final = 3600.0
+"""Seconds after which names that are not used any more make room for others."""
 
-_T = TypeVar("_T")
 _Key = tuple[object, ...]
 
 
@@ -42,22 +46,31 @@ class Harvest(NamedTuple):
 class _Minute:
     """The cells of one minute."""
 
-    __slots__ = ("cells", "end", "number", "start", "strands")
+    __slots__ = ("_cells", "end", "lanes", "number", "start")
 
     def __init__(self, moment: float) -> None:
         epoch = epoch_at(moment)
         self.number = int(epoch // 60) * 60
+        """Epoch seconds of its start."""
         self.start = moment - (epoch - self.number)
         """On the monotonic clock, as is ``end``."""
         self.end = self.start + 60
-        self.strands: dict[_Key, Strand] = {}
-        """By what is cheap to tell of a transaction; several may belong to one cell."""
-        self.cells: dict[tuple[Application, Series], Cell] = {}
+        self.lanes: dict[_Key, Lane] = {}
+        """By what is cheap to tell of a transaction; several keys may lead to one lane."""
+        self._cells: dict[tuple[str, Series], Cell] = {}
 
-    def compact(self) -> None:
-        """Count what the strands have noted."""
-        for strand in self.strands.values():
-            strand.cell.take(strand)
+    def cells(self) -> list[Cell]:
+        """Its cells."""
+        return list(self._cells.values())
+
+    def cell_of(self, application: Application, series: Series) -> Cell:
+        """The cell of a series. Links count: what goes to ``a;b`` is kept apart from what goes to ``a``."""
+        key = (application.spelled, series)
+        cell = self._cells.get(key)
+        if cell is None:
+            threshold = here.apdex_t(application, path_of(series.kind, series.group, series.name))
+            cell = self._cells[key] = Cell(application, series, self.number, threshold)
+        return cell
 
 
 class Aggregate:
@@ -65,142 +78,137 @@ class Aggregate:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._minutes: dict[int, _Minute] = {}
-        self._latest: _Minute | None = None
+        self._minute = _Minute(monotonic())
+        self._minutes: dict[int, _Minute] = {self._minute.number: self._minute}
         self._uncounted = 0
+        self._distinct_errors = 0
         self._names: dict[str, set[Series]] = {}
-        self._hour = 0
+        self._names_until = self._minute.start + _NAMES_KEPT_FOR
 
-    def fold(self, transactions: Iterable[Transaction]) -> None:  # noqa: C901  every transaction pays for each call
-        """Count finished transactions. The common case comes first, and costs little."""
-        for transaction in transactions:
-            ended = transaction.ended
-            minute = self._latest
-            if minute is None or not minute.start <= ended < minute.end:
-                minute = self._minute_of(transaction)
-            strand = minute.strands.get(transaction.counted_as())
-            if strand is None:
-                strand = self._strand_of(transaction, minute)
-            duration = ended - transaction.entered
-            if transaction.extras is None:
-                strand.durations.append(duration)
-                if isinstance(transaction, RequestTransaction):
-                    if transaction.response_started:
-                        strand.starts += 1
-                        strand.start_total += transaction.response_started - transaction.entered
-                    if transaction.queue_time is not None or transaction.disconnected:
-                        strand.cell.add_rarities(transaction)
-                if strand.failed:
-                    strand.cell.keep_failed(transaction)
-            else:
-                self._add_special(strand.cell, transaction)
-            if duration > strand.slowest:
-                strand.slowest = duration
-                self._keep_slowest(strand.cell, transaction, duration)
-            self._uncounted += 1
+    # Folding
+
+    def fold(self, queue: deque[Transaction]) -> None:
+        """Take what waits in a queue, and count it."""
+        take, minute, waiting = queue.popleft, self._present(), len(queue)
+        for _ in repeat(None, waiting):
+            try:
+                transaction = take()
+            except IndexError:  # somebody else bounds the queue at this moment
+                break
+            if not minute.start <= transaction.ended < minute.end:
+                minute = self._minute_of(transaction.ended)
+            key = transaction.counted_as()
+            if transaction.extras is not None:
+                key = (*key, transaction.extras.apdex_suppressed, transaction.failed())
+            lane = minute.lanes.get(key) or self._lane_of(minute, transaction, key)
+            lane.add(transaction)
+            if transaction.extras is not None and transaction.extras.errors:
+                self._add_errors(lane, transaction, transaction.extras.errors)
+        self._uncounted += waiting
         if self._uncounted >= _DURATIONS_AT_MOST:
             self._compact()
 
-    def _add_special(self, cell: Cell, transaction: Transaction) -> None:
-        cell.add(transaction)
-        if isinstance(transaction, RequestTransaction):
-            cell.add_rarities(transaction)
-        if transaction.failed() or (transaction.extras is not None and transaction.extras.errors):
-            cell.keep_failed(transaction)
-
-    def _minute_of(self, transaction: Transaction) -> _Minute:
-        minute = _Minute(transaction.ended)
-        known = self._minutes.setdefault(minute.number, minute)
-        if self._latest is None or known.number > self._latest.number:
+    def _present(self) -> _Minute:
+        """The minute that it is now; where a new one has begun, what waits is held within its bounds."""
+        minute = self._minute_of(monotonic())
+        if minute is not self._minute:
+            self._minute = minute
             outlet.curious_from.clear()
-            self._latest = known
-            self._bound_minutes()
-        return known
+            self._bound()
+        return minute
 
-    def _bound_minutes(self) -> None:
-        while len(self._minutes) > 1 and sum(len(minute.cells) for minute in self._minutes.values()) > _CELLS_AT_MOST:
-            dropped = self._minutes.pop(min(self._minutes))
-            dropped.compact()
-            for cell in dropped.cells.values():
-                outlet.lose("transactions", cell.count)
+    def _minute_of(self, moment: float) -> _Minute:
+        fresh = _Minute(moment)
+        minute = self._minutes.setdefault(fresh.number, fresh)
+        minute.start, minute.end = fresh.start, fresh.end  # the wall clock may have been set
+        return minute
 
-    def _strand_of(self, transaction: Transaction, minute: _Minute) -> Strand:
+    def _lane_of(self, minute: _Minute, transaction: Transaction, key: _Key) -> Lane:
         group, name = transaction.naming()
         wanted = Series(transaction.application.name, transaction.kind, group, name)
-        series = self._bounded(wanted, minute)
-        cell = minute.cells.get((transaction.application, series))
-        if cell is None:
-            path = path_of(series.kind, series.group, series.name)
-            cell = minute.cells[transaction.application, series] = Cell(here.apdex_t(transaction.application, path))
-        key = transaction.counted_as() if series is wanted else (series, transaction.http_status)
-        strand = minute.strands.get(key)
-        if strand is None:
-            strand = minute.strands[key] = Strand(cell, transaction)
-        return strand
+        series = self.bounded(wanted, transaction.ended)
+        if series is wanted:
+            lane = minute.cell_of(transaction.application, series).lane_of(transaction)
+            if len(minute.lanes) < _CELLS_AT_MOST:
+                minute.lanes[key] = lane
+            return lane
+        outlet.lose("names")
+        application = Application(OTHER) if series.application is OTHER else transaction.application
+        return minute.cell_of(application, series).lane_of(transaction)
 
-    def _bounded(self, series: Series, minute: _Minute) -> Series:
-        """The series itself, or the one for surplus names; which names there are is forgotten every hour."""
-        if minute.number // 3600 != self._hour:
-            self._hour = minute.number // 3600
+    def bounded(self, series: Series, moment: float) -> Series:
+        """The series itself, or the one under which the surplus of names is counted."""
+        if moment >= self._names_until:
+            self._names_until = moment + _NAMES_KEPT_FOR
             self._names.clear()
-        names = self._names.setdefault(series.application, set())
-        if series in names:
-            return series
-        if len(names) < self._settings.max_names:
+        names = self._names.get(series.application)
+        if names is None and len(self._names) < _APPLICATIONS_AT_MOST:
+            names = self._names[series.application] = set()
+        if names is not None and (series in names or len(names) < self._settings.max_names):
             names.add(series)
             return series
-        outlet.lose("names")
+        application = OTHER if names is None else series.application
         group = series.group if series.group in _GROUPS_KEPT else "Function"
-        return series._replace(group=group, name=OTHER)
+        return Series(application, series.kind, group, OTHER)
 
-    def _keep_slowest(self, cell: Cell, transaction: Transaction, duration: float) -> None:
-        slowest = cell.slowest
-        if slowest is not None and duration <= slowest.ended - slowest.entered:
-            return
-        if transaction.extras is None or not transaction.extras.trace_suppressed:
-            cell.slowest = transaction
-            if isinstance(transaction, RequestTransaction):
-                outlet.curious_from[transaction.place] = duration
+    def _add_errors(self, lane: Lane, transaction: Transaction, errors: Iterable[NoticedError]) -> None:
+        counted = lane.cell.errors
+        for error in errors:
+            if error in counted:
+                counted[error] += 1
+            elif self._distinct_errors < self._settings.max_errors:
+                self._distinct_errors += 1
+                counted[error] = 1
+            else:
+                outlet.lose("errors")
+        if not lane.failed:  # they were expected
+            lane.cell.keep_failed(transaction)
+
+    # Bounds
+
+    def _cells(self) -> list[Cell]:
+        return [cell for minute in self._minutes.values() for cell in minute.cells()]
 
     def _compact(self) -> None:
         self._uncounted = 0
-        for minute in self._minutes.values():
-            minute.compact()
+        for cell in self._cells():
+            cell.compact()
+
+    def _bound(self) -> None:
+        """At the start of a minute: hold what waits for the store within its bounds, and count what is dropped."""
+        waiting = self._cells()
+        outlet.lose("samples", _thin(waiting, self._settings.max_samples))
+        for number in sorted(self._minutes):
+            if len(waiting) <= _CELLS_AT_MOST:
+                return
+            if self._minutes[number] is not self._minute:
+                dropped = self._minutes.pop(number).cells()
+                outlet.lose("transactions", sum(cell.compact() for cell in dropped))
+                waiting = self._cells()
+
+    # Harvest
 
     def harvest(self) -> Harvest:
         """Everything counted since the last harvest; the counting starts anew."""
-        minutes, self._minutes, self._latest, self._uncounted = self._minutes, {}, None, 0
-        rows: list[MinuteRow] = []
-        errors: list[ErrorCount] = []
-        samples: list[Sample] = []
-        for series, number, cell in _linked(minutes.values()):
-            rows.append(cell.row(series, number))
-            errors.extend(cell.error_counts(series, number))
-            samples.extend(_samples(series, cell))
+        cells = self._cells()
+        outlet.lose("samples", _thin(cells, self._settings.max_samples))
+        self._minutes = {self._minute.number: self._minute}
+        self._uncounted = self._distinct_errors = 0
         return Harvest(
-            tuple(rows),
-            tuple(_at_most(errors, self._settings.max_errors, "errors")),
-            tuple(_at_most(samples, self._settings.max_samples, "samples")),
+            tuple(row for cell in cells for row in cell.rows()),
+            tuple(error for cell in cells for error in cell.error_counts()),
+            tuple(sample for cell in cells for sample in cell.samples()),
         )
 
 
-def _linked(minutes: Iterable[_Minute]) -> Iterator[tuple[Series, int, Cell]]:
-    """Every cell under its application and under each one that is linked to that."""
-    for minute in minutes:
-        minute.compact()
-        for (application, series), cell in minute.cells.items():
-            for name in (application.name, *application.linked):
-                yield series._replace(application=name), minute.number, cell
-
-
-def _samples(series: Series, cell: Cell) -> Iterator[Sample]:
-    for transaction in cell.samples:
-        yield Sample(series, "failed", transaction.finished())
-    if cell.slowest is not None and cell.slowest not in cell.samples:
-        yield Sample(series, "slow", cell.slowest.finished())
-
-
-def _at_most(found: list[_T], most: int, cause: str) -> list[_T]:
-    if len(found) > most:
-        outlet.lose(cause, len(found) - most)
-    return found[:most]
+def _thin(cells: Iterable[Cell], most: int) -> int:
+    """Let go of the least telling samples, those of series without failures and of the fastest; how many went."""
+    held = dropped = 0
+    for cell in sorted(cells, key=lambda cell: (cell.has_failed(), cell.bar), reverse=True):
+        number = len(cell.kept())
+        if held + number > most:
+            cell.let_go()
+            dropped += number
+        else:
+            held += number
+    return dropped

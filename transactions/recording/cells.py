@@ -1,53 +1,185 @@
-"""The counts of one series in one minute, while they are being made."""
+"""The counts of one series in one minute, while they are being made.
+
+Folding a transaction must cost next to nothing: it appends a few numbers to
+the lists of its lane. Counting them is done for many at a time, by work that
+Python does in C: sorting, adding up, bisecting.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
-from typing import Final
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, TypeVar
 
+from ..model.applications import Application
 from ..model.finished import NoticedError
-from ..model.process import here
 from ..model.request import RequestTransaction
 from ..model.transaction import Transaction
 from .histogram import Histogram, fold
-from .snapshot import ErrorCount, MinuteRow, Series
+from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
 
-__all__ = ["Cell", "Strand"]
+__all__ = ["Cell", "Lane"]
 
-_FAILED_SAMPLES: Final = 3
+_FAILED_AT_MOST: Final = 3
 """Failed transactions kept whole, a series and minute."""
 
+_Made = TypeVar("_Made", MinuteRow, ErrorCount, Sample)
 
-class Strand:
-    """Transactions of one cell that are alike in all but their durations; most are.
 
-    Only what differs is noted of each, and it is counted many at a time:
-    sorting and adding up are then work done in C.
-    """
+class Lane:
+    """Transactions of one cell that are counted alike: with the same status, and rated alike."""
 
-    __slots__ = ("cell", "durations", "failed", "rated", "slowest", "start_total", "starts", "status")
+    __slots__ = ("cell", "disconnected", "durations", "failed", "queue_times", "rated", "starts", "status")
 
-    def __init__(self, cell: Cell, transaction: Transaction) -> None:
+    def __init__(self, cell: Cell, status: int, failed: bool, rated: bool) -> None:
         self.cell: Cell = cell
+        self.status: int = status
+        self.failed: bool = failed
+        self.rated: bool = rated
+        """Whether they have an Apdex zone."""
         self.durations: list[float] = []
-        self.slowest: float = -1.0
-        """Seconds; the longest so far."""
-        self.starts: int = 0
-        self.start_total: float = 0.0
-        self.rated: bool = not transaction.background
-        self.status: int = transaction.http_status or 0
-        self.failed: bool = isinstance(transaction, RequestTransaction) and self.status in here.error_statuses
+        """Seconds, as are ``starts`` and ``queue_times``."""
+        self.starts: list[float] = []
+        self.queue_times: list[float] = []
+        self.disconnected: int = 0
+
+    def add(self, transaction: Transaction) -> None:
+        """Take one transaction's numbers; keep it whole where it is the slowest or failed."""
+        entered = transaction.entered
+        duration = transaction.ended - entered
+        self.durations.append(duration)
+        if isinstance(transaction, RequestTransaction):
+            if transaction.response_started:
+                self.starts.append(transaction.response_started - entered)
+            if transaction.queue_time is not None:
+                self.queue_times.append(transaction.queue_time)
+            if transaction.disconnected:
+                self.disconnected += 1
+        if duration > self.cell.bar:
+            self.cell.keep_slowest(transaction, duration)
+        if self.failed:
+            self.cell.keep_failed(transaction)
 
 
 class Cell:
-    """The counts, and the transactions that are kept whole."""
+    """One series in one minute. Its samples are chosen among all of that minute, in however many snapshots they go."""
 
     __slots__ = (
-        "apdex_t",
+        "_apdex_t",
+        "_application",
+        "_counts",
+        "_failed",
+        "_failed_before",
+        "_lanes",
+        "_minute",
+        "_series",
+        "_slowest",
+        "bar",
+        "errors",
+    )
+
+    def __init__(self, application: Application, series: Series, minute: int, apdex_t: float) -> None:
+        self.errors: dict[NoticedError, int] = {}
+        """How often each distinct one occurred since the last `error_counts`."""
+        self.bar: float = -1.0
+        """Seconds above which a transaction is slower than all before it in this minute."""
+        self._application = application
+        self._series = series
+        self._minute = minute
+        self._apdex_t = apdex_t
+        self._lanes: dict[tuple[int, bool, bool], Lane] = {}
+        self._counts = _Counts()
+        self._slowest: Transaction | None = None
+        self._failed: list[Transaction] = []
+        self._failed_before = 0
+
+    def lane_of(self, transaction: Transaction) -> Lane:
+        """Where a transaction of this series is counted."""
+        extras = transaction.extras
+        rated = not (transaction.background or (extras is not None and extras.apdex_suppressed))
+        key = (transaction.http_status or 0, transaction.failed(), rated)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(self, *key)
+        return lane
+
+    # Samples
+
+    def keep_slowest(self, transaction: Transaction, duration: float) -> None:
+        """Keep a transaction whole that is slower than all before it in this minute."""
+        if not _suppressed(transaction):
+            self.bar = duration
+            self._slowest = transaction
+
+    def keep_failed(self, transaction: Transaction) -> None:
+        """Keep a transaction with errors whole, as one of few in this minute."""
+        if len(self._failed) + self._failed_before < _FAILED_AT_MOST and not _suppressed(transaction):
+            self._failed.append(transaction)
+
+    def has_failed(self) -> bool:
+        """Whether failed transactions are among those that are kept."""
+        return bool(self._failed)
+
+    def kept(self) -> list[tuple[SampleReason, Transaction]]:
+        """The transactions that are kept whole, unless a snapshot has them already, and why."""
+        kept: list[tuple[SampleReason, Transaction]] = [("failed", transaction) for transaction in self._failed]
+        if self._slowest is not None and self._slowest not in self._failed:
+            kept.append(("slow", self._slowest))
+        return kept
+
+    def let_go(self) -> None:
+        """Keep them no longer."""
+        self._failed_before += len(self._failed)
+        self._failed = []
+        self._slowest = None
+
+    # What goes to the store
+
+    def compact(self) -> int:
+        """Count what the lanes hold; gives how many have been counted since the last `rows`."""
+        for lane in self._lanes.values():
+            if lane.durations:
+                self._counts.take(lane, self._apdex_t)
+        return self._counts.count
+
+    def rows(self) -> Iterator[MinuteRow]:
+        """The counts, if there are any; the counting starts anew."""
+        if self.compact():
+            counts, self._counts = self._counts, _Counts()
+            yield from self._linked(counts.row(self._series, self._minute, self._apdex_t))
+
+    def error_counts(self) -> Iterator[ErrorCount]:
+        """How often each distinct error occurred; the counting starts anew."""
+        errors, self.errors = self.errors, {}
+        for error, count in errors.items():
+            yield from self._linked(
+                ErrorCount(self._series, self._minute, error.type, error.message, error.expected, count)
+            )
+
+    def samples(self) -> Iterator[Sample]:
+        """The transactions that are kept, which are let go."""
+        for reason, transaction in self.kept():
+            yield from self._linked(Sample(self._series, reason, transaction.finished()))
+        self.let_go()
+
+    def _linked(self, made: _Made) -> Iterator[_Made]:
+        """What was made for the series, and the same for each linked application."""
+        yield made
+        for name in self._application.linked:
+            yield replace(made, series=self._series._replace(application=name))
+
+
+def _suppressed(transaction: Transaction) -> bool:
+    return transaction.extras is not None and transaction.extras.trace_suppressed
+
+
+class _Counts:
+    """What a row of a minute is made of."""
+
+    __slots__ = (
         "count",
         "disconnected",
-        "errors",
         "failures",
         "frustrated",
         "histogram",
@@ -57,98 +189,57 @@ class Cell:
         "queued",
         "response_start_total",
         "response_starts",
-        "samples",
         "satisfied",
-        "slowest",
         "statuses",
         "tolerating",
         "total",
     )
 
-    def __init__(self, apdex_t: float) -> None:
-        self.apdex_t: float = apdex_t
-        self.count: int = 0
-        self.failures: int = 0
-        self.satisfied: int = 0
-        self.tolerating: int = 0
-        self.frustrated: int = 0
-        self.total: float = 0.0
-        self.minimum: float = float("inf")
-        self.maximum: float = 0.0
+    def __init__(self) -> None:
+        self.count = self.failures = self.satisfied = self.tolerating = self.frustrated = 0
+        self.response_starts = self.queued = self.disconnected = 0
+        self.total = self.response_start_total = self.queue_total = self.maximum = 0.0
+        self.minimum = float("inf")
         self.histogram: Histogram = {}
-        self.response_starts: int = 0
-        self.response_start_total: float = 0.0
-        self.queued: int = 0
-        self.queue_total: float = 0.0
-        self.disconnected: int = 0
-        self.statuses: Counter[int] = Counter()
-        self.errors: Counter[NoticedError] = Counter()
-        self.slowest: Transaction | None = None
-        self.samples: list[Transaction] = []
+        self.statuses: dict[int, int] = {}
 
-    def take(self, strand: Strand) -> None:
-        """Count what a strand has noted since the last time."""
-        durations = strand.durations
-        if not durations:
-            return
-        if strand.status:
-            self.statuses[strand.status] += len(durations)
-        self.response_starts += strand.starts
-        self.response_start_total += strand.start_total
-        self._add(durations, strand.rated, strand.failed)
-        durations.clear()
-        strand.starts = 0
-        strand.start_total = 0.0
-
-    def add(self, transaction: Transaction) -> None:
-        """Count one transaction that is not like others: it has errors, attributes or flags."""
-        extras = transaction.extras
-        failed = transaction.failed()
-        rated = not transaction.background and not (extras is not None and extras.apdex_suppressed)
-        self._add([transaction.ended - transaction.entered], rated, failed)
-        if extras is not None:
-            self.errors.update(extras.errors)
-        if isinstance(transaction, RequestTransaction):
-            self._add_response(transaction)
-
-    def _add_response(self, transaction: RequestTransaction) -> None:
-        if transaction.response_started:
-            self.response_starts += 1
-            self.response_start_total += transaction.response_started - transaction.entered
-        if transaction.status:
-            self.statuses[transaction.status] += 1
-
-    def add_rarities(self, transaction: RequestTransaction) -> None:
-        """Count what few requests have: a queue time, a client that went away."""
-        if transaction.queue_time is not None:
-            self.queued += 1
-            self.queue_total += transaction.queue_time
-        self.disconnected += transaction.disconnected
-
-    def keep_failed(self, transaction: Transaction) -> None:
-        """Keep a failed transaction whole, or one with an expected error, while there are few of them."""
-        suppressed = transaction.extras is not None and transaction.extras.trace_suppressed
-        if not suppressed and len(self.samples) < _FAILED_SAMPLES:
-            self.samples.append(transaction)
-
-    def _add(self, durations: list[float], rated: bool, failed: bool) -> None:
+    def take(self, lane: Lane, apdex_t: float) -> None:
+        """Count what a lane holds, and empty it."""
+        durations = lane.durations
         durations.sort()
-        number = len(durations)
-        self.count += number
+        self.count += len(durations)
         self.total += sum(durations)
         self.minimum = min(self.minimum, durations[0])
         self.maximum = max(self.maximum, durations[-1])
         fold(durations, self.histogram)
-        self.failures += number * failed
-        if rated:
-            satisfied = 0 if failed else bisect_right(durations, self.apdex_t)
-            tolerating = 0 if failed else bisect_right(durations, 4 * self.apdex_t) - satisfied
-            self.satisfied += satisfied
-            self.tolerating += tolerating
-            self.frustrated += number - satisfied - tolerating
+        if lane.failed:
+            self.failures += len(durations)
+        if lane.rated:
+            self._rate(durations, lane.failed, apdex_t)
+        self._take_response(lane)
+        durations.clear()
 
-    def row(self, series: Series, minute: int) -> MinuteRow:
-        """The counts as they go to the store; everything noted has been counted."""
+    def _rate(self, durations: list[float], failed: bool, apdex_t: float) -> None:
+        satisfied = 0 if failed else bisect_right(durations, apdex_t)
+        tolerating = 0 if failed else bisect_right(durations, 4 * apdex_t) - satisfied
+        self.satisfied += satisfied
+        self.tolerating += tolerating
+        self.frustrated += len(durations) - satisfied - tolerating
+
+    def _take_response(self, lane: Lane) -> None:
+        if lane.status:
+            self.statuses[lane.status] = self.statuses.get(lane.status, 0) + len(lane.durations)
+        self.response_starts += len(lane.starts)
+        self.response_start_total += sum(lane.starts)
+        self.queued += len(lane.queue_times)
+        self.queue_total += sum(lane.queue_times)
+        self.disconnected += lane.disconnected
+        lane.starts.clear()
+        lane.queue_times.clear()
+        lane.disconnected = 0
+
+    def row(self, series: Series, minute: int, apdex_t: float) -> MinuteRow:
+        """The counts as they go to the store."""
         return MinuteRow(
             series=series,
             minute=minute,
@@ -160,19 +251,12 @@ class Cell:
             satisfied=self.satisfied,
             tolerating=self.tolerating,
             frustrated=self.frustrated,
-            apdex_t=self.apdex_t if self.satisfied + self.tolerating + self.frustrated else None,
+            apdex_t=apdex_t if self.satisfied + self.tolerating + self.frustrated else None,
             histogram=self.histogram,
             response_starts=self.response_starts,
             response_start_total=self.response_start_total,
             queued=self.queued,
             queue_total=self.queue_total,
             disconnected=self.disconnected,
-            statuses=dict(self.statuses),
+            statuses=self.statuses,
         )
-
-    def error_counts(self, series: Series, minute: int) -> list[ErrorCount]:
-        """How often each distinct error occurred."""
-        return [
-            ErrorCount(series, minute, error.type, error.message, error.expected, count)
-            for error, count in self.errors.items()
-        ]

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["allocate_lock", "start_thread"]
+__all__ = ["allocate_lock", "start_thread", "this_thread"]
 
 
 def _original(name: str) -> Any:
@@ -23,6 +23,12 @@ def _original(name: str) -> Any:
 def allocate_lock() -> Any:
     """A lock that blocks its thread, not a greenlet."""
     return _original("allocate_lock")()
+
+
+def this_thread() -> int:
+    """The number of the thread, the same for all of its greenlets; never 0."""
+    number: int = _original("get_ident")()
+    return number
 
 
 def start_thread(run: Callable[[], None], name: str) -> bool:

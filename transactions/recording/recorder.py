@@ -6,14 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import repeat
 from typing import Final
 
 from ..configuration.settings import Settings
 from ..log import log_once, logger, swallowed
 from ..model.clock import epoch, epoch_at, monotonic, renew
-from ..model.outlet import outlet
+from ..model.outlet import ALWAYS, outlet
 from .aggregate import Aggregate
-from .native import allocate_lock, start_thread
+from .native import allocate_lock, start_thread, this_thread
 from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store, StoreUnavailable
 
 __all__ = ["Recorder"]
@@ -24,6 +25,8 @@ _SIGN_OF_LIFE: Final = 60.0
 """Seconds after which an idle process writes, to show that it is there."""
 _RUNNING_AT_MOST: Final = 200
 """Open transactions that a snapshot names, the oldest first."""
+_RUNNING_FOR: Final = 1.0
+"""Seconds that they have been open at least."""
 
 
 class Recorder:
@@ -34,99 +37,144 @@ class Recorder:
     """
 
     def __init__(self, settings: Settings, open_store: Callable[[], Store]) -> None:
+        self.pid: int = os.getpid()
+        """The process that it records; a fork that nobody told of is seen by it."""
         self._settings = settings
         self._open_store = open_store
         self._store: Store | None = None
         self._aggregate = Aggregate(settings)
-        self._working = allocate_lock()
-        self._alarm = allocate_lock()
-        self._alarm.acquire()
-        self._alarmed = False
-        self._started = False
-        self._stopping = False
         self._instance = _this_process()
         self._sequence = 0
         self._unwritten: Snapshot | None = None
         self._running: tuple[RunningTransaction, ...] = ()
-        self._last_write = self._last_sign = monotonic()
+        self._last_sign = monotonic()
+        self._due = self._last_sign + settings.flush_interval
+        self._lock = allocate_lock()
+        self._worker = 0
+        """The thread that holds the lock."""
+        self._unstarted = allocate_lock()
+        self._alarm = allocate_lock()
+        self._alarm.acquire()
+        self._alarmed = False
+        self._closed = False
+        """Nothing more is counted here."""
+        self._gone = False
+        """Nothing is left to write."""
+
+    # What the threads of the host program call: it never waits
 
     def attend(self) -> int:
-        """There is something to do: called by the threads of the host program, so it never waits.
-
-        Gives the number of finished transactions that may wait before it is called again.
-        """
-        if not self._started:
-            self._started = True
-            start_thread(self._run, "weighbridge-recorder")
-        elif len(outlet.queue) >= _PATIENCE:
+        """There is something to do. Gives how many finished transactions may wait before it is called again."""
+        if self._closed:
+            return ALWAYS
+        if not self._start() and len(outlet.queue) >= _PATIENCE:
             self._wake()
         self._bound_queue()
-        return _PATIENCE
+        return len(outlet.queue) + _PATIENCE
+
+    def _start(self) -> bool:
+        """Start the thread, unless that has been done."""
+        if not self._unstarted.acquire(False):
+            return False
+        if not start_thread(self._run, "weighbridge-recorder"):
+            self._unstarted.release()
+        return True
 
     def _wake(self) -> None:
-        if self._alarmed:
-            return
-        self._alarmed = True
-        with suppress(RuntimeError):  # another thread was faster
-            self._alarm.release()
+        if not self._alarmed:
+            self._alarmed = True
+            with suppress(RuntimeError):  # another thread was faster
+                self._alarm.release()
 
     def _bound_queue(self) -> None:
         """Drop the oldest where nothing has been counted for too long."""
-        while len(outlet.queue) > self._settings.max_backlog:
-            try:
+        surplus = len(outlet.queue) - self._settings.max_backlog
+        for _ in range(surplus):
+            with suppress(IndexError):  # they are being counted at this moment
                 outlet.queue.popleft()
-            except IndexError:
-                return
-            outlet.lose("transactions")
+                outlet.lose("transactions")
 
-    def _run(self) -> None:
-        while not self._stopping:
-            self._alarm.acquire(True, self._settings.flush_interval)
-            self._alarmed = False
-            try:
-                with self._working:
-                    self._fold()
-                    if monotonic() - self._last_write >= self._settings.flush_interval:
-                        self._write()
-            except Exception:
-                swallowed("the recorder")
+    # What waits: for another thread, for the disk
 
-    def flush(self, timeout: float | None) -> bool:
+    def flush(self, timeout: float | None = None) -> bool:
         """Count and write everything that has finished; whether all of it is in the store.
 
         Args:
             timeout: seconds to wait at most for another thread that is writing.
         """
-        if not self._working.acquire(True, -1 if timeout is None else max(0.0, timeout)):
+        return self._work(self._write, timeout)
+
+    def close(self, timeout: float) -> bool:
+        """Write what is left, let go of the store and stop; whether everything is in the store.
+
+        Where it is not, the thread stays and goes on trying.
+        """
+        closing, self._closed = not self._closed, True
+        done = self._work(self._fold_and_leave if closing else self._leave, timeout)
+        if not done:
+            logger().warning("the last figures of this process could not be written to the store so far")
+            self._start()
+        self._wake()
+        return done
+
+    def _run(self) -> None:
+        while not self._gone:
+            self._alarm.acquire(True, max(0.0, self._due - monotonic()))
+            self._alarmed = False
+            self._work(self._write_if_due)
+
+    def _work(self, task: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Count what has finished, then do a task: one thread at a time. Never raises.
+
+        A signal handler or a destructor that interrupts a thread at work finds
+        the work under way, and does not wait for itself.
+        """
+        if self._worker == this_thread():
             return False
+        if not self._lock.acquire(True, -1 if timeout is None else max(0.0, timeout)):
+            return False
+        self._worker = this_thread()
         try:
-            self._fold()
-            return self._write()
+            if not self._closed:
+                self._fold()
+            return task()
         except Exception:
-            swallowed("flush")
+            swallowed("the recorder")
             return False
         finally:
-            self._working.release()
-
-    def close(self, timeout: float) -> None:
-        """Write what is left and stop."""
-        self._stopping = True
-        if not self.flush(timeout):
-            logger().warning("the last figures of this process could not be written to the store")
-        self._alarmed = False
-        self._wake()
-        if self._store is not None and self._working.acquire(False):
-            self._store.close()
-            self._working.release()
+            self._worker = 0
+            self._lock.release()
 
     def _fold(self) -> None:
         renew()
-        queue = outlet.queue
-        self._aggregate.fold(queue.popleft() for _ in range(len(queue)))
+        outlet.relax(ALWAYS if self._closed else _PATIENCE)
+        for _ in repeat(None, len(outlet.queue)):
+            try:
+                self._aggregate.fold(outlet.queue)
+                return
+            except Exception:  # a mistake of ours costs one transaction
+                outlet.lose("transactions")
+                swallowed("Aggregate.fold")
+
+    def _write_if_due(self) -> bool:
+        if monotonic() < self._due:
+            return True
+        return self._leave() if self._closed else self._write()
+
+    def _fold_and_leave(self) -> bool:
+        self._fold()
+        return self._leave()
+
+    def _leave(self) -> bool:
+        """Write what is left; let go of the store."""
+        self._gone = self._gone or self._write()
+        if self._store is not None:
+            self._store.close()
+        return self._gone
 
     def _write(self) -> bool:
         """Write what was counted; what could not be written waits for the next time, and nothing is lost."""
-        self._last_write = monotonic()
+        self._due = monotonic() + self._settings.flush_interval
         try:
             self._write_waiting()
             self._unwritten = self._snapshot()
@@ -137,19 +185,28 @@ class Recorder:
         return True
 
     def _write_waiting(self) -> None:
-        if self._unwritten is None:
+        snapshot = self._unwritten
+        if snapshot is None:
             return
         if self._store is None:
             self._store = self._open_store()
-        self._store.write(self._unwritten)
+        try:
+            self._store.write(snapshot)
+        except StoreUnavailable:
+            raise
+        except Exception:  # it would fail the next time too, and all that comes after it would wait for ever
+            outlet.lose("transactions", sum(row.count for row in snapshot.minutes))
+            swallowed("Store.write")
         self._unwritten = None
+
+    # Snapshots
 
     def _snapshot(self) -> Snapshot | None:
         """All that is new, or ``None`` where nothing is and nobody would wonder whether this process lives."""
+        now = monotonic()
         harvest = self._aggregate.harvest()
         lost = outlet.take_losses()
-        running = _running()
-        now = monotonic()
+        running = self._open_at(now)
         if not (harvest.minutes or lost or running != self._running or now - self._last_sign >= _SIGN_OF_LIFE):
             return None
         self._last_sign = now
@@ -157,18 +214,21 @@ class Recorder:
         self._sequence += 1
         return Snapshot(self._instance, self._sequence, epoch(), *harvest, lost=lost, running=running)
 
+    def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
+        """The transactions that have been open for a while, under names that are bounded as all others are."""
+        long_open = [transaction for transaction in outlet.live.copy() if now - transaction.entered >= _RUNNING_FOR]
+        long_open.sort(key=lambda transaction: transaction.entered)
+        return tuple(
+            RunningTransaction(
+                self._aggregate.bounded(
+                    Series(transaction.application.name, transaction.kind, *transaction.naming()), now
+                ),
+                epoch_at(transaction.entered),
+            )
+            for transaction in long_open[:_RUNNING_AT_MOST]
+        )
+
 
 def _this_process() -> Instance:
     program = os.path.basename(sys.argv[0] if sys.argv and sys.argv[0] else sys.executable)
     return Instance(os.urandom(16).hex(), os.uname().nodename, os.getpid(), epoch(), program)
-
-
-def _running() -> tuple[RunningTransaction, ...]:
-    oldest = sorted(outlet.live.copy(), key=lambda transaction: transaction.entered)[:_RUNNING_AT_MOST]
-    return tuple(
-        RunningTransaction(
-            Series(transaction.application.name, transaction.kind, *transaction.naming()),
-            epoch_at(transaction.entered),
-        )
-        for transaction in oldest
-    )

@@ -18,11 +18,15 @@ __all__ = [
     "MinuteRow",
     "RunningTransaction",
     "Sample",
+    "SampleReason",
     "Series",
     "Snapshot",
     "Store",
     "StoreUnavailable",
 ]
+
+
+SampleReason = Literal["slow", "failed"]
 
 
 class Series(NamedTuple):
@@ -89,7 +93,7 @@ class Sample:
     """One transaction kept whole: the slowest of its series in a minute, or a failed one."""
 
     series: Series
-    reason: Literal["slow", "failed"]
+    reason: SampleReason
     transaction: FinishedTransaction
 
 
