@@ -19,7 +19,8 @@ def _row(info: SettingInfo) -> str:
     per_application = " May differ per application." if info.name in APPLICATION_SETTINGS else ""
     default = shown_value(info.default)
     code = f"`{default}`" if default else ""
-    return f"| `{info.name}` | {code} | {info.kind.valid} | {info.meaning}{per_application} |"
+    valid = info.kind.valid.replace("<", "&lt;")  # no tag of HTML
+    return f"| `{info.name}` | {code} | {valid} | {info.meaning}{per_application} |"
 
 
 def shown_value(value: object) -> str:
