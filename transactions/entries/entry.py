@@ -15,7 +15,7 @@ from ..model.naming import callable_name, text_of
 from ..model.process import here
 from ..model.transaction import DEFAULT_GROUP, Transaction
 from ..stack.belonging import belongs
-from ..stack.current import abandon, current, enter, leave
+from ..stack.current import abandon, current, leave
 
 __all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of"]
 
@@ -94,7 +94,12 @@ class BackgroundEntry:
             if owner is not None and belongs(owner):
                 self.reclassify(owner, args, kwargs)
                 return None
-            return self._fresh(args, kwargs)
+            naming = self.naming
+            name, group = naming.fixed or naming.evaluate(args, kwargs)
+            application = here.application if self.application is None else here.application_of(self.application)
+            transaction = Transaction(application, group, name)
+            transaction.token = current.set(transaction)
+            return transaction
         except Exception:
             swallowed("BackgroundEntry.open")
             return None
@@ -109,14 +114,6 @@ class BackgroundEntry:
             name, group = self.naming.evaluate(args, kwargs)
             if name is not None:
                 owner.rename(name, group, priority=1)
-
-    def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction:
-        naming = self.naming
-        application = here.application if self.application is None else here.application_of(self.application)
-        name, group = naming.fixed or naming.evaluate(args, kwargs)
-        transaction = Transaction(application, group, name)
-        enter(transaction)
-        return transaction
 
 
 def finish(transaction: Transaction) -> None:

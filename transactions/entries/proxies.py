@@ -28,12 +28,21 @@ class MeasuredCallable(_Wrapper):
     def __init__(self, wrapped: Any, entry: Entry) -> None:
         super().__init__(wrapped, self._self_measure)
         self._self_entry = entry
+        self._self_latest: tuple[Any, Any] = (None, None)
 
     def _self_measure(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        target = getattr(wrapped, "__func__", None)
-        if instance is None or target is None:
-            return around(wrapped)(wrapped, self._self_entry)(*args, **kwargs)
-        return around(target)(target, self._self_entry)(instance, *args, **kwargs)
+        function = getattr(wrapped, "__func__", None)
+        if instance is None or function is None:
+            return self._self_around(wrapped)(*args, **kwargs)
+        return self._self_around(function)(instance, *args, **kwargs)
+
+    def _self_around(self, target: Any) -> Any:
+        """The measured closure around a target: made once, it is the same one at almost every call."""
+        latest, measured = self._self_latest
+        if latest is not target:
+            measured = around(target)(target, self._self_entry)
+            self._self_latest = target, measured
+        return measured
 
     def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
         """By name where the module's attribute is this stand-in, else as what it wraps and how."""
