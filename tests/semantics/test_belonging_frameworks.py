@@ -119,6 +119,9 @@ ENDPOINTS = [
 ]
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*Request.stream:pytest.PytestUnraisableExceptionWarning"
+)  # Starlette's own, on trio
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.__name__)
 @pytest.mark.parametrize("layers", [0, 1, 3], ids="behind {} BaseHTTPMiddleware".format)
 async def test_what_starlette_runs_for_the_request_belongs_to_it(endpoint: Any, layers: int, paths: Paths) -> None:
@@ -126,6 +129,9 @@ async def test_what_starlette_runs_for_the_request_belongs_to_it(endpoint: Any, 
     assert (answer.status_code, paths()) == (200, BELONGS)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*Request.stream:pytest.PytestUnraisableExceptionWarning"
+)  # Starlette's own, on trio
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.__name__)
 async def test_the_same_where_the_middleware_is_outermost(endpoint: Any, paths: Paths) -> None:
     app = Starlette(routes=[Route("/page", endpoint)], middleware=[BEHIND_BASE_HTTP_MIDDLEWARE])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -405,6 +406,19 @@ async def test_trios_threads_belong_and_so_does_the_way_back(paths: Paths) -> No
     with WebTransaction(name="page"):
         await trio.to_thread.run_sync(job)
         await trio.to_thread.run_sync(trio.from_thread.run, async_job)
+    assert paths() == BELONGS
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_what_any_thread_with_the_context_sends_to_trio_belongs(paths: Paths) -> None:
+    import trio
+
+    with WebTransaction(name="page"):
+        token, context = trio.lowlevel.current_trio_token(), contextvars.copy_context()
+        send = functools.partial(trio.from_thread.run, async_job, trio_token=token)
+        thread = threading.Thread(target=context.run, args=(send,))
+        thread.start()
+        await trio.to_thread.run_sync(thread.join)
     assert paths() == BELONGS
 
 
