@@ -21,6 +21,7 @@ from measuring.callgrind import VALGRIND
 from measuring.costs import Cost, measured
 from measuring.doors import CASES, DOORS
 from measuring.environments import versions_of
+from measuring.ratios import record
 from measuring.rounds import timed_together
 from measuring.subjects import REQUIREMENTS
 from measuring.tables import kilo, provenance, put_into, table
@@ -48,6 +49,8 @@ def main() -> None:
     print(text)
     if options.into:
         put_into(options.into, "overhead", text)
+    if options.record:
+        record({job.door: cost.ratio for job, cost in costs.items() if job.subject == "weighbridge" and cost.ratio})
     if options.together:
         _together(options.rounds)
 
@@ -62,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", action="store_true", help="all other requests; floor and weighbridge, if not --only")
     parser.add_argument("--together", action="store_true", help="weighbridge in many threads and processes, too")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--record", action="store_true", help="keep weighbridge's ratios for the regression check")
     parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks in that file")
     options = parser.parse_args()
     options.door = options.door or list(DOORS)

@@ -12,7 +12,7 @@ Request = Callable[[int], dict[str, Any]]
 """The environ or scope of the request of a number."""
 
 KEYS: dict[str, Any] = {
-    "newrelic.app_name": "shop;all",
+    "newrelic.app_name": "shop",
     "newrelic.set_background_task": True,
     "newrelic.suppress_apdex_metric": "on",
     "newrelic.suppress_transaction_trace": 1,

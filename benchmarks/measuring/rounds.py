@@ -13,8 +13,8 @@ from .workers import Job, Worker
 
 __all__ = ["NotRecording", "Times", "timed", "timed_together"]
 
-_TURN = 0.05
-"""Seconds that a turn takes, about."""
+_TURN = 0.2
+"""Seconds that a turn takes, about: what is written at the end of each is spread over it."""
 _WARM_UP = {"names-50000": 50_000}
 
 
@@ -71,8 +71,8 @@ def timed_together(job: Job, processes: int, rounds: int) -> Times:
 
 
 def _length_of_turn(worker: Worker) -> int:
-    warm = worker.serve(_WARM_UP.get(worker.job.case, 2000))
     threads = worker.job.threads
+    warm = worker.serve(_WARM_UP.get(worker.job.case, 2000) // threads * threads)
     return max(100, round(_TURN * 1e6 / warm["wall"]) // threads) * threads
 
 
