@@ -128,7 +128,12 @@ class WSGITransaction(DoorTransaction):
             self.status: int = _statuses.get(status) or _status_of(status)
             self.response_headers: Iterable[tuple[Any, Any]] = headers
             request: Any = self.request
-            if len(request) != self.keys_at_start or self.extras is not None or not self.routed:
+            if (
+                len(request) != self.keys_at_start
+                or self.extras is not None
+                or not self.routed
+                or "werkzeug.request" in request  # Flask's test client puts one there in advance
+            ):
                 read_wsgi_route(self, request)
                 self.refresh()
         except Exception:
