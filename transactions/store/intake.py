@@ -4,27 +4,62 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ..recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
 from .figures import Tally
 from .levels import floored
 from .names import Names, storable
-from .samples import add_samples
-from .tallies import Cell, ErrorCell, add, add_errors, tally_of
+from .samples import Body, add_samples, body_of
+from .tallies import add, add_errors, tally_of, values
 from .upkeep import levels_of
 
-__all__ = ["take_in"]
+__all__ = ["Parcel", "pack", "take_in"]
 
 
-def take_in(connection: sqlite3.Connection, snapshot: Snapshot) -> None:
+@dataclass(frozen=True)
+class Parcel:
+    """A snapshot in the form in which it is stored: all that can be done before the store is locked."""
+
+    snapshot: Snapshot
+    rows: list[tuple[Series, int, tuple[object, ...]]]
+    """Series, minute and columns."""
+    wholes: list[tuple[Series, int, tuple[object, ...]]]
+    """Likewise, of all transactions of an application and kind together; the series is one of theirs."""
+    samples: list[Body]
+
+
+def pack(snapshot: Snapshot) -> Parcel:
+    """Prepare a snapshot.
+
+    An application's rows with most Apdex samples are added up last: their T is
+    the one to show.
+    """
+    rows = []
+    wholes: dict[tuple[str, str, int], tuple[Series, int, Tally]] = {}
+    for row in sorted(snapshot.minutes, key=_judged):
+        tally = tally_of(row)
+        rows.append((row.series, row.minute, values(tally)))
+        key = (row.series.application, row.series.kind, row.minute)
+        wholes.setdefault(key, (row.series, row.minute, Tally()))[2].add(tally)
+    packed = [(series, minute, values(tally)) for series, minute, tally in wholes.values()]
+    return Parcel(snapshot, rows, packed, [body_of(sample) for sample in snapshot.samples])
+
+
+def _judged(row: MinuteRow) -> int:
+    return row.satisfied + row.tolerating + row.frustrated
+
+
+def take_in(connection: sqlite3.Connection, parcel: Parcel) -> None:
     """Add a snapshot to the store, unless the store has it already."""
+    snapshot = parcel.snapshot
     instance = _next_of_instance(connection, snapshot)
     if instance is None:
         return
     intake = _Intake(connection)
-    intake.minutes(snapshot.minutes)
+    intake.minutes(parcel)
     intake.errors(snapshot.errors)
-    intake.lose("samples_thinned", add_samples(connection, snapshot.samples, intake.names))
+    intake.lose("samples_thinned", add_samples(connection, parcel.samples, intake.names))
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
     open_now = [(instance, intake.names.series(one.series, one.started), one.started) for one in snapshot.running]
     connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
@@ -72,36 +107,20 @@ class _Intake:
         if count:
             self.lost[cause] = self.lost.get(cause, 0) + count
 
-    def minutes(self, rows: Iterable[MinuteRow]) -> None:
-        """Count rows for their series, and for all of its application and kind.
-
-        Those with most Apdex samples come last: their T is the one to show.
-        """
-        tallies: dict[Cell, Tally] = {}
-        for row in sorted(rows, key=_judged):
-            units = self._units_of(row.minute)
-            if not units:
-                self.lose("expired", row.count)
-                continue
-            tally = tally_of(row)
-            for series in self._series_of(row.series, row.minute):
-                for span, start in units:
-                    tallies.setdefault(Cell(span, start, series), Tally()).add(tally)
-        add(self._connection, tallies)
+    def minutes(self, parcel: Parcel) -> None:
+        """Count rows for their series, and for all of their application and kind."""
+        names, units_of = self.names, self._units_of
+        rows = [(names.series(one, minute), minute, columns) for one, minute, columns in parcel.rows]
+        rows += [(names.whole(one, minute), minute, columns) for one, minute, columns in parcel.wholes]
+        add(self._connection, [(*unit, one, *columns) for one, minute, columns in rows for unit in units_of(minute)])
+        self.lose("expired", sum(row.count for row in parcel.snapshot.minutes if not units_of(row.minute)))
 
     def errors(self, errors: Iterable[ErrorCount]) -> None:
         """Count distinct errors."""
-        counts: dict[ErrorCell, int] = {}
-        for error in errors:
-            units = self._units_of(error.minute)
-            number = self.names.error(error) if units else 0
-            for span, start in units:
-                cell = ErrorCell(span, start, number)
-                counts[cell] = counts.get(cell, 0) + error.count
-        add_errors(self._connection, counts)
-
-    def _series_of(self, series: Series, minute: int) -> tuple[int, int]:
-        return self.names.series(series, minute), self.names.whole(series, minute)
+        units_of = self._units_of
+        kept = [(self.names.error(error), error) for error in errors if units_of(error.minute)]
+        rows = [(*unit, number, error.count) for number, error in kept for unit in units_of(error.minute)]
+        add_errors(self._connection, rows)
 
     def _units_of(self, minute: int) -> list[tuple[int, int]]:
         """Span and start of the rows that hold a minute: its own, and coarser ones that are rolled up already."""
@@ -111,7 +130,3 @@ class _Intake:
             units = [(level.span, at) for level, at in starts if level.complete_from <= at < level.complete_until]
             self._units[minute] = units
         return units
-
-
-def _judged(row: MinuteRow) -> int:
-    return row.satisfied + row.tolerating + row.frustrated

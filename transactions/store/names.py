@@ -59,7 +59,8 @@ class Names:
         return int(row[0])
 
     def _new_series(self, series: Series, key: tuple[object, ...], minute: int) -> int:
-        if OTHER not in key and self._count("series", "application", key[0]) >= _SERIES_AT_MOST:
+        application, _, whole, *_ = key
+        if not whole and OTHER not in key and self._count("series", "application", application) >= _SERIES_AT_MOST:
             self.surplus["names"] = self.surplus.get("names", 0) + 1
             return self._known(series._replace(group=OTHER, name=OTHER), False, minute)
         return self._insert(

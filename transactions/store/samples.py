@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..recording.snapshot import Sample
 from .bodies import to_json
 from .levels import floored
 from .names import Names, storable
 
-__all__ = ["add_samples", "bound_samples"]
+__all__ = ["Body", "add_samples", "body_of", "bound_samples"]
 
 PER_HOUR: Final = 5
 """Samples kept of one series, reason and hour: the slowest, and the latest of those that failed."""
@@ -28,7 +28,21 @@ DELETE FROM sample WHERE id IN (
 """
 
 
-def add_samples(connection: sqlite3.Connection, samples: Iterable[Sample], names: Names) -> int:
+class Body(NamedTuple):
+    """A sample in the form in which it is stored."""
+
+    sample: Sample
+    ended: float
+    json: str
+
+
+def body_of(sample: Sample) -> Body:
+    """Prepare a sample."""
+    transaction = sample.transaction
+    return Body(sample, transaction.started + transaction.duration, to_json(transaction))
+
+
+def add_samples(connection: sqlite3.Connection, samples: Iterable[Body], names: Names) -> int:
     """Store samples, and drop the least telling ones of each hour. How many were dropped."""
     touched = {_add(connection, sample, names) for sample in samples}
     return sum(
@@ -37,20 +51,20 @@ def add_samples(connection: sqlite3.Connection, samples: Iterable[Sample], names
     )
 
 
-def _add(connection: sqlite3.Connection, sample: Sample, names: Names) -> tuple[int, str, int]:
-    transaction = sample.transaction
-    ended = transaction.started + transaction.duration
-    series = names.series(sample.series, ended)
+def _add(connection: sqlite3.Connection, body: Body, names: Names) -> tuple[int, str, int]:
+    sample, ended = body.sample, body.ended
+    transaction, reason = sample.transaction, sample.reason
+    number = names.series(sample.series, ended)
     connection.execute(
         "INSERT INTO sample (series, reason, ended, duration, body) VALUES (?, ?, ?, ?, ?)",
-        (series, sample.reason, ended, transaction.duration, to_json(transaction)),
+        (number, reason, ended, transaction.duration, body.json),
     )
     for linked in transaction.linked_applications:
         connection.execute(
             "INSERT OR REPLACE INTO link VALUES (?, ?, ?)",
             (storable(transaction.application), storable(linked), ended),
         )
-    return series, sample.reason, floored(ended, _HOUR)
+    return number, reason, floored(ended, _HOUR)
 
 
 def bound_samples(connection: sqlite3.Connection, oldest: float) -> None:

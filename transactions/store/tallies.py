@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..log import log_once
 from ..recording.histogram import CorruptHistogram, Histogram, decode, encode, merge_encoded
 from ..recording.snapshot import MinuteRow
 from .figures import Tally
 
-__all__ = ["SUMS", "Cell", "ErrorCell", "add", "add_errors", "define_functions", "merge_intact", "roll_up", "tally_of"]
-
-
-class Cell(NamedTuple):
-    """Where a row is: its primary key."""
-
-    span: int
-    start: int
-    series: int
-
-
-class ErrorCell(NamedTuple):
-    """Where the count of a distinct error is: its primary key."""
-
-    span: int
-    start: int
-    error: int
+__all__ = [
+    "SUMS",
+    "add",
+    "add_errors",
+    "define_functions",
+    "merge_intact",
+    "roll_up",
+    "tally_of",
+    "values",
+]
 
 
 SUMS: Final = (
@@ -87,17 +80,18 @@ def _storable(statuses: Mapping[int, int]) -> dict[int, int]:
     return kept
 
 
-def add(connection: sqlite3.Connection, tallies: Mapping[Cell, Tally]) -> None:
-    """Add counts to the rows in the store."""
-    connection.executemany(_ADD, [(*cell, *_values(tally)) for cell, tally in tallies.items()])
+def add(connection: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> None:
+    """Add rows, each a span, a start, a series and `values`, to those in the store."""
+    connection.executemany(_ADD, rows)
 
 
-def add_errors(connection: sqlite3.Connection, counts: Mapping[ErrorCell, int]) -> None:
-    """Add counts of distinct errors to those in the store."""
-    connection.executemany(_ADD_ERRORS, [(*cell, count) for cell, count in counts.items()])
+def add_errors(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, int, int]]) -> None:
+    """Add counts of distinct errors, each with span, start and the error's number, to those in the store."""
+    connection.executemany(_ADD_ERRORS, rows)
 
 
-def _values(tally: Tally) -> tuple[object, ...]:
+def values(tally: Tally) -> tuple[object, ...]:
+    """What was counted, as the columns of a row."""
     return (
         *(getattr(tally, column) for column in SUMS),
         tally.minimum, tally.maximum, tally.apdex_t, encode(tally.statuses), encode(tally.histogram),

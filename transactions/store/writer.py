@@ -12,7 +12,7 @@ from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
 from .connection import StoreConnection
 from .forks import forked_midway
-from .intake import take_in
+from .intake import pack, take_in
 from .location import MEMORY, locate, prepare
 from .schema import NotOurs, upgrade
 from .tallies import define_functions
@@ -61,9 +61,10 @@ class StoreWriter:
             StoreUnavailable: it is not stored, or not in a file that is still
                 in its place; the message names the file and the reason.
         """
+        parcel = pack(snapshot)
         with self._transaction() as connection:
             upgrade(connection, snapshot.taken)
-            take_in(connection, snapshot)
+            take_in(connection, parcel)
             upkeep = due(levels_of(connection), self._retention, snapshot.taken)
         if upkeep:
             with suppress(StoreUnavailable):  # the snapshot is stored; upkeep is for whoever comes next
