@@ -77,7 +77,7 @@ class ASGITransactionMiddleware(Door):
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
             await app(scope, receive, send)
-            if scope["type"] == "lifespan":
+            if scope.get("type") == "lifespan":
                 flush_at_shutdown()
             return
         try:
@@ -161,8 +161,11 @@ class ASGITransaction(DoorTransaction):
     async def receive(self) -> Message:
         """The server's next message, watched for the client's going away."""
         message: Message = await self.server[0]()
-        if message["type"] == "http.disconnect" and not self.over and self.stage != _LAST_UNDER_WAY:
-            self.disconnected = True
+        try:
+            if message["type"] == "http.disconnect" and not self.over and self.stage != _LAST_UNDER_WAY:
+                self.disconnected = True
+        except Exception:
+            swallowed("ASGITransaction.receive")
         return message
 
     def send(self, message: Message) -> Awaitable[None]:

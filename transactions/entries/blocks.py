@@ -38,9 +38,10 @@ class Block:
         self._used = True
         try:
             self._opened = self._entry(function_name(_user_of(frame))).open((), {})
+            return self._opened or running()
         except Exception:
             swallowed("Block")
-        return self._opened or running()
+            return self._opened
 
     def __enter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))

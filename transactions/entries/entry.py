@@ -15,9 +15,9 @@ from ..model.naming import callable_name, text_of
 from ..model.process import here
 from ..model.transaction import DEFAULT_GROUP, Transaction
 from ..stack.belonging import belongs
-from ..stack.current import abandon, current, leave
+from ..stack.current import abandon, current, enter, leave, withdraw
 
-__all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of"]
+__all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of", "pause", "resume"]
 
 TextArgument = str | Callable[..., Any] | None
 """A text, or a callable of the call's own arguments that gives one."""
@@ -124,3 +124,20 @@ def finish(transaction: Transaction) -> None:
     except Exception:
         swallowed("finish")
         abandon(transaction)
+
+
+def resume(transaction: Transaction) -> None:
+    """A further step of its work begins. Never raises."""
+    try:
+        enter(transaction)
+    except Exception:
+        swallowed("resume")
+
+
+def pause(transaction: Transaction) -> None:
+    """A step of its work is done, and there may be more. Never raises."""
+    try:
+        leave(transaction)
+    except Exception:
+        swallowed("pause")
+        withdraw(transaction)

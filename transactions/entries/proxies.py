@@ -5,10 +5,12 @@ Loaded only where one is needed: wrapt imports asyncio.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
+from ..log import swallowed
 from ..model.naming import is_found_under
 from .entry import Entry
 from .shapes import around
@@ -31,10 +33,18 @@ class MeasuredCallable(_Wrapper):
         self._self_latest: tuple[Any, Any] = (None, None)
 
     def _self_measure(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        function = getattr(wrapped, "__func__", None)
-        if instance is None or function is None:
-            return self._self_around(wrapped)(*args, **kwargs)
-        return self._self_around(function)(instance, *args, **kwargs)
+        return self._self_measured(wrapped, instance)(*args, **kwargs)
+
+    def _self_measured(self, wrapped: Any, instance: Any) -> Any:
+        """What is called in the place of ``wrapped``, as it is bound in this call. Never raises."""
+        try:
+            function = getattr(wrapped, "__func__", None)
+            if instance is None or function is None:
+                return self._self_around(wrapped)
+            return partial(self._self_around(function), instance)
+        except Exception:
+            swallowed("MeasuredCallable")
+            return wrapped
 
     def _self_around(self, target: Any) -> Any:
         """The measured closure around a target: made once, it is the same one at almost every call."""

@@ -10,9 +10,9 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
+from ..model.outlet import outlet
 from ..model.transaction import Transaction
-from ..stack.current import enter, leave
-from .entry import Entry, finish
+from .entry import Entry, finish, pause, resume
 
 __all__ = ["around"]
 
@@ -81,11 +81,11 @@ class _Step:
 
     def __enter__(self) -> None:
         if self.transaction.token is None:
-            enter(self.transaction)
+            resume(self.transaction)
 
     def __exit__(self, kind: object, exception: BaseException | None, traceback: object) -> None:
         if exception is None:
-            leave(self.transaction)
+            pause(self.transaction)
             return
         if not isinstance(exception, (StopIteration, StopAsyncIteration)):
             self.transaction.left_by(exception)
@@ -93,7 +93,7 @@ class _Step:
 
     def __del__(self) -> None:
         """A body that was dropped where nobody closes dropped async generators."""
-        if not self.transaction.over:
+        if self.transaction in outlet.live:
             finish(self.transaction)
 
 

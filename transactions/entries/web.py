@@ -13,7 +13,7 @@ from ..model.process import here
 from ..model.queue_time import QUEUE_HEADERS, queue_time_of
 from ..model.request import RequestTransaction
 from ..model.transaction import Transaction
-from ..stack.current import enter
+from ..stack.current import current
 from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
 from .paths import wrap_object
@@ -125,11 +125,11 @@ class WebEntry:
         group = None if name is None else self.naming.given_group(args, kwargs)
         method = facts["request_method"]
         application = here.application_of(self.application)
+        queue_time = _queue_time(facts["headers"]) if here.settings.queue_time else None
         transaction = CalledRequest(application, group, name, str(method) if method else None, path)
         transaction.facts = facts
-        if here.settings.queue_time:
-            transaction.queue_time = _queue_time(facts["headers"])
-        enter(transaction)
+        transaction.queue_time = queue_time
+        transaction.token = current.set(transaction)
         return transaction
 
 

@@ -21,6 +21,7 @@ __all__ = ["RequestTransaction"]
 _now_live: Final = outlet.live.add
 _no_longer_live: Final = outlet.live.discard
 _curious_from: Final = outlet.curious_from
+_listeners: Final = outlet.listeners
 
 _PLACES_AT_MOST: Final = 10_000
 
@@ -131,6 +132,7 @@ class RequestTransaction(Transaction):
                 self.ended - self.entered >= _curious_from.get(place, 0.0)
                 or self.status in here.error_statuses
                 or self.extras is not None
+                or _listeners
             ):
                 self.details = self.read_details()
                 if len(_curious_from) < _PLACES_AT_MOST:

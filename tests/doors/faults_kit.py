@@ -1,0 +1,105 @@
+"""Faults of our own, made to happen one at a time: which internal steps a piece of work takes, and each failing once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple
+
+import weighbridge
+
+Act = Callable[[], Any]
+
+_OURS: Final = ("weighbridge.transactions.", "weighbridge.middleware.")
+
+
+class Fault(Exception):
+    """A mistake of ours, in a test."""
+
+
+class Place(NamedTuple):
+    """An internal step, and whether it fails before it has done anything or after everything."""
+
+    code: CodeType
+    module: str
+    event: str
+
+    def __str__(self) -> str:
+        name = getattr(self.code, "co_qualname", self.code.co_name)
+        return f"{self.module.removeprefix('weighbridge.')}:{name} {'fails' if self.event == 'call' else 'fails late'}"
+
+
+def steps_of(act: Act) -> list[Place]:
+    """The functions of ours that are called in this thread while something is done, in the order of their first call."""
+    seen: dict[CodeType, str] = {}
+
+    def notice(frame: FrameType, event: str, argument: Any) -> None:
+        module = frame.f_globals.get("__name__", "")
+        if event == "call" and module.startswith(_OURS):
+            seen.setdefault(frame.f_code, module)
+
+    sys.setprofile(notice)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return [Place(code, module, event) for code, module in seen.items() for event in ("call", "return")]
+
+
+def with_fault(act: Act, place: Place) -> Any:
+    """Do something while an internal step fails once.
+
+    An exception that leaves a profile function is raised where the profiled
+    call is made, and nothing is profiled any more.
+    """
+
+    def fail(frame: FrameType, event: str, argument: Any) -> None:
+        if event == place.event and frame.f_code is place.code:
+            raise Fault(str(place))
+
+    sys.setprofile(fail)
+    try:
+        return act()
+    finally:
+        sys.setprofile(None)
+
+
+class Measured:
+    """Doors and decorators as they are."""
+
+    wsgi = staticmethod(weighbridge.WSGITransactionMiddleware)
+    asgi = staticmethod(weighbridge.ASGITransactionMiddleware)
+    background_task = staticmethod(weighbridge.background_task)
+    BackgroundTask = weighbridge.BackgroundTask
+    web_transaction = staticmethod(weighbridge.web_transaction)
+    WebTransaction = weighbridge.WebTransaction
+    transaction_name = staticmethod(weighbridge.transaction_name)
+
+
+class _Block:
+    def __init__(self, *arguments: Any, **options: Any) -> None: ...
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    async def __aenter__(self) -> None: ...
+
+    async def __aexit__(self, *exception: object) -> None: ...
+
+
+def _untouched(*arguments: Any, **options: Any) -> Callable[[Any], Any]:
+    return lambda wrapped: wrapped
+
+
+class Unmeasured:
+    """The same names, which do nothing at all."""
+
+    wsgi = staticmethod(lambda app, **options: app)
+    asgi = staticmethod(lambda app, **options: app)
+    background_task = staticmethod(_untouched)
+    BackgroundTask = _Block
+    web_transaction = staticmethod(_untouched)
+    WebTransaction = _Block
+    transaction_name = staticmethod(_untouched)
