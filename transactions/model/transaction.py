@@ -76,6 +76,11 @@ class Transaction:
     opened_by_web_entry: ClassVar[bool] = False
     """Whether a request or a web form opened it, whatever its kind is by now."""
 
+    # What only requests have; here, so that nobody needs to ask which it is.
+    response_started: float = 0.0
+    queue_time: float | None = None
+    disconnected: bool = False
+
     def __init__(self, application: Application, group: str | None, name: str | None, priority: float = 1) -> None:
         self.application: Application = application
         self.background: bool = not self.opened_by_web_entry

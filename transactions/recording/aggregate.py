@@ -87,7 +87,7 @@ class Aggregate:
 
     # Folding
 
-    def fold(self, queue: deque[Transaction]) -> None:
+    def fold(self, queue: deque[Transaction]) -> None:  # noqa: C901  long: every transaction would pay for a call
         """Take what waits in a queue, and count it."""
         take, minute, waiting = queue.popleft, self._present(), len(queue)
         for _ in repeat(None, waiting):
@@ -95,15 +95,27 @@ class Aggregate:
                 transaction = take()
             except IndexError:  # somebody else bounds the queue at this moment
                 break
-            if not minute.start <= transaction.ended < minute.end:
-                minute = self._minute_of(transaction.ended)
+            ended = transaction.ended
+            if not minute.start <= ended < minute.end:
+                minute = self._minute_of(ended)
             key = transaction.counted_as()
-            if transaction.extras is not None:
-                key = (*key, transaction.extras.apdex_suppressed, transaction.failed())
+            extras = transaction.extras
+            if extras is not None:
+                key = (*key, extras.apdex_suppressed, transaction.failed())
             lane = minute.lanes.get(key) or self._lane_of(minute, transaction, key)
-            lane.add(transaction)
-            if transaction.extras is not None and transaction.extras.errors:
-                self._add_errors(lane, transaction, transaction.extras.errors)
+            entered = transaction.entered
+            duration = ended - entered
+            lane.durations.append(duration)
+            if transaction.response_started:
+                lane.starts.append(transaction.response_started - entered)
+            if transaction.queue_time is not None or transaction.disconnected:
+                lane.add_rarities(transaction)
+            if duration > lane.cell.bar:
+                lane.cell.keep_slowest(transaction, duration)
+            if lane.failed:
+                lane.cell.keep_failed(transaction)
+            if extras is not None and extras.errors:
+                self._add_errors(lane, transaction, extras.errors)
         self._uncounted += waiting
         if self._uncounted >= _DURATIONS_AT_MOST:
             self._compact()

@@ -1,7 +1,7 @@
 """The counts of one series in one minute, while they are being made.
 
-Folding a transaction must cost next to nothing: it appends a few numbers to
-the lists of its lane. Counting them is done for many at a time, by work that
+Folding a transaction costs next to nothing: it appends two numbers to lists of
+its lane. Counting them is done for many at a time, by work that
 Python does in C: sorting, adding up, bisecting.
 """
 
@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 from ..model.applications import Application
 from ..model.finished import NoticedError
-from ..model.request import RequestTransaction
 from ..model.transaction import Transaction
 from .histogram import Histogram, fold
 from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
@@ -44,22 +43,11 @@ class Lane:
         self.queue_times: list[float] = []
         self.disconnected: int = 0
 
-    def add(self, transaction: Transaction) -> None:
-        """Take one transaction's numbers; keep it whole where it is the slowest or failed."""
-        entered = transaction.entered
-        duration = transaction.ended - entered
-        self.durations.append(duration)
-        if isinstance(transaction, RequestTransaction):
-            if transaction.response_started:
-                self.starts.append(transaction.response_started - entered)
-            if transaction.queue_time is not None:
-                self.queue_times.append(transaction.queue_time)
-            if transaction.disconnected:
-                self.disconnected += 1
-        if duration > self.cell.bar:
-            self.cell.keep_slowest(transaction, duration)
-        if self.failed:
-            self.cell.keep_failed(transaction)
+    def add_rarities(self, transaction: Transaction) -> None:
+        """Count what few requests have: a queue time, a client that went away."""
+        if transaction.queue_time is not None:
+            self.queue_times.append(transaction.queue_time)
+        self.disconnected += transaction.disconnected
 
 
 class Cell:
