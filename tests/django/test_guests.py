@@ -11,6 +11,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
@@ -106,3 +107,34 @@ def test_a_cancelled_request_is_no_error(ended: Ended) -> None:
 def test_django_is_not_loaded_by_us() -> None:
     code = "import sys, weighbridge.middleware; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_in_an_async_chain_the_view_is_noted_without_another_thread() -> None:
+    async def answer(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    assert iscoroutinefunction(DjangoTransactionMiddleware(answer).process_view)
+    assert not iscoroutinefunction(DjangoTransactionMiddleware(lambda request: HttpResponse()).process_view)
+
+
+ALONE = """
+from django.conf import settings
+from django.urls import path
+def broken(request):
+    raise LookupError("nothing there")
+class Urls:
+    urlpatterns = [path("broken/", broken)]
+settings.configure(ROOT_URLCONF=Urls, MIDDLEWARE=["weighbridge.middleware.DjangoTransactionMiddleware"], LOGGING={})
+from django.core.wsgi import get_wsgi_application
+from django.test import Client
+from weighbridge.testing import capture_transactions
+get_wsgi_application()
+with capture_transactions() as ended:
+    Client(raise_request_exception=False).get("/broken/", headers={"host": "localhost"})
+print(*(error.type for transaction in ended for error in transaction.errors))
+"""
+
+
+def test_in_a_process_of_its_own_it_hears_of_exceptions() -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "builtins:LookupError\n"
