@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,18 @@ def closed_afterwards() -> Iterator[None]:
     for user in list(_forks.users):
         user.stand_still(0)
         user.go_on()
+
+
+@pytest.fixture
+def opened(path: str) -> Callable[[], AbstractContextManager[sqlite3.Connection]]:
+    """The file, opened as any other program would; changes are committed."""
+
+    @contextmanager
+    def open_it() -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            yield connection
+
+    return open_it
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """A snapshot is counted once, however often it is written, and whole or not at all."""
 
-import sqlite3
-
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
@@ -40,9 +38,9 @@ def test_each_instance_has_numbers_of_its_own(make, writer, read) -> None:
         assert {instance.id for instance in reader.instances()} == {"one", "two", "three"}
 
 
-def test_a_snapshot_that_fails_half_way_leaves_nothing(make, path, writer, read) -> None:
+def test_a_snapshot_that_fails_half_way_leaves_nothing(make, path, writer, read, opened) -> None:
     writer.write(make.snapshot(make.row([1.0])))
-    with sqlite3.connect(path) as other:
+    with opened() as other:
         other.execute("CREATE TRIGGER no_samples BEFORE INSERT ON sample BEGIN SELECT RAISE(ABORT, 'no room'); END")
     second = make.snapshot(make.row([2.0]), errors=(make.error("x"),), samples=(make.sample(2.0),))
     with pytest.raises(StoreUnavailable, match=r"store\.db cannot be written: no room"):
@@ -50,7 +48,7 @@ def test_a_snapshot_that_fails_half_way_leaves_nothing(make, path, writer, read)
     with read() as reader:
         assert reader.totals(make.always).calls == 1
         assert reader.errors(make.always) == []
-    with sqlite3.connect(path) as other:
+    with opened() as other:
         other.execute("DROP TRIGGER no_samples")
     writer.write(second)
     assert read().totals(make.always).calls == 2

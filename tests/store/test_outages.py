@@ -48,8 +48,8 @@ def test_a_file_that_is_no_database(path, make, writer) -> None:
     assert Path(path).read_bytes() == before
 
 
-def test_another_programs_database_is_left_alone(path, make, writer) -> None:
-    with sqlite3.connect(path) as other:
+def test_another_programs_database_is_left_alone(path, make, writer, opened) -> None:
+    with opened() as other:
         other.execute("CREATE TABLE precious (value)")
     before = Path(path).read_bytes()
     refused(writer, make.snapshot(), "database of some other program")
@@ -57,9 +57,9 @@ def test_another_programs_database_is_left_alone(path, make, writer) -> None:
     assert Path(path).read_bytes() == before
 
 
-def test_a_newer_store_is_left_alone(path, make, writer) -> None:
+def test_a_newer_store_is_left_alone(path, make, writer, opened) -> None:
     writer.write(make.snapshot())
-    with sqlite3.connect(path) as other:
+    with opened() as other:
         other.execute("PRAGMA user_version = 9")
     refused(writer, make.snapshot(), "its version is 9, and this weighbridge knows versions up to 2")
     unreadable(path, "its version is 9, and this weighbridge knows versions up to 2")

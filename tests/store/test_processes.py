@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -41,7 +40,7 @@ def test_eight_processes_at_once_lose_nothing(path, make) -> None:
         assert len(reader.instances()) == 8
 
 
-def test_sigkill_leaves_whole_snapshots_and_an_intact_file(path, make) -> None:
+def test_sigkill_leaves_whole_snapshots_and_an_intact_file(path, make, opened) -> None:
     """Killed again and again at random moments; after each, the file holds what was acknowledged, or one more."""
     choose = random.Random(11)
     acknowledged = 0
@@ -52,7 +51,7 @@ def test_sigkill_leaves_whole_snapshots_and_an_intact_file(path, make) -> None:
             time.sleep(choose.uniform(0, 0.1))
             process.send_signal(signal.SIGKILL)
             written = 1 + len(process.stdout.read().splitlines())
-        with sqlite3.connect(path) as store:
+        with opened() as store:
             assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         with StoreReader.open(path) as reader:
             calls = {line.figures.calls for line in reader.transactions(make.always)}
@@ -115,6 +114,7 @@ def test_a_fork_that_nobody_told_of_leaves_the_connection_alone(path, make, writ
     writer.write(make.other("two").snapshot(make.row([1.0])))
     assert connection._connection is not before
     assert before.execute("SELECT count(*) FROM instance").fetchone() == (2,), "it is neither closed nor used"
+    before.close()
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -149,7 +149,7 @@ def test_a_fork_does_not_wait_for_ever(path, make, writer, monkeypatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_fork_in_the_middle_of_writing_waits_for_it(path, make) -> None:
+def test_a_fork_in_the_middle_of_writing_waits_for_it(path, make, opened) -> None:
     """Children are forked while a thread writes with hardly a pause: each of them can write at once."""
     done = threading.Event()
     writer = StoreWriter(path)
@@ -181,5 +181,5 @@ def test_a_fork_in_the_middle_of_writing_waits_for_it(path, make) -> None:
         lines = {line.series: line.figures.calls for line in reader.transactions(make.always)}
         assert lines[make.job] == 20
         assert lines[make.page._replace(name="0")] == make.sequence
-    with sqlite3.connect(path) as store:
+    with opened() as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -1,7 +1,6 @@
 """What else a store is asked: timelines, samples, errors, instances, open transactions, its own health."""
 
 import getpass
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -163,9 +162,9 @@ def test_a_status_that_is_none_is_counted_as_zero(make, writer, read, status) ->
     assert read().statuses(make.always) == {0: 1, 200: 1}
 
 
-def test_a_damaged_histogram_spoils_nothing_else(make, path, writer, read) -> None:
+def test_a_damaged_histogram_spoils_nothing_else(make, path, writer, read, opened) -> None:
     writer.write(make.snapshot(make.row([1.0])))
-    with sqlite3.connect(path) as other:
+    with opened() as other:
         other.execute("UPDATE tally SET histogram = x'7801'")
     writer.write(make.snapshot(make.row([2.0])))
     with read() as reader:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -12,15 +13,15 @@ from weighbridge.transactions.store.writer import StoreWriter
 
 
 def tables(path: str) -> list[str]:
-    with sqlite3.connect(path) as store:
+    with closing(sqlite3.connect(path)) as store:
         return [row[0] for row in store.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name")]
 
 
-def test_a_store_of_version_1_is_brought_up_to_date(path, make, monkeypatch, tmp_path) -> None:
+def test_a_store_of_version_1_is_brought_up_to_date(path, make, monkeypatch, tmp_path, opened) -> None:
     with monkeypatch.context() as older:
         older.setattr(schema, "VERSION", 1)
         StoreWriter(path).write(make.snapshot(make.row([1.0]), samples=(make.sample(1.0),)))
-    with sqlite3.connect(path) as store:
+    with opened() as store:
         assert store.execute("PRAGMA user_version").fetchone() == (1,)
         assert not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'link'").fetchone()
 

@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -14,7 +15,7 @@ HOUR, DAY = 3600, 86400
 
 
 def rows(path: str, span: int) -> int:
-    with sqlite3.connect(path) as store:
+    with closing(sqlite3.connect(path)) as store:
         return store.execute("SELECT count(*) FROM tally WHERE span = ?", (span,)).fetchone()[0]
 
 
@@ -91,13 +92,13 @@ def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
         assert reader.statuses(Window(make.now, make.now + 60)) == {}
 
 
-def test_everything_expires_in_the_end(make, path, read) -> None:
+def test_everything_expires_in_the_end(make, path, read, opened) -> None:
     writer = StoreWriter(path, Retention(minutes=1, hours=10, samples=2))
     writer.write(make.snapshot(make.row([1.0]), errors=(make.error("x"),), samples=(make.sample(1.0),)))
     other = make.other("two")
     for day in range(1, 20):
         rest(other, writer, make.now + day * DAY)
-    with sqlite3.connect(path) as store:
+    with opened() as store:
         for table in ("tally", "error_count", "sample", "error", "series"):
             assert store.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
     with read() as reader:

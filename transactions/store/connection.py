@@ -78,6 +78,10 @@ class StoreConnection:
         with self._lock:
             self._drop()
 
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            self._drop()
+
     def _begun(self) -> sqlite3.Connection:
         """A connection with a transaction begun, and the lock held; while others write, the lock is free."""
         self._see_who_we_are()
