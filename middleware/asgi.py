@@ -15,6 +15,7 @@ from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..transactions.model.request import RequestTransaction
+from ..transactions.model.transaction import OVER
 from ..transactions.stack.current import abandon, current, leave
 from .door import Door
 from .request import DoorTransaction
@@ -71,7 +72,7 @@ class ASGITransactionMiddleware(Door):
         try:
             if scope["type"] == "http":
                 special = has_keys(scope)
-                if not (special or not here.measuring or _current() is not None) or self._measures(scope):
+                if (here.measuring and not special and _current() is None) or self._measures(scope):
                     transaction = self._open(scope, receive, send, special)
         except Exception:
             swallowed("ASGITransactionMiddleware")
@@ -107,7 +108,11 @@ class ASGITransactionMiddleware(Door):
         if special:
             transaction.apply_special()
         if here.settings.queue_time:
-            transaction.read_queue_time(scope.get("headers") or ())
+            headers = scope.get("headers") or ()
+            for name, _ in headers:
+                if name in _QUEUE_HEADERS:
+                    transaction.read_queue_time(headers)
+                    break
         transaction.token = _make_current(transaction)
         return transaction
 
@@ -214,7 +219,7 @@ class ASGITransaction(DoorTransaction):
         try:
             leave(self)
             self.server = _GONE
-            if not self.over:
+            if self._state != OVER:
                 self.disconnected: bool = self.disconnected or self.response_started > 0
                 self.end()
             elif self.status >= 500:
@@ -241,7 +246,7 @@ class ASGITransaction(DoorTransaction):
     def freeze(self) -> bool:
         """Stop the clock for good, and read the route before the request is let go."""
         scope = self.request
-        if scope is not None and self._name is None:
+        if scope is not None and self._name is None and ("app" in scope or "path_template" in scope or not self.routed):
             try:
                 read_asgi_route(self, scope)
             except Exception:
@@ -259,13 +264,8 @@ class ASGITransaction(DoorTransaction):
     def read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Note the time that the request waited in front of us, where a proxy said so. Never raises."""
         try:
-            for name, _ in headers:
-                if name in _QUEUE_HEADERS:
-                    given = dict(headers)
-                    self.queue_time: float | None = queue_time_in(
-                        _latin(given.get(header)) for header in _QUEUE_HEADERS
-                    )
-                    return
+            given = dict(headers)
+            self.queue_time: float | None = queue_time_in(_latin(given.get(header)) for header in _QUEUE_HEADERS)
         except Exception:
             swallowed("ASGITransaction.read_queue_time")
 
