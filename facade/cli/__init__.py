@@ -1,4 +1,4 @@
-"""The command ``weighbridge``: report, top, config and demo."""
+"""The command ``weighbridge``: report, top, config, serve and demo."""
 
 from __future__ import annotations
 

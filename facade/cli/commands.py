@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -38,7 +38,13 @@ _SORT_HELP: Final = (
 )
 _INTERVAL_HELP: Final = "Seconds between two pictures."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
+_KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
 _DEMO_STORE_HELP: Final = "Record into this file and keep it; without it, a temporary one."
+_PORT_HELP: Final = "Port of the page; 0 takes a free one."
+_HOST_HELP: Final = "Address to bind; any but a loopback address needs --token-file."
+_VISITORS_HELP: Final = "File with a token (16 characters or more) that visitors must give."
+_ALLOW_HELP: Final = "Answer to this host name, too; may be given several times."
+_SERVE_LIBRARIES: Final = ("jinja2", "starlette", "uvicorn")
 _DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
 
 
@@ -153,14 +159,39 @@ def config() -> None:
 
 
 @weighbridge.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help=_HOST_HELP)
+@click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
+@click.option("--store", metavar="FILE", help="Read this store instead of the configured one.")
+@click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
+@click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
+@click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+def serve(**options: Any) -> None:
+    """Serve the page with the figures of all applications, until Ctrl-C."""
+    _require(_SERVE_LIBRARIES, "the page", "ui")
+    from .serve_command import Serving, serve_page  # noqa: PLC0415 - needs what was just looked for
+
+    serve_page(Serving(**options))
+
+
+@weighbridge.command()
 @click.option("--requests", type=click.IntRange(1, 100_000), default=600, show_default=True, help=_REQUESTS_HELP)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed sends the same traffic.")
 @click.option("--store", type=click.Path(path_type=Path), metavar="FILE", help=_DEMO_STORE_HELP)
-def demo(requests: int, seed: int, store: Path | None) -> None:
+@click.option("--keep", is_flag=True, help=_KEEP_HELP)
+@click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
+def demo(requests: int, seed: int, store: Path | None, keep: bool, port: int) -> None:
     """Run a bookshop on real servers, send it traffic, and prove that all of it was counted."""
-    missing = [library for library in _DEMO_LIBRARIES if find_spec(library) is None]
-    if missing:
-        raise Problem(f"the demo needs {', '.join(missing)}; install: python -m pip install 'weighbridge[demo]'")
+    _require(_DEMO_LIBRARIES, "the demo", "demo")
+    if keep:
+        from .keep_command import keep_demo  # noqa: PLC0415 - needs what was just looked for
+
+        return keep_demo(seed, store, port)
     from .demo_command import demonstrate  # noqa: PLC0415 - needs what was just looked for
 
     sys.exit(0 if demonstrate(requests, seed, store) else 1)
+
+
+def _require(libraries: Sequence[str], what: str, extra: str) -> None:
+    missing = [library for library in libraries if find_spec(library) is None]
+    if missing:
+        raise Problem(f"{what} needs {', '.join(missing)}; install: python -m pip install 'weighbridge[{extra}]'")

@@ -27,7 +27,7 @@ from .report import read_report
 from .stores import opened_store
 from .terminal import ReportView
 
-__all__ = ["demonstrate"]
+__all__ = ["demonstrate", "require_writable"]
 
 
 def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
@@ -38,15 +38,19 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
     """
     with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
         kept = store.absolute() if store else Path(folder, "weighbridge.db")
-        _require_writable(kept)
+        require_writable(kept)
         right = _run(requests, seed, kept, Path(folder))
     if store:
         click.echo(f"\nThe figures are kept: weighbridge report --store {store}")
     return right
 
 
-def _require_writable(store: Path) -> None:
-    """Write an empty snapshot: better to know now than when all was sent."""
+def require_writable(store: Path) -> None:
+    """Write an empty snapshot: better to know now than when all was sent.
+
+    Raises:
+        Problem: the store cannot be written, or its directory is not there.
+    """
     if not store.parent.is_dir():
         raise Problem(f"--store {store}: there is no directory {store.parent}")
     now = time.time()

@@ -13,7 +13,7 @@ from weighbridge.transactions.store.figures import Figures
 from .plain import printable
 from .report import Line, Report
 
-__all__ = ["as_csv", "as_json", "harmless"]
+__all__ = ["as_csv", "as_json", "figures_record", "harmless"]
 
 _FIGURES: Final[dict[str, Callable[[Figures], Any]]] = {
     "calls": lambda figures: figures.calls,
@@ -42,7 +42,7 @@ def as_json(report: Report) -> str:
     health = report.health
     store = {"path": health.path, "owner": health.owner, "last_write": health.last_write, "lost": dict(health.lost)}
     sections = [
-        {"application": section.application, "type": section.kind, **_figures(section.figures)}
+        {"application": section.application, "type": section.kind, **figures_record(section.figures)}
         for section in report.sections
     ]
     window = {"since": report.window.since, "until": report.window.until}
@@ -79,8 +79,9 @@ def _records(report: Report) -> Iterator[dict[str, Any]]:
 def _record(line: Line) -> dict[str, Any]:
     series = line.series
     names = {"application": series.application, "type": series.kind, "group": series.group, "name": series.name}
-    return {**names, **_figures(line.figures), "share": line.share}
+    return {**names, **figures_record(line.figures), "share": line.share}
 
 
-def _figures(figures: Figures) -> dict[str, Any]:
+def figures_record(figures: Figures) -> dict[str, Any]:
+    """Give the figures unrounded, by the names that they have in JSON and CSV."""
     return {field: value(figures) for field, value in _FIGURES.items()}

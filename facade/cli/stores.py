@@ -12,7 +12,7 @@ from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 from .problems import Problem
 from .words import user
 
-__all__ = ["opened_store", "require_valid"]
+__all__ = ["configured_store", "opened_store", "require_valid"]
 
 _HINT = "Name another file with --store or WEIGHBRIDGE_STORE; `weighbridge demo` makes one of its own."
 
@@ -25,7 +25,7 @@ def opened_store(path: str | None) -> Iterator[StoreReader]:
         Problem: the configuration is not valid, there is no store, or it cannot be read.
     """
     try:
-        with StoreReader.open(path or _configured()) as reader:
+        with StoreReader.open(path or configured_store()) as reader:
             yield reader
     except StoreUnreadable as error:
         raise Problem(f"{error}\n{_HINT if path else _whose_store()}") from None
@@ -42,7 +42,12 @@ def _whose_store() -> str:
     return f"You are {user()}; programs run by other users report to stores of their own.\n{_HINT}"
 
 
-def _configured() -> str:
+def configured_store() -> str:
+    """Name the store that programs of this user report to by default.
+
+    Raises:
+        Problem: the configuration is not valid, or figures are kept in memory only.
+    """
     configuration = load_from_environment()
     require_valid(configuration)
     path = locate(configuration.settings.store).path

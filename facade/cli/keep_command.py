@@ -1,0 +1,69 @@
+"""``weighbridge demo --keep``: the bookshop stays open, and the page with it. Needs the extra ``demo``."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from weighbridge.console.serving import serve
+from weighbridge.demo.bookshop import open_bookshop
+from weighbridge.demo.drive import drive
+from weighbridge.demo.services import Process, ServiceFailed
+from weighbridge.demo.traffic import Service, plan
+
+from .demo_command import require_writable
+from .problems import Problem
+from .serve_command import bound
+
+__all__ = ["keep_demo"]
+
+_PAUSE: Final = 1.0
+"""Seconds between two batches of visitors."""
+_BATCH: Final = 30
+"""So many requests and jobs are sent at a time; each kind of them at least once."""
+
+
+def keep_demo(seed: int, store: Path | None, port: int) -> None:
+    """Keep the bookshop and its visitors running, and serve the page, until Ctrl-C.
+
+    Raises:
+        Problem: the store that was named cannot be used, the port cannot be had, or the bookshop does not open.
+    """
+    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
+        kept = store.absolute() if store else Path(folder, "weighbridge.db")
+        require_writable(kept)
+        listener = bound("127.0.0.1", port)
+        try:
+            with open_bookshop(Path(folder), kept) as processes, _visited(processes, seed):
+                serve(str(kept), listener, None, (), lambda url: click.echo(f"weighbridge: {url} (Ctrl-C ends it)"))
+        except ServiceFailed as error:
+            raise Problem(str(error)) from None
+
+
+@contextmanager
+def _visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
+    """Send traffic while the block runs; what a process had to say when it broke down is printed."""
+    closed = threading.Event()
+
+    def visit() -> None:
+        number = seed
+        try:
+            while not closed.wait(_PAUSE):
+                drive(plan(_BATCH, number), processes, closed.is_set)
+                number += 1
+        except ServiceFailed as error:
+            click.echo(f"weighbridge: {error}", err=True)
+
+    visitors = threading.Thread(target=visit, name="weighbridge-demo")
+    visitors.start()
+    try:
+        yield
+    finally:
+        closed.set()
+        visitors.join()

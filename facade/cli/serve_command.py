@@ -1,0 +1,65 @@
+"""``weighbridge serve``: the page in a browser. Needs the extra ``ui``."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from weighbridge.console.serving import is_loopback, listen, open_browser, serve
+
+from .problems import Problem
+from .stores import configured_store
+
+__all__ = ["Serving", "bound", "serve_page"]
+
+
+class Serving(NamedTuple):
+    """The options of ``serve``."""
+
+    host: str
+    port: int
+    store: str | None
+    token_file: Path | None
+    hosts: tuple[str, ...]
+    opened: bool
+
+
+def serve_page(options: Serving) -> None:
+    """Serve until Ctrl-C.
+
+    Raises:
+        Problem: the address cannot be had, the token is missing or cannot be read, or the store is not configured.
+    """
+    token = _token(options.token_file) if options.token_file else None
+    if token is None and not is_loopback(options.host):
+        raise Problem(f"--host {options.host} is reached from other machines: name a token with --token-file")
+    store = options.store or configured_store()
+    listener = bound(options.host, options.port)
+
+    def ready(url: str) -> None:
+        click.echo(f"weighbridge: {store} on {url} (Ctrl-C ends it)", err=True)
+        if options.opened:
+            open_browser(url)
+
+    serve(store, listener, token, options.hosts, ready)
+
+
+def _token(file: Path) -> str:
+    try:
+        token = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"--token-file {file} cannot be read: {error}") from None
+    if len(token) < 16:
+        raise Problem(f"--token-file {file}: the token must have at least 16 characters")
+    return token
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Listen there, or say why not."""
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise Problem(f"cannot listen on {host} port {port}: {error.strerror or error}") from None

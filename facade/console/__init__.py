@@ -1,0 +1,19 @@
+"""The APM page on a store: response times, throughput, errors and Apdex, web and non-web, in a browser.
+
+``weighbridge serve`` opens it. It can also be mounted into an application of
+one's own, and needs the extra ``ui``::
+
+    from weighbridge.console import asgi_application
+
+    Mount("/apm", asgi_application("/var/lib/shop/weighbridge.db", token=read_from_somewhere()))
+
+It reads the store and writes nothing; it does not measure itself.
+"""
+
+from __future__ import annotations
+
+from .application import Console
+from .doors import asgi_application, wsgi_application
+from .exchange import Request, Response
+
+__all__ = ["Console", "Request", "Response", "asgi_application", "wsgi_application"]

@@ -1,0 +1,89 @@
+"""Who may see the page: the check of ``Host``, the token, and what browsers are told to forbid."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import parse_qs
+
+from .exchange import Request, Response, redirect
+
+__all__ = ["HEADERS", "Access"]
+
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final = (
+    ("content-security-policy", _POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+"""On every answer."""
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PORT: Final = re.compile(r":\d*$")
+_COOKIE: Final = "weighbridge"
+
+
+class Access:
+    """Decides who is let in.
+
+    Without a token only requests are answered whose ``Host`` is a loopback name
+    or one of ``hosts``: another site's name that leads here (DNS rebinding) is
+    turned away. With a token every ``Host`` is, unless ``hosts`` are given: a
+    browser hands the cookie to the host alone that it was set by.
+    """
+
+    def __init__(self, token: str | None = None, hosts: Iterable[str] = ()) -> None:
+        if token is not None and len(token) < 16:
+            raise ValueError("the token must have at least 16 characters")
+        own = frozenset(_host_name(host) for host in hosts)
+        self._token = None if token is None else token.encode()
+        self._hosts = own | _LOOPBACK if own or token is None else None
+
+    def knows_host(self, request: Request) -> bool:
+        """Whether the request was meant for us."""
+        return self._hosts is None or _host_name(request.host) in self._hosts
+
+    def admits(self, request: Request) -> bool:
+        """Whether it came with the token, as a cookie or in the header ``Authorization: Bearer``."""
+        if self._token is None:
+            return True
+        scheme, _, given = request.authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return _same(given.strip(), self._token)
+        return any(_same(value, self._pass()) for value in _cookies(request.cookie))
+
+    def log_in(self, request: Request) -> Response | None:
+        """Exchange a form with the token for a cookie and a way back; ``None`` if the token is wrong."""
+        form = parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=10)
+        if self._token is None or not _same(form.get("token", [""])[0], self._token):
+            return None
+        cookie = f"{_COOKIE}={self._pass().decode()}; Path={request.root or '/'}; HttpOnly; SameSite=Strict"
+        back = f"{request.root}/{form.get('page', [''])[0].lstrip('/').replace(chr(92), '')}"
+        return redirect(back, ("set-cookie", f"{cookie}; Secure" if request.secure else cookie))
+
+    def _pass(self) -> bytes:
+        """What the cookie holds: made from the token, which cannot be told from it."""
+        return hmac.digest(self._token or b"", b"weighbridge.console", hashlib.sha256).hex().encode()
+
+
+def _same(given: str, wanted: bytes) -> bool:
+    """Compare in a time that does not tell how much is right."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted)
+
+
+def _cookies(header: str) -> Iterable[str]:
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return [value for name, _, value in pairs if name == _COOKIE]
+
+
+def _host_name(host: str) -> str:
+    return _PORT.sub("", host.strip()).rstrip(".").lower()

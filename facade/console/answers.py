@@ -1,0 +1,360 @@
+"""What each page is made of: read from the store, and not written for anybody yet.
+
+The JSON API gives these as they are; the pages are rendered from them. Moments
+are epoch seconds, durations are seconds, rates and shares 0 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from weighbridge.cli.report import Line, Report, known_applications, read_report
+from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.recording.histogram import BOUNDS
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.figures import Figures, Tally, Window
+from weighbridge.transactions.store.levels import step_for
+from weighbridge.transactions.store.reader import (
+    ErrorFigures,
+    Health,
+    RunningNow,
+    Selection,
+    StoredInstance,
+    StoredSample,
+    StoreReader,
+    Timeline,
+)
+
+from .parameters import COMPARISONS, State
+from .what_if import THRESHOLDS, Score, scores, without
+
+__all__ = [
+    "Application",
+    "Applications",
+    "Bar",
+    "Compared",
+    "Errors",
+    "Running",
+    "Summary",
+    "Transaction",
+    "Transactions",
+    "Trend",
+    "WhatIf",
+    "applications",
+    "errors",
+    "first_application",
+    "report",
+    "running",
+    "summary",
+    "transaction",
+    "transactions",
+]
+
+_STEPS: Final = 90
+_SPARKS: Final = 40
+_STILL_THERE: Final = 90.0
+"""An instance that wrote nothing for so many seconds is taken to be gone."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The same span, some time before."""
+
+    window: Window
+    figures: Figures
+    timeline: Timeline
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One transaction over time."""
+
+    series: Series
+    timeline: Timeline
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One kind of transactions of an application."""
+
+    window: Window
+    application: str
+    kind: Kind
+    figures: Figures
+    timeline: Timeline
+    compared: Compared | None
+    top: Sequence[Line]
+    slowest: Sequence[StoredSample]
+    errors: Sequence[ErrorFigures]
+    instances: Sequence[StoredInstance]
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """The transactions of an application and kind, in the order asked for."""
+
+    window: Window
+    application: str
+    kind: Kind
+    lines: Sequence[Line]
+    known: int
+    """How many there are, whatever was searched for."""
+    trends: Sequence[Trend]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of the latency histogram."""
+
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What would be, were something else."""
+
+    t: float | None
+    """The threshold tried out; ``None`` where there is no Apdex."""
+    apdex: float | None
+    """Of this transaction with that threshold."""
+    scores: Sequence[Score]
+    """Of this transaction with other thresholds."""
+    now: Figures
+    """Of the application as it is."""
+    reclassified: Figures
+    """Of the application, were this transaction non-web."""
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transaction."""
+
+    window: Window
+    series: Series
+    figures: Figures
+    timeline: Timeline
+    histogram: Sequence[Bar]
+    slowest: Sequence[StoredSample]
+    failed: Sequence[StoredSample]
+    errors: Sequence[ErrorFigures]
+    statuses: Mapping[int, int]
+    what_if: WhatIf
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The errors of an application and kind; expected ones apart."""
+
+    window: Window
+    application: str
+    kind: Kind
+    figures: Figures
+    timeline: Timeline
+    unexpected: Sequence[ErrorFigures]
+    expected: Sequence[ErrorFigures]
+    samples: Sequence[StoredSample]
+
+
+@dataclass(frozen=True)
+class Application:
+    """One kind of transactions of one application."""
+
+    application: str
+    kind: Kind
+    figures: Figures
+    timeline: Timeline
+    linked: Sequence[str]
+    """Other applications to which it reports as well."""
+
+
+@dataclass(frozen=True)
+class Applications:
+    """All of them, and the state of the store."""
+
+    window: Window
+    applications: Sequence[Application]
+    health: Health
+
+
+@dataclass(frozen=True)
+class Running:
+    """What is open at this moment in the processes that report."""
+
+    now: float
+    transactions: Sequence[RunningNow]
+    instances: Sequence[StoredInstance]
+
+
+def first_application(reader: StoreReader, window: Window) -> str:
+    """The application that is shown where none was asked for; empty if there is none."""
+    names = sorted({found.application for found in reader.applications(window)}, key=str.casefold)
+    return (names or known_applications(reader, window.until) or [""])[0]
+
+
+def summary(reader: StoreReader, state: State, now: float) -> Summary:
+    """What the page of that name shows."""
+    window, selection = state.window(now), Selection(state.app, state.kind)
+    step = step_for(window, _STEPS)
+    found = report(reader, state.changed(sort="time", search=""), now)
+    whole = found.sections[0].figures if found.sections else reader.totals(window, selection)
+    return Summary(
+        window=window,
+        application=state.app,
+        kind=state.kind,
+        figures=whole,
+        timeline=reader.timeline(window, step, selection),
+        compared=_compared(reader, state, window, step),
+        top=_lines(found)[:5],
+        slowest=reader.samples(window, selection, "slow", 5),
+        errors=reader.errors(window, selection)[:5],
+        instances=[one for one in reader.instances() if one.seen >= window.since],
+    )
+
+
+def report(reader: StoreReader, state: State, now: float) -> Report:
+    """The report of one application and kind as ``weighbridge report`` gives it, narrowed down by the search."""
+    found = read_report(reader, state.window(now), Selection(state.app, state.kind), state.sort)
+    wanted = state.search.casefold()
+    sections = [
+        replace(section, lines=[line for line in section.lines if wanted in _title(line.series)])
+        for section in found.sections
+    ]
+    return replace(found, sections=sections)
+
+
+def transactions(reader: StoreReader, state: State, now: float) -> Transactions:
+    """What the page of that name shows."""
+    window = state.window(now)
+    found = _lines(read_report(reader, window, Selection(state.app, state.kind), state.sort))
+    wanted = state.search.casefold()
+    lines = [line for line in found if wanted in _title(line.series)]
+    step = step_for(window, _STEPS)
+    top = sorted(lines, key=lambda line: -line.figures.total)[:5]
+    trends = [Trend(line.series, reader.timeline(window, step, Selection(*line.series))) for line in top]
+    return Transactions(window, state.app, state.kind, lines, len(found), trends)
+
+
+def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
+    """What the page of that name shows."""
+    window = state.window(now)
+    series = Series(state.app, state.kind, state.group, state.name)
+    selection = Selection(*series)
+    timeline = reader.timeline(window, step_for(window, _STEPS), selection)
+    found = [one for one in reader.transactions(window, selection) if one.series == series]
+    tally = found[0].tally if found else Tally()
+    figures = found[0].figures if found else reader.totals(window, selection)
+    return Transaction(
+        window=window,
+        series=series,
+        figures=figures,
+        timeline=timeline,
+        histogram=_bars(tally.histogram),
+        slowest=reader.samples(window, selection, "slow", 10),
+        failed=reader.samples(window, selection, "failed", 10),
+        errors=reader.errors(window, selection),
+        statuses=reader.statuses(window, selection) if state.kind == "web" else {},
+        what_if=_what_if(reader, state, window, tally),
+    )
+
+
+def errors(reader: StoreReader, state: State, now: float) -> Errors:
+    """What the page of that name shows."""
+    window, selection = state.window(now), Selection(state.app, state.kind)
+    found = [error for error in reader.errors(window, selection) if _speaks_of(error, state.search.casefold())]
+    return Errors(
+        window=window,
+        application=state.app,
+        kind=state.kind,
+        figures=reader.totals(window, selection),
+        timeline=reader.timeline(window, step_for(window, _STEPS), selection),
+        unexpected=[error for error in found if not error.expected],
+        expected=[error for error in found if error.expected],
+        samples=reader.samples(window, selection, "failed", 20),
+    )
+
+
+def applications(reader: StoreReader, state: State, now: float) -> Applications:
+    """What the page of that name shows: by name, web before non-web."""
+    window = state.window(now)
+    step, links = step_for(window, _SPARKS), reader.links()
+    found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
+    shown = [
+        Application(
+            one.application,
+            one.kind,
+            one.figures,
+            reader.timeline(window, step, Selection(one.application, one.kind)),
+            links.get(one.application, ()),
+        )
+        for one in found
+    ]
+    return Applications(window, shown, reader.health())
+
+
+def running(reader: StoreReader, state: State, now: float) -> Running:
+    """What the page of that name shows, of one application or, where none is named, of all."""
+    since = now - _STILL_THERE
+    found = [one for one in reader.running(since) if state.app in ("", one.series.application)]
+    return Running(now, found, [one for one in reader.instances() if one.seen >= since])
+
+
+def _compared(reader: StoreReader, state: State, window: Window, step: int) -> Compared | None:
+    back = COMPARISONS[state.compare]
+    if not back:
+        return None
+    before = Window(window.since - back, window.until - back)
+    selection = Selection(state.app, state.kind)
+    return Compared(before, reader.totals(before, selection), reader.timeline(before, step, selection))
+
+
+def _what_if(reader: StoreReader, state: State, window: Window, tally: Tally) -> WhatIf:
+    t = state.t or tally.apdex_t
+    tried = scores(tally, [t] if t else [])
+    wholes = (one for one in reader.applications(window) if (one.application, one.kind) == (state.app, "web"))
+    whole = next(wholes, None)
+    application = whole.tally if whole else Tally()
+    part = tally if state.kind == "web" else Tally()
+    nothing = Tally()
+    return WhatIf(
+        t=t if tried else None,
+        apdex=tried[0].apdex if tried else None,
+        scores=scores(tally, THRESHOLDS),
+        now=without(application, nothing, window.minutes),
+        reclassified=without(application, part, window.minutes),
+    )
+
+
+def _bars(histogram: Mapping[int, int], at_most: int = 64) -> list[Bar]:
+    """Bins put together to so many bars of equal width on a logarithmic scale."""
+    if not histogram:
+        return []
+    first, last = max(1, min(histogram)), max(histogram)
+    width = -(-(last - first + 1) // at_most)
+    counts: dict[int, int] = {}
+    for number, count in histogram.items():
+        bar = (max(number, first) - first) // width
+        counts[bar] = counts.get(bar, 0) + count
+    return [
+        Bar(_bound(first + bar * width - 1), _bound(first + (bar + 1) * width - 1), counts.get(bar, 0))
+        for bar in range(max(counts) + 1)
+    ]
+
+
+def _bound(number: int) -> float:
+    return BOUNDS[min(number, len(BOUNDS) - 1)]
+
+
+def _lines(found: Report) -> Sequence[Line]:
+    return found.sections[0].lines if found.sections else ()
+
+
+def _title(series: Series) -> str:
+    return f"{series.group}/{series.name}".casefold()
+
+
+def _speaks_of(error: ErrorFigures, wanted: str) -> bool:
+    return wanted in f"{error.type} {error.message}".casefold()

@@ -1,0 +1,203 @@
+"""The page itself: a request and the store in, a response out. No I/O but the store's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from weighbridge.cli.exports import as_csv
+from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+
+from . import answers
+from .access import HEADERS, Access
+from .exchange import Request, Response, redirect, text
+from .json_form import as_json
+from .parameters import BadParameter, State, parse
+from .views import STATIC, render
+
+__all__ = ["Console"]
+
+_Answer = Callable[[StoreReader, State, float], Any]
+
+
+class _Page(NamedTuple):
+    """A page and what it is made of."""
+
+    title: str
+    answer: _Answer
+    of_one: bool = True
+    """Whether it shows one application."""
+
+
+PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
+    {
+        "summary": _Page("Summary", answers.summary),
+        "transactions": _Page("Transactions", answers.transactions),
+        "transaction": _Page("Transaction", answers.transaction),
+        "errors": _Page("Errors", answers.errors),
+        "applications": _Page("Applications", answers.applications, of_one=False),
+        "running": _Page("Running now", answers.running, of_one=False),
+    }
+)
+_TYPES: Final = MappingProxyType(
+    {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
+)
+
+
+class Console:
+    """The APM page on one store, which it only reads.
+
+    Args:
+        store: the file; it need not be there yet.
+        token: who does not bring it is shown a form that asks for it; ``None``: nobody is asked.
+        hosts: names, besides those of the loopback interface, by which the page may be reached.
+        clock: gives the time in epoch seconds.
+
+    Raises:
+        ValueError: the token has fewer than 16 characters.
+    """
+
+    def __init__(
+        self,
+        store: str | os.PathLike[str],
+        token: str | None = None,
+        hosts: Iterable[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._reader = StoreReader(store)
+        self._access = Access(token, hosts)
+        self._clock = clock
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._reader.close()
+
+    def respond(self, request: Request) -> Response:
+        """The answer to a request, whatever it asks for."""
+        answer = self._guarded(request)
+        body = b"" if request.method == "HEAD" else answer.body
+        return Response(answer.status, (*answer.headers, *HEADERS), body)
+
+    def _guarded(self, request: Request) -> Response:
+        if not self._access.knows_host(request):
+            return text(421, "text/plain", "This page is not served under that host name; see --allow-host.\n")
+        if request.path.startswith("/static/"):
+            return _static(request.path)
+        if request.path == "/login" and request.method == "POST":
+            return self._access.log_in(request) or _login(request, "That is not the token.")
+        if not self._access.admits(request):
+            return _login(request)
+        if request.method not in {"GET", "HEAD"}:
+            return text(405, "text/plain", "This page only reads: use GET.\n", ("allow", "GET, HEAD"))
+        return self._shown(request)
+
+    def _shown(self, request: Request) -> Response:
+        name = request.path.strip("/")
+        try:
+            return self._page(request, name, parse(request.query))
+        except BadParameter as error:
+            return _problem(request, 400, str(error), error.name)
+        except StoreUnreadable as error:
+            return _problem(request, 503, str(error))
+
+    def _page(self, request: Request, name: str, state: State) -> Response:
+        now = self._clock()
+        if not name:
+            return redirect(f"{request.root}/{self._landing(state, now)}")
+        if name == "api":
+            return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
+        if name == "transactions.csv":
+            return _csv(as_csv(answers.report(self._reader, self._named(state, now), now)))
+        wanted, is_api = name.removeprefix("api/"), name.startswith("api/")
+        if wanted not in PAGES:
+            return _problem(request, 404, "There is no such page.")
+        page = PAGES[wanted]
+        state = self._named(state, now) if page.of_one else state
+        if wanted == "transaction":
+            _require(state)
+        answer = page.answer(self._reader, state, now)
+        if is_api:
+            return text(200, "application/json", as_json(answer))
+        return _html(
+            request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer,
+            window=state.window(now), now=now, names=self._names(state, now), health=self._reader.health(),
+        )  # fmt: skip
+
+    def _landing(self, state: State, now: float) -> str:
+        """With one application its summary, else the list of them."""
+        names = self._names(state, now)
+        return f"summary?{state.query(app=names[0])}" if len(names) == 1 else f"applications?{state.query()}"
+
+    def _names(self, state: State, now: float) -> list[str]:
+        found = {one.application for one in self._reader.applications(state.window(now))}
+        return sorted(found | ({state.app} if state.app else set()), key=str.casefold)
+
+    def _named(self, state: State, now: float) -> State:
+        return state if state.app else state.changed(app=answers.first_application(self._reader, state.window(now)))
+
+
+def _require(state: State) -> None:
+    for name in ("app", "group", "name"):
+        if not getattr(state, name):
+            raise BadParameter(name, "is missing: which transaction?")
+
+
+def _html(request: Request, status: int, template: str, **values: Any) -> Response:
+    return text(status, "text/html", render(template, root=request.root, version=_version(), **values))
+
+
+def _csv(body: str) -> Response:
+    named = ("content-disposition", 'attachment; filename="transactions.csv"')
+    return text(200, "text/csv", f"{body}\n", named)
+
+
+def _problem(request: Request, status: int, message: str, parameter: str = "") -> Response:
+    if request.path.startswith("/api/"):
+        told = {"error": message, "parameter": parameter} if parameter else {"error": message}
+        return text(status, "application/json", as_json(told))
+    return _html(request, status, "problem.html", code=status, message=message, title="Problem")
+
+
+def _login(request: Request, message: str = "") -> Response:
+    if request.path.startswith("/api/"):
+        return text(401, "application/json", as_json({"error": "the token is missing or wrong"}))
+    page = request.path if request.path.strip("/") in PAGES else "/"
+    back = f"{page.lstrip('/')}?{request.query}" if request.query and page != "/" else page.lstrip("/")
+    return _html(request, 401, "login.html", message=message, title="Token", back=back)
+
+
+def _static(path: str) -> Response:
+    name = path.removeprefix("/static/")
+    if name not in _static_names():
+        return text(404, "text/plain", "There is no such file.\n")
+    file = STATIC / name
+    headers = (
+        ("content-type", f"{_TYPES[file.suffix]}; charset=utf-8"),
+        ("cache-control", "public, max-age=31536000, immutable"),
+    )
+    return Response(200, headers, _content(file))
+
+
+@cache
+def _static_names() -> frozenset[str]:
+    return frozenset(file.name for file in STATIC.iterdir() if file.suffix in _TYPES)
+
+
+@cache
+def _content(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+@cache
+def _version() -> str:
+    """Changes whenever a static file does: browsers keep them for good."""
+    digest = hashlib.sha256()
+    for name in sorted(_static_names()):
+        digest.update(_content(STATIC / name))
+    return digest.hexdigest()[:12]

@@ -1,0 +1,54 @@
+"""A request and its answer as plain values: all that the page knows of HTTP."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import quote
+
+__all__ = ["Request", "Response", "redirect", "text"]
+
+
+class Request(NamedTuple):
+    """What a door was asked."""
+
+    method: str
+    path: str
+    """Below the place where the page is mounted; starts with a slash."""
+    root: str = ""
+    """Where the page is mounted, without a slash at its end."""
+    query: str = ""
+    host: str = ""
+    """The header of that name, as are the next two; empty where it is missing."""
+    cookie: str = ""
+    authorization: str = ""
+    secure: bool = False
+    """Whether it came by HTTPS."""
+    body: bytes = b""
+    """Of a POST; doors hand on `LARGEST_BODY` bytes at most."""
+
+
+LARGEST_BODY = 4096
+
+
+class Response(NamedTuple):
+    """What a door answers."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """The header of that name."""
+        return dict(self.headers).get("content-type", "")
+
+
+def text(status: int, content_type: str, body: str, *headers: tuple[str, str]) -> Response:
+    """An answer of text; what is no valid Unicode becomes a question mark."""
+    typed = ("content-type", f"{content_type}; charset=utf-8")
+    return Response(status, (typed, ("cache-control", "no-store"), *headers), body.encode("utf-8", "replace"))
+
+
+def redirect(location: str, *headers: tuple[str, str]) -> Response:
+    """An answer that sends a browser to another page of ours."""
+    return text(303, "text/plain", "", ("location", quote(location, safe="/?&=%+~:", errors="replace")), *headers)

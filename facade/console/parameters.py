@@ -1,0 +1,188 @@
+"""The state of a page: everything that it shows follows from its address."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timezone
+from types import MappingProxyType
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, urlencode
+
+from weighbridge.cli.report import SORTS
+from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.store.figures import Window
+
+__all__ = ["COMPARISONS", "RANGES", "REFRESHES", "BadParameter", "State", "parse"]
+
+RANGES: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "30m": 1800, "1h": 3600, "3h": 10800, "6h": 21600, "12h": 43200, "24h": 86400,
+        "3d": 3 * 86400, "7d": 7 * 86400, "14d": 14 * 86400, "30d": 30 * 86400,
+    }
+)  # fmt: skip
+"""What can be chosen, in seconds up to now."""
+
+COMPARISONS: Final[Mapping[str, int]] = MappingProxyType({"none": 0, "day": 86400, "week": 7 * 86400})
+"""How many seconds earlier the span lies that a page is compared with."""
+
+REFRESHES: Final = ("10", "30", "60", "off")
+"""Seconds from one refresh to the next."""
+
+_LONGEST: Final = 400 * 86400.0
+_LATEST: Final = 253402300799.0
+"""The end of the year 9999, which is the last that dates know."""
+
+
+class BadParameter(ValueError):
+    """A parameter of a request is not valid; the message names it and says what would be."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"parameter {name!r}: {reason}")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class State:
+    """What is to be shown; the fields are the parameters of the same names."""
+
+    app: str = ""
+    """Empty: the first application by name."""
+    kind: Kind = "web"
+    range: str = "30m"
+    since: float | None = None
+    """Epoch seconds; together with ``until`` it takes the place of ``range``."""
+    until: float | None = None
+    compare: str = "none"
+    sort: str = "time"
+    search: str = ""
+    group: str = ""
+    name: str = ""
+    t: float | None = None
+    """The Apdex threshold (seconds) to try out."""
+    refresh: str = "10"
+
+    def window(self, now: float) -> Window:
+        """The span of time that is shown, as of ``now`` (epoch seconds)."""
+        if self.since is None:
+            return Window(now - RANGES[self.range], now)
+        return Window(self.since, self.until or now)
+
+    def changed(self, **changes: Any) -> State:
+        """The same with other values."""
+        return replace(self, **changes)
+
+    def query(self, **changes: Any) -> str:
+        """The part of the address behind the question mark; what has its default value is left out."""
+        state = replace(self, **changes)
+        given = {name: getattr(state, name) for name in _READERS}
+        told = {name: _written(value) for name, value in given.items() if value != _DEFAULTS[name]}
+        return urlencode(told, errors="replace")
+
+
+def parse(query: str) -> State:
+    """Read the state from the part of an address behind the question mark.
+
+    Raises:
+        BadParameter: one is unknown, given twice or not valid.
+    """
+    values: dict[str, Any] = {}
+    for name, value in _pairs(query):
+        if name not in _READERS:
+            raise BadParameter(name, f"there is no such parameter; there are {', '.join(_READERS)}")
+        if name in values:
+            raise BadParameter(name, "is given twice")
+        values[name] = _READERS[name](name, value)
+    return _checked(State(**values))
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=40)
+    except ValueError as error:
+        raise BadParameter("?", str(error)) from None
+
+
+def _checked(state: State) -> State:
+    if state.until is not None and state.since is None:
+        raise BadParameter("until", "needs since")
+    if state.since is not None and state.until is not None and state.since >= state.until:
+        raise BadParameter("since", "must lie before until")
+    if state.since is not None and state.until is not None and state.until - state.since > _LONGEST:
+        raise BadParameter("since", "lies more than 400 days before until")
+    return state
+
+
+def _written(value: object) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _text(name: str, value: str) -> str:
+    if len(value) > 1000:
+        raise BadParameter(name, "is longer than 1000 characters")
+    return value
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
+    def read(name: str, value: str) -> str:
+        if value not in choices:
+            raise BadParameter(name, f"must be one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def _moment(name: str, value: str) -> float:
+    """Epoch seconds, or a date and time; UTC where no zone is given."""
+    try:
+        moment = _number(value)
+    except ValueError:
+        moment = _date(name, value)
+    if not 0 <= moment <= _LATEST:
+        raise BadParameter(name, "lies before 1970 or after 9999")
+    return moment
+
+
+def _date(name: str, value: str) -> float:
+    try:
+        date = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, OverflowError):
+        raise BadParameter(name, "must be epoch seconds, or such as 2026-01-31T08:00Z") from None
+
+
+def _threshold(name: str, value: str) -> float:
+    try:
+        seconds = _number(value)
+    except ValueError:
+        raise BadParameter(name, "must be a number of seconds") from None
+    if not 0.001 <= seconds <= 3600:
+        raise BadParameter(name, "must be from 0.001 to 3600 seconds")
+    return seconds
+
+
+def _number(value: str) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+_READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
+    {
+        "app": _text,
+        "kind": cast(Callable[[str, str], Kind], _one_of(("web", "background"))),
+        "range": _one_of(tuple(RANGES)),
+        "since": _moment,
+        "until": _moment,
+        "compare": _one_of(tuple(COMPARISONS)),
+        "sort": _one_of(tuple(SORTS)),
+        "search": _text,
+        "group": _text,
+        "name": _text,
+        "t": _threshold,
+        "refresh": _one_of(REFRESHES),
+    }
+)
+_DEFAULTS: Final = MappingProxyType({field.name: field.default for field in fields(State)})

@@ -1,0 +1,51 @@
+"""Serving the page with uvicorn."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import webbrowser
+from collections.abc import Callable, Iterable
+from contextlib import closing
+
+import uvicorn
+
+from .doors import asgi_application
+
+__all__ = ["is_loopback", "listen", "serve"]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind an address; port 0 takes a free one.
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server((str(address[0]), port), family=family, backlog=128)
+
+
+def serve(
+    store: str, listener: socket.socket, token: str | None, hosts: Iterable[str], ready: Callable[[str], object]
+) -> None:
+    """Serve until SIGINT or SIGTERM; ``ready`` is told the address. Nothing of a request is logged."""
+    host, port = listener.getsockname()[:2]
+    named = f"[{host}]" if ":" in host else host
+    application = asgi_application(store, token, hosts)
+    with closing(listener):
+        ready(f"http://{named}:{port}/")
+        config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def open_browser(url: str) -> None:
+    """Open the viewer's own browser."""
+    webbrowser.open(url)

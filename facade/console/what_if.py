@@ -1,0 +1,76 @@
+"""What the Apdex would be with another threshold, or without a transaction."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from weighbridge.transactions.recording.histogram import bin_value
+from weighbridge.transactions.store.figures import Figures, Tally, figures
+
+__all__ = ["THRESHOLDS", "Score", "scores", "without"]
+
+_DIGITS: Final = (1, 1.2, 1.5, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
+THRESHOLDS: Final = tuple(round(digits * 10.0**power, 4) for power in (-3, -2, -1, 0, 1) for digits in _DIGITS)
+"""Seconds: what can be tried out."""
+
+
+class Score(NamedTuple):
+    """An Apdex score."""
+
+    t: float
+    """The threshold in seconds."""
+    apdex: float
+
+
+def scores(tally: Tally, thresholds: Iterable[float]) -> list[Score]:
+    """What the Apdex of these transactions would be with each of some thresholds (seconds).
+
+    Failed ones stay frustrated. Which they were is not kept with the histogram:
+    in each of the three zones of the threshold in force they count as spread
+    evenly, so that its own score comes out exactly. Empty where none was judged.
+    """
+    judged = tally.satisfied + tally.tolerating + tally.frustrated
+    if not judged or tally.apdex_t is None:
+        return []
+    values = [bin_value(number) for number in sorted(tally.histogram)]
+    counts = [tally.histogram[number] for number in sorted(tally.histogram)]
+    good = [0.0, *accumulate(_good(values, counts, tally, tally.apdex_t))]
+
+    def below(limit: float) -> float:
+        return good[bisect_right(values, limit)]
+
+    return [Score(t, min(1.0, (below(t) + below(4 * t)) / 2 / judged)) for t in thresholds]
+
+
+def _good(values: Sequence[float], counts: Sequence[int], tally: Tally, t: float) -> list[float]:
+    """How many in each bin would satisfy, were the threshold high enough."""
+    zones = [(value > t) + (value > 4 * t) for value in values]
+    sizes = [sum(count for count, zone in zip(counts, zones, strict=True) if zone == wanted) for wanted in range(3)]
+    failed_early = max(0, sizes[0] - tally.satisfied) + max(0, sizes[1] - tally.tolerating)
+    late = max(0, sizes[2] - max(0, tally.errors - failed_early))
+    shares = [
+        kept / size if size else 0.0
+        for kept, size in zip((tally.satisfied, tally.tolerating, late), sizes, strict=True)
+    ]
+    return [count * shares[zone] for count, zone in zip(counts, zones, strict=True)]
+
+
+def without(whole: Tally, part: Tally, minutes: float) -> Figures:
+    """The figures of an application were some of its transactions not in them; quantiles are not told."""
+    return figures(
+        Tally(
+            count=whole.count - part.count,
+            total=max(0.0, whole.total - part.total),
+            minimum=whole.minimum,
+            maximum=whole.maximum,
+            errors=whole.errors - part.errors,
+            satisfied=whole.satisfied - part.satisfied,
+            tolerating=whole.tolerating - part.tolerating,
+            frustrated=whole.frustrated - part.frustrated,
+            apdex_t=whole.apdex_t,
+        ),
+        minutes,
+    )
