@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from weighbridge.reporting import formats
 from weighbridge.transactions.store.figures import Figures
-
-from . import formats
 
 __all__ = ["COLUMNS", "Column", "fitting"]
 

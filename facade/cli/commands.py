@@ -12,16 +12,16 @@ from typing import Any, Final, NamedTuple, TypeVar
 import click
 from rich.console import Console
 
+from weighbridge.reporting import span
+from weighbridge.reporting.exports import as_csv, as_json
+from weighbridge.reporting.report import SORTS, Report, known_applications, read_report
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
 
-from . import span
-from .exports import as_csv, as_json
 from .plain import one_line, plain_lines
 from .problems import Problem
-from .report import SORTS, Report, known_applications, read_report
 from .settings_view import ConfigurationView, configuration_lines
 from .stores import opened_store, require_valid
 from .terminal import ReportView

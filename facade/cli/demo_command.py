@@ -16,6 +16,7 @@ from rich.console import Console
 from weighbridge.demo.run import Outcome, run_demo
 from weighbridge.demo.services import ServiceFailed
 from weighbridge.demo.traffic import plan
+from weighbridge.reporting.report import read_report
 from weighbridge.transactions.recording.snapshot import Instance, Snapshot, StoreUnavailable
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 from weighbridge.transactions.store.writer import StoreWriter
@@ -23,7 +24,6 @@ from weighbridge.transactions.store.writer import StoreWriter
 from .demo_view import CheckView, check_lines, progress, verdict
 from .plain import plain_lines
 from .problems import Problem
-from .report import read_report
 from .stores import opened_store
 from .terminal import ReportView
 

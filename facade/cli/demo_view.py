@@ -14,9 +14,9 @@ from rich.text import Text
 
 from weighbridge.demo.check import Calls, Comparison
 from weighbridge.demo.run import Outcome, Watcher
+from weighbridge.reporting.report import KIND_WORDS
 
 from .plain import aligned, one_line, shortened
-from .report import KIND_WORDS
 
 __all__ = ["CheckView", "check_lines", "progress", "verdict"]
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .columns import COLUMNS
-from .report import KIND_WORDS, Report
+from weighbridge.reporting.formats import printable
+from weighbridge.reporting.report import KIND_WORDS, Report
 
-__all__ = ["aligned", "one_line", "plain_lines", "printable", "shortened"]
+from .columns import COLUMNS
+
+__all__ = ["aligned", "one_line", "plain_lines", "shortened"]
 
 _TITLES = ("application", "type", "transaction", *(column.title for column in COLUMNS))
 _TEXTS = 3
@@ -45,11 +47,6 @@ def shortened(text: str, width: int, head: int) -> str:
     ('Function/…ebuild', 'Route/GET /')
     """
     return text if len(text) <= width else f"{text[:head]}…{text[head + 1 - width :]}"
-
-
-def printable(text: str) -> str:
-    """Write a blank for each control character and the like."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _rows(report: Report) -> Iterator[tuple[str, ...]]:

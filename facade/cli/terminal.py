@@ -9,9 +9,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
+
 from .columns import COLUMNS, fitting
 from .plain import one_line, shortened
-from .report import KIND_WORDS, Line, Report, Section
 from .words import empty_lines, head_lines, left_out_line, uncounted_line
 
 __all__ = ["ReportView"]

@@ -16,8 +16,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from weighbridge.reporting.report import Report
+
 from .plain import plain_lines
-from .report import Report
 from .terminal import ReportView
 
 __all__ = ["watch"]

@@ -7,11 +7,10 @@ import time
 from types import MappingProxyType
 from typing import Final
 
+from weighbridge.reporting import formats
+from weighbridge.reporting.report import Report
+from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.reader import Health
-
-from . import formats
-from .report import Report
-from .span import describe, roughly
 
 __all__ = ["empty_lines", "head_lines", "left_out_line", "uncounted_line", "user"]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from weighbridge.cli.report import Line, Report, known_applications, read_report
+from weighbridge.reporting.report import Line, Report, known_applications, read_report
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.histogram import BOUNDS
 from weighbridge.transactions.recording.snapshot import Series

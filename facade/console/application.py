@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from weighbridge.cli.exports import as_csv
+from weighbridge.reporting.exports import as_csv
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
 from . import answers

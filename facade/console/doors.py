@@ -35,9 +35,7 @@ _REASONS = {
 def asgi_application(store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = ()) -> Starlette:
     """The page as a Starlette application, to be served or mounted; see `Console` for what it takes.
 
-    >>> from starlette.routing import Mount
-    >>> Mount("/apm", asgi_application("/var/lib/shop/weighbridge.db", token="at least sixteen signs"))
-    Mount(path='/apm', name='', app=<starlette.applications.Starlette object at 0x...>)
+    Mounted without a token it answers to loopback names only, unless ``hosts`` names others.
     """
     console = Console(store, token, hosts)
 

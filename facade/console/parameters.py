@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode
 
-from weighbridge.cli.report import SORTS
+from weighbridge.reporting.report import SORTS
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from weighbridge.cli import formats
-from weighbridge.cli.report import KIND_WORDS
-from weighbridge.cli.span import describe, roughly
+from weighbridge.reporting import formats
+from weighbridge.reporting.report import KIND_WORDS
+from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.figures import Figures
 from weighbridge.transactions.store.reader import RunningNow
 

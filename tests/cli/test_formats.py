@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.cli import exports, formats, plain, settings_view, span
+from weighbridge.cli import plain, settings_view
+from weighbridge.reporting import exports, formats, span
 
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 

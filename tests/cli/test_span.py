@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from weighbridge.cli.span import parse_since
+from weighbridge.reporting.span import parse_since
 
 NOW = 1_790_000_000.0
 

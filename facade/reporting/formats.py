@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "rate", "size"]
+__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "printable", "rate", "size"]
 
 NOTHING: Final = "-"
 
@@ -81,6 +81,11 @@ def size(number: int) -> str:
         if number >= factor:
             return f"{_digits(number / factor)} {unit}"
     return f"{number} B"
+
+
+def printable(text: str) -> str:
+    """Write a blank for each control character and the like."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _digits(value: float, places: int = 3) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from weighbridge.transactions.store.figures import Figures
 
-from .plain import printable
+from .formats import printable
 from .report import Line, Report
 
 __all__ = ["as_csv", "as_json", "figures_record", "harmless"]
