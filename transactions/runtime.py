@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .recording.recorder import Recorder
     from .recording.snapshot import Store
 
-__all__ = ["connect", "flush", "renew", "shutdown"]
+__all__ = ["connect", "flush", "renew", "shutdown", "write_at_once"]
 
 _recorders: Final[dict[str, Recorder]] = {}
 """The recorder in force, under one key: where two threads make one at the same time, the first to put it here wins."""
@@ -65,17 +65,17 @@ def _see_to_the_end_of_a_child() -> None:
     if util is None or process is None or process.parent_process() is None or os.getpid() in _finalized:
         return
     _finalized.add(os.getpid())
-    util.Finalize(None, _at_the_end, exitpriority=-10)
+    util.Finalize(None, write_at_once, exitpriority=-10)
 
 
-def _at_the_end() -> int:
-    """A normal exit of the process: no thread will come for what ends from now on, so that is written at once."""
+def write_at_once() -> int:
+    """The process is about to end: no thread will come for what ends from now on, so that is written at once."""
     if outlet.queue:
         _recorder()
+    while _unfinished:
+        _unfinished.pop().close(here.settings.shutdown_timeout)
     shutdown()
-    for recorder in _unfinished:
-        recorder.close(here.settings.shutdown_timeout)
-    outlet.attendant = _at_the_end
+    outlet.attendant = write_at_once
     return ALWAYS
 
 
@@ -129,4 +129,4 @@ def connect() -> None:
     outlet.attendant = _attend
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork_in_child)
-    atexit.register(_at_the_end)
+    atexit.register(write_at_once)
