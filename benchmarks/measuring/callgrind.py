@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .environments import child_environment
 from .subjects import REQUIREMENTS
-from .workers import Job, command_of
+from .workers import Job, Worker, command_of
 
 __all__ = ["VALGRIND", "instructions"]
 
@@ -38,7 +38,8 @@ def instructions(job: Job, requests: int | None = None) -> float:
         RuntimeError: the process failed.
     """
     requests = requests or (300 if job.subject in _SLOW else 2000)
-    subprocess.run(command_of(job), stdin=subprocess.DEVNULL, check=True, env=child_environment())  # compile, once
+    with Worker(job) as worker:  # so that both find all bytecode compiled, of what is loaded late too
+        worker.serve(10)
     with ThreadPoolExecutor(2) as pool:
         few, many = pool.map(lambda count: _total(job, count), (requests, 2 * requests))
     return (many - few) / requests
