@@ -1,10 +1,11 @@
-"""Faults of our own, made to happen one at a time: which internal steps a piece of work takes, and each failing once."""
+"""Faults of our own: which internal steps a piece of work takes, and each of them failing once."""
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable
-from types import CodeType, FrameType
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType, FunctionType
 from typing import Any, Final, NamedTuple
 
 import weighbridge
@@ -26,12 +27,40 @@ class Place(NamedTuple):
     event: str
 
     def __str__(self) -> str:
-        name = getattr(self.code, "co_qualname", self.code.co_name)
-        return f"{self.module.removeprefix('weighbridge.')}:{name} {'fails' if self.event == 'call' else 'fails late'}"
+        how = "fails" if self.event == "call" else "fails late"
+        return f"{self.module.removeprefix('weighbridge.')}:{_qualified_name(self.code, self.module)} {how}"
+
+
+def _qualified_name(code: CodeType, module: str) -> str:
+    """A code object tells it from Python 3.11 on; before, it is looked for in its module."""
+    if hasattr(code, "co_qualname"):
+        return str(code.co_qualname)
+    names = (name for owner in _functions_of(sys.modules[module]) for name in _names_within(owner, code))
+    return next(names, code.co_name)
+
+
+def _functions_of(owner: Any) -> Iterator[FunctionType]:
+    for member in vars(owner).values():
+        if isinstance(member, type) and member.__module__ == getattr(owner, "__name__", None):
+            yield from _functions_of(member)
+        function = getattr(member, "fget", getattr(member, "__func__", member))
+        if isinstance(function, FunctionType):
+            yield inspect.unwrap(function)
+
+
+def _names_within(owner: FunctionType, wanted: CodeType) -> Iterator[str]:
+    waiting = [(owner.__qualname__, owner.__code__)]
+    while waiting:
+        name, code = waiting.pop()
+        if code is wanted:
+            yield name
+        waiting += [
+            (f"{name}.<locals>.{inner.co_name}", inner) for inner in code.co_consts if isinstance(inner, CodeType)
+        ]
 
 
 def steps_of(act: Act) -> list[Place]:
-    """The functions of ours that are called in this thread while something is done, in the order of their first call."""
+    """The functions of ours that are called in this thread while something is done."""
     seen: dict[CodeType, str] = {}
 
     def notice(frame: FrameType, event: str, argument: Any) -> None:

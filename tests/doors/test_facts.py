@@ -49,9 +49,7 @@ class Door:
         door = WSGITransactionMiddleware(app, **options)
 
         def get(path: str = "/books", query: str = "", method: str = "GET", **headers: str) -> None:
-            environ = {
-                name if name == "content_length" else f"http_{name}": value for name, value in headers.items()
-            }
+            environ = {name if name == "content_length" else f"http_{name}": value for name, value in headers.items()}
             upper = {name.upper(): value for name, value in environ.items()}
             wsgi_kit.attempt(door, path, REQUEST_METHOD=method, QUERY_STRING=query, **upper)
 
@@ -215,7 +213,9 @@ def test_the_queue_time_is_a_setting(door: Door, settings: Callable[..., None], 
 # Errors
 
 
-@pytest.mark.parametrize(("status", "failed"), [(200, False), (304, False), (404, False), (499, False), (500, True), (599, True)])
+@pytest.mark.parametrize(
+    ("status", "failed"), [(200, False), (304, False), (404, False), (499, False), (500, True), (599, True)]
+)
 def test_a_5xx_is_a_failure(door: Door, status: int, failed: bool, ended: Ended) -> None:
     door(status=status)()
     (only,) = ended
@@ -314,9 +314,7 @@ def test_an_exit_with_a_status_is_an_error(ended: Ended) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "zone"), [(0.0, "satisfied"), (0.06, "tolerating"), (0.25, "frustrated")])
-def test_the_zones_of_apdex(
-    door: Door, seconds: float, zone: str, settings: Callable[..., None], ended: Ended
-) -> None:
+def test_the_zones_of_apdex(door: Door, seconds: float, zone: str, settings: Callable[..., None], ended: Ended) -> None:
     settings(apdex_t="0.05")
     door(lambda: time.sleep(seconds))()
     assert ended[0].apdex == zone

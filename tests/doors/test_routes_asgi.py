@@ -255,7 +255,10 @@ def test_fastapi_mounted_below_starlette(run: Run, ended: Ended) -> None:
     app = Starlette(routes=[Mount("/api", app=api())])
     run(get, ASGITransactionMiddleware(app), "/api/direct/7")
     run(get, ASGITransactionMiddleware(app), "/api/v2/users/ann")
-    assert paths(ended) == ["WebTransaction/Route/GET /api/direct/{number}", "WebTransaction/Route/GET /api/v2/users/{name}"]
+    assert paths(ended) == [
+        "WebTransaction/Route/GET /api/direct/{number}",
+        "WebTransaction/Route/GET /api/v2/users/{name}",
+    ]
 
 
 def test_the_root_path_setting_of_an_application_does_not_count(run: Run, ended: Ended) -> None:
@@ -264,7 +267,10 @@ def test_the_root_path_setting_of_an_application_does_not_count(run: Run, ended:
     app.mount("/inner", api())
     run(get, ASGITransactionMiddleware(app), "/proxied/direct/7")
     run(get, ASGITransactionMiddleware(app), "/proxied/inner/direct/7")
-    assert paths(ended) == ["WebTransaction/Route/GET /direct/{number}", "WebTransaction/Route/GET /inner/direct/{number}"]
+    assert paths(ended) == [
+        "WebTransaction/Route/GET /direct/{number}",
+        "WebTransaction/Route/GET /inner/direct/{number}",
+    ]
 
 
 # Litestar

@@ -78,5 +78,5 @@ PLAIN = [("Content-Type", "text/plain")]
 
 def hello(environ: Any, start_response: Any) -> Any:
     """The smallest application."""
-    start_response("200 OK", PLAIN)
+    start_response("200 OK", list(PLAIN))  # a list of its own: servers add to it
     return [b"hello"]
