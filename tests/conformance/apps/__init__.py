@@ -1,0 +1,1 @@
+"""One small program for each framework: all answer the same paths with the same programs."""
