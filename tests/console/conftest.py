@@ -1,0 +1,156 @@
+"""A store made from raw calls that the tests keep for themselves, and the page on it."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import uvicorn
+
+from weighbridge.console import Console, Request, Response
+from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
+from weighbridge.transactions.recording.histogram import fold
+from weighbridge.transactions.recording.snapshot import (
+    ErrorCount,
+    Instance,
+    MinuteRow,
+    RunningTransaction,
+    Sample,
+    Series,
+    Snapshot,
+)
+from weighbridge.transactions.store.writer import StoreWriter
+
+NOW = 1_790_000_040.0  # the start of a minute
+T = 0.5
+PAYLOAD = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}{% raw %}=1+1"
+
+
+class Call(NamedTuple):
+    """One finished transaction."""
+
+    series: Series
+    duration: float
+    failed: bool = False
+    age: float = 90.0
+    """Seconds since it ended."""
+    error: str = ""
+    attributes: dict[str, Any] = {}
+
+
+def row(series: Series, minute: int, calls: Sequence[Call]) -> MinuteRow:
+    histogram: dict[int, int] = {}
+    durations = [call.duration for call in calls]
+    fold(durations, histogram)
+    web = series.kind == "web"
+    judged = calls if web else []
+    statuses = {200: sum(not call.failed for call in judged), 500: sum(call.failed for call in judged)}
+    return MinuteRow(
+        series, minute, len(calls), sum(durations), min(durations), max(durations), sum(call.failed for call in calls),
+        sum(not call.failed and call.duration <= T for call in judged),
+        sum(not call.failed and T < call.duration <= 4 * T for call in judged),
+        sum(call.failed or call.duration > 4 * T for call in judged),
+        T if web else None, histogram, len(calls) if web else 0, sum(durations) / 2 if web else 0.0,
+        statuses={status: number for status, number in statuses.items() if number},
+    )  # fmt: skip
+
+
+def sample(call: Call) -> Sample:
+    series, web = call.series, call.series.kind == "web"
+    errors = (NoticedError(f"shop:{call.error}", call.error),) if call.error else ()
+    finished = FinishedTransaction(
+        series.application, (), series.kind, "WebTransaction" if web else "OtherTransaction", series.group, series.name,
+        NOW - call.age - call.duration, call.duration, errors, call.failed, None, 500 if call.failed else 200, False,
+        call.attributes,
+    )  # fmt: skip
+    return Sample(series, "failed" if call.failed else "slow", finished)
+
+
+def write(path: Path, calls: Sequence[Call], running: Sequence[RunningTransaction] = ()) -> None:
+    minutes: dict[tuple[Series, int], list[Call]] = defaultdict(list)
+    for call in calls:
+        minutes[call.series, int((NOW - call.age) // 60 * 60)].append(call)
+    errors = [
+        ErrorCount(call.series, int((NOW - call.age) // 60 * 60), f"shop:{call.error}", call.error, False, 1)
+        for call in calls
+        if call.error
+    ]
+    told = [sample(call) for call in sorted(calls, key=lambda call: -call.duration)[:20]]
+    told += [sample(call) for call in calls if call.failed][:20]
+    writer = StoreWriter(str(path))
+    instance = Instance("one", "host", 17, NOW - 3600, "shop")
+    rows = tuple(row(series, minute, some) for (series, minute), some in minutes.items())
+    writer.write(Snapshot(instance, 1, NOW - 5, rows, tuple(errors), tuple(told), {"transactions": 3}, tuple(running)))
+    writer.close()
+
+
+SEARCH = Series("shop", "web", "Route", "GET /search")
+ITEM = Series("shop", "web", "Route", "GET /items/{id}")
+EXPORT = Series("shop", "web", "Route", "GET /export.csv")
+JOB = Series("shop", "background", "Function", "shop.jobs:rebuild")
+SERIES = (SEARCH, ITEM, EXPORT, JOB)
+
+
+def _calls() -> list[Call]:
+    chance = random.Random(5)
+    speeds = {SEARCH: -1.0, ITEM: -4.0, EXPORT: 0.8, JOB: 1.0}
+    return [
+        Call(series, chance.lognormvariate(speeds[series], 0.5), failed, 60 + 60 * chance.randrange(25),
+             "OutOfStock" if failed else "", {"customer": 17})
+        for series in SERIES
+        for failed in (chance.random() < 0.07 for _ in range(60 if series is EXPORT else 200))
+    ]  # fmt: skip
+
+
+CALLS = _calls()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "weighbridge.db"
+    write(path, CALLS, [RunningTransaction(JOB, NOW - 7200)])
+    return path
+
+
+Ask = Callable[..., Response]
+
+
+@pytest.fixture
+def ask(store: Path) -> Iterator[Ask]:
+    """Ask the page on the store for an address, as a browser on this machine does."""
+    console = Console(store, clock=lambda: NOW)
+    yield asking(console)
+    console.close()
+
+
+def asking(console: Console) -> Ask:
+    def ask(address: str, method: str = "GET", **more: Any) -> Response:
+        path, _, query = address.partition("?")
+        return console.respond(Request(method, path, query=query, **{"host": "localhost:8610", **more}))
+
+    return ask
+
+
+@contextmanager
+def served(application: Any) -> Iterator[str]:
+    """Serve an application on a free port of the loopback interface; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False, ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
