@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..transactions.control import flush
 from ..transactions.log import log_once, swallowed
 from ..transactions.model.applications import Application, ApplicationArgument
 from ..transactions.model.clock import monotonic
@@ -21,6 +20,7 @@ from .door import Door
 from .request import DoorTransaction
 from .request_keys import application_in, has_keys, is_enabled
 from .routes import read_asgi_route
+from .stopping import flush_at_shutdown, listen_for_the_end
 
 if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]
@@ -56,18 +56,24 @@ class ASGITransactionMiddleware(Door):
         group: the group of ``name``; without a name it has no effect.
     """
 
-    __slots__ = ("_single",)
+    __slots__ = ("_has_lifespan", "_single")
 
     def __init__(
         self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
     ) -> None:
         super().__init__(app, application, name, group)
+        self._has_lifespan = False
         self._single: Any = None
+        """The application as ASGI 3.0 calls it, from the first request on."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         app = self._single
         if app is None:
-            app = self._single = single_callable(self.__wrapped__)
+            try:
+                app = self._called_first(scope.get("type"))
+            except Exception:
+                swallowed("ASGITransactionMiddleware")
+                app = self.__wrapped__
         transaction = None
         try:
             if scope["type"] == "http":
@@ -77,9 +83,10 @@ class ASGITransactionMiddleware(Door):
         except Exception:
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
-            await app(scope, receive, send)
             if scope.get("type") == "lifespan":
-                flush_at_shutdown()
+                await self._live(app, scope, receive, send)
+            else:
+                await app(scope, receive, send)
             return
         try:
             await app(scope, transaction.receive, transaction.send)
@@ -87,6 +94,27 @@ class ASGITransactionMiddleware(Door):
             transaction.broken_by(exception)
             raise
         transaction.returned()
+
+    def _called_first(self, kind: str | None) -> Any:
+        app = single_callable(self.__wrapped__)
+        if kind == "http":
+            self._single = app
+            if not self._has_lifespan:
+                listen_for_the_end()
+        return app
+
+    async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+        """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
+        self._has_lifespan = True
+        try:
+            await app(scope, receive, send)
+        except BaseException:
+            self._has_lifespan = False
+            raise
+        try:
+            flush_at_shutdown()
+        except Exception:
+            swallowed("flush_at_shutdown")
 
     def _measures(self, scope: Scope) -> bool:
         """Whether a request that is not plain is measured here."""
@@ -115,17 +143,6 @@ class ASGITransactionMiddleware(Door):
                     break
         transaction.token = _make_current(transaction)
         return transaction
-
-
-def flush_at_shutdown() -> None:
-    """Write what is left when the server has told the application that it is over. Never raises.
-
-    It may be the last moment: uvicorn ends by SIGTERM's default action, after which nothing runs any more.
-    """
-    try:
-        flush(here.settings.shutdown_timeout)
-    except Exception:
-        swallowed("flush_at_shutdown")
 
 
 def single_callable(app: Any) -> Any:

@@ -19,6 +19,7 @@ from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
 from .request_keys import is_enabled
 from .routes import listen_to_frameworks
+from .stopping import listen_for_the_end
 from .wsgi import WSGITransaction
 
 __all__ = ["DjangoTransactionMiddleware"]
@@ -50,6 +51,7 @@ class DjangoTransactionMiddleware:
     def __init__(self, get_response: Callable[[Request], Any]) -> None:
         self.get_response = get_response
         self._forced_mount = import_module("django.conf").settings.FORCE_SCRIPT_NAME is not None
+        self._listening = False
         self._asynchronous = _made_asynchronous(self, get_response)
         self.process_view: Callable[..., Any] = self._view_async if self._asynchronous else self._view
         django_names_its_requests()
@@ -71,6 +73,9 @@ class DjangoTransactionMiddleware:
         return response
 
     async def _answer_async(self, request: Request) -> Any:
+        if not self._listening:
+            self._listening = True
+            listen_for_the_end()  # Django has no lifespan that would tell
         transaction = _opened(request)
         if transaction is None:
             return await self.get_response(request)

@@ -19,6 +19,7 @@ __all__ = [
     "initialize",
     "register_application",
     "shutdown_agent",
+    "write_at_once",
 ]
 
 
@@ -95,3 +96,8 @@ def shutdown_agent(timeout: float | None = None) -> None:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
     """
     runtime.shutdown(timeout)
+
+
+def write_at_once() -> None:
+    """The process is about to end in a way that Python is not told of: from now on everything is written as it ends."""
+    runtime.write_at_once()

@@ -121,7 +121,6 @@ def test_a_server_that_dies_of_being_told_to_stop_has_written_all(store: Path) -
     assert counted(store) == of_default_application({"WebTransaction/Route/GET /users/{number}": 1})
 
 
-@pytest.mark.xfail(reason="nothing tells Django's application that uvicorn is about to die", strict=True)
 def test_so_has_one_without_a_lifespan(store: Path) -> None:
     with served("django_asgi.py", signal.SIGTERM) as client:
         assert client.get("/users/7/").text == "user 7"
