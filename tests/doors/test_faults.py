@@ -713,7 +713,7 @@ GUARDS = {
     "middleware.asgi:ASGITransaction.apply_special",
     "middleware.asgi:ASGITransaction.broken_by",
     "middleware.asgi:ASGITransaction.read_queue_time",
-    "middleware.asgi:flush_at_shutdown",
+    "middleware.asgi:ASGITransactionMiddleware._live",
     "middleware.asgi:single_callable",
     "middleware.asgi:ASGITransaction.returned",
     "transactions.entries.entry:BackgroundEntry.open",
