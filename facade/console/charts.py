@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from weighbridge.transactions.store.figures import Figures
-from weighbridge.transactions.store.reader import Bucket, Timeline
+from weighbridge.transactions.store.reader import Timeline
 
 from .answers import Compared, Trend
 
@@ -56,7 +56,7 @@ def time_spent(trends: Sequence[Trend]) -> Chart | None:
     if not trends:
         return None
     first = trends[0].timeline
-    lines = [_spent(f"{trend.series.group}/{trend.series.name}", trend.timeline) for trend in trends]
+    lines = [_line(f"{trend.series.group}/{trend.series.name}", trend.timeline, _work) for trend in trends]
     return {**_chart(first, "work", lines), "stacked": True}
 
 
@@ -83,12 +83,9 @@ def _line(title: str, timeline: Timeline, value: _Value) -> Chart:
     return {"title": title, "values": [_short(value(bucket.figures)) for bucket in timeline.buckets]}
 
 
-def _spent(title: str, timeline: Timeline) -> Chart:
-    return {"title": title, "values": [_work(bucket, timeline.step) for bucket in timeline.buckets]}
-
-
-def _work(bucket: Bucket, step: int) -> float | None:
-    return _short(bucket.figures.total / (step / 60))
+def _work(figures: Figures) -> float | None:
+    """Seconds of work a minute."""
+    return (figures.average or 0.0) * figures.per_minute
 
 
 def _before(compared: Compared | None, title: str, value: _Value) -> list[Chart]:

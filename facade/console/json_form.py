@@ -21,13 +21,14 @@ def as_json(answer: object) -> str:
 
 
 def _plain(value: Any) -> Any:
+    named = getattr(value, "_fields", None)  # of a NamedTuple
     if isinstance(value, Figures):
         return {name: _plain(figure) for name, figure in figures_record(value).items()}
     if is_dataclass(value):
         told = (field.name for field in fields(value) if not isinstance(getattr(value, field.name), Tally))
         return {name: _plain(getattr(value, name)) for name in told}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _plain(part) for name, part in value._asdict().items()}
+    if named is not None:
+        return {name: _plain(getattr(value, name)) for name in named}
     if isinstance(value, Mapping):
         return _mapping(value)
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -1,0 +1,92 @@
+"""``weighbridge serve`` and ``weighbridge demo --keep`` as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from weighbridge.cli.commands import weighbridge
+
+TOKEN = "a token of more than sixteen signs"
+
+
+@contextmanager
+def running(*arguments: object, log: Path) -> Iterator[httpx.Client]:
+    """The command on a free port, told to stop at the end of the block; gives a client for its address."""
+    command = [sys.executable, "-m", "weighbridge.cli", *map(str, arguments), "--port", "0"]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            address = re.search(r"http://\S+", line)
+            assert address, line
+            with httpx.Client(base_url=address[0], trust_env=False, timeout=20) as client:
+                yield client
+        finally:
+            process.send_signal(signal.SIGINT)
+            output.write(process.communicate(timeout=30)[0])
+    assert process.returncode in {0, -signal.SIGINT, 1, 130}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_other_machines_are_let_in_with_a_token_only(store: Path, host: str) -> None:
+    result = CliRunner().invoke(weighbridge, ["serve", "--host", host, "--store", str(store)])
+    assert result.exit_code == 2
+    assert "--token-file" in result.output
+
+
+@pytest.mark.parametrize("content", [None, "", "short"])
+def test_a_bad_token_file_is_named(store: Path, tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content)
+    result = CliRunner().invoke(weighbridge, ["serve", "--token-file", str(file), "--store", str(store)])
+    assert (result.exit_code, str(file) in result.output) == (2, True)
+
+
+def test_it_serves_until_it_is_told_to_stop(store: Path, tmp_path: Path) -> None:
+    with running("serve", "--store", store, log=tmp_path / "log") as client:
+        assert client.get("/summary", params={"app": "shop", "range": "30d"}).status_code == 200
+        assert client.get("/summary", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_the_token_is_in_no_log(store: Path, tmp_path: Path) -> None:
+    file, log = tmp_path / "token", tmp_path / "log"
+    file.write_text(f"{TOKEN}\n")
+    with running("serve", "--store", store, "--host", "0.0.0.0", "--token-file", file, log=log) as client:
+        assert client.get("/summary").status_code == 401
+        answer = client.post("/login", data={"token": TOKEN, "page": "summary"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/summary")
+        assert client.get("/summary").status_code == 200
+    assert "sixteen" not in log.read_text()
+
+
+def test_a_taken_port_is_named(store: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(weighbridge, ["serve", "--port", port, "--store", str(store)])
+    assert (result.exit_code, port in result.output) == (2, True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the demo needs gunicorn")
+def test_the_demo_keeps_running_with_the_page(tmp_path: Path) -> None:
+    with running("demo", "--keep", log=tmp_path / "log") as client:
+        for _ in range(100):
+            found = client.get("/api/applications").json()["applications"]
+            if len(found) >= 6:
+                break
+            time.sleep(0.2)
+    assert {one["application"] for one in found} >= {"Bookshop", "Bookshop API", "Bookshop worker"}
