@@ -65,18 +65,24 @@ def _see_to_the_end_of_a_child() -> None:
     if util is None or process is None or process.parent_process() is None or os.getpid() in _finalized:
         return
     _finalized.add(os.getpid())
-    util.Finalize(None, write_at_once, exitpriority=-10)
+    util.Finalize(None, _at_the_end, exitpriority=-10)
 
 
 def write_at_once() -> int:
     """The process is about to end: no thread will come for what ends from now on, so that is written at once."""
-    if outlet.queue:
-        _recorder()
+    outlet.attendant = write_at_once
+    if outlet.queue or _recorders:
+        flush(here.settings.shutdown_timeout)
+    return ALWAYS
+
+
+def _at_the_end() -> None:
+    """A normal exit of the process."""
+    write_at_once()
     while _unfinished:
         _unfinished.pop().close(here.settings.shutdown_timeout)
     shutdown()
     outlet.attendant = write_at_once
-    return ALWAYS
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -129,4 +135,4 @@ def connect() -> None:
     outlet.attendant = _attend
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork_in_child)
-    atexit.register(write_at_once)
+    atexit.register(_at_the_end)

@@ -122,6 +122,7 @@ class Recorder:
             self._alarm.acquire(True, max(0.0, self._due - monotonic()))
             self._alarmed = False
             self._work(self._write_if_due)
+        self._unstarted.release()
 
     def _work(self, task: Callable[[], bool], timeout: float | None = None) -> bool:
         """Count what has finished, then do a task: one thread at a time. Never raises.
@@ -163,6 +164,7 @@ class Recorder:
 
     def _fold_and_leave(self) -> bool:
         self._fold()
+        self._gone = False  # the thread may have written and left, just before
         return self._leave()
 
     def _leave(self) -> bool:
@@ -204,9 +206,9 @@ class Recorder:
     def _snapshot(self) -> Snapshot | None:
         """All that is new, or ``None`` where nothing is and nobody would wonder whether this process lives."""
         now = monotonic()
+        running = self._open_at(now)
         harvest = self._aggregate.harvest()
         lost = outlet.take_losses()
-        running = self._open_at(now)
         if not (harvest.minutes or lost or running != self._running or now - self._last_sign >= _SIGN_OF_LIFE):
             return None
         self._last_sign = now
@@ -216,7 +218,10 @@ class Recorder:
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """The transactions that have been open for a while, under names that are bounded as all others are."""
-        long_open = [transaction for transaction in outlet.live.copy() if now - transaction.entered >= _RUNNING_FOR]
+        opened = outlet.live.copy()  # those that begin at this moment have not entered yet
+        long_open = [
+            transaction for transaction in opened if now - getattr(transaction, "entered", now) >= _RUNNING_FOR
+        ]
         long_open.sort(key=lambda transaction: transaction.entered)
         return tuple(
             RunningTransaction(
