@@ -6,13 +6,13 @@ import ipaddress
 import socket
 import webbrowser
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 
 import uvicorn
 
 from .doors import asgi_application
 
-__all__ = ["is_loopback", "listen", "serve"]
+__all__ = ["is_loopback", "listen", "open_browser", "serve"]
 
 
 def is_loopback(host: str) -> bool:
@@ -43,7 +43,8 @@ def serve(
     with closing(listener):
         ready(f"http://{named}:{port}/")
         config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # uvicorn ends in order, and then passes Ctrl-C on
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def open_browser(url: str) -> None:
