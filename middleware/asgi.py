@@ -167,7 +167,7 @@ _ANSWERING: Final = 0
 _TRAILERS_TO_COME: Final = 1
 """The last body message will not be the end."""
 _LAST_UNDER_WAY: Final = 2
-"""The last message was handed to the server."""
+"""The last message was handed to the server; the application may be cancelled before the server is done with it."""
 
 
 class ASGITransaction(DoorTransaction):
@@ -237,7 +237,8 @@ class ASGITransaction(DoorTransaction):
             leave(self)
             self.server = _GONE
             if self._state != OVER:
-                self.disconnected: bool = self.disconnected or self.response_started > 0
+                unfinished = self.response_started > 0 and self.stage != _LAST_UNDER_WAY
+                self.disconnected: bool = self.disconnected or unfinished
                 self.end()
             elif self.status >= 500:
                 self.deliver()
