@@ -29,7 +29,7 @@ _HERE: Final = Path(__file__).parent
 STATIC: Final = _HERE / "static"
 
 _RANGE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {name: f"last {describe(seconds)}" for name, seconds in RANGES.items()}
+    {name: f"last {describe(seconds)}".replace(" 1 ", " ") for name, seconds in RANGES.items()}
 )
 _COMPARE_WORDS: Final = MappingProxyType({"none": "nothing", "day": "the day before", "week": "the week before"})
 _SORT_WORDS: Final = MappingProxyType(

@@ -200,3 +200,10 @@ def test_nothing_serious_stands_in_anybodys_way(page: Page, name: str, scheme: A
     found = axe.Axe().run(page).response["violations"]
     serious = [one for one in found if one["impact"] in {"serious", "critical"}]
     assert not serious, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_a_small_screen_is_wide_enough(page: Page, name: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(ADDRESSES[name])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
