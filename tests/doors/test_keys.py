@@ -256,6 +256,18 @@ def test_set_by_the_application_while_it_handles_the_request(door: Door, key: st
     assert effect(key, ended)
 
 
+@pytest.mark.parametrize("key", [BACKGROUND, IGNORE, NO_APDEX, PARAMS])
+def test_set_in_the_place_of_another_key(door: Door, key: str, ended: Ended) -> None:
+    """As many keys as before: one was taken away."""
+
+    def handler(request: Request) -> None:
+        del request["HTTP_X"]
+        request[key] = True
+
+    door(handler)(query="page=2", HTTP_X="1")
+    assert effect(key, ended)
+
+
 def test_the_last_writer_wins(door: Door, ended: Ended) -> None:
     def key_then_call(request: Request) -> None:
         request[BACKGROUND] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -198,6 +199,10 @@ class FileWrapper:
         return iter(self.file)
 
 
+class FileWrapperWithMetaclass(FileWrapper, metaclass=abc.ABCMeta):
+    """Nobody says that its type is ``type``."""
+
+
 class Readable:
     def read(self, size: int = -1) -> bytes:
         return b""
@@ -208,8 +213,12 @@ class Readable:
 
 @pytest.mark.parametrize(
     ("wrapper", "body"),
-    [(FileWrapper, FileWrapper([b"x"])), (lambda file, size=1: Readable(), Readable())],
-    ids=["class", "plain callable"],
+    [
+        (FileWrapper, FileWrapper([b"x"])),
+        (FileWrapperWithMetaclass, FileWrapperWithMetaclass([b"x"])),
+        (lambda file, size=1: Readable(), Readable()),
+    ],
+    ids=["class", "class with a metaclass", "plain callable"],
 )
 def test_a_file_wrapper_is_handed_on_as_the_same_object(
     wrapper: Any, body: Any, ended: list[FinishedTransaction]
