@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
@@ -27,11 +27,6 @@ class Server:
     stop: signal.Signals = signal.SIGTERM
     keeps_alive: bool = True
     loop: Literal["asyncio", "trio"] = "asyncio"
-
-    def missing(self) -> str | None:
-        """What is not installed here."""
-        absent = [name for name in self.needs if not _is_here(name)]
-        return f"no {', '.join(absent)} here" if absent else None
 
 
 def _is_here(name: str) -> bool:
@@ -56,8 +51,8 @@ def _gunicorn(*options: str) -> Command:
 
 def _uwsgi(*options: str) -> Command:
     return lambda application, port: [
-        str(_program("uwsgi")), "--http11-socket", f"127.0.0.1:{port}", "--module", application, "--master",
-        "--die-on-term", "--need-app", "--disable-logging", *options,
+        str(_program("uwsgi")), "--http-socket", f"127.0.0.1:{port}", "--module", application, "--master",
+        "--die-on-term", "--need-app", "--disable-logging", "--worker-reload-mercy", "5", *options,
     ]  # fmt: skip
 
 
@@ -97,6 +92,12 @@ class Column:
     def name(self) -> str:
         """As the table shows it."""
         return f"{self.framework} on {self.server.name}"
+
+    def missing(self) -> str | None:
+        """What is not installed here."""
+        framework = () if self.framework.startswith("bare") else (self.framework.split()[0].rstrip(",").lower(),)
+        absent = [name for name in (*framework, *self.server.needs) if not _is_here(name)]
+        return f"no {', '.join(absent)} here" if absent else None
 
     def offers(self, row: Row) -> bool:
         """Whether the case exists here at all."""
@@ -138,9 +139,9 @@ WAITRESS: Final = Server(
     "waitress", ("waitress",), _module("waitress", "--listen=127.0.0.1:{port}", "{application}"), signal.SIGINT
 )
 WSGIREF: Final = Server("wsgiref", (), _module("apps.wsgiref_server", "{application}", "{port}"), signal.SIGINT, False)
-UWSGI: Final = Server("uWSGI", ("bin/uwsgi",), _uwsgi())
+UWSGI: Final = Server("uWSGI", ("bin/uwsgi",), _uwsgi(), keeps_alive=False)
 UWSGI_THREADS: Final = Server(
-    "uWSGI, 2 processes of 2 threads", ("bin/uwsgi",), _uwsgi("--processes", "2", "--threads", "2")
+    "uWSGI, 2 processes of 2 threads", ("bin/uwsgi",), _uwsgi("--processes", "2", "--threads", "2"), keeps_alive=False
 )
 GRANIAN_WSGI: Final = Server("granian", ("granian",), _granian("wsgi"))
 
@@ -153,17 +154,59 @@ GRANIAN: Final = Server("granian", ("granian",), _granian("asgi"))
 DAPHNE: Final = Server("daphne", ("daphne",), _module("daphne", "--port", "{port}", "{application}"))
 
 
+_APPS: Final = "apps.{}".format
+_GREENLETS: Final = "gevent makes these threads greenlets on the event loop's own thread, and a greenlet is on its own"
+_NO_COROUTINES: Final = frozenset({"coroutines", "methods", "head"})
+
+
 def _flask(server: Server, representative: bool = False) -> Column:
-    return Column("Flask", "apps.flask_app:application", server, "wsgi", representative=representative)
+    return Column("Flask", _APPS("flask_app:application"), server, "wsgi", representative=representative)
+
+
+def _bare_wsgi(server: Server, representative: bool = False) -> Column:
+    lacks = _NO_COROUTINES
+    return Column(
+        "bare WSGI", _APPS("bare_wsgi:application"), server, "wsgi", "path", lacks, representative=representative
+    )
 
 
 def _starlette(server: Server, representative: bool = False) -> Column:
     return Column(
-        "Starlette", "apps.starlette_app:application", server, "asgi", route_first=True, representative=representative
+        "Starlette", _APPS("starlette_app:application"), server, "asgi", route_first=True, representative=representative
+    )
+
+
+def _bare_asgi(server: Server, representative: bool = False) -> Column:
+    lacks = frozenset({"methods"})
+    return Column(
+        "bare ASGI", _APPS("bare_asgi:application"), server, "asgi", "path", lacks, representative=representative
     )
 
 
 COLUMNS: Final = (
     _flask(GUNICORN, representative=True),
+    replace(_flask(GEVENT), impossible=dict.fromkeys(("/async/anyio_thread", "/async/sensitive_thread"), _GREENLETS)),
+    *(_flask(server) for server in (GTHREAD, PRELOAD, WAITRESS, WSGIREF, UWSGI, UWSGI_THREADS, GRANIAN_WSGI)),
+    Column("Bottle", _APPS("bottle_app:application"), GUNICORN, "wsgi", lacks=frozenset({"coroutines"})),
+    Column("Django", _APPS("django_app:wsgi"), GTHREAD, "wsgi", route="Route/{method} {path}", route_first=True),
+    _bare_wsgi(GTHREAD, representative=True),
+    _bare_wsgi(GEVENT),
     _starlette(UVICORN, representative=True),
+    *(_starlette(server) for server in (UVLOOP, WORKERS, HYPERCORN, HYPERCORN_TRIO, GRANIAN, DAPHNE)),
+    Column("Starlette behind BaseHTTPMiddleware", _APPS("starlette_app:behind"), UVICORN, "asgi", route_first=True),
+    Column("FastAPI", _APPS("fastapi_app:application"), UVICORN, "asgi", lacks=frozenset({"head"}), route_first=True),
+    Column(
+        "FastAPI, in a dependency",
+        _APPS("fastapi_app:depending"),
+        UVICORN,
+        "asgi",
+        lacks=frozenset({"head"}),
+        route_first=True,
+    ),
+    Column("Litestar", _APPS("litestar_app:application"), UVICORN, "asgi", lacks=frozenset({"head"})),
+    Column("Django", _APPS("django_app:asgi"), UVICORN, "asgi", route_first=True),
+    Column("Django", _APPS("django_app:asgi"), DAPHNE, "asgi", route_first=True),
+    _bare_asgi(UVICORN, representative=True),
+    _bare_asgi(HYPERCORN_TRIO),
+    _bare_asgi(GRANIAN),
 )

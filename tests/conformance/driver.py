@@ -20,7 +20,9 @@ from .columns import Column
 from .rows import Row
 
 HERE = Path(__file__).parent
-_PATIENCE = 20.0
+_GRACE = 1.0
+"""Seconds in which a server notices that a client has gone."""
+_PATIENCE = 10.0
 """Seconds that a server may take to start or to stop, and a request to be answered."""
 
 
@@ -172,6 +174,7 @@ def _leave(port: int, row: Row) -> tuple[int, ...]:
         connection.sendall(_head(row))
         status = int(connection.recv(1000)[9:12])
         connection.recv(65536)
+    time.sleep(_GRACE)
     return (status,)
 
 

@@ -26,7 +26,7 @@ def _parameters() -> list[object]:
 
 def _parameter(column: Column, row: Row) -> object:
     marks = []
-    if missing := column.server.missing():
+    if missing := column.missing():
         marks.append(pytest.mark.skip(reason=missing))
     elif reason := column.impossible.get(row.path):
         marks.append(pytest.mark.xfail(reason=reason, strict=True))
