@@ -72,7 +72,7 @@ def _serving(column: Column, store: Path, log: Path) -> Iterator[int]:
         process = subprocess.Popen(
             column.server.command(column.application, port),
             cwd=HERE,
-            env=_environment(store),
+            env=environment(store),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -85,7 +85,8 @@ def _serving(column: Column, store: Path, log: Path) -> Iterator[int]:
     _expect_no_mistakes(log)
 
 
-def _environment(store: Path) -> dict[str, str]:
+def environment(store: Path) -> dict[str, str]:
+    """What a process needs that runs a program of `apps` and reports to a store."""
     ours = {"WEIGHBRIDGE_STORE": str(store), "PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     return {**os.environ, **ours, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
