@@ -39,5 +39,5 @@ def _plain(value: Any) -> Any:
 def _mapping(value: Mapping[Any, Any]) -> Any:
     """Counts by transaction become a list: JSON's keys are text."""
     if any(isinstance(key, Series) for key in value):
-        return [{**key._asdict(), "count": count} for key, count in value.items()]
+        return [{**_plain(key), "count": count} for key, count in value.items()]
     return {str(key): _plain(part) for key, part in value.items()}

@@ -94,10 +94,13 @@ function ticks(_, splits, __, ___, step) {
   });
 }
 
+// Seconds between two ticks: whole minutes, hours and days.
+const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000];
+
 function axes(unit) {
   const shared = { stroke: color("--muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
   return [
-    { ...shared, grid: { show: false }, space: 70, values: ticks },
+    { ...shared, grid: { show: false }, space: 70, incrs: steps, values: ticks },
     { ...shared, grid: { stroke: color("--grid"), width: 1 }, size: 74, space: 34,
       values: (_, splits) => splits.map((split) => unit(split)) },
   ];
