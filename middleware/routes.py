@@ -79,8 +79,16 @@ def _starlette_path(route: Any, scope: Mapping[str, Any]) -> Any:
 def _route_to_endpoint(scope: Mapping[str, Any]) -> Any:
     """Before Starlette 1.7, and for FastAPI's mounts, the scope has the endpoint only: the route that leads to it."""
     endpoint = scope.get("endpoint")
-    routes = getattr(scope["app"], "routes", ())
-    return None if endpoint is None else next((route for route in _leaves(routes) if _end(route) is endpoint), None)
+    if endpoint is None:
+        return None
+    path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+    routes = [route for route in _leaves(getattr(scope["app"], "routes", ())) if _end(route) is endpoint]
+    return next((route for route in routes if _fits(route, path)), routes[0] if routes else None)
+
+
+def _fits(route: Any, path: str) -> bool:
+    """Whether it is this route of several with one endpoint; the part of a mount is no longer in the path."""
+    return hasattr(route, "routes") or route.path_regex.match(path) is not None
 
 
 def _leaves(routes: Any) -> Iterator[Any]:
