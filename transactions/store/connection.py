@@ -128,7 +128,9 @@ class StoreConnection:
         timeout = 0.0 if self._mode == "rw" else PATIENCE
         connection = self._connect(f"file:{quote(os.fsencode(self.path))}?", timeout)
         try:
+            connection.execute("BEGIN")  # one look: another process may be making the store at this moment
             check(connection)
+            connection.execute("COMMIT")
             if self._mode == "rw":
                 _prepare_for_writing(connection)
         except BaseException:
