@@ -66,7 +66,7 @@ def test_a_command(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_there_are_no_other_commands_than_the_text_says() -> None:
     described = run("weighbridge --help").stdout.partition("Commands:")[2]
-    assert set(re.findall(r"^  (\w+)", described, re.MULTILINE)) == {"config", "demo", "report", "top"}
+    assert set(re.findall(r"^  (\w+)", described, re.MULTILINE)) == {"config", "demo", "report", "serve", "top"}
 
 
 @pytest.mark.skipif(bool(INSTALLING), reason="the whole command is run")
