@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -156,6 +157,11 @@ def _keep_alive(port: int, row: Row) -> tuple[int, ...]:
         connection.close()
 
 
+def _interleaved(port: int, row: Row) -> tuple[int, ...]:
+    with ThreadPoolExecutor(3) as clients:
+        return tuple(status for (status,) in clients.map(_once, [port] * 3, [row] * 3))
+
+
 def _head(row: Row, ending: str = "") -> bytes:
     lines = f"{row.method} {row.path} HTTP/1.1\r\nHost: localhost\r\nx-keys: {_keys(row)}\r\n{ending}\r\n"
     return lines.encode()
@@ -184,4 +190,5 @@ _MANNERS: dict[str, Callable[[int, Row], tuple[int, ...]]] = {
     "keep alive": _keep_alive,
     "pipelined": _pipelined,
     "leave": _leave,
+    "interleaved": _interleaved,
 }

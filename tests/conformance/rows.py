@@ -13,7 +13,7 @@ WEB: Final = "{web}"
 OTHER: Final = "{other}"
 """The same, as a background transaction."""
 
-Manner = Literal["once", "leave", "keep alive", "pipelined"]
+Manner = Literal["once", "leave", "keep alive", "pipelined", "interleaved"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,5 +127,14 @@ ROWS: Final = (
     Row(_WIRE, "an upload of 2 MB", "/upload", method="POST", body=b"x" * 2_000_000),
     Row(_WIRE, "three requests on one connection", "/sync/plain", {WEB: 3}, manner="keep alive"),
     Row(_WIRE, "three requests sent at once", "/sync/plain", {WEB: 3}, manner="pipelined"),
+    Row(_WIRE, "three requests at the same time", "/sync/in_thread", {WEB: 3, JOB: 3}, manner="interleaved"),
+    Row(
+        _WIRE,
+        "three requests with tasks at the same time",
+        "/async/create_task",
+        {WEB: 3, JOB: 3},
+        manner="interleaved",
+        needs=_ASYNCIO | {"asgi"},
+    ),
     Row(_WIRE, "the client leaves within the body", "/endless", manner="leave", disconnected=True),
 )
