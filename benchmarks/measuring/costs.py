@@ -34,7 +34,12 @@ def measured(jobs: Sequence[Job], counting: bool, rounds: int) -> dict[Job, Cost
     """The cost of jobs of one door and case."""
     counts = counted(jobs) if counting else {}
     times = timed_over_bare(jobs, rounds) if rounds else {}
-    return {job: Cost(*counts.get(job, (None, None)), times.get(job)) for job in jobs}
+    return {job: _cost(counts.get(job), times.get(job)) for job in jobs}
+
+
+def _cost(count: tuple[float, float] | None, times: Times | None) -> Cost:
+    number, ratio = count or (None, None)
+    return Cost(number, ratio, times)
 
 
 def counted(jobs: Iterable[Job]) -> dict[Job, tuple[float, float]]:

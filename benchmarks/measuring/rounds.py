@@ -57,7 +57,7 @@ def timed_together(job: Job, processes: int, rounds: int) -> Times:
     Raises:
         NotRecording: the store has another number than was served.
     """
-    found = []
+    found: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
         store = Path(folder) / "store.db"
         workers = [stack.enter_context(Worker(job, store)) for _ in range(processes)]

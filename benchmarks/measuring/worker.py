@@ -78,7 +78,11 @@ def _garbage(subject: Subject, served: Drive, count: int) -> int:
 
 
 def _with_pauses(served: Drive, count: int) -> None:
-    """Serve in bursts: threads of the background get their turn in between, as where a server waits for its clients."""
+    """Serve in bursts: threads of the background get their turn in between, as where a server waits for its clients.
+
+    They are not interrupted in theirs, either: valgrind slows down everything but the clock by which threads change.
+    """
+    sys.setswitchinterval(10.0)
     for done in range(0, count, _BURST):
         served(min(_BURST, count - done))
         time.sleep(_PAUSE)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import weighbridge
 
-from ..stored import counted
 from .subject import ASGIApplication, Subject
 
 if TYPE_CHECKING:
@@ -34,4 +33,6 @@ class Measured(Subject):
 
     def recorded(self) -> int:
         """What the store has."""
+        from ..stored import counted  # loads sqlite3, which a request does not need
+
         return counted(weighbridge.global_settings().store)
