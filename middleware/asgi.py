@@ -67,13 +67,7 @@ class ASGITransactionMiddleware(Door):
         """The application as ASGI 3.0 calls it, from the first request on."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        app = self._single
-        if app is None:
-            try:
-                app = self._called_first(scope.get("type"))
-            except Exception:
-                swallowed("ASGITransactionMiddleware")
-                app = self.__wrapped__
+        app = self._single or self._called_first(scope)
         transaction = None
         try:
             if scope["type"] == "http":
@@ -95,13 +89,18 @@ class ASGITransactionMiddleware(Door):
             raise
         transaction.returned()
 
-    def _called_first(self, kind: str | None) -> Any:
-        app = single_callable(self.__wrapped__)
-        if kind == "http":
-            self._single = app
-            if not self._has_lifespan:
-                listen_for_the_end()
-        return app
+    def _called_first(self, scope: Scope) -> Any:
+        """The application, while it has had no request yet. Never raises."""
+        try:
+            app = single_callable(self.__wrapped__)
+            if scope.get("type") == "http":
+                self._single = app
+                if not self._has_lifespan:
+                    listen_for_the_end()
+            return app
+        except Exception:
+            swallowed("ASGITransactionMiddleware")
+            return self.__wrapped__
 
     async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""

@@ -714,6 +714,7 @@ GUARDS = {
     "middleware.asgi:ASGITransaction.broken_by",
     "middleware.asgi:ASGITransaction.read_queue_time",
     "middleware.asgi:ASGITransactionMiddleware._live",
+    "middleware.asgi:ASGITransactionMiddleware._called_first",
     "middleware.asgi:single_callable",
     "middleware.asgi:ASGITransaction.returned",
     "transactions.entries.entry:BackgroundEntry.open",
