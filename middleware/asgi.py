@@ -67,7 +67,8 @@ class ASGITransactionMiddleware(Door):
         """The application as ASGI 3.0 calls it, from the first request on."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        app = self._single or self._called_first(scope)
+        app = self._single
+        app = self._called_first(scope) if app is None else app  # an application may be false
         transaction = None
         try:
             if scope["type"] == "http":

@@ -278,6 +278,13 @@ class FalseInstance(Instance):
         return 0
 
 
+class Undecided(Instance):
+    """Nobody is told whether it is true."""
+
+    def __bool__(self) -> bool:
+        raise TypeError("ask somebody else")
+
+
 class Unreadable(Instance):
     """What it takes cannot be found out."""
 
@@ -294,11 +301,11 @@ async def with_options(prefix: str, scope: Scope, receive: Any, send: Any, *, ex
     "app",
     [
         hello, Instance(), Instance().method, functools.partial(with_options, "x"), functools.partial(Instance()),
-        lambda scope, receive, send: hello(scope, receive, send), FalseInstance(), Unreadable(), Legacy, legacy,
+        lambda scope, receive, send: hello(scope, receive, send), FalseInstance(), Undecided(), Unreadable(), Legacy, legacy,
         lambda *args: hello(*args),
     ],
     ids=[
-        "function", "instance", "method", "partial", "partial of an instance", "lambda", "false instance",
+        "function", "instance", "method", "partial", "partial of an instance", "lambda", "false instance", "undecided",
         "unreadable", "class of ASGI 2", "function of ASGI 2", "lambda of anything",
     ],
 )  # fmt: skip
