@@ -301,7 +301,8 @@ async def with_options(prefix: str, scope: Scope, receive: Any, send: Any, *, ex
     "app",
     [
         hello, Instance(), Instance().method, functools.partial(with_options, "x"), functools.partial(Instance()),
-        lambda scope, receive, send: hello(scope, receive, send), FalseInstance(), Undecided(), Unreadable(), Legacy, legacy,
+        lambda scope, receive, send: hello(scope, receive, send), FalseInstance(), Undecided(),
+        Unreadable(), Legacy, legacy,
         lambda *args: hello(*args),
     ],
     ids=[
