@@ -71,8 +71,11 @@ def _see_to_the_end_of_a_child() -> None:
 def write_at_once() -> int:
     """The process is about to end: no thread will come for what ends from now on, so that is written at once."""
     outlet.attendant = write_at_once
+    outlet.patience = ALWAYS
     if outlet.queue or _recorders:
-        flush(here.settings.shutdown_timeout)
+        recorder = _recorder()
+        recorder.patience = ALWAYS
+        recorder.flush(here.settings.shutdown_timeout)
     return ALWAYS
 
 

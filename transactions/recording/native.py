@@ -31,14 +31,36 @@ def this_thread() -> int:
     return number
 
 
-def start_thread(run: Callable[[], None], name: str) -> bool:
-    """Start a daemon thread; ``False`` where none can be started any more (the interpreter is going down)."""
+def start_thread(run: Callable[[], None], name: str) -> Callable[[float], object] | None:
+    """Start a daemon thread; ``None`` where none can be started (the interpreter is going down).
+
+    Gives what waits for its end, for so many seconds at most.
+    """
     monkey: Any = sys.modules.get("gevent.monkey")
     try:
         if monkey is not None and monkey.is_module_patched("threading"):
-            _original("start_new_thread")(run, ())
-        else:
-            threading.Thread(target=run, name=name, daemon=True).start()
+            return _start_original_thread(run)
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
     except RuntimeError:
-        return False
-    return True
+        return None
+    return thread.join
+
+
+def _start_original_thread(run: Callable[[], None]) -> Callable[[float], object]:
+    running = allocate_lock()
+    running.acquire()
+
+    def run_and_tell() -> None:
+        try:
+            run()
+        finally:
+            running.release()
+
+    _original("start_new_thread")(run_and_tell, ())
+
+    def wait(timeout: float) -> None:
+        if running.acquire(True, timeout):
+            running.release()
+
+    return wait

@@ -20,13 +20,15 @@ from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store, Sto
 __all__ = ["Recorder"]
 
 _PATIENCE: Final = 512
-"""Finished transactions that wait before the thread is woken."""
+"""Finished transactions that wait before the thread is woken, unless the end is near."""
 _SIGN_OF_LIFE: Final = 60.0
 """Seconds after which an idle process writes, to show that it is there."""
 _RUNNING_AT_MOST: Final = 200
 """Open transactions that a snapshot names, the oldest first."""
 _RUNNING_FOR: Final = 1.0
 """Seconds that they have been open at least."""
+_FAREWELL: Final = 0.5
+"""Seconds that the thread is given to end, once all is written: a thread that is left when Python ends may hang it."""
 
 
 class Recorder:
@@ -39,6 +41,8 @@ class Recorder:
     def __init__(self, settings: Settings, open_store: Callable[[], Store]) -> None:
         self.pid: int = os.getpid()
         """The process that it records; a fork that nobody told of is seen by it."""
+        self.patience: int = _PATIENCE
+        """How many finished transactions may wait to be counted."""
         self._settings = settings
         self._open_store = open_store
         self._store: Store | None = None
@@ -53,6 +57,7 @@ class Recorder:
         self._worker = 0
         """The thread that holds the lock."""
         self._unstarted = allocate_lock()
+        self._wait_for_thread: Callable[[float], object] | None = None
         self._alarm = allocate_lock()
         self._alarm.acquire()
         self._alarmed = False
@@ -67,16 +72,17 @@ class Recorder:
         """There is something to do. Gives how many finished transactions may wait before it is called again."""
         if self._closed:
             return ALWAYS
-        if not self._start() and len(outlet.queue) >= _PATIENCE:
+        if not self._start() and len(outlet.queue) >= self.patience:
             self._wake()
         self._bound_queue()
-        return len(outlet.queue) + _PATIENCE
+        return len(outlet.queue) + self.patience
 
     def _start(self) -> bool:
         """Start the thread, unless that has been done."""
         if not self._unstarted.acquire(False):
             return False
-        if not start_thread(self._run, "weighbridge-recorder"):
+        self._wait_for_thread = start_thread(self._run, "weighbridge-recorder")
+        if self._wait_for_thread is None:
             self._unstarted.release()
         return True
 
@@ -115,6 +121,8 @@ class Recorder:
             logger().warning("the last figures of this process could not be written to the store so far")
             self._start()
         self._wake()
+        if done and self._wait_for_thread is not None:
+            self._wait_for_thread(_FAREWELL)
         return done
 
     def _run(self) -> None:
@@ -148,7 +156,7 @@ class Recorder:
 
     def _fold(self) -> None:
         renew()
-        outlet.relax(ALWAYS if self._closed else _PATIENCE)
+        outlet.relax(ALWAYS if self._closed else self.patience)
         for _ in repeat(None, len(outlet.queue)):
             try:
                 self._aggregate.fold(outlet.queue)
