@@ -1,6 +1,7 @@
 """What measuring costs a real server: CPU of the serving process per request, with and without, over loopback sockets.
 
     python benchmarks/sockets.py
+    python benchmarks/sockets.py --case framework
 
 One server without and one with the middleware run side by side and are loaded
 in turns. Throughput and waiting times are shown, not judged: they are too noisy.
@@ -19,9 +20,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not
 from measuring.environments import versions_of
 from measuring.intervals import Interval, interval
 from measuring.servers import SERVERS, Server
+from measuring.subjects import REQUIREMENTS
 from measuring.tables import provenance, put_into, table
 
 _AT_ONCE = 8
+_HERE = [subject for subject, wanted in REQUIREMENTS.items() if not wanted]
 _LOSS_AT_MOST = {"gunicorn": 0.02, "uvicorn": 0.05}
 
 
@@ -40,7 +43,7 @@ def main() -> None:
     """Measure, show, and exit with 1 where the loss may be above what is allowed."""
     options = _options()
     found = {name: _compare(name, options) for name in options.server}
-    text = _table(found) + "\n\n" + provenance([versions_of("weighbridge")])
+    text = _table(found) + "\n\n" + provenance([versions_of(options.only)])
     print(text)
     if options.into:
         put_into(options.into, "sockets", text)
@@ -50,7 +53,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=_HERE, default="weighbridge", metavar="SUBJECT", help=", ".join(_HERE))
     parser.add_argument("--server", choices=SERVERS, nargs="*", default=list(SERVERS))
+    parser.add_argument("--case", choices=["plain", "framework"], default="plain", help="framework: Flask and FastAPI")
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--requests", type=int, default=2000, help="a turn")
     parser.add_argument("--check", action="store_true", help="fail where the loss may be too great")
@@ -59,7 +64,7 @@ def _options() -> argparse.Namespace:
 
 
 def _compare(name: str, options: argparse.Namespace) -> list[tuple[Turn, Turn]]:
-    with Server(name, "bare") as bare, Server(name, "weighbridge") as measured:
+    with Server(name, "bare", options.case) as bare, Server(name, options.only, options.case) as measured:
         servers = [bare, measured]
         for server in servers:
             _turn(server, options.requests)

@@ -10,11 +10,12 @@ from .wsgi_apps import WSGI_APPS
 
 
 def __getattr__(name: str) -> Any:
-    """The plain application of a door, behind a subject."""
-    door, _, subject_name = name.partition("_")
-    if door not in ("wsgi", "asgi") or name.startswith("__"):
+    """An application of a door, behind a subject: ``wsgi_floor_framework`` is that of the case ``framework``."""
+    door, _, rest = name.partition("_")
+    if door not in ("wsgi", "asgi"):
         raise AttributeError(name)
+    subject_name, _, case = rest.partition("_")
     subject = start(subject_name)
     if door == "wsgi":
-        return subject.wsgi(WSGI_APPS["plain"](subject))
-    return subject.asgi(ASGI_APPS["plain"](subject))
+        return subject.wsgi(WSGI_APPS[case or "plain"](subject))
+    return subject.asgi(ASGI_APPS[case or "plain"](subject))

@@ -28,7 +28,7 @@ SERVERS = {
 class Server:
     """A running server. Its figures are those of the process that serves."""
 
-    def __init__(self, name: str, subject: str) -> None:
+    def __init__(self, name: str, subject: str, case: str) -> None:
         door, arguments = SERVERS[name]
         self.subject = subject
         self._keeps_alive = name == "uvicorn"
@@ -38,7 +38,7 @@ class Server:
             [
                 sys.executable,
                 *(word.format(port=self._port) for word in arguments),
-                f"measuring.served:{door}_{subject}",
+                f"measuring.served:{door}_{subject}_{case}",
             ],
             cwd=self._folder.name,
             env=child_environment(WEIGHBRIDGE_STORE=str(Path(self._folder.name) / "store.db")),
