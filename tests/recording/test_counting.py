@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import weighbridge
+from weighbridge.middleware import WSGITransactionMiddleware
 from weighbridge.transactions.model import clock
 from weighbridge.transactions.model.applications import Application
 from weighbridge.transactions.model.finished import NoticedError
@@ -343,6 +344,19 @@ def test_a_transaction_that_has_not_entered_yet_is_not_open(counting: Recorder, 
     assert counting.flush()
     outlet.live.discard(about_to_begin)
     assert sum(row.count for row in kept.rows()) == 1
+
+
+def test_one_path_under_two_mounts_is_two_names(counting: Recorder, kept: Kept) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    measured = WSGITransactionMiddleware(app)
+    for mount in ("/old", "/new", "/old"):
+        environ: Any = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": mount, "PATH_INFO": "/page"}
+        measured(environ, lambda *_: lambda _: None)
+    counting.flush()
+    assert {row.series.name: row.count for row in kept.rows()} == {"/old/page": 2, "/new/page": 1}
 
 
 def test_flushes_of_many_threads_count_once(kept: Kept, counting: Recorder) -> None:

@@ -113,7 +113,8 @@ class RequestTransaction(Transaction):
             return self.application.spelled, self.background, self._group, self._name, self.status, None
         if self.route is not None:
             return self.application.spelled, self.background, self.method, self.route, self.status
-        return self.application.spelled, self.background, None, self.place if self.routed else None, self.status
+        place = self.place if self.routed else None
+        return self.application.spelled, self.background, self.mount, place, self.status, None, None
 
     def readable_path(self) -> str:
         """The request's path without its query string, as text."""
