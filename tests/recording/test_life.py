@@ -181,7 +181,7 @@ def test_the_event_loop_does_not_wait_for_a_locked_store(stored: Stored, monkeyp
     other = sqlite3.connect(stored.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        assert asyncio.run(longest_gap()) < 0.4
+        assert asyncio.run(longest_gap()) < 0.9
     finally:
         other.close()
 
@@ -222,7 +222,7 @@ def test_greenlets_report_and_never_wait_for_the_store(programs: Programs, store
     other.close()
     _, errors = program.communicate("\n", timeout=30)
     assert program.returncode == 0, errors
-    assert longest < 0.4
+    assert longest < 1.0  # waiting for the store would take 1.5, whatever else the machine does
     assert stored.total() > 20
 
 

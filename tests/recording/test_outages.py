@@ -146,7 +146,7 @@ def test_other_settings_while_the_store_is_away_lose_none(stored: Stored, work: 
 
 
 def test_the_host_does_not_wait_for_the_store(stored: Stored, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+    monkeypatch.setattr(connection, "PATIENCE", 3.0)
     monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.01")
     weighbridge.initialize()
     work()
@@ -162,7 +162,7 @@ def test_the_host_does_not_wait_for_the_store(stored: Stored, work: Work, monkey
             calls += 1
     weighbridge.shutdown_agent(5)
     assert stored.total() + stored.lost().get("transactions", 0) == calls + 1
-    assert slowest < 0.3
+    assert slowest < 1.5  # half of what waiting for the store would take, whatever else the machine does
 
 
 def test_what_exceeds_the_backlog_is_dropped_and_counted(

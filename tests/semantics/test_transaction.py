@@ -132,11 +132,11 @@ def test_end_of_transaction_freezes_clock_name_and_kind(finished: Finished) -> N
         end_of_transaction()
         set_transaction_name("later", priority=9)
         set_background_task()
-        time.sleep(0.03)
+        time.sleep(0.2)
         assert finished == []
     (transaction,) = finished
     assert transaction.path == "WebTransaction/Function/page"
-    assert transaction.duration < 0.03
+    assert transaction.duration < 0.2
 
 
 def test_what_is_stopped_is_recorded_once_when_the_work_really_ends(finished: Finished) -> None:
