@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
@@ -155,7 +155,6 @@ DAPHNE: Final = Server("daphne", ("daphne",), _module("daphne", "--port", "{port
 
 
 _APPS: Final = "apps.{}".format
-_GREENLETS: Final = "gevent makes these threads greenlets on the event loop's own thread, and a greenlet is on its own"
 _NO_COROUTINES: Final = frozenset({"coroutines", "methods", "head"})
 
 
@@ -185,8 +184,7 @@ def _bare_asgi(server: Server, representative: bool = False) -> Column:
 
 COLUMNS: Final = (
     _flask(GUNICORN, representative=True),
-    replace(_flask(GEVENT), impossible=dict.fromkeys(("/async/anyio_thread", "/async/sensitive_thread"), _GREENLETS)),
-    *(_flask(server) for server in (GTHREAD, PRELOAD, WAITRESS, WSGIREF, UWSGI, UWSGI_THREADS, GRANIAN_WSGI)),
+    *(_flask(server) for server in (GEVENT, GTHREAD, PRELOAD, WAITRESS, WSGIREF, UWSGI, UWSGI_THREADS, GRANIAN_WSGI)),
     Column("Bottle", _APPS("bottle_app:application"), GUNICORN, "wsgi", lacks=frozenset({"coroutines"})),
     Column("Django", _APPS("django_app:wsgi"), GTHREAD, "wsgi", route="Route/{method} {path}", route_first=True),
     _bare_wsgi(GTHREAD, representative=True),

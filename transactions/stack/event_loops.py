@@ -18,17 +18,27 @@ _NO_TASK: Final = object()
 
 def within_event_loop() -> bool:
     """Whether an event loop is running in this thread."""
+    return _asyncio_runs_here() or _trio_root() is not None
+
+
+def _asyncio_runs_here() -> bool:
+    """Whether one of asyncio's event loops is running in this thread.
+
+    gevent makes threads greenlets of one real thread, and asyncio says of all
+    of them that the loop of one is running there. The loop knows which one it is.
+    """
     asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
-        return True
-    return _trio_root() is not None
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    if loop is None:
+        return False
+    own = getattr(loop, "_thread_id", None)  # uvloop's has none to be seen
+    return own is None or own == sys.modules["threading"].get_ident()
 
 
 def running_task() -> Any:
     """The task of asyncio or trio that runs in this thread, or ``None``."""
-    asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
-        return asyncio.current_task()
+    if _asyncio_runs_here():
+        return sys.modules["asyncio"].current_task()
     trio: Any = sys.modules.get("trio")
     if trio is None:
         return None
