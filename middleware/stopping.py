@@ -21,7 +21,7 @@ __all__ = ["flush_at_shutdown", "listen_for_the_end"]
 
 def flush_at_shutdown() -> None:
     """Write what is left when the server has told the application that it is over."""
-    here.prepare()
+    here.read()
     flush(here.settings.shutdown_timeout)
 
 

@@ -25,7 +25,7 @@ __all__ = [
 
 def application(name: str | None = None) -> Application:
     """The application of that name (``"a;b"`` links), by default the configured one."""
-    here.prepare()
+    here.read()
     return here.application_of(name)
 
 
@@ -47,7 +47,7 @@ def application_settings(name: str | None = None) -> ApplicationSettings:
 
 def global_settings() -> Settings:
     """The settings in force in this process."""
-    here.prepare()
+    here.read()
     return here.settings
 
 

@@ -1,4 +1,4 @@
-"""The recorder of this process: made when the first transaction ends, renewed after a fork, closed at a normal exit."""
+"""The recorder of a process: made when a transaction first begins, renewed after a fork, closed at a normal exit."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def _open_store(settings: Settings) -> Store:
 
 
 def _new_recorder() -> Recorder:
-    from .recording.recorder import Recorder  # noqa: PLC0415  counting is loaded where something has ended
+    from .recording.recorder import Recorder  # noqa: PLC0415  counting is loaded where something is measured
 
-    here.prepare()
+    here.read()
     return Recorder(here.settings, partial(_open_store, here.settings))
 
 
@@ -127,6 +127,7 @@ def _after_fork_in_child() -> None:
     current.set(None)
     outlet.forget()
     outlet.attendant = _attend
+    here.forget()
 
 
 _abandoned: Final[list[Recorder]] = []

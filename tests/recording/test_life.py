@@ -253,3 +253,48 @@ def test_one_thread_is_enough_however_often_it_is_woken(stored: Stored, work: Wo
     assert len(recorders()) == 1
     weighbridge.flush()
     assert stored.total() == 5000
+
+
+ENDLESS = """
+import multiprocessing
+
+def forever():
+    with weighbridge.BackgroundTask(name="forever"):
+        time.sleep(60)
+
+"""
+IN_A_CHILD = """
+work()
+multiprocessing.get_context("fork").Process(target=forever, daemon=True).start()
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("start", ["forever()", IN_A_CHILD], ids=["alone", "in a child"])
+def test_a_process_whose_only_work_never_ends_is_seen(programs: Programs, stored: Stored, start: str) -> None:
+    program = programs.start(ENDLESS + start, WEIGHBRIDGE_FLUSH_INTERVAL="0.2")
+    assert eventually(lambda: running(stored)) == ["forever"]
+    if start is IN_A_CHILD:  # it ends with its parent
+        assert program.communicate(timeout=30) == ("", "")
+
+
+def running(stored: Stored) -> list[str]:
+    """What is open, in a store that may be in the making."""
+    try:
+        with stored.reader() as reader:
+            return [one.series.name for one in reader.running(0)]
+    except StoreUnreadable:
+        return []
+
+
+def test_asking_for_the_settings_starts_nothing(programs: Programs) -> None:
+    output = programs.run("weighbridge.global_settings()\nimport threading\nprint(threading.active_count())")
+    assert output == "1\n"
+
+
+def test_a_program_run_as_a_package_is_called_by_its_name(programs: Programs, stored: Stored) -> None:
+    (programs.folder / "shop").mkdir()
+    (programs.folder / "shop" / "__main__.py").write_text(programs.prologue + "work()\n")
+    programs.run("import runpy\nsys.argv = ['x']\nrunpy.run_module('shop', run_name='__main__', alter_sys=True)")
+    with stored.reader() as reader:
+        assert [one.program for one in reader.instances()] == ["shop"]

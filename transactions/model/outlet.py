@@ -40,9 +40,16 @@ class Outlet:
         self.listeners: list[Callable[[Transaction], None]] = []
         """Called with each transaction as it ends, in the thread where it ends."""
         self.attendant: Callable[[], int] = int
-        """Called when more than `patience` wait; gives the new patience."""
+        """Called when the first one begins and when more than `patience` wait; gives the new patience."""
         self._losses: Counter[str] = Counter()
         self._losing = RLock()  # a destructor may interrupt its own thread
+
+    def begin(self) -> None:
+        """The first transaction is about to begin."""
+        try:
+            self.relax(self.attendant())
+        except Exception:
+            swallowed("the attendant of transactions that begin")
 
     def attend(self, transaction: Transaction) -> None:
         """The slow half of putting a transaction into the queue."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from .. import configuration
 from ..log import log_once
 from .applications import Application, ApplicationArgument, application_named
+from .outlet import outlet
 
 if TYPE_CHECKING:
     from ..configuration.settings import Settings
@@ -31,14 +32,23 @@ class Process:
         self.prepared: bool = False
         self.measuring: bool = False
 
-    def prepare(self) -> bool:
-        """Read the settings if that has not been done; whether transactions are measured."""
+    def read(self) -> None:
+        """Read the settings if that has not been done."""
         if not self.prepared:
             self.settings = configuration.current().settings
             self.error_statuses = self.settings.error_statuses
             self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)
             self.prepared = True
-            self.measuring = self.settings.enabled
+
+    def prepare(self) -> bool:
+        """A transaction may be about to begin: whether it is measured.
+
+        From the first one on the process reports: a task that never ends is seen, too.
+        """
+        self.read()
+        if self.settings.enabled and not self.measuring:
+            self.measuring = True
+            outlet.begin()
         return self.measuring
 
     def application_of(self, argument: ApplicationArgument) -> Application:

@@ -243,5 +243,11 @@ class Recorder:
 
 
 def _this_process() -> Instance:
-    program = os.path.basename(sys.argv[0] if sys.argv and sys.argv[0] else sys.executable)
-    return Instance(os.urandom(16).hex(), os.uname().nodename, os.getpid(), epoch(), program)
+    return Instance(os.urandom(16).hex(), os.uname().nodename, os.getpid(), epoch(), _program())
+
+
+def _program() -> str:
+    """What the process runs: the name of its file, or of the package after ``-m``."""
+    path = sys.argv[0] if sys.argv and sys.argv[0] else sys.executable
+    folder, name = os.path.split(path)
+    return os.path.basename(folder) if name == "__main__.py" and folder else name
