@@ -7,7 +7,7 @@ import pytest
 
 from weighbridge.transactions.model.finished import NoticedError
 from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.reader import Selection
+from weighbridge.transactions.store.reader import ErrorKey, Selection
 
 
 def test_a_timeline_has_a_bucket_for_every_step(make, writer, read) -> None:
@@ -99,6 +99,30 @@ def test_errors_are_told_apart_by_type_message_and_expectation(make, writer, rea
         assert (third.expected, third.count) == (True, 1)
         assert sum(error.count for error in reader.errors(make.always, Selection(name="GET /api"))) == 3
         assert reader.errors(Window(make.now + 120, make.now + 180)) == []
+
+
+def test_errors_over_time_are_counted_in_the_steps_in_which_they_occurred(make, writer, read) -> None:
+    api = make.page._replace(name="GET /api")
+    later, much_later = make.now + 60, make.now + 600
+    writer.write(
+        make.snapshot(
+            errors=(
+                make.error("x", 2),
+                make.error("x", 3, api, later),
+                make.error("x", 5, minute=much_later),
+                make.error("x", 1, minute=later, expected=True),
+            )
+        )
+    )
+    window = Window(make.now // 60 * 60, make.now // 60 * 60 + 660)
+    with read() as reader:
+        told = reader.error_timeline(window, 60)
+        assert (told.step, tuple(told.starts)) == (60, tuple(range(int(window.since), int(window.until), 60)))
+        assert told.counts[ErrorKey("shop:Broken", "x", False)] == [2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 5]
+        assert told.counts[ErrorKey("shop:Broken", "x", True)] == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        coarse = reader.error_timeline(window, 600, Selection(name=make.page.name))
+        assert sum(coarse.counts[ErrorKey("shop:Broken", "x", False)]) == 7
+        assert reader.error_timeline(Window(window.since - 600, window.since), 60).counts == {}
 
 
 def test_surplus_errors_are_counted_by_type_and_noted(make, writer, read) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,8 @@ __all__ = [
     "ApplicationFigures",
     "Bucket",
     "ErrorFigures",
+    "ErrorKey",
+    "ErrorTimeline",
     "Health",
     "RunningNow",
     "Selection",
@@ -98,6 +100,27 @@ class ErrorFigures:
     """Epoch seconds of the minute in which it was last seen; of the hour, where minutes are no longer kept."""
     by_series: Mapping[Series, int]
     """Where it occurred, and how often."""
+
+
+class ErrorKey(NamedTuple):
+    """What makes an error a distinct one."""
+
+    type: str
+    """``module:Class``."""
+    message: str
+    expected: bool
+
+
+@dataclass(frozen=True)
+class ErrorTimeline:
+    """How often distinct errors occurred over time."""
+
+    step: int
+    """Seconds from one start to the next: more than was asked for where only coarser rows are kept."""
+    starts: Sequence[int]
+    """Epoch seconds, multiples of the step."""
+    counts: Mapping[ErrorKey, Sequence[int]]
+    """Of each error one count for each start."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,21 @@ from typing import Any, Final
 
 from ..recording.histogram import merge
 from ..recording.snapshot import Series
-from .answers import Selection, StoredInstance
+from .answers import ErrorKey, Selection, StoredInstance
 from .figures import Tally
 from .levels import Range
 from .tallies import SUMS, merge_intact
 
-__all__ = ["SERIES", "error_rows", "instances", "matching", "series_matching", "statuses_in", "tallies_by"]
+__all__ = [
+    "SERIES",
+    "error_rows",
+    "errors_by_step",
+    "instances",
+    "matching",
+    "series_matching",
+    "statuses_in",
+    "tallies_by",
+]
 
 SERIES: Final = 'series.application, series.kind, series."group", series.name'
 """The columns that make a `Series`."""
@@ -40,6 +49,12 @@ _ERRORS: Final = f"""
     SELECT error.type, error.message, error.expected, sum(error_count.count), max(start), {SERIES}
     FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
     WHERE span = ? AND start >= ? AND start < ? AND {{where}} GROUP BY error.id
+"""
+
+_ERRORS_BY_STEP: Final = """
+    SELECT error.type, error.message, error.expected, start / ?, sum(error_count.count)
+    FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
+    WHERE span = ? AND start >= ? AND start < ? AND {where} GROUP BY 1, 2, 3, 4
 """
 
 
@@ -105,6 +120,16 @@ def error_rows(
     for part in ranges:
         for row in connection.execute(_ERRORS.format(where=where), (*part, *arguments)):
             yield (row[0], row[1], bool(row[2])), row[3], row[4], Series(*row[5:])
+
+
+def errors_by_step(
+    connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection, step: int
+) -> Iterator[tuple[ErrorKey, int, int]]:
+    """Each distinct error in each range, the number of the step (seconds since the epoch / ``step``), and its count."""
+    where, arguments = matching(selection)
+    for part in ranges:
+        for row in connection.execute(_ERRORS_BY_STEP.format(where=where), (step, *part, *arguments)):
+            yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
 
 
 def instances(connection: sqlite3.Connection) -> dict[int, StoredInstance]:

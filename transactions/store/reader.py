@@ -16,6 +16,8 @@ from .answers import (
     ApplicationFigures,
     Bucket,
     ErrorFigures,
+    ErrorKey,
+    ErrorTimeline,
     Health,
     RunningNow,
     Selection,
@@ -29,7 +31,16 @@ from .connection import StoreConnection
 from .figures import Figures, Tally, Window, figures
 from .levels import COARSE_SPANS, COARSEST, FINEST, Range, cover, floored, step_for
 from .location import owner
-from .queries import SERIES, error_rows, instances, matching, series_matching, statuses_in, tallies_by
+from .queries import (
+    SERIES,
+    error_rows,
+    errors_by_step,
+    instances,
+    matching,
+    series_matching,
+    statuses_in,
+    tallies_by,
+)
 from .schema import NotOurs, check
 from .upkeep import first_row, levels_of
 
@@ -37,6 +48,8 @@ __all__ = [
     "ApplicationFigures",
     "Bucket",
     "ErrorFigures",
+    "ErrorKey",
+    "ErrorTimeline",
     "Figures",
     "Health",
     "RunningNow",
@@ -149,9 +162,9 @@ class StoreReader:
             step, ranges = _stepped_ranges(connection, window, step)
             series = series_matching(connection, selection, whole=_is_whole(selection))
             tallies = tallies_by(connection, f"start / {step}", ranges, series)
-        starts = range(floored(window.since, step), math.ceil(window.until), step)
         return Timeline(
-            step, tuple(_bucket(start, step, window, tallies.get(start // step, Tally())) for start in starts)
+            step,
+            tuple(_bucket(start, step, window, tallies.get(start // step, Tally())) for start in _starts(window, step)),
         )
 
     def samples(
@@ -193,6 +206,16 @@ class StoreReader:
                 last[key] = max(last.get(key, 0), start)
         errors = [ErrorFigures(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
         return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
+
+    def error_timeline(self, window: Window, step: int, selection: Selection = _EVERYTHING) -> ErrorTimeline:
+        """How often each distinct error occurred every ``step`` seconds, as in `timeline`."""
+        counts: dict[ErrorKey, list[int]] = {}
+        with self._reading() as connection:
+            step, ranges = _stepped_ranges(connection, window, step)
+            starts = _starts(window, step)
+            for key, number, count in errors_by_step(connection, ranges, selection, step):
+                counts.setdefault(key, [0] * len(starts))[number - starts[0] // step] += count
+        return ErrorTimeline(step, starts, counts)
 
     def instances(self) -> list[StoredInstance]:
         """The processes that reported in the last days, the one that was seen last first."""
@@ -275,6 +298,10 @@ def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -
     step = math.ceil(max(step, FINEST) / grain) * grain
     whole = Window(floored(window.since, step), math.ceil(window.until / step) * step)
     return step, cover(_clipped(connection, whole), [level for level in levels if step % level.span == 0])
+
+
+def _starts(window: Window, step: int) -> range:
+    return range(floored(window.since, step), math.ceil(window.until), step)
 
 
 def _bucket(start: int, step: int, window: Window, tally: Tally) -> Bucket:
