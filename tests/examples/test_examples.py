@@ -15,6 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
+
+from ..workers.kit import eventually, worker
+from ..workers.redis_kit import needs_redis, redis, url_of
+
+__all__ = ["redis"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -83,9 +89,9 @@ def path_of(row: dict[str, Any]) -> str:
     return f"{kind}/{row['group']}/{row['name'].removeprefix('/')}"
 
 
-def run(example: str, jobs: str = "") -> str:
+def run(example: str, *arguments: str, jobs: str = "") -> str:
     """What an example without a server says, given lines on its standard input."""
-    command = [sys.executable, str(EXAMPLES / example)]
+    command = [sys.executable, str(EXAMPLES / example), *arguments]
     done = subprocess.run(command, input=jobs, capture_output=True, text=True, check=True, timeout=30)
     assert done.stderr == ""
     return done.stdout
@@ -182,10 +188,31 @@ def test_the_four_forms(store: Path) -> None:
 
 
 def test_a_worker(store: Path) -> None:
-    said = run("worker.py", "resize cover.png\nmail ann@example.com\nmail nobody\n")
+    said = run("worker.py", jobs="resize cover.png\nmail ann@example.com\nmail nobody\n")
     assert said.splitlines() == ["done: resize cover.png", "done: mail ann@example.com", "failed: no address: nobody"]
     jobs = {"OtherTransaction/Python/Job/resize": 1, "OtherTransaction/Python/Job/mail": 2}
     assert counted(store) == of_default_application(jobs)
+
+
+def test_celery(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the example's broker is
+    run("celery_app.py", "ann@example.com", "bob@example.com", "nobody")
+    command = ["-m", "celery", "-A", "celery_app", "worker", "--concurrency", "2", "-l", "INFO", "--without-mingle"]
+    with worker(*command, folder=tmp_path, PYTHONPATH=str(EXAMPLES)) as said:
+        eventually(lambda: said.read_text("utf-8").count("sent a letter to") == 2)
+        eventually(lambda: "no address: nobody" in said.read_text("utf-8"))
+    assert counted(store) == of_default_application({"OtherTransaction/Function/celery_app:send_letter": 3})
+
+
+@needs_redis
+def test_rq(store: Path, tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RQ_REDIS_URL", url_of(redis))
+    run("rq_app.py", "one", "two words", "")
+    command = ["-m", "rq.cli", "worker", "--worker-class", "rq_app.MeasuredWorker"]
+    with worker(*command, folder=tmp_path, PYTHONPATH=str(EXAMPLES)) as said:
+        eventually(lambda: said.read_text("utf-8").count("Job OK") == 2)
+        eventually(lambda: "an empty text" in said.read_text("utf-8"))
+    assert counted(store) == of_default_application({"OtherTransaction/Function/rq_app:count_words": 3})
 
 
 def test_code_that_was_written_for_the_agent(store: Path) -> None:

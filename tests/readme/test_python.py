@@ -86,7 +86,10 @@ def celery(block: Namespace, ended: CapturedTransactions) -> None:
 
 
 def rq(block: Namespace, ended: CapturedTransactions) -> None:
-    assert block["job"]("two words") == 2
+    from rq import Worker
+
+    assert block["count_words"]("two words") == 2
+    assert issubclass(block["MeasuredWorker"], Worker)
     assert paths(ended) == ["OtherTransaction/Function/__main__:count_words"]
 
 
@@ -109,6 +112,7 @@ def own_tests(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Function/__main__:rebuild"]
 
 
+# The recipes for Celery and RQ are also run by real workers, in `tests/workers`.
 CHECKS: dict[tuple[str, int], Check] = {
     ("Flask", 0): flask,
     ("Starlette", 0): starlette,

@@ -1,0 +1,51 @@
+r"""Celery: tasks that are measured, and children that write their figures before they are gone.
+
+The broker is a folder, so that nothing else needs to run. In this folder, start
+a worker, and send letters from another terminal::
+
+    celery -A celery_app worker --concurrency 2
+    python celery_app.py ann@example.com bob@example.com
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from celery import Celery
+from celery.signals import worker_process_shutdown
+
+from weighbridge import background_task, flush
+
+BROKER = Path(tempfile.gettempdir(), "weighbridge-celery-example")
+for folder in ("letters", "control"):
+    (BROKER / folder).mkdir(parents=True, exist_ok=True)
+
+app = Celery("shop", broker="filesystem://")
+app.conf.broker_transport_options = {
+    "data_folder_in": str(BROKER / "letters"),
+    "data_folder_out": str(BROKER / "letters"),
+    "control_folder": str(BROKER / "control"),
+}
+
+
+@app.task(name="send_letter")
+@background_task  # under @app.task, never above it: .delay() calls what stands below
+def send_letter(address: str) -> None:
+    """Counted as ``OtherTransaction/Function/celery_app:send_letter``; an exception fails it."""
+    if "@" not in address:
+        raise ValueError(f"no address: {address}")
+    print(f"sent a letter to {address}")
+
+
+@worker_process_shutdown.connect
+def write_figures(**_: object) -> None:
+    """Children of the prefork pool end abruptly, without ``atexit``."""
+    flush()
+
+
+if __name__ == "__main__":
+    for given in sys.argv[1:]:
+        send_letter.delay(given)
+    print("Stop the worker by Ctrl-C when it is done, then run: weighbridge report --type background")

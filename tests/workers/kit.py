@@ -1,0 +1,52 @@
+"""Workers in processes of their own, told to stop as their keepers tell them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["eventually", "worker"]
+
+_PATIENCE = 30.0
+"""Seconds in which a worker has started, or done what it was given, or stopped."""
+
+
+@contextmanager
+def worker(*command: str, folder: Path, status: int = 0, **environ: str) -> Iterator[Path]:
+    """A Python program that works, until SIGTERM stops it in good order; gives the file of what it says."""
+    said = folder / "said"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder), **environ},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield said
+            process.send_signal(signal.SIGTERM)
+            ended = process.wait(_PATIENCE)
+        except BaseException:
+            sys.stderr.write(said.read_text("utf-8"))
+            raise
+        finally:
+            process.kill()
+            process.wait()
+    text = said.read_text("utf-8")
+    assert ended == status, text
+    assert "failed inside" not in text, text
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return when it is so."""
+    until = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)

@@ -1,0 +1,72 @@
+"""Celery's real workers, on a real Redis: prefork and threads, and children that are replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from .conftest import JOBS, Stored, errors, paths
+from .kit import eventually, worker
+from .redis_kit import needs_redis, redis, url_of
+
+__all__ = ["redis"]
+
+pytestmark = needs_redis
+
+TASKS: dict[str, tuple[int, int]] = {
+    "Function/celery_jobs:greet": (20, 0),
+    "Python/Job/number 0": (10, 0),
+    "Python/Job/number 1": (10, 0),
+    "Python/Job/by hand": (1, 0),
+    "Function/block": (1, 0),
+    "Function/celery_jobs:fail": (3, 3),
+    "Function/celery_jobs:retried": (3, 0),
+    "Function/celery_jobs:given_up": (2, 1),
+    "Function/celery_jobs:ignored": (1, 0),
+    "Function/celery_jobs:rejected": (1, 0),
+}
+ERRORS = {
+    ("builtins:LookupError", "no such book"): 3,
+    ("builtins:ConnectionError", "no connection"): 1,
+}
+
+
+def send_everything(broker: str) -> int:
+    """One run of all tasks; gives how often a task will run. The client knows nothing but their names."""
+    with Celery("client", broker=broker, set_as_current=False) as client:
+        for number in range(20):
+            client.send_task("greet", ["ann"])
+            client.send_task("named", [number])
+        for name in ["renamed", "unmeasured", "fail", "fail", "fail", "retried", "given_up", "ignored", "rejected"]:
+            client.send_task(name)
+    return sum(count for count, _ in TASKS.values())
+
+
+def size_of(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def command(*options: str) -> list[str]:
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "ERROR"]
+    return ["-m", "celery", "-A", "celery_jobs", "worker", "--concurrency", "2", *quiet, *options]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--pool", "threads"], ["--pool", "prefork"], ["--pool", "prefork", "--max-tasks-per-child", "7"]],
+    ids=["threads", "prefork", "prefork, a child for seven tasks"],
+)
+def test_a_worker_that_is_told_to_stop_has_written_all(
+    options: list[str], redis: Redis, stored: Stored, tmp_path: Path
+) -> None:
+    """Every task is counted once, under its name; a retry, an ignored and a rejected one are no errors."""
+    redis.flushall()
+    number, told = send_everything(url_of(redis)), tmp_path / "told"
+    environ = {"PYTHONPATH": str(JOBS), "BROKER": url_of(redis), "TOLD": str(told)}
+    with worker(*command(*options), folder=tmp_path, **environ):
+        eventually(lambda: size_of(told) == number)
+    assert paths(stored) == TASKS
+    assert errors(stored) == ERRORS

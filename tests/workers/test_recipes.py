@@ -1,0 +1,49 @@
+"""The README's recipes for Celery and RQ, each as it stands, by a real worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from celery import Celery
+from redis import Redis
+from rq import Queue
+
+from ..readme.blocks import blocks
+from .conftest import Stored, paths
+from .kit import eventually, worker
+from .redis_kit import needs_redis, redis, url_of
+
+__all__ = ["redis"]
+
+pytestmark = needs_redis
+
+
+def recipe_for(library: str, folder: Path) -> None:
+    """Write the module ``shop``."""
+    (code,) = [block.code for block in blocks("python") if f"from {library} import" in block.code]
+    (folder / "shop.py").write_text(code, "utf-8")
+
+
+def test_celery(redis: Redis, stored: Stored, tmp_path: Path) -> None:
+    recipe_for("celery", tmp_path)
+    redis.flushall()
+    with Celery("client", broker=url_of(redis), set_as_current=False) as client:
+        for address in ("ann", "bob", "eve"):
+            client.send_task("shop.send_letter", [address])
+    command = ["-m", "celery", "-A", "shop", "-b", url_of(redis), "worker", "--concurrency", "2", "-l", "INFO"]
+    with worker(*command, "--without-mingle", "--without-gossip", folder=tmp_path) as said:
+        eventually(lambda: said.read_text("utf-8").count(" succeeded in ") == 3)
+    assert paths(stored) == {"Function/shop:send_letter": (3, 0)}
+
+
+def test_rq(redis: Redis, stored: Stored, tmp_path: Path) -> None:
+    recipe_for("rq", tmp_path)
+    redis.flushall()
+    queue = Queue(connection=redis)
+    for text in ("one", "two words"):
+        queue.enqueue("shop.count_words", text)
+    with worker(
+        "-m", "rq.cli", "worker", "--worker-class", "shop.MeasuredWorker", "--url", url_of(redis), folder=tmp_path
+    ):
+        eventually(lambda: queue.finished_job_registry.count == 2)
+    assert paths(stored) == {"Function/shop:count_words": (2, 0)}
