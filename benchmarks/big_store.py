@@ -14,23 +14,20 @@ import time
 from collections.abc import Iterator
 
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
-from weighbridge.transactions.recording.histogram import encode, fold
+from weighbridge.transactions.recording.histogram import fold
 from weighbridge.transactions.recording.snapshot import ErrorCount, Instance, MinuteRow, Sample, Series, Snapshot
-from weighbridge.transactions.store.figures import Tally
 from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST, floored
-from weighbridge.transactions.store.tallies import SUMS, define_functions, roll_up, tally_of
+from weighbridge.transactions.store.tallies import COLUMNS, MERGED, define_functions, roll_up, tally_of, values
 from weighbridge.transactions.store.writer import StoreWriter
 
 DAY, HOUR = 86400, 3600
 MINUTE_DAYS = 3
 TEMPLATES = 12
-COLUMNS = (*SUMS, "minimum", "maximum", "apdex_t", "statuses", "histogram")
 INSERT = f"INSERT INTO tally (span, start, series, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 3))})"
 WHOLE = f"""
 INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-SELECT span, start, ?, {", ".join(f"sum({column})" for column in SUMS)},
-    min(minimum), max(maximum), latest(start, apdex_t), merged(statuses), merged(histogram)
-FROM tally WHERE series IN (SELECT id FROM series WHERE application = ? AND kind = ? AND NOT whole) GROUP BY span, start
+SELECT span, start, ?, {MERGED}, merged(statuses) FROM tally
+WHERE series IN (SELECT id FROM series WHERE application = ? AND kind = ? AND NOT whole) GROUP BY span, start
 """
 
 
@@ -78,12 +75,6 @@ def transaction(row: MinuteRow) -> FinishedTransaction:
         row.minute + 30 - row.maximum, row.maximum, (NoticedError("shop:OutOfStock", "no apples"),), True,
         "frustrated" if web else None, 500 if web else None, False, {"customer": 17, "request.path": "/resource"},
     )  # fmt: skip
-
-
-def values(tally: Tally) -> tuple[object, ...]:
-    """The columns of a row."""
-    sums = (getattr(tally, column) for column in SUMS)
-    return (*sums, tally.minimum, tally.maximum, tally.apdex_t, encode(tally.statuses), encode(tally.histogram))
 
 
 def make(path: str, now: float, days: int = 30, names: int = 200, calls: float = 8.0, processes: int = 8) -> None:

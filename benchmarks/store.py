@@ -73,7 +73,6 @@ def lock_time(count: int) -> str:
             parcel = pack(snapshot)
             with connection.transaction() as store:
                 began = time.perf_counter()
-                define_functions(store)
                 upgrade(store, snapshot.taken)
                 take_in(store, parcel)
             held.append(time.perf_counter() - began)

@@ -191,24 +191,21 @@ class Running:
 
 def first_application(reader: StoreReader, window: Window) -> str:
     """The application that is shown where none was asked for; empty if there is none."""
-    names = sorted({found.application for found in reader.applications(window)}, key=str.casefold)
-    return (names or known_applications(reader, window.until) or [""])[0]
+    return (reader.application_names(window) or known_applications(reader, window.until) or [""])[0]
 
 
 def summary(reader: StoreReader, state: State, now: float) -> Summary:
     """What the page of that name shows."""
     window, selection = state.window(now), Selection(state.app, state.kind)
     step = step_for(window, _STEPS)
-    found = report(reader, state.changed(sort="time", search=""), now)
-    whole = found.sections[0].figures if found.sections else reader.totals(window, selection)
     return Summary(
         window=window,
         application=state.app,
         kind=state.kind,
-        figures=whole,
+        figures=reader.totals(window, selection),
         timeline=reader.timeline(window, step, selection),
         compared=_compared(reader, state, window, step),
-        top=_lines(found)[:5],
+        top=[Line(one.series, one.figures, one.share) for one in reader.transactions(window, selection, limit=5)],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5],
         instances=[one for one in reader.instances() if one.seen >= window.since],
@@ -233,8 +230,8 @@ def transactions(reader: StoreReader, state: State, now: float) -> Transactions:
     wanted = state.search.casefold()
     lines = [line for line in found if wanted in _title(line.series)]
     step = step_for(window, _STEPS)
-    top = sorted(lines, key=lambda line: -line.figures.total)[:5]
-    trends = [Trend(line.series, reader.timeline(window, step, Selection(*line.series))) for line in top]
+    top = [line.series for line in sorted(lines, key=lambda line: -line.figures.total)[:5]]
+    trends = [Trend(*found) for found in reader.timelines(window, step, top).items()]
     return Transactions(window, state.app, state.kind, lines, len(found), trends)
 
 

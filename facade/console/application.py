@@ -135,8 +135,8 @@ class Console:
         return f"summary?{state.query(app=names[0])}" if len(names) == 1 else f"applications?{state.query()}"
 
     def _names(self, state: State, now: float) -> list[str]:
-        found = {one.application for one in self._reader.applications(state.window(now))}
-        return sorted(found | ({state.app} if state.app else set()), key=str.casefold)
+        names = self._reader.application_names(state.window(now))
+        return names if state.app in ("", *names) else sorted([*names, state.app], key=str.casefold)
 
     def _named(self, state: State, now: float) -> State:
         return state if state.app else state.changed(app=answers.first_application(self._reader, state.window(now)))

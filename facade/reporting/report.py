@@ -79,7 +79,7 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
 
 def known_applications(reader: StoreReader, now: float) -> list[str]:
     """The names of all applications that the store knows of, however long ago they reported."""
-    return sorted({found.application for found in reader.applications(Window(0, now))}, key=str.casefold)
+    return reader.application_names(Window(0, now))
 
 
 def _line(found: SeriesFigures) -> Line:

@@ -27,7 +27,7 @@ def test_a_store_of_version_1_is_brought_up_to_date(path, make, monkeypatch, tmp
 
     StoreWriter(path).write(make.snapshot(make.row([2.0]), samples=(make.sample(2.0, linked_applications=("b",)),)))
     with StoreReader.open(path) as reader:
-        assert reader.health().version == schema.VERSION == 2
+        assert reader.health().version == schema.VERSION == 3
         assert reader.totals(make.always).calls == 2
         assert reader.links() == {"shop": ("b",)}
         assert len(reader.samples(make.always)) == 2
@@ -40,7 +40,7 @@ def test_a_failed_migration_changes_nothing(path, make, monkeypatch) -> None:
     StoreWriter(path).write(make.snapshot(make.row([1.0])))
     before = tables(path)
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE new (x);\nCREATE TABLE series (x);\n"))
-    monkeypatch.setattr(schema, "VERSION", 3)
+    monkeypatch.setattr(schema, "VERSION", 4)
     with pytest.raises(StoreUnavailable, match="series already exists"):
         StoreWriter(path).write(make.snapshot())
     assert tables(path) == before

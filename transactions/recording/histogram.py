@@ -15,8 +15,10 @@ from __future__ import annotations
 import math
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate, repeat
+from operator import add
 from typing import Final
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "fold",
     "merge",
     "merge_encoded",
+    "merge_to_encoded",
     "quantile",
     "quantiles",
 ]
@@ -134,6 +137,8 @@ _RUNS_AT_ONCE: Final = 0xFFFF // 0xFF
 
 _Run = tuple[int, bytes]
 """The first bin's number, and one byte of the count of it and each that follows."""
+_Dense = tuple[int, Sequence[int]]
+"""The first bin's number, and the count of it and each that follows, zeros included."""
 
 
 def encode(histogram: Mapping[int, int]) -> bytes:
@@ -142,33 +147,12 @@ def encode(histogram: Mapping[int, int]) -> bytes:
     Raises:
         ValueError: a number is not in 0 to 65535, or a count not in 0 to 2**64 - 1.
     """
-    numbers = sorted(number for number, count in histogram.items() if count)
-    if not numbers:
+    if not histogram:
         return b""
-    if numbers[0] < 0 or numbers[-1] > 0xFFFF:
+    first, last = min(histogram), max(histogram)
+    if first < 0 or last > 0xFFFF:
         raise ValueError("bin numbers go from 0 to 65535")
-    counts = [histogram[number] for number in numbers]
-    width = (max(counts).bit_length() + 7) // 8
-    if width > 8 or min(counts) < 0:
-        raise ValueError("counts go from 0 to 2**64 - 1")
-    if width * (numbers[-1] - numbers[0] + 1) > (2 + width) * len(numbers):
-        return _pairs(numbers, counts)
-    return _planes(numbers, counts, width)
-
-
-def _pairs(numbers: list[int], counts: list[int]) -> bytes:
-    width = next(width for width in _FORMATS if max(counts) < 1 << 8 * width)
-    length = len(numbers)
-    return _PAIRS + struct.pack(f"<B{length}H{length}{_FORMATS[width]}", width, *numbers, *counts)
-
-
-def _planes(numbers: list[int], counts: list[int], width: int) -> bytes:
-    first = numbers[0]
-    dense = [0] * (numbers[-1] - first + 1)
-    for number, count in zip(numbers, counts, strict=True):
-        dense[number - first] = count
-    planes = (bytes(count >> shift & 0xFF for count in dense) for shift in range(0, 8 * width, 8))
-    return _PLANES + bytes((width,)) + first.to_bytes(2, "little") + b"".join(planes)
+    return _encode_dense(first, list(map(histogram.get, range(first, last + 1), repeat(0))))
 
 
 def decode(data: bytes) -> Histogram:
@@ -186,29 +170,63 @@ def merge_encoded(encoded: Iterable[bytes]) -> Histogram:
     Raises:
         CorruptHistogram: some of these bytes are not from `encode`.
     """
-    merged: Histogram = {}
+    first, counts = _added_up(encoded)
+    return {number: count for number, count in enumerate(counts, first) if count}
+
+
+def merge_to_encoded(encoded: Iterable[bytes]) -> bytes:
+    """Likewise, encoded again: no step per bin in Python.
+
+    Raises:
+        CorruptHistogram: some of these bytes are not from `encode`.
+    """
+    return _encode_dense(*_added_up(encoded))
+
+
+def _encode_dense(first: int, counts: Sequence[int]) -> bytes:
+    filled = len(counts) - counts.count(0)
+    if not filled:
+        return b""
+    width = (max(counts).bit_length() + 7) // 8
+    if width > 8 or min(counts) < 0:
+        raise ValueError("counts go from 0 to 2**64 - 1")
+    wide = next(each for each in _FORMATS if each >= width)
+    if width * len(counts) > (2 + width) * filled:
+        numbers = [number for number, count in enumerate(counts, first) if count]
+        packed = struct.pack(f"<{filled}H{filled}{_FORMATS[wide]}", *numbers, *filter(None, counts))
+        return _PAIRS + bytes((wide,)) + packed
+    packed = struct.pack(f"<{len(counts)}{_FORMATS[wide]}", *counts)
+    planes = (packed[exponent::wide] for exponent in range(width))
+    return _PLANES + bytes((width,)) + first.to_bytes(2, "little") + b"".join(planes)
+
+
+def _added_up(encoded: Iterable[bytes]) -> _Dense:
+    pairs: dict[int, list[bytes]] = {}
     planes: list[list[_Run]] = [[]]
     for data in encoded:
         if data[:2] == _ONE_PLANE and len(data) > 4:
             planes[0].append((data[2] | data[3] << 8, data[4:]))
-        elif data[:1] == _PAIRS:
-            _merge_pairs(data, merged)
+        elif data[:1] == _PAIRS and len(data) > 2:
+            pairs.setdefault(data[1], []).append(data)
         elif data:
             _split_planes(data, planes)
-    for exponent, runs in enumerate(planes):
-        for start in range(0, len(runs), _RUNS_AT_ONCE):
-            _merge_runs(runs[start : start + _RUNS_AT_ONCE], 8 * exponent, merged)
-    return merged
+    sparse: Histogram = {}
+    for width, alike in pairs.items():
+        _merge_pairs(width, alike, sparse)
+    return _with_sparse(_planes_added_up(planes), sparse)
 
 
-def _merge_pairs(data: bytes, into: Histogram) -> None:
-    width = data[1] if len(data) > 1 else 0
-    length, rest = divmod(len(data) - 2, 2 + width)
-    if width not in _FORMATS or rest or not length:
-        raise CorruptHistogram(f"a histogram of {len(data)} bytes is cut off or damaged")
-    values = struct.unpack_from(f"<{length}H{length}{_FORMATS[width]}", data, 2)
+def _merge_pairs(width: int, encoded: Sequence[bytes], into: Histogram) -> None:
+    """Put all numbers and all counts one behind the other: what is done for each histogram is what costs."""
+    lengths = [(len(data) - 2) // (2 + width) for data in encoded]
+    total = sum(lengths)
+    if width not in _FORMATS or total * (2 + width) != sum(map(len, encoded)) - 2 * len(encoded):
+        raise CorruptHistogram(f"a histogram within {sum(map(len, encoded))} bytes is cut off or damaged")
+    numbers = b"".join([data[2 : 2 + 2 * length] for data, length in zip(encoded, lengths, strict=True)])
+    counts = b"".join([data[2 + 2 * length :] for data, length in zip(encoded, lengths, strict=True)])
+    values = zip(struct.unpack(f"<{total}H", numbers), struct.unpack(f"<{total}{_FORMATS[width]}", counts), strict=True)
     get = into.get
-    for number, count in zip(values[:length], values[length:], strict=True):
+    for number, count in values:
         into[number] = get(number, 0) + count
 
 
@@ -223,16 +241,49 @@ def _split_planes(data: bytes, into: list[list[_Run]]) -> None:
         into[exponent].append((first, data[4 + exponent * length : 4 + (exponent + 1) * length]))
 
 
-def _merge_runs(runs: list[_Run], shift: int, into: Histogram) -> None:
-    """Add runs of bytes as whole numbers: with two bytes to each bin, no sum of so few runs overflows its own."""
-    lowest = min(first for first, _ in runs)
-    width = max(first + len(run) for first, run in runs) - lowest
-    total = 0
-    for first, run in runs:
-        spread = bytearray(2 * width)
-        spread[2 * (first - lowest) : 2 * (first - lowest + len(run)) : 2] = run
-        total += int.from_bytes(spread, "little")
-    get = into.get
-    for number, count in enumerate(struct.unpack(f"<{width}H", total.to_bytes(2 * width, "little")), lowest):
-        if count:
-            into[number] = get(number, 0) + (count << shift)
+def _planes_added_up(planes: Sequence[Sequence[_Run]]) -> _Dense:
+    if not planes[0]:
+        return 0, ()
+    first = min(first for first, _ in planes[0])
+    length = max(start + len(run) for start, run in planes[0]) - first
+    whole: Sequence[int] = ()
+    for exponent, runs in enumerate(planes):
+        for start in range(0, len(runs), _RUNS_AT_ONCE):
+            counts = _runs_added_up(runs[start : start + _RUNS_AT_ONCE], first, length)
+            shifted = [count << 8 * exponent for count in counts] if exponent else counts
+            whole = list(map(add, whole, shifted)) if whole else shifted
+    return first, whole
+
+
+def _runs_added_up(runs: Sequence[_Run], first: int, length: int) -> Sequence[int]:
+    """Add runs of bytes as whole numbers, every other byte apart: no sum of so few runs overflows its two bytes."""
+    if len(runs) == 1 and len(runs[0][1]) == length:
+        return list(runs[0][1])
+    pairs = (length + 1) // 2
+    mask = _every_other_byte(pairs)
+    even = odd = 0
+    for start, run in runs:
+        number = int.from_bytes(run, "little") << 8 * (start - first)
+        even += number & mask
+        odd += number >> 8 & mask
+    counts = [0] * (2 * pairs)
+    for position, total in enumerate((even, odd)):
+        counts[position::2] = struct.unpack(f"<{pairs}H", total.to_bytes(2 * pairs, "little"))
+    return counts[:length]
+
+
+@lru_cache(maxsize=512)
+def _every_other_byte(pairs: int) -> int:
+    return int.from_bytes(b"\xff\x00" * pairs, "little")
+
+
+def _with_sparse(dense: _Dense, sparse: Histogram) -> _Dense:
+    if not sparse:
+        return dense
+    start, counts = dense
+    low, high = min(sparse), max(sparse) + 1
+    first, end = (min(start, low), max(start + len(counts), high)) if counts else (low, high)
+    whole = list(map(sparse.get, range(first, end), repeat(0)))
+    part = slice(start - first, start - first + len(counts))
+    whole[part] = map(add, whole[part], counts)
+    return first, whole

@@ -20,6 +20,7 @@ from ..model.clock import monotonic
 from .forks import turnstile, watch
 from .location import MEMORY
 from .schema import check
+from .tallies import define_functions
 
 __all__ = ["PATIENCE", "StoreConnection"]
 
@@ -139,9 +140,11 @@ class StoreConnection:
         self._connection, self._identity = connection, identity
 
     def _connect(self, uri: str, timeout: float) -> sqlite3.Connection:
-        return sqlite3.connect(
+        connection = sqlite3.connect(
             f"{uri}mode={self._mode}", uri=True, timeout=timeout, isolation_level=None, check_same_thread=False
         )
+        define_functions(connection)
+        return connection
 
     def _see_that_it_is_there(self) -> None:
         """What is written to a file that is no longer in its place is lost: it must be written again."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
 from .figures import Tally
-from .levels import floored
+from .levels import FINEST, floored
 from .names import Names, storable
 from .samples import Body, add_samples, body_of
 from .tallies import add, add_errors, tally_of, values
@@ -114,6 +114,8 @@ class _Intake:
         rows += [(names.whole(one, minute), minute, columns) for one, minute, columns in parcel.wholes]
         add(self._connection, [(*unit, one, *columns) for one, minute, columns in rows for unit in units_of(minute)])
         self.lose("expired", sum(row.count for row in parcel.snapshot.minutes if not units_of(row.minute)))
+        for span in {span for units in self._units.values() for span, _ in units if span > FINEST}:
+            self._connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (span,))
 
     def errors(self, errors: Iterable[ErrorCount]) -> None:
         """Count distinct errors."""

@@ -31,6 +31,8 @@ class Level(NamedTuple):
     """Older rows have expired."""
     complete_until: int
     """From here on nothing is rolled up yet; the level of minutes never ends."""
+    late: int | None = None
+    """How often something was added to rows that had been rolled up; not told by stores of older versions."""
 
 
 class Range(NamedTuple):
@@ -75,10 +77,10 @@ def step_for(window: Window, buckets: int) -> int:
 
 def _unit_at(cursor: int, end: int, coarse_first: Sequence[Level]) -> tuple[int, int]:
     """Span and start of the unit to read next; span 0 where nothing is kept."""
-    for span, complete_from, complete_until in coarse_first:
+    for span, complete_from, complete_until, _ in coarse_first:
         if cursor % span == 0 and complete_from <= cursor and cursor + span <= min(end, complete_until):
             return span, cursor
-    for span, complete_from, complete_until in reversed(coarse_first):
+    for span, complete_from, complete_until, _ in reversed(coarse_first):
         start = floored(cursor, span)
         if complete_from <= start and start + span <= complete_until:
             return span, start

@@ -1,20 +1,22 @@
 """The statements by which rows are read and added up.
 
-Sums are made by SQLite; histograms are fetched and added up here, many at once.
+What a question is about is added up within SQLite, so that one row comes out for each line of an answer.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from ..recording.histogram import merge
+from ..recording.histogram import decode, merge_encoded
 from ..recording.snapshot import Series
 from .answers import ErrorKey, Selection, StoredInstance
 from .figures import Tally
-from .levels import Range
-from .tallies import SUMS, merge_intact
+from .levels import FINEST, Range
+from .past import Past, Row
+from .tallies import MERGED
 
 __all__ = [
     "SERIES",
@@ -23,27 +25,32 @@ __all__ = [
     "instances",
     "matching",
     "series_matching",
+    "series_named",
     "statuses_in",
     "tallies_by",
+    "times_of",
 ]
 
 SERIES: Final = 'series.application, series.kind, series."group", series.name'
 """The columns that make a `Series`."""
 
 _FEW: Final = 20
-"""Up to so many series are looked up one by one in each unit of time; for more, all rows of a range are read."""
+_UNITS: Final = 2000
+"""Up to so many series in so many units of time are looked up one by one; for more, all rows of a range are read."""
 
 _LOOKED_UP: Final = """
-    WITH RECURSIVE unit (at) AS (SELECT :start UNION ALL SELECT at + :span FROM unit WHERE at + :span < :end),
-    wanted (number) AS (VALUES {numbers})
+    WITH RECURSIVE part (span, first, last) AS (VALUES {parts}), wanted (number) AS (VALUES {numbers}),
+    unit (span, at, last) AS (
+        SELECT * FROM part UNION ALL SELECT span, at + span, last FROM unit WHERE at + span < last
+    )
     SELECT {columns} FROM unit CROSS JOIN wanted CROSS JOIN tally
-    ON span = :span AND start = unit.at AND series = wanted.number
+    ON tally.span = unit.span AND start = unit.at AND series = wanted.number {ending}
 """
 _SCANNED: Final = """
-    SELECT {columns} FROM tally
-    WHERE span = :span AND start >= :start AND start < :end AND series IN (VALUES {numbers})
+    WITH part (span, first, last) AS (VALUES {parts})
+    SELECT {columns} FROM part CROSS JOIN tally ON tally.span = part.span AND start >= part.first AND start < part.last
+    WHERE series IN (VALUES {numbers}) {ending}
 """
-_TOTALS: Final = ", ".join([*(f"sum({column})" for column in SUMS), "min(minimum)", "max(maximum)"])
 
 _ERRORS: Final = f"""
     SELECT error.type, error.message, error.expected, sum(error_count.count), max(start), {SERIES}
@@ -71,45 +78,82 @@ def series_matching(connection: sqlite3.Connection, selection: Selection, whole:
     return {row[0]: Series(*row[1:]) for row in rows}
 
 
+def series_named(connection: sqlite3.Connection, wanted: Collection[Series]) -> dict[int, Series]:
+    """Some series, or those of them that the store knows, by number."""
+    found: dict[int, Series] = {}
+    for series in wanted:
+        found |= series_matching(connection, Selection(*series), whole=False)
+    return found
+
+
 def tallies_by(
-    connection: sqlite3.Connection, key: str, ranges: Sequence[Range], series: Collection[int]
-) -> dict[int, Tally]:
-    """What was counted of some series, added up by an SQL expression over the columns ``series`` and ``start``."""
-    tallies: dict[int, Tally] = {}
-    encoded: dict[int, list[bytes]] = {}
-    for part in ranges if series else ():
-        for row in _select(connection, f"{key} AS key, {_TOTALS}", part, series, "GROUP BY key"):
-            tallies.setdefault(row[0], Tally()).add(_tally(row[1:]))
-        for number, apdex_t, histogram in _select(connection, f"{key}, apdex_t, histogram", part, series):
-            encoded.setdefault(number, []).append(histogram)
-            if apdex_t is not None:
-                tallies[number].apdex_t = apdex_t
-    for number, histograms in encoded.items():
-        tallies[number].histogram = merge_intact(histograms)
-    return tallies
+    connection: sqlite3.Connection, past: Past, keys: Sequence[str], ranges: Sequence[Range], series: Collection[int]
+) -> dict[tuple[int, ...], Tally]:
+    """What was counted of some series, added up by SQL expressions over the columns ``series`` and ``start``."""
+    rows = _grouped(connection, past, keys, MERGED, ranges, series)
+    return {key: _tally(some) for key, some in rows.items()}
+
+
+def times_of(
+    connection: sqlite3.Connection, past: Past, ranges: Sequence[Range], series: Collection[int]
+) -> dict[int, float]:
+    """How long (seconds) the transactions of each series took that has any; read without their histograms."""
+    rows = _grouped(connection, past, ["series"], "sum(total)", ranges, series)
+    return {number: sum(total for (total,) in some) for (number,), some in rows.items()}
+
+
+def _grouped(
+    connection: sqlite3.Connection,
+    past: Past,
+    keys: Sequence[str],
+    sums: str,
+    ranges: Sequence[Range],
+    series: Collection[int],
+) -> dict[tuple[int, ...], list[Row]]:
+    """Sums by key, at most three rows each: of minutes before what is rolled up, of that, of minutes after it."""
+    columns, width = ", ".join([*keys, sums]), len(keys)
+    ending = f"GROUP BY {', '.join(str(number) for number in range(1, width + 1))}" if keys else "HAVING count(*)"
+    found: dict[tuple[int, ...], list[Row]] = {}
+    for parts in _in_order(ranges) if series else ():
+        question = (columns, *parts, *series)
+        read = partial(_select, connection, columns, parts, series, ending)
+        for row in past.rows(question, read) if parts[0].span > FINEST else read():
+            found.setdefault(row[:width], []).append(row[width:])
+    return found
+
+
+def _in_order(ranges: Sequence[Range]) -> Iterator[Sequence[Range]]:
+    """Minutes before the rolled-up rows, those, and minutes after them: as the latest threshold counts."""
+    rolled_up = [part for part in ranges if part.span > FINEST]
+    first = ranges.index(rolled_up[0]) if rolled_up else 0
+    after = [part for part in ranges[first:] if part.span == FINEST]
+    return filter(None, (ranges[:first], rolled_up, after))
 
 
 def _select(
-    connection: sqlite3.Connection, columns: str, part: Range, series: Collection[int], ending: str = ""
-) -> Iterator[tuple[Any, ...]]:
-    form = _LOOKED_UP if len(series) <= _FEW else _SCANNED
-    statement = form.format(columns=columns, numbers=", ".join(f"({number:d})" for number in series))
-    return connection.execute(statement + ending, part._asdict())
+    connection: sqlite3.Connection, columns: str, ranges: Sequence[Range], series: Collection[int], ending: str
+) -> Iterator[Row]:
+    units = sum((part.end - part.start) // part.span for part in ranges)
+    statement = (_LOOKED_UP if len(series) <= _FEW and units <= _UNITS else _SCANNED).format(
+        columns=columns,
+        parts=", ".join(["(?, ?, ?)"] * len(ranges)),
+        numbers=", ".join(f"({number:d})" for number in series),
+        ending=ending,
+    )
+    return connection.execute(statement, [value for part in ranges for value in part])
 
 
-def _tally(values: Sequence[Any]) -> Tally:
-    tally = Tally(minimum=values[-2], maximum=values[-1])
-    for column, value in zip(SUMS, values[:-2], strict=True):
-        setattr(tally, column, value)
-    return tally
+def _tally(rows: Sequence[Row]) -> Tally:
+    """All rows added up; each has the columns that `MERGED` names."""
+    whole = Tally.of(Tally(*row[:-1]) for row in rows)
+    whole.histogram = merge_encoded([row[-1] for row in rows])
+    return whole
 
 
 def statuses_in(connection: sqlite3.Connection, ranges: Sequence[Range], series: Collection[int]) -> dict[int, int]:
     """HTTP statuses and how often they were sent."""
-    statuses: dict[int, int] = {}
-    for part in ranges if series else ():
-        merge(merge_intact([row[0] for row in _select(connection, "statuses", part, series)]), statuses)
-    return statuses
+    rows = _select(connection, "merged(statuses)", ranges, series, "HAVING count(*)") if ranges and series else ()
+    return next((decode(row[0]) for row in rows), {})
 
 
 def error_rows(

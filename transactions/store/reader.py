@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from .connection import StoreConnection
 from .figures import Figures, Tally, Window, figures
 from .levels import COARSE_SPANS, COARSEST, FINEST, Range, cover, floored, step_for
 from .location import owner
+from .past import Past
 from .queries import (
     SERIES,
     error_rows,
@@ -38,8 +39,10 @@ from .queries import (
     instances,
     matching,
     series_matching,
+    series_named,
     statuses_in,
     tallies_by,
+    times_of,
 )
 from .schema import NotOurs, check
 from .upkeep import first_row, levels_of
@@ -85,6 +88,7 @@ class StoreReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._connection = StoreConnection(os.fspath(path), "ro")
+        self._past = Past()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> StoreReader:
@@ -114,38 +118,54 @@ class StoreReader:
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
             wholes = series_matching(connection, _EVERYTHING, whole=True)
-            tallies = tallies_by(connection, "series", ranges, wholes)
+            tallies = tallies_by(connection, self._past, ["series"], ranges, wholes)
         found = [
             ApplicationFigures(wholes[number].application, wholes[number].kind, figures(tally, minutes), tally)
-            for number, tally in tallies.items()
+            for (number,), tally in tallies.items()
         ]
         return sorted(found, key=lambda one: -one.tally.total)
 
-    def transactions(self, window: Window, selection: Selection = _EVERYTHING) -> list[SeriesFigures]:
-        """One for each (application, kind, group, name) with calls in the window, the most time consuming first."""
+    def application_names(self, window: Window) -> list[str]:
+        """Those with calls in the window, without regard to upper and lower case in order."""
+        with self._reading() as connection:
+            wholes = series_matching(connection, _EVERYTHING, whole=True)
+            called = times_of(connection, self._past, _ranges(connection, window)[0], wholes)
+        return sorted({wholes[number].application for number in called}, key=str.casefold)
+
+    def transactions(
+        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None
+    ) -> list[SeriesFigures]:
+        """One for each (application, kind, group, name) with calls in the window, the most time consuming first.
+
+        With a limit only so many of them, which is read much faster than all.
+        """
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
             series = series_matching(connection, selection, whole=False)
-            tallies = tallies_by(connection, "series", ranges, series)
+            if limit is not None:
+                times = times_of(connection, self._past, ranges, series)
+                top = sorted(times, key=lambda number: (-times[number], series[number]))[:limit]
+                series = {number: series[number] for number in top}
+            tallies = tallies_by(connection, self._past, ["series"], ranges, series)
             wholes = series_matching(connection, Selection(selection.application, selection.kind), whole=True)
-            totals = tallies_by(connection, "series", ranges, wholes)
-        time_of = {wholes[number][:2]: tally.total for number, tally in totals.items()}
+            time_of = times_of(connection, self._past, ranges, wholes)
+        of_all = {wholes[number][:2]: time for number, time in time_of.items()}
         found = [
-            SeriesFigures(one, figures(tally, minutes), _share(tally.total, time_of.get(one[:2], 0.0)), tally)
-            for one, tally in ((series[number], tally) for number, tally in tallies.items())
+            SeriesFigures(one, figures(tally, minutes), _share(tally.total, of_all.get(one[:2], 0.0)), tally)
+            for one, tally in ((series[number], tally) for (number,), tally in tallies.items())
         ]
-        return sorted(found, key=lambda one: -one.tally.total)
+        return sorted(found, key=lambda one: (-one.tally.total, one.series))
 
     def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Figures:
         """The figures of all selected transactions together."""
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
-            return figures(_sum(connection, ranges, selection), minutes)
+            return figures(self._sum(connection, ranges, selection), minutes)
 
     def histogram(self, window: Window, selection: Selection = _EVERYTHING) -> Histogram:
         """The durations of all selected transactions (see ``recording/histogram.py``)."""
         with self._reading() as connection:
-            return _sum(connection, _ranges(connection, window)[0], selection).histogram
+            return self._sum(connection, _ranges(connection, window)[0], selection).histogram
 
     def statuses(self, window: Window, selection: Selection = _EVERYTHING) -> dict[int, int]:
         """How many of the selected web transactions had which HTTP status; 0 stands for what is no status."""
@@ -161,11 +181,19 @@ class StoreReader:
         with self._reading() as connection:
             step, ranges = _stepped_ranges(connection, window, step)
             series = series_matching(connection, selection, whole=_is_whole(selection))
-            tallies = tallies_by(connection, f"start / {step}", ranges, series)
-        return Timeline(
-            step,
-            tuple(_bucket(start, step, window, tallies.get(start // step, Tally())) for start in _starts(window, step)),
-        )
+            tallies = tallies_by(connection, self._past, [f"start / {step}"], ranges, series)
+        return _timeline(window, step, {at: tally for (at,), tally in tallies.items()})
+
+    def timelines(self, window: Window, step: int, wanted: Collection[Series]) -> dict[Series, Timeline]:
+        """Likewise, of each of some transactions."""
+        with self._reading() as connection:
+            step, ranges = _stepped_ranges(connection, window, step)
+            numbers = {series: number for number, series in series_named(connection, wanted).items()}
+            tallies = tallies_by(connection, self._past, ["series", f"start / {step}"], ranges, numbers.values())
+        found: dict[int, dict[int, Tally]] = {}
+        for (number, at), tally in tallies.items():
+            found.setdefault(number, {})[at] = tally
+        return {series: _timeline(window, step, found.get(numbers.get(series, 0), {})) for series in wanted}
 
     def samples(
         self,
@@ -253,21 +281,21 @@ class StoreReader:
         path = self._connection.path
         return Health(path, _size(path), owner(path), last_write, lost, version)
 
+    def _sum(self, connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection) -> Tally:
+        series = series_matching(connection, selection, whole=_is_whole(selection))
+        return tallies_by(connection, self._past, [], ranges, series).get((), Tally())
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
             with self._connection.transaction() as connection:
                 if check(connection) == 0:
                     raise NotOurs("nothing has been written to it yet")
+                self._past.as_of(connection, levels_of(connection).values())
                 yield connection
         except (sqlite3.Error, OSError, NotOurs) as error:
             reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
             raise StoreUnreadable(f"the store {self._connection.path} cannot be read: {reason}") from error
-
-
-def _sum(connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection) -> Tally:
-    series = series_matching(connection, selection, whole=_is_whole(selection))
-    return tallies_by(connection, "0", ranges, series).get(0, Tally())
 
 
 def _is_whole(selection: Selection) -> bool:
@@ -302,6 +330,12 @@ def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -
 
 def _starts(window: Window, step: int) -> range:
     return range(floored(window.since, step), math.ceil(window.until), step)
+
+
+def _timeline(window: Window, step: int, tallies: Mapping[int, Tally]) -> Timeline:
+    """From what was counted in each step, by number."""
+    starts = _starts(window, step)
+    return Timeline(step, tuple(_bucket(start, step, window, tallies.get(start // step, Tally())) for start in starts))
 
 
 def _bucket(start: int, step: int, window: Window, tally: Tally) -> Bucket:

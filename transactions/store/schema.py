@@ -110,7 +110,11 @@ CREATE TABLE link (              -- applications that are reported to together w
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = """
+ALTER TABLE level ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; those that were released never change."""
 
 VERSION: Final = len(MIGRATIONS)
@@ -152,7 +156,9 @@ def upgrade(connection: sqlite3.Connection, now: float) -> None:
     if version == 0:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         rows = [(span, 0, floored(now, span)) for span in COARSE_SPANS]
-        connection.executemany("INSERT INTO level VALUES (?, ?, ?)", [(FINEST, 0, FOREVER), *rows])
+        connection.executemany(
+            "INSERT INTO level (span, complete_from, complete_until) VALUES (?, ?, ?)", [(FINEST, 0, FOREVER), *rows]
+        )
     if version < VERSION:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 

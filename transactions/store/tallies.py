@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Final
 
 from ..log import log_once
-from ..recording.histogram import CorruptHistogram, Histogram, decode, encode, merge_encoded
+from ..recording.histogram import CorruptHistogram, decode, encode, merge_to_encoded
 from ..recording.snapshot import MinuteRow
 from .figures import Tally
 
 __all__ = [
-    "SUMS",
+    "COLUMNS",
+    "MERGED",
     "add",
     "add_errors",
     "define_functions",
@@ -24,17 +25,26 @@ __all__ = [
 ]
 
 
-SUMS: Final = (
-    "count", "total", "errors", "satisfied", "tolerating", "frustrated",
-    "response_starts", "response_start_total", "queued", "queue_total", "disconnected",
-)  # fmt: skip
-_COLUMNS: Final = (*SUMS, "minimum", "maximum", "apdex_t", "statuses", "histogram")
+COLUMNS: Final = tuple(field.name for field in fields(Tally))
+"""What a row counts, in the order in which a tally has it: the histogram and the statuses come last, encoded."""
+
+_NO_SUMS: Final = {
+    "minimum": "min(minimum)",
+    "maximum": "max(maximum)",
+    "apdex_t": "latest(start, apdex_t) FILTER (WHERE apdex_t IS NOT NULL)",
+    "histogram": "merged(histogram)",
+    "statuses": "merged(statuses)",
+}
+_SUMS: Final = [column for column in COLUMNS if column not in _NO_SUMS]
+
+MERGED: Final = ", ".join(_NO_SUMS.get(column, f"sum({column})") for column in COLUMNS[:-1])
+"""The columns of a row but for the statuses, added up over many."""
 
 _ADD: Final = f"""
-INSERT INTO tally (span, start, series, {", ".join(_COLUMNS)})
-VALUES (?, ?, ?, {", ".join("?" * len(_COLUMNS))})
+INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
+VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))})
 ON CONFLICT (span, start, series) DO UPDATE SET
-    {", ".join(f"{column} = {column} + excluded.{column}" for column in SUMS)},
+    {", ".join(f"{column} = {column} + excluded.{column}" for column in _SUMS)},
     minimum = min(minimum, excluded.minimum),
     maximum = max(maximum, excluded.maximum),
     apdex_t = coalesce(excluded.apdex_t, apdex_t),
@@ -48,11 +58,8 @@ ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count
 """
 
 _ROLL_UP: Final = f"""
-INSERT INTO tally (span, start, series, {", ".join(_COLUMNS)})
-SELECT ?, ?, series,
-    {", ".join(f"sum({column})" for column in SUMS)},
-    min(minimum), max(maximum), latest(start, apdex_t), merged(statuses), merged(histogram)
-FROM tally WHERE span = ? AND start >= ? AND start < ? GROUP BY series
+INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
+SELECT ?, ?, series, {MERGED}, merged(statuses) FROM tally WHERE span = ? AND start >= ? AND start < ? GROUP BY series
 """
 
 _ROLL_UP_ERRORS: Final = """
@@ -92,10 +99,8 @@ def add_errors(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, in
 
 def values(tally: Tally) -> tuple[object, ...]:
     """What was counted, as the columns of a row."""
-    return (
-        *(getattr(tally, column) for column in SUMS),
-        tally.minimum, tally.maximum, tally.apdex_t, encode(tally.statuses), encode(tally.histogram),
-    )  # fmt: skip
+    counts = (getattr(tally, column) for column in COLUMNS[:-2])
+    return (*counts, encode(tally.histogram), encode(tally.statuses))
 
 
 def roll_up(connection: sqlite3.Connection, unit: tuple[int, int], finer: int) -> None:
@@ -113,13 +118,13 @@ def define_functions(connection: sqlite3.Connection) -> None:
     connection.create_aggregate("latest", 2, _Latest)  # type: ignore[arg-type]
 
 
-def merge_intact(encoded: Sequence[bytes]) -> Histogram:
+def merge_intact(encoded: Sequence[bytes]) -> bytes:
     """Histograms added up; a damaged one is left out, with a log line, rather than spoil all others."""
     try:
-        return merge_encoded(encoded)
+        return merge_to_encoded(encoded)
     except CorruptHistogram as error:
         log_once("corrupt histogram", "the store holds a damaged histogram, which is left out: %s", error)
-    return merge_encoded(one for one in encoded if _intact(one))
+    return merge_to_encoded(one for one in encoded if _intact(one))
 
 
 def _intact(encoded: bytes) -> bool:
@@ -131,32 +136,22 @@ def _intact(encoded: bytes) -> bool:
 
 
 def _merged_pair(first: bytes, second: bytes) -> bytes:
-    return encode(merge_intact((first, second)))
+    return merge_intact((first, second))
 
 
-class _Merged:
+class _Merged(list[bytes]):
     """All encoded histograms of a group added up."""
 
-    def __init__(self) -> None:
-        self._encoded: list[bytes] = []
-
-    def step(self, encoded: bytes) -> None:
-        self._encoded.append(encoded)
+    step = list.append
 
     def finalize(self) -> bytes:
-        return encode(merge_intact(self._encoded))
+        return merge_intact(self)
 
 
-@dataclass
-class _Latest:
-    """The value that goes with the greatest key, of those that are not NULL."""
+class _Latest(dict[int, float]):
+    """The value that goes with the greatest key."""
 
-    key: int = -1
-    value: float | None = None
+    step = dict.__setitem__
 
-    def step(self, key: int, value: float | None) -> None:
-        if value is not None and key >= self.key:
-            self.key, self.value = key, value
-
-    def finalize(self) -> float | None:
-        return self.value
+    def finalize(self) -> float:
+        return self[max(self)]

@@ -15,7 +15,6 @@ from .forks import forked_midway
 from .intake import pack, take_in
 from .location import MEMORY, locate, prepare
 from .schema import NotOurs, upgrade
-from .tallies import define_functions
 from .upkeep import DEFAULT_RETENTION, Retention, due, levels_of, take_step
 
 __all__ = ["StoreWriter"]
@@ -85,7 +84,6 @@ class StoreWriter:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
             with self._connection.transaction() as connection:
-                define_functions(connection)
                 yield connection
         except (sqlite3.Error, OSError, NotOurs) as error:
             place = "in memory" if self.path == MEMORY else self.path
