@@ -6,18 +6,20 @@ are epoch seconds, durations are seconds, rates and shares 0 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import add
 from typing import Final
 
 from weighbridge.reporting.report import Line, Report, known_applications, read_report
-from weighbridge.transactions.model.finished import Kind
-from weighbridge.transactions.recording.histogram import BOUNDS
+from weighbridge.transactions.model.finished import Kind, NoticedError
+from weighbridge.transactions.recording.histogram import BOUNDS, Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Tally, Window
 from weighbridge.transactions.store.levels import step_for
 from weighbridge.transactions.store.reader import (
     ErrorFigures,
+    ErrorKey,
     Health,
     RunningNow,
     Selection,
@@ -35,8 +37,11 @@ __all__ = [
     "Applications",
     "Bar",
     "Compared",
+    "ErrorCounts",
     "Errors",
+    "ErrorsOverTime",
     "Running",
+    "Sample",
     "Summary",
     "Transaction",
     "Transactions",
@@ -47,6 +52,7 @@ __all__ = [
     "first_application",
     "report",
     "running",
+    "sample",
     "summary",
     "transaction",
     "transactions",
@@ -146,6 +152,48 @@ class Transaction:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """One transaction that was kept whole, among all calls of its name."""
+
+    window: Window
+    sample: StoredSample
+    figures: Figures
+    histogram: Sequence[Bar]
+    faster: float | None
+    """The share, 0 to 1, of the calls in the window that took less time; ``None`` where there were none."""
+
+
+@dataclass(frozen=True)
+class ErrorCounts:
+    """How often an error occurred over time."""
+
+    type: str
+    message: str | None
+    """``None``: all errors of that class together."""
+    expected: bool
+    counts: Sequence[int]
+
+
+@dataclass(frozen=True)
+class ErrorsOverTime:
+    """Counts of errors, of each one for each start."""
+
+    step: int
+    """Seconds from one start to the next."""
+    starts: Sequence[int]
+    """Epoch seconds."""
+    classes: Sequence[ErrorCounts]
+    """By class, the most frequent first."""
+    errors: Sequence[ErrorCounts]
+    """By class and message."""
+
+    def counts_of(self, error: ErrorFigures) -> Sequence[int]:
+        """Those of one error."""
+        wanted = (error.type, error.message, error.expected)
+        return next((one.counts for one in self.errors if (one.type, one.message, one.expected) == wanted), ())
+
+
+@dataclass(frozen=True)
 class Errors:
     """The errors of an application and kind; expected ones apart."""
 
@@ -156,6 +204,7 @@ class Errors:
     timeline: Timeline
     unexpected: Sequence[ErrorFigures]
     expected: Sequence[ErrorFigures]
+    over_time: ErrorsOverTime
     samples: Sequence[StoredSample]
 
 
@@ -241,9 +290,7 @@ def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
     series = Series(state.app, state.kind, state.group, state.name)
     selection = Selection(*series)
     timeline = reader.timeline(window, step_for(window, _STEPS), selection)
-    found = [one for one in reader.transactions(window, selection) if one.series == series]
-    tally = found[0].tally if found else Tally()
-    figures = found[0].figures if found else reader.totals(window, selection)
+    figures, tally = _of_series(reader, window, series)
     return Transaction(
         window=window,
         series=series,
@@ -258,20 +305,80 @@ def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
     )
 
 
+def _of_series(reader: StoreReader, window: Window, series: Series) -> tuple[Figures, Tally]:
+    found = [one for one in reader.transactions(window, Selection(*series)) if one.series == series]
+    return (found[0].figures, found[0].tally) if found else (reader.totals(window, Selection(*series)), Tally())
+
+
+def sample(reader: StoreReader, state: State, now: float) -> Sample | None:
+    """What the page of that name shows; ``None`` where that sample is no longer kept."""
+    series = Series(state.app, state.kind, state.group, state.name)
+    found = reader.sample(state.sample or 0)
+    if found is None or found.series != series:
+        return None
+    one = found.transaction
+    window = _holding(one.started + one.duration, state.window(now))
+    figures, tally = _of_series(reader, window, series)
+    return Sample(window, found, figures, _bars(tally.histogram), _faster(tally.histogram, one.duration))
+
+
+def _holding(moment: float, window: Window) -> Window:
+    """The window, or one as long around the moment where that lies outside."""
+    if window.since <= moment < window.until:
+        return window
+    half = (window.until - window.since) / 2
+    return Window(moment - half, moment + half)
+
+
+def _faster(histogram: Histogram, duration: float) -> float | None:
+    """The share of calls in bins below that of a duration (seconds)."""
+    own = bin_of(duration)
+    below = sum(count for number, count in histogram.items() if number < own)
+    return below / sum(histogram.values()) if histogram else None
+
+
 def errors(reader: StoreReader, state: State, now: float) -> Errors:
     """What the page of that name shows."""
-    window, selection = state.window(now), Selection(state.app, state.kind)
-    found = [error for error in reader.errors(window, selection) if _speaks_of(error, state.search.casefold())]
+    window, selection, wanted = state.window(now), Selection(state.app, state.kind), state.search.casefold()
+    step = step_for(window, _STEPS)
+    found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)]
+    kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
     return Errors(
         window=window,
         application=state.app,
         kind=state.kind,
         figures=reader.totals(window, selection),
-        timeline=reader.timeline(window, step_for(window, _STEPS), selection),
+        timeline=reader.timeline(window, step, selection),
         unexpected=[error for error in found if not error.expected],
         expected=[error for error in found if error.expected],
-        samples=reader.samples(window, selection, "failed", 20),
+        over_time=_errors_over_time(reader, window, selection, step, wanted),
+        samples=[one for one in kept if not wanted or _failed_by(one, wanted)][:20],
     )
+
+
+def _failed_by(one: StoredSample, wanted: str) -> bool:
+    return any(_speaks_of(error, wanted) for error in one.transaction.errors)
+
+
+def _errors_over_time(
+    reader: StoreReader, window: Window, selection: Selection, step: int, wanted: str
+) -> ErrorsOverTime:
+    told = reader.error_timeline(window, step, selection)
+    counts = {key: numbers for key, numbers in told.counts.items() if _speaks_of(key, wanted)}
+    classes: dict[tuple[str, bool], list[int]] = {}
+    for key, numbers in counts.items():
+        whole = classes.setdefault((key.type, key.expected), [0] * len(told.starts))
+        whole[:] = map(add, whole, numbers)
+    return ErrorsOverTime(
+        step=told.step,
+        starts=told.starts,
+        classes=_most_first(ErrorCounts(type_, None, expected, whole) for (type_, expected), whole in classes.items()),
+        errors=_most_first(ErrorCounts(*key, numbers) for key, numbers in counts.items()),
+    )
+
+
+def _most_first(found: Iterable[ErrorCounts]) -> list[ErrorCounts]:
+    return sorted(found, key=lambda one: (-sum(one.counts), one.type, one.message or ""))
 
 
 def applications(reader: StoreReader, state: State, now: float) -> Applications:
@@ -353,5 +460,5 @@ def _title(series: Series) -> str:
     return f"{series.group}/{series.name}".casefold()
 
 
-def _speaks_of(error: ErrorFigures, wanted: str) -> bool:
+def _speaks_of(error: ErrorFigures | ErrorKey | NoticedError, wanted: str) -> bool:
     return wanted in f"{error.type} {error.message}".casefold()

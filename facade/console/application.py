@@ -33,17 +33,24 @@ class _Page(NamedTuple):
     answer: _Answer
     of_one: bool = True
     """Whether it shows one application."""
+    needs: tuple[str, ...] = ()
+    """The parameters that it cannot do without."""
 
 
 PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
     {
         "summary": _Page("Summary", answers.summary),
         "transactions": _Page("Transactions", answers.transactions),
-        "transaction": _Page("Transaction", answers.transaction),
+        "transaction": _Page("Transaction", answers.transaction, needs=("app", "group", "name")),
+        "sample": _Page("Sample", answers.sample, needs=("app", "group", "name", "sample")),
         "errors": _Page("Errors", answers.errors),
         "applications": _Page("Applications", answers.applications, of_one=False),
         "running": _Page("Running now", answers.running, of_one=False),
     }
+)
+_NO_SAMPLE: Final = (
+    "This sample is not kept any more: samples expire after some days (the setting keep_samples),"
+    " and of each transaction and hour only the slowest and the latest failed ones are kept."
 )
 _TYPES: Final = MappingProxyType(
     {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
@@ -98,35 +105,41 @@ class Console:
         return self._shown(request)
 
     def _shown(self, request: Request) -> Response:
-        name = request.path.strip("/")
+        name, now = request.path.strip("/"), self._clock()
         try:
-            return self._page(request, name, parse(request.query))
+            state = parse(request.query)
+            return self._special(request, name, state, now) or self._page(request, name, state, now)
         except BadParameter as error:
             return _problem(request, 400, str(error), error.name)
         except StoreUnreadable as error:
             return _problem(request, 503, str(error))
 
-    def _page(self, request: Request, name: str, state: State) -> Response:
-        now = self._clock()
+    def _special(self, request: Request, name: str, state: State, now: float) -> Response | None:
+        """What is no page of figures."""
         if not name:
             return redirect(f"{request.root}/{self._landing(state, now)}")
         if name == "api":
             return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
         if name == "transactions.csv":
             return _csv(as_csv(answers.report(self._reader, self._named(state, now), now)))
+        return None
+
+    def _page(self, request: Request, name: str, state: State, now: float) -> Response:
         wanted, is_api = name.removeprefix("api/"), name.startswith("api/")
         if wanted not in PAGES:
             return _problem(request, 404, "There is no such page.")
         page = PAGES[wanted]
         state = self._named(state, now) if page.of_one else state
-        if wanted == "transaction":
-            _require(state)
+        _require(state, page.needs)
         answer = page.answer(self._reader, state, now)
+        if answer is None:
+            return _problem(request, 404, _NO_SAMPLE)
         if is_api:
             return text(200, "application/json", as_json(answer))
+        window = getattr(answer, "window", state.window(now))
         return _html(
-            request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer,
-            window=state.window(now), now=now, names=self._names(state, now), health=self._reader.health(),
+            request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
+            now=now, names=self._names(state, now), health=self._reader.health(),
         )  # fmt: skip
 
     def _landing(self, state: State, now: float) -> str:
@@ -142,10 +155,10 @@ class Console:
         return state if state.app else state.changed(app=answers.first_application(self._reader, state.window(now)))
 
 
-def _require(state: State) -> None:
-    for name in ("app", "group", "name"):
+def _require(state: State, needed: Iterable[str]) -> None:
+    for name in needed:
         if not getattr(state, name):
-            raise BadParameter(name, "is missing: which transaction?")
+            raise BadParameter(name, f"is missing: which {'sample' if name == 'sample' else 'transaction'}?")
 
 
 def _html(request: Request, status: int, template: str, **values: Any) -> Response:

@@ -8,9 +8,19 @@ from typing import Any, Final
 from weighbridge.transactions.store.figures import Figures
 from weighbridge.transactions.store.reader import Timeline
 
-from .answers import Compared, Trend
+from .answers import Compared, ErrorsOverTime, Trend
 
-__all__ = ["apdex", "error_rate", "failures", "response_time", "sparkline", "throughput", "time_spent"]
+__all__ = [
+    "apdex",
+    "error_classes",
+    "error_rate",
+    "response_start",
+    "response_time",
+    "sparkline",
+    "throughput",
+    "throughputs",
+    "time_spent",
+]
 
 Chart = dict[str, Any]
 _Value = Callable[[Figures], float | None]
@@ -23,12 +33,18 @@ _TIMES: Final[tuple[tuple[str, _Value], ...]] = (
 )
 
 
-def response_time(timeline: Timeline, kind: str, compared: Compared | None = None) -> Chart:
-    """Average and quantiles; for web transactions the time to the start of the response, too."""
+def response_time(timeline: Timeline, compared: Compared | None = None) -> Chart:
+    """Average and quantiles."""
     lines = [_line(title, timeline, value) for title, value in _TIMES]
-    if kind == "web":
-        lines.append(_line("response start", timeline, lambda figures: figures.response_start))
     return _chart(timeline, "duration", lines + _before(compared, "average before", lambda figures: figures.average))
+
+
+def response_start(timeline: Timeline, compared: Compared | None = None) -> Chart:
+    """How long a response takes to start; and, where the front end tells it, how long requests waited before."""
+    lines = [_line("response start", timeline, lambda figures: figures.response_start)]
+    if any(bucket.figures.queue_time is not None for bucket in timeline.buckets):
+        lines.append(_line("queue", timeline, lambda figures: figures.queue_time))
+    return _chart(timeline, "duration", lines + _before(compared, "before", lambda figures: figures.response_start))
 
 
 def throughput(timeline: Timeline, compared: Compared | None = None) -> Chart:
@@ -46,9 +62,16 @@ def apdex(timeline: Timeline, compared: Compared | None = None) -> Chart:
     return _single(timeline, "apdex", "Apdex", lambda figures: figures.apdex, compared)
 
 
-def failures(timeline: Timeline) -> Chart:
-    """How many transactions failed."""
-    return _single(timeline, "count", "failed", lambda figures: figures.errors, None)
+def error_classes(over_time: ErrorsOverTime, at_most: int = 5) -> Chart:
+    """How many errors of each class, stacked; the rarest together. Expected ones are not among them."""
+    classes = [one for one in over_time.classes if not one.expected]
+    several = len(classes) > at_most
+    shown, rest = (classes[: at_most - 1], classes[at_most - 1 :]) if several else (classes, [])
+    lines: list[Chart] = [{"title": one.type.rpartition(":")[2], "values": list(one.counts)} for one in shown]
+    if rest:
+        together = [sum(counts) for counts in zip(*(one.counts for one in rest), strict=True)]
+        lines.append({"title": f"{len(rest)} others", "values": together})
+    return {"unit": "count", "step": over_time.step, "x": list(over_time.starts), "lines": lines, "bars": True}
 
 
 def time_spent(trends: Sequence[Trend]) -> Chart | None:
@@ -60,14 +83,18 @@ def time_spent(trends: Sequence[Trend]) -> Chart | None:
     return {**_chart(first, "work", lines), "stacked": True}
 
 
-def sparkline(timeline: Timeline, width: float = 160, height: float = 28) -> str:
-    """The throughput as points of an SVG polyline."""
-    values = [bucket.figures.per_minute for bucket in timeline.buckets]
+def sparkline(values: Sequence[float], width: float = 160, height: float = 28) -> str:
+    """Values as points of an SVG polyline."""
     top, steps = max(values, default=0) or 1, max(1, len(values) - 1)
     return " ".join(
         f"{position * width / steps:.1f},{height - 2 - value / top * (height - 4):.1f}"
         for position, value in enumerate(values)
     )
+
+
+def throughputs(timeline: Timeline) -> list[float]:
+    """Calls per minute over time."""
+    return [bucket.figures.per_minute for bucket in timeline.buckets]
 
 
 def _single(timeline: Timeline, unit: str, title: str, value: _Value, compared: Compared | None) -> Chart:

@@ -6,13 +6,36 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from weighbridge.reporting.exports import figures_record
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Tally
 
-__all__ = ["as_json"]
+__all__ = ["FIGURE_WORDS", "as_json"]
+
+FIGURE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "calls": "how many transactions ended",
+        "per_minute": "calls per minute",
+        "total_seconds": "time spent in all of them",
+        "average_seconds": "per call, as are the next five",
+        "minimum_seconds": "the fastest",
+        "median_seconds": "half of them were faster; off by at most 1 %, as p95 and p99",
+        "p95_seconds": "95 of 100 were faster",
+        "p99_seconds": "99 of 100 were faster",
+        "maximum_seconds": "the slowest",
+        "errors": "how many failed",
+        "error_rate": "the share that failed, 0 to 1",
+        "apdex": "the score, 0 to 1; null for background transactions",
+        "apdex_t_seconds": "the threshold T that it goes by",
+        "response_start_seconds": "from a request's entry to the start of its response, on average",
+        "queue_seconds": "in front-end queues, on average, where the front end tells it",
+        "disconnected": "how many clients left before the end",
+    }
+)
+"""What each field of a ``figures`` object means."""
 
 
 def as_json(answer: object) -> str:

@@ -14,7 +14,7 @@ from weighbridge.reporting.report import SORTS
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
 
-__all__ = ["COMPARISONS", "RANGES", "REFRESHES", "BadParameter", "State", "parse"]
+__all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "parse"]
 
 RANGES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -27,8 +27,11 @@ RANGES: Final[Mapping[str, int]] = MappingProxyType(
 COMPARISONS: Final[Mapping[str, int]] = MappingProxyType({"none": 0, "day": 86400, "week": 7 * 86400})
 """How many seconds earlier the span lies that a page is compared with."""
 
-REFRESHES: Final = ("10", "30", "60", "off")
+REFRESHES: Final = ("10", "30", "60", "300")
 """Seconds from one refresh to the next."""
+
+PAUSED: Final = ("no", "yes")
+"""Whether the page stays as it is."""
 
 _LONGEST: Final = 400 * 86400.0
 _LATEST: Final = 253402300799.0
@@ -61,7 +64,10 @@ class State:
     name: str = ""
     t: float | None = None
     """The Apdex threshold (seconds) to try out."""
+    sample: int | None = None
+    """The ``id`` of a sample."""
     refresh: str = "10"
+    paused: str = "no"
 
     def window(self, now: float) -> Window:
         """The span of time that is shown, as of ``now`` (epoch seconds)."""
@@ -162,6 +168,12 @@ def _threshold(name: str, value: str) -> float:
     return seconds
 
 
+def _identity(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit()) or not 0 < int(value[:20]) < 1 << 63:
+        raise BadParameter(name, "must be the id of a sample, a whole number")
+    return int(value[:20])
+
+
 def _number(value: str) -> float:
     number = float(value)
     if not math.isfinite(number):
@@ -182,7 +194,9 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "group": _text,
         "name": _text,
         "t": _threshold,
+        "sample": _identity,
         "refresh": _one_of(REFRESHES),
+        "paused": _one_of(PAUSED),
     }
 )
 _DEFAULTS: Final = MappingProxyType({field.name: field.default for field in fields(State)})

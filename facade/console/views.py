@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,10 +16,10 @@ from weighbridge.reporting import formats
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.figures import Figures
-from weighbridge.transactions.store.reader import RunningNow
+from weighbridge.transactions.store.reader import RunningNow, StoredInstance
 
-from . import charts
-from .answers import Bar, Transaction
+from . import charts, histogram
+from .json_form import FIGURE_WORDS
 from .parameters import RANGES, REFRESHES
 
 __all__ = ["STATIC", "render"]
@@ -41,7 +40,11 @@ _SORT_WORDS: Final = MappingProxyType(
         "errors": "Most errors",
     }
 )
-_CAUSES: Final = MappingProxyType({"samples_thinned": "samples thinned out"})
+_DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
+_SIZES: Final = frozenset({"request.size", "response.size"})
+_REFRESH_WORDS: Final = MappingProxyType({every: f"every {describe(int(every))}" for every in REFRESHES})
+_THINNED: Final = "samples_thinned"
+"""Not a loss that anybody need worry about: of many samples the most telling ones are kept."""
 
 
 def render(template: str, **values: Any) -> str:
@@ -57,9 +60,9 @@ def moment(seconds: float | None) -> str | Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(utc, utc[:-1].replace("T", " "))
 
 
-def rating(score: float | None) -> str:
-    """How good an Apdex score is, by the ratings of its definition."""
-    return "none" if score is None else "good" if score >= 0.85 else "fair" if score >= 0.7 else "poor"
+def alarm(error_rate: float | None) -> str:
+    """How alarming an error rate is: from one in a hundred on it is poor."""
+    return "none" if not error_rate else "poor" if error_rate >= 0.01 else "fair"
 
 
 def starred(figures: Figures) -> str:
@@ -82,49 +85,31 @@ def change(now: float | None, before: float | None) -> str:
     return f"{(now - before) / before:+,.1%}".replace("%", " %") if now is not None and before else formats.NOTHING
 
 
-def drawn(bars: list[Bar], width: float = 1000, height: float = 150) -> list[Mapping[str, float]]:
-    """The bars of a histogram as rectangles; heights by square root, so that the rare slow ones are seen."""
-    top, wide = max((bar.count for bar in bars), default=1), width / max(1, len(bars))
-    heights = [math.sqrt(bar.count / top) * height for bar in bars]
-    return [
-        {"x": position * wide, "y": height - tall, "width": max(1.0, wide - 2), "height": tall}
-        for position, tall in enumerate(heights)
-    ]
+def trend(now: float | None, before: float | None) -> str:
+    """Whether a figure that should be low has got better or worse, by a tenth at least."""
+    if now is None or not before or abs(now - before) < 0.1 * before:
+        return "none"
+    return "poor" if now > before else "good"
 
 
-def placed(seconds: float, bars: list[Bar], width: float = 1000) -> float | None:
-    """Where a duration lies on the axis of a histogram; ``None`` beyond it."""
-    low, high = math.log(bars[0].low), math.log(bars[-1].high)
-    place = (math.log(seconds) - low) / (high - low) * width
-    return round(place, 1) if 0 <= place <= width else None
-
-
-def rungs(answer: Transaction) -> str:
-    """What the slider for T shows at each of its places: texts and marks, all worked out here."""
-    bars = list(answer.histogram)
-    return json.dumps(
-        [
-            {
-                "t": score.t,
-                "seconds": formats.duration(score.t),
-                "apdex": formats.apdex(score.apdex),
-                "rating": rating(score.apdex),
-                "marks": [placed(score.t, bars), placed(4 * score.t, bars)],
-            }
-            for score in answer.what_if.scores
-        ]
-    )
-
-
-def nearest(answer: Transaction) -> int:
-    """The place of the slider that is nearest to the threshold."""
-    t, found = answer.what_if.t or 0.5, answer.what_if.scores
-    return min(range(len(found)), key=lambda place: abs(math.log(found[place].t / t)), default=0)
+def attribute(value: object, key: str) -> str:
+    """An attribute of a sample; those that we measure ourselves with their units."""
+    if key in _DURATIONS and isinstance(value, (int, float)):
+        return formats.duration(value)
+    if key in _SIZES and isinstance(value, int):
+        return f"{formats.count(value)} B"
+    return str(value)
 
 
 def last_word(name: str) -> str:
     """The class in ``module:Class``."""
     return name.rpartition(":")[2] or name
+
+
+def _losses(one: StoredInstance) -> str:
+    """What a process had to drop, in words."""
+    told = [f"{formats.count(number)} {cause}" for cause, number in one.lost.items() if number and cause != _THINNED]
+    return ", ".join(told) or "nothing"
 
 
 def _age(one: RunningNow, now: float) -> str:
@@ -133,10 +118,10 @@ def _age(one: RunningNow, now: float) -> str:
 
 _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
-        "change": change, "count": formats.count, "drawn": drawn, "duration": formats.duration,
-        "last_word": last_word, "moment": moment, "nearest": nearest, "rate": formats.rate, "rating": rating,
-        "roughly": roughly, "rungs": rungs, "score": formats.apdex, "share": share, "size": formats.size,
-        "starred": starred, "zip": zip, "to_json": json.dumps, "span": describe,
+        "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "duration": formats.duration,
+        "last_word": last_word, "moment": moment, "rate": formats.rate, "rating": histogram.rating, "roughly": roughly,
+        "score": formats.apdex, "share": share, "size": formats.size, "span": describe, "starred": starred,
+        "to_json": json.dumps, "trend": trend,
     }
 )  # fmt: skip
 
@@ -152,8 +137,8 @@ def _made() -> Environment:
     )
     environment.filters.update(_FILTERS)
     environment.globals.update(
-        charts=charts, placed=placed, age=_age, kind_words=KIND_WORDS, range_words=_RANGE_WORDS, sort_words=_SORT_WORDS,
-        compare_words=_COMPARE_WORDS, refreshes=REFRESHES, causes=_CAUSES,
+        charts=charts, histogram=histogram, age=_age, losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
+        range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
     )  # fmt: skip
     return environment
 

@@ -89,7 +89,7 @@ def test_from_the_list_to_what_is_wrong(page: Page) -> None:
     web = [call for call in CALLS if call.series.kind == "web"]
     average = formats.duration(sum(call.duration for call in web) / len(web))
     assert page.locator(".tiles .value").first.inner_text() == average
-    assert page.locator(".plot canvas").count() == 4
+    assert page.locator(".plot canvas").count() == 5
     page.get_by_role("link", name="Non-web").click()
     page.wait_for_url("**kind=background**")
     assert page.locator(".plot canvas").count() == 3
@@ -131,7 +131,7 @@ def test_the_span_can_be_chosen_and_the_refresh_paused(page: Page) -> None:
     assert "range=" not in page.url
     page.goto("/summary?app=shop")
     page.get_by_role("link", name="Pause").click()
-    page.wait_for_url("**refresh=off**")
+    page.wait_for_url("**paused=yes**")
     assert page.locator("body").get_attribute("data-refresh") is None
 
 
@@ -140,7 +140,7 @@ def test_it_keeps_itself_up_to_date(page: Page) -> None:
     page.evaluate("document.querySelector('.tiles .value').textContent = 'old'")
     page.evaluate("refresh()")
     page.wait_for_function("document.querySelector('.tiles .value').textContent !== 'old'")
-    assert page.locator(".plot canvas").count() == 4
+    assert page.locator(".plot canvas").count() == 5
 
 
 def test_the_theme_follows_the_system_and_can_be_switched(page: Page) -> None:

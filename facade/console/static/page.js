@@ -59,25 +59,31 @@ function localizeTimes() {
 // ---- Charts.
 
 const plots = new Map();
+const hidden = new Set(); // lines that were switched off, by chart and title
 const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+const keyOf = (element, title) => `${element.getAttribute("aria-label")}\n${title}`;
 
 function stacked(lines) {
   let below = lines[0].values.map(() => 0);
   return lines.map((line) => (below = below.map((value, index) => value + (line.values[index] ?? 0))));
 }
 
-function drawn(line, index, chart, unit) {
+function drawn(line, index, chart, element) {
+  const unit = units[chart.unit];
+  const piled = chart.stacked || chart.bars;
   const stroke = line.before ? color("--muted") : color(`--line-${index + 1}`);
   return {
     label: line.title,
+    show: !hidden.has(keyOf(element, line.title)),
     stroke,
-    width: chart.stacked ? 1 : 1.6,
+    width: piled ? 1 : 1.6,
     dash: line.before ? [4, 4] : undefined,
-    fill: chart.stacked ? `${stroke}cc` : chart.lines.length === 1 ? `${stroke}22` : undefined,
-    points: { show: true, size: 5, filter: (plot, position) => alone(plot.data[position]) },
+    fill: piled ? stroke : chart.lines.length === 1 || index === 0 && !line.before ? `${stroke}1c` : undefined,
+    paths: chart.bars ? uPlot.paths.bars({ size: [0.8, 22], align: 1 }) : undefined,
+    points: { show: !chart.bars, size: 5, filter: (plot, position) => alone(plot.data[position]) },
     value: (_, value, __, place) => {
-      const own = place == null ? value : line.values[place];
-      return own == null ? "–" : unit(own);
+      const own = place == null ? null : line.values[place];
+      return own == null ? "" : unit(own);
     },
   };
 }
@@ -97,12 +103,13 @@ function ticks(_, splits, __, ___, step) {
 // Seconds between two ticks: whole minutes, hours and days.
 const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000];
 
-function axes(unit) {
-  const shared = { stroke: color("--muted"), font: "11px system-ui, sans-serif", ticks: { show: false } };
+function axes(unit, whole) {
+  const shared = { stroke: color("--muted"), font: "11px Inter, system-ui, sans-serif", ticks: { show: false }, gap: 6 };
   return [
-    { ...shared, grid: { show: false }, space: 70, incrs: steps, values: ticks },
-    { ...shared, grid: { stroke: color("--grid"), width: 1 }, size: 74, space: 34,
-      values: (_, splits) => splits.map((split) => unit(split)) },
+    { ...shared, grid: { show: false }, space: 70, size: 26, incrs: steps, values: ticks },
+    { ...shared, grid: { stroke: color("--grid"), width: 1 }, size: 66, space: 36,
+      filter: (_, splits) => (whole ? splits.map((split) => (Number.isInteger(split) ? split : null)) : splits),
+      values: (_, splits) => splits.map((split) => (split == null ? "" : unit(split))) },
   ];
 }
 
@@ -114,46 +121,57 @@ function zoom(plot, step) {
   go({ since, until: Math.max(until, since + step), range: null });
 }
 
+const sizeOf = (element) => ({ width: Math.max(160, element.clientWidth), height: Math.max(100, element.clientHeight) });
+
 function draw(element) {
   const chart = JSON.parse(element.dataset.chart);
-  const unit = units[chart.unit];
-  const values = chart.stacked ? stacked(chart.lines) : chart.lines.map((line) => line.values);
+  if (!chart.lines.length) return;
+  const piled = chart.stacked || chart.bars;
+  const values = piled ? stacked(chart.lines) : chart.lines.map((line) => line.values);
+  if (chart.bars) values.forEach((line) => line.forEach((value, place) => { line[place] = value || null; }));
   const top = chart.unit === "apdex" ? 1 : null;
   // A stack is painted from its top down, so that lower layers cover higher ones.
   const order = chart.lines.map((_, index) => index);
-  if (chart.stacked) order.reverse();
+  if (piled) order.reverse();
+  const lines = order.map((index) => drawn(chart.lines[index], index, chart, element));
+  element.parentElement.classList.toggle("single", lines.length === 1 && !chart.bars);
   const options = {
-    width: Math.max(200, element.clientWidth),
-    height: element.closest(".wide") ? 220 : 150,
-    legend: { live: true },
+    ...sizeOf(element),
+    legend: { live: true, markers: { width: 0, fill: (plot, place) => lines[place - 1]?.stroke }, mount: (_, legend) => element.parentElement.querySelector("figcaption").append(legend) },
     cursor: { sync: { key: "pages" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-    scales: { y: { range: (_, low, high) => [0, top ?? ((high ?? 0) * 1.08 || 1)] } },
-    axes: axes(unit),
-    series: [{ label: "Time", value: (_, value) => (value == null ? "–" : moment(value)) },
-      ...order.map((index) => drawn(chart.lines[index], index, chart, unit))],
-    hooks: { setSelect: [(plot) => zoom(plot, chart.step)] },
+    scales: {
+      x: { range: (_, low, high) => [low, chart.bars || low === high ? high + chart.step : high] },
+      y: { range: (_, low, high) => [0, top ?? ((high ?? 0) * 1.08 || 1)] },
+    },
+    padding: [8, 18, 0, 0],
+    axes: axes(units[chart.unit], chart.unit === "count"),
+    series: [{ value: (_, value) => (value == null ? "" : moment(value)) }, ...lines],
+    hooks: { setSelect: [(plot) => zoom(plot, chart.step)], setSeries: [(plot, place) => remember(element, plot, place)] },
   };
-  const plot = new uPlot(options, [chart.x, ...order.map((index) => values[index])], element);
-  plots.set(element, plot);
+  plots.set(element, new uPlot(options, [chart.x, ...order.map((index) => values[index])], element));
+}
+
+function remember(element, plot, place) {
+  const line = place == null ? null : plot.series[place];
+  if (line) hidden[line.show ? "delete" : "add"](keyOf(element, line.label));
 }
 
 function moment(seconds) {
   const date = new Date(seconds * 1000);
-  return `${day(date)} ${clock(date)}`;
+  return day(date) === day(new Date()) ? clock(date) : `${day(date)} ${clock(date)}`;
 }
 
 function drawAll() {
   for (const plot of plots.values()) plot.destroy();
   plots.clear();
+  document.querySelectorAll(".chart .u-legend").forEach((legend) => legend.remove());
   document.querySelectorAll(".plot[data-chart]").forEach(draw);
 }
 
 let resizing = 0;
 addEventListener("resize", () => {
   clearTimeout(resizing);
-  resizing = setTimeout(() => {
-    for (const [element, plot] of plots) plot.setSize({ width: Math.max(200, element.clientWidth), height: plot.height });
-  }, 80);
+  resizing = setTimeout(() => plots.forEach((plot, element) => plot.setSize(sizeOf(element))), 80);
 });
 
 // ---- What if T were another: the server worked out every place of the slider.
@@ -169,7 +187,10 @@ function moveThreshold(slider, keep) {
     const mark = document.getElementById(id);
     const place = rung.marks[index];
     mark.setAttribute("visibility", place === null ? "hidden" : "visible");
-    if (place !== null) { mark.setAttribute("x1", place); mark.setAttribute("x2", place); }
+    if (place === null) return;
+    mark.querySelector("line").setAttribute("x1", `${place}%`);
+    mark.querySelector("line").setAttribute("x2", `${place}%`);
+    mark.querySelector("text").setAttribute("x", `${place}%`);
   });
   if (keep) history.replaceState(null, "", address({ t: rung.t }));
 }
@@ -202,14 +223,20 @@ function submitOnChange(event) {
 
 // ---- Keeping up to date.
 
+// What somebody types into, holds or marks is not taken from under their hands.
 function busy() {
   const active = document.activeElement;
-  return document.hidden || (active && active.matches("input, select, .plot *")) || document.querySelector(".u-select[style*='width: ']:not([style*='width: 0px'])");
+  const typing = active && active.closest("main") && active.matches("input, select");
+  const marking = document.querySelector(".u-select[style*='width: ']:not([style*='width: 0px'])");
+  return document.hidden || typing || marking || document.querySelector("dialog[open]");
 }
 
 async function refresh() {
-  if (busy()) return;
   const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  if ("waiting" in document.body.dataset) {
+    if (answer && answer.ok) location.reload();
+    return;
+  }
   root.classList.toggle("stale", !answer || !answer.ok);
   if (!answer || !answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -221,6 +248,18 @@ async function refresh() {
   document.querySelectorAll("main .scroll").forEach((one, index) => { one.scrollLeft = scrolled[index] ?? 0; });
   show();
   if (focused) document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+// ---- Keys: an element says by which one it is reached.
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
+  if (event.key === "r") { refresh(); return; }
+  const wanted = document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`);
+  if (!wanted || wanted.hidden) return;
+  event.preventDefault();
+  if (wanted.matches("input")) wanted.select(); else wanted.click();
 }
 
 // ---- Dark and light.
@@ -244,11 +283,15 @@ function start() {
   button.hidden = false;
   nameTheme(button);
   button.addEventListener("click", switchTheme);
+  const keys = document.getElementById("keys");
+  keys.hidden = false;
+  keys.addEventListener("click", () => document.getElementById("shortcuts").showModal());
+  document.addEventListener("keydown", press);
   document.addEventListener("change", submitOnChange);
   document.addEventListener("input", (event) => { if (event.target.id === "slider") moveThreshold(event.target, true); });
   document.querySelectorAll("form[data-moments]").forEach((form) => form.addEventListener("submit", submitMoments));
   const every = Number(document.body.dataset.refresh);
-  if (every) setInterval(refresh, every * 1000);
+  if (every) setInterval(() => busy() || refresh(), every * 1000);
   show();
 }
 

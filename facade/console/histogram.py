@@ -1,0 +1,108 @@
+"""The latency histogram as a drawing: bars on a logarithmic axis, its ticks, and marks on it.
+
+Places are percents of the width, so that the drawing fits any screen without
+its letters being stretched.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from weighbridge.reporting import formats
+
+from .answers import Bar, Transaction
+
+__all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "nearest", "rungs", "shapes", "ticks"]
+
+HEIGHT: Final = 210
+"""Pixels, of the highest bar."""
+
+_ROUND: Final = (1, 2, 5)
+
+
+class Axis(NamedTuple):
+    """A logarithmic axis from one duration to another (seconds)."""
+
+    low: float
+    high: float
+
+    def place(self, seconds: float) -> float | None:
+        """Where a duration lies, in percent; ``None`` beyond the ends."""
+        place = math.log(seconds / self.low) / math.log(self.high / self.low) * 100 if seconds > 0 else -1.0
+        return round(place, 2) if 0 <= place <= 100 else None
+
+
+class Shape(NamedTuple):
+    """A bar as a rectangle."""
+
+    x: float
+    """Percent, as is ``width``."""
+    width: float
+    height: float
+    """Pixels."""
+    bar: Bar
+
+
+def axis_of(bars: Sequence[Bar], marks: Iterable[float | None]) -> Axis:
+    """An axis on which all bars and marks (seconds) can be seen."""
+    ends = [bars[0].low, bars[-1].high, *(mark for mark in marks if mark)]
+    return Axis(min(ends) / 1.04, max(ends) * 1.04)
+
+
+def shapes(bars: Sequence[Bar], axis: Axis) -> list[Shape]:
+    """The bars that are not empty; heights by square root, so that the rare slow ones are seen."""
+    top = max((bar.count for bar in bars), default=1)
+    return [_shape(bar, axis, top) for bar in bars if bar.count]
+
+
+def _shape(bar: Bar, axis: Axis, top: int) -> Shape:
+    left, right = axis.place(bar.low) or 0.0, axis.place(bar.high) or 100.0
+    height = math.sqrt(bar.count / top) * HEIGHT
+    return Shape(left, round(max(0.3, right - left - 0.1), 2), round(max(2.0, height), 1), bar)
+
+
+def ticks(axis: Axis, at_most: int = 9) -> list[tuple[float, str]]:
+    """Places and durations of 1, 2 and 5 times a power of ten; where these are too many, of fewer."""
+    powers = range(math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high)) + 1)
+    found = [(digit, digit * 10.0**power) for power in powers for digit in _ROUND]
+    inside = [(digit, seconds, place) for digit, seconds in found if (place := axis.place(seconds)) is not None]
+    kept = inside if len(inside) <= at_most else [one for one in inside if one[0] == 1]
+    return [(place, _brief(seconds)) for _, seconds, place in kept if 2 <= place <= 98]
+
+
+def _brief(seconds: float) -> str:
+    """A round duration without digits that say nothing."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size * 0.999:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds * 1e6:.1g} µs"
+
+
+def rungs(answer: Transaction, axis: Axis) -> str:
+    """What the slider for T shows at each of its places: texts and marks, all worked out here."""
+    return json.dumps(
+        [
+            {
+                "t": score.t,
+                "seconds": formats.duration(score.t),
+                "apdex": formats.apdex(score.apdex),
+                "rating": rating(score.apdex),
+                "marks": [axis.place(score.t), axis.place(4 * score.t)],
+            }
+            for score in answer.what_if.scores
+        ]
+    )
+
+
+def nearest(answer: Transaction) -> int:
+    """The place of the slider that is nearest to the threshold."""
+    t, found = answer.what_if.t or 0.5, answer.what_if.scores
+    return min(range(len(found)), key=lambda place: abs(math.log(found[place].t / t)), default=0)
+
+
+def rating(score: float | None) -> str:
+    """How good an Apdex score is, by the ratings of its definition."""
+    return "none" if score is None else "good" if score >= 0.85 else "fair" if score >= 0.7 else "poor"
