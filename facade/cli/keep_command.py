@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from weighbridge.console.serving import serve
 from weighbridge.demo.bookshop import open_bookshop
 from weighbridge.demo.drive import drive
 from weighbridge.demo.services import Process, ServiceFailed
-from weighbridge.demo.traffic import Service, plan
+from weighbridge.demo.traffic import WATCH, Service, plan
 
 from .demo_command import require_writable
 from .problems import Problem
@@ -25,8 +26,10 @@ __all__ = ["keep_demo"]
 
 _PAUSE: Final = 1.0
 """Seconds between two batches of visitors."""
-_BATCH: Final = 30
-"""So many requests and jobs are sent at a time; each kind of them at least once."""
+_BATCH: Final = 45
+"""So many requests and jobs are sent at a time, on average; each kind of them at least once."""
+_TIDE: Final = 60
+"""After so many batches it is as busy as before."""
 
 
 def keep_demo(seed: int, store: Path | None, port: int) -> None:
@@ -54,8 +57,9 @@ def _visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
     def visit() -> None:
         number = seed
         try:
+            drive([WATCH], processes, closed.is_set)
             while not closed.wait(_PAUSE):
-                drive(plan(_BATCH, number), processes, closed.is_set)
+                drive(plan(_batch(number), number), processes, closed.is_set)
                 number += 1
         except ServiceFailed as error:
             click.echo(f"weighbridge: {error}", err=True)
@@ -67,3 +71,8 @@ def _visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
     finally:
         closed.set()
         visitors.join()
+
+
+def _batch(number: int) -> int:
+    """How many come at a time: more at some hours than at others."""
+    return round(_BATCH * (1 + 0.4 * math.sin(math.tau * number / _TIDE)))

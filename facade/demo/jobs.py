@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -51,6 +52,18 @@ def take_inventory() -> None:
         send_newsletter()
 
 
+@background_task
+def watch_stock() -> None:
+    """Never end, as the loops that wait for something do."""
+    while True:
+        time.sleep(1)
+
+
+def start_watching() -> None:
+    """Let that go on beside the other jobs."""
+    threading.Thread(target=watch_stock, name="watch", daemon=True).start()
+
+
 JOBS: Final[Mapping[str, Callable[[], object]]] = MappingProxyType(
     {
         "newsletter": send_newsletter,
@@ -59,6 +72,7 @@ JOBS: Final[Mapping[str, Callable[[], object]]] = MappingProxyType(
         "rates": lambda: asyncio.run(fetch_exchange_rates()),
         "labels": lambda: list(print_labels()),
         "inventory": take_inventory,
+        "watch": start_watching,
     }
 )
 """What the worker can do, by the name it is asked for."""

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from weighbridge.transactions.model.finished import Kind
 
-__all__ = ["API", "PARTNERS", "TRAFFIC", "WEB", "WORKER", "Counted", "Service", "Traffic", "plan"]
+__all__ = ["API", "PARTNERS", "TRAFFIC", "WATCH", "WEB", "WORKER", "Counted", "Service", "Traffic", "plan"]
 
 Service = Literal["web", "api", "worker"]
 
@@ -99,6 +99,9 @@ TRAFFIC: Final = (
     Traffic("a with block", "worker", "inventory", 2, _nightly("inventory")),
 )
 """Every kind of traffic; each is sent at least once."""
+
+WATCH: Final = Traffic("a task that never ends", "worker", "watch", 0, ())
+"""For a bookshop that stays open; it is counted nowhere, and seen while it runs."""
 
 
 def plan(requests: int, seed: int) -> list[Traffic]:
