@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST, FOREVER, Level, cover, floored, step_for
+from weighbridge.transactions.store.levels import (
+    BUCKETS_AT_MOST,
+    COARSE_SPANS,
+    FINEST,
+    FOREVER,
+    Level,
+    bounded_step,
+    cover,
+    floored,
+    step_for,
+)
 
 DAY = 86400
 START = 20_000 * DAY
@@ -59,6 +69,21 @@ def test_a_window_before_everything_is_empty() -> None:
     kept = [Level(60, START, FOREVER), *(Level(span, START, START) for span in COARSE_SPANS)]
     assert cover(Window(START - DAY, START), kept) == []
     assert cover(Window(START + 5, START + 5), kept) == []
+
+
+def test_centuries_are_gone_through_in_a_few_steps() -> None:
+    kept = [Level(FINEST, START, FOREVER), *(Level(span, START, START + 40 * DAY) for span in COARSE_SPANS)]
+    centuries = Window(0, 1e12)
+    assert cover(centuries, kept) == [(DAY, START, START + 40 * DAY), (60, START + 40 * DAY, math.ceil(1e12 / 60) * 60)]
+
+
+@given(st.floats(0, 1e9), st.floats(60, 1e12), st.sampled_from([60, 120, 600, 3600, DAY, 30 * DAY]))
+def test_a_timeline_has_ten_thousand_steps_at_most(since: float, length: float, step: int) -> None:
+    found = bounded_step(Window(since, since + length), step)
+    assert found >= step
+    assert length / found <= BUCKETS_AT_MOST * 1.001
+    assert found == step or length / step > BUCKETS_AT_MOST
+    assert found <= 2 * max(step, DAY, length / BUCKETS_AT_MOST)
 
 
 def test_a_step_is_as_small_as_the_number_of_buckets_allows() -> None:

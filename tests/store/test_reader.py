@@ -207,3 +207,19 @@ def test_a_row_per_unit_and_a_scan_give_the_same(make, writer, read, monkeypatch
     monkeypatch.setattr("weighbridge.transactions.store.queries._FEW", 0)
     assert read().transactions(make.always) == looked_up
     assert len(looked_up) == 14
+
+
+@pytest.mark.timeout(20)
+def test_a_window_of_centuries_is_read_at_once(make, writer, read) -> None:
+    """Also where a clock was far ahead: no minute is looked at that nothing was counted in."""
+    ahead = make.now + 300 * 365 * 86400.0
+    writer.write(make.snapshot(make.row([1.0]), make.row([2.0], minute=ahead), errors=(make.error("x", minute=ahead),)))
+    centuries = Window(0, 253402300799.0)
+    with read() as reader:
+        assert reader.totals(centuries).calls == 2
+        assert [one.figures.calls for one in reader.transactions(centuries)] == [2]
+        assert reader.errors(centuries)[0].count == 1
+        for selection in (Selection(), Selection(name=make.page.name)):
+            timeline = reader.timeline(centuries, 60, selection)
+            assert len(timeline.buckets) <= 10_001
+            assert sum(bucket.figures.calls for bucket in timeline.buckets) == 2

@@ -12,13 +12,28 @@ from typing import Final, NamedTuple
 
 from .figures import Window
 
-__all__ = ["COARSEST", "COARSE_SPANS", "FINEST", "FOREVER", "Level", "Range", "cover", "floored", "step_for"]
+__all__ = [
+    "BUCKETS_AT_MOST",
+    "COARSEST",
+    "COARSE_SPANS",
+    "FINEST",
+    "FOREVER",
+    "Level",
+    "Range",
+    "bounded_step",
+    "cover",
+    "floored",
+    "step_for",
+]
 
 FINEST: Final = 60
 COARSE_SPANS: Final = (600, 3600, 21600, 86400)
 """Seconds; each a multiple of the one before, from which it is rolled up."""
 COARSEST: Final = COARSE_SPANS[-1]
 FOREVER: Final = 1 << 62
+
+BUCKETS_AT_MOST: Final = 10_000
+"""Of a timeline."""
 
 _STEPS: Final = (60, 120, 300, 600, 1800, 3600, 10800, 21600, 86400)
 
@@ -62,7 +77,7 @@ def cover(window: Window, levels: Iterable[Level]) -> list[Range]:
             later = [level.complete_from for level in coarse_first if level.complete_from > cursor]
             cursor = min(later, default=end)
             continue
-        cursor = start + span
+        cursor = _end_of_run(span, start, end, coarse_first)
         _extend(ranges, Range(span, start, cursor))
     return ranges
 
@@ -75,6 +90,14 @@ def step_for(window: Window, buckets: int) -> int:
     return next((step for step in _STEPS if window.until - window.since <= step * buckets), COARSEST)
 
 
+def bounded_step(window: Window, step: int) -> int:
+    """The step (seconds) itself, or one that divides a very long window into at most `BUCKETS_AT_MOST` buckets."""
+    least = (window.until - window.since) / BUCKETS_AT_MOST
+    if step >= least:
+        return step
+    return max(step_for(window, BUCKETS_AT_MOST), math.ceil(least / COARSEST) * COARSEST if least > COARSEST else 0)
+
+
 def _unit_at(cursor: int, end: int, coarse_first: Sequence[Level]) -> tuple[int, int]:
     """Span and start of the unit to read next; span 0 where nothing is kept."""
     for span, complete_from, complete_until, _ in coarse_first:
@@ -85,6 +108,22 @@ def _unit_at(cursor: int, end: int, coarse_first: Sequence[Level]) -> tuple[int,
         if complete_from <= start and start + span <= complete_until:
             return span, start
     return 0, 0
+
+
+def _end_of_run(span: int, start: int, end: int, coarse_first: Sequence[Level]) -> int:
+    """Where units of a span that follow each other end: at the end of all, or where coarser ones take their place.
+
+    However long a window is, it is gone through in a few steps.
+    """
+    least, reached = start + span, end
+    for level in coarse_first:
+        limit = min(end, level.complete_until)
+        if level.span == span:
+            reached = min(reached, floored(limit, span))
+        elif level.span > span:
+            first = math.ceil(max(least, level.complete_from) / level.span) * level.span
+            reached = min(reached, first) if first + level.span <= limit else reached
+    return max(least, reached)
 
 
 def _extend(ranges: list[Range], unit: Range) -> None:

@@ -29,7 +29,7 @@ from .answers import (
 from .bodies import from_json
 from .connection import StoreConnection
 from .figures import Figures, Tally, Window, figures
-from .levels import COARSE_SPANS, COARSEST, FINEST, Range, cover, floored, step_for
+from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, floored, step_for
 from .location import owner
 from .past import Past
 from .queries import (
@@ -176,7 +176,8 @@ class StoreReader:
     def timeline(self, window: Window, step: int, selection: Selection = _EVERYTHING) -> Timeline:
         """The figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
 
-        Steps by `step_for` are read quickly however long the window is.
+        Steps by `step_for` are read quickly however long the window is. Where there would be more than 10 000 of
+        them, they are made longer.
         """
         with self._reading() as connection:
             step, ranges = _stepped_ranges(connection, window, step)
@@ -323,7 +324,7 @@ def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -
     levels = levels_of(connection).values()
     kept = [level.span for level in levels if level.complete_from <= window.since] or [COARSEST]
     grain = min(kept)
-    step = math.ceil(max(step, FINEST) / grain) * grain
+    step = math.ceil(max(bounded_step(window, step), FINEST) / grain) * grain
     whole = Window(floored(window.since, step), math.ceil(window.until / step) * step)
     return step, cover(_clipped(connection, whole), [level for level in levels if step % level.span == 0])
 
