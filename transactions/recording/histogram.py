@@ -137,8 +137,6 @@ _RUNS_AT_ONCE: Final = 0xFFFF // 0xFF
 
 _Run = tuple[int, bytes]
 """The first bin's number, and one byte of the count of it and each that follows."""
-_Dense = tuple[int, Sequence[int]]
-"""The first bin's number, and the count of it and each that follows, zeros included."""
 
 
 def encode(histogram: Mapping[int, int]) -> bytes:
@@ -147,12 +145,15 @@ def encode(histogram: Mapping[int, int]) -> bytes:
     Raises:
         ValueError: a number is not in 0 to 65535, or a count not in 0 to 2**64 - 1.
     """
-    if not histogram:
+    numbers = sorted(number for number, count in histogram.items() if count)
+    if not numbers:
         return b""
-    first, last = min(histogram), max(histogram)
-    if first < 0 or last > 0xFFFF:
+    if numbers[0] < 0 or numbers[-1] > 0xFFFF:
         raise ValueError("bin numbers go from 0 to 65535")
-    return _encode_dense(first, list(map(histogram.get, range(first, last + 1), repeat(0))))
+    counts = [histogram[number] for number in numbers]
+    if _has_gaps(numbers[-1] - numbers[0] + 1, counts):
+        return _pairs(numbers, counts)
+    return _planes(numbers[0], list(map(histogram.get, range(numbers[0], numbers[-1] + 1), repeat(0))))
 
 
 def decode(data: bytes) -> Histogram:
@@ -170,37 +171,65 @@ def merge_encoded(encoded: Iterable[bytes]) -> Histogram:
     Raises:
         CorruptHistogram: some of these bytes are not from `encode`.
     """
-    first, counts = _added_up(encoded)
-    return {number: count for number, count in enumerate(counts, first) if count}
+    first, counts, sparse = _added_up(encoded)
+    if counts:
+        first, counts = _together(first, counts, sparse)
+        return {number: count for number, count in enumerate(counts, first) if count}
+    return sparse if all(sparse.values()) else {number: count for number, count in sparse.items() if count}
 
 
 def merge_to_encoded(encoded: Iterable[bytes]) -> bytes:
-    """Likewise, encoded again: no step per bin in Python.
+    """Likewise, encoded again, for which there is no step per bin in Python where most bins are filled.
 
     Raises:
         CorruptHistogram: some of these bytes are not from `encode`.
     """
-    return _encode_dense(*_added_up(encoded))
+    first, counts, sparse = _added_up(encoded)
+    if not counts:
+        return encode(sparse)
+    first, counts = _together(first, counts, sparse)
+    if _has_gaps(len(counts), counts):
+        return encode({number: count for number, count in enumerate(counts, first) if count})
+    return _planes(first, counts)
 
 
-def _encode_dense(first: int, counts: Sequence[int]) -> bytes:
-    filled = len(counts) - counts.count(0)
-    if not filled:
-        return b""
+def _has_gaps(length: int, counts: Sequence[int]) -> bool:
+    """Whether pairs are shorter than planes for a histogram of so many bins, from the first filled one to the last."""
+    width = _width(counts)
+    return width * length > (2 + width) * (len(counts) - counts.count(0))
+
+
+def _width(counts: Sequence[int]) -> int:
+    """Bytes that the greatest count needs."""
     width = (max(counts).bit_length() + 7) // 8
     if width > 8 or min(counts) < 0:
         raise ValueError("counts go from 0 to 2**64 - 1")
-    wide = next(each for each in _FORMATS if each >= width)
-    if width * len(counts) > (2 + width) * filled:
-        numbers = [number for number, count in enumerate(counts, first) if count]
-        packed = struct.pack(f"<{filled}H{filled}{_FORMATS[wide]}", *numbers, *filter(None, counts))
-        return _PAIRS + bytes((wide,)) + packed
+    return width
+
+
+def _pairs(numbers: Sequence[int], counts: Sequence[int]) -> bytes:
+    width, length = _wide(_width(counts)), len(numbers)
+    return _PAIRS + struct.pack(f"<B{length}H{length}{_FORMATS[width]}", width, *numbers, *counts)
+
+
+def _planes(first: int, counts: Sequence[int]) -> bytes:
+    width = _width(counts)
+    wide = _wide(width)
     packed = struct.pack(f"<{len(counts)}{_FORMATS[wide]}", *counts)
     planes = (packed[exponent::wide] for exponent in range(width))
     return _PLANES + bytes((width,)) + first.to_bytes(2, "little") + b"".join(planes)
 
 
-def _added_up(encoded: Iterable[bytes]) -> _Dense:
+def _wide(width: int) -> int:
+    """The width of the next larger number that can be packed."""
+    return next(each for each in _FORMATS if each >= width)
+
+
+def _added_up(encoded: Iterable[bytes]) -> tuple[int, Sequence[int], Histogram]:
+    """What came as planes: the first bin's number, and the counts of it and of all that follow; what came as pairs.
+
+    Fewer bins than there are pairs are added to these.
+    """
     pairs: dict[int, list[bytes]] = {}
     planes: list[list[_Run]] = [[]]
     for data in encoded:
@@ -213,7 +242,11 @@ def _added_up(encoded: Iterable[bytes]) -> _Dense:
     sparse: Histogram = {}
     for width, alike in pairs.items():
         _merge_pairs(width, alike, sparse)
-    return _with_sparse(_planes_added_up(planes), sparse)
+    first, counts = _planes_added_up(planes)
+    if len(counts) > len(sparse):
+        return first, counts, sparse
+    merge(dict(enumerate(counts, first)), sparse)
+    return 0, (), sparse
 
 
 def _merge_pairs(width: int, encoded: Sequence[bytes], into: Histogram) -> None:
@@ -241,7 +274,7 @@ def _split_planes(data: bytes, into: list[list[_Run]]) -> None:
         into[exponent].append((first, data[4 + exponent * length : 4 + (exponent + 1) * length]))
 
 
-def _planes_added_up(planes: Sequence[Sequence[_Run]]) -> _Dense:
+def _planes_added_up(planes: Sequence[Sequence[_Run]]) -> tuple[int, Sequence[int]]:
     if not planes[0]:
         return 0, ()
     first = min(first for first, _ in planes[0])
@@ -277,12 +310,10 @@ def _every_other_byte(pairs: int) -> int:
     return int.from_bytes(b"\xff\x00" * pairs, "little")
 
 
-def _with_sparse(dense: _Dense, sparse: Histogram) -> _Dense:
+def _together(start: int, counts: Sequence[int], sparse: Histogram) -> tuple[int, Sequence[int]]:
     if not sparse:
-        return dense
-    start, counts = dense
-    low, high = min(sparse), max(sparse) + 1
-    first, end = (min(start, low), max(start + len(counts), high)) if counts else (low, high)
+        return start, counts
+    first, end = min(start, *sparse), max(start + len(counts) - 1, *sparse) + 1
     whole = list(map(sparse.get, range(first, end), repeat(0)))
     part = slice(start - first, start - first + len(counts))
     whole[part] = map(add, whole[part], counts)
