@@ -56,7 +56,7 @@ def main() -> None:
             big_store.make(store, time.time(), names=_NAMES)
         with writing(store, options.writers, _NAMES), ConsoleServer(store) as server:
             answers = _answers(server, _addresses(), options.rounds)
-            paints = first_paints(server.url, _visited(), options.visits)
+            paints = first_paints(server.url, _visited(), options.visits) if options.visits else None
     print(_answer_table(answers), _paint_table(paints), provenance([f"SQLite {sqlite3.sqlite_version}"]), sep="\n\n")
     slow = [address for address, found in answers.items() if not _is_fast(found)]
     slow += [address for address, times in (paints or {}).items() if median(times) > _PAINT]
@@ -118,7 +118,7 @@ def _row(address: str, answers: list[Answer]) -> list[str]:
 
 def _paint_table(found: dict[str, list[float]] | None) -> str:
     if found is None:
-        return "No first paint: there is no chromium, or no playwright."
+        return "First paint was not measured: that takes chromium, playwright and --visits."
     head = ["page", "first paint, ms", "longest", ""]
     return table(head, (_paint_row(address, times) for address, times in found.items()))
 

@@ -1,181 +1,201 @@
 """What the store costs: ``python benchmarks/store.py``.
 
-Rows written per second by 1 and 8 processes, for how long a write holds the
-lock, bytes per day for 200 names, what rolling up costs, and how long questions
-take on a store of 30 days, 200 names and 8 processes.
+Rows written per second by 1 and by 8 processes that do nothing else, for how long a write keeps the others out, bytes
+per day for 200 names, and what rolling up costs. It checks that every transaction written is in the store. How fast it
+answers is measured by console.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import multiprocessing
 import random
 import sqlite3
-import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from statistics import median, quantiles
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
 import big_store
+from measuring.tables import provenance, table
 
-from weighbridge.transactions.recording.snapshot import Instance, Snapshot, StoreUnavailable
+from weighbridge.transactions.recording.snapshot import Instance, Snapshot
 from weighbridge.transactions.store.connection import StoreConnection
 from weighbridge.transactions.store.intake import pack, take_in
-from weighbridge.transactions.store.reader import Selection, StoreReader, Window, step_for
+from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST
+from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.schema import upgrade
 from weighbridge.transactions.store.tallies import define_functions, roll_up
-from weighbridge.transactions.store.writer import StoreWriter
 
-NAMES = 200
-DAY = 86400
+_NAMES = 200
+_DAY = 86400
+_START = 1_800_000_000
+_CALLS = 3
+_PATIENCE = 60.0
+"""Seconds for one write: the store is busier here than it ever is."""
 
 
-def snapshots(instance: str, count: int) -> list[Snapshot]:
+class Held(NamedTuple):
+    """What one write took, in seconds."""
+
+    waited: float
+    """For its turn."""
+    locked: float
+    """From its turn to the end of the transaction: all others wait."""
+    prepared: float
+    """Before: nobody waits."""
+
+
+class Worked(NamedTuple):
+    """What one process did."""
+
+    began: float
+    ended: float
+    calls: int
+    writes: list[Held]
+
+
+def main() -> None:
+    """Print it all; it takes a minute or two."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", help="one that big_store.py has made; else one is made")
+    parser.add_argument("--writes", type=int, default=60, help="of each process")
+    parser.add_argument("--names", type=int, default=_NAMES, help="in each write")
+    options = parser.parse_args()
+    head = ["processes", "rows a second", "a write prepared, ms", "waits", "holds the lock", "95 %", "longest"]
+    print(table(head, [_writing(count, options.writes, options.names) for count in (1, 8)]))
+    with _month(options.store, options.names) as path:
+        head = ["rows of", "a day", "bytes a row", "MB a day", "made from finer ones in, ms", "CPU"]
+        print(f"\n{table(head, _levels(path))}\n")
+        print(f"The file of the month: {Path(path).stat().st_size / 1e6:.0f} MB.\n")
+    print(provenance([f"SQLite {sqlite3.sqlite_version}"]))
+
+
+def _snapshots(instance: str, count: int, names: int) -> list[Snapshot]:
     """As a busy process takes them every five seconds: each name was called a few times."""
     choose = random.Random(instance)
-    series, start = big_store.all_series(NAMES), 1_800_000_000
-    about = Instance(instance, "host", 1, start, "shop")
+    about = Instance(instance, "host", 1, _START, "shop")
     return [
-        Snapshot(about, number + 1, start + 5.0 * number, tuple(
-            big_store.minute_row(one, (start + 5 * number) // 60 * 60, 3, choose) for one in series
+        Snapshot(about, number + 1, _START + 5.0 * number, tuple(
+            big_store.minute_row(one, (_START + 5 * number) // 60 * 60, _CALLS, choose)
+            for one in big_store.all_series(names)
         ))
         for number in range(count)
     ]  # fmt: skip
 
 
-def write_all(path: str, instance: str, count: int, times: multiprocessing.Queue[list[float]]) -> None:
-    """Write without pause; hand over how long each write took, waiting for the others included."""
-    writer, taken = StoreWriter(path), []
-    for snapshot in snapshots(instance, count):
-        began = time.perf_counter()
-        while not written(writer, snapshot):
-            pass
-        taken.append(time.perf_counter() - began)
-    times.put(taken)
-
-
-def written(writer: StoreWriter, snapshot: Snapshot) -> bool:
-    """Whether the store took it; busy as it is here, it may not."""
-    try:
-        writer.write(snapshot)
-    except StoreUnavailable:
-        return False
-    return True
-
-
-def lock_time(count: int) -> str:
-    """For how long a write keeps the others out: what is prepared before is not in it."""
-    with tempfile.TemporaryDirectory() as directory:
-        connection, held = StoreConnection(f"{directory}/store.db", "rw"), []
-        for snapshot in snapshots("one", count):
-            parcel = pack(snapshot)
-            with connection.transaction() as store:
-                began = time.perf_counter()
-                upgrade(store, snapshot.taken)
-                take_in(store, parcel)
-            held.append(time.perf_counter() - began)
-        connection.close()
-        return f"median {statistics.median(held) * 1e3:.1f} ms, longest {max(held) * 1e3:.1f} ms"
-
-
-def writing(processes: int, count: int) -> str:
-    """Rows per second, and the median time of a write."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = f"{directory}/store.db"
-        spawn = multiprocessing.get_context("spawn")
-        times: multiprocessing.Queue[list[float]] = spawn.Queue()
-        workers = [spawn.Process(target=write_all, args=(path, f"{n}", count, times)) for n in range(processes)]
+def _writing(processes: int, count: int, names: int) -> list[str]:
+    """A line of the table: so many processes write as fast as they can."""
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "store.db"))
+        done: multiprocessing.Queue[Worked] = spawn.Queue()
+        ready = spawn.Barrier(processes)
+        workers = [
+            spawn.Process(target=_write, args=(path, f"{number}", count, names, ready, done), daemon=True)
+            for number in range(processes)
+        ]
         for worker in workers:
             worker.start()
-        taken = [times.get() for _ in workers]
+        found = [done.get(timeout=_PATIENCE * count) for _ in workers]
         for worker in workers:
             worker.join()
-        rate = sum(NAMES * len(some) / sum(some) for some in taken)
-        middle = statistics.median(itertools.chain.from_iterable(taken))
-        return f"{rate:8.0f} rows/s, a write of {NAMES} rows {middle * 1e3:.1f} ms, {size(path) / 1e6:.1f} MB"
+        _check(path, sum(worked.calls for worked in found))
+    seconds = max(worked.ended for worked in found) - min(worked.began for worked in found)
+    return [f"{processes}", f"{processes * count * names / seconds:,.0f}", *_times(found)]
 
 
-def size(path: str) -> int:
-    """Bytes, write-ahead log included."""
-    return sum(part.stat().st_size for part in (Path(path), Path(f"{path}-wal")) if part.exists())
+def _times(found: list[Worked]) -> Iterator[str]:
+    writes = [held for worked in found for held in worked.writes]
+    locked = [held.locked for held in writes]
+    yield f"{median(held.prepared for held in writes) * 1e3:.1f}"
+    for seconds in (median(held.waited for held in writes), median(locked), quantiles(locked, n=20)[-1], max(locked)):
+        yield f"{seconds * 1e3:.1f}"
 
 
-def rolling_up(path: str) -> None:
-    """How long each level's unit takes; undone afterwards."""
-    store = sqlite3.connect(path, isolation_level=None)
-    define_functions(store)
-    for span, finer in ((600, 60), (3600, 600), (21600, 3600), (DAY, 21600)):
-        (last,) = store.execute("SELECT max(start) FROM tally WHERE span = ?", (span,)).fetchone()
-        store.execute("BEGIN")
-        store.execute("DELETE FROM tally WHERE span = ? AND start = ?", (span, last))
-        report(f"roll up {span} s", lambda unit=(span, last), finer=finer: roll_up(store, unit, finer), times=1)
-        store.execute("ROLLBACK")
-    store.close()
+def _write(path: str, instance: str, count: int, names: int, ready: Barrier, done: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
+    snapshots, connection = _snapshots(instance, count, names), StoreConnection(path, "rw")
+    ready.wait()
+    began = time.perf_counter()
+    writes = [_write_one(connection, snapshot) for snapshot in snapshots]
+    ended = time.perf_counter()
+    connection.close()
+    done.put(Worked(began, ended, sum(row.count for one in snapshots for row in one.minutes), writes))
 
 
-SPANS = (("30 minutes", 1800), ("3 hours", 10_800), ("1 day", DAY), ("7 days", 7 * DAY), ("30 days", 30 * DAY))
+def _write_one(connection: StoreConnection, snapshot: Snapshot) -> Held:
+    """What a `StoreWriter` does, with a look at the clock in between."""
+    began = time.perf_counter()
+    parcel = pack(snapshot)
+    prepared = time.perf_counter()
+    while True:
+        try:
+            with connection.transaction() as store:
+                locked = time.perf_counter()
+                upgrade(store, snapshot.taken)
+                take_in(store, parcel)
+            return Held(locked - prepared, time.perf_counter() - locked, prepared - began)
+        except sqlite3.OperationalError:  # it was not its turn for two seconds
+            if time.perf_counter() - prepared > _PATIENCE:
+                raise
 
 
-def asking(path: str) -> None:
-    """Questions that pages and reports are made of."""
+def _check(path: str, calls: int) -> None:
     with StoreReader.open(path) as reader:
-        now = reader.health().last_write or 0.0
-        for label, length in SPANS:
-            questions(reader, label, Window(now - length, now))
+        found = reader.totals(Window(_START, _START + _DAY)).calls
+    if found != calls:
+        raise AssertionError(f"{calls} transactions were written, and {found} are in the store")
 
 
-def questions(reader: StoreReader, label: str, window: Window) -> None:
-    """All questions about one window."""
-    step, shop = step_for(window, 120), Selection("shop", "web")
-    one = Selection("shop", "web", "Route", "GET /resource/1/{id}")
-    report(f"{label}: transactions", lambda: reader.transactions(window))
-    report(f"{label}: applications", lambda: reader.applications(window))
-    report(f"{label}: chart", lambda: reader.timeline(window, step, shop))
-    report(f"{label}: one chart", lambda: reader.timeline(window, step, one))
-    report(f"{label}: errors", lambda: reader.errors(window))
-    report(f"{label}: samples", lambda: reader.samples(window))
+@contextmanager
+def _month(given: str | None, names: int) -> Iterator[str]:
+    """The store of a month that was given, or a new one."""
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "month.db"))
+        big_store.make(path, time.time(), names=names)
+        yield path
 
 
-def report(label: str, work: Callable[[], object], times: int = 7) -> None:
-    """Print the median time, and the median processor time, of some work."""
-    taken = []
-    for _ in range(times):
-        wall, processor = time.perf_counter(), time.process_time()
-        work()
-        taken.append((time.perf_counter() - wall, time.process_time() - processor))
-    wall, processor = (statistics.median(column) * 1e3 for column in zip(*taken, strict=True))
-    print(f"{label:28} {wall:7.1f} ms ({processor:.1f} ms of processor time)")
-
-
-def sizes(path: str) -> None:
-    """Bytes per day, by span."""
-    with sqlite3.connect(path) as store:
-        length = "sum(length(histogram) + length(statuses) + 90)"
+def _levels(path: str) -> Iterator[list[str]]:
+    """Size and cost of each span; what is rolled up is undone."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as store:
+        define_functions(store)
+        finer = dict(zip(COARSE_SPANS, (FINEST, *COARSE_SPANS), strict=False))
+        length = "sum(length(histogram) + length(statuses) + 90)"  # 90: the other columns and what SQLite adds
         statement = f"SELECT span, count(*), {length}, count(DISTINCT start) FROM tally GROUP BY span"
-        for span, rows, length, starts in store.execute(statement):
-            print(f"rows of {span} s: {rows}, about {length / (starts * span) * DAY / 1e6:.1f} MB a day")
-    store.close()
-    print(f"the file: {size(path) / 1e6:.0f} MB")
+        for span, rows, size, starts in store.execute(statement).fetchall():
+            days = starts * span / _DAY
+            cost = _rolling_up(store, span, finer[span]) if span in finer else ["", ""]
+            yield [_span(span), f"{rows / days:,.0f}", f"{size / rows:.0f}", f"{size / days / 1e6:.1f}", *cost]
 
 
-def main() -> None:
-    """Print it all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", help="a store that big_store.py has made; else one is made")
-    parser.add_argument("--writes", type=int, default=60)
-    options = parser.parse_args()
-    for processes in (1, 8):
-        print(f"{processes} writing: {writing(processes, options.writes)}")
-    print(f"lock held by a write of {NAMES} rows: {lock_time(options.writes)}")
-    with tempfile.TemporaryDirectory() as directory:
-        path = options.store or f"{directory}/big.db"
-        if not options.store:
-            big_store.make(path, time.time())
-        sizes(path)
-        rolling_up(path)
-        asking(path)
+def _rolling_up(store: sqlite3.Connection, span: int, finer: int) -> list[str]:
+    """Milliseconds, and of CPU, for the last unit: the median of some."""
+    (last,) = store.execute("SELECT max(start) FROM tally WHERE span = ?", (span,)).fetchone()
+    taken = []
+    for _ in range(7):
+        store.execute("BEGIN")
+        for table_ in ("tally", "error_count"):
+            store.execute(f"DELETE FROM {table_} WHERE span = ? AND start = ?", (span, last))
+        wall, processor = time.perf_counter(), time.process_time()
+        roll_up(store, (span, last), finer)
+        taken.append((time.perf_counter() - wall, time.process_time() - processor))
+        store.execute("ROLLBACK")
+    return [f"{median(column) * 1e3:.1f}" for column in zip(*taken, strict=True)]
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
 
 
 if __name__ == "__main__":
