@@ -1,6 +1,7 @@
 """Whatever happens to the file: a clear error, nothing lost but what was in it, and back to work when it is back."""
 
 import os
+import random
 import shutil
 import sqlite3
 import stat
@@ -8,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store import connection
-from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable, Window
 from weighbridge.transactions.store.writer import StoreWriter
 
 
@@ -217,3 +220,89 @@ def test_a_new_file_is_open_to_user_and_group_at_most(path, make, writer) -> Non
         os.umask(before)
     assert stat.S_IMODE(Path(path).stat().st_mode) == 0o660
     assert stat.S_IMODE(Path(path + "-wal").stat().st_mode) == 0o660
+
+
+def full_of(make, writer: StoreWriter) -> None:
+    """Something in every table, minutes and what is rolled up from them."""
+    for minute in range(0, 7200, 600):
+        at = make.now + minute
+        rows = [make.row([0.1, 0.5], make.page._replace(name=f"{n}"), at, statuses={200: 2}) for n in range(10)]
+        failed = make.sample(2.0, at, reason="failed", linked_applications=("b",), errors=(make.noticed("x"),))
+        writer.write(
+            make.snapshot(
+                *rows, taken=at, errors=(make.error("x", minute=at),), samples=(make.sample(1.0, at), failed),
+                running=(make.running(at),), lost={"names": 1},
+            )
+        )  # fmt: skip
+    for _ in range(10):
+        writer.write(make.snapshot(taken=make.now + 8 * 3600))
+    writer.close()
+
+
+def ask_everything(reader: StoreReader, make) -> int:
+    """How many questions are answered; each of the others says that the store cannot be read."""
+    window = Window(make.now - 60, make.now + 8 * 3600)
+    questions = [
+        *(
+            partial(question, window)
+            for question in (
+                reader.applications, reader.application_names, reader.transactions, reader.totals, reader.histogram,
+                reader.statuses, reader.samples, reader.errors,
+            )
+        ),
+        *(partial(question, window, 600) for question in (reader.timeline, reader.error_timeline)),
+        partial(reader.timelines, window, 600, [make.page._replace(name="1")]),
+        partial(reader.transactions, window, limit=3),
+        reader.instances, reader.links, reader.health, partial(reader.running, 0.0), partial(reader.sample, 1),
+    ]  # fmt: skip
+    answered = 0
+    for question in questions:
+        with suppress(StoreUnreadable):
+            question()
+            answered += 1
+    return answered
+
+
+def test_whatever_is_damaged_only_the_errors_that_are_told_of_come_up(path, make, writer) -> None:
+    """What is written is kept by the recorder then: any other error would make it drop that."""
+    full_of(make, writer)
+    intact, choose = Path(path).read_bytes(), random.Random(5)
+    answered = refusals = 0
+    for attempt in range(80):
+        damaged = bytearray(intact)
+        for _ in range(choose.choice([1, 3, 30])):
+            damaged[choose.randrange(100, 4096 if attempt % 4 == 0 else len(damaged))] = choose.randrange(256)
+        for end in ("-wal", "-shm"):
+            Path(path + end).unlink(missing_ok=True)
+        Path(path).write_bytes(damaged[: choose.randrange(len(damaged)) if attempt % 10 == 9 else None])
+        with suppress(StoreUnreadable), StoreReader.open(path) as reader:
+            answered += ask_everything(reader, make)
+        for later in (8, 30):
+            at = make.now + later * 3600
+            row, again = make.row([0.3], minute=at), make.row([0.3], make.page._replace(name="3"), make.now + 60)
+            one = make.snapshot(row, again, taken=at, errors=(make.error("x", minute=at),), samples=(make.sample(1.0),))
+            try:
+                writer.write(one)
+            except StoreUnavailable:
+                refusals += 1
+        writer.close()
+    assert answered > 500, "most damage leaves most of a store readable"
+    assert 10 < refusals < 150, "some damage is noticed, some is not"
+
+
+def test_a_damaged_sample_spoils_nothing_else(path, make, writer, opened) -> None:
+    writer.write(make.snapshot(samples=tuple(make.sample(float(number)) for number in range(1, 4))))
+    with opened() as store:
+        store.execute("""UPDATE sample SET body = replace(body, '"duration"', '"duration') WHERE duration = 2.0""")
+        (damaged,) = store.execute("SELECT id FROM sample WHERE duration = 2.0").fetchone()
+    with StoreReader.open(path) as reader:
+        assert [sample.transaction.duration for sample in reader.samples(make.always)] == [3.0, 1.0]
+        assert reader.sample(damaged) is None
+
+
+def test_levels_that_are_damaged(path, make, writer, opened) -> None:
+    writer.write(make.snapshot(make.row([1.0])))
+    with opened() as store:
+        store.execute("DELETE FROM level WHERE span = 600")
+    refused(writer, make.snapshot(make.row([1.0])), "levels is damaged")
+    unreadable(path, "levels is damaged")

@@ -7,7 +7,11 @@ from typing import Any
 
 from ..model.finished import FinishedTransaction, NoticedError
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["CorruptBody", "from_json", "to_json"]
+
+
+class CorruptBody(ValueError):
+    """Text that `to_json` never made."""
 
 
 def to_json(transaction: FinishedTransaction) -> str:
@@ -17,8 +21,15 @@ def to_json(transaction: FinishedTransaction) -> str:
 
 
 def from_json(body: str) -> FinishedTransaction:
-    """The same transaction again."""
-    fields: dict[str, Any] = json.loads(body)
-    fields["linked_applications"] = tuple(fields["linked_applications"])
-    fields["errors"] = tuple(NoticedError(*error) for error in fields["errors"])
-    return FinishedTransaction(**fields)
+    """The same transaction again.
+
+    Raises:
+        CorruptBody: the text is not from `to_json`.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(body)
+        fields["linked_applications"] = tuple(fields["linked_applications"])
+        fields["errors"] = tuple(NoticedError(*error) for error in fields["errors"])
+        return FinishedTransaction(**fields)
+    except (LookupError, TypeError, ValueError) as error:
+        raise CorruptBody(f"a sample of {len(body)} characters is damaged: {error}") from error

@@ -19,10 +19,10 @@ from urllib.parse import quote
 from ..model.clock import monotonic
 from .forks import turnstile, watch
 from .location import MEMORY
-from .schema import check
+from .schema import NotOurs, check
 from .tallies import define_functions
 
-__all__ = ["PATIENCE", "StoreConnection"]
+__all__ = ["FAILURES", "PATIENCE", "StoreConnection", "reason_of"]
 
 PATIENCE: Final = 2.0
 """Seconds that a transaction waits for its turn."""
@@ -33,6 +33,16 @@ _MODE: Final = 0o660
 of their common group (set-group-ID) and a umask of 002. Names and error messages are nobody else's business."""
 
 _FileIdentity = tuple[int, int]
+
+FAILURES: Final = (sqlite3.Error, OSError, NotOurs, UnicodeDecodeError)
+"""What a transaction may raise because of the file. Of a damaged one not even the name of a column may be text."""
+
+
+def reason_of(error: Exception) -> str:
+    """What is the matter with the file, for people to read."""
+    if isinstance(error, FAILURES[:-1]):
+        return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    return f"it is damaged ({error})"
 
 
 class StoreConnection:
@@ -61,6 +71,7 @@ class StoreConnection:
             OSError: the file is not there or is out of reach, or was replaced in the meantime.
             NotOurs: it is no store of ours, or a newer one.
             sqlite3.Error: the file is locked for longer than `PATIENCE`, damaged, or there is no space left.
+            UnicodeDecodeError: the file is damaged.
         """
         connection = self._begun()
         try:

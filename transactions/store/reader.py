@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from ..log import log_once
 from ..recording.histogram import Histogram
 from ..recording.snapshot import Series
 from .answers import (
@@ -26,8 +27,8 @@ from .answers import (
     StoredSample,
     Timeline,
 )
-from .bodies import from_json
-from .connection import StoreConnection
+from .bodies import CorruptBody, from_json
+from .connection import FAILURES, StoreConnection, reason_of
 from .figures import Figures, Tally, Window, figures
 from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, floored, step_for
 from .location import owner
@@ -119,18 +120,18 @@ class StoreReader:
             ranges, minutes = _ranges(connection, window)
             wholes = series_matching(connection, _EVERYTHING, whole=True)
             tallies = tallies_by(connection, self._past, ["series"], ranges, wholes)
-        found = [
-            ApplicationFigures(wholes[number].application, wholes[number].kind, figures(tally, minutes), tally)
-            for (number,), tally in tallies.items()
-        ]
-        return sorted(found, key=lambda one: -one.tally.total)
+            found = [
+                ApplicationFigures(wholes[number].application, wholes[number].kind, figures(tally, minutes), tally)
+                for (number,), tally in tallies.items()
+            ]
+            return sorted(found, key=lambda one: -one.tally.total)
 
     def application_names(self, window: Window) -> list[str]:
         """Those with calls in the window, without regard to upper and lower case in order."""
         with self._reading() as connection:
             wholes = series_matching(connection, _EVERYTHING, whole=True)
             called = times_of(connection, self._past, _ranges(connection, window)[0], wholes)
-        return sorted({wholes[number].application for number in called}, key=str.casefold)
+            return sorted({wholes[number].application for number in called}, key=str.casefold)
 
     def transactions(
         self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None
@@ -149,12 +150,12 @@ class StoreReader:
             tallies = tallies_by(connection, self._past, ["series"], ranges, series)
             wholes = series_matching(connection, Selection(selection.application, selection.kind), whole=True)
             time_of = times_of(connection, self._past, ranges, wholes)
-        of_all = {wholes[number][:2]: time for number, time in time_of.items()}
-        found = [
-            SeriesFigures(one, figures(tally, minutes), _share(tally.total, of_all.get(one[:2], 0.0)), tally)
-            for one, tally in ((series[number], tally) for (number,), tally in tallies.items())
-        ]
-        return sorted(found, key=lambda one: (-one.tally.total, one.series))
+            of_all = {wholes[number][:2]: time for number, time in time_of.items()}
+            found = [
+                SeriesFigures(one, figures(tally, minutes), _share(tally.total, of_all.get(one[:2], 0.0)), tally)
+                for one, tally in ((series[number], tally) for (number,), tally in tallies.items())
+            ]
+            return sorted(found, key=lambda one: (-one.tally.total, one.series))
 
     def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Figures:
         """The figures of all selected transactions together."""
@@ -183,7 +184,7 @@ class StoreReader:
             step, ranges = _stepped_ranges(connection, window, step)
             series = series_matching(connection, selection, whole=_is_whole(selection))
             tallies = tallies_by(connection, self._past, [f"start / {step}"], ranges, series)
-        return _timeline(window, step, {at: tally for (at,), tally in tallies.items()})
+            return _timeline(window, step, {at: tally for (at,), tally in tallies.items()})
 
     def timelines(self, window: Window, step: int, wanted: Collection[Series]) -> dict[Series, Timeline]:
         """Likewise, of each of some transactions."""
@@ -191,10 +192,10 @@ class StoreReader:
             step, ranges = _stepped_ranges(connection, window, step)
             numbers = {series: number for number, series in series_named(connection, wanted).items()}
             tallies = tallies_by(connection, self._past, ["series", f"start / {step}"], ranges, numbers.values())
-        found: dict[int, dict[int, Tally]] = {}
-        for (number, at), tally in tallies.items():
-            found.setdefault(number, {})[at] = tally
-        return {series: _timeline(window, step, found.get(numbers.get(series, 0), {})) for series in wanted}
+            found: dict[int, dict[int, Tally]] = {}
+            for (number, at), tally in tallies.items():
+                found.setdefault(number, {})[at] = tally
+            return {series: _timeline(window, step, found.get(numbers.get(series, 0), {})) for series in wanted}
 
     def samples(
         self,
@@ -211,18 +212,18 @@ class StoreReader:
                 f" WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
                 " ORDER BY duration DESC LIMIT ?",
                 (window.since, window.until, reason, reason, *arguments, limit),
-            ).fetchall()
-        return [_sample(row) for row in rows]
+            )
+            return list(_intact_samples(rows))
 
     def sample(self, number: int) -> StoredSample | None:
         """One kept transaction by its ``id``; ``None`` where there is none, or none any more."""
         with self._reading() as connection:
-            row = connection.execute(
+            rows = connection.execute(
                 f"SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series"
                 " WHERE sample.id = ?",
                 (number,),
-            ).fetchone()
-        return _sample(row) if row else None
+            )
+            return next(_intact_samples(rows), None)
 
     def errors(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorFigures]:
         """The distinct errors, told apart by type, message and whether they were expected, the most frequent first."""
@@ -233,8 +234,8 @@ class StoreReader:
                 counts = found.setdefault(key, {})
                 counts[series] = counts.get(series, 0) + count
                 last[key] = max(last.get(key, 0), start)
-        errors = [ErrorFigures(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
-        return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
+            errors = [ErrorFigures(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
+            return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
 
     def error_timeline(self, window: Window, step: int, selection: Selection = _EVERYTHING) -> ErrorTimeline:
         """How often each distinct error occurred every ``step`` seconds, as in `timeline`."""
@@ -259,11 +260,11 @@ class StoreReader:
                 f"SELECT instance, running.started, {SERIES} FROM running JOIN series ON series.id = running.series"
                 " ORDER BY running.started"
             ).fetchall()
-        return [
-            RunningNow(Series(*row[2:]), row[1], reporting[row[0]])
-            for row in rows
-            if row[0] in reporting and reporting[row[0]].seen >= seen_since
-        ]
+            return [
+                RunningNow(Series(*row[2:]), row[1], reporting[row[0]])
+                for row in rows
+                if row[0] in reporting and reporting[row[0]].seen >= seen_since
+            ]
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Applications, and to which others they report as well, as far as samples show."""
@@ -294,9 +295,8 @@ class StoreReader:
                     raise NotOurs("nothing has been written to it yet")
                 self._past.as_of(connection, levels_of(connection).values())
                 yield connection
-        except (sqlite3.Error, OSError, NotOurs) as error:
-            reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-            raise StoreUnreadable(f"the store {self._connection.path} cannot be read: {reason}") from error
+        except (*FAILURES, LookupError, TypeError) as error:  # the last two: a value is none of its column's
+            raise StoreUnreadable(f"the store {self._connection.path} cannot be read: {reason_of(error)}") from error
 
 
 def _is_whole(selection: Selection) -> bool:
@@ -348,8 +348,13 @@ def _share(time: float, of_all: float) -> float:
     return time / of_all if of_all else 0.0
 
 
-def _sample(row: tuple[Any, ...]) -> StoredSample:
-    return StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
+def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
+    """A damaged one is left out, with a log line, rather than spoil all others."""
+    for row in rows:
+        try:
+            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
+        except CorruptBody as error:
+            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)
 
 
 def _size(path: str) -> int:

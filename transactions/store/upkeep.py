@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from ..configuration.settings import DEFAULTS, Settings
@@ -50,8 +51,15 @@ DEFAULT_RETENTION: Final = Retention()
 
 
 def levels_of(connection: sqlite3.Connection) -> dict[int, Level]:
-    """The levels of the store, by span."""
-    return {row[0]: Level(*row) for row in connection.execute("SELECT * FROM level")}
+    """The levels of the store, by span.
+
+    Raises:
+        sqlite3.DatabaseError: the store is damaged.
+    """
+    rows = connection.execute("SELECT * FROM level").fetchall()
+    if {row[0] for row in rows} != {FINEST, *COARSE_SPANS} or not all(isinstance(value, int) for value in chain(*rows)):
+        raise sqlite3.DatabaseError("what it says of its levels is damaged")
+    return {row[0]: Level(*row) for row in rows}
 
 
 def due(levels: Levels, retention: Retention, now: float) -> bool:

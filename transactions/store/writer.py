@@ -10,11 +10,11 @@ from typing import Final
 from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
-from .connection import StoreConnection
+from .connection import FAILURES, StoreConnection, reason_of
 from .forks import forked_midway
 from .intake import pack, take_in
 from .location import MEMORY, locate, prepare
-from .schema import NotOurs, upgrade
+from .schema import upgrade
 from .upkeep import DEFAULT_RETENTION, Retention, due, levels_of, take_step
 
 __all__ = ["StoreWriter"]
@@ -85,11 +85,11 @@ class StoreWriter:
         try:
             with self._connection.transaction() as connection:
                 yield connection
-        except (sqlite3.Error, OSError, NotOurs) as error:
+        except FAILURES as error:
             place = "in memory" if self.path == MEMORY else self.path
             raise StoreUnavailable(f"the store {place} cannot be written: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    reason = reason_of(error)
     return f"{reason}; this process was forked in the middle of a write" if forked_midway() else reason
