@@ -1,0 +1,48 @@
+"""What applications note of what is done to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from weighbridge import background_task
+
+__all__ = ["FILE", "LINES", "job", "lines", "lines_async", "note", "notes"]
+
+FILE = Path(__file__)
+"""A file to send."""
+LINES = 3
+
+notes: list[str] = []
+
+
+def note(what: str) -> None:
+    notes.append(what)
+
+
+@background_task
+def job(result: str) -> str:
+    """Work that is measured where anything is."""
+    note(f"job {result}")
+    return result
+
+
+def lines(parts: int = LINES, fail: bool = False) -> Iterator[bytes]:
+    """A stream that notes its own end."""
+    try:
+        for number in range(parts):
+            yield b"line %d\n" % number
+            if number == 1:
+                yield b""
+        if fail:
+            raise LookupError("the rest is gone")
+    except BaseException as exception:
+        note(f"stream left by {type(exception).__name__}")
+        raise
+    finally:
+        note("stream ends")
+
+
+async def lines_async(parts: int = LINES, fail: bool = False) -> AsyncIterator[bytes]:
+    for line in lines(parts, fail):
+        yield line

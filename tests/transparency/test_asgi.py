@@ -1,0 +1,119 @@
+"""ASGI: server and application see the same of every request, with us between them and without us."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test.utils import override_settings
+
+from weighbridge.middleware import ASGITransactionMiddleware
+from weighbridge.testing import CapturedTransactions
+
+from . import django_apps
+from .asgi_apps import APPS, Stack
+from .asgi_side import MANNERS, lived, served, spying, talked
+from .asked import ASKED, Asked
+from .conftest import observed, without_streams
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Django's uploads and files, where a client has gone
+    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators:Warning"),
+]
+
+Build = Callable[[bool], Any]
+"""Makes an application, measured or not."""
+
+
+@pytest.fixture(autouse=True)
+def django_project() -> Iterator[None]:
+    django_apps.note_signals()
+    with override_settings(ROOT_URLCONF=django_apps.Urls.ASGI):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_collector() -> Iterator[None]:
+    """What was there before these tests is not looked through each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+def wrapped(make: Callable[[Stack], Any]) -> Build:
+    """The middleware around the application, as around any."""
+    return lambda measured: ASGITransactionMiddleware(spying(make(()))) if measured else spying(make(()))
+
+
+def listed(make: Callable[[Stack], Any]) -> Build:
+    """The middleware in the framework's list, the outermost but for its own error handling."""
+    return lambda measured: make([*[ASGITransactionMiddleware] * measured, spying])
+
+
+def django_itself(measured: bool) -> Any:
+    """The middleware in Django's list."""
+    return spying(django_apps.asgi_app(*[django_apps.OURS] * measured))
+
+
+BUILDS: dict[str, Build] = {
+    **{name: wrapped(make) for name, make in APPS.items()},
+    "Starlette's middleware": listed(APPS["Starlette"]),
+    "FastAPI's add_middleware": listed(APPS["FastAPI"]),
+    "Django": wrapped(lambda stack: django_apps.asgi_app()),
+    "Django's MIDDLEWARE": django_itself,
+}
+
+
+@functools.cache
+def built(name: str) -> tuple[Any, Any]:
+    """The application without us and with us."""
+    return BUILDS[name](False), BUILDS[name](True)
+
+
+def cases() -> Iterator[Any]:
+    """Every application, every request, and every kind of server where the client goes away.
+
+    Where Django is cancelled, its own task goes on with the response: how far that comes is a race.
+    """
+    for name in BUILDS:
+        for asked in ASKED:
+            if asked.parts is None:
+                yield pytest.param(name, asked, "silent", id=f"{name}-{asked}")
+                continue
+            for manner in MANNERS:
+                if not ("Django" in name and manner == "cancelling"):
+                    yield pytest.param(name, asked, manner, id=f"{name}-{asked}, server {manner}")
+
+
+@pytest.mark.parametrize(("name", "asked", "manner"), list(cases()))
+def test_a_request(name: str, asked: Asked, manner: str, ended: CapturedTransactions) -> None:
+    without, measured = built(name)
+    expected = observed(lambda: served(without, asked, manner))
+    del ended[:]
+    seen = observed(lambda: served(measured, asked, manner))
+    if "Django" in name and asked.parts is not None:
+        assert without_streams(seen) == without_streams(expected)
+    else:
+        assert seen == expected
+    if "Django" in name:
+        collect_what_it_leaves(asked)
+    assert bool(ended) == (name != "Django's MIDDLEWARE" or asked.uploads is None)  # Django gives up before that
+
+
+def collect_what_it_leaves(asked: Asked) -> None:
+    """Responses that Django does not close, and files that it leaves open."""
+    if asked.path == "/file" or asked.parts is not None or asked.uploads is not None:
+        gc.collect()
+
+
+@pytest.mark.parametrize("act", [talked, lived])
+@pytest.mark.parametrize("name", [name for name in BUILDS if "Django" not in name])
+def test_what_is_no_request(name: str, act: Callable[[Any], list[str]], ended: CapturedTransactions) -> None:
+    """Websockets, and the application's life."""
+    without, measured = built(name)
+    assert observed(lambda: act(measured)) == observed(lambda: act(without))
+    assert ended == []
