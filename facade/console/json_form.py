@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -44,19 +45,23 @@ def as_json(answer: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    named = getattr(value, "_fields", None)  # of a NamedTuple
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Figures):
         return {name: _plain(figure) for name, figure in figures_record(value).items()}
-    if is_dataclass(value):
-        told = (field.name for field in fields(value) if not isinstance(getattr(value, field.name), Tally))
-        return {name: _plain(getattr(value, name)) for name in told}
-    if named is not None:
-        return {name: _plain(getattr(value, name)) for name in named}
-    if isinstance(value, Mapping):
-        return _mapping(value)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    names = _names(value.__class__)
+    if names:
+        told = ((name, getattr(value, name)) for name in names)
+        return {name: _plain(part) for name, part in told if not isinstance(part, Tally)}
+    return _mapping(value) if isinstance(value, Mapping) else [_plain(part) for part in value]
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass or of a named tuple; none of anything else."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else getattr(kind, "_fields", ())
 
 
 def _mapping(value: Mapping[Any, Any]) -> Any:
