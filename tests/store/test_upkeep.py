@@ -135,3 +135,16 @@ def test_a_clock_that_jumps_ahead_and_back_loses_no_new_rows(make, path, read) -
         assert reader.totals(Window(make.now, make.now + 60)).calls == 2
         assert reader.totals(Window(make.now - 5 * DAY, make.now + 5 * DAY)).calls == 2
         assert reader.totals(make.always, Selection(kind="background")).maximum == 2.0
+
+
+def test_samples_are_bounded_in_all_and_the_oldest_go_first(make, path, read, monkeypatch) -> None:
+    monkeypatch.setattr("weighbridge.transactions.store.samples.AT_MOST", 7)
+    writer = StoreWriter(path)
+    for hour in range(6):
+        ended = make.now + hour * HOUR
+        samples = [make.sample(1.0, ended + number) for number in range(4)]
+        writer.write(make.snapshot(make.row([1.0], minute=ended), samples=tuple(samples), taken=ended + 10))
+    rest(make, writer, make.now + 7 * HOUR)
+    with read() as reader:
+        ends = sorted(one.transaction.started + 1.0 - make.now for one in reader.samples(make.always))
+    assert ends == [4 * HOUR + 1, 4 * HOUR + 2, 4 * HOUR + 3, *(5 * HOUR + number for number in range(4))]

@@ -112,7 +112,7 @@ def _grouped(
 ) -> dict[tuple[int, ...], list[Row]]:
     """Sums by key, at most three rows each: of minutes before what is rolled up, of that, of minutes after it."""
     columns, width = ", ".join([*keys, sums]), len(keys)
-    ending = f"GROUP BY {', '.join(str(number) for number in range(1, width + 1))}" if keys else "HAVING count(*)"
+    ending = f"GROUP BY {', '.join(str(number) for number in range(1, width + 1))}" if keys else "GROUP BY NULL"
     found: dict[tuple[int, ...], list[Row]] = {}
     for parts in _in_order(ranges) if series else ():
         question = (columns, *parts, *series)
@@ -152,7 +152,7 @@ def _tally(rows: Sequence[Row]) -> Tally:
 
 def statuses_in(connection: sqlite3.Connection, ranges: Sequence[Range], series: Collection[int]) -> dict[int, int]:
     """HTTP statuses and how often they were sent."""
-    rows = _select(connection, "merged(statuses)", ranges, series, "HAVING count(*)") if ranges and series else ()
+    rows = _select(connection, "merged(statuses)", ranges, series, "GROUP BY NULL") if ranges and series else ()
     return next((decode(row[0]) for row in rows), {})
 
 
