@@ -10,22 +10,18 @@ from typing import Any
 import pytest
 from django.test.utils import override_settings
 
-from weighbridge.middleware import ASGITransactionMiddleware
 from weighbridge.testing import CapturedTransactions
 
 from . import django_apps
-from .asgi_apps import APPS, Stack
-from .asgi_side import MANNERS, lived, served, spying, talked
+from .asgi_side import MANNERS, lived, served, talked
 from .asked import ASKED, Asked
+from .builds import ASGI
 from .conftest import observed, without_streams
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Django's uploads and files, where a client has gone
     pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators:Warning"),
 ]
-
-Build = Callable[[bool], Any]
-"""Makes an application, measured or not."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,34 +40,10 @@ def quick_collector() -> Iterator[None]:
     gc.unfreeze()
 
 
-def wrapped(make: Callable[[Stack], Any]) -> Build:
-    """The middleware around the application, as around any."""
-    return lambda measured: ASGITransactionMiddleware(spying(make(()))) if measured else spying(make(()))
-
-
-def listed(make: Callable[[Stack], Any]) -> Build:
-    """The middleware in the framework's list, the outermost but for its own error handling."""
-    return lambda measured: make([*[ASGITransactionMiddleware] * measured, spying])
-
-
-def django_itself(measured: bool) -> Any:
-    """The middleware in Django's list."""
-    return spying(django_apps.asgi_app(*[django_apps.OURS] * measured))
-
-
-BUILDS: dict[str, Build] = {
-    **{name: wrapped(make) for name, make in APPS.items()},
-    "Starlette's middleware": listed(APPS["Starlette"]),
-    "FastAPI's add_middleware": listed(APPS["FastAPI"]),
-    "Django": wrapped(lambda stack: django_apps.asgi_app()),
-    "Django's MIDDLEWARE": django_itself,
-}
-
-
 @functools.cache
 def built(name: str) -> tuple[Any, Any]:
     """The application without us and with us."""
-    return BUILDS[name](False), BUILDS[name](True)
+    return ASGI[name](False), ASGI[name](True)
 
 
 def cases() -> Iterator[Any]:
@@ -79,7 +51,7 @@ def cases() -> Iterator[Any]:
 
     Where Django is cancelled, its own task goes on with the response: how far that comes is a race.
     """
-    for name in BUILDS:
+    for name in ASGI:
         for asked in ASKED:
             if asked.parts is None:
                 yield pytest.param(name, asked, "silent", id=f"{name}-{asked}")
@@ -111,7 +83,7 @@ def collect_what_it_leaves(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize("act", [talked, lived])
-@pytest.mark.parametrize("name", [name for name in BUILDS if "Django" not in name])
+@pytest.mark.parametrize("name", [name for name in ASGI if "Django" not in name])
 def test_what_is_no_request(name: str, act: Callable[[Any], list[str]], ended: CapturedTransactions) -> None:
     """Websockets, and the application's life."""
     without, measured = built(name)

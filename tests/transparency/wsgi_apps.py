@@ -53,8 +53,9 @@ def bare_plain(environ: Any, start: Any, query: Any) -> Any:
 
 
 def bare_echo(environ: Any, start: Any, query: Any) -> Any:
+    length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
     start("200 OK", PLAIN)
-    return iter([environ["wsgi.input"].read()])
+    return iter([environ["wsgi.input"].read(length)])
 
 
 def bare_stream(environ: Any, start: Any, query: Any) -> Any:
