@@ -1,5 +1,7 @@
 """What a reader keeps of the past is what the store holds, and no more than is bounded."""
 
+import random
+
 import pytest
 
 from weighbridge.transactions.store import past as past_module
@@ -7,6 +9,7 @@ from weighbridge.transactions.store import schema
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.levels import FINEST, FOREVER, Level
 from weighbridge.transactions.store.past import Past
+from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.writer import StoreWriter
 
 HOUR = 3600
@@ -106,3 +109,30 @@ def test_it_is_bounded_and_those_asked_for_last_stay(monkeypatch, opened) -> Non
         assert asked == [1, 2, 3, 2, 4, 4]
         assert kept._answers == {}
         assert kept._rows == 0
+
+
+def test_a_reader_that_is_used_for_long_answers_as_a_new_one(make, writer, read) -> None:
+    """While time goes on, minutes are rolled up, and some come late."""
+    choose = random.Random(3)
+    with read_after(make, writer, read) as used:
+        for number in range(60):
+            now = make.now + 400.0 * number + 30
+            minute = now - choose.choice([0, 0, 60, 900, 5000])
+            names = [make.page._replace(name=f"GET /{choose.randrange(3)}") for _ in range(2)]
+            rows = [make.row([choose.expovariate(2) + 0.001], name, minute, apdex_t=0.1 * number) for name in names]
+            writer.write(make.snapshot(*rows, taken=now))
+            window = Window(now - choose.choice([1800, 4 * HOUR, 30 * HOUR]), now)
+            with read() as fresh:
+                for step in (60, 600, HOUR, 3 * HOUR):
+                    assert used.timeline(window, step) == fresh.timeline(window, step)
+                    assert used.timelines(window, step, names) == fresh.timelines(window, step, names)
+                assert used.transactions(window) == fresh.transactions(window)
+                assert used.transactions(window, limit=1) == fresh.transactions(window)[:1]
+                assert used.applications(window) == fresh.applications(window)
+                assert used.timelines(window, 600, names)[names[0]] == used.timeline(window, 600, Selection(*names[0]))
+
+
+def read_after(make, writer: StoreWriter, read) -> StoreReader:
+    """A reader of a store that has been written to."""
+    writer.write(make.snapshot(make.row([1.0])))
+    return read()

@@ -64,7 +64,6 @@ class Bucket:
     start: int
     """Epoch seconds, a multiple of the step."""
     figures: Figures
-    tally: Tally
 
 
 @dataclass(frozen=True)

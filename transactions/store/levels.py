@@ -23,6 +23,7 @@ __all__ = [
     "bounded_step",
     "cover",
     "floored",
+    "split_at",
     "step_for",
 ]
 
@@ -96,6 +97,13 @@ def bounded_step(window: Window, step: int) -> int:
     if step >= least:
         return step
     return max(step_for(window, BUCKETS_AT_MOST), math.ceil(least / COARSEST) * COARSEST if least > COARSEST else 0)
+
+
+def split_at(ranges: Iterable[Range], border: int) -> tuple[list[Range], list[Range]]:
+    """The parts before and after a moment that no unit reaches across."""
+    before = [part._replace(end=min(part.end, border)) for part in ranges if part.start < border]
+    after = [part._replace(start=max(part.start, border)) for part in ranges if part.end > border]
+    return before, after
 
 
 def _unit_at(cursor: int, end: int, coarse_first: Sequence[Level]) -> tuple[int, int]:

@@ -87,7 +87,11 @@ def series_named(connection: sqlite3.Connection, wanted: Collection[Series]) -> 
 
 
 def tallies_by(
-    connection: sqlite3.Connection, past: Past, keys: Sequence[str], ranges: Sequence[Range], series: Collection[int]
+    connection: sqlite3.Connection,
+    past: Past | None,
+    keys: Sequence[str],
+    ranges: Sequence[Range],
+    series: Collection[int],
 ) -> dict[tuple[int, ...], Tally]:
     """What was counted of some series, added up by SQL expressions over the columns ``series`` and ``start``."""
     rows = _grouped(connection, past, keys, MERGED, ranges, series)
@@ -104,7 +108,7 @@ def times_of(
 
 def _grouped(
     connection: sqlite3.Connection,
-    past: Past,
+    past: Past | None,
     keys: Sequence[str],
     sums: str,
     ranges: Sequence[Range],
@@ -117,7 +121,7 @@ def _grouped(
     for parts in _in_order(ranges) if series else ():
         question = (columns, *parts, *series)
         read = partial(_select, connection, columns, parts, series, ending)
-        for row in past.rows(question, read) if parts[0].span > FINEST else read():
+        for row in past.rows(question, read) if past and parts[0].span > FINEST else read():
             found.setdefault(row[:width], []).append(row[width:])
     return found
 

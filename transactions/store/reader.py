@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +46,7 @@ from .queries import (
     times_of,
 )
 from .schema import NotOurs, check
+from .timelines import figures_over_time, starts_of, timeline_of
 from .upkeep import first_row, levels_of
 
 __all__ = [
@@ -183,19 +184,20 @@ class StoreReader:
         with self._reading() as connection:
             step, ranges = _stepped_ranges(connection, window, step)
             series = series_matching(connection, selection, whole=_is_whole(selection))
-            tallies = tallies_by(connection, self._past, [f"start / {step}"], ranges, series)
-            return _timeline(window, step, {at: tally for (at,), tally in tallies.items()})
+            found = figures_over_time(connection, self._past, window, step, ranges, series)
+            return timeline_of(window, step, {at: one for (at,), one in found.items()})
 
     def timelines(self, window: Window, step: int, wanted: Collection[Series]) -> dict[Series, Timeline]:
         """Likewise, of each of some transactions."""
         with self._reading() as connection:
             step, ranges = _stepped_ranges(connection, window, step)
             numbers = {series: number for number, series in series_named(connection, wanted).items()}
-            tallies = tallies_by(connection, self._past, ["series", f"start / {step}"], ranges, numbers.values())
-            found: dict[int, dict[int, Tally]] = {}
-            for (number, at), tally in tallies.items():
-                found.setdefault(number, {})[at] = tally
-            return {series: _timeline(window, step, found.get(numbers.get(series, 0), {})) for series in wanted}
+            found: dict[int, dict[int, Figures]] = {}
+            for (number, at), one in figures_over_time(
+                connection, self._past, window, step, ranges, numbers.values(), apart=True
+            ).items():
+                found.setdefault(number, {})[at] = one
+            return {series: timeline_of(window, step, found.get(numbers.get(series, 0), {})) for series in wanted}
 
     def samples(
         self,
@@ -242,7 +244,7 @@ class StoreReader:
         counts: dict[ErrorKey, list[int]] = {}
         with self._reading() as connection:
             step, ranges = _stepped_ranges(connection, window, step)
-            starts = _starts(window, step)
+            starts = starts_of(window, step)
             for key, number, count in errors_by_step(connection, ranges, selection, step):
                 counts.setdefault(key, [0] * len(starts))[number - starts[0] // step] += count
         return ErrorTimeline(step, starts, counts)
@@ -327,21 +329,6 @@ def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -
     step = math.ceil(max(bounded_step(window, step), FINEST) / grain) * grain
     whole = Window(floored(window.since, step), math.ceil(window.until / step) * step)
     return step, cover(_clipped(connection, whole), [level for level in levels if step % level.span == 0])
-
-
-def _starts(window: Window, step: int) -> range:
-    return range(floored(window.since, step), math.ceil(window.until), step)
-
-
-def _timeline(window: Window, step: int, tallies: Mapping[int, Tally]) -> Timeline:
-    """From what was counted in each step, by number."""
-    starts = _starts(window, step)
-    return Timeline(step, tuple(_bucket(start, step, window, tallies.get(start // step, Tally())) for start in starts))
-
-
-def _bucket(start: int, step: int, window: Window, tally: Tally) -> Bucket:
-    """Throughput of the last bucket is per minute of its part in the window."""
-    return Bucket(start, figures(tally, (min(start + step, window.until) - start) / 60), tally)
 
 
 def _share(time: float, of_all: float) -> float:
