@@ -16,7 +16,7 @@ from .levels import FINEST, Level
 __all__ = ["Past", "Row"]
 
 _ROWS_AT_MOST: Final = 4000
-"""About six megabytes, as a row is mostly one histogram of the size of a kilobyte."""
+"""About four megabytes: a row is mostly one histogram, of somewhat less than a kilobyte."""
 
 Row = tuple[Any, ...]
 
