@@ -44,6 +44,7 @@ class Call(NamedTuple):
     """Seconds since it ended."""
     error: str = ""
     attributes: dict[str, Any] = {}
+    expected: bool = False
 
 
 def row(series: Series, minute: int, calls: Sequence[Call]) -> MinuteRow:
@@ -65,7 +66,7 @@ def row(series: Series, minute: int, calls: Sequence[Call]) -> MinuteRow:
 
 def sample(call: Call) -> Sample:
     series, web = call.series, call.series.kind == "web"
-    errors = (NoticedError(f"shop:{call.error}", call.error),) if call.error else ()
+    errors = (NoticedError(f"shop:{call.error}", call.error, call.expected),) if call.error else ()
     finished = FinishedTransaction(
         series.application, (), series.kind, "WebTransaction" if web else "OtherTransaction", series.group, series.name,
         NOW - call.age - call.duration, call.duration, errors, call.failed, None, 500 if call.failed else 200, False,
@@ -79,7 +80,7 @@ def write(path: Path, calls: Sequence[Call], running: Sequence[RunningTransactio
     for call in calls:
         minutes[call.series, int((NOW - call.age) // 60 * 60)].append(call)
     errors = [
-        ErrorCount(call.series, int((NOW - call.age) // 60 * 60), f"shop:{call.error}", call.error, False, 1)
+        ErrorCount(call.series, int((NOW - call.age) // 60 * 60), f"shop:{call.error}", call.error, call.expected, 1)
         for call in calls
         if call.error
     ]

@@ -6,12 +6,21 @@ import csv
 import io
 import json
 import math
+import re
+from collections import Counter
+from dataclasses import asdict
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.console.conftest import CALLS, EXPORT, JOB, NOW, SERIES, Ask, Call, T
+from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, write
+from weighbridge.console import Console
+from weighbridge.console.application import PAGES
+from weighbridge.console.json_form import FIGURE_WORDS
+from weighbridge.console.parameters import State
 from weighbridge.reporting import formats
 from weighbridge.reporting.exports import as_csv
 from weighbridge.reporting.report import SORTS, read_report
@@ -47,6 +56,40 @@ class Cells(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._into is not None:
             self._into[-1] = f"{self._into[-1]} {data}".strip()
+
+
+class Charts(HTMLParser):
+    """What the charts of a page are drawn from, by their names."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.found: dict[str, Any] = {}
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        if told.get("data-chart"):
+            self.found[told["aria-label"] or ""] = json.loads(told["data-chart"] or "")
+
+
+class Marks(HTMLParser):
+    """Where the visible marks of a histogram are, in percent of its width."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.found: dict[str, float] = {}
+        self._mark = ""
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        if tag == "g":
+            self._mark = "" if "visibility" in told else told["id"] or ""
+        if tag == "line" and self._mark:
+            self.found[self._mark] = float((told["x1"] or "").rstrip("%"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._mark = "" if tag == "g" else self._mark
 
 
 def of(series: Series) -> list[Call]:
@@ -161,6 +204,137 @@ def test_errors_samples_and_what_runs_are_shown(ask: Ask) -> None:
     assert "2 hours" in page
     slowest = max(call.duration for call in CALLS if call.series == EXPORT and not call.failed)
     assert formats.duration(slowest) in ask(address("/transaction", EXPORT)).body.decode()
+
+
+def minutes_of(calls: list[Call]) -> dict[int, int]:
+    """How many of them ended in which minute."""
+    return Counter(int((NOW - call.age) // 60 * 60) for call in calls)
+
+
+def test_errors_over_time_are_what_the_calls_come_to(ask: Ask) -> None:
+    told = json.loads(ask("/api/errors?app=shop").body)["over_time"]
+    failed = [call for call in CALLS if call.failed and call.series.kind == "web"]
+    (broken,) = told["classes"]
+    assert (broken["type"], broken["message"], broken["expected"]) == ("shop:OutOfStock", None, False)
+    assert dict(zip(told["starts"], broken["counts"], strict=True)) == {
+        start: minutes_of(failed)[start] for start in range(int(NOW) - 1800, int(NOW), 60)
+    }
+    (error,) = told["errors"]
+    assert (error["message"], error["counts"]) == ("OutOfStock", broken["counts"])
+
+
+def test_the_chart_of_errors_shows_what_the_calls_come_to(ask: Ask) -> None:
+    charts = Charts(ask("/errors?app=shop").body).found
+    (line,) = charts["Errors by class over time"]["lines"]
+    failed = [call for call in CALLS if call.failed and call.series.kind == "web"]
+    assert line["title"] == "OutOfStock"
+    assert sum(line["values"]) == len(failed)
+
+
+def test_the_rarest_classes_of_errors_are_charted_together(tmp_path: Path) -> None:
+    frequency = {"A": 9, "B": 8, "C": 7, "D": 6, "E": 5, "F": 4}
+    write(tmp_path / "many.db", [
+        Call(SEARCH, 0.1, True, error=error) for error, often in frequency.items() for _ in range(often)
+    ])  # fmt: skip
+    ask = asking(Console(tmp_path / "many.db", clock=lambda: NOW))
+    lines = Charts(ask("/errors?app=shop").body).found["Errors by class over time"]["lines"]
+    assert {line["title"]: sum(line["values"]) for line in lines} == {"A": 9, "B": 8, "C": 7, "D": 6, "2 others": 9}
+
+
+def test_expected_errors_are_told_apart(tmp_path: Path) -> None:
+    calls = [Call(SEARCH, 0.1, error="Missing", expected=True)] * 3 + [Call(ITEM, 0.1, True, error="Broken")] * 2
+    write(tmp_path / "expected.db", calls)
+    ask = asking(Console(tmp_path / "expected.db", clock=lambda: NOW))
+    told = json.loads(ask("/api/errors?app=shop").body)
+    assert [(error["message"], error["count"]) for error in told["unexpected"]] == [("Broken", 2)]
+    assert [(error["message"], error["count"]) for error in told["expected"]] == [("Missing", 3)]
+    assert told["figures"]["errors"] == 2
+    page = ask("/errors?app=shop").body
+    assert [line["title"] for line in Charts(page).found["Errors by class over time"]["lines"]] == ["Broken"]
+    counts = {row[1]: row[3] for row in Cells(page).rows if len(row) == 6}
+    assert counts == {"Broken": "2", "Missing": "3"}
+
+
+def test_a_search_narrows_errors_their_chart_and_their_samples_down(ask: Ask) -> None:
+    told = json.loads(ask("/api/errors?app=shop&search=outof").body)
+    assert told["unexpected"]
+    assert told["over_time"]["classes"]
+    assert {error["message"] for one in told["samples"] for error in one["transaction"]["errors"]} == {"OutOfStock"}
+    nothing = json.loads(ask("/api/errors?app=shop&search=nothing+like+it").body)
+    assert (nothing["unexpected"], nothing["over_time"]["classes"], nothing["samples"]) == ([], [], [])
+
+
+def test_each_sample_has_an_address_of_its_own(ask: Ask) -> None:
+    for kept in json.loads(ask(address("/api/transaction", EXPORT)).body)["slowest"]:
+        told = json.loads(ask(address("/api/sample", EXPORT, sample=kept["id"])).body)
+        assert told["sample"] == kept
+        duration = kept["transaction"]["duration"]
+        faster = sum(call.duration < duration for call in of(EXPORT)) / len(of(EXPORT))
+        assert told["faster"] == pytest.approx(faster, abs=0.05)
+        page = ask(address("/sample", EXPORT, sample=kept["id"])).body
+        assert Cells(page).tiles[0] == formats.duration(duration)
+        assert b"customer" in page
+
+
+def test_a_sample_is_shown_also_outside_the_time_that_was_chosen(ask: Ask) -> None:
+    kept = json.loads(ask(address("/api/transaction", EXPORT)).body)["slowest"][0]
+    told = json.loads(ask(address("/api/sample", EXPORT, sample=kept["id"], since=NOW - 90000, until=NOW - 86400)).body)
+    ended = kept["transaction"]["started"] + kept["transaction"]["duration"]
+    assert told["window"] == {"since": pytest.approx(ended - 1800), "until": pytest.approx(ended + 1800)}
+    assert told["figures"]["calls"] > 0
+
+
+def test_a_sample_that_is_gone_is_explained(ask: Ask) -> None:
+    for series, number in ((EXPORT, 10_000), (SEARCH, 1)):  # none of that number; one of another transaction
+        answer = ask(address("/sample", series, sample=number))
+        assert (answer.status, b"keep_samples" in answer.body) == (404, True)
+
+
+def test_time_to_response_start_is_told_apart(ask: Ask) -> None:
+    web = [call for call in CALLS if call.series.kind == "web"]
+    page = ask("/summary?app=shop").body
+    assert formats.duration(average(web) / 2) in Cells(page).tiles  # the calls of the tests start half-way
+    assert [line["title"] for line in Charts(page).found["Time to response start over time"]["lines"]] == [
+        "response start"
+    ]
+    titles = [line["title"] for line in Charts(page).found["Response time over time"]["lines"]]
+    assert titles == ["average", "median", "95th percentile", "99th percentile"]
+    assert "Time to response start over time" not in Charts(ask("/summary?app=shop&kind=background").body).found
+
+
+def test_the_top_five_are_stacked_over_time(ask: Ask) -> None:
+    chart = Charts(ask("/transactions?app=shop").body).found["Top five by time over time"]
+    assert chart["stacked"]
+    for line in chart["lines"]:
+        (series,) = (series for series in SERIES if f"{series.group}/{series.name}" == line["title"])
+        assert sum(line["values"]) == pytest.approx(sum(call.duration for call in of(series)), rel=1e-4)
+
+
+def test_t_and_four_t_are_marked_on_the_histogram(ask: Ask) -> None:
+    for t in (0.01, T, 20.0):
+        marks = Marks(ask(address("/transaction", EXPORT, t=t)).body).found
+        assert set(marks) == {"mark-t", "mark-t4"}
+        told = json.loads(ask(address("/api/transaction", EXPORT)).body)["histogram"]
+        low, high = min(told[0]["low"], t) / 1.04, max(told[-1]["high"], 4 * t) * 1.04
+        for name, seconds in (("mark-t", t), ("mark-t4", 4 * t)):
+            assert marks[name] == pytest.approx(math.log(seconds / low) / math.log(high / low) * 100, abs=0.01)
+
+
+def test_instances_say_what_they_dropped(ask: Ask) -> None:
+    rows = Cells(ask("/summary?app=shop").body).rows
+    (row,) = (row for row in rows if row and row[0] == "shop")
+    assert row[1:3] == ["host", "17"]
+    assert row[5].startswith("3 transactions")
+    assert b"In no figure, because a limit was reached: 3 transactions." in ask("/summary?app=shop").body
+
+
+def test_the_api_page_explains_every_figure(ask: Ask) -> None:
+    told = json.loads(ask("/api/summary?app=shop").body)
+    assert list(FIGURE_WORDS) == list(told["figures"])
+    page = ask("/api").body.decode()
+    assert all(f"<code>{name}</code>" in page for name in FIGURE_WORDS)
+    assert all(f"<code>/api/{name}</code>" in page for name in PAGES)
+    assert all(re.search(rf"<code>([a-z, ]*, )?{name}(, [a-z, ]*)?</code>", page) for name in asdict(State()))
 
 
 def test_the_span_before_is_compared(ask: Ask) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import hmac
 import io
 import json
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,7 +18,7 @@ from tests.console.conftest import NOW, PAYLOAD, Ask, Call, asking, write
 from weighbridge.console import Console
 from weighbridge.transactions.recording.snapshot import RunningTransaction, Series
 
-PAGES = ("summary", "transactions", "transaction", "errors", "applications", "running")
+PAGES = ("summary", "transactions", "transaction", "sample", "errors", "applications", "running")
 HOSTILE = Series(f"app{PAYLOAD}", "web", f"group{PAYLOAD}", f"=cmd|' /C calc'!A0 {PAYLOAD}")
 OWN_SCRIPTS = {"theme.js", "uplot.js", "page.js"}
 TOKEN = "a token of more than sixteen signs"
@@ -31,7 +33,7 @@ def hostile(tmp_path: Path) -> Ask:
 
 
 def query(**more: object) -> str:
-    told = {"app": HOSTILE.application, "group": HOSTILE.group, "name": HOSTILE.name, "search": "", **more}
+    told = {"app": HOSTILE.application, "group": HOSTILE.group, "name": HOSTILE.name, "sample": 1, "search": "", **more}
     return urlencode(told)
 
 
@@ -71,6 +73,16 @@ def test_hostile_text_is_whole_in_json(hostile: Ask, page: str) -> None:
     assert PAYLOAD in json.dumps(json.loads(answer.body), ensure_ascii=False).replace('\\"', '"')
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " =", "|", "%"])
+def test_no_cell_of_the_csv_is_a_formula_whatever_it_starts_with(tmp_path: Path, start: str) -> None:
+    text = f"{start}1+1"
+    series = Series(text, "web", text, text)
+    write(tmp_path / "hostile.db", [Call(series, 0.1)])
+    ask = asking(Console(tmp_path / "hostile.db", clock=lambda: NOW))
+    (row,) = csv.DictReader(io.StringIO(ask(f"/transactions.csv?{urlencode({'app': text})}").body.decode()))
+    assert [row[field][0] for field in ("application", "group", "name")] == ["'"] * 3
+
+
 def test_no_cell_of_the_csv_is_a_formula(hostile: Ask) -> None:
     (row,) = csv.DictReader(io.StringIO(hostile(f"/transactions.csv?{query(group='', name='')}").body.decode()))
     assert row["name"].startswith("'=cmd")
@@ -99,6 +111,12 @@ def test_hostile_searches_and_addresses_stay_text(hostile: Ask) -> None:
         ("since=0&until=1000000000", "since"),
         ("compare=year", "compare"),
         ("refresh=0", "refresh"),
+        ("refresh=off", "refresh"),
+        ("paused=maybe", "paused"),
+        ("sample=0", "sample"),
+        ("sample=-1", "sample"),
+        ("sample=first", "sample"),
+        ("sample=" + "9" * 30, "sample"),
         ("range=30m&range=1h", "range"),
         ("colour=red", "colour"),
         ("app=" + "x" * 1001, "app"),
@@ -155,6 +173,14 @@ def test_no_request_changes_the_store(ask: Ask, store: Path) -> None:
     assert hashlib.sha256(store.read_bytes()).digest() == before
 
 
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="tells how files are open")
+def test_the_store_is_opened_for_reading_only(ask: Ask, store: Path) -> None:
+    ask("/summary?app=shop")
+    opened = [link for link in Path("/proc/self/fd").iterdir() if link.exists() and link.resolve() == store.resolve()]
+    flags = [Path(f"/proc/self/fdinfo/{link.name}").read_text().split("flags:")[1].split()[0] for link in opened]
+    assert {int(flag, 8) & os.O_ACCMODE for flag in flags} == {os.O_RDONLY}
+
+
 def test_a_head_has_no_body(ask: Ask) -> None:
     assert (ask("/summary", "HEAD").status, ask("/summary", "HEAD").body) == (200, b"")
 
@@ -193,6 +219,21 @@ class TestToken:
 
     def test_it_is_taken_as_a_header(self, ask: Ask) -> None:
         assert ask("/api/summary", authorization=f"Bearer {TOKEN}").status == 200
+
+    def test_it_is_compared_in_constant_time_wherever_it_comes_from(
+        self, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compared: list[object] = []
+
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.append(one)
+            return one == other
+
+        monkeypatch.setattr(hmac, "compare_digest", compare)
+        ask("/summary", authorization=f"Bearer {TOKEN}x")
+        ask("/summary", cookie="weighbridge=abc")
+        self.login(ask, "guess")
+        assert compared == [f"{TOKEN}x".encode(), b"abc", b"guess"]
 
     def test_it_is_exchanged_for_a_cookie(self, ask: Ask) -> None:
         status, headers = self.login(ask, TOKEN)
