@@ -28,8 +28,8 @@ _Value = Callable[[Figures], float | None]
 _TIMES: Final[tuple[tuple[str, _Value], ...]] = (
     ("average", lambda figures: figures.average),
     ("median", lambda figures: figures.median),
-    ("95th percentile", lambda figures: figures.p95),
-    ("99th percentile", lambda figures: figures.p99),
+    ("p95", lambda figures: figures.p95),
+    ("p99", lambda figures: figures.p99),
 )
 
 

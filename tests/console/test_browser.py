@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.util import shift_path_info
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from tests.console import conftest
 from tests.console.conftest import CALLS, EXPORT, PAYLOAD, Call, served
-from weighbridge.console import asgi_application
+from weighbridge.console import asgi_application, wsgi_application
 from weighbridge.reporting import formats
 from weighbridge.transactions.recording.snapshot import Series
 
@@ -29,6 +38,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 LATENCY = 10_000
+HOSTILE = {"app": "hostile", "group": f"g{PAYLOAD}", "name": PAYLOAD}
 
 
 def needed(name: str) -> Any:
@@ -47,15 +57,20 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-@pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The page on the calls as if they had ended just now."""
+@pytest.fixture(autouse=True)
+def _just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All calls are as if they had ended just now."""
     monkeypatch.setattr(conftest, "NOW", time.time() // 60 * 60)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """The page on the calls, and on one that means harm."""
     path = tmp_path / "weighbridge.db"
     hostile = Call(
         Series("hostile", "web", f"g{PAYLOAD}", PAYLOAD), 0.3, True, error=PAYLOAD, attributes={PAYLOAD: PAYLOAD}
     )
-    conftest.write(path, [*CALLS, hostile])
+    conftest.write(path, [hostile, *CALLS])
     with served(asgi_application(path)) as address:
         yield address
 
@@ -76,6 +91,40 @@ def page(browser: Any, url: str) -> Iterator[Page]:
     context.close()
     assert said == []
     assert hosts == {urlsplit(url).netloc}
+
+
+def asgi_mounted(path: Path) -> AbstractContextManager[str]:
+    return served(Starlette(routes=[Mount("/apm", asgi_application(path))]))
+
+
+class ThreadingServer(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def wsgi_mounted(path: Path) -> Iterator[str]:
+    console = wsgi_application(path)
+
+    def shop(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"].startswith("/apm/"):
+            shift_path_info(environ)
+            return console(environ, start_response)
+        start_response("404 Not Found", [("Content-Length", "0")])
+        return [b""]
+
+    with make_server("127.0.0.1", 0, shop, ThreadingServer, QuietHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def names(page: Page) -> list[str]:
@@ -121,7 +170,7 @@ def test_moving_t_shows_the_score_and_stays_in_the_address(page: Page) -> None:
     assert float(score.inner_text()) == scores[-1]
 
 
-def test_the_span_can_be_chosen_and_the_refresh_paused(page: Page) -> None:
+def test_the_span_can_be_chosen(page: Page) -> None:
     page.goto("/summary?app=shop")
     page.get_by_label("Time", exact=True).select_option("7d")
     page.wait_for_url("**range=7d**")
@@ -129,10 +178,85 @@ def test_the_span_can_be_chosen_and_the_refresh_paused(page: Page) -> None:
     page.locator("details.free button").click()
     page.wait_for_url("**since=**")
     assert "range=" not in page.url
+
+
+def test_dragging_over_a_chart_zooms_into_that_time(page: Page) -> None:
     page.goto("/summary?app=shop")
+    box = page.locator(".plot .u-over").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20, steps=5)
+    page.mouse.up()
+    page.wait_for_url("**since=**")
+    since, until = (float(parse_qs(urlsplit(page.url).query)[name][0]) for name in ("since", "until"))
+    assert 300 < until - since < 600  # a quarter of half an hour
+
+
+def test_pointing_at_a_chart_shows_its_figures_and_moves_nothing(page: Page) -> None:
+    page.goto("/transactions?app=shop")
+    chart = page.locator(".plot .u-over").first
+    before = chart.bounding_box()
+    chart.hover()
+    values = page.locator(".u-legend .u-value").all_inner_texts()
+    assert [value.endswith("s/min") for value in values[1:]] == [True] * 3
+    assert chart.bounding_box() == before
+
+
+def test_the_refresh_can_be_chosen_paused_and_resumed(page: Page) -> None:
+    page.goto("/summary?app=shop")
+    page.get_by_label("Refresh").select_option("60")
+    page.wait_for_url("**refresh=60**")
+    body = page.locator("body")
+    assert body.get_attribute("data-refresh") == "60"
     page.get_by_role("link", name="Pause").click()
     page.wait_for_url("**paused=yes**")
-    assert page.locator("body").get_attribute("data-refresh") is None
+    assert body.get_attribute("data-refresh") is None
+    page.get_by_role("link", name="Transactions", exact=True).click()
+    page.get_by_role("link", name="Resume").click()  # it is paused on the other pages, too
+    page.wait_for_url("**/transactions**refresh=60")
+    assert body.get_attribute("data-refresh") == "60"
+
+
+def test_a_sample_can_be_opened_and_its_address_handed_on(page: Page) -> None:
+    page.goto("/transaction?app=shop&group=Route&name=GET+/export.csv")
+    page.get_by_role("link", name=re.compile("^sample")).first.click()
+    page.wait_for_url("**/sample?**sample=**")
+    page.locator("#mark-sample text").wait_for()
+    slowest = formats.duration(max(call.duration for call in CALLS if call.series == EXPORT and not call.failed))
+    assert page.locator(".tiles .value").first.inner_text() == slowest
+    page.goto(page.url)
+    assert page.locator(".tiles .value").first.inner_text() == slowest
+    page.get_by_role("link", name=EXPORT.name).click()
+    page.get_by_role("heading", name=EXPORT.name).wait_for()
+
+
+def test_errors_are_charted_by_class(page: Page) -> None:
+    page.goto("/errors?app=shop")
+    assert page.locator("figcaption", has_text="Errors by class").locator(".u-label").all_inner_texts()[1:] == [
+        "OutOfStock"
+    ]
+    page.get_by_role("link", name="OutOfStock").first.click()
+    page.wait_for_url("**search=shop**OutOfStock**")
+    assert page.get_by_role("img", name="Errors by class").locator("canvas").count() == 1
+
+
+def test_times_are_those_of_the_viewers_zone(browser: Any, url: str) -> None:
+    context = browser.new_context(base_url=url, timezone_id="Asia/Tokyo")
+    page = context.new_page()
+    page.goto("/summary?app=shop")
+    shown = page.locator("footer time").first
+    utc = datetime.fromisoformat((shown.get_attribute("datetime") or "").replace("Z", "+00:00"))
+    clock = f"{utc.astimezone(timezone(timedelta(hours=9))):%H:%M}"
+    assert clock in shown.inner_text()
+    assert page.locator("footer .zone").inner_text() == "Asia/Tokyo"
+    assert page.locator("input[name=since]").input_value().endswith(clock)
+    page.locator("details.free summary").click()
+    page.locator("details.free button").click()
+    page.wait_for_url("**since=**")
+    since = float(parse_qs(urlsplit(page.url).query)["since"][0])
+    assert since == pytest.approx(utc.timestamp(), abs=60)
+    context.close()
 
 
 def test_it_keeps_itself_up_to_date(page: Page) -> None:
@@ -177,6 +301,92 @@ def test_it_can_be_used_by_keyboard_alone(page: Page) -> None:
     page.get_by_role("heading", name="GET /items/{id}").wait_for()
 
 
+def test_every_shortcut_of_the_list_works(page: Page) -> None:
+    page.goto("/applications")
+    page.keyboard.press("?")
+    shortcuts = page.get_by_role("dialog", name="Keyboard shortcuts")
+    shortcuts.wait_for()
+    page.keyboard.press("1")  # nothing but the list is reached
+    page.keyboard.press("Escape")
+    shortcuts.wait_for(state="hidden")
+    for key, title in enumerate(["summary", "transactions", "errors", "applications", "running"], 1):
+        page.keyboard.press(str(key))
+        page.wait_for_url(f"**/{title}?*")
+    page.goto("/transactions?app=shop")
+    page.keyboard.press("w")
+    page.wait_for_url("**kind=background**")
+    page.keyboard.press("w")
+    page.wait_for_url("**/transactions?app=shop")
+    page.keyboard.press("p")
+    page.wait_for_url("**paused=yes**")
+    page.keyboard.press("/")
+    page.keyboard.type("w1t")  # typed, and no shortcut
+    assert page.get_by_label("Search").input_value() == "w1t"
+    page.locator("h1").click()
+    before = page.locator("html").get_attribute("data-theme")
+    page.keyboard.press("t")
+    assert page.locator("html").get_attribute("data-theme") != before
+    page.evaluate("document.querySelector('h1').textContent = 'old'")
+    page.keyboard.press("r")
+    page.get_by_role("heading", name="shop").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_has_the_focus_is_seen(page: Page, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/transaction?app=shop&group=Route&name=GET+/export.csv")
+    seen = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        outline, tag = page.evaluate(
+            "(() => { const style = getComputedStyle(document.activeElement);"
+            " return [style.outlineStyle + style.outlineWidth, document.activeElement.tagName]; })()"
+        )
+        if tag == "BODY":
+            break
+        assert outline not in {"none0px", "none3px", "auto0px"}, tag
+        seen.add(tag)
+    assert {"A", "BUTTON", "SELECT", "INPUT", "SUMMARY"} <= seen
+
+
+def test_a_store_that_is_not_there_yet_is_shown_as_soon_as_it_is(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "later.db"
+    with served(asgi_application(path)) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/summary?app=shop")
+        page.get_by_role("heading", name="The store cannot be read").wait_for()
+        conftest.write(path, CALLS[:5])
+        page.evaluate("refresh()")
+        page.get_by_role("heading", name="shop").wait_for()
+        page.close()
+
+
+MOUNTED = {"ASGI": asgi_mounted, "WSGI": wsgi_mounted}
+
+
+@pytest.mark.parametrize("door", MOUNTED)
+def test_mounted_below_a_prefix_it_leads_nowhere_else(browser: Any, tmp_path: Path, door: str) -> None:
+    path = tmp_path / "weighbridge.db"
+    conftest.write(path, CALLS)
+    with MOUNTED[door](path) as address:
+        page = browser.new_page()
+        paths: set[str] = set()
+        said: list[str] = []
+        page.on("request", lambda request: paths.add(urlsplit(request.url).path))
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{address}/apm/")
+        page.get_by_role("link", name="Transactions", exact=True).click()
+        page.get_by_label("Sort by").select_option("throughput")
+        page.wait_for_url("**sort=throughput**")
+        page.locator("table.figures td.name a").first.click()
+        page.locator(".plot canvas").first.wait_for()
+        page.evaluate("refresh()")
+        page.close()
+    assert said == []
+    assert {path for path in paths if not path.startswith("/apm/")} == set()
+    assert {"/apm/transactions", "/apm/transaction", "/apm/static/page.js"} <= paths
+
+
 ADDRESSES = {
     "applications": "/applications",
     "summary": "/summary?app=shop&compare=day",
@@ -185,10 +395,36 @@ ADDRESSES = {
     "transaction": "/transaction?app=shop&group=Route&name=GET+/export.csv",
     "errors": "/errors?app=shop",
     "running": "/running",
+    "sample": "/sample?app=shop&group=Route&name=GET+/export.csv&sample={sample}",
+    "gone": "/sample?app=shop&group=Route&name=GET+/export.csv&sample=9999",
+    "paused": "/summary?app=shop&paused=yes",
+    "no errors": "/errors?app=nobody",
     "empty": "/summary?app=nobody",
-    "hostile": "/errors?app=hostile",
+    "hostile": "/summary?app=hostile",
+    "hostile errors": "/errors?app=hostile",
+    "hostile transactions": "/transactions?app=hostile",
+    "hostile transaction": f"/transaction?{urlencode(HOSTILE)}",
+    "hostile sample": f"/sample?{urlencode(HOSTILE)}&sample={{sample}}",
     "api": "/api",
 }
+
+
+def visit(page: Page, name: str) -> None:
+    """Open one of them; the number of a sample is asked for first."""
+    address = ADDRESSES[name]
+    if "{sample}" in address:
+        told = page.request.get(address.partition("&sample=")[0].replace("/sample", "/api/transaction")).json()
+        address = address.format(sample=(told["slowest"] or told["failed"])[0]["id"])
+    page.goto(address)
+
+
+def test_hostile_text_is_shown_as_it_is(page: Page) -> None:
+    for name in ADDRESSES:
+        if name.startswith("hostile "):
+            visit(page, name)
+            assert PAYLOAD in page.locator("main").inner_text()
+    visit(page, "hostile transactions")
+    assert PAYLOAD in page.locator(".u-legend").inner_text()  # the legend of a chart is made by a script
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -196,7 +432,7 @@ ADDRESSES = {
 def test_nothing_serious_stands_in_anybodys_way(page: Page, name: str, scheme: Any) -> None:
     axe = needed("axe_playwright_python.sync_playwright")
     page.emulate_media(color_scheme=scheme)
-    page.goto(ADDRESSES[name])
+    visit(page, name)
     found = axe.Axe().run(page).response["violations"]
     serious = [one for one in found if one["impact"] in {"serious", "critical"}]
     assert not serious, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
@@ -205,5 +441,5 @@ def test_nothing_serious_stands_in_anybodys_way(page: Page, name: str, scheme: A
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_a_small_screen_is_wide_enough(page: Page, name: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(ADDRESSES[name])
+    visit(page, name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -12,10 +16,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from tests.console.conftest import served
+from tests.console.conftest import NOW, Call, served, write
 from weighbridge.console import asgi_application, wsgi_application
+from weighbridge.console.application import PAGES
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 from weighbridge.testing import capture_transactions
+from weighbridge.transactions.recording.snapshot import Series
 
 
 @pytest.fixture
@@ -34,13 +40,36 @@ def test_mounted_its_links_lead_to_itself(client: httpx.Client) -> None:
     assert client.get("/apm/").headers["location"].startswith("/apm/")
 
 
-def test_it_is_compressed_and_small(client: httpx.Client) -> None:
-    size = 0
-    for address in ("summary", "static/page.js", "static/page.css", "static/uplot.js", "static/uplot.css"):
-        answer = client.get(f"/apm/{address}", headers={"accept-encoding": "gzip"})
-        assert answer.headers["content-encoding"] == "gzip"
-        size += int(answer.headers["content-length"])
-    assert size < 200_000
+MANY = [Series("shop", "web", "Route", f"GET /a/rather/long/path/number/{number}/{{id}}") for number in range(200)]
+OF_ONE = "group=Route&name=" + quote(MANY[0].name)
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Iterator[httpx.Client]:
+    """The page on 200 names, each with all that can be shown of it."""
+    chance, minutes = random.Random(1), range(60, 1800, 60)
+    calls = [
+        Call(series, chance.lognormvariate(-3, 1), minute % 300 == 0, minute, f"Error{minute}" * (minute % 300 == 0))
+        for series in MANY
+        for minute in minutes
+    ]
+    write(tmp_path / "big.db", calls)
+    application = asgi_application(tmp_path / "big.db")
+    with served(application) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        yield client
+
+
+def test_every_first_view_is_small(big: httpx.Client) -> None:
+    told = big.get(f"/api/transaction?app=shop&since={NOW - 1800}&until={NOW}&{OF_ONE}").json()
+    sample = told["failed"][0]["id"]
+    for page in PAGES:
+        of_one = f"&{OF_ONE}&sample={sample}" if page in {"transaction", "sample"} else ""
+        view = big.get(f"/{page}?app=shop&since={NOW - 1800}&until={NOW}{of_one}")
+        assert view.status_code == 200, page
+        loaded = re.findall(r'(?:href|src)="(/static/[^"]+)"', view.text)
+        assert len(loaded) >= 6
+        answers = [big.get(address, headers={"accept-encoding": "gzip"}) for address in (str(view.url), *loaded)]
+        assert sum(int(answer.headers["content-length"]) for answer in answers) < 200_000, page
 
 
 def test_it_does_not_measure_itself(client: httpx.Client, store: Path) -> None:

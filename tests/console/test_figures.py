@@ -298,7 +298,7 @@ def test_time_to_response_start_is_told_apart(ask: Ask) -> None:
         "response start"
     ]
     titles = [line["title"] for line in Charts(page).found["Response time over time"]["lines"]]
-    assert titles == ["average", "median", "95th percentile", "99th percentile"]
+    assert titles == ["average", "median", "p95", "p99"]
     assert "Time to response start over time" not in Charts(ask("/summary?app=shop&kind=background").body).found
 
 

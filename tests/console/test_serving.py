@@ -64,6 +64,19 @@ def test_it_serves_until_it_is_told_to_stop(store: Path, tmp_path: Path) -> None
         assert client.get("/summary", headers={"host": "evil.example"}).status_code == 421
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the browser is a shell script")
+def test_it_opens_the_viewers_browser(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f"#!/bin/sh\necho $1 > {opened}.part && mv {opened}.part {opened}\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    with running("serve", "--store", store, "--open", log=tmp_path / "log") as client:
+        deadline = time.monotonic() + 10
+        while not opened.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert opened.read_text().strip() == str(client.base_url)
+
+
 def test_the_token_is_in_no_log(store: Path, tmp_path: Path) -> None:
     file, log = tmp_path / "token", tmp_path / "log"
     file.write_text(f"{TOKEN}\n")

@@ -115,7 +115,7 @@ function axes(unit, whole) {
 
 function zoom(plot, step) {
   const { left, width } = plot.select;
-  if (width < 8) return;
+  if (width < 8 || !plot.over.matches(":hover")) return; // the other charts only follow
   const since = Math.floor(plot.posToVal(left, "x"));
   const until = Math.ceil(plot.posToVal(left + width, "x"));
   go({ since, until: Math.max(until, since + step), range: null });
@@ -134,7 +134,7 @@ function draw(element) {
   const order = chart.lines.map((_, index) => index);
   if (piled) order.reverse();
   const lines = order.map((index) => drawn(chart.lines[index], index, chart, element));
-  element.parentElement.classList.toggle("single", lines.length === 1 && !chart.bars);
+  element.parentElement.classList.toggle("single", lines.length === 1 && !piled);
   const options = {
     ...sizeOf(element),
     legend: { live: true, markers: { width: 0, fill: (plot, place) => lines[place - 1]?.stroke }, mount: (_, legend) => element.parentElement.querySelector("figcaption").append(legend) },
@@ -148,7 +148,9 @@ function draw(element) {
     series: [{ value: (_, value) => (value == null ? "" : moment(value)) }, ...lines],
     hooks: { setSelect: [(plot) => zoom(plot, chart.step)], setSeries: [(plot, place) => remember(element, plot, place)] },
   };
-  plots.set(element, new uPlot(options, [chart.x, ...order.map((index) => values[index])], element));
+  const plot = new uPlot(options, [chart.x, ...order.map((index) => values[index])], element);
+  plot.setSize(sizeOf(element)); // the legend has taken its part of the height
+  plots.set(element, plot);
 }
 
 function remember(element, plot, place) {
