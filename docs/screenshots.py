@@ -1,7 +1,8 @@
-"""Makes the screenshots of the README: ``python docs/screenshots.py --minutes 10``.
+"""Makes the screenshots of the README: ``python docs/screenshots.py --minutes 15``.
 
-Runs ``weighbridge demo --keep`` for some minutes and looks at each page in
-chromium. Needs the extra ``demo``, playwright and a chromium.
+Runs ``weighbridge demo --keep`` for some minutes, looks at each page in chromium,
+and writes ``docs/screenshots/``. Needs the extra ``demo``, the group ``tests`` and a
+chromium; with the font Inter installed (Debian: ``fonts-inter``) it looks its best.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,23 +17,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from playwright.sync_api import Browser, sync_playwright
 
+if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
+
 FOLDER: Final = Path(__file__).parent / "screenshots"
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
+ONE: Final = "/transaction?app=Bookshop&group=Route&name=GET+/search&t=0.06"
 PAGES: Final = MappingProxyType(
     {
-        "applications": "/applications?",
         "summary": "/summary?app=Bookshop",
         "non-web": "/summary?app=Bookshop+worker&kind=background",
-        "transactions": "/transactions?app=Bookshop+API",
-        "transaction": "/transaction?app=Bookshop&group=Route&name=GET+/catalogue.csv",
+        "transactions": "/transactions?app=Bookshop",
+        "transaction": ONE,
+        "sample": ONE,
         "errors": "/errors?app=Bookshop",
+        "applications": "/applications?",
         "running": "/running?",
     }
 )
+DARK: Final = ("summary", "transaction")
 
 
 @contextmanager
@@ -47,25 +54,27 @@ def demo() -> Iterator[str]:
         assert found, "the demo does not serve"
         yield found[0]
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(30)
 
 
 def shoot(browser: Browser, url: str, since: float, scheme: str) -> None:
-    """One picture of each page."""
-    context = browser.new_context(viewport={"width": 1360, "height": 860}, color_scheme=scheme)  # type: ignore[arg-type]
+    """One picture of each page; in the dark of some."""
+    context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
-    for name, address in PAGES.items():
-        page.goto(f"{url}{address}&since={since:.0f}&refresh=off")
-        page.wait_for_timeout(300)
-        page.screenshot(path=FOLDER / f"{name}-{scheme}.png")
+    for name in PAGES if scheme == "light" else DARK:
+        page.goto(f"{url}{PAGES[name]}&since={since:.0f}")
+        if name == "sample":
+            page.get_by_role("link", name=re.compile("^sample")).first.click()
+        page.wait_for_timeout(500)
+        page.screenshot(path=FOLDER / f"{name}{'' if scheme == 'light' else '-dark'}.png")
     context.close()
 
 
 def main() -> None:
     """Run the demo, then look at it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=15)
     options = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     with demo() as url, sync_playwright() as playwright:

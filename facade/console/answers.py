@@ -148,6 +148,8 @@ class Transaction:
     failed: Sequence[StoredSample]
     errors: Sequence[ErrorFigures]
     statuses: Mapping[int, int]
+    running: Sequence[RunningNow]
+    """Those that are open at this moment."""
     what_if: WhatIf
 
 
@@ -301,6 +303,7 @@ def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
         failed=reader.samples(window, selection, "failed", 10),
         errors=reader.errors(window, selection),
         statuses=reader.statuses(window, selection) if state.kind == "web" else {},
+        running=[one for one in reader.running(now - _STILL_THERE) if one.series == series],
         what_if=_what_if(reader, state, window, tally),
     )
 

@@ -199,6 +199,8 @@ def test_errors_samples_and_what_runs_are_shown(ask: Ask) -> None:
     assert told["expected"] == []
     (running,) = json.loads(ask("/api/running").body)["transactions"]
     assert running["started"] == NOW - 7200
+    assert [one["started"] for one in json.loads(ask(address("/api/transaction", JOB)).body)["running"]] == [NOW - 7200]
+    assert b"1 open now, for up to 2 hours" in ask(address("/transaction", JOB)).body
     page = ask("/running").body.decode()
     assert JOB.name in page
     assert "2 hours" in page

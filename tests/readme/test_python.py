@@ -104,6 +104,11 @@ def keys(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Route/GET /cron/cleanup"]
 
 
+def mounted(block: Namespace, ended: CapturedTransactions) -> None:
+    assert "This page asks for the token" in get(block["app"], "/apm/summary")
+    assert paths(ended) == []
+
+
 def moving(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Python/Job/rebuild"]
 
@@ -123,6 +128,7 @@ CHECKS: dict[tuple[str, int], Check] = {
     ("Workers", 2): rq,
     ("While a transaction runs", 0): while_it_runs,
     ("Keys of single requests", 0): keys,
+    ("The page", 0): mounted,
     ("Moving over from `newrelic.agent`", 0): moving,
     ("Tests of your own program", 0): own_tests,
 }

@@ -148,9 +148,7 @@ function draw(element) {
     series: [{ value: (_, value) => (value == null ? "" : moment(value)) }, ...lines],
     hooks: { setSelect: [(plot) => zoom(plot, chart.step)], setSeries: [(plot, place) => remember(element, plot, place)] },
   };
-  const plot = new uPlot(options, [chart.x, ...order.map((index) => values[index])], element);
-  plot.setSize(sizeOf(element)); // the legend has taken its part of the height
-  plots.set(element, plot);
+  plots.set(element, new uPlot(options, [chart.x, ...order.map((index) => values[index])], element));
 }
 
 function remember(element, plot, place) {
@@ -168,12 +166,15 @@ function drawAll() {
   plots.clear();
   document.querySelectorAll(".chart .u-legend").forEach((legend) => legend.remove());
   document.querySelectorAll(".plot[data-chart]").forEach(draw);
+  fit(); // the legends have taken their part of the room
 }
+
+function fit() { plots.forEach((plot, element) => plot.setSize(sizeOf(element))); }
 
 let resizing = 0;
 addEventListener("resize", () => {
   clearTimeout(resizing);
-  resizing = setTimeout(() => plots.forEach((plot, element) => plot.setSize(sizeOf(element))), 80);
+  resizing = setTimeout(fit, 80);
 });
 
 // ---- What if T were another: the server worked out every place of the slider.
