@@ -52,7 +52,7 @@ def test_the_wheel_has_the_licence_and_the_command(distributions: Distributions,
 
 def test_the_sdist_has_what_its_tests_and_checks_need(distributions: Distributions, sdist: set[str]) -> None:
     needed = {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "tox.ini", ".ci/run"}
-    for folder in ("benchmarks", "examples", "tests", *FOLDERS):
+    for folder in ("benchmarks", "docs", "examples", "tests", *FOLDERS):
         needed |= {f"{folder}/{file}" for file in files_below(distributions.root / folder)}
     assert needed - sdist == set()
     assert not any("__pycache__" in name for name in sdist)
