@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from operator import add
 from typing import Final
 
@@ -254,8 +255,8 @@ def summary(reader: StoreReader, state: State, now: float) -> Summary:
         application=state.app,
         kind=state.kind,
         figures=reader.totals(window, selection),
-        timeline=reader.timeline(window, step, selection),
-        compared=_compared(reader, state, window, step),
+        timeline=reader.timeline(_whole(window, step, now), step, selection),
+        compared=_compared(reader, state, window, step, now),
         top=[Line(one.series, one.figures, one.share) for one in reader.transactions(window, selection, limit=5)],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5],
@@ -282,7 +283,7 @@ def transactions(reader: StoreReader, state: State, now: float) -> Transactions:
     lines = [line for line in found if wanted in _title(line.series)]
     step = step_for(window, _STEPS)
     top = [line.series for line in sorted(lines, key=lambda line: -line.figures.total)[:5]]
-    trends = [Trend(*found) for found in reader.timelines(window, step, top).items()]
+    trends = [Trend(*found) for found in reader.timelines(_whole(window, step, now), step, top).items()]
     return Transactions(window, state.app, state.kind, lines, len(found), trends)
 
 
@@ -291,13 +292,13 @@ def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
     window = state.window(now)
     series = Series(state.app, state.kind, state.group, state.name)
     selection = Selection(*series)
-    timeline = reader.timeline(window, step_for(window, _STEPS), selection)
+    step = step_for(window, _STEPS)
     figures, tally = _of_series(reader, window, series)
     return Transaction(
         window=window,
         series=series,
         figures=figures,
-        timeline=timeline,
+        timeline=reader.timeline(_whole(window, step, now), step, selection),
         histogram=_bars(tally.histogram),
         slowest=reader.samples(window, selection, "slow", 10),
         failed=reader.samples(window, selection, "failed", 10),
@@ -351,7 +352,7 @@ def errors(reader: StoreReader, state: State, now: float) -> Errors:
         application=state.app,
         kind=state.kind,
         figures=reader.totals(window, selection),
-        timeline=reader.timeline(window, step, selection),
+        timeline=reader.timeline(_whole(window, step, now), step, selection),
         unexpected=[error for error in found if not error.expected],
         expected=[error for error in found if error.expected],
         over_time=_errors_over_time(reader, window, selection, step, wanted),
@@ -394,7 +395,7 @@ def applications(reader: StoreReader, state: State, now: float) -> Applications:
             one.application,
             one.kind,
             one.figures,
-            reader.timeline(window, step, Selection(one.application, one.kind)),
+            reader.timeline(_whole(window, step, now), step, Selection(one.application, one.kind)),
             links.get(one.application, ()),
         )
         for one in found
@@ -409,13 +410,21 @@ def running(reader: StoreReader, state: State, now: float) -> Running:
     return Running(now, found, [one for one in reader.instances() if one.seen >= since])
 
 
-def _compared(reader: StoreReader, state: State, window: Window, step: int) -> Compared | None:
+def _compared(reader: StoreReader, state: State, window: Window, step: int, now: float) -> Compared | None:
     back = COMPARISONS[state.compare]
     if not back:
         return None
-    before = Window(window.since - back, window.until - back)
-    selection = Selection(state.app, state.kind)
-    return Compared(before, reader.totals(before, selection), reader.timeline(before, step, selection))
+    before, selection = Window(window.since - back, window.until - back), Selection(state.app, state.kind)
+    timeline = reader.timeline(_whole(before, step, now), step, selection)
+    return Compared(before, reader.totals(before, selection), timeline)
+
+
+def _whole(window: Window, step: int, now: float) -> Window:
+    """The window up to the end of its last step, as far as that is over.
+
+    Rows are counted in the step that they are in: what is in the rest of the last step would make a rate too high.
+    """
+    return window._replace(until=max(window.until, min(ceil(window.until / step) * step, now)))
 
 
 def _what_if(reader: StoreReader, state: State, window: Window, tally: Tally) -> WhatIf:

@@ -344,3 +344,15 @@ def test_the_span_before_is_compared(ask: Ask) -> None:
     assert told["figures"]["calls"] == 0
     before = [call for call in CALLS if call.series.kind == "web" and call.age <= 900]
     assert told["compared"]["figures"]["calls"] == len(before)
+
+
+@pytest.mark.parametrize("compare", ["none", "day"])
+def test_the_rate_of_the_last_step_is_right_in_the_past_too(tmp_path: Path, compare: str) -> None:
+    calls = [Call(SEARCH, 0.1, age=age) for age in range(86400 - 7200, 86400 + 7200, 20)]  # three a minute, yesterday
+    write(tmp_path / "even.db", calls)
+    ask = asking(Console(tmp_path / "even.db", clock=lambda: NOW))
+    until = NOW - (86400 if compare == "none" else 0) + 60  # not the end of a step of two minutes
+    told = json.loads(ask(f"/api/summary?app=shop&since={until - 7200}&until={until}&compare={compare}").body)
+    timeline = (told["compared"] if compare == "day" else told)["timeline"]
+    assert timeline["step"] == 120
+    assert [bucket["figures"]["per_minute"] for bucket in timeline["buckets"][1:]] == [3.0] * 60
