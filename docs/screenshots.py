@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).parent / "screenshots"
 FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-SIZE: Final[ViewportSize] = {"width": 1280, "height": 860}
+SIZE: Final[ViewportSize] = {"width": 1280, "height": 800}
+TALL: Final[ViewportSize] = {"width": 1280, "height": 1090}
 ONE: Final = "/transaction?app=Bookshop&group=Route&name=GET+/search&t=0.06"
 PAGES: Final = MappingProxyType(
     {
@@ -63,6 +64,7 @@ def shoot(browser: Browser, url: str, since: float, scheme: str) -> None:
     context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     for name in PAGES if scheme == "light" else DARK:
+        page.set_viewport_size(TALL if name == "transaction" else SIZE)
         page.goto(f"{url}{PAGES[name]}&since={since:.0f}")
         if name == "sample":
             page.get_by_role("link", name=re.compile("^sample")).first.click()

@@ -17,7 +17,7 @@ from weighbridge.transactions.model.finished import Kind, NoticedError
 from weighbridge.transactions.recording.histogram import BOUNDS, Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Tally, Window
-from weighbridge.transactions.store.levels import step_for
+from weighbridge.transactions.store.levels import floored, step_for
 from weighbridge.transactions.store.reader import (
     ErrorFigures,
     ErrorKey,
@@ -61,6 +61,8 @@ __all__ = [
 
 _STEPS: Final = 90
 _SPARKS: Final = 40
+_UNWRITTEN: Final = 15.0
+"""Seconds for which what has ended may not be in the store."""
 _STILL_THERE: Final = 90.0
 """An instance that wrote nothing for so many seconds is taken to be gone."""
 
@@ -420,11 +422,17 @@ def _compared(reader: StoreReader, state: State, window: Window, step: int, now:
 
 
 def _whole(window: Window, step: int, now: float) -> Window:
-    """The window up to the end of its last step, as far as that is over.
+    """The window as far as its steps can be told rightly.
 
-    Rows are counted in the step that they are in: what is in the rest of the last step would make a rate too high.
+    Rows are counted in the step that they are in, so a last step that is over is taken whole: what is in the rest
+    of it would make a rate too high. One that has just begun is left out: what ended in it may not be written yet,
+    and every rate would seem to break down.
     """
-    return window._replace(until=max(window.until, min(ceil(window.until / step) * step, now)))
+    until = max(window.until, min(ceil(window.until / step) * step, now))
+    begun = floored(until, step)
+    if until >= now and until - begun < _UNWRITTEN and begun - window.since >= step:
+        until = begun
+    return window._replace(until=until)
 
 
 def _what_if(reader: StoreReader, state: State, window: Window, tally: Tally) -> WhatIf:

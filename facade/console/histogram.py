@@ -20,7 +20,8 @@ __all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "nearest", "rungs", "shapes", "
 HEIGHT: Final = 210
 """Pixels, of the highest bar."""
 
-_ROUND: Final = (1, 2, 5)
+_ROUND: Final = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,))
+"""Digits at which ticks may stand, the densest first."""
 
 
 class Axis(NamedTuple):
@@ -65,20 +66,28 @@ def _shape(bar: Bar, axis: Axis, top: int) -> Shape:
 
 
 def ticks(axis: Axis, at_most: int = 9) -> list[tuple[float, str]]:
-    """Places and durations of 1, 2 and 5 times a power of ten; where these are too many, of fewer."""
+    """Places and durations of round figures, not too many."""
+    candidates = [_ticks_at(axis, digits) for digits in _ROUND]
+    return next((found for found in candidates if len(found) <= at_most), candidates[-1])
+
+
+def _ticks_at(axis: Axis, digits: Iterable[float]) -> list[tuple[float, str]]:
     powers = range(math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high)) + 1)
-    found = [(digit, digit * 10.0**power) for power in powers for digit in _ROUND]
-    inside = [(digit, seconds, place) for digit, seconds in found if (place := axis.place(seconds)) is not None]
-    kept = inside if len(inside) <= at_most else [one for one in inside if one[0] == 1]
-    return [(place, _brief(seconds)) for _, seconds, place in kept if 2 <= place <= 98]
+    rounds = sorted(digit * 10.0**power for power in powers for digit in digits)
+    placed = [(axis.place(seconds), _brief(seconds)) for seconds in rounds]
+    return [(place, words) for place, words in placed if place is not None and 2 <= place <= 98]
 
 
 def _brief(seconds: float) -> str:
-    """A round duration without digits that say nothing."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+    """A round duration without digits that say nothing.
+
+    >>> _brief(1.5), _brief(0.05), _brief(2e-5), _brief(300.0)
+    ('1.5 s', '50 ms', '20 µs', '300 s')
+    """
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size * 0.999:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds * 1e6:.1g} µs"
+            return f"{seconds / size:.4g} {unit}"
+    return f"{seconds * 1e6:.4g} µs"
 
 
 def rungs(answer: Transaction, axis: Axis) -> str:

@@ -120,7 +120,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "duration": formats.duration,
         "last_word": last_word, "moment": moment, "rate": formats.rate, "rating": histogram.rating, "roughly": roughly,
-        "score": formats.apdex, "share": share, "size": formats.size, "span": describe, "starred": starred,
+        "score": formats.apdex, "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,
     }
 )  # fmt: skip

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, write
-from weighbridge.console import Console
+from weighbridge.console import Console, histogram
 from weighbridge.console.application import PAGES
 from weighbridge.console.json_form import FIGURE_WORDS
 from weighbridge.console.parameters import State
@@ -356,3 +356,22 @@ def test_the_rate_of_the_last_step_is_right_in_the_past_too(tmp_path: Path, comp
     timeline = (told["compared"] if compare == "day" else told)["timeline"]
     assert timeline["step"] == 120
     assert [bucket["figures"]["per_minute"] for bucket in timeline["buckets"][1:]] == [3.0] * 60
+
+
+def test_a_step_that_has_just_begun_is_not_charted(store: Path) -> None:
+    for age, shown in ((5, False), (20, True)):  # seconds since the step began; what ended in them may be unwritten
+        ask = asking(Console(store, clock=lambda age=age: NOW + age))
+        starts = [bucket["start"] for bucket in json.loads(ask("/api/summary?app=shop").body)["timeline"]["buckets"]]
+        assert (NOW in starts) == shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.08, 0.33, ["100 ms", "150 ms", "200 ms", "300 ms"]),
+        (0.001, 0.9, ["2 ms", "5 ms", "10 ms", "20 ms", "50 ms", "100 ms", "200 ms", "500 ms"]),
+        (1e-6, 900.0, ["10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s", "10 s", "100 s"]),
+    ],
+)
+def test_the_ticks_of_a_histogram_are_round_and_not_too_many(low: float, high: float, words: list[str]) -> None:
+    assert [found for _, found in histogram.ticks(histogram.Axis(low / 1.04, high * 1.04))] == words
