@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 import weighbridge
 from weighbridge.transactions import configuration, log
@@ -55,6 +56,22 @@ def _forget() -> None:
     """The settings are read anew at the next call."""
     configuration.reset()
     here.forget()
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever of ours would block an event loop of asyncio raises instead: files, locks, sleep, SQLite, sockets.
+
+    So does whatever an application does that we have called; the mark
+    ``application_blocks`` is for tests in which it blocks on purpose.
+    """
+    if request.node.get_closest_marker("application_blocks"):
+        yield
+    else:
+        with blockbuster_ctx("weighbridge") as blockbuster:
+            for function in blockbuster.functions.values():  # the last write, when a server is shutting down
+                function.can_block_in("weighbridge/middleware/stopping.py", "flush_at_shutdown")
+            yield
 
 
 @pytest.fixture(autouse=True)

@@ -92,6 +92,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 # Facts
 
 
+@pytest.mark.application_blocks
 def test_method_status_path_and_times(door: Door, ended: Ended) -> None:
     before = time.time()
     door(lambda: time.sleep(0.02), status=404)("/books/7", "page=2", "DELETE")
@@ -313,6 +314,7 @@ def test_an_exit_with_a_status_is_an_error(ended: Ended) -> None:
 # Apdex
 
 
+@pytest.mark.application_blocks
 @pytest.mark.parametrize(("seconds", "zone"), [(0.0, "satisfied"), (0.06, "tolerating"), (0.25, "frustrated")])
 def test_the_zones_of_apdex(door: Door, seconds: float, zone: str, settings: Callable[..., None], ended: Ended) -> None:
     settings(apdex_t="0.05")
@@ -324,6 +326,7 @@ def test_the_threshold_is_half_a_second_by_default() -> None:
     assert weighbridge.application_settings().apdex_t == 0.5
 
 
+@pytest.mark.application_blocks
 def test_a_threshold_of_an_application_and_of_a_name(
     door: Door, tmp_path: Any, settings: Callable[..., None], ended: Ended
 ) -> None:
@@ -350,6 +353,7 @@ def test_suppressed_and_background_transactions_have_none(
     assert figures.apdex is None
 
 
+@pytest.mark.application_blocks
 def test_the_score_is_satisfied_plus_half_of_the_tolerating(
     door: Door, settings: Callable[..., None], ended: Ended
 ) -> None:

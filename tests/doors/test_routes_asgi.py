@@ -153,6 +153,7 @@ def test_a_door_below_a_mount(run: Run, ended: Ended) -> None:
     assert paths(ended) == ["WebTransaction/Route/GET /admin/users/{name}"]
 
 
+@pytest.mark.application_blocks
 def test_static_files(run: Run, ended: Ended, tmp_path: Any) -> None:
     (tmp_path / "style.css").write_text("p {}")
     app = Starlette(routes=[Mount("/static", app=StaticFiles(directory=tmp_path))])

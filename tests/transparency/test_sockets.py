@@ -120,6 +120,8 @@ def test_asgi(name: str) -> None:
         both(ASGI[name], under_uvicorn) as (without, measured),
     ):
         for asked in WHOLE:
+            if name == "bare" and len(asked.body) > 3:
+                continue  # it answers in the parts in which the socket gives the upload
             request = request_of(asked)
             assert answer(measured, request) == answer(without, request), asked
         pipelined = [request_of(asked) for asked in WHOLE[:10]]

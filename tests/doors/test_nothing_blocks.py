@@ -1,0 +1,98 @@
+"""Nothing of ours blocks an event loop; what would is caught by every test, as is shown here."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from weighbridge import background_task, flush, initialize
+from weighbridge.middleware import ASGITransactionMiddleware
+from weighbridge.transactions.model.outlet import outlet
+
+from .asgi_kit import get, hello
+from .store_kit import rows
+
+
+def sleep() -> None:
+    time.sleep(0.001)
+
+
+def look_at_a_file() -> None:
+    Path(__file__).stat()
+
+
+def read_a_file() -> None:
+    with Path(__file__).open("rb") as file:
+        file.read()
+
+
+def wait_for_a_lock() -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire(timeout=0.001)
+
+
+def write_to_a_database() -> None:
+    database = sqlite3.connect(":memory:")
+    try:
+        database.execute("CREATE TABLE t (x)")
+    finally:
+        database.close()
+
+
+def talk_to_somebody() -> None:
+    with socket.socket() as nobody:
+        nobody.connect(("127.0.0.1", 1))
+
+
+BLOCKING = [sleep, look_at_a_file, read_a_file, wait_for_a_lock, write_to_a_database, talk_to_somebody]
+
+
+@pytest.mark.parametrize("block", BLOCKING)
+def test_a_blocking_call_of_ours_would_be_caught(
+    block: Callable[[], None], mistakes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recorder's place is taken by something that blocks; the guard swallows it, and that fails a test."""
+
+    def attend() -> int:
+        block()
+        return 0
+
+    monkeypatch.setattr(outlet, "attendant", attend)
+    asyncio.run(get(ASGITransactionMiddleware(hello)))
+    assert mistakes
+    assert all("BlockingError: Blocking call to " in mistake for mistake in mistakes)
+    mistakes.clear()
+
+
+def test_outside_of_an_event_loop_it_may_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet, "attendant", lambda: sleep() or 0)
+    background_task(len)("")
+
+
+def test_an_event_loop_is_not_blocked_while_the_store_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorder's thread waits for the store with its lock held; requests go on, and all of them are counted."""
+    store = str(tmp_path / "weighbridge.db")
+    monkeypatch.setenv("WEIGHBRIDGE_STORE", store)
+    monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.01")
+    initialize()
+    background_task(len)("")
+    assert flush()
+
+    async def main() -> None:
+        door = ASGITransactionMiddleware(hello, name="page")
+        for number in range(2000):
+            await get(door, **{"newrelic.suppress_apdex_metric": True} if number % 2 else {})
+
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.run(main())
+    assert [row.figures.calls for row in rows(store) if row.series.name == "page"] == [2000]
