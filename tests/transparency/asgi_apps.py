@@ -23,7 +23,7 @@ from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from .noted import FILE, job, lines_async, note
+from .noted import FILE, Oops, job, lines_async, note
 
 __all__ = ["APPS", "Stack"]
 
@@ -87,13 +87,13 @@ async def bare_stream(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def bare_broken(scope: Any, receive: Any, send: Any) -> None:
-    raise LookupError("nothing there")
+    raise Oops("nothing there")
 
 
 async def bare_refused(scope: Any, receive: Any, send: Any) -> None:
     """An error page, and the exception after it."""
     await answer(send, 500, b"sorry")
-    raise LookupError("nothing there")
+    raise Oops("nothing there")
 
 
 async def bare_closed(scope: Any, receive: Any, send: Any) -> None:
@@ -112,7 +112,7 @@ async def bare_job(scope: Any, receive: Any, send: Any) -> None:
 async def bare_later(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, body=b"sent")
     job("later")
-    raise LookupError("nothing left")
+    raise Oops("nothing left")
 
 
 async def bare_trailers(scope: Any, receive: Any, send: Any) -> None:
@@ -172,7 +172,7 @@ async def refused(request: Request) -> StarletteResponse:
 
 
 async def broken(request: Request) -> StarletteResponse:
-    raise LookupError("nothing there")
+    raise Oops("nothing there")
 
 
 async def cookies(request: Request) -> StarletteResponse:
@@ -317,7 +317,7 @@ async def litestar_refused() -> None:
 
 @litestar.get("/broken")
 async def litestar_broken() -> None:
-    raise LookupError("nothing there")
+    raise Oops("nothing there")
 
 
 @litestar.get("/closed", status_code=503)

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from .asked import Asked
-from .noted import note
+from .noted import keep_context, note
 
-__all__ = ["MANNERS", "lived", "served", "spying", "talked"]
+__all__ = ["MANNERS", "Scope", "lived", "served", "spying", "talked"]
 
 MANNERS = ("silent", "refusing", "cancelling")
 """What servers do when a client has gone: they ignore what is sent, refuse it, or cancel the application."""
@@ -18,23 +18,29 @@ MANNERS = ("silent", "refusing", "cancelling")
 Message = dict[str, Any]
 
 
-def scope_of(asked: Asked, manner: str) -> dict[str, Any]:
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4" if manner == "refusing" else "2.3"},
-        "http_version": "1.1",
-        "method": asked.method,
-        "scheme": "http",
-        "path": asked.path,
-        "raw_path": asked.path.encode(),
-        "query_string": asked.query.encode(),
-        "root_path": "",
-        "headers": [(name.encode(), value.encode("latin-1")) for name, value in asked.complete_headers()],
-        "client": ("127.0.0.1", 50000),
-        "server": ("127.0.0.1", 8000),
-        "extensions": {"http.response.trailers": {}, "http.response.pathsend": {}},
-        "state": {},
-    }
+class Scope(dict[str, Any]):
+    """Can be told from other dicts."""
+
+
+def scope_of(asked: Asked, manner: str) -> Scope:
+    return Scope(
+        {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4" if manner == "refusing" else "2.3"},
+            "http_version": "1.1",
+            "method": asked.method,
+            "scheme": "http",
+            "path": asked.path,
+            "raw_path": asked.path.encode(),
+            "query_string": asked.query.encode(),
+            "root_path": "",
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in asked.complete_headers()],
+            "client": ("127.0.0.1", 50000),
+            "server": ("127.0.0.1", 8000),
+            "extensions": {"http.response.trailers": {}, "http.response.pathsend": {}},
+            "state": {},
+        }
+    )
 
 
 class Server:
@@ -155,5 +161,6 @@ class spying:  # noqa: N801  used as a function is
                 raise
             note("sent")
 
+        keep_context()
         await self.app(scope, spied_receive, spied_send)
         note(f"scope has {sorted(scope)}")

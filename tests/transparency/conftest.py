@@ -11,7 +11,7 @@ import pytest
 
 from weighbridge.testing import CapturedTransactions, capture_transactions
 
-from .noted import notes
+from .noted import contexts, notes
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +40,7 @@ class _Lines(logging.Handler):
 def observed(act: Callable[[], list[str]]) -> list[str]:
     """All that can be seen of something that is done, without what differs from time to time."""
     notes.clear()
+    contexts.clear()
     log = _Lines()
     logging.getLogger().addHandler(log)
     try:

@@ -15,7 +15,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods
 
 from ..django import site
-from .noted import FILE, job, lines, lines_async, note
+from .noted import FILE, Oops, job, lines, lines_async, note
 
 __all__ = ["OURS", "Urls", "asgi_app", "note_signals", "wsgi_app"]
 
@@ -49,7 +49,7 @@ def refused(request: HttpRequest) -> HttpResponse:
 
 
 async def broken(request: HttpRequest) -> HttpResponse:
-    raise LookupError("nothing there")
+    raise Oops("nothing there")
 
 
 def cookies(request: HttpRequest) -> HttpResponse:

@@ -12,7 +12,7 @@ import bottle
 import flask
 from werkzeug.exceptions import ImATeapot
 
-from .noted import FILE, job, lines, note
+from .noted import FILE, Oops, job, lines, note
 
 __all__ = ["APPS"]
 
@@ -66,14 +66,14 @@ def bare_stream(environ: Any, start: Any, query: Any) -> Any:
 
 def bare_broken(environ: Any, start: Any, query: Any) -> Any:
     start("200 OK", PLAIN)
-    raise LookupError("nothing there")
+    raise Oops("nothing there")
 
 
 def bare_replaced(environ: Any, start: Any, query: Any) -> Any:
     start("200 OK", PLAIN)
     try:
-        raise LookupError("nothing there")
-    except LookupError:
+        raise Oops("nothing there")
+    except Oops:
         start("500 Oops", PLAIN, sys.exc_info())
     return [b"sorry"]
 
@@ -157,7 +157,7 @@ def flask_refused() -> None:
 
 
 def flask_broken() -> None:
-    raise LookupError("nothing there")
+    raise Oops("nothing there")
 
 
 def flask_cookies() -> flask.Response:
@@ -187,7 +187,7 @@ def bottle_app() -> bottle.Bottle:
         return lines(int(request.query.get("parts", 3)), "fail" in request.query)
 
     def broken() -> None:
-        raise LookupError("nothing there")
+        raise Oops("nothing there")
 
     def refused() -> None:
         raise bottle.HTTPError(418, "a teapot")

@@ -8,9 +8,9 @@ from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
 
 from .asked import Asked
-from .noted import note
+from .noted import keep_context, note
 
-__all__ = ["served", "spying"]
+__all__ = ["Environ", "served", "spying"]
 
 
 class Upload(io.BytesIO):
@@ -27,16 +27,22 @@ class Upload(io.BytesIO):
         return data
 
 
-def environ_of(asked: Asked) -> dict[str, Any]:
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": asked.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": asked.path.encode().decode("latin-1"),
-        "QUERY_STRING": asked.query,
-        "wsgi.input": Upload(asked),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.file_wrapper": FileWrapper,
-    }
+class Environ(dict[str, Any]):
+    """Can be told from other dicts."""
+
+
+def environ_of(asked: Asked) -> Environ:
+    environ = Environ(
+        {
+            "REQUEST_METHOD": asked.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": asked.path.encode().decode("latin-1"),
+            "QUERY_STRING": asked.query,
+            "wsgi.input": Upload(asked),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.file_wrapper": FileWrapper,
+        }
+    )
     if asked.chunked:
         environ["wsgi.input_terminated"] = True
     for name, value in asked.complete_headers():
@@ -80,6 +86,7 @@ def spying(app: Any) -> Any:
     def spied(environ: dict[str, Any], start_response: Any) -> Any:
         for key, value in sorted(environ.items()):
             note(f"environ {key} {value if isinstance(value, (str, bool, tuple)) else type(value).__name__}")
+        keep_context()
         body = app(environ, start_response)
         note(f"environ has {sorted(environ)}")
         return body

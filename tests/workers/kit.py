@@ -44,9 +44,9 @@ def worker(*command: str, folder: Path, status: int = 0, **environ: str) -> Iter
     assert "failed inside" not in text, text
 
 
-def eventually(condition: Callable[[], bool]) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = _PATIENCE) -> None:
     """Return when it is so."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.02)
