@@ -62,10 +62,9 @@ def test_asgi(name: str) -> None:
         override_settings(ROOT_URLCONF=django_apps.Urls.ASGI),
         both(ASGI[name], under_uvicorn) as (without, measured),
     ):
-        for asked in WHOLE:
-            if name == "bare" and len(asked.body) > 3:
-                continue  # it answers in the parts in which the socket gives the upload
-            request = request_of(asked)
-            assert said(measured, request) == said(without, request), asked
-        pipelined = [request_of(asked) for asked in WHOLE[:10]]
+        # The bare one answers in the parts in which the socket gives an upload.
+        requests = [request_of(asked) for asked in WHOLE if name != "bare" or len(asked.body) < 4]
+        for request in requests:
+            assert said(measured, request) == said(without, request)
+        pipelined = requests[:10]
         assert said(measured, *pipelined) == said(without, *pipelined)
