@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from weighbridge.reporting.exports import as_csv
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
-from . import answers
+from . import questions
 from .access import HEADERS, Access
 from .exchange import Request, Response, redirect, text
 from .json_form import as_json
@@ -39,13 +39,13 @@ class _Page(NamedTuple):
 
 PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
     {
-        "summary": _Page("Summary", answers.summary),
-        "transactions": _Page("Transactions", answers.transactions),
-        "transaction": _Page("Transaction", answers.transaction, needs=("app", "group", "name")),
-        "sample": _Page("Sample", answers.sample, needs=("app", "group", "name", "sample")),
-        "errors": _Page("Errors", answers.errors),
-        "applications": _Page("Applications", answers.applications, of_one=False),
-        "running": _Page("Running now", answers.running, of_one=False),
+        "summary": _Page("Summary", questions.summary),
+        "transactions": _Page("Transactions", questions.transactions),
+        "transaction": _Page("Transaction", questions.transaction, needs=("app", "group", "name")),
+        "sample": _Page("Sample", questions.sample, needs=("app", "group", "name", "sample")),
+        "errors": _Page("Errors", questions.errors),
+        "applications": _Page("Applications", questions.applications, of_one=False),
+        "running": _Page("Running now", questions.running, of_one=False),
     }
 )
 _NO_SAMPLE: Final = (
@@ -121,7 +121,7 @@ class Console:
         if name == "api":
             return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
         if name == "transactions.csv":
-            return _csv(as_csv(answers.report(self._reader, self._named(state, now), now)))
+            return _csv(as_csv(questions.report(self._reader, self._named(state, now), now)))
         return None
 
     def _page(self, request: Request, name: str, state: State, now: float) -> Response:
@@ -152,7 +152,7 @@ class Console:
         return names if state.app in ("", *names) else sorted([*names, state.app], key=str.casefold)
 
     def _named(self, state: State, now: float) -> State:
-        return state if state.app else state.changed(app=answers.first_application(self._reader, state.window(now)))
+        return state if state.app else state.changed(app=questions.first_application(self._reader, state.window(now)))
 
 
 def _require(state: State, needed: Iterable[str]) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from weighbridge.reporting import formats
+from weighbridge.transactions.recording.histogram import BOUNDS
 
 from .answers import Bar, Transaction
 
-__all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "nearest", "rungs", "shapes", "ticks"]
+__all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "bars_of", "nearest", "rungs", "shapes", "ticks"]
 
 HEIGHT: Final = 210
 """Pixels, of the highest bar."""
@@ -45,6 +46,26 @@ class Shape(NamedTuple):
     height: float
     """Pixels."""
     bar: Bar
+
+
+def bars_of(histogram: Mapping[int, int], at_most: int = 64) -> list[Bar]:
+    """Bins put together to so many bars of equal width on a logarithmic scale."""
+    if not histogram:
+        return []
+    first, last = max(1, min(histogram)), max(histogram)
+    width = -(-(last - first + 1) // at_most)
+    counts: dict[int, int] = {}
+    for number, count in histogram.items():
+        bar = (max(number, first) - first) // width
+        counts[bar] = counts.get(bar, 0) + count
+    return [
+        Bar(_bound(first + bar * width - 1), _bound(first + (bar + 1) * width - 1), counts.get(bar, 0))
+        for bar in range(max(counts) + 1)
+    ]
+
+
+def _bound(number: int) -> float:
+    return BOUNDS[min(number, len(BOUNDS) - 1)]
 
 
 def axis_of(bars: Sequence[Bar], marks: Iterable[float | None]) -> Axis:

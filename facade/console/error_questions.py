@@ -1,0 +1,65 @@
+"""What the page of errors asks the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import add
+
+from weighbridge.transactions.model.finished import NoticedError
+from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.levels import step_for
+from weighbridge.transactions.store.reader import ErrorFigures, ErrorKey, Selection, StoredSample, StoreReader
+
+from .answers import ErrorCounts, Errors, ErrorsOverTime
+from .parameters import State
+from .spans import STEPS, in_steps
+
+__all__ = ["errors"]
+
+
+def errors(reader: StoreReader, state: State, now: float) -> Errors:
+    """What the page of that name shows."""
+    window, selection, wanted = state.window(now), Selection(state.app, state.kind), state.search.casefold()
+    step = step_for(window, STEPS)
+    found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)]
+    kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
+    return Errors(
+        window=window,
+        application=state.app,
+        kind=state.kind,
+        figures=reader.totals(window, selection),
+        timeline=reader.timeline(in_steps(window, step, now), step, selection),
+        unexpected=[error for error in found if not error.expected],
+        expected=[error for error in found if error.expected],
+        over_time=_errors_over_time(reader, window, selection, step, wanted),
+        samples=[one for one in kept if not wanted or _failed_by(one, wanted)][:20],
+    )
+
+
+def _failed_by(one: StoredSample, wanted: str) -> bool:
+    return any(_speaks_of(error, wanted) for error in one.transaction.errors)
+
+
+def _errors_over_time(
+    reader: StoreReader, window: Window, selection: Selection, step: int, wanted: str
+) -> ErrorsOverTime:
+    told = reader.error_timeline(window, step, selection)
+    counts = {key: numbers for key, numbers in told.counts.items() if _speaks_of(key, wanted)}
+    classes: dict[tuple[str, bool], list[int]] = {}
+    for key, numbers in counts.items():
+        whole = classes.setdefault((key.type, key.expected), [0] * len(told.starts))
+        whole[:] = map(add, whole, numbers)
+    return ErrorsOverTime(
+        step=told.step,
+        starts=told.starts,
+        classes=_most_first(ErrorCounts(type_, None, expected, whole) for (type_, expected), whole in classes.items()),
+        errors=_most_first(ErrorCounts(*key, numbers) for key, numbers in counts.items()),
+    )
+
+
+def _most_first(found: Iterable[ErrorCounts]) -> list[ErrorCounts]:
+    return sorted(found, key=lambda one: (-sum(one.counts), one.type, one.message or ""))
+
+
+def _speaks_of(error: ErrorFigures | ErrorKey | NoticedError, wanted: str) -> bool:
+    return wanted in f"{error.type} {error.message}".casefold()

@@ -1,0 +1,198 @@
+"""What each page asks the store: one function for each, of the same name as the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from weighbridge.reporting.report import Line, Report, known_applications, read_report
+from weighbridge.transactions.recording.histogram import Histogram, bin_of
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.figures import Figures, Tally, Window
+from weighbridge.transactions.store.levels import step_for
+from weighbridge.transactions.store.reader import Selection, StoreReader
+
+from .answers import (
+    Application,
+    Applications,
+    Compared,
+    Running,
+    Sample,
+    Summary,
+    Transaction,
+    Transactions,
+    Trend,
+    WhatIf,
+)
+from .error_questions import errors
+from .histogram import bars_of
+from .parameters import COMPARISONS, State
+from .spans import SPARKS, STEPS, holding, in_steps
+from .what_if import THRESHOLDS, scores, without
+
+__all__ = [
+    "applications",
+    "errors",
+    "first_application",
+    "report",
+    "running",
+    "sample",
+    "summary",
+    "transaction",
+    "transactions",
+]
+
+_STILL_THERE: Final = 90.0
+"""An instance that wrote nothing for so many seconds is taken to be gone."""
+
+
+def first_application(reader: StoreReader, window: Window) -> str:
+    """The application that is shown where none was asked for; empty if there is none."""
+    return (reader.application_names(window) or known_applications(reader, window.until) or [""])[0]
+
+
+def summary(reader: StoreReader, state: State, now: float) -> Summary:
+    """What the page of that name shows."""
+    window, selection = state.window(now), Selection(state.app, state.kind)
+    step = step_for(window, STEPS)
+    return Summary(
+        window=window,
+        application=state.app,
+        kind=state.kind,
+        figures=reader.totals(window, selection),
+        timeline=reader.timeline(in_steps(window, step, now), step, selection),
+        compared=_compared(reader, state, window, step, now),
+        top=[Line(one.series, one.figures, one.share) for one in reader.transactions(window, selection, limit=5)],
+        slowest=reader.samples(window, selection, "slow", 5),
+        errors=reader.errors(window, selection)[:5],
+        instances=[one for one in reader.instances() if one.seen >= window.since],
+    )
+
+
+def report(reader: StoreReader, state: State, now: float) -> Report:
+    """The report of one application and kind as ``weighbridge report`` gives it, narrowed down by the search."""
+    found = read_report(reader, state.window(now), Selection(state.app, state.kind), state.sort)
+    wanted = state.search.casefold()
+    sections = [
+        replace(section, lines=[line for line in section.lines if wanted in _title(line.series)])
+        for section in found.sections
+    ]
+    return replace(found, sections=sections)
+
+
+def transactions(reader: StoreReader, state: State, now: float) -> Transactions:
+    """What the page of that name shows."""
+    window = state.window(now)
+    found = _lines(read_report(reader, window, Selection(state.app, state.kind), state.sort))
+    wanted = state.search.casefold()
+    lines = [line for line in found if wanted in _title(line.series)]
+    step = step_for(window, STEPS)
+    top = [line.series for line in sorted(lines, key=lambda line: -line.figures.total)[:5]]
+    trends = [Trend(*found) for found in reader.timelines(in_steps(window, step, now), step, top).items()]
+    return Transactions(window, state.app, state.kind, lines, len(found), trends)
+
+
+def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
+    """What the page of that name shows."""
+    window = state.window(now)
+    series = Series(state.app, state.kind, state.group, state.name)
+    selection = Selection(*series)
+    step = step_for(window, STEPS)
+    figures, tally = _of_series(reader, window, series)
+    return Transaction(
+        window=window,
+        series=series,
+        figures=figures,
+        timeline=reader.timeline(in_steps(window, step, now), step, selection),
+        histogram=bars_of(tally.histogram),
+        slowest=reader.samples(window, selection, "slow", 10),
+        failed=reader.samples(window, selection, "failed", 10),
+        errors=reader.errors(window, selection),
+        statuses=reader.statuses(window, selection) if state.kind == "web" else {},
+        running=[one for one in reader.running(now - _STILL_THERE) if one.series == series],
+        what_if=_what_if(reader, state, window, tally),
+    )
+
+
+def _of_series(reader: StoreReader, window: Window, series: Series) -> tuple[Figures, Tally]:
+    found = [one for one in reader.transactions(window, Selection(*series)) if one.series == series]
+    return (found[0].figures, found[0].tally) if found else (reader.totals(window, Selection(*series)), Tally())
+
+
+def sample(reader: StoreReader, state: State, now: float) -> Sample | None:
+    """What the page of that name shows; ``None`` where that sample is no longer kept."""
+    series = Series(state.app, state.kind, state.group, state.name)
+    found = reader.sample(state.sample or 0)
+    if found is None or found.series != series:
+        return None
+    one = found.transaction
+    window = holding(one.started + one.duration, state.window(now))
+    figures, tally = _of_series(reader, window, series)
+    return Sample(window, found, figures, bars_of(tally.histogram), _faster(tally.histogram, one.duration))
+
+
+def _faster(histogram: Histogram, duration: float) -> float | None:
+    """The share of calls in bins below that of a duration (seconds)."""
+    own = bin_of(duration)
+    below = sum(count for number, count in histogram.items() if number < own)
+    return below / sum(histogram.values()) if histogram else None
+
+
+def applications(reader: StoreReader, state: State, now: float) -> Applications:
+    """What the page of that name shows: by name, web before non-web."""
+    window = state.window(now)
+    step, links = step_for(window, SPARKS), reader.links()
+    found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
+    shown = [
+        Application(
+            one.application,
+            one.kind,
+            one.figures,
+            reader.timeline(in_steps(window, step, now), step, Selection(one.application, one.kind)),
+            links.get(one.application, ()),
+        )
+        for one in found
+    ]
+    return Applications(window, shown, reader.health())
+
+
+def running(reader: StoreReader, state: State, now: float) -> Running:
+    """What the page of that name shows, of one application or, where none is named, of all."""
+    since = now - _STILL_THERE
+    found = [one for one in reader.running(since) if state.app in ("", one.series.application)]
+    return Running(now, found, [one for one in reader.instances() if one.seen >= since])
+
+
+def _compared(reader: StoreReader, state: State, window: Window, step: int, now: float) -> Compared | None:
+    back = COMPARISONS[state.compare]
+    if not back:
+        return None
+    before, selection = Window(window.since - back, window.until - back), Selection(state.app, state.kind)
+    timeline = reader.timeline(in_steps(before, step, now), step, selection)
+    return Compared(before, reader.totals(before, selection), timeline)
+
+
+def _what_if(reader: StoreReader, state: State, window: Window, tally: Tally) -> WhatIf:
+    t = state.t or tally.apdex_t
+    tried = scores(tally, [t] if t else [])
+    wholes = (one for one in reader.applications(window) if (one.application, one.kind) == (state.app, "web"))
+    whole = next(wholes, None)
+    application = whole.tally if whole else Tally()
+    part = tally if state.kind == "web" else Tally()
+    nothing = Tally()
+    return WhatIf(
+        t=t if tried else None,
+        apdex=tried[0].apdex if tried else None,
+        scores=scores(tally, THRESHOLDS),
+        now=without(application, nothing, window.minutes),
+        reclassified=without(application, part, window.minutes),
+    )
+
+
+def _lines(found: Report) -> Sequence[Line]:
+    return found.sections[0].lines if found.sections else ()
+
+
+def _title(series: Series) -> str:
+    return f"{series.group}/{series.name}".casefold()
