@@ -31,6 +31,9 @@ from weighbridge.transactions.recording.snapshot import Series
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+# Playwright's synchronous interface runs the tests inside an event loop of its own, and they make stores there.
+pytestmark = pytest.mark.application_blocks
+
 REQUIRED = os.environ.get("BROWSER_TESTS") == "required"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
