@@ -8,8 +8,7 @@ no part in it, as Django, the signal itself is listened to.
 
 from __future__ import annotations
 
-import signal
-import threading
+import sys
 from typing import Any
 
 from ..transactions.control import flush, write_at_once
@@ -31,18 +30,24 @@ def listen_for_the_end() -> None:
     uvicorn itself takes both away when it has shut down.
     """
     try:
-        handler: Any = signal.getsignal(signal.SIGTERM)
-        server = getattr(handler, "__self__", None)
-        if type(server).__module__ == "uvicorn.server" and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _heard_by_both(handler))
+        if "uvicorn.server" in sys.modules:
+            _listen_beside_uvicorn()
     except Exception:
         swallowed("listen_for_the_end")
 
 
-def _heard_by_both(handler: Any) -> Any:
+def _listen_beside_uvicorn() -> None:
+    import signal  # noqa: PLC0415  uvicorn has loaded both; they would be a tenth of what our import costs
+    import threading  # noqa: PLC0415
+
+    handler: Any = signal.getsignal(signal.SIGTERM)
+    server = getattr(handler, "__self__", None)
+    if type(server).__module__ != "uvicorn.server" or threading.current_thread() is not threading.main_thread():
+        return
+
     def stop(number: int, frame: Any) -> Any:
         # In a thread of its own: the signal may have interrupted a write in this one.
         threading.Thread(target=write_at_once, name="weighbridge-last-write", daemon=True).start()
         return handler(number, frame)
 
-    return stop
+    signal.signal(signal.SIGTERM, stop)
