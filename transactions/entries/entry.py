@@ -88,11 +88,11 @@ class BackgroundEntry:
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
         """See `Entry.open`."""
         try:
-            if not (here.measuring or here.prepare()):
-                return None
             owner = current.get()
             if owner is not None and belongs(owner):
                 self.reclassify(owner, args, kwargs)
+                return None
+            if not (here.measuring or here.prepare()):
                 return None
             naming = self.naming
             name, group = naming.fixed or naming.evaluate(args, kwargs)

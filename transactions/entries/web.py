@@ -99,11 +99,11 @@ class WebEntry:
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
         """See `entries.Entry.open`."""
         try:
-            if not (here.measuring or here.prepare()):
-                return None
             owner = outer_request()
             if owner is not None:
                 self._name(owner, args, kwargs)
+                return None
+            if not (here.measuring or here.prepare()):
                 return None
             return self._fresh(args, kwargs, {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS})
         except Exception:
