@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..transactions.log import swallowed
@@ -24,10 +25,27 @@ def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) ->
         if hasattr(request, "url_rule"):  # a bare Werkzeug application has no router
             _note(transaction, getattr(request.url_rule, "rule", None), environ.get("SCRIPT_NAME", ""))
     elif "bottle.app" in environ:
-        route = environ.get("bottle.route")
-        _note(transaction, getattr(route, "rule", None), environ.get("SCRIPT_NAME", ""))
+        mount = environ.get("SCRIPT_NAME", "").rstrip("/")  # Bottle's own mounts leave one there
+        _note(transaction, _bottle_rule(environ), mount + _bottle_mount(environ))
     elif not transaction.routed:
         look_up_django_route(transaction, environ)
+
+
+def _bottle_rule(environ: Mapping[str, Any]) -> Any:
+    """The rule that matched; ``None`` where that is the way to a mounted application which then found none."""
+    route = environ.get("bottle.route")
+    mounted = getattr(route, "config", {}).get("mountpoint.target")
+    return None if mounted is environ["bottle.app"] else getattr(route, "rule", None)
+
+
+def _bottle_mount(environ: Mapping[str, Any]) -> str:
+    """Where Bottle has mounted the application that took the request.
+
+    When the response starts that is back in ``PATH_INFO``, and what the mounted
+    application saw is in ``bottle.raw_path``.
+    """
+    path, seen = environ.get("PATH_INFO", ""), environ.get("bottle.raw_path", "")
+    return path[: -len(seen)] if seen and path != seen and path.endswith(seen) else ""
 
 
 def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
@@ -45,6 +63,8 @@ def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> N
         _note_below_mounts(transaction, scope["path_template"], scope)
     elif "route" in scope:
         _note_below_mounts(transaction, _starlette_path(scope["route"], scope), scope)
+    elif "route_handler" in scope and "path_template" not in scope:
+        _note_below_mounts(transaction, _litestar_path(scope), scope)
     elif "path_template" in scope:
         _note_below_mounts(transaction, _litestar_mount(scope), scope)
     elif "app" in scope:
@@ -104,6 +124,26 @@ def _end(route: Any) -> Any:
     return getattr(route, "endpoint", None) or getattr(route, "app", None)
 
 
+def _litestar_path(scope: Mapping[str, Any]) -> Any:
+    """Litestar's first releases tell the handler only: its path, or that of its paths which fits."""
+    handler = scope["route_handler"]
+    routes = getattr(scope.get("app"), "routes", ())
+    paths = [route.path_format for route in routes if handler in _handlers(route)]
+    return next((path for path in paths if _describes(path, scope["path"])), paths[0] if paths else None)
+
+
+def _handlers(route: Any) -> Any:
+    return getattr(route, "route_handlers", None) or (getattr(route, "route_handler", None),)
+
+
+def _describes(path_format: str, path: str) -> bool:
+    """Whether a path is one of ``/users/{id}``."""
+    wanted, given = path_format.split("/"), path.rstrip("/").split("/")
+    return len(wanted) == len(given) and all(
+        part.startswith("{") or part == found for part, found in zip(wanted, given, strict=True)
+    )
+
+
 def _litestar_mount(scope: Mapping[str, Any]) -> Any:
     """The path under which Litestar mounted the application that took the request."""
     return next(iter(getattr(scope.get("route_handler"), "paths", ())), None)
@@ -130,8 +170,9 @@ def _connect(module: str, signal: str, receiver: Any) -> None:
         return
     found = getattr(sys.modules[module], signal, None)
     if found is not None:
-        found.connect(receiver)
         _connected.add((module, signal))
+        with suppress(RuntimeError):  # Flask before 2.3 has signals only where blinker is installed
+            found.connect(receiver)
 
 
 def _on_flask_exception(sender: Any, exception: BaseException | None = None, **_: Any) -> None:

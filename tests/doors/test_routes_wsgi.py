@@ -283,6 +283,14 @@ def library(catchall: bool = True) -> bottle.Bottle:
         return name
 
     app.mount("/admin/", inner)
+    with pytest.deprecated_call():  # as Bottle 0.12 mounts
+        app.mount("/old", staff())
+    return app
+
+
+def staff() -> bottle.Bottle:
+    app = bottle.Bottle()
+    app.route("/users/<name>", callback=lambda name: name)
     return app
 
 
@@ -292,7 +300,9 @@ def library(catchall: bool = True) -> bottle.Bottle:
         ("GET", "/books/7", "WebTransaction/Route/GET /books/<number:int>"),
         ("POST", "/books/7", "WebTransaction/Route/POST /books/<number:int>"),
         ("GET", "/admin/users/ann", "WebTransaction/Route/GET /admin/users/<name>"),
+        ("GET", "/old/users/ann", "WebTransaction/Route/GET /old/users/<name>"),
         ("GET", "/nowhere", "WebTransaction/StatusCode/404"),
+        ("GET", "/old/nowhere", "WebTransaction/StatusCode/404"),
         ("PUT", "/books/7", "WebTransaction/StatusCode/405"),
         ("GET", "/broken", "WebTransaction/Route/GET /broken"),
     ],
