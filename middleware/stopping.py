@@ -46,8 +46,11 @@ def _listen_beside_uvicorn() -> None:
         return
 
     def stop(number: int, frame: Any) -> Any:
-        # In a thread of its own: the signal may have interrupted a write in this one.
-        threading.Thread(target=write_at_once, name="weighbridge-last-write", daemon=True).start()
+        # In a thread of its own: the signal may have interrupted a write in this one. It is waited for, as at any
+        # other end, for uvicorn may die of the signal a moment later.
+        writer = threading.Thread(target=write_at_once, name="weighbridge-last-write", daemon=True)
+        writer.start()
+        writer.join(here.settings.shutdown_timeout)
         return handler(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
