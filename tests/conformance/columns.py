@@ -2,209 +2,212 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from .rows import Row
-
-Command = Callable[[str, int], list[str]]
-"""Of an application as ``module:name`` and a port."""
+from . import servers
+from .editions import CURRENT, OLDEST, Edition
+from .row import Row
+from .servers import Server
 
 
 @dataclass(frozen=True, eq=False)
-class Server:
-    """How a server is started and stopped."""
+class Framework:
+    """An application that answers all paths of `rows`, as far as the framework has what they need."""
 
     name: str
-    needs: tuple[str, ...]
-    """Modules, or ``bin/<program>``, without which it cannot be had here."""
-    command: Command
-    stop: signal.Signals = signal.SIGTERM
-    keeps_alive: bool = True
-    loop: Literal["asyncio", "trio"] = "asyncio"
-
-
-def _is_here(name: str) -> bool:
-    if name.startswith("bin/"):
-        return _program(name.removeprefix("bin/")).exists()
-    return find_spec(name) is not None
-
-
-def _program(name: str) -> Path:
-    return Path(sys.executable).parent / name
-
-
-def _module(*arguments: str) -> Command:
-    return lambda application, port: [
-        sys.executable, "-m", *(part.format(application=application, port=port) for part in arguments)
-    ]  # fmt: skip
-
-
-def _gunicorn(*options: str) -> Command:
-    return _module("gunicorn", "--bind", "127.0.0.1:{port}", "--graceful-timeout", "5", *options, "{application}")
-
-
-def _uwsgi(*options: str) -> Command:
-    return lambda application, port: [
-        str(_program("uwsgi")), "--http-socket", f"127.0.0.1:{port}", "--module", application, "--master",
-        "--die-on-term", "--need-app", "--disable-logging", "--worker-reload-mercy", "5", *options,
-    ]  # fmt: skip
-
-
-def _uvicorn(*options: str) -> Command:
-    return _module("uvicorn", "--port", "{port}", "--log-level", "warning", *options, "{application}")
-
-
-def _hypercorn(*options: str) -> Command:
-    return _module("hypercorn", "--bind", "127.0.0.1:{port}", *options, "{application}")
-
-
-def _granian(interface: str) -> Command:
-    return _module(
-        "granian", "--interface", interface, "--port", "{port}", "--log-level", "warning", "{application}"
-    )  # fmt: skip
+    application: str
+    interface: Literal["wsgi", "asgi"]
+    features: frozenset[str]
+    needs: tuple[str, ...] = ()
+    """Distributions."""
+    named_by: Literal["route", "path"] = "route"
+    written: Mapping[str, str] = field(default_factory=dict)
+    """How it writes the routes of paths, where that differs."""
+    route_first: bool = False
+    """Whether it finds a route by the path alone, and then looks at the method."""
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
     """A framework's application on a server."""
 
-    framework: str
-    application: str
+    framework: Framework
     server: Server
-    interface: Literal["wsgi", "asgi"]
-    naming: Literal["route", "path"] = "route"
-    lacks: frozenset[str] = frozenset()
-    """What the framework has not: ``coroutines``, ``methods`` (routing by method), ``head``, or a row's path."""
-    route: str = "Route/{method} {path}"
-    impossible: Mapping[str, str] = field(default_factory=dict)
-    """Why a row's path cannot be as the row says here."""
-    route_first: bool = False
-    """Whether it finds a route by the path alone, and then looks at the method."""
+    edition: Edition = CURRENT
     representative: bool = False
 
     @property
     def name(self) -> str:
         """As the table shows it."""
-        return f"{self.framework} on {self.server.name}"
+        return f"{self.framework.name} on {self.server.name}"
+
+    @property
+    def features(self) -> frozenset[str]:
+        """All that rows may need."""
+        return self.framework.features | self.server.features | {self.framework.interface}
 
     def missing(self) -> str | None:
         """What is not installed here."""
-        framework = () if self.framework.startswith("bare") else (self.framework.split()[0].rstrip(",").lower(),)
-        absent = [name for name in (*framework, *self.server.needs) if not _is_here(name)]
+        if self.edition.programs is None:
+            return "no environment with the oldest releases here: CONFORMANCE_OLDEST names it"
+        absent = self.edition.missing((*self.framework.needs, *self.server.needs))
         return f"no {', '.join(absent)} here" if absent else None
 
     def offers(self, row: Row) -> bool:
         """Whether the case exists here at all."""
-        if row.needs & self.lacks or row.path in self.lacks:
-            return False
-        if row.manner in ("keep alive", "pipelined") and not self.server.keeps_alive:
-            return False
-        if "asyncio" in row.needs and self.server.loop != "asyncio":
-            return False
-        return "asgi" not in row.needs or self.interface == "asgi"
+        is_off = "off" in self.server.features
+        return row.needs <= self.features and is_off == ("off" in row.needs) and row.since <= sys.version_info[:2]
 
     def expected(self, row: Row) -> dict[str, int]:
         """The transactions that the row asks for, as they are named here."""
-        wanted = row.wsgi if row.wsgi is not None and self.interface == "wsgi" else row.expected
+        wanted = row.wsgi if row.wsgi is not None and self.framework.interface == "wsgi" else row.expected
         name = self._name(row)
         paths = {
             "{web}": f"WebTransaction/{name}",
             "{other}": f"OtherTransaction/{name}",
+            "{linked}": f"linked WebTransaction/{name}",
             "{job}": f"OtherTransaction/Function/{row.job}",
+            "{fresh}": f"fresh OtherTransaction/Function/{row.job}",
         }
         return {paths.get(path, path): count for path, count in wanted.items()}
 
     def _name(self, row: Row) -> str:
-        if self.naming == "path":
-            return f"Uri{row.path}"
-        if row.routed or (row.status == 405 and self.route_first):
-            return self.route.format(method=row.method, path=row.path)
+        if self.framework.named_by == "path":
+            return f"Uri{self.server.prefix}{row.path}"
+        if row.routed or (row.status == 405 and self.framework.route_first):
+            return f"Route/{row.method} {self.framework.written.get(row.path, row.path)}"
         return f"StatusCode/{row.status}"
 
 
-GUNICORN: Final = Server("gunicorn sync", ("gunicorn",), _gunicorn(), keeps_alive=False)
-GTHREAD: Final = Server("gunicorn gthread", ("gunicorn",), _gunicorn("-k", "gthread", "--threads", "4"))
-GEVENT: Final = Server("gunicorn gevent", ("gunicorn", "gevent"), _gunicorn("-k", "gevent"))
-PRELOAD: Final = Server(
-    "gunicorn preload, 3 workers", ("gunicorn",), _gunicorn("--preload", "-w", "3"), keeps_alive=False
+def _features(text: str) -> frozenset[str]:
+    return frozenset(text.split(", "))
+
+
+FLASK: Final = Framework(
+    "Flask",
+    "apps.flask_app:application",
+    "wsgi",
+    _features("coroutines, router, head, before, after, teardown, prefixes, mounts"),
+    ("flask",),
+    written={"/items/7": "/items/<int:number>"},
 )
-# Both leave a terminated process to the system, which runs no cleanup of Python's.
-WAITRESS: Final = Server(
-    "waitress", ("waitress",), _module("waitress", "--listen=127.0.0.1:{port}", "{application}"), signal.SIGINT
+FLASK_UNAIDED: Final = replace(FLASK, application="apps.flask_app:measured")
+"""Nothing in front of it sets keys: that is left to the server."""
+BOTTLE: Final = Framework(
+    "Bottle",
+    "apps.bottle_app:application",
+    "wsgi",
+    _features("router, head, before, after, mounts"),
+    ("bottle",),
+    written={"/items/7": "/items/<number:int>"},
 )
-WSGIREF: Final = Server("wsgiref", (), _module("apps.wsgiref_server", "{application}", "{port}"), signal.SIGINT, False)
-UWSGI: Final = Server("uWSGI", ("bin/uwsgi",), _uwsgi(), keeps_alive=False)
-UWSGI_THREADS: Final = Server(
-    "uWSGI, 2 processes of 2 threads", ("bin/uwsgi",), _uwsgi("--processes", "2", "--threads", "2"), keeps_alive=False
+BARE_WSGI: Final = Framework("bare WSGI", "apps.bare_wsgi:application", "wsgi", _features("bare"), named_by="path")
+DJANGO_WSGI: Final = Framework(
+    "Django",
+    "apps.django_app:wsgi",
+    "wsgi",
+    _features("coroutines, router, head, before, after, prefixes"),
+    ("django",),
+    written={"/items/7": "/items/<int:number>"},
+    route_first=True,
 )
-GRANIAN_WSGI: Final = Server("granian", ("granian",), _granian("wsgi"))
-
-UVICORN: Final = Server("uvicorn asyncio", ("uvicorn",), _uvicorn("--loop", "asyncio"))
-UVLOOP: Final = Server("uvicorn uvloop", ("uvicorn", "uvloop"), _uvicorn("--loop", "uvloop"))
-WORKERS: Final = Server("uvicorn, 2 workers", ("uvicorn",), _uvicorn("--workers", "2"))
-HYPERCORN: Final = Server("hypercorn asyncio", ("hypercorn",), _hypercorn("-k", "asyncio"))
-HYPERCORN_TRIO: Final = Server("hypercorn trio", ("hypercorn", "trio"), _hypercorn("-k", "trio"), loop="trio")
-GRANIAN: Final = Server("granian", ("granian",), _granian("asgi"))
-DAPHNE: Final = Server("daphne", ("daphne",), _module("daphne", "--port", "{port}", "{application}"))
-
-
-_APPS: Final = "apps.{}".format
-_NO_COROUTINES: Final = frozenset({"coroutines", "methods", "head"})
-
-
-def _flask(server: Server, representative: bool = False) -> Column:
-    return Column("Flask", _APPS("flask_app:application"), server, "wsgi", representative=representative)
-
-
-def _bare_wsgi(server: Server, representative: bool = False) -> Column:
-    lacks = _NO_COROUTINES
-    return Column(
-        "bare WSGI", _APPS("bare_wsgi:application"), server, "wsgi", "path", lacks, representative=representative
-    )
-
-
-def _starlette(server: Server, representative: bool = False) -> Column:
-    return Column(
-        "Starlette", _APPS("starlette_app:application"), server, "asgi", route_first=True, representative=representative
-    )
-
-
-def _bare_asgi(server: Server, representative: bool = False) -> Column:
-    lacks = frozenset({"methods"})
-    return Column(
-        "bare ASGI", _APPS("bare_asgi:application"), server, "asgi", "path", lacks, representative=representative
-    )
-
-
-COLUMNS: Final = (
-    _flask(GUNICORN, representative=True),
-    *(_flask(server) for server in (GEVENT, GTHREAD, PRELOAD, WAITRESS, WSGIREF, UWSGI, UWSGI_THREADS, GRANIAN_WSGI)),
-    Column("Bottle", _APPS("bottle_app:application"), GUNICORN, "wsgi", lacks=frozenset({"coroutines"})),
-    Column("Django", _APPS("django_app:wsgi"), GTHREAD, "wsgi", route="Route/{method} {path}", route_first=True),
-    _bare_wsgi(GTHREAD, representative=True),
-    _bare_wsgi(GEVENT),
-    _starlette(UVICORN, representative=True),
-    *(_starlette(server) for server in (UVLOOP, WORKERS, HYPERCORN, HYPERCORN_TRIO, GRANIAN, DAPHNE)),
-    Column("Starlette behind BaseHTTPMiddleware", _APPS("starlette_app:behind"), UVICORN, "asgi", route_first=True),
-    Column("FastAPI", _APPS("fastapi_app:application"), UVICORN, "asgi", lacks=frozenset({"head"}), route_first=True),
-    Column(
-        "FastAPI, in a dependency",
-        _APPS("fastapi_app:depending"),
-        UVICORN,
-        "asgi",
-        lacks=frozenset({"head"}),
-        route_first=True,
-    ),
-    Column("Litestar", _APPS("litestar_app:application"), UVICORN, "asgi", lacks=frozenset({"head"})),
-    Column("Django", _APPS("django_app:asgi"), UVICORN, "asgi", route_first=True),
-    Column("Django", _APPS("django_app:asgi"), DAPHNE, "asgi", route_first=True),
-    _bare_asgi(UVICORN, representative=True),
-    _bare_asgi(HYPERCORN_TRIO),
-    _bare_asgi(GRANIAN),
+DJANGO: Final = replace(DJANGO_WSGI, application="apps.django_app:asgi", interface="asgi")
+_WITHOUT: Final = "Django without our middleware in its list"
+_TWICE: Final = "Django measured twice, behind sync middleware"
+STARLETTE: Final = Framework(
+    "Starlette",
+    "apps.starlette_app:application",
+    "asgi",
+    _features("coroutines, router, head, before, after, prefixes, mounts, async after"),
+    ("starlette",),
+    written={"/items/7": "/items/{number}"},
+    route_first=True,
 )
+FASTAPI: Final = Framework(
+    "FastAPI",
+    "apps.fastapi_app:application",
+    "asgi",
+    _features("coroutines, router, before, after, dependencies, prefixes, mounts, async after"),
+    ("fastapi",),
+    written={"/items/7": "/items/{number}"},
+    route_first=True,
+)
+LITESTAR: Final = Framework(
+    "Litestar",
+    "apps.litestar_app:application",
+    "asgi",
+    _features("coroutines, router, before, prefixes, mounts, async after"),
+    ("litestar",),
+    written={"/items/7": "/items/{number}", "/mounted/here": "/mounted"},
+)
+BARE: Final = Framework(
+    "bare ASGI",
+    "apps.bare_asgi:application",
+    "asgi",
+    _features("bare, coroutines, head, async after"),
+    named_by="path",
+)
+BEHIND: Final = replace(STARLETTE, name="Starlette behind BaseHTTPMiddleware", application="apps.starlette_app:behind")
+DEPENDING: Final = replace(FASTAPI, name="FastAPI, in a dependency", application="apps.fastapi_app:depending")
+
+
+def _of(framework: Framework, *on: Server) -> tuple[Column, ...]:
+    return tuple(Column(framework, server) for server in on)
+
+
+def _representative(framework: Framework, server: Server) -> Column:
+    return Column(framework, server, representative=True)
+
+
+_CURRENT: Final = (
+    _representative(FLASK, servers.GUNICORN),
+    *_of(FLASK, servers.GEVENT, servers.GTHREAD, servers.PRELOAD, servers.WAITRESS, servers.WSGIREF),
+    *_of(FLASK, servers.UWSGI, servers.UWSGI_THREADS, servers.GRANIAN_WSGI),
+    *_of(FLASK, servers.GUNICORN_OUTER, servers.UWSGI_OUTER, servers.WSGIREF_IN_JOB, servers.GUNICORN_OFF),
+    *_of(FLASK_UNAIDED, servers.NGINX),
+    *_of(BOTTLE, servers.GUNICORN, servers.WAITRESS, servers.UWSGI_OUTER),
+    *_of(DJANGO_WSGI, servers.GTHREAD, servers.UWSGI_THREADS, servers.GUNICORN_OUTER, servers.GUNICORN_OFF),
+    *_of(replace(DJANGO_WSGI, name=_WITHOUT, application="apps.django_behind_door:wsgi"), servers.GTHREAD),
+    *_of(replace(DJANGO_WSGI, name=_TWICE, application="apps.django_measured_twice:wsgi"), servers.GTHREAD),
+    _representative(BARE_WSGI, servers.GTHREAD),
+    *_of(BARE_WSGI, servers.GEVENT, servers.UWSGI, servers.GUNICORN_OUTER),
+    _representative(STARLETTE, servers.UVICORN),
+    *_of(STARLETTE, servers.UVLOOP, servers.WORKERS, servers.GUNICORN_UVICORN, servers.HYPERCORN),
+    *_of(STARLETTE, servers.HYPERCORN_TRIO, servers.GRANIAN, servers.DAPHNE, servers.UVICORN_OUTER),
+    *_of(STARLETTE, servers.HYPERCORN_OUTER, servers.UVICORN_IN_JOB, servers.UVICORN_OFF),
+    *_of(BEHIND, servers.UVICORN),
+    *_of(FASTAPI, servers.UVICORN, servers.HYPERCORN, servers.UVICORN_OUTER),
+    *_of(DEPENDING, servers.UVICORN),
+    *_of(LITESTAR, servers.UVICORN, servers.GRANIAN, servers.HYPERCORN_TRIO),
+    *_of(DJANGO, servers.UVICORN, servers.DAPHNE, servers.GUNICORN_UVICORN, servers.DAPHNE_OUTER),
+    *_of(replace(DJANGO, name=_WITHOUT, application="apps.django_behind_door:asgi"), servers.UVICORN),
+    *_of(replace(DJANGO, name=_TWICE, application="apps.django_measured_twice:asgi"), servers.UVICORN),
+    _representative(BARE, servers.UVICORN),
+    *_of(BARE, servers.HYPERCORN, servers.HYPERCORN_TRIO, servers.GRANIAN),
+)
+
+_OLDEST: Final = (
+    *_of(FLASK, servers.GUNICORN, servers.GTHREAD, servers.GEVENT, servers.PRELOAD, servers.WAITRESS),
+    *_of(FLASK, servers.UWSGI, servers.UWSGI_THREADS, servers.GUNICORN_OUTER),
+    *_of(BOTTLE, servers.GUNICORN),
+    *_of(DJANGO_WSGI, servers.GTHREAD, servers.UWSGI),
+    *_of(BARE_WSGI, servers.GTHREAD),
+    *_of(STARLETTE, servers.UVICORN, servers.UVLOOP, servers.HYPERCORN, servers.HYPERCORN_TRIO),
+    *_of(STARLETTE, servers.GRANIAN_1, servers.UVICORN_OUTER),
+    *_of(BEHIND, servers.UVICORN),
+    *_of(FASTAPI, servers.UVICORN),
+    *_of(DEPENDING, servers.UVICORN),
+    *_of(LITESTAR, servers.UVICORN),
+    *_of(DJANGO, servers.UVICORN, servers.DAPHNE),
+    *_of(BARE, servers.UVICORN, servers.HYPERCORN_TRIO),
+)
+
+
+def _oldest(columns: Iterable[Column]) -> tuple[Column, ...]:
+    return tuple(replace(column, edition=OLDEST) for column in columns)
+
+
+COLUMNS: Final = (*_CURRENT, *_oldest(_OLDEST))

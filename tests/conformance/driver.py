@@ -6,25 +6,28 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Final
 
-from weighbridge.transactions.store.reader import Selection, StoreReader, Window
+from weighbridge.transactions.store.reader import Selection, SeriesFigures, StoredSample, StoreReader, Window
 
 from .columns import Column
-from .rows import Row
+from .editions import Edition
+from .manners import MANNERS, PATIENCE, Target
+from .row import Row
+from .servers import Start
 
-HERE = Path(__file__).parent
-_GRACE = 1.0
-"""Seconds in which a server notices that a client has gone."""
-_PATIENCE = 10.0
-"""Seconds that a server may take to start or to stop, and a request to be answered."""
+HERE: Final = Path(__file__).parent
+_IN_FLIGHT: Final = 0.4
+"""Seconds after which a slow request runs, and the server is told to stop."""
+
+Statuses = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -33,32 +36,59 @@ class Cell:
 
     transactions: dict[str, int]
     failed: int
-    statuses: tuple[int, ...]
+    scored: int
+    """How many counted for Apdex."""
+    sampled: bool
+    parameters: dict[str, object]
+    """Of the query, as the samples have them."""
+    statuses: Statuses
     disconnected: bool
 
 
-def run_column(column: Column, rows: list[Row], folder: Path) -> dict[Row, Cell]:
+def run_column(column: Column, rows: Sequence[Row], folder: Path) -> dict[Row, Cell]:
     """Every row's cell, of one server in its own process and one store."""
     store = folder / "store.db"
     began = time.time()
-    with _serving(column, store, folder / "log") as port:
-        statuses = {row: _MANNERS[row.manner](port, row) for row in rows}
+    statuses = _statuses(column, rows, store, folder)
     window = Window(began - 60, time.time() + 60)
     with StoreReader.open(store) as reader:
         return {row: _cell(reader, window, row, statuses[row]) for row in rows}
 
 
-def _cell(reader: StoreReader, window: Window, row: Row, statuses: tuple[int, ...]) -> Cell:
-    selection = Selection(application=row.key)
-    fresh = Selection(application="Python Application", name=row.job)
-    found = reader.transactions(window, selection) + reader.transactions(window, fresh)
-    samples = reader.samples(window, selection)
+def _statuses(column: Column, rows: Sequence[Row], store: Path, folder: Path) -> dict[Row, Statuses]:
+    with ThreadPoolExecutor() as late, _serving(column, store, folder) as target:
+        statuses = {row: MANNERS[row.manner](target, row) for row in rows if row.manner != "shutdown"}
+        running = {row: late.submit(_answered, target, row) for row in rows if row.manner == "shutdown"}
+        time.sleep(_IN_FLIGHT if running else 0)
+    return statuses | {row: future.result() for row, future in running.items()}
+
+
+def _answered(target: Target, row: Row) -> Statuses:
+    """Without a status where the server hangs up."""
+    with suppress(OSError, HTTPException):
+        return MANNERS[row.manner](target, row)
+    return ()
+
+
+def _cell(reader: StoreReader, window: Window, row: Row, statuses: Statuses) -> Cell:
+    own = reader.transactions(window, Selection(application=row.key))
+    fresh = reader.transactions(window, Selection(application="Python Application", name=row.job))
+    linked = reader.transactions(window, Selection(application=row.link))
+    samples = reader.samples(window, Selection(application=row.key))
+    tallies = [one.tally for one in (*own, *fresh)]
     return Cell(
-        {_path(*one.series[1:]): one.tally.count for one in found},
-        sum(one.tally.errors for one in found),
+        {**_counts(own), **_counts(fresh, "fresh "), **_counts(linked, "linked ")},
+        sum(tally.errors for tally in tallies),
+        sum(tally.satisfied + tally.tolerating + tally.frustrated for tally in tallies),
+        bool(samples),
+        _parameters(samples),
         statuses,
         any(sample.transaction.disconnected for sample in samples),
     )
+
+
+def _counts(found: Sequence[SeriesFigures], origin: str = "") -> dict[str, int]:
+    return {origin + _path(*one.series[1:]): one.tally.count for one in found}
 
 
 def _path(kind: str, group: str, name: str) -> str:
@@ -66,30 +96,36 @@ def _path(kind: str, group: str, name: str) -> str:
     return f"{'WebTransaction' if kind == 'web' else 'OtherTransaction'}/{group}{slash}{name}"
 
 
+def _parameters(samples: Sequence[StoredSample]) -> dict[str, object]:
+    attributes = (pair for sample in samples for pair in sample.transaction.attributes.items())
+    return {name: value for name, value in attributes if name.startswith("request.parameters.")}
+
+
 @contextmanager
-def _serving(column: Column, store: Path, log: Path) -> Iterator[int]:
-    port = _free_port()
+def _serving(column: Column, store: Path, folder: Path) -> Iterator[Target]:
+    target, log = Target(_free_port(), column.server.prefix), folder / "log"
+    start = Start(column.framework.application, target.port, column.edition, folder)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            column.server.command(column.application, port),
+            column.server.command(start),
             cwd=HERE,
-            env=environment(store),
+            env={**environment(store, column.edition), **column.server.settings},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            _await_start(process, port, log)
-            yield port
+            _await_start(process, target, log)
+            yield target
         finally:
             _stop(process, column.server.stop, log)
     _expect_no_mistakes(log)
 
 
-def environment(store: Path) -> dict[str, str]:
+def environment(store: Path, edition: Edition) -> dict[str, str]:
     """What a process needs that runs a program of `apps` and reports to a store."""
     ours = {"WEIGHBRIDGE_STORE": str(store), "PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
-    return {**os.environ, **ours, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return {**os.environ, **ours, "PATH": f"{edition.programs}:{os.environ['PATH']}"}
 
 
 def _free_port() -> int:
@@ -98,23 +134,27 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _await_start(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+def _await_start(process: subprocess.Popen[bytes], target: Target, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError, HTTPException):
-            connection = HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", "/ready")
-            connection.getresponse().read()
-            connection.close()
-            return
+            if _status(target, "/ready") == 404:  # nginx says 502 until uWSGI is there
+                return
         time.sleep(0.1)
     raise RuntimeError(f"the server does not answer:\n{log.read_text()}")
+
+
+def _status(target: Target, path: str) -> int:
+    with closing(HTTPConnection("127.0.0.1", target.port, timeout=2)) as connection:
+        connection.request("GET", f"{target.prefix}{path}")
+        with connection.getresponse() as response:
+            return response.status
 
 
 def _stop(process: subprocess.Popen[bytes], by: signal.Signals, log: Path) -> None:
     process.send_signal(by)
     try:
-        process.wait(_PATIENCE)
+        process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -124,71 +164,3 @@ def _stop(process: subprocess.Popen[bytes], by: signal.Signals, log: Path) -> No
 def _expect_no_mistakes(log: Path) -> None:
     text = log.read_text(errors="replace")
     assert "failed inside" not in text, text[-4000:]
-
-
-def _keys(row: Row) -> str:
-    return f"app_name={row.key}&{row.keys}"
-
-
-def _once(port: int, row: Row) -> tuple[int, ...]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
-    try:
-        return (_exchange(connection, row),)
-    finally:
-        connection.close()
-
-
-def _exchange(connection: HTTPConnection, row: Row) -> int:
-    connection.request(row.method, row.path, row.body or None, {"x-keys": _keys(row)})
-    response = connection.getresponse()
-    response.read()
-    return response.status
-
-
-def _keep_alive(port: int, row: Row) -> tuple[int, ...]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
-    connection.connect()
-    first = connection.sock
-    try:
-        statuses = tuple(_exchange(connection, row) for _ in range(3))
-        assert connection.sock is first, "the server closed the connection"
-        return statuses
-    finally:
-        connection.close()
-
-
-def _interleaved(port: int, row: Row) -> tuple[int, ...]:
-    with ThreadPoolExecutor(3) as clients:
-        return tuple(status for (status,) in clients.map(_once, [port] * 3, [row] * 3))
-
-
-def _head(row: Row, ending: str = "") -> bytes:
-    lines = f"{row.method} {row.path} HTTP/1.1\r\nHost: localhost\r\nx-keys: {_keys(row)}\r\n{ending}\r\n"
-    return lines.encode()
-
-
-def _pipelined(port: int, row: Row) -> tuple[int, ...]:
-    with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
-        connection.sendall(_head(row) * 2 + _head(row, "Connection: close\r\n"))
-        answer = b""
-        while chunk := connection.recv(65536):
-            answer += chunk
-    return tuple(int(part[2:5]) for part in answer.split(b"HTTP/1.")[1:])
-
-
-def _leave(port: int, row: Row) -> tuple[int, ...]:
-    with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
-        connection.sendall(_head(row))
-        status = int(connection.recv(1000)[9:12])
-        connection.recv(65536)
-    time.sleep(_GRACE)
-    return (status,)
-
-
-_MANNERS: dict[str, Callable[[int, Row], tuple[int, ...]]] = {
-    "once": _once,
-    "keep alive": _keep_alive,
-    "pipelined": _pipelined,
-    "leave": _leave,
-    "interleaved": _interleaved,
-}

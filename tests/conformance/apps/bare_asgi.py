@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import anyio.to_thread
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
+from .async_programs import ASYNC
+from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import asgi_front
-from .programs import (
-    ASYNC,
-    STATUSES,
-    SYNC,
-    Broken,
-    async_chunks_with_job,
-    async_endless,
-    chunks_with_job,
-    coroutine_job,
-)
+from .jobs import Broken, coroutine_job, job
+from .sync_programs import SYNC
 
 Scope = dict[str, Any]
 
@@ -30,8 +24,10 @@ async def _lifespan(receive: Any, send: Any) -> None:
         await send({"type": f"{message['type']}.complete"})
 
 
-async def _start(send: Any, status: int) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
+async def _start(send: Any, status: int, kind: str = "text/plain", trailers: bool = False) -> None:
+    headers = [(b"content-type", kind.encode())]
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    await send(start | ({"trailers": True} if trailers else {}))
 
 
 async def _answer(send: Any, body: bytes, status: int = 200) -> None:
@@ -39,16 +35,31 @@ async def _answer(send: Any, body: bytes, status: int = 200) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _stream(send: Any, chunks: AsyncIterator[bytes]) -> None:
-    await _start(send, 200)
+async def _stream(send: Any, chunks: AsyncIterator[bytes], kind: str = "text/plain") -> None:
+    await _start(send, 200, kind)
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _in_threads(scope: Scope) -> AsyncIterator[bytes]:
-    for chunk in await anyio.to_thread.run_sync(list, chunks_with_job(scope)):
+async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in await anyio.to_thread.run_sync(list, chunks):
         yield chunk
+
+
+async def _file(scope: Scope, receive: Any, send: Any) -> None:
+    """Where the server can send a file by its path, it does."""
+    if "http.response.pathsend" not in scope.get("extensions", {}):
+        return await _answer(send, await anyio.Path(FILE).read_bytes())
+    await _start(send, 200)
+    return await send({"type": "http.response.pathsend", "path": str(FILE)})
+
+
+async def _trailers(scope: Scope, receive: Any, send: Any) -> None:
+    await _start(send, 200, trailers="http.response.trailers" in scope.get("extensions", {}))
+    await send({"type": "http.response.body", "body": b"done"})
+    await coroutine_job(scope)
+    await send({"type": "http.response.trailers", "headers": [(b"x-sum", b"4")]})
 
 
 async def _upload(receive: Any) -> bytes:
@@ -67,7 +78,7 @@ async def _program(scope: Scope, kind: str, name: str) -> None:
         await ASYNC[name](scope)
 
 
-async def _leave_aware(receive: Any, send: Any) -> None:
+async def _leave_aware(scope: Scope, receive: Any, send: Any) -> None:
     """Stop when the client is gone, as frameworks do."""
     async with anyio.create_task_group() as group:
 
@@ -77,11 +88,16 @@ async def _leave_aware(receive: Any, send: Any) -> None:
             group.cancel_scope.cancel()
 
         group.start_soon(watch)
-        await _stream(send, async_endless())
+        await _stream(send, async_endless(scope))
         group.cancel_scope.cancel()
 
 
 async def _after(scope: Scope, receive: Any, send: Any) -> None:
+    await _answer(send, b"done")
+    job(scope)
+
+
+async def _after_async(scope: Scope, receive: Any, send: Any) -> None:
     await _answer(send, b"done")
     await coroutine_job(scope)
 
@@ -90,12 +106,23 @@ async def _raise(scope: Scope, receive: Any, send: Any) -> None:
     raise Broken
 
 
+def _streaming(name: str, made: Callable[[Scope], AsyncIterator[bytes]]) -> Callable[..., Awaitable[None]]:
+    return lambda scope, receive, send: _stream(send, made(scope), media_type(name))
+
+
+def _threaded(made: Callable[[Scope], Iterator[bytes]]) -> Callable[[Scope], AsyncIterator[bytes]]:
+    return lambda scope: _in_threads(made(scope))
+
+
 _ANSWERS: dict[str, Callable[[Scope, Any, Any], Awaitable[None]]] = {
     "/raise": _raise,
     "/after": _after,
-    "/endless": lambda scope, receive, send: _leave_aware(receive, send),
-    "/stream": lambda scope, receive, send: _stream(send, _in_threads(scope)),
-    "/async-stream": lambda scope, receive, send: _stream(send, async_chunks_with_job(scope)),
+    "/after-async": _after_async,
+    "/file": _file,
+    "/trailers": _trailers,
+    "/endless": _leave_aware,
+    **{f"/stream/{name}": _streaming(name, _threaded(made)) for name, made in STREAMS.items()},
+    **{f"/async-stream/{name}": _streaming(name, made) for name, made in ASYNC_STREAMS.items()},
 }
 
 

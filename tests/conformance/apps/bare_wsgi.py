@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from weighbridge.middleware import WSGITransactionMiddleware
 
+from .bodies import FILE, STATUSES, STREAMS, endless, media_type
+from .closing import Closing
 from .front import wsgi_front
-from .programs import STATUSES, SYNC, Broken, chunks_with_job, endless, job
+from .jobs import Broken, job
+from .sync_programs import SYNC
 
 Environ = dict[str, Any]
 _PHRASES = {200: "OK", 204: "No Content", 304: "Not Modified", 500: "Internal Server Error", 503: "Service Unavailable"}
-
-
-class _Closing:
-    """A body that has something to do when the server closes it."""
-
-    def __init__(self, at_close: Callable[[], object]) -> None:
-        self._chunks = iter([b"done"])
-        self.close = at_close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
 
 
 def _raise(environ: Environ) -> Iterable[bytes]:
@@ -42,9 +34,10 @@ def _sync(program: Callable[[Any], object], environ: Environ) -> Iterable[bytes]
 _ANSWERS: dict[str, Callable[[Environ], Iterable[bytes]]] = {
     "/raise": _raise,
     "/upload": _upload,
-    "/after": lambda environ: _Closing(partial(job, environ)),
-    "/stream": chunks_with_job,
-    "/endless": lambda environ: endless(),
+    "/after": lambda environ: Closing(partial(job, environ)),
+    "/file": lambda environ: environ["wsgi.file_wrapper"](FILE.open("rb")),
+    "/endless": endless,
+    **{f"/stream/{name}": chunks for name, chunks in STREAMS.items()},
     **{f"/sync/{name}": partial(_sync, program) for name, program in SYNC.items()},
 }
 
@@ -58,7 +51,7 @@ def _app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response("404 Not Found", [("Content-Type", "text/plain")])
         return [b"nothing here"]
     body = _ANSWERS[path](environ)
-    start_response("200 OK", [("Content-Type", "text/plain")])
+    start_response("200 OK", [("Content-Type", media_type(path.rpartition("/")[2]))])
     return body
 
 

@@ -10,21 +10,15 @@ import bottle
 
 from weighbridge.middleware import WSGITransactionMiddleware
 
+from .bodies import FILE, STATUSES, STREAMS, endless, media_type
+from .closing import Closing
 from .front import wsgi_front
-from .programs import STATUSES, SYNC, Broken, chunks_with_job, endless, job
+from .hooks import HOOKS, at
+from .jobs import Broken, job
+from .sync_programs import SYNC
 
 app = bottle.Bottle()
-
-
-class _Closing:
-    """A body that has something to do when the server closes it."""
-
-    def __init__(self, at_close: Callable[[], object]) -> None:
-        self._chunks = iter([b"done"])
-        self.close = at_close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
+mounted = bottle.Bottle()
 
 
 def _sync(program: Callable[[Any], object]) -> str:
@@ -36,6 +30,11 @@ def _status(status: int) -> bottle.HTTPResponse:
     return bottle.HTTPResponse(status=status)
 
 
+def _stream(name: str) -> Iterator[bytes]:
+    bottle.response.content_type = media_type(name)
+    return STREAMS[name](bottle.request.environ)
+
+
 def _raise() -> str:
     raise Broken
 
@@ -44,14 +43,27 @@ def _upload() -> str:
     return str(len(bottle.request.body.read()))
 
 
+def _hook(moment: Any) -> None:
+    at(moment, bottle.request.path, bottle.request.environ)
+
+
 for _name, _program in SYNC.items():
     app.route(f"/sync/{_name}", "GET", partial(_sync, _program))
 for _code in STATUSES:
     app.route(f"/status/{_code}", "GET", partial(_status, _code))
+for _name in STREAMS:
+    app.route(f"/stream/{_name}", "GET", partial(_stream, _name))
+for _moment in HOOKS:
+    app.route(f"/hook/{_moment}", "GET", lambda: "done")
 app.route("/raise", "GET", _raise)
 app.route("/upload", "POST", _upload)
-app.route("/after", "GET", lambda: _Closing(partial(job, bottle.request.environ)))
-app.route("/stream", "GET", lambda: chunks_with_job(bottle.request.environ))
-app.route("/endless", "GET", endless)
+app.route("/after", "GET", lambda: Closing(partial(job, bottle.request.environ)))
+app.route("/file", "GET", lambda: bottle.static_file(FILE.name, FILE.parent))
+app.route("/items/<number:int>", "GET", lambda number: str(number))
+app.route("/endless", "GET", lambda: endless(bottle.request.environ))
+app.add_hook("before_request", partial(_hook, "before"))
+app.add_hook("after_request", partial(_hook, "after"))
+mounted.route("/here", "GET", lambda: "done")
+app.mount("/mounted", mounted)
 
 application = wsgi_front(WSGITransactionMiddleware(app))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from fastapi import BackgroundTasks, Depends, FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Response
+from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
+from .async_programs import ASYNC
+from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import asgi_front
-from .programs import ASYNC, STATUSES, SYNC, Broken, async_chunks_with_job, async_endless, chunks_with_job, job
+from .hooks import HOOKS, HookMiddleware
+from .jobs import Broken, coroutine_job, job
+from .sync_programs import SYNC
 
 
 def _sync(program: Callable[[Any], object]) -> Callable[[Request], str]:
@@ -41,6 +45,13 @@ def _status(status: int) -> Callable[[], Response]:
     return lambda: Response(status_code=status)
 
 
+def _stream(name: str, streams: Any) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        return StreamingResponse(streams[name](request.scope), media_type=media_type(name))
+
+    return endpoint
+
+
 async def _raise() -> None:
     raise Broken
 
@@ -54,31 +65,66 @@ async def _after(request: Request, tasks: BackgroundTasks) -> str:
     return "done"
 
 
-def _stream(request: Request) -> Response:
-    return StreamingResponse(chunks_with_job(request.scope))
+async def _after_async(request: Request, tasks: BackgroundTasks) -> str:
+    tasks.add_task(coroutine_job, request.scope)
+    return "done"
 
 
-def _async_stream(request: Request) -> Response:
-    return StreamingResponse(async_chunks_with_job(request.scope))
+def _entered(request: Request) -> Iterator[str]:
+    job(request.scope)
+    yield "done"
 
 
-def _endless() -> Response:
-    return StreamingResponse(async_endless())
+def _left(request: Request) -> Iterator[str]:
+    yield "done"
+    job(request.scope)
+
+
+async def _item(number: int) -> int:
+    return number
+
+
+async def _done() -> str:
+    return "done"
+
+
+def _endless(request: Request) -> Response:
+    return StreamingResponse(async_endless(request.scope))
+
+
+def _others() -> dict[str, Callable[..., Any]]:
+    streams = {f"/stream/{name}": _stream(name, STREAMS) for name in STREAMS}
+    async_streams = {f"/async-stream/{name}": _stream(name, ASYNC_STREAMS) for name in ASYNC_STREAMS}
+    return {
+        **streams,
+        **async_streams,
+        **{f"/hook/{moment}": _done for moment in HOOKS},
+        **{f"/status/{code}": _status(code) for code in STATUSES},
+        "/raise": _raise,
+        "/after": _after,
+        "/after-async": _after_async,
+        "/dependency/entry": _depending(_entered),
+        "/dependency/exit": _depending(_left),
+        "/file": lambda: FileResponse(FILE),
+        "/items/{number}": _item,
+        "/endless": _endless,
+    }
 
 
 def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
-    app = FastAPI()
+    app, mounted, prefixed = FastAPI(), FastAPI(), APIRouter(prefix="/prefixed")
     for name, program in SYNC.items():
         app.get(f"/sync/{name}")(wrap(_sync(program)))
     for name, coroutine in ASYNC.items():
         app.get(f"/async/{name}")(wrap(_async(coroutine)))
-    for code in STATUSES:
-        app.get(f"/status/{code}")(_status(code))
-    app.get("/raise")(_raise)
-    app.post("/upload")(_upload)
-    for path, endpoint in {"/after": _after, "/stream": _stream, "/async-stream": _async_stream}.items():
+    for path, endpoint in _others().items():
         app.get(path)(endpoint)
-    app.get("/endless")(_endless)
+    app.post("/upload")(_upload)
+    mounted.get("/here")(_done)
+    prefixed.get("/here")(_done)
+    app.include_router(prefixed)
+    app.mount("/mounted", mounted)
+    app.add_middleware(HookMiddleware)
     return asgi_front(ASGITransactionMiddleware(app))
 
 

@@ -7,14 +7,21 @@ from functools import partial
 from typing import Any
 
 import flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from weighbridge.middleware import WSGITransactionMiddleware
 
+from .async_programs import ASYNC
+from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .front import wsgi_front
-from .programs import ASYNC, STATUSES, SYNC, Broken, chunks_with_job, endless, job
+from .hooks import HOOKS, at
+from .jobs import Broken, job
+from .sync_programs import SYNC
 
 app = flask.Flask(__name__)
 app.config["PROPAGATE_EXCEPTIONS"] = False
+mounted = flask.Flask("mounted")
+prefixed = flask.Blueprint("prefixed", __name__, url_prefix="/prefixed")
 
 
 def _sync(program: Callable[[Any], object]) -> Callable[[], str]:
@@ -37,6 +44,10 @@ def _status(status: int) -> Callable[[], flask.Response]:
     return lambda: flask.Response(status=status)
 
 
+def _stream(name: str) -> Callable[[], flask.Response]:
+    return lambda: flask.Response(STREAMS[name](flask.request.environ), mimetype=media_type(name))
+
+
 def _add(path: str, view: Callable[[], Any], methods: tuple[str, ...] = ("GET",)) -> None:
     app.add_url_rule(path, path.replace(".", "_"), view, methods=methods)
 
@@ -55,17 +66,49 @@ def _after() -> flask.Response:
     return response
 
 
+@app.get("/items/<int:number>")
+def _item(number: int) -> str:
+    return str(number)
+
+
+@mounted.get("/here")
+@prefixed.get("/here")
+def _here() -> str:
+    return "done"
+
+
+@app.before_request
+def _before() -> None:
+    at("before", flask.request.path, flask.request.environ)
+
+
+@app.after_request
+def _after_request(response: flask.Response) -> flask.Response:
+    at("after", flask.request.path, flask.request.environ)
+    return response
+
+
+@app.teardown_request
+def _teardown(exception: BaseException | None) -> None:
+    at("teardown", flask.request.path, flask.request.environ)
+
+
 for _name, _program in SYNC.items():
     _add(f"/sync/{_name}", _sync(_program))
 for _name, _coroutine in ASYNC.items():
     _add(f"/async/{_name}", _async(_coroutine))
 for _code in STATUSES:
     _add(f"/status/{_code}", _status(_code))
+for _name in STREAMS:
+    _add(f"/stream/{_name}", _stream(_name))
+for _moment in HOOKS:
+    _add(f"/hook/{_moment}", lambda: "done")
 _add("/raise", _raise)
 _add("/upload", _upload, ("POST",))
 _add("/after", _after)
-_add("/stream", lambda: flask.Response(chunks_with_job(flask.request.environ)))
-_add("/endless", lambda: flask.Response(endless()))
+_add("/file", lambda: flask.send_file(FILE))
+_add("/endless", lambda: flask.Response(endless(flask.request.environ)))
+app.register_blueprint(prefixed)
 
-
-application = wsgi_front(WSGITransactionMiddleware(app.wsgi_app))
+measured = WSGITransactionMiddleware(DispatcherMiddleware(app, {"/mounted": mounted}))
+application = wsgi_front(measured)

@@ -1,34 +1,37 @@
-"""What stands in front of every application: it sets the request's keys, as a server's configuration would."""
+"""What stands in front of every application: it sets the request's keys, as a server's configuration would.
+
+Each key comes in a header: ``x-newrelic-app-name`` becomes ``newrelic.app_name``.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-KEYS = "x-keys"
-"""The header that names them: ``app_name=shop&set_background_task=on``."""
-
-
-def _keys(text: str) -> dict[str, str]:
-    pairs = (pair.partition("=") for pair in text.split("&") if pair)
-    return {f"newrelic.{name}": value for name, _, value in pairs}
+_WSGI: Final = "HTTP_X_NEWRELIC_"
+_ASGI: Final = b"x-newrelic-"
 
 
 def wsgi_front(application: Any) -> Any:
-    """The keys of the header in the environ."""
+    """The keys of the headers in the environ."""
 
     def front(environ: dict[str, Any], start_response: Any) -> Any:
-        environ.update(_keys(environ.get("HTTP_X_KEYS", "")))
+        found = {name: value for name, value in environ.items() if name.startswith(_WSGI)}
+        environ |= {f"newrelic.{name.removeprefix(_WSGI).lower()}": value for name, value in found.items()}
         return application(environ, start_response)
 
     return front
 
 
 def asgi_front(application: Any) -> Any:
-    """The keys of the header in the scope."""
+    """The keys of the headers in the scope."""
 
     async def front(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        headers = dict(scope.get("headers", ()))
-        scope.update(_keys(headers.get(KEYS.encode(), b"").decode()))
+        found = {name: value for name, value in scope.get("headers", ()) if name.startswith(_ASGI)}
+        scope.update({_key(name): value.decode() for name, value in found.items()})
         await application(scope, receive, send)
 
     return front
+
+
+def _key(header: bytes) -> str:
+    return f"newrelic.{header.removeprefix(_ASGI).decode().replace('-', '_')}"

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from litestar import Litestar, Request, get, post
+from litestar import Litestar, Request, Router, asgi, get, post
 from litestar.background_tasks import BackgroundTask
-from litestar.response import Response, Stream
+from litestar.response import File, Response, Stream
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
+from .async_programs import ASYNC
+from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import asgi_front
-from .programs import ASYNC, STATUSES, SYNC, Broken, async_chunks_with_job, async_endless, chunks_with_job, job
+from .hooks import HOOKS, at_async
+from .jobs import Broken, coroutine_job, job
+from .sync_programs import SYNC
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -34,10 +38,17 @@ def _async(name: str, program: Callable[[Any], Any]) -> Any:
 
 
 def _status(status: int) -> Any:
-    async def handler() -> Response[None]:
-        return Response(None, status_code=status)
+    async def handler() -> None:
+        """Nothing but the status."""
 
     return get(f"/status/{status}", status_code=status)(handler)
+
+
+def _stream(path: str, name: str, streams: Any) -> Any:
+    async def handler(request: AnyRequest) -> Stream:
+        return Stream(streams[name](request.scope), media_type=media_type(name))
+
+    return get(f"/{path}/{name}")(handler)
 
 
 @get("/raise")
@@ -55,19 +66,44 @@ async def _after(request: AnyRequest) -> Response[str]:
     return Response("done", background=BackgroundTask(job, request.scope))
 
 
-@get("/stream")
-async def _stream(request: AnyRequest) -> Stream:
-    return Stream(chunks_with_job(request.scope))
+@get("/after-async")
+async def _after_async(request: AnyRequest) -> Response[str]:
+    return Response("done", background=BackgroundTask(coroutine_job, request.scope))
 
 
-@get("/async-stream")
-async def _async_stream(request: AnyRequest) -> Stream:
-    return Stream(async_chunks_with_job(request.scope))
+@get("/file")
+async def _file() -> File:
+    return File(FILE)
+
+
+@get("/items/{number:int}")
+async def _item(number: int) -> str:
+    return str(number)
+
+
+@get([f"/hook/{moment}" for moment in HOOKS])
+async def _hook() -> str:
+    return "done"
+
+
+@get("/here")
+async def _here() -> str:
+    return "done"
+
+
+@asgi("/mounted", is_mount=True)
+async def _mounted(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"done"})
 
 
 @get("/endless")
-async def _endless() -> Stream:
-    return Stream(async_endless())
+async def _endless(request: AnyRequest) -> Stream:
+    return Stream(async_endless(request.scope))
+
+
+async def _before_request(request: AnyRequest) -> None:
+    await at_async("before", request.url.path, request.scope)
 
 
 application = asgi_front(
@@ -77,9 +113,12 @@ application = asgi_front(
                 *(_sync(name, program) for name, program in SYNC.items()),
                 *(_async(name, program) for name, program in ASYNC.items()),
                 *(_status(code) for code in STATUSES),
-                *(_raise, _upload, _after, _stream, _async_stream, _endless),
+                *(_stream("stream", name, STREAMS) for name in STREAMS),
+                *(_stream("async-stream", name, ASYNC_STREAMS) for name in ASYNC_STREAMS),
+                *(_raise, _upload, _after, _after_async, _file, _item, _hook, _mounted, _endless),
+                Router("/prefixed", route_handlers=[_here]),
             ],
-            request_max_body_size=10_000_000,
+            before_request=_before_request,
         )
     )
 )

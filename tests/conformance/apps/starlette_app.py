@@ -10,13 +10,17 @@ from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
+from .async_programs import ASYNC
+from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import asgi_front
-from .programs import ASYNC, STATUSES, SYNC, Broken, async_chunks_with_job, async_endless, chunks_with_job, job
+from .hooks import HOOKS, HookMiddleware, at_async
+from .jobs import Broken, coroutine_job, job
+from .sync_programs import SYNC
 
 
 def _sync(program: Callable[[Any], object]) -> Callable[[Request], Response]:
@@ -39,6 +43,10 @@ def _status(status: int) -> Callable[[Request], Response]:
     return lambda request: Response(status_code=status)
 
 
+def _stream(name: str, streams: Any) -> Callable[[Request], Response]:
+    return lambda request: StreamingResponse(streams[name](request.scope), media_type=media_type(name))
+
+
 async def _raise(request: Request) -> Response:
     raise Broken
 
@@ -51,28 +59,45 @@ async def _after(request: Request) -> Response:
     return PlainTextResponse("done", background=BackgroundTask(job, request.scope))
 
 
-def routes() -> list[Route]:
+async def _after_async(request: Request) -> Response:
+    return PlainTextResponse("done", background=BackgroundTask(coroutine_job, request.scope))
+
+
+async def _done(request: Request) -> Response:
+    return PlainTextResponse("done")
+
+
+def routes() -> list[BaseRoute]:
     """What every Starlette application here answers."""
     return [
         *(Route(f"/sync/{name}", _sync(program)) for name, program in SYNC.items()),
         *(Route(f"/async/{name}", _async(program)) for name, program in ASYNC.items()),
         *(Route(f"/status/{code}", _status(code)) for code in STATUSES),
+        *(Route(f"/stream/{name}", _stream(name, STREAMS)) for name in STREAMS),
+        *(Route(f"/async-stream/{name}", _stream(name, ASYNC_STREAMS)) for name in ASYNC_STREAMS),
+        *(Route(f"/hook/{moment}", _done) for moment in HOOKS),
         Route("/raise", _raise),
         Route("/upload", _upload, methods=["POST"]),
         Route("/after", _after),
-        Route("/stream", lambda request: StreamingResponse(chunks_with_job(request.scope))),
-        Route("/async-stream", lambda request: StreamingResponse(async_chunks_with_job(request.scope))),
-        Route("/endless", lambda request: StreamingResponse(async_endless())),
+        Route("/after-async", _after_async),
+        Route("/file", lambda request: FileResponse(FILE)),
+        Route("/items/{number:int}", _done),
+        Route("/endless", lambda request: StreamingResponse(async_endless(request.scope))),
+        Mount("/prefixed", routes=[Route("/here", _done)]),
+        Mount("/mounted", Starlette(routes=[Route("/here", _done)])),
     ]
 
 
 async def _dispatch(request: Request, call_next: Any) -> Any:
-    return await call_next(request)
+    await at_async("before", request.url.path, request.scope)
+    response = await call_next(request)
+    await at_async("after", request.url.path, request.scope)
+    return response
 
 
-application = asgi_front(ASGITransactionMiddleware(Starlette(routes=routes())))
-behind = asgi_front(
-    ASGITransactionMiddleware(
-        Starlette(routes=routes(), middleware=[Middleware(BaseHTTPMiddleware, dispatch=_dispatch)])
-    )
-)
+def _made(middleware: Middleware) -> Any:
+    return asgi_front(ASGITransactionMiddleware(Starlette(routes=routes(), middleware=[middleware])))
+
+
+application = _made(Middleware(HookMiddleware))
+behind = _made(Middleware(BaseHTTPMiddleware, dispatch=_dispatch))

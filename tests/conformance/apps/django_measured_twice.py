@@ -1,0 +1,16 @@
+"""Django, measured from outside and by its middleware, in front of middleware that knows no coroutines."""
+
+from __future__ import annotations
+
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+
+from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
+
+from .django_views import configure
+from .front import asgi_front, wsgi_front
+
+configure("weighbridge.middleware.DjangoTransactionMiddleware", "apps.django_views.sync_hooks")
+
+wsgi = wsgi_front(WSGITransactionMiddleware(get_wsgi_application()))
+asgi = asgi_front(ASGITransactionMiddleware(get_asgi_application()))

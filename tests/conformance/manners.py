@@ -1,0 +1,119 @@
+"""How a row's requests are sent; each manner gives the statuses of the answers."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPResponse
+from typing import Final, NamedTuple
+
+from .row import Manner, Row
+
+PATIENCE: Final = 10.0
+"""Seconds that a request may take to be answered."""
+_GRACE: Final = 1.0
+"""Seconds in which a server notices that a client has gone, and in which it hangs up when it is to do so."""
+
+
+class Target(NamedTuple):
+    """A server that answers."""
+
+    port: int
+    prefix: str
+    """What stands in front of every path."""
+
+    def path(self, row: Row) -> str:
+        """Where the row's request goes."""
+        return f"{self.prefix}{row.path}" + (f"?{row.query}" if row.query else "")
+
+
+def _headers(row: Row) -> dict[str, str]:
+    keys = {"app_name": row.app_name, **row.keys}
+    return {f"x-newrelic-{name.replace('_', '-')}": value for name, value in keys.items()}
+
+
+def _once(target: Target, row: Row) -> tuple[int, ...]:
+    """The client stays until the server hangs up."""
+    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+        connection.sendall(_request(target, row, "Connection: close"))
+        with closing(HTTPResponse(connection, method=row.method)) as response:
+            response.begin()
+            response.read()
+        connection.settimeout(_GRACE)
+        with suppress(TimeoutError):
+            connection.recv(1)
+    return (response.status,)
+
+
+def _exchange(connection: HTTPConnection, target: Target, row: Row) -> int:
+    connection.request(row.method, target.path(row), row.body or None, _headers(row))
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def _keep_alive(target: Target, row: Row) -> tuple[int, ...]:
+    connection = HTTPConnection("127.0.0.1", target.port, timeout=PATIENCE)
+    connection.connect()
+    first = connection.sock
+    try:
+        statuses = tuple(_exchange(connection, target, row) for _ in range(3))
+        assert connection.sock is first, "the server closed the connection"
+        return statuses
+    finally:
+        connection.close()
+
+
+def _interleaved(target: Target, row: Row) -> tuple[int, ...]:
+    with ThreadPoolExecutor(3) as clients:
+        return tuple(status for (status,) in clients.map(_once, [target] * 3, [row] * 3))
+
+
+def _request(target: Target, row: Row, *more: str) -> bytes:
+    lines = [f"{row.method} {target.path(row)} HTTP/1.1", "Host: localhost", *more]
+    lines += [f"{name}: {value}" for name, value in _headers(row).items()]
+    lines += [f"Content-Length: {len(row.body)}"] if row.body else []
+    return "\r\n".join([*lines, "", ""]).encode() + row.body
+
+
+def _pipelined(target: Target, row: Row) -> tuple[int, ...]:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+        connection.sendall(_request(target, row) * 2 + _request(target, row, "Connection: close"))
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return tuple(int(part[2:5]) for part in answer.split(b"HTTP/1.")[1:])
+
+
+def _leave(target: Target, row: Row) -> tuple[int, ...]:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+        connection.sendall(_request(target, row))
+        status = int(connection.recv(1000)[9:12])
+        connection.recv(65536)
+    time.sleep(_GRACE)
+    return (status,)
+
+
+def _http2(target: Target, row: Row) -> tuple[int, ...]:
+    import httpx
+
+    with httpx.Client(http1=False, http2=True, timeout=PATIENCE) as client:
+        response = client.request(
+            row.method, f"http://127.0.0.1:{target.port}{target.path(row)}", headers=_headers(row)
+        )
+    assert response.http_version == "HTTP/2"
+    return (response.status_code,)
+
+
+MANNERS: Final[Mapping[Manner, Callable[[Target, Row], tuple[int, ...]]]] = {
+    "once": _once,
+    "keep alive": _keep_alive,
+    "pipelined": _pipelined,
+    "leave": _leave,
+    "interleaved": _interleaved,
+    "HTTP/2": _http2,
+    "shutdown": _once,
+}
