@@ -45,12 +45,18 @@ def _listen_beside_uvicorn() -> None:
     if type(server).__module__ != "uvicorn.server" or threading.current_thread() is not threading.main_thread():
         return
 
-    def stop(number: int, frame: Any) -> Any:
+    def write() -> None:
         # In a thread of its own: the signal may have interrupted a write in this one. It is waited for, as at any
         # other end, for uvicorn may die of the signal a moment later.
         writer = threading.Thread(target=write_at_once, name="weighbridge-last-write", daemon=True)
         writer.start()
         writer.join(here.settings.shutdown_timeout)
+
+    def stop(number: int, frame: Any) -> Any:
+        try:
+            write()
+        except Exception:
+            swallowed("listen_for_the_end")
         return handler(number, frame)
 
     signal.signal(signal.SIGTERM, stop)

@@ -14,6 +14,8 @@ from .row import Manner, Row
 
 PATIENCE: Final = 10.0
 """Seconds that a request may take to be answered."""
+_LINGER: Final = 0.2
+"""Seconds that a client stays after the last byte which it waits for: the server may not be done yet."""
 _GRACE: Final = 1.0
 """Seconds in which a server notices that a client has gone, and in which it hangs up when it is to do so."""
 
@@ -62,6 +64,7 @@ def _keep_alive(target: Target, row: Row) -> tuple[int, ...]:
     try:
         statuses = tuple(_exchange(connection, target, row) for _ in range(3))
         assert connection.sock is first, "the server closed the connection"
+        time.sleep(_LINGER)
         return statuses
     finally:
         connection.close()

@@ -160,7 +160,10 @@ WSGIREF_IN_JOB: Final = Server(
 )
 UWSGI: Final = Server("uWSGI", ("uwsgi",), _uwsgi(), _LOOP)
 UWSGI_THREADS: Final = Server(
-    "uWSGI, 2 processes of 2 threads", ("uwsgi",), _uwsgi("--processes", "2", "--threads", "2"), _LOOP
+    "uWSGI, 2 processes of 2 threads",
+    ("uwsgi",),
+    _uwsgi("--processes", "2", "--threads", "2"),
+    _LOOP - {"graceful"},  # a worker with a busy thread may end without Python's cleanup
 )
 UWSGI_OUTER: Final = Server(
     "uWSGI with `mount`",
@@ -169,7 +172,7 @@ UWSGI_OUTER: Final = Server(
     _LOOP,
     prefix=_OUTER,
 )
-NGINX: Final = Server("nginx and uWSGI, keys by `uwsgi_param`", ("uwsgi", "bin/nginx"), _nginx, _ALIVE)
+NGINX: Final = Server("nginx and uWSGI, keys by `uwsgi_param`", ("uwsgi", "bin/nginx"), _nginx, _ALIVE - {"graceful"})
 GRANIAN_WSGI: Final = Server("granian", ("granian",), _granian("wsgi"), _ALIVE)
 
 UVICORN: Final = Server("uvicorn asyncio", ("uvicorn",), _uvicorn("--loop", "asyncio"), _ALIVE)
