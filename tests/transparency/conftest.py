@@ -56,7 +56,7 @@ def without_streams(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 def masked(text: Any) -> str:
-    """Without addresses in memory, the date, and the boundary that is drawn anew for each answer."""
+    """Without addresses in memory, what the time is, and the boundary that is drawn anew for each answer."""
     text = re.sub(r"0x[0-9a-f]{6,}", "0x...", str(text))
-    text = re.sub(r"(?i)(\bdate\b\W+)\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", r"\1...", text)
+    text = re.sub(r"(?i)(\b(?:date|expires)\b\W+)\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT", r"\1...", text)
     return re.sub(r"(?<=boundary=)[0-9a-f]+|(?<=--)[0-9a-f]{16,}", "...", text)
