@@ -1,4 +1,4 @@
-"""One server for all rows of a column, two columns at a time, and the table at the end."""
+"""One server for all rows of a column, three columns at a time, and the table at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .rows import ROWS
 from .table import write_page
 
 Cells = Callable[[Column], dict[Row, Cell]]
-_AT_ONCE = 2
+_AT_ONCE = 3
 
 
 @pytest.fixture(scope="session")
