@@ -1,6 +1,8 @@
 """What a request pays for being measured: weighbridge, its peers, and the floor below which nobody can go.
 
-    python benchmarks/overhead.py                     everything, a good half hour
+    python benchmarks/overhead.py                     plain requests to all subjects, a good half hour
+    python benchmarks/overhead.py --cases             other requests, to the floor and weighbridge; likewise
+    python benchmarks/overhead.py --together          weighbridge in many threads and processes
     python benchmarks/overhead.py --instructions --only floor,weighbridge --door wsgi
 
 Figures are per request and over the bare application: instructions under
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
@@ -29,7 +31,10 @@ from measuring.workers import Job
 
 _OURS = ["floor", "weighbridge"]
 _ONLY_AT = {"list": "wsgi", "wrapped": "task"}
+_FOR_TESTS = {"asks"}
 _NOT_FOR_TASKS = {"keys", "reclassify", "stream", "framework", "names-100", "names-50000"}
+
+_MANY = (1, 8, 64)
 
 _Costs = dict[Job, Cost]
 
@@ -41,18 +46,23 @@ def main() -> None:
     rounds = options.rounds if options.time or not options.instructions else 0
     if counting and VALGRIND is None:
         sys.exit("valgrind is not installed; --time measures without it")
-    if options.case or options.cases:
-        _measure(_cases(options), counting, rounds)
-        return
-    costs = _measure(_subjects(options), counting, rounds)
-    text = f"{_table(costs, options)}\n\n{provenance(map(versions_of, options.only))}"
+    if options.together:
+        _show("together", _together(options.rounds), ["weighbridge"], options)
+    elif options.case or options.cases:
+        costs = _measure(_cases(options), counting, rounds)
+        _show("cases", _table_of_cases(costs), _subjects_of(costs), options)
+    else:
+        costs = _measure(_subjects(options), counting, rounds)
+        _show("overhead", _table(costs, options), options.only, options)
+        if options.record:
+            record({job.door: cost.ratio for job, cost in costs.items() if job.subject == "weighbridge" and cost.ratio})
+
+
+def _show(mark: str, made: str, subjects: Iterable[str], options: argparse.Namespace) -> None:
+    text = f"{made}\n\n{provenance(map(versions_of, subjects))}"
     print(text)
     if options.into:
-        put_into(options.into, "overhead", text)
-    if options.record:
-        record({job.door: cost.ratio for job, cost in costs.items() if job.subject == "weighbridge" and cost.ratio})
-    if options.together:
-        _together(options.rounds)
+        put_into(options.into, mark, text)
 
 
 def _options() -> argparse.Namespace:
@@ -63,10 +73,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--door", choices=DOORS, action="append", help="by default all")
     parser.add_argument("--case", choices=CASES, action="append", help="other requests than a plain one")
     parser.add_argument("--cases", action="store_true", help="all other requests; floor and weighbridge, if not --only")
-    parser.add_argument("--together", action="store_true", help="weighbridge in many threads and processes, too")
+    parser.add_argument("--together", action="store_true", help="weighbridge in many threads and processes")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--record", action="store_true", help="keep weighbridge's ratios for the regression check")
-    parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks in that file")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between its marks in that file")
     options = parser.parse_args()
     options.door = options.door or list(DOORS)
     return options
@@ -89,7 +99,7 @@ def _subjects(options: argparse.Namespace) -> Iterator[list[Job]]:
 def _cases(options: argparse.Namespace) -> Iterator[list[Job]]:
     """A case at a door."""
     everybody = options.only == list(REQUIREMENTS)[1:]
-    for case in options.case or CASES:
+    for case in options.case or [case for case in CASES if case not in _FOR_TESTS]:
         for door in options.door:
             if _ONLY_AT.get(case, door) == door and not (door == "task" and case in _NOT_FOR_TASKS):
                 yield [Job(subject, door, case) for subject in (_OURS if everybody else options.only)]
@@ -112,6 +122,19 @@ def _table(costs: _Costs, options: argparse.Namespace) -> str:
     return table(["", *(_DOORS[door] for door in options.door)], rows)
 
 
+def _table_of_cases(costs: _Costs) -> str:
+    places = dict.fromkeys((job.door, job.case) for job in costs)
+    subjects = _subjects_of(costs)
+    rows = (
+        [_DOORS[door], case, *(_cell(costs[Job(subject, door, case)]) for subject in subjects)] for door, case in places
+    )
+    return table(["", "case", *subjects], rows)
+
+
+def _subjects_of(costs: _Costs) -> list[str]:
+    return list(dict.fromkeys(job.subject for job in costs))
+
+
 def _cell(cost: Cost) -> str:
     said = []
     if cost.instructions is not None:
@@ -121,13 +144,15 @@ def _cell(cost: Cost) -> str:
     return " · ".join(said)
 
 
-def _together(rounds: int) -> None:
-    for threads in (1, 8, 64):
-        times = timed_together(Job("weighbridge", "wsgi", threads=threads), 1, rounds)
-        print(f"{threads} threads: {times.process:.2f} us of CPU a request, the bare application included")
-    for processes in (1, 4):
-        times = timed_together(Job("weighbridge", "wsgi"), processes, rounds)
-        print(f"{processes} processes on one store: {times.process:.2f} us of CPU a request, likewise")
+def _together(rounds: int) -> str:
+    """CPU time per request, that of the bare application included."""
+    found = {
+        f"{count} threads": timed_together(Job("weighbridge", "wsgi", threads=count), 1, rounds) for count in _MANY
+    }
+    for count in (1, 4):
+        found[f"{count} processes on one store"] = timed_together(Job("weighbridge", "wsgi"), count, rounds)
+    rows = ([name, f"{times.process:.2f} µs"] for name, times in found.items())
+    return table(["WSGI requests in", "CPU a request, the application included"], rows)
 
 
 if __name__ == "__main__":

@@ -1,69 +1,98 @@
 """Instructions, as valgrind's callgrind counts them: the same figure again on the same machine.
 
-A job is run with N requests and with 2 N; the difference is what N requests
-cost, without the start. All threads count, and what is written at the end is
-in both.
+One process serves blocks of N and of 2 N requests in turns; what N requests
+cost is the difference, in which neither the start nor the write at the end of a
+block is. All threads count. All that was served has to have been recorded.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
 from .environments import child_environment
 from .subjects import REQUIREMENTS
-from .workers import Job, Worker, command_of
+from .workers import Job, Worker, command_of, require_recorded
 
-__all__ = ["VALGRIND", "instructions"]
+__all__ = ["VALGRIND", "instructions", "instructions_of"]
 
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
 
-
+_MARK = "_PyEval_SetSwitchInterval"
+"""The function in C that the worker calls before and after a block. A stripped interpreter may not show it."""
 _SLOW = set(REQUIREMENTS) - {"bare", "passthrough", "floor", "prometheus", "weighbridge"}
 
 
-def instructions(job: Job, requests: int | None = None) -> float:
-    """Instructions per request.
+def instructions(job: Job, requests: int | None = None, pairs: int | None = None) -> float:
+    """Instructions per request: the median of some pairs of blocks.
 
     Args:
         job: what is measured.
-        requests: N; by default as many as a steady figure needs.
+        requests: N; by default as many as a steady figure needs, as are the pairs.
+        pairs: how many blocks of N and of 2 N there are.
 
     Raises:
+        NotRecording: the subject can tell what it recorded, and has not recorded everything.
         RuntimeError: the process failed.
     """
     requests = requests or (300 if job.subject in _SLOW else 2000)
-    with Worker(job) as worker:  # so that both find all bytecode compiled, of what is loaded late too
+    pairs = pairs or (3 if job.subject == "weighbridge" else 1)  # it alone has a check to pass
+    with Worker(job) as worker:  # so that all bytecode is compiled, of what is loaded late too
         worker.serve(10)
-    with ThreadPoolExecutor(2) as pool:
-        few, many = pool.map(lambda count: _total(job, count), (requests, 2 * requests))
-    return (many - few) / requests
+        worker.recorded()
+    counts = _blocks(job, [_warm_up(job), *[requests, 2 * requests] * pairs])[1:]
+    return median(many - few for few, many in zip(counts[::2], counts[1::2], strict=True)) / requests
 
 
 def _warm_up(job: Job) -> int:
     return 50_000 if job.case == "names-50000" else 300 if job.subject in _SLOW else 1000
 
 
-def _total(job: Job, requests: int) -> int:
+def _blocks(job: Job, blocks: list[int]) -> list[int]:
+    """The instructions of each block."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         # The write every few seconds is a cost of the time, not of the request.
         settings = {"WEIGHBRIDGE_STORE": str(Path(folder) / "store.db"), "WEIGHBRIDGE_FLUSH_INTERVAL": "36000"}
-        valgrind = [str(VALGRIND), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-        done = subprocess.run(
-            [*valgrind, *command_of(job)],
-            input=f"breathe {_warm_up(job)}\nbreathe {requests}\n",
-            capture_output=True,
-            check=False,
-            text=True,
-            cwd=folder,
-            env=child_environment(**settings),
-        )
-    counted = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode or counted is None:
-        raise RuntimeError(f"{job} failed under valgrind:\n{done.stderr}")
-    return int(counted[1])
+        told = "".join(f"block {count}\n" for count in blocks) + "recorded\n"
+        answer = _callgrind(command_of(job), folder, told, f"--dump-before={_MARK}", **settings)
+        require_recorded(job, sum(blocks), json.loads(answer))
+        return [_total(Path(folder, f"counted.{2 * number}")) for number in range(1, len(blocks) + 1)]
+
+
+def _total(counted: Path) -> int:
+    found = re.search(r"^(?:totals|summary): (\d+)", counted.read_text(), re.MULTILINE)
+    assert found, f"{counted.name} has no total"
+    return int(found[1])
+
+
+def instructions_of(command: list[str]) -> int:
+    """All instructions of a process, from its start to its end.
+
+    Raises:
+        RuntimeError: the process failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        _callgrind(command, folder)
+        return _total(Path(folder, "counted"))
+
+
+def _callgrind(command: list[str], folder: str, told: str = "", *options: str, **settings: str) -> str:
+    """What a process printed."""
+    done = subprocess.run(
+        [str(VALGRIND), "--tool=callgrind", f"--callgrind-out-file={folder}/counted", *options, *command],
+        input=told,
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=folder,
+        env=child_environment(**settings),
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed under valgrind:\n{done.stderr}")
+    return done.stdout

@@ -10,7 +10,7 @@ from .callgrind import instructions
 from .rounds import Times, timed
 from .workers import Job
 
-__all__ = ["Cost", "counted", "measured", "timed_over_bare"]
+__all__ = ["Cost", "counted", "measured"]
 
 
 class Cost(NamedTuple):
@@ -33,7 +33,7 @@ class Cost(NamedTuple):
 def measured(jobs: Sequence[Job], counting: bool, rounds: int) -> dict[Job, Cost]:
     """The cost of jobs of one door and case."""
     counts = counted(jobs) if counting else {}
-    times = timed_over_bare(jobs, rounds) if rounds else {}
+    times = timed(jobs, jobs[0]._replace(subject="bare"), rounds) if rounds else {}
     return {job: _cost(counts.get(job), times.get(job)) for job in jobs}
 
 
@@ -56,10 +56,3 @@ def counted(jobs: Iterable[Job]) -> dict[Job, tuple[float, float]]:
         found[job] = cost, cost / floor
         print(f"{job.door} {job.case} {job.subject}: {cost:.0f} instructions", file=sys.stderr)
     return found
-
-
-def timed_over_bare(jobs: Sequence[Job], rounds: int) -> dict[Job, Times]:
-    """Microseconds over the bare application, served in turns."""
-    bare = jobs[0]._replace(subject="bare")
-    found = timed(list(dict.fromkeys([bare, *jobs])), rounds)
-    return {job: Times(*(one - least for one, least in zip(found[job], found[bare], strict=True))) for job in jobs}

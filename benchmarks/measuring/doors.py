@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count as counting
@@ -39,7 +40,9 @@ CASES: dict[str, Case] = {
     "wrapped": Case("wrapped"),
     "names-100": Case(names=100),
     "names-50000": Case(names=50_000),
+    "asks": Case("asks"),
 }
+"""``asks`` makes one system call, which a test of the counting needs."""
 
 
 def drive(subject: Subject, door: str, case: str) -> Drive:
@@ -112,7 +115,10 @@ def _function_of(app: str) -> Callable[[int], int]:
     def failing(number: int) -> int:
         raise LookupError("no such job")
 
-    return {"raises": failing, "wrapped": _registered}.get(app, work)
+    def asking(number: int) -> int:
+        return os.getppid()
+
+    return {"raises": failing, "wrapped": _registered, "asks": asking}.get(app, work)
 
 
 def _registered(number: int) -> int:

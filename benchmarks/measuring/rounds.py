@@ -9,17 +9,13 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from .workers import Job, Worker
+from .workers import Job, Worker, require_recorded
 
-__all__ = ["NotRecording", "Times", "timed", "timed_together"]
+__all__ = ["Times", "timed", "timed_together"]
 
 _TURN = 0.2
 """Seconds that a turn takes, about: what is written at the end of each is spread over it."""
 _WARM_UP = {"names-50000": 50_000}
-
-
-class NotRecording(Exception):
-    """A subject has not recorded what it served: its figures would mean nothing."""
 
 
 class Times(NamedTuple):
@@ -32,23 +28,27 @@ class Times(NamedTuple):
     """CPU of all threads of the process, the background's work done to the end."""
 
 
-def timed(jobs: Sequence[Job], rounds: int) -> dict[Job, Times]:
-    """Serve in turns.
+def timed(jobs: Sequence[Job], bare: Job, rounds: int) -> dict[Job, Times]:
+    """Serve in turns; what each took more than the bare application in the same round.
 
     Raises:
         NotRecording: a subject that can tell what it recorded has not recorded everything.
     """
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(job)) for job in jobs]
+        workers = [stack.enter_context(Worker(job)) for job in dict.fromkeys([bare, *jobs])]
         turns = {worker: _length_of_turn(worker) for worker in workers}
-        found: dict[Job, list[dict[str, float]]] = {job: [] for job in jobs}
+        found: dict[Job, list[dict[str, float]]] = {worker.job: [] for worker in workers}
         for _ in range(rounds):
             for worker in workers:
                 found[worker.job].append(worker.serve(turns[worker]))
             workers.append(workers.pop(0))
         for worker in workers:
             _require_recorded(worker)
-    return {job: _medians(one) for job, one in found.items()}
+    return {job: _medians([_more(*pair) for pair in zip(found[job], found[bare], strict=True)]) for job in jobs}
+
+
+def _more(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {name: one[name] - other[name] for name in one}
 
 
 def timed_together(job: Job, processes: int, rounds: int) -> Times:
@@ -77,10 +77,9 @@ def _length_of_turn(worker: Worker) -> int:
 
 
 def _require_recorded(*workers: Worker) -> None:
-    served = sum(worker.served for worker in workers)
+    """All of those that share a store have written what they served before it is asked."""
     recorded = [worker.recorded() for worker in workers][-1]
-    if recorded not in (None, served):
-        raise NotRecording(f"{workers[0].job}: served {served}, recorded {recorded}")
+    require_recorded(workers[0].job, sum(worker.served for worker in workers), recorded)
 
 
 def _medians(found: list[dict[str, float]]) -> Times:

@@ -1,7 +1,12 @@
-"""Real servers on loopback, each with one worker process, and what they use of the CPU."""
+"""Real servers on loopback, each with one worker process, and what they use of the CPU.
+
+All of them run on the last CPU that there is, so that none of them gains by a
+move; the one that loads them has the others, where there are more.
+"""
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +15,8 @@ import time
 from pathlib import Path
 
 from .environments import child_environment
+from .stored import counted
+from .workers import Job, require_recorded
 
 __all__ = ["SERVERS", "Server"]
 
@@ -30,10 +37,12 @@ class Server:
 
     def __init__(self, name: str, subject: str, case: str) -> None:
         door, arguments = SERVERS[name]
-        self.subject = subject
+        self._job = Job(subject, door, case)
+        self._served = 0
         self._keeps_alive = name == "uvicorn"
         self._port = _free_port()
         self._folder = tempfile.TemporaryDirectory(prefix="bench-")
+        self._store = str(Path(self._folder.name) / "store.db")
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -41,8 +50,9 @@ class Server:
                 f"measuring.served:{door}_{subject}_{case}",
             ],
             cwd=self._folder.name,
-            env=child_environment(WEIGHBRIDGE_STORE=str(Path(self._folder.name) / "store.db")),
+            env=child_environment(WEIGHBRIDGE_STORE=self._store),
         )
+        os.sched_setaffinity(self._process.pid, {max(os.sched_getaffinity(self._process.pid))})
         self._await_start()
         self._worker = _child_of(self._process.pid) if name == "gunicorn" else self._process.pid
 
@@ -50,9 +60,22 @@ class Server:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._stop()
+        self._folder.cleanup()
+
+    def _stop(self) -> None:
         self._process.terminate()
         self._process.wait()
-        self._folder.cleanup()
+
+    def stop(self) -> None:
+        """End it, and see that it recorded what it served.
+
+        Raises:
+            NotRecording: it did not.
+        """
+        self._stop()
+        if self._job.subject == "weighbridge":
+            require_recorded(self._job, self._served, counted(self._store))
 
     def _await_start(self) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -78,6 +101,7 @@ class Server:
             waits += _exchange(connections, self._keeps_alive)
         for connection in kept:
             connection.close()
+        self._served += len(waits)
         return waits
 
     def _connect(self, count: int) -> list[socket.socket]:

@@ -22,9 +22,15 @@ from .subjects import Subject, start
 
 __all__ = ["main"]
 
-_BURST = 500
-_PAUSE = 0.1
-"""Seconds; under valgrind everything but a pause takes some fifty times as long."""
+_BURST = 1000
+_PAUSE = 1.2
+"""Seconds between bursts, so that threads that do something once a second do it once a burst.
+
+Under valgrind everything but a pause takes some fifty times as long, and on a
+busy machine longer: what is done by the clock would be counted more often.
+"""
+_NO_INTERRUPTION = 1000.0
+"""Seconds."""
 
 
 def main(subject_name: str, door: str, case: str, threads: str) -> None:
@@ -43,9 +49,12 @@ def main(subject_name: str, door: str, case: str, threads: str) -> None:
 def _answers(subject: Subject, served: Drive, words: list[str]) -> Iterator[Any]:
     if words[0] == "serve":
         yield _timed(subject, served, int(words[1]))
-    elif words[0] == "breathe":
+    elif words[0] == "block":
+        _forget_the_past()
+        _let_nobody_interrupt()
         _with_pauses(served, int(words[1]))
         subject.settle()
+        _let_nobody_interrupt()
     elif words[0] == "garbage":
         yield _garbage(subject, served, int(words[1]))
     elif words[0] == "memory":
@@ -78,14 +87,24 @@ def _garbage(subject: Subject, served: Drive, count: int) -> int:
 
 
 def _with_pauses(served: Drive, count: int) -> None:
-    """Serve in bursts: threads of the background get their turn in between, as where a server waits for its clients.
-
-    They are not interrupted in theirs, either: valgrind slows down everything but the clock by which threads change.
-    """
-    sys.setswitchinterval(10.0)
+    """Serve in bursts: threads of the background get their turn in between, as where a server waits for its clients."""
     for done in range(0, count, _BURST):
         served(min(_BURST, count - done))
         time.sleep(_PAUSE)
+
+
+def _forget_the_past() -> None:
+    """Leave to the cyclic collector what the block makes: a walk through all modules now and then is no steady figure."""
+    gc.collect()
+    gc.freeze()
+
+
+def _let_nobody_interrupt() -> None:
+    """Let threads change where one waits: valgrind slows down everything but the clock by which they change else.
+
+    By this call, which nobody else makes, callgrind knows where a block begins and ends.
+    """
+    sys.setswitchinterval(_NO_INTERRUPTION)
 
 
 def _spread(served: Drive, threads: int) -> Drive:

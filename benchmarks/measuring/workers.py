@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .environments import child_environment, python_of
+from .subjects import KEEP_NONE
 
-__all__ = ["Job", "Worker", "command_of"]
+__all__ = ["Job", "NotRecording", "Worker", "command_of", "require_recorded"]
+
+
+class NotRecording(Exception):
+    """A subject has not recorded what it served: its figures would mean nothing."""
 
 
 class Job(NamedTuple):
@@ -25,6 +30,21 @@ class Job(NamedTuple):
 def command_of(job: Job) -> list[str]:
     """The command line of a job's process."""
     return [python_of(job.subject), "-m", "measuring.worker", job.subject, job.door, job.case, str(job.threads)]
+
+
+def require_recorded(job: Job, served: int, recorded: int | None) -> None:
+    """See that a subject did what it is measured for.
+
+    Args:
+        job: what is measured.
+        served: how many requests there were.
+        recorded: how many of them it has; ``None``: it keeps none.
+
+    Raises:
+        NotRecording: it is another number.
+    """
+    if recorded != (None if job.subject in KEEP_NONE else served):
+        raise NotRecording(f"{job}: served {served}, recorded {recorded}")
 
 
 class Worker:

@@ -11,8 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from measuring.intervals import interval
 from measuring.rounds import timed_together
+from measuring.system_calls import STRACE, system_calls
 from measuring.tables import kilo, put_into, table
-from measuring.workers import Job, Worker
+from measuring.workers import Job, NotRecording, Worker, require_recorded
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,20 @@ def test_what_is_served_is_recorded(door: str, case: str) -> None:
     assert 0 < times["thread"] <= times["process"]
 
 
+@pytest.mark.parametrize("recorded", [None, 0, 99, 101])
+def test_who_has_not_recorded_what_it_served_is_not_measured(recorded: int | None) -> None:
+    require_recorded(Job("weighbridge", "wsgi"), 100, 100)
+    with pytest.raises(NotRecording, match=f"served 100, recorded {recorded}"):
+        require_recorded(Job("weighbridge", "wsgi"), 100, recorded)
+
+
+def test_those_who_record_nothing_are_known() -> None:
+    for subject in ("bare", "passthrough", "floor"):
+        with Worker(Job(subject, "wsgi")) as worker:
+            worker.serve(10)
+            require_recorded(worker.job, 10, worker.recorded())
+
+
 def test_what_several_processes_and_threads_serve_is_in_one_store() -> None:
     times = timed_together(Job("weighbridge", "wsgi", threads=4), processes=2, rounds=1)
     assert times.process > 0
@@ -51,6 +66,19 @@ def test_a_plain_request_leaves_nothing_to_the_cyclic_collector() -> None:
         with Worker(Job("weighbridge", door)) as worker:
             worker.serve(700)
             assert worker.garbage(2000) == 0, door
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+@pytest.mark.parametrize("door", ["wsgi", "asgi", "task"])
+def test_a_plain_request_makes_no_system_call(door: str) -> None:
+    """What there is of them is the background's, woken once for some hundreds of requests, and new memory."""
+    assert system_calls(Job("weighbridge", door)) < 0.05
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+def test_system_calls_are_seen() -> None:
+    """One for each call of a function that asks who its parent is."""
+    assert 1 <= system_calls(Job("bare", "task", "asks"), 500) < 1.05
 
 
 def test_the_interval_is_given_by_the_order_of_the_figures() -> None:
