@@ -66,6 +66,8 @@ def _blocks(job: Job, blocks: list[int]) -> list[int]:
 
 
 def _total(counted: Path) -> int:
+    if not counted.exists():
+        raise RuntimeError(f"valgrind saw too few calls of {_MARK}: is the interpreter stripped of its symbols?")
     found = re.search(r"^(?:totals|summary): (\d+)", counted.read_text(), re.MULTILINE)
     assert found, f"{counted.name} has no total"
     return int(found[1])

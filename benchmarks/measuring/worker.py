@@ -94,7 +94,7 @@ def _with_pauses(served: Drive, count: int) -> None:
 
 
 def _forget_the_past() -> None:
-    """Leave to the cyclic collector what the block makes: a walk through all modules now and then is no steady figure."""
+    """Leave to the cyclic collector what the block makes: its walks through all modules are no steady figure."""
     gc.collect()
     gc.freeze()
 
