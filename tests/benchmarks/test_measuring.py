@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,9 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from measuring.intervals import interval
 from measuring.rounds import timed_together
+from measuring.subjects import REQUIREMENTS
 from measuring.system_calls import STRACE, system_calls
 from measuring.tables import kilo, put_into, table
 from measuring.workers import Job, NotRecording, Worker, require_recorded
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.mark.parametrize(
@@ -98,3 +103,39 @@ def test_a_table_is_put_between_its_marks(tmp_path: Path) -> None:
     assert page.read_text() == "before\n<!-- start -->\nnew\n<!-- /start -->\nafter\n"
     with pytest.raises(ValueError, match="no <!-- memory -->"):
         put_into(page, "memory", "new")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of a table, the head and what is below it left out."""
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")][2:]
+
+
+def run(script: str, *arguments: str) -> list[list[str]]:
+    """The table that it prints."""
+    command = [sys.executable, BENCHMARKS / script, *arguments]
+    return rows(subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout)
+
+
+def test_real_servers_are_loaded_and_judged() -> None:
+    found = run("sockets.py", "--rounds", "6", "--requests", "80")
+    assert [row[0] for row in found] == ["gunicorn", "uvicorn"]
+    assert {row[6] for row in found} == {"too few rounds"}
+
+
+def test_an_import_loads_nothing_heavy() -> None:
+    (row,) = run("start.py", "--only", "weighbridge", "--rounds", "1")
+    assert (row[0], row[-1]) == ("`weighbridge`", "")
+
+
+def test_the_readme_shows_the_table_that_the_harness_made() -> None:
+    """With its date, the versions, and the command by which it was put there."""
+    page = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    made = page.partition("<!-- overhead -->\n")[2].partition("\n<!-- /overhead -->")[0]
+    assert made.startswith("|  | WSGI request | ASGI request | decorated call |\n")
+    subjects = {name for name, *_ in rows(made)}
+    assert {"floor", "weighbridge", "prometheus"} <= subjects <= set(REQUIREMENTS)
+    cells = [cell for _, *row in rows(made) for cell in row]
+    assert all(re.fullmatch(r"\d[\d. ]* k · [\d.]+× · [\d.]+ µs", cell) for cell in cells)  # noqa: RUF001
+    said = made.splitlines()[-1]
+    assert re.match(r"20\d\d-\d\d-\d\d, .*CPython 3\.\d+\.\d+, weighbridge [\d.]+, prometheus-client [\d.]+", said)
+    assert re.search(r"; made by `python benchmarks/overhead\.py .*--into \S*README\.md`\.$", said)
