@@ -6,19 +6,17 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import log_once, swallowed
-from ..transactions.model.applications import Application, ApplicationArgument
+from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from ..transactions.model.request import RequestTransaction
-from ..transactions.model.transaction import OVER
-from ..transactions.stack.current import abandon, current, leave
+from ..transactions.stack.current import abandon, current, leave, withdraw
 from .door import Door
 from .request import DoorTransaction
-from .request_keys import application_in, has_keys, is_enabled
+from .request_keys import APP_NAME, ENABLED, application_in, is_enabled
 from .routes import read_asgi_route
 from .stopping import flush_at_shutdown, listen_for_the_end
 
@@ -30,9 +28,13 @@ __all__ = ["ASGITransactionMiddleware"]
 
 _current: Final = current.get
 _make_current: Final = current.set
+_reset: Final = current.reset
+_now_live: Final = outlet.live.add
 
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
-_QUEUE_HEADERS: Final = tuple(name.encode() for name in QUEUE_HEADERS)
+_QUEUE_HEADERS: Final = frozenset(name.encode() for name in QUEUE_HEADERS)
+_SHORTER: Final = min(map(len, _QUEUE_HEADERS)) - 1
+"""Bytes of a header's name: most are not longer, and need not be looked up."""
 
 
 class ASGITransactionMiddleware(Door):
@@ -72,9 +74,11 @@ class ASGITransactionMiddleware(Door):
         transaction = None
         try:
             if scope["type"] == "http":
-                special = has_keys(scope)
-                if (here.measuring and not special and _current() is None) or self._measures(scope):
-                    transaction = self._open(scope, receive, send, special)
+                if here.measuring and _current() is None and not (APP_NAME in scope or ENABLED in scope):
+                    transaction = self._open(scope, receive, send)
+                elif self._measures(scope):
+                    transaction = self._open(scope, receive, send)
+                    transaction.apply_special()
         except Exception:
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
@@ -120,27 +124,39 @@ class ASGITransactionMiddleware(Door):
         """Whether a request that is not plain is measured here."""
         return is_enabled(scope, here.prepare()) and not self._joins()
 
-    def _open(self, scope: Scope, receive: Any, send: Any, special: bool) -> ASGITransaction:
-        """The transaction of a request, current already."""
-        transaction = ASGITransaction(
-            here.application if self._application is None else here.application_of(self._application),
-            self._group,
-            self._name,
-            scope.get("method"),
-            scope.get("path", ""),
-            scope.get("root_path", ""),
-            scope,
-        )
-        transaction.server = (receive, send)
+    def _open(self, scope: Scope, receive: Any, send: Any) -> ASGITransaction:
+        """The transaction of a request, current already. Every request pays for this, so it makes no calls."""
+        transaction = ASGITransaction()
+        labels = self._labels
+        transaction.label = labels.label if labels.made_for is here.application else labels.renew()
+        transaction.extras = None
+        transaction.ended = 0.0
+        try:
+            transaction.method = scope["method"]
+            transaction.request_path = scope["path"]
+            transaction.mount = scope["root_path"]
+            headers = scope["headers"]
+        except KeyError:  # a server may leave out what is optional (ASGI 3.0)
+            transaction.method = scope.get("method")
+            transaction.request_path = scope.get("path", "")
+            transaction.mount = scope.get("root_path", "")
+            headers = scope.get("headers", ())
+        transaction.request = scope
+        transaction.keys_at_start = len(scope)
+        transaction.head = None
+        transaction.status = 0
+        transaction.response_started = 0.0
+        transaction.route = None
+        transaction.server_receive = receive
+        transaction.server_send = send
         transaction.stage = _ANSWERING
-        if special:
-            transaction.apply_special()
         if here.settings.queue_time:
-            headers = scope.get("headers") or ()
             for name, _ in headers:
-                if name in _QUEUE_HEADERS:
+                if len(name) > _SHORTER and name in _QUEUE_HEADERS:
                     transaction.read_queue_time(headers)
                     break
+        _now_live(transaction)
+        transaction.entered = monotonic()
         transaction.token = _make_current(transaction)
         return transaction
 
@@ -166,6 +182,8 @@ def single_callable(app: Any) -> Any:
 _ANSWERING: Final = 0
 _TRAILERS_TO_COME: Final = 1
 """The last body message will not be the end."""
+_FIELDS_OF_START: Final = 3
+"""``type``, ``status`` and ``headers``; a message with trailers to come has more."""
 _LAST_UNDER_WAY: Final = 2
 """The last message was handed to the server; the application may be cancelled before the server is done with it."""
 
@@ -173,37 +191,48 @@ _LAST_UNDER_WAY: Final = 2
 class ASGITransaction(DoorTransaction):
     """An ASGI request's transaction, and the ``receive`` and ``send`` that its application calls."""
 
-    __slots__ = ("server", "stage")
+    __slots__ = ("server_receive", "server_send", "stage")
 
-    server: tuple[Any, Any]
-    """The server's ``receive`` and ``send``, until the application returns."""
+    server_receive: Any
+    """The server's ``receive``, until the application returns."""
+    server_send: Any
+    """The server's ``send``, likewise."""
     stage: int
     """How far the response is."""
 
     async def receive(self) -> Message:
         """The server's next message, watched for the client's going away."""
-        message: Message = await self.server[0]()
+        message: Message = await self.server_receive()
         try:
             if message["type"] == "http.disconnect" and not self.over and self.stage != _LAST_UNDER_WAY:
-                self.disconnected = True
+                self.more.disconnected = True
         except Exception:
             swallowed("ASGITransaction.receive")
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:
+    def send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
         """Hand a message to the server; the awaitable is the server's own but for the last."""
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                self._response_starts(message)
+                if not self.response_started:  # a second one is between the application and the server
+                    self.response_started = monotonic()
+                    self.head = message
+                    status = message["status"]
+                    self.status = status if type(status) is int else _number(status)
+                    if len(message) > _FIELDS_OF_START and message.get("trailers"):
+                        self.stage = _TRAILERS_TO_COME
+                    scope: Any = self.request
+                    if len(scope) != self.keys_at_start or "app" in scope or self.route is not None:
+                        self._look_around()
             elif kind == "http.response.body":
-                if not (self.stage or message.get("more_body", False)):
+                if not (self.stage or message.get("more_body")):
                     return self._send_last(message)
             elif self._is_last(message, kind):
                 return self._send_last(message)
         except Exception:
             swallowed("ASGITransaction.send")
-        return self.server[1](message)  # type: ignore[no-any-return]
+        return self.server_send(message)  # type: ignore[no-any-return]
 
     def _is_last(self, message: Message, kind: str) -> bool:
         """Whether one of the rarer messages is the last."""
@@ -211,34 +240,30 @@ class ASGITransaction(DoorTransaction):
             return not message.get("more_trailers", False)
         return kind == "http.response.pathsend" and not self.stage
 
-    def _response_starts(self, message: Message) -> None:
-        if self.response_started:
-            return  # a second start is between the application and the server
-        self.response_started: float = monotonic()
-        if message.get("trailers", False):
-            self.stage = _TRAILERS_TO_COME
-        self.response_headers: Iterable[tuple[Any, Any]] = message.get("headers", ())
-        status = message["status"]
-        self.status: int = status if isinstance(status, int) else 0
-        self.refresh()
-
     async def _send_last(self, message: Message) -> None:
         self.stage = _LAST_UNDER_WAY
-        await self.server[1](message)
+        await self.server_send(message)
         try:
-            if self.freeze() and self.status < 500:  # a 5xx waits for the exception that may follow its page
-                self.deliver()
+            if self.status < 500:
+                self.end()
+            else:
+                self.freeze()  # it waits for the exception that may follow its page
         except Exception:
             swallowed("ASGITransaction.send")
 
     def returned(self) -> None:
         """The application is done. Never raises."""
         try:
-            leave(self)
-            self.server = _GONE
-            if self._state != OVER:
-                unfinished = self.response_started > 0 and self.stage != _LAST_UNDER_WAY
-                self.disconnected: bool = self.disconnected or unfinished
+            self.server_receive, self.server_send = _nothing_more, _to_nobody
+            try:
+                _reset(self.token)  # type: ignore[arg-type]
+                self.token = None
+            except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
+                withdraw(self)
+            if not self.ended:
+                if self.response_started and self.stage != _LAST_UNDER_WAY:
+                    self.more.disconnected = True
+                self._look_around()
                 self.end()
             elif self.status >= 500:
                 self.deliver()
@@ -249,32 +274,32 @@ class ASGITransaction(DoorTransaction):
     def broken_by(self, exception: BaseException) -> None:
         """The application raised. Never raises itself."""
         try:
+            self.server_receive, self.server_send = _nothing_more, _to_nobody
             leave(self)
-            self.server = _GONE
-            if self.over and self.status < 500:
+            if self.ended and self.status < 500:
                 _count_late(self, exception)
                 return
             self.failed_by(exception)
+            self._look_around()
             self.freeze()
             self.deliver()
         except Exception:
             swallowed("ASGITransaction.broken_by")
             abandon(self)
 
-    def freeze(self) -> bool:
-        """Stop the clock for good, and read the route before the request is let go."""
-        scope = self.request
-        if scope is not None and self._name is None and ("app" in scope or "path_template" in scope or not self.routed):
-            try:
-                read_asgi_route(self, scope)
-            except Exception:
-                swallowed("ASGITransaction.freeze")
-        return RequestTransaction.freeze(self)
+    def _look_around(self) -> None:
+        """Hear what the framework and the application have put into the scope. Never raises."""
+        try:
+            self.refresh()
+            if self.request is not None and not self.route:
+                read_asgi_route(self, self.request)
+        except Exception:
+            swallowed("ASGITransaction.look_around")
 
     def apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            self.application: Application = application_in(self.request or {}) or self.application
+            self.report_to(application_in(self.request or {}) or self.application)
             self.refresh()
         except Exception:
             swallowed("ASGITransaction.apply_special")
@@ -283,15 +308,15 @@ class ASGITransaction(DoorTransaction):
         """Note the time that the request waited in front of us, where a proxy said so. Never raises."""
         try:
             given = dict(headers)
-            self.queue_time: float | None = queue_time_in(_latin(given.get(header)) for header in _QUEUE_HEADERS)
+            self.more.queue_time = queue_time_in(_latin(given.get(name.encode())) for name in QUEUE_HEADERS)
         except Exception:
             swallowed("ASGITransaction.read_queue_time")
 
     def failed_by(self, exception: BaseException) -> None:
         """An exception left the application: it is the client that went away, or it is an error."""
         if not _WENT_AWAY.isdisjoint(class_names(exception)):
-            self.disconnected = self.disconnected or not self.over
-        elif is_error(exception) and not (self.disconnected and isinstance(exception, OSError)):
+            self.more.disconnected = self.was_disconnected or not self.over
+        elif is_error(exception) and not (self.was_disconnected and isinstance(exception, OSError)):
             self.notice_exception(exception)
             self.status = self.status or 500
 
@@ -307,11 +332,16 @@ class ASGITransaction(DoorTransaction):
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]
-        if isinstance(self.response_headers, (list, tuple)):  # anything else can be read only once, by the server
-            size = dict(self.response_headers).get(b"content-length", b"")
+        headers = (self.head or {}).get("headers")
+        if isinstance(headers, (list, tuple)):  # anything else can be read only once, by the server
+            size = dict(headers).get(b"content-length", b"")
             if size.isdigit():
                 details["response.size"] = int(size)
         return details
+
+
+def _number(status: object) -> int:
+    return int(status) if isinstance(status, int) else 0
 
 
 def _latin(value: bytes | None) -> str | None:
@@ -321,16 +351,15 @@ def _latin(value: bytes | None) -> str | None:
 _DETAILS: Final = {b"host": "request.host", b"user-agent": "request.user_agent", b"content-length": "request.size"}
 
 
+# These are in the place of the server once the application has returned: what it left running may still call.
+
+
 async def _nothing_more() -> Message:
     return {"type": "http.disconnect"}
 
 
 async def _to_nobody(message: Message) -> None:
     """A message that was sent after the application had returned."""
-
-
-_GONE: Final = (_nothing_more, _to_nobody)
-"""In the place of the server, once the application has returned: what it left running may still call."""
 
 
 def _count_late(transaction: ASGITransaction, exception: BaseException) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, cast
@@ -12,8 +12,9 @@ from ..transactions.entries.web import joined
 from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
+from ..transactions.model.label import label_of
 from ..transactions.model.process import here
-from ..transactions.model.request import RequestTransaction
+from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import abandon, current, enter, leave, running
 from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
@@ -120,7 +121,7 @@ def _opened(request: Request) -> DjangoTransaction | None:
         facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
         if is_enabled(facts, here.prepare()) and not _joins(request):
             transaction = DjangoTransaction.of(request, facts)
-            transaction.begin()
+            transaction.enter()
     except Exception:
         swallowed("DjangoTransactionMiddleware")
         if transaction is not None:
@@ -131,7 +132,7 @@ def _opened(request: Request) -> DjangoTransaction | None:
 
 def _joins(request: Request) -> bool:
     """Whether something in front measures the request already; it then hears the keys in ``META`` too."""
-    owner = joined(None, None) if current.get() is not None else None
+    owner = joined(None) if current.get() is not None else None
     if isinstance(owner, DoorTransaction) and owner.request is not None and owner.request is not request.META:
         owner.request = ChainMap(request.META, cast("dict[str, Any]", owner.request))
     return owner is not None
@@ -146,13 +147,15 @@ class DjangoTransaction(WSGITransaction):
     def of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
         """The transaction of a request, not current yet."""
         mount = request.META.get("SCRIPT_NAME", "")
-        transaction = cls(here.application, None, None, request.method, request.path, mount, facts)
+        transaction = cls()
+        transaction.keys_at_start = len(facts)
         transaction.server = None
         transaction.sent = 0
-        transaction.routed = False
+        transaction.begin(label_of(here.application, False, None), request.method, request.path, mount, facts)
+        transaction.route = NO_ROUTE
         return transaction
 
-    def begin(self) -> None:
+    def enter(self) -> None:
         """Hear what the request says, and become current."""
         self.apply_special()
         enter(self)
@@ -163,7 +166,7 @@ class DjangoTransaction(WSGITransaction):
 
     def left_unanswered(self, exception: BaseException) -> None:
         """Something that is no error to Django (a cancellation) ended the request. Never raises."""
-        self.disconnected: bool = not is_error(exception)
+        self.more.disconnected = not is_error(exception)
         self.broken_by(exception)
 
     def responds(self, response: Any) -> None:
@@ -171,8 +174,8 @@ class DjangoTransaction(WSGITransaction):
         try:
             leave(self)
             self.response_started: float = monotonic()
-            self.status: int = response.status_code
-            self.response_headers: Iterable[tuple[Any, Any]] = response.items()
+            self.status: Any = response.status_code
+            self.head: Any = response.items()
             self.refresh()
             self._last_until_closed(response)
         except Exception:
@@ -195,7 +198,7 @@ class DjangoTransaction(WSGITransaction):
     def stream_ended(self, exception: BaseException) -> None:
         """The stream is exhausted, or it raised. Never raises."""
         if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-            self.disconnected = not is_error(exception)
+            self.more.disconnected = not is_error(exception)
             self.left_by(exception)
         self.finish()
 
@@ -221,7 +224,8 @@ class _Closing:
         if self._began:
             self._end()
         elif not transaction.over:
-            transaction.disconnected = self._stepwise
+            if self._stepwise:
+                transaction.more.disconnected = True
             enter(transaction)
         self._began = True
 

@@ -29,7 +29,7 @@ def note_django_route(transaction: RequestTransaction, match: Any, mount_now: st
 
 def look_up_django_route(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
     """Note the route of a request that Django has handled and nobody has named; read before its data is let go."""
-    if _named_by_middleware or transaction.route is not None or transaction.named:
+    if _named_by_middleware or transaction.route or transaction.given is not None:
         return
     log_once(
         "Django without its middleware",

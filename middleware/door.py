@@ -6,6 +6,7 @@ from typing import Any
 
 from ..transactions.entries.web import joined
 from ..transactions.model.applications import ApplicationArgument
+from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
 from ..transactions.model.naming import text_of
 from ..transactions.stack.current import current
 from .routes import listen_to_frameworks
@@ -16,17 +17,21 @@ __all__ = ["Door"]
 class Door:
     """An application behind a door."""
 
-    __slots__ = ("__wrapped__", "_application", "_group", "_name")
+    __slots__ = ("__wrapped__", "_application", "_given", "_labels")
 
     def __init__(
         self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
     ) -> None:
         self.__wrapped__: Any = app
         self._application = application
-        self._name = text_of(name, "name=")
-        self._group = text_of(group, "group=")
+        text = text_of(name, "name=")
+        self._name_all(None if text is None else Given(text_of(group, "group=") or DEFAULT_GROUP, text))
         listen_to_frameworks()
+
+    def _name_all(self, given: Given | None) -> None:
+        self._given = given
+        self._labels = LabelSource(self._application, False, given)
 
     def _joins(self) -> bool:
         """Whether an outer web entry measures the request already; then only our name applies."""
-        return current.get() is not None and joined(self._name, self._group) is not None
+        return current.get() is not None and joined(self._given) is not None

@@ -16,7 +16,6 @@ __all__ = [
     "application_in",
     "apply_changed",
     "flag",
-    "has_keys",
     "is_enabled",
 ]
 
@@ -36,19 +35,6 @@ _FALSE: Final = frozenset({"", "0", "false", "off", "no", "n", "f"})
 _VALUES_LOGGED_AT_MOST: Final = 20
 _ABSENT: Final = object()
 _values_logged: dict[str, set[str]] = {}
-
-
-def has_keys(request: Mapping[str, Any]) -> bool:
-    """Whether a request has any of the keys. One by one: for so few that is the quickest way to ask."""
-    return (
-        APP_NAME in request
-        or ENABLED in request
-        or BACKGROUND in request
-        or IGNORE in request
-        or NO_APDEX in request
-        or NO_TRACE in request
-        or PARAMS in request
-    )
 
 
 def flag(key: str, value: object) -> bool | None:

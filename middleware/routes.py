@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..transactions.log import swallowed
+from ..transactions.model.request import NO_ROUTE
 from ..transactions.stack.current import running
 from .django_routes import look_up_django_route
 from .request import DoorTransaction
@@ -27,7 +28,7 @@ def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) ->
     elif "bottle.app" in environ:
         mount = environ.get("SCRIPT_NAME", "").rstrip("/")  # Bottle's own mounts leave one there
         _note(transaction, _bottle_rule(environ), mount + _bottle_mount(environ))
-    elif not transaction.routed:
+    elif transaction.route == NO_ROUTE:
         look_up_django_route(transaction, environ)
 
 
@@ -51,13 +52,13 @@ def _bottle_mount(environ: Mapping[str, Any]) -> str:
 def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
     if isinstance(route, str):
         transaction.route = transaction.mounted(route, mount_now)
-    else:
-        transaction.routed = False
+    elif transaction.route is None:
+        transaction.route = NO_ROUTE
 
 
 def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
     """Note the route that FastAPI, Starlette or Litestar put into the scope, or Django's; read at the end."""
-    if not transaction.routed:
+    if transaction.route == NO_ROUTE:
         look_up_django_route(transaction, scope)
     elif scope.get("path_template"):
         _note_below_mounts(transaction, scope["path_template"], scope)
@@ -186,8 +187,8 @@ def _on_django_request(sender: Any = None, **_: Any) -> None:
     """From now on the request counts as not routed, until a route is noted."""
     try:
         transaction = running()
-        if isinstance(transaction, DoorTransaction):
-            transaction.routed = False
+        if isinstance(transaction, DoorTransaction) and transaction.route is None:
+            transaction.route = NO_ROUTE
     except Exception:
         swallowed("django.core.signals.request_started")
 

@@ -33,7 +33,9 @@ class _Transparent(Door):
         bind = getattr(type(self.__wrapped__), "__get__", None)
         if instance is None or bind is None:
             return self
-        return type(self)(bind(self.__wrapped__, instance, owner), self._application, self._name, self._group)
+        bound = type(self)(bind(self.__wrapped__, instance, owner), self._application)
+        bound._name_all(self._given)
+        return bound
 
 
 class WSGIApplicationWrapper(_Transparent, WSGITransactionMiddleware):

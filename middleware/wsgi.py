@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import swallowed
-from ..transactions.model.applications import Application
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
+from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
 from ..transactions.stack.current import abandon, current, withdraw
 from .door import Door
 from .request import DoorTransaction
-from .request_keys import application_in, has_keys, is_enabled
+from .request_keys import APP_NAME, ENABLED, application_in, is_enabled
 from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ _current: Final = current.get
 _make_current: Final = current.set
 _reset: Final = current.reset
 
-_QUEUE_KEYS: Final = ("HTTP_X_REQUEST_START", "HTTP_X_QUEUE_START")
+_now_live: Final = outlet.live.add
+
+_UPGRADE: Final = "HTTP_UPGRADE"
+_REQUEST_START: Final = "HTTP_X_REQUEST_START"
+_QUEUE_START: Final = "HTTP_X_QUEUE_START"
 
 
 class WSGITransactionMiddleware(Door):
@@ -60,14 +64,21 @@ class WSGITransactionMiddleware(Door):
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         transaction = None
         try:
-            special = (
-                has_keys(environ)
-                or "HTTP_UPGRADE" in environ
-                or "HTTP_X_REQUEST_START" in environ
-                or "HTTP_X_QUEUE_START" in environ
-            )
-            if (here.measuring and not special and _current() is None) or self._measures(environ):
-                transaction = self._open(environ, start_response, special)
+            if (
+                here.measuring
+                and _current() is None
+                and not (
+                    APP_NAME in environ
+                    or ENABLED in environ
+                    or _UPGRADE in environ
+                    or _REQUEST_START in environ
+                    or _QUEUE_START in environ
+                )
+            ):
+                transaction = self._open(environ, start_response)
+            elif self._measures(environ):
+                transaction = self._open(environ, start_response)
+                transaction.apply_special()
         except Exception:
             swallowed("WSGITransactionMiddleware")
         if transaction is None:
@@ -83,23 +94,31 @@ class WSGITransactionMiddleware(Door):
         """Whether a request that is not plain is measured here."""
         return is_enabled(environ, here.prepare()) and not _is_websocket(environ) and not self._joins()
 
-    def _open(self, environ: WSGIEnvironment, start_response: StartResponse, special: bool) -> WSGITransaction:
-        """The transaction of a request, current already."""
-        mount = environ.get("SCRIPT_NAME", "")
-        transaction = WSGITransaction(
-            here.application if self._application is None else here.application_of(self._application),
-            self._group,
-            self._name,
-            environ.get("REQUEST_METHOD"),
-            mount + environ.get("PATH_INFO", ""),
-            mount,
-            environ,
-        )
+    def _open(self, environ: WSGIEnvironment, start_response: StartResponse) -> WSGITransaction:
+        """The transaction of a request, current already. Every request pays for this, so it makes no calls."""
+        transaction = WSGITransaction()
+        labels = self._labels
+        transaction.label = labels.label if labels.made_for is here.application else labels.renew()
+        transaction.extras = None
+        transaction.ended = 0.0
+        try:
+            transaction.method = environ["REQUEST_METHOD"]
+            transaction.mount = mount = environ["SCRIPT_NAME"]
+            transaction.request_path = mount + environ["PATH_INFO"]
+        except KeyError:  # one that is empty may be missing (PEP 3333)
+            transaction.method = environ.get("REQUEST_METHOD")
+            transaction.mount = mount = environ.get("SCRIPT_NAME", "")
+            transaction.request_path = mount + environ.get("PATH_INFO", "")
+        transaction.request = environ
+        transaction.keys_at_start = len(environ)
+        transaction.head = None
+        transaction.status = 0
+        transaction.response_started = 0.0
+        transaction.route = None
         transaction.server = start_response
         transaction.sent = 0
-        transaction.keys_at_start = len(environ)
-        if special:
-            transaction.apply_special()
+        _now_live(transaction)
+        transaction.entered = monotonic()
         transaction.token = _make_current(transaction)
         return transaction
 
@@ -107,10 +126,8 @@ class WSGITransactionMiddleware(Door):
 class WSGITransaction(DoorTransaction):
     """A WSGI request's transaction, and the ``start_response`` that its application calls."""
 
-    __slots__ = ("keys_at_start", "sent", "server")
+    __slots__ = ("sent", "server")
 
-    keys_at_start: int
-    """How many the environ had: as long as no key is new, none needs to be looked for."""
     server: StartResponse | None
     """The server's ``start_response``, while the transaction runs."""
     sent: int
@@ -124,14 +141,14 @@ class WSGITransaction(DoorTransaction):
         if server is None:
             raise AssertionError("start_response() was called after the end of the response")
         try:
-            self.response_started: float = monotonic()
-            self.status: int = _statuses.get(status) or _status_of(status)
-            self.response_headers: Iterable[tuple[Any, Any]] = headers
+            self.response_started = monotonic()
+            self.status = status
+            self.head = headers
             request: Any = self.request
             if (
                 len(request) != self.keys_at_start
                 or self.extras is not None
-                or not self.routed
+                or self.route is not None
                 or "werkzeug.request" in request  # Flask's test client puts one there in advance
             ):
                 read_wsgi_route(self, request)
@@ -161,11 +178,10 @@ class WSGITransaction(DoorTransaction):
         """The application returned a body: what goes to the server. Never raises."""
         try:
             kind = type(body)
-            wrapper = environ.get("wsgi.file_wrapper")
             if (
                 kind is list
                 or kind is tuple
-                or (isinstance(body, wrapper) if type(wrapper) is type else _is_file(body, wrapper))
+                or ("wsgi.file_wrapper" in environ and _is_file(body, environ["wsgi.file_wrapper"]))
             ):
                 self.finish()
                 return body
@@ -188,9 +204,8 @@ class WSGITransaction(DoorTransaction):
                 self.token = None
             except (TypeError, ValueError, RuntimeError):  # the step ends elsewhere than it began
                 withdraw(self)
-            if self.freeze():
-                self.server = None
-                self.deliver()
+            self.end()
+            self.server = None
         except Exception:
             swallowed("WSGITransaction.finish")
             abandon(self)
@@ -198,7 +213,8 @@ class WSGITransaction(DoorTransaction):
     def closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
         try:
-            self.disconnected: bool = not self.all_sent()
+            if not self.all_sent():
+                self.more.disconnected = True
         except Exception:
             swallowed("WSGITransaction.closed_early")
 
@@ -208,7 +224,7 @@ class WSGITransaction(DoorTransaction):
         return declared is not None and self.sent >= declared
 
     def _declared_size(self) -> int | None:
-        sizes = (value for name, value in self.response_headers if name.lower() == "content-length")
+        sizes = (value for name, value in self.head or () if name.lower() == "content-length")
         size = next(sizes, "")
         return int(size) if size.isdigit() else None
 
@@ -221,10 +237,10 @@ class WSGITransaction(DoorTransaction):
         """Apply what only some requests have. Never raises."""
         try:
             request = self.request or {}
-            self.application: Application = application_in(request) or self.application
+            self.report_to(application_in(request) or self.application)
             self.refresh()
-            if here.settings.queue_time:
-                self.queue_time: float | None = queue_time_in(request.get(key) for key in _QUEUE_KEYS)
+            if here.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
+                self.more.queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
         except Exception:
             swallowed("WSGITransaction.apply_special")
 
@@ -281,7 +297,8 @@ class MeasuredBody:
                     transaction.token = None
                 except (TypeError, ValueError, RuntimeError):  # the step ended elsewhere than it began
                     withdraw(transaction)
-                transaction.sent += len(chunk) if type(chunk) is bytes else 0
+                if type(chunk) is bytes:
+                    transaction.sent += len(chunk)
                 yield chunk
                 transaction.token = _make_current(transaction)
         except GeneratorExit:  # the server wants no more: what ends the transaction is close()
@@ -301,11 +318,12 @@ class MeasuredBody:
     def close(self) -> None:
         """Close the application's body, as often as the server says so."""
         close = getattr(self._body, "close", None)
-        transaction, self._transaction = self._transaction, None
+        transaction = self._transaction
         if transaction is None:
             if close is not None:
                 close()
             return
+        self._transaction = None
         transaction.closed_early()
         transaction.token = _make_current(transaction)
         try:
@@ -325,18 +343,6 @@ class MeasuredBody:
             self._steps = iter(())
             self._body = None
             transaction.finish()
-
-
-_statuses: Final[dict[str, int]] = {}
-"""Status lines that were seen, and the numbers in them."""
-_STATUSES_AT_MOST: Final = 1000
-
-
-def _status_of(line: str) -> int:
-    status = int(line[:3]) if line[:3].isdigit() else 0
-    if len(_statuses) < _STATUSES_AT_MOST:
-        _statuses[line] = status
-    return status
 
 
 def _is_file(body: object, wrapper: object) -> bool:

@@ -108,7 +108,7 @@ def set_transaction_name(name: str, group: str | None = None, priority: float | 
         return
     text = text_of(name, "a transaction's name")
     if text is not None:
-        transaction.rename(text, text_of(group, "a transaction's group"), _priority(priority))
+        transaction.rename(text_of(group, "a transaction's group"), text, _priority(priority))
     elif name is None:
         log_once("no name", "None is no name: the transaction keeps the one it has")
 

@@ -71,7 +71,7 @@ def _see_to_the_end_of_a_child() -> None:
 def write_at_once() -> int:
     """The process is about to end: no thread will come for what ends from now on, so that is written at once."""
     outlet.attendant = write_at_once
-    outlet.patience = ALWAYS
+    outlet.relax(ALWAYS)
     if outlet.queue or _recorders:
         recorder = _recorder()
         recorder.patience = ALWAYS
@@ -104,7 +104,7 @@ def shutdown(timeout: float | None = None) -> None:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
     """
     outlet.attendant = _attend
-    outlet.patience = ALWAYS
+    outlet.relax(ALWAYS)
     recorder = _recorders.pop(_IN_FORCE, None)
     if recorder is None or recorder.pid != os.getpid():
         return

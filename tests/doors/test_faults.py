@@ -731,10 +731,8 @@ HANDOVERS = {
     # a transaction is open when these have returned: they fail before that, or not at all
     "middleware.asgi:ASGITransactionMiddleware._open",
     "middleware.wsgi:WSGITransactionMiddleware._open",
-    "transactions.entries.entry:BackgroundEntry._fresh",
     "transactions.entries.web:WebEntry._fresh",
-    "transactions.model.request:RequestTransaction.__init__",
-    "transactions.model.transaction:Transaction.__init__",
+    "transactions.model.request:RequestTransaction.begin",
     "transactions.stack.current:enter",
 }
 

@@ -18,6 +18,7 @@ from weighbridge.middleware import WSGITransactionMiddleware
 from weighbridge.transactions.model import clock
 from weighbridge.transactions.model.applications import Application
 from weighbridge.transactions.model.finished import NoticedError
+from weighbridge.transactions.model.label import Given, label_of
 from weighbridge.transactions.model.outlet import outlet
 from weighbridge.transactions.model.process import here
 from weighbridge.transactions.model.request import RequestTransaction
@@ -72,12 +73,17 @@ SHOP = Application("shop")
 
 def job(duration: float, name: str = "job", application: Application = SHOP, **more: Any) -> Transaction:
     """A background transaction that ended just now."""
-    return ended(Transaction(application, None, name), duration, **more)
+    transaction = Transaction()
+    transaction.label = label_of(application, True, Given("Function", name))
+    transaction.extras = None
+    transaction.ended = 0.0
+    return ended(transaction, duration, **more)
 
 
 def page(duration: float, route: str = "/page", status: int = 200, **more: Any) -> RequestTransaction:
     """A request that ended just now."""
-    transaction = RequestTransaction(SHOP, None, None, "GET", route)
+    transaction = RequestTransaction()
+    transaction.begin(label_of(SHOP, False, None), "GET", route)
     transaction.route = route
     transaction.status = status
     return ended(transaction, duration, **more)

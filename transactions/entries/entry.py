@@ -7,17 +7,25 @@ own arguments.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
+from ..model.clock import monotonic
+from ..model.label import DEFAULT_GROUP, Given, LabelSource
 from ..model.naming import callable_name, text_of
+from ..model.outlet import outlet
 from ..model.process import here
-from ..model.transaction import DEFAULT_GROUP, Transaction
+from ..model.transaction import Transaction
 from ..stack.belonging import belongs
 from ..stack.current import abandon, current, enter, leave, withdraw
 
 __all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of", "pause", "resume"]
+
+_now_live: Final = outlet.live.add
+_current: Final = current.get
+_make_current: Final = current.set
+_reset: Final = current.reset
 
 TextArgument = str | Callable[..., Any] | None
 """A text, or a callable of the call's own arguments that gives one."""
@@ -39,16 +47,17 @@ class Naming:
         self.default: str | None = default
         self.name: TextArgument = name
         self.group: TextArgument = group
-        self.fixed: tuple[str | None, str] | None = None
-        """Name and group where they are known before the call."""
+        self.fixed: Given | None = None
+        """Where they are known before the call."""
         if not callable(name) and not callable(group):
             self.fixed = self.evaluate((), {})
 
-    def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str | None, str]:
-        """Name and group of one call."""
+    def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Given | None:
+        """What one call is called, if it gives a name or has one by default."""
         if self.fixed is not None:
             return self.fixed
-        return self.given_name(args, kwargs) or self.default, self.given_group(args, kwargs)
+        name = self.given_name(args, kwargs) or self.default
+        return None if name is None else Given(self.given_group(args, kwargs), name)
 
     def given_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
         """The name that one call gives itself, if it gives one."""
@@ -79,26 +88,33 @@ def owner_of() -> Transaction | None:
 class BackgroundEntry:
     """Opens a background transaction, or makes the web transaction that the call belongs to one."""
 
-    __slots__ = ("application", "naming")
+    __slots__ = ("labels", "naming")
 
     def __init__(self, application: ApplicationArgument, naming: Naming) -> None:
-        self.application: ApplicationArgument = application
+        self.labels = LabelSource(application, True, naming.fixed)
         self.naming: Naming = naming
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
         """See `Entry.open`."""
         try:
-            owner = current.get()
+            owner = _current()
             if owner is not None and belongs(owner):
                 self.reclassify(owner, args, kwargs)
                 return None
             if not (here.measuring or here.prepare()):
                 return None
-            naming = self.naming
-            name, group = naming.fixed or naming.evaluate(args, kwargs)
-            application = here.application if self.application is None else here.application_of(self.application)
-            transaction = Transaction(application, group, name)
-            transaction.token = current.set(transaction)
+            labels = self.labels
+            if self.naming.fixed is None:
+                label = labels.named(self.naming.evaluate(args, kwargs))
+            else:
+                label = labels.label if labels.made_for is here.application else labels.renew()
+            transaction = Transaction()
+            transaction.label = label
+            transaction.extras = None
+            transaction.ended = 0.0
+            _now_live(transaction)
+            transaction.entered = monotonic()
+            transaction.token = _make_current(transaction)
             return transaction
         except Exception:
             swallowed("BackgroundEntry.open")
@@ -111,15 +127,19 @@ class BackgroundEntry:
             return
         owner.set_background(True)
         if not owner.keeps_name_when_reclassified():
-            name, group = self.naming.evaluate(args, kwargs)
-            if name is not None:
-                owner.rename(name, group, priority=1)
+            given = self.naming.evaluate(args, kwargs)
+            if given is not None:
+                owner.rename(*given)
 
 
 def finish(transaction: Transaction) -> None:
     """The call that opened it is done. Never raises."""
     try:
-        leave(transaction)
+        try:
+            _reset(transaction.token)  # type: ignore[arg-type]
+            transaction.token = None
+        except (TypeError, ValueError, RuntimeError):  # the call ends elsewhere than it began
+            withdraw(transaction)
         transaction.end()
     except Exception:
         swallowed("finish")

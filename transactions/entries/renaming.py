@@ -34,8 +34,9 @@ class NamingEntry:
                 return
             transaction.refresh()
             if transaction.takes_name(self.priority):
-                name, group = self.naming.evaluate(args, kwargs)
-                transaction.rename(name or "", group, self.priority)
+                given = self.naming.evaluate(args, kwargs)
+                if given is not None:
+                    transaction.rename(given.group, given.name, self.priority)
         except Exception:
             swallowed("NamingEntry.open")
 

@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar, overload
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
 from ..model.finished import AttributeValue
+from ..model.label import Given, label_of
 from ..model.naming import callable_name
 from ..model.process import here
-from ..model.queue_time import QUEUE_HEADERS, queue_time_of
+from ..model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..model.request import RequestTransaction
-from ..model.transaction import Transaction
+from ..model.transaction import Extras, Transaction
 from ..stack.current import current
 from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
@@ -48,13 +49,13 @@ def outer_request() -> Transaction | None:
     return owner if owner is not None and owner.opened_by_web_entry else None
 
 
-def joined(name: str | None, group: str | None) -> Transaction | None:
+def joined(given: Given | None) -> Transaction | None:
     """The `outer_request`, which takes the name of the web entry that was reached."""
     owner = outer_request()
-    if owner is not None and name is not None:
+    if owner is not None and given is not None:
         owner.refresh()
         if owner.active:
-            owner.rename(name, group, priority=1)
+            owner.rename(*given)
     return owner
 
 
@@ -71,7 +72,7 @@ class CalledRequest(RequestTransaction):
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
     def freeze(self) -> bool:
-        """Stop the clock for good and let go of what the call was given."""
+        """See `Transaction.freeze`; lets go of what the call was given."""
         frozen = super().freeze()
         self.facts = {}
         return frozen
@@ -117,18 +118,19 @@ class WebEntry:
             return
         name = self.naming.given_name(args, kwargs)
         if name is not None:
-            owner.rename(name, self.naming.given_group(args, kwargs), priority=1)
+            owner.rename(self.naming.given_group(args, kwargs), name, priority=1)
 
     def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> Transaction:
         path = str(facts["request_path"] or "")
         name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default)
-        group = None if name is None else self.naming.given_group(args, kwargs)
+        given = None if name is None else Given(self.naming.given_group(args, kwargs), name)
         method = facts["request_method"]
-        application = here.application_of(self.application)
-        queue_time = _queue_time(facts["headers"]) if here.settings.queue_time else None
-        transaction = CalledRequest(application, group, name, str(method) if method else None, path)
+        label = label_of(here.application_of(self.application), False, given)
+        extras = _extras(facts["headers"]) if here.settings.queue_time else None
+        transaction = CalledRequest()
         transaction.facts = facts
-        transaction.queue_time = queue_time
+        transaction.begin(label, str(method) if method else None, path)
+        transaction.extras = extras
         transaction.token = current.set(transaction)
         return transaction
 
@@ -147,12 +149,18 @@ def _given(fact: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return None
 
 
-def _queue_time(headers: Headers) -> float | None:
+def _extras(headers: Headers) -> Extras | None:
+    """With the time that a request waited, where a header tells it."""
     if not headers:
         return None
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     found = {_text(key).lower(): _text(value) for key, value in pairs}
-    return next((queue_time_of(found[name]) for name in QUEUE_HEADERS if name in found), None)
+    queue_time = queue_time_in(map(found.get, QUEUE_HEADERS))
+    if queue_time is None:
+        return None
+    extras = Extras()
+    extras.queue_time = queue_time
+    return extras
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,8 @@
 """Where transactions are while they run and where they go when they are over.
 
 This is all that the model knows of the world behind it: a set it keeps itself
-in while it runs, a queue it is appended to when it is over, and somebody who
+in while it runs, lanes in which its duration is noted where that is all that
+will be asked of it, a queue it is appended to where it is not, and somebody who
 wants to be called when that queue needs attention.
 """
 
@@ -17,24 +18,47 @@ from ..log import swallowed
 if TYPE_CHECKING:
     from .transaction import Transaction
 
-__all__ = ["ALWAYS", "Outlet", "outlet"]
+__all__ = ["ALWAYS", "ROOM", "Lane", "Outlet", "outlet"]
 
 ALWAYS: Final = -1
 """As `Outlet.patience`: every transaction needs attention."""
+
+ROOM: Final = 2048
+"""Durations that a lane holds at most until they are counted; what ends then goes into the queue."""
+
+
+class Lane:
+    """Transactions of one minute that are alike: all that will ever be asked of them is how long they took.
+
+    The threads in which they end append to its lists, without a lock: one
+    ``append`` for one number is whole in any thread.
+    """
+
+    __slots__ = ("bar", "durations", "starts", "until")
+
+    def __init__(self, until: float) -> None:
+        self.until: float = until
+        """On the monotonic clock: one that ends then or later is of another minute."""
+        self.bar: float = -1.0
+        """Seconds: one that takes longer is the slowest so far, and is kept whole."""
+        self.durations: list[float] = []
+        """Seconds, as are ``starts``."""
+        self.starts: list[float] = []
+        """From the start of a request to the start of its response."""
 
 
 class Outlet:
     """The hand-over of finished transactions, one to a process."""
 
-    __slots__ = ("_losing", "_losses", "attendant", "curious_from", "listeners", "live", "patience", "queue")
+    __slots__ = ("_losing", "_losses", "attendant", "lanes", "listeners", "live", "patience", "queue")
 
     def __init__(self) -> None:
         self.live: set[Transaction] = set()
         """The open transactions of this process."""
         self.queue: deque[Transaction] = deque()
         """The finished ones that nobody has counted yet."""
-        self.curious_from: dict[str, float] = {}
-        """Seconds from which a request may become a sample, by its name, route or path; else 0."""
+        self.lanes: dict[object, Lane] = {}
+        """By what tells them apart (`Transaction.counted_as`); none are open while somebody wants them all."""
         self.patience: int = ALWAYS
         """How many may wait in the queue before `attend` is called."""
         self.listeners: list[Callable[[Transaction], None]] = []
@@ -68,11 +92,19 @@ class Outlet:
         self.patience = patience
         if self.listeners:
             self.patience = ALWAYS
+        if self.patience == ALWAYS:
+            self.lanes.clear()
+
+    def open_lane(self, key: object, lane: Lane) -> None:
+        """Let transactions of a kind be noted in a lane, unless somebody wants every one of them."""
+        self.lanes[key] = lane
+        if self.patience == ALWAYS:  # asked last: somebody may begin to at this very moment
+            self.lanes.clear()
 
     def listen(self, listener: Callable[[Transaction], None]) -> None:
         """Let a listener see every transaction that ends from now on."""
         self.listeners.append(listener)
-        self.patience = ALWAYS
+        self.relax(ALWAYS)
 
     def unlisten(self, listener: Callable[[Transaction], None]) -> None:
         """Let it see no more of them."""
@@ -96,10 +128,9 @@ class Outlet:
             transaction.disown()
         self.live.clear()
         self.queue.clear()
-        self.curious_from.clear()
         self._losing = RLock()
         self._losses = Counter()
-        self.patience = ALWAYS
+        self.relax(ALWAYS)
 
 
 outlet: Final = Outlet()

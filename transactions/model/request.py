@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextvars import Token
 from typing import Any, ClassVar, Final
 
 from ..log import swallowed
-from .applications import Application
 from .clock import monotonic
 from .finished import AttributeValue
+from .label import Label
 from .naming import LONGEST_NAME
 from .outlet import outlet
 from .process import here
 from .query import parameters_of
-from .transaction import OVER, RUNNING, Extras, Transaction
+from .transaction import Extras, Transaction
 
-__all__ = ["RequestTransaction"]
+__all__ = ["NO_ROUTE", "RequestTransaction"]
+
+NO_ROUTE: Final = ""
+"""As `RequestTransaction.route`: the framework found none."""
 
 _now_live: Final = outlet.live.add
 _no_longer_live: Final = outlet.live.discard
-_curious_from: Final = outlet.curious_from
-_listeners: Final = outlet.listeners
-
-_PLACES_AT_MOST: Final = 10_000
 
 
 class RequestTransaction(Transaction):
@@ -34,87 +33,74 @@ class RequestTransaction(Transaction):
 
     __slots__ = (
         "details",
-        "disconnected",
+        "head",
         "method",
         "mount",
-        "place",
-        "queue_time",
         "request",
         "request_path",
-        "response_headers",
         "response_started",
         "route",
-        "routed",
         "status",
     )
 
     opened_by_web_entry: ClassVar[bool] = True
 
-    place: str
-    """Under what the slowest of its like is remembered; known when it is over."""
+    method: str | None
+    request_path: str
+    mount: str
+    """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
+    request: Mapping[str, Any] | None
+    """The environ or scope, while the transaction runs."""
+    head: Any
+    """What started the response, as the application gave it, while the transaction runs."""
+    status: Any
+    """The response's status as the application gave it: a number, or a line that begins with one; 0 until there is."""
+    response_started: float
+    """When the response started, on the monotonic clock; 0.0 where it did not."""
+    route: str | None
+    """What the framework routed it to, as the framework writes it (``/users/{id}``).
 
-    def __init__(
-        self,
-        application: Application,
-        group: str | None,
-        name: str | None,
-        method: str | None,
-        request_path: str,
-        mount: str = "",
-        request: Mapping[str, Any] | None = None,
+    `NO_ROUTE` where a known framework found none, ``None`` where no framework is known.
+    """
+    details: dict[str, AttributeValue]
+    """What only samples show; read at the end of those that may become one."""
+
+    def begin(
+        self, label: Label, method: str | None, path: str, mount: str = "", request: Mapping[str, Any] | None = None
     ) -> None:
-        # All of it here, without a call of the base's: every request pays for each call.
-        self.application: Application = application
-        self.background: bool = False
+        """Fill it, and start its clock. (The doors that every request comes in by do so themselves.)"""
+        self.label: Label = label
         self.extras: Extras | None = None
         self.token: Token[Transaction | None] | None = None
-        self._group = group
-        self._name = name
-        self._priority = 0 if name is None else 1
-        self._state = RUNNING
         self.ended: float = 0.0
-        self.method: str | None = method
-        self.request_path: str = request_path
-        self.mount: str = mount
-        """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
-        self.request: Mapping[str, Any] | None = request
-        """The environ or scope, while the transaction runs."""
-        self.status: int = 0
-        """The response's status, 0 until it is known."""
+        self.method = method
+        self.request_path = path
+        self.mount = mount
+        self.request = request
+        self.head = None
+        self.status = 0
         self.response_started: float = 0.0
-        """When the response started, on the monotonic clock; 0.0 where it did not."""
-        self.response_headers: Iterable[tuple[Any, Any]] = ()
-        """As the application gave them, while the transaction runs."""
-        self.queue_time: float | None = None
-        """Seconds that it waited in front of us, where a proxy said so."""
-        self.disconnected: bool = False
-        self.route: str | None = None
-        """What the framework routed it to, as the framework writes it (``/users/{id}``)."""
-        self.routed: bool = True
-        """``False`` where a known framework found no route for it."""
-        self.details: dict[str, AttributeValue] | None = None
-        """What only samples show; read at the end where it may become one."""
+        self.route = None
         _now_live(self)
         self.entered: float = monotonic()
 
     def naming(self) -> tuple[str, str]:
         """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
-        if self._name is not None:
+        if self.given is not None:
             return super().naming()
-        if self.route is not None:
+        if self.route:
             return "Route", (f"{self.method} {self.route}" if self.method else self.route)[:LONGEST_NAME]
-        if not self.routed:
-            return "StatusCode", str(self.status)
+        if self.route is NO_ROUTE:
+            return "StatusCode", str(self.http_status or 0)
         return "Uri", self.readable_path()[:LONGEST_NAME] or "/"
 
-    def counted_as(self) -> tuple[object, ...]:
+    def counted_as(self) -> object:
         """What is cheap to tell of it and decides where it is counted."""
-        if self._name is not None:
-            return self.application.spelled, self.background, self._group, self._name, self.status, None
         if self.route is not None:
-            return self.application.spelled, self.background, self.method, self.route, self.status
-        place = self.place if self.routed else None
-        return self.application.spelled, self.background, self.mount, place, self.status, None, None
+            return self.label, self.method, self.route, self.status
+        if self.label.given is None:
+            return self.label, self.request_path, self.status
+        return self.label, self.status
 
     def readable_path(self) -> str:
         """The request's path without its query string, as text."""
@@ -122,27 +108,17 @@ class RequestTransaction(Transaction):
 
     def freeze(self) -> bool:
         """Stop the clock for good, and read what must be read before the request is let go."""
-        if self._state == OVER:
+        if self.ended:
             return False
-        if self._state == RUNNING:
-            self.ended = monotonic()
+        moment = monotonic()
         self.refresh()
         try:
-            self.place = place = self._name or self.route or self.request_path
-            if (
-                self.ended - self.entered >= _curious_from.get(place, 0.0)
-                or self.status in here.error_statuses
-                or self.extras is not None
-                or _listeners
-            ):
-                self.details = self.read_details()
-                if len(_curious_from) < _PLACES_AT_MOST:
-                    _curious_from[place] = self.ended - self.entered
+            self.details = self.read_details()
         except Exception:
+            self.details = {}
             swallowed("RequestTransaction.freeze")
-        self._state = OVER
-        self.request = None
-        self.response_headers = ()
+        self.ended = (self.extras is not None and self.extras.stopped) or moment
+        self.request = self.head = None
         _no_longer_live(self)
         return True
 
@@ -159,17 +135,15 @@ class RequestTransaction(Transaction):
 
     def failed(self) -> bool:
         """Whether an error or its status counts against it."""
-        return self.status in here.error_statuses or super().failed()
+        return self.http_status in here.error_statuses or super().failed()
 
     @property
     def http_status(self) -> int | None:
         """The status of its response, if it had one."""
-        return self.status or None
-
-    @property
-    def was_disconnected(self) -> bool:
-        """Whether the client went away before the last byte."""
-        return self.disconnected
+        status = self.status
+        if isinstance(status, str):
+            status = int(status[:3]) if status[:3].isdigit() else None
+        return (isinstance(status, int) and int(status)) or None
 
     def attributes(self) -> dict[str, AttributeValue]:
         """What is known of the request, and its custom attributes."""
@@ -178,6 +152,6 @@ class RequestTransaction(Transaction):
             known["request.method"] = self.method
         if self.response_started:
             known["response.start"] = self.response_started - self.entered
-        if self.queue_time is not None:
-            known["request.queue_time"] = self.queue_time
-        return {**known, **(self.details or {}), **super().attributes()}
+        if self.extras is not None and self.extras.queue_time is not None:
+            known["request.queue_time"] = self.extras.queue_time
+        return {**known, **self.details, **super().attributes()}

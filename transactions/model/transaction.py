@@ -11,22 +11,16 @@ from .applications import Application
 from .attributes import taken_into
 from .clock import epoch_at, monotonic
 from .finished import ApdexZone, AttributeValue, FinishedTransaction, NoticedError
+from .label import DEFAULT_GROUP, Given, Label, label_of
 from .naming import TYPES, Kind, path_of
-from .outlet import outlet
+from .outlet import ROOM, outlet
 from .process import here
 
-__all__ = ["DEFAULT_GROUP", "OVER", "RUNNING", "STOPPED", "Extras", "Transaction"]
+__all__ = ["Extras", "Transaction"]
 
-DEFAULT_GROUP: Final = "Function"
-
-RUNNING: Final = 0
-STOPPED: Final = 1
-OVER: Final = 2
-
-_now_live = outlet.live.add
-_no_longer_live = outlet.live.discard
-_wait_to_be_counted = outlet.queue.append
-_queue = outlet.queue
+_no_longer_live: Final = outlet.live.discard
+_lane_of: Final = outlet.lanes.get
+_queue: Final = outlet.queue
 
 
 class Extras:
@@ -35,10 +29,13 @@ class Extras:
     __slots__ = (
         "apdex_suppressed",
         "attributes",
+        "disconnected",
         "errors",
         "ignored",
         "keys_seen",
         "params_wanted",
+        "queue_time",
+        "stopped",
         "trace_suppressed",
     )
 
@@ -51,6 +48,12 @@ class Extras:
         self.errors: list[NoticedError] = []
         self.keys_seen: dict[str, object] | None = None
         """The request's keys as they were when they were last applied."""
+        self.stopped: float = 0.0
+        """When its clock was stopped before its end, on the monotonic clock; else 0.0."""
+        self.queue_time: float | None = None
+        """Seconds that a request waited in front of us, where a proxy said so."""
+        self.disconnected: bool = False
+        """Whether the client went away before the last byte."""
 
 
 class Transaction:
@@ -60,43 +63,41 @@ class Transaction:
     it (a task that was started while it ran) keeps nothing alive but itself.
     """
 
-    __slots__ = (
-        "_group",
-        "_name",
-        "_priority",
-        "_state",
-        "application",
-        "background",
-        "ended",
-        "entered",
-        "extras",
-        "token",
-    )
+    __slots__ = ("ended", "entered", "extras", "label", "token")
 
     opened_by_web_entry: ClassVar[bool] = False
     """Whether a request or a web form opened it, whatever its kind is by now."""
 
-    # What only requests have; here, so that nobody needs to ask which it is.
     response_started: float = 0.0
-    queue_time: float | None = None
-    disconnected: bool = False
+    """Only requests have responses; here, so that nobody needs to ask which it is."""
 
-    def __init__(self, application: Application, group: str | None, name: str | None, priority: float = 1) -> None:
-        self.application: Application = application
-        self.background: bool = not self.opened_by_web_entry
-        self.extras: Extras | None = None
-        self.token: Token[Transaction | None] | None = None
-        """Of the step that runs now; it tells in which context that is."""
-        self._group = group
-        self._name = name
-        self._priority = priority
-        self._state = RUNNING
-        self.ended: float = 0.0
-        """When it ended or was stopped, on the monotonic clock; 0.0 while it runs."""
-        _now_live(self)
-        self.entered: float = monotonic()
+    # There is no __init__: where one is opened it is filled, too, as every request would pay for the call.
+    label: Label
+    """Its application, kind and given name."""
+    extras: Extras | None
+    token: Token[Transaction | None] | None
+    """Of the step that runs now; it tells in which context that is."""
+    ended: float
+    """When it ended, on the monotonic clock; 0.0 until it has."""
+    entered: float
+    """When it began, likewise."""
 
-    # What it is called
+    # To whom it is reported, and what it is called
+
+    @property
+    def application(self) -> Application:
+        """The application that it is reported to."""
+        return self.label.application
+
+    @property
+    def background(self) -> bool:
+        """Whether its kind is ``background``."""
+        return self.label.background
+
+    @property
+    def given(self) -> Given | None:
+        """The name that it was given, if it was given one."""
+        return self.label.given
 
     @property
     def kind(self) -> Kind:
@@ -130,28 +131,29 @@ class Transaction:
 
     def naming(self) -> tuple[str, str]:
         """Its group and name as they are now."""
-        return self._group or DEFAULT_GROUP, self._name or ""
+        given = self.given
+        return (DEFAULT_GROUP, "") if given is None else (given.group, given.name)
 
-    def counted_as(self) -> tuple[object, ...]:
+    def counted_as(self) -> object:
         """What is cheap to tell of it and decides where it is counted."""
-        return self.application.spelled, self.background, self._group, self._name
-
-    @property
-    def named(self) -> bool:
-        """Whether it was given a name, rather than one being derived from the request."""
-        return self._name is not None
+        return self.label
 
     # How far it is
 
     @property
     def over(self) -> bool:
         """Whether it has ended; its clock stands still and calls no longer belong to it."""
-        return self._state == OVER
+        return self.ended != 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether its clock runs: it is neither over nor stopped."""
+        return self.ended == 0.0 and not (self.extras is not None and self.extras.stopped)
 
     @property
     def active(self) -> bool:
         """Whether it still takes part in what is measured: it is neither over, stopped nor ignored."""
-        return self._state == RUNNING and not (self.extras is not None and self.extras.ignored)
+        return self.running and not (self.extras is not None and self.extras.ignored)
 
     @property
     def more(self) -> Extras:
@@ -167,16 +169,17 @@ class Transaction:
 
     def takes_name(self, priority: float | None) -> bool:
         """Whether a name of that priority would be used now."""
-        return self._state == RUNNING and (priority is None or priority >= self._priority)
+        return self.running and (priority is None or priority >= self._priority)
 
-    def rename(self, name: str, group: str | None, priority: float | None) -> None:
+    @property
+    def _priority(self) -> float:
+        return 0 if self.given is None else self.given.priority
+
+    def rename(self, group: str | None, name: str, priority: float | None) -> None:
         """Take a name, unless one of a higher priority is there."""
-        if not self.takes_name(priority):
-            return
-        if priority is not None:
-            self._priority = priority
-        self._name = name
-        self._group = group or DEFAULT_GROUP
+        if self.takes_name(priority):
+            given = Given(group or DEFAULT_GROUP, name, self._priority if priority is None else priority)
+            self.label = label_of(self.application, self.background, given)
 
     def keeps_name_when_reclassified(self) -> bool:
         """Whether a name was set with a priority above that of a call's own name."""
@@ -184,18 +187,21 @@ class Transaction:
 
     def set_background(self, flag: bool) -> None:
         """Change the kind and nothing else."""
-        if self._state == RUNNING:
-            self.background = flag
+        if self.running:
+            self.label = label_of(self.application, flag, self.given)
+
+    def report_to(self, application: Application) -> None:
+        """Change the application that it is reported to."""
+        self.label = label_of(application, self.background, self.given)
 
     def stop(self) -> None:
         """Freeze clock, name and kind; the transaction is recorded when the work really ends."""
-        if self._state == RUNNING:
-            self.ended = monotonic()
-            self._state = STOPPED
+        if self.running:
+            self.more.stopped = monotonic()
 
     def add_attribute(self, key: object, value: object) -> bool:
         """Take a custom attribute; whether it was taken."""
-        if self._state != OVER and taken_into(self.more.attributes, key, value):
+        if not self.ended and taken_into(self.more.attributes, key, value):
             return True
         outlet.lose("attributes")
         return False
@@ -229,31 +235,44 @@ class Transaction:
     # Its end
 
     def end(self) -> None:
-        """The work is done: stop the clock and record. Only the first call counts."""
+        """The work is done: stop the clock and record. Only the first call counts.
+
+        Most of those that end are like many before them, and have nothing to
+        tell but how long they took: for these there is a lane.
+        """
+        if self.extras is None and not self.ended:
+            ended = monotonic()
+            duration = ended - self.entered
+            lane = _lane_of(self.label)
+            if lane is not None and duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
+                lane.durations.append(duration)
+                self.ended = ended
+                _no_longer_live(self)
+                return
+            if lane is not None and duration > lane.bar:
+                lane.bar = duration
         if self.freeze():
             self.deliver()
 
     def freeze(self) -> bool:
         """Stop the clock for good; whether it was running until now."""
-        if self._state == OVER:
+        if self.ended:
             return False
-        if self._state == RUNNING:
-            self.ended = monotonic()
-        self._state = OVER
+        self.ended = (self.extras is not None and self.extras.stopped) or monotonic()
         _no_longer_live(self)
         return True
 
     def deliver(self) -> None:
-        """Hand a frozen transaction over to be counted."""
+        """Hand a frozen transaction over whole, to be counted and perhaps to be kept as a sample."""
         if self.extras is not None and self.extras.ignored:
             return
-        _wait_to_be_counted(self)
+        _queue.append(self)
         if len(_queue) > outlet.patience:
             outlet.attend(self)
 
     def disown(self) -> None:
         """It belongs to the process that this one was forked from: nothing is recorded here."""
-        self._state = OVER
+        self.ended = monotonic()
         self.token = None
 
     # What is known of it afterwards
@@ -261,7 +280,8 @@ class Transaction:
     @property
     def duration(self) -> float:
         """Seconds, until now while it runs."""
-        return (self.ended or monotonic()) - self.entered
+        stopped = 0.0 if self.extras is None else self.extras.stopped
+        return (self.ended or stopped or monotonic()) - self.entered
 
     def failed(self) -> bool:
         """Whether an error counts against it."""
@@ -289,7 +309,7 @@ class Transaction:
     @property
     def was_disconnected(self) -> bool:
         """Whether the client went away before the last byte."""
-        return False
+        return self.extras is not None and self.extras.disconnected
 
     def finished(self) -> FinishedTransaction:
         """All that is known of it, as an immutable record."""

@@ -29,10 +29,12 @@ _DURATIONS_AT_MOST: Final = 4096
 """Durations that wait to be counted, over all cells."""
 _CELLS_AT_MOST: Final = 20_000
 """Cells that can wait for a store that is away; then the oldest minute is dropped, and counted."""
+_LATE: Final = 60.0
+"""Seconds for which a minute that is over still takes what was under way to its lanes."""
 _NAMES_KEPT_FOR: Final = 3600.0
 """Seconds after which names that are not used any more make room for others."""
 
-_Key = tuple[object, ...]
+_Key = object
 
 
 class Harvest(NamedTuple):
@@ -69,7 +71,7 @@ class _Minute:
         cell = self._cells.get(key)
         if cell is None:
             threshold = here.apdex_t(application, path_of(series.kind, series.group, series.name))
-            cell = self._cells[key] = Cell(application, series, self.number, threshold)
+            cell = self._cells[key] = Cell(application, series, self.number, self.end, threshold)
         return cell
 
 
@@ -101,31 +103,32 @@ class Aggregate:
             key = transaction.counted_as()
             extras = transaction.extras
             if extras is not None:
-                key = (*key, extras.apdex_suppressed, transaction.failed())
+                key = (key, extras.apdex_suppressed, transaction.failed())
             lane = minute.lanes.get(key) or self._lane_of(minute, transaction, key)
             entered = transaction.entered
             duration = ended - entered
             lane.durations.append(duration)
             if transaction.response_started:
                 lane.starts.append(transaction.response_started - entered)
-            if transaction.queue_time is not None or transaction.disconnected:
-                lane.add_rarities(transaction)
             if duration > lane.cell.bar:
                 lane.cell.keep_slowest(transaction, duration)
+            lane.bar = lane.cell.bar
             if lane.failed:
                 lane.cell.keep_failed(transaction)
-            if extras is not None and extras.errors:
-                self._add_errors(lane, transaction, extras.errors)
+            if extras is not None:
+                lane.add_rarities(extras)
+                if extras.errors:
+                    self._add_errors(lane, transaction, extras.errors)
         self._uncounted += waiting
         if self._uncounted >= _DURATIONS_AT_MOST:
-            self._compact()
+            self.compact()
 
     def _present(self) -> _Minute:
         """The minute that it is now; where a new one has begun, what waits is held within its bounds."""
         minute = self._minute_of(monotonic())
         if minute is not self._minute:
             self._minute = minute
-            outlet.curious_from.clear()
+            outlet.lanes.clear()
             self._bound()
         return minute
 
@@ -143,6 +146,8 @@ class Aggregate:
             lane = minute.cell_of(transaction.application, series).lane_of(transaction)
             if len(minute.lanes) < _CELLS_AT_MOST:
                 minute.lanes[key] = lane
+                if transaction.extras is None and not lane.failed and minute is self._minute:
+                    outlet.open_lane(key, lane)
             return lane
         outlet.lose("names")
         application = Application(OTHER) if series.application is OTHER else transaction.application
@@ -181,10 +186,11 @@ class Aggregate:
     def _cells(self) -> list[Cell]:
         return [cell for minute in self._minutes.values() for cell in minute.cells()]
 
-    def _compact(self) -> None:
+    def compact(self) -> bool:
+        """Count what the lanes hold, which takes room there; whether they held anything."""
         self._uncounted = 0
-        for cell in self._cells():
-            cell.compact()
+        counted = [cell.compact() for cell in self._cells() if cell.is_waiting()]
+        return bool(counted)
 
     def _bound(self) -> None:
         """At the start of a minute: hold what waits for the store within its bounds, and count what is dropped."""
@@ -200,11 +206,17 @@ class Aggregate:
 
     # Harvest
 
+    def _let_go_of_minutes(self) -> None:
+        """Those that are past, each a minute late: a thread may still have one of their lanes in its hand."""
+        self._minutes = {
+            number: minute for number, minute in self._minutes.items() if minute.end > self._minute.start - _LATE
+        }
+
     def harvest(self) -> Harvest:
         """Everything counted since the last harvest; the counting starts anew."""
         cells = self._cells()
         outlet.lose("samples", _thin(cells, self._settings.max_samples))
-        self._minutes = {self._minute.number: self._minute}
+        self._let_go_of_minutes()
         self._uncounted = self._distinct_errors = 0
         return Harvest(
             tuple(row for cell in cells for row in cell.rows()),

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from ..model import outlet
 from ..model.applications import Application
 from ..model.finished import NoticedError
-from ..model.transaction import Transaction
+from ..model.transaction import Extras, Transaction
 from .histogram import Histogram, fold
 from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
 
@@ -26,28 +27,27 @@ _FAILED_AT_MOST: Final = 3
 _Made = TypeVar("_Made", MinuteRow, ErrorCount, Sample)
 
 
-class Lane:
+class Lane(outlet.Lane):
     """Transactions of one cell that are counted alike: with the same status, and rated alike."""
 
-    __slots__ = ("cell", "disconnected", "durations", "failed", "queue_times", "rated", "starts", "status")
+    __slots__ = ("cell", "disconnected", "failed", "queue_times", "rated", "status")
 
     def __init__(self, cell: Cell, status: int, failed: bool, rated: bool) -> None:
+        super().__init__(cell.until)
         self.cell: Cell = cell
         self.status: int = status
         self.failed: bool = failed
         self.rated: bool = rated
         """Whether they have an Apdex zone."""
-        self.durations: list[float] = []
-        """Seconds, as are ``starts`` and ``queue_times``."""
-        self.starts: list[float] = []
         self.queue_times: list[float] = []
+        """Seconds."""
         self.disconnected: int = 0
 
-    def add_rarities(self, transaction: Transaction) -> None:
+    def add_rarities(self, extras: Extras) -> None:
         """Count what few requests have: a queue time, a client that went away."""
-        if transaction.queue_time is not None:
-            self.queue_times.append(transaction.queue_time)
-        self.disconnected += transaction.disconnected
+        if extras.queue_time is not None:
+            self.queue_times.append(extras.queue_time)
+        self.disconnected += extras.disconnected
 
 
 class Cell:
@@ -65,9 +65,12 @@ class Cell:
         "_slowest",
         "bar",
         "errors",
+        "until",
     )
 
-    def __init__(self, application: Application, series: Series, minute: int, apdex_t: float) -> None:
+    def __init__(self, application: Application, series: Series, minute: int, until: float, apdex_t: float) -> None:
+        self.until: float = until
+        """The end of the minute, on the monotonic clock."""
         self.errors: dict[NoticedError, int] = {}
         """How often each distinct one occurred since the last `error_counts`."""
         self.bar: float = -1.0
@@ -124,10 +127,14 @@ class Cell:
 
     # What goes to the store
 
+    def is_waiting(self) -> bool:
+        """Whether its lanes hold anything."""
+        return any(lane.durations for lane in self._lanes.values())
+
     def compact(self) -> int:
         """Count what the lanes hold; gives how many have been counted since the last `rows`."""
         for lane in self._lanes.values():
-            if lane.durations:
+            if lane.durations or lane.starts:
                 self._counts.take(lane, self._apdex_t)
         return self._counts.count
 
@@ -193,36 +200,36 @@ class _Counts:
 
     def take(self, lane: Lane, apdex_t: float) -> None:
         """Count what a lane holds, and empty it."""
-        durations = lane.durations
-        durations.sort()
-        self.count += len(durations)
-        self.total += sum(durations)
-        self.minimum = min(self.minimum, durations[0])
-        self.maximum = max(self.maximum, durations[-1])
-        fold(durations, self.histogram)
+        durations = _taken_from(lane.durations)
+        if durations:
+            durations.sort()
+            self.count += len(durations)
+            self.total += sum(durations)
+            self.minimum = min(self.minimum, durations[0])
+            self.maximum = max(self.maximum, durations[-1])
+            fold(durations, self.histogram)
+            self._rate(lane, durations, apdex_t)
+        self._take_response(lane)
+
+    def _rate(self, lane: Lane, durations: list[float], apdex_t: float) -> None:
+        if lane.status:
+            self.statuses[lane.status] = self.statuses.get(lane.status, 0) + len(durations)
         if lane.failed:
             self.failures += len(durations)
         if lane.rated:
-            self._rate(durations, lane.failed, apdex_t)
-        self._take_response(lane)
-        durations.clear()
-
-    def _rate(self, durations: list[float], failed: bool, apdex_t: float) -> None:
-        satisfied = 0 if failed else bisect_right(durations, apdex_t)
-        tolerating = 0 if failed else bisect_right(durations, 4 * apdex_t) - satisfied
-        self.satisfied += satisfied
-        self.tolerating += tolerating
-        self.frustrated += len(durations) - satisfied - tolerating
+            satisfied = 0 if lane.failed else bisect_right(durations, apdex_t)
+            tolerating = 0 if lane.failed else bisect_right(durations, 4 * apdex_t) - satisfied
+            self.satisfied += satisfied
+            self.tolerating += tolerating
+            self.frustrated += len(durations) - satisfied - tolerating
 
     def _take_response(self, lane: Lane) -> None:
-        if lane.status:
-            self.statuses[lane.status] = self.statuses.get(lane.status, 0) + len(lane.durations)
-        self.response_starts += len(lane.starts)
-        self.response_start_total += sum(lane.starts)
+        starts = _taken_from(lane.starts)
+        self.response_starts += len(starts)
+        self.response_start_total += sum(starts)
         self.queued += len(lane.queue_times)
         self.queue_total += sum(lane.queue_times)
         self.disconnected += lane.disconnected
-        lane.starts.clear()
         lane.queue_times.clear()
         lane.disconnected = 0
 
@@ -248,3 +255,10 @@ class _Counts:
             disconnected=self.disconnected,
             statuses=self.statuses,
         )
+
+
+def _taken_from(numbers: list[float]) -> list[float]:
+    """What is in a lane's list; what other threads append meanwhile stays in it."""
+    taken = numbers[:]
+    del numbers[: len(taken)]
+    return taken

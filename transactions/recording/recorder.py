@@ -19,8 +19,10 @@ from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store, Sto
 
 __all__ = ["Recorder"]
 
-_PATIENCE: Final = 512
+_PATIENCE: Final = 128
 """Finished transactions that wait before the thread is woken, unless the end is near."""
+_LANES_FILL: Final = 1.0
+"""Seconds after which the lanes of a busy process are emptied."""
 _SIGN_OF_LIFE: Final = 60.0
 """Seconds after which an idle process writes, to show that it is there."""
 _RUNNING_AT_MOST: Final = 200
@@ -51,7 +53,7 @@ class Recorder:
         self._sequence = 0
         self._unwritten: Snapshot | None = None
         self._running: tuple[RunningTransaction, ...] = ()
-        self._last_sign = monotonic()
+        self._last_sign = self._compacted = monotonic()
         self._due = self._last_sign + settings.flush_interval
         self._lock = allocate_lock()
         self._worker = 0
@@ -61,6 +63,8 @@ class Recorder:
         self._alarm = allocate_lock()
         self._alarm.acquire()
         self._alarmed = False
+        self._busy = False
+        """Transactions have ended since the last look, so that more are likely to."""
         self._closed = False
         """Nothing more is counted here."""
         self._gone = False
@@ -127,7 +131,8 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._gone:
-            self._alarm.acquire(True, max(0.0, self._due - monotonic()))
+            pause = max(0.0, self._due - monotonic())
+            self._alarm.acquire(True, min(pause, _LANES_FILL) if self._busy else pause)
             self._alarmed = False
             self._work(self._write_if_due)
         self._unstarted.release()
@@ -157,13 +162,17 @@ class Recorder:
     def _fold(self) -> None:
         renew()
         outlet.relax(ALWAYS if self._closed else self.patience)
+        self._busy = self._busy or bool(outlet.queue)
         for _ in repeat(None, len(outlet.queue)):
             try:
                 self._aggregate.fold(outlet.queue)
-                return
+                break
             except Exception:  # a mistake of ours costs one transaction
                 outlet.lose("transactions")
                 swallowed("Aggregate.fold")
+        if monotonic() >= self._compacted + _LANES_FILL:
+            self._compacted = monotonic()
+            self._busy = self._aggregate.compact()
 
     def _write_if_due(self) -> bool:
         if monotonic() < self._due:

@@ -1,0 +1,76 @@
+"""What tells transactions apart before they end: to whom they are reported, their kind, and the name they were given.
+
+Most transactions share all of that with many others, so it is one object for
+all of them: opening one stores a reference, and to compare two is to compare
+references.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from .applications import Application, ApplicationArgument
+from .process import here
+
+__all__ = ["DEFAULT_GROUP", "Given", "Label", "LabelSource", "label_of"]
+
+DEFAULT_GROUP: Final = "Function"
+
+_REMEMBERED_AT_MOST: Final = 10_000
+
+
+class Given(NamedTuple):
+    """A name that was given to a transaction, rather than derived from its request."""
+
+    group: str
+    name: str
+    priority: float = 1
+
+
+class Label:
+    """Made by `label_of` only, so that equal labels are the same object. It never changes."""
+
+    __slots__ = ("application", "background", "given")
+
+    def __init__(self, application: Application, background: bool, given: Given | None) -> None:
+        self.application: Application = application
+        self.background: bool = background
+        self.given: Given | None = given
+
+
+_remembered: Final[dict[tuple[str, bool, Given | None], Label]] = {}
+
+
+def label_of(application: Application, background: bool, given: Given | None) -> Label:
+    """The label of these three."""
+    key = (application.spelled, background, given)
+    label = _remembered.get(key)
+    if label is None:
+        if len(_remembered) >= _REMEMBERED_AT_MOST:  # equal ones that are not the same cost time, nothing else
+            _remembered.clear()
+        label = _remembered[key] = Label(application, background, given)
+    return label
+
+
+class LabelSource:
+    """The label of what one entry opens, remade where the settings name another default application."""
+
+    __slots__ = ("_application", "_background", "_given", "label", "made_for")
+
+    def __init__(self, application: ApplicationArgument, background: bool, given: Given | None) -> None:
+        self._application = application
+        self._background = background
+        self._given = given
+        self.label: Label
+        """Up to date as long as ``made_for`` is the default application."""
+        self.made_for: Application | None = None
+
+    def renew(self) -> Label:
+        """The label, up to date from now on."""
+        self.label = self.named(self._given)
+        self.made_for = here.application
+        return self.label
+
+    def named(self, given: Given | None) -> Label:
+        """The label under a name of its own."""
+        return label_of(here.application_of(self._application), self._background, given)
