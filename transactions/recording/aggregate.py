@@ -82,6 +82,8 @@ class Aggregate:
         self._settings = settings
         self._minute = _Minute(monotonic())
         self._minutes: dict[int, _Minute] = {self._minute.number: self._minute}
+        self._open: list[Lane] = []
+        """The lanes of this minute that threads may note durations in."""
         self._uncounted = 0
         self._distinct_errors = 0
         self._names: dict[str, set[Series]] = {}
@@ -121,7 +123,7 @@ class Aggregate:
                     self._add_errors(lane, transaction, extras.errors)
         self._uncounted += waiting
         if self._uncounted >= _DURATIONS_AT_MOST:
-            self.compact()
+            self._compact()
 
     def _present(self) -> _Minute:
         """The minute that it is now; where a new one has begun, what waits is held within its bounds."""
@@ -129,6 +131,7 @@ class Aggregate:
         if minute is not self._minute:
             self._minute = minute
             outlet.lanes.clear()
+            self._open = []
             self._bound()
         return minute
 
@@ -148,6 +151,7 @@ class Aggregate:
                 minute.lanes[key] = lane
                 if transaction.extras is None and not lane.failed and minute is self._minute:
                     outlet.open_lane(key, lane)
+                    self._open.append(lane)
             return lane
         outlet.lose("names")
         application = Application(OTHER) if series.application is OTHER else transaction.application
@@ -186,11 +190,17 @@ class Aggregate:
     def _cells(self) -> list[Cell]:
         return [cell for minute in self._minutes.values() for cell in minute.cells()]
 
-    def compact(self) -> bool:
-        """Count what the lanes hold, which takes room there; whether they held anything."""
+    def empty_lanes(self) -> bool:
+        """Count what was noted in the open lanes; whether anything was."""
+        cells = {lane.cell for lane in self._open if lane.durations}
+        for cell in cells:
+            cell.compact()
+        return bool(cells)
+
+    def _compact(self) -> None:
         self._uncounted = 0
-        counted = [cell.compact() for cell in self._cells() if cell.is_waiting()]
-        return bool(counted)
+        for cell in self._cells():
+            cell.compact()
 
     def _bound(self) -> None:
         """At the start of a minute: hold what waits for the store within its bounds, and count what is dropped."""

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from ..model import outlet
 from ..model.applications import Application
 from ..model.finished import NoticedError
+from ..model.outlet import Lane as OpenLane
 from ..model.transaction import Extras, Transaction
 from .histogram import Histogram, fold
 from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
@@ -27,7 +27,7 @@ _FAILED_AT_MOST: Final = 3
 _Made = TypeVar("_Made", MinuteRow, ErrorCount, Sample)
 
 
-class Lane(outlet.Lane):
+class Lane(OpenLane):
     """Transactions of one cell that are counted alike: with the same status, and rated alike."""
 
     __slots__ = ("cell", "disconnected", "failed", "queue_times", "rated", "status")
@@ -126,10 +126,6 @@ class Cell:
         self._slowest = None
 
     # What goes to the store
-
-    def is_waiting(self) -> bool:
-        """Whether its lanes hold anything."""
-        return any(lane.durations for lane in self._lanes.values())
 
     def compact(self) -> int:
         """Count what the lanes hold; gives how many have been counted since the last `rows`."""

@@ -22,7 +22,11 @@ __all__ = ["Recorder"]
 _PATIENCE: Final = 128
 """Finished transactions that wait before the thread is woken, unless the end is near."""
 _LANES_FILL: Final = 1.0
-"""Seconds after which the lanes of a busy process are emptied."""
+"""Seconds after which the lanes of a busy process are emptied, or sooner where the queue fills."""
+_LANES_REST: Final = 0.1
+"""Seconds from one time to the next at least."""
+_BUSY_FOR: Final = 10.0
+"""Seconds for which a process is taken to be busy after a transaction has ended."""
 _SIGN_OF_LIFE: Final = 60.0
 """Seconds after which an idle process writes, to show that it is there."""
 _RUNNING_AT_MOST: Final = 200
@@ -53,7 +57,7 @@ class Recorder:
         self._sequence = 0
         self._unwritten: Snapshot | None = None
         self._running: tuple[RunningTransaction, ...] = ()
-        self._last_sign = self._compacted = monotonic()
+        self._last_sign = self._emptied = monotonic()
         self._due = self._last_sign + settings.flush_interval
         self._lock = allocate_lock()
         self._worker = 0
@@ -63,8 +67,8 @@ class Recorder:
         self._alarm = allocate_lock()
         self._alarm.acquire()
         self._alarmed = False
-        self._busy = False
-        """Transactions have ended since the last look, so that more are likely to."""
+        self._busy_until = 0.0
+        """On the monotonic clock: until then more transactions are likely to end."""
         self._closed = False
         """Nothing more is counted here."""
         self._gone = False
@@ -131,8 +135,9 @@ class Recorder:
 
     def _run(self) -> None:
         while not self._gone:
-            pause = max(0.0, self._due - monotonic())
-            self._alarm.acquire(True, min(pause, _LANES_FILL) if self._busy else pause)
+            now = monotonic()
+            pause = max(0.0, self._due - now)
+            self._alarm.acquire(True, min(pause, _LANES_FILL) if now < self._busy_until else pause)
             self._alarmed = False
             self._work(self._write_if_due)
         self._unstarted.release()
@@ -162,7 +167,7 @@ class Recorder:
     def _fold(self) -> None:
         renew()
         outlet.relax(ALWAYS if self._closed else self.patience)
-        self._busy = self._busy or bool(outlet.queue)
+        found = bool(outlet.queue)
         for _ in repeat(None, len(outlet.queue)):
             try:
                 self._aggregate.fold(outlet.queue)
@@ -170,9 +175,12 @@ class Recorder:
             except Exception:  # a mistake of ours costs one transaction
                 outlet.lose("transactions")
                 swallowed("Aggregate.fold")
-        if monotonic() >= self._compacted + _LANES_FILL:
-            self._compacted = monotonic()
-            self._busy = self._aggregate.compact()
+        now = monotonic()
+        if now >= self._emptied + _LANES_REST:
+            self._emptied = now
+            found = self._aggregate.empty_lanes() or found
+        if found:
+            self._busy_until = now + _BUSY_FOR
 
     def _write_if_due(self) -> bool:
         if monotonic() < self._due:
