@@ -223,7 +223,7 @@ class ASGITransaction(DoorTransaction):
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
                         self.stage = _TRAILERS_TO_COME
                     scope: Any = self.request
-                    if len(scope) != self.keys_at_start or "app" in scope or self.route is not None:
+                    if len(scope) != self.keys_at_start or "app" in scope:
                         self._look_around()
             elif kind == "http.response.body":
                 if not (self.stage or message.get("more_body")):

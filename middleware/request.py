@@ -10,7 +10,10 @@ from ..transactions.model.outlet import ROOM, outlet
 from ..transactions.model.request import RequestTransaction
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 
-__all__ = ["DoorTransaction"]
+__all__ = ["LOOK_ANYWAY", "DoorTransaction"]
+
+LOOK_ANYWAY: Final = -1
+"""As `DoorTransaction.keys_at_start`: there is something to be looked for, whatever the keys."""
 
 _lane_of: Final = outlet.lanes.get
 _no_longer_live: Final = outlet.live.discard
@@ -53,7 +56,13 @@ class DoorTransaction(RequestTransaction):
             ended = monotonic()
             entered = self.entered
             duration = ended - entered
-            lane = _lane_of(self.counted_as())
+            label, route = self.label, self.route
+            if route is not None:  # what `counted_as` gives
+                lane = _lane_of((label, self.method, route, self.status))
+            elif label.given is None:
+                lane = _lane_of((label, self.request_path, self.status))
+            else:
+                lane = _lane_of((label, self.status))
             if lane is not None and duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
                 lane.durations.append(duration)
                 if self.response_started:

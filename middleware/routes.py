@@ -14,7 +14,7 @@ from ..transactions.log import swallowed
 from ..transactions.model.request import NO_ROUTE
 from ..transactions.stack.current import running
 from .django_routes import look_up_django_route
-from .request import DoorTransaction
+from .request import LOOK_ANYWAY, DoorTransaction
 
 __all__ = ["listen_to_frameworks", "read_asgi_route", "read_wsgi_route"]
 
@@ -189,6 +189,7 @@ def _on_django_request(sender: Any = None, **_: Any) -> None:
         transaction = running()
         if isinstance(transaction, DoorTransaction) and transaction.route is None:
             transaction.route = NO_ROUTE
+            transaction.keys_at_start = LOOK_ANYWAY
     except Exception:
         swallowed("django.core.signals.request_started")
 

@@ -147,8 +147,6 @@ class WSGITransaction(DoorTransaction):
             request: Any = self.request
             if (
                 len(request) != self.keys_at_start
-                or self.extras is not None
-                or self.route is not None
                 or "werkzeug.request" in request  # Flask's test client puts one there in advance
             ):
                 read_wsgi_route(self, request)
@@ -293,12 +291,11 @@ class MeasuredBody:
             transaction.token = _make_current(transaction)
             for chunk in self._body:
                 try:
+                    transaction.sent += len(chunk)
                     _reset(transaction.token)
                     transaction.token = None
-                except (TypeError, ValueError, RuntimeError):  # the step ended elsewhere than it began
+                except (TypeError, ValueError, RuntimeError):  # the step ended elsewhere than it began, or is no bytes
                     withdraw(transaction)
-                if type(chunk) is bytes:
-                    transaction.sent += len(chunk)
                 yield chunk
                 transaction.token = _make_current(transaction)
         except GeneratorExit:  # the server wants no more: what ends the transaction is close()
@@ -308,7 +305,17 @@ class MeasuredBody:
             transaction.broken_by(exception)
             raise
         self._transaction = None
-        transaction.finish()
+        try:
+            try:
+                _reset(transaction.token)
+                transaction.token = None
+            except (TypeError, ValueError, RuntimeError):  # as in `WSGITransaction.finish`
+                withdraw(transaction)
+            transaction.end()
+            transaction.server = None
+        except Exception:
+            swallowed("MeasuredBody")
+            abandon(transaction)
 
     def __next__(self) -> bytes:
         if not hasattr(self, "_steps"):
