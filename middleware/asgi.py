@@ -33,8 +33,6 @@ _now_live: Final = outlet.live.add
 
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
 _QUEUE_HEADERS: Final = frozenset(name.encode() for name in QUEUE_HEADERS)
-_SHORTER: Final = min(map(len, _QUEUE_HEADERS)) - 1
-"""Bytes of a header's name: most are not longer, and need not be looked up."""
 
 
 class ASGITransactionMiddleware(Door):
@@ -152,7 +150,7 @@ class ASGITransactionMiddleware(Door):
         transaction.stage = _ANSWERING
         if here.settings.queue_time:
             for name, _ in headers:
-                if len(name) > _SHORTER and name in _QUEUE_HEADERS:
+                if name in _QUEUE_HEADERS:
                     transaction.read_queue_time(headers)
                     break
         _now_live(transaction)
@@ -215,7 +213,7 @@ class ASGITransaction(DoorTransaction):
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                if not self.response_started:  # a second one is between the application and the server
+                if not (self.response_started or self.ended):  # a second one is between application and server
                     self.response_started = monotonic()
                     self.head = message
                     status = message["status"]
