@@ -277,15 +277,15 @@ class MeasuredBody:
     __slots__ = ("_body", "_steps", "_transaction")
 
     _transaction: WSGITransaction | None
-    _body: Iterable[bytes] | None
+    _body: Iterable[bytes]
     _steps: Iterator[bytes]
     """Made only for those who step through it by hand."""
 
     def __iter__(self) -> Iterator[bytes]:
         """The chunks, one for one. A generator: its end costs no exception in Python."""
         transaction = self._transaction
-        if transaction is None or self._body is None:
-            yield from () if self._body is None else self._body
+        if transaction is None:
+            yield from self._body
             return
         try:
             transaction.token = _make_current(transaction)
@@ -348,7 +348,7 @@ class MeasuredBody:
         if transaction is not None:
             transaction.token = _make_current(transaction)
             self._steps = iter(())
-            self._body = None
+            self._body = ()
             transaction.finish()
 
 

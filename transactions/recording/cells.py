@@ -16,7 +16,7 @@ from ..model.applications import Application
 from ..model.finished import NoticedError
 from ..model.outlet import Lane as OpenLane
 from ..model.transaction import Extras, Transaction
-from .histogram import Histogram, fold
+from .histogram import Histogram, fold_ordered
 from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
 
 __all__ = ["Cell", "Lane"]
@@ -203,7 +203,7 @@ class _Counts:
             self.total += sum(durations)
             self.minimum = min(self.minimum, durations[0])
             self.maximum = max(self.maximum, durations[-1])
-            fold(durations, self.histogram)
+            fold_ordered(durations, self.histogram)
             self._rate(lane, durations, apdex_t)
         self._take_response(lane)
 

@@ -31,6 +31,7 @@ __all__ = [
     "decode",
     "encode",
     "fold",
+    "fold_ordered",
     "merge",
     "merge_encoded",
     "merge_to_encoded",
@@ -75,7 +76,11 @@ def bin_value(number: int) -> float:
 
 def fold(durations: Iterable[float], into: Histogram) -> None:
     """Count durations (seconds) into a histogram; a large list costs little more than sorting it."""
-    ordered = sorted(durations)
+    fold_ordered(sorted(durations), into)
+
+
+def fold_ordered(ordered: list[float], into: Histogram) -> None:
+    """Count durations (seconds) that are in ascending order into a histogram."""
     position, end = 0, len(ordered)
     while position < end:
         number = bisect_right(BOUNDS, ordered[position])
