@@ -208,6 +208,13 @@ class WSGITransaction(DoorTransaction):
             swallowed("WSGITransaction.finish")
             abandon(self)
 
+    def pause(self) -> None:
+        """A step has ended, wherever that is. Never raises."""
+        try:
+            withdraw(self)
+        except Exception:
+            swallowed("WSGITransaction.pause")
+
     def closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
         try:
@@ -294,8 +301,12 @@ class MeasuredBody:
                     transaction.sent += len(chunk)
                     _reset(transaction.token)
                     transaction.token = None
-                except (TypeError, ValueError, RuntimeError):  # the step ended elsewhere than it began, or is no bytes
-                    withdraw(transaction)
+                except (
+                    TypeError,
+                    ValueError,
+                    RuntimeError,
+                ):  # the step ended elsewhere than it began, or gave no bytes
+                    transaction.pause()
                 yield chunk
                 transaction.token = _make_current(transaction)
         except GeneratorExit:  # the server wants no more: what ends the transaction is close()

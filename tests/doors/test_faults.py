@@ -709,6 +709,7 @@ GUARDS = {
     "middleware.wsgi:WSGITransaction.broken_by",
     "middleware.wsgi:WSGITransaction.closed_early",
     "middleware.wsgi:WSGITransaction.finish",
+    "middleware.wsgi:WSGITransaction.pause",
     "middleware.wsgi:WSGITransaction.apply_special",
     "middleware.asgi:ASGITransaction.apply_special",
     "middleware.asgi:ASGITransaction.broken_by",
