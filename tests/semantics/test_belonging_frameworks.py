@@ -154,6 +154,7 @@ class SendingInAJob:
         await self.app(scope, receive, send_in_a_job)
 
 
+@pytest.mark.application_blocks  # Starlette asks the system about the file, and for the types of files
 @pytest.mark.parametrize("response", [FileResponse, lambda path: StreamingResponse(iter([b"a"]))])
 async def test_what_a_response_sends_by_a_task_of_its_own_belongs(response: Any, paths: Paths) -> None:
     async def endpoint(request: Request) -> Response:

@@ -106,6 +106,11 @@ class RequestTransaction(Transaction):
         """The request's path without its query string, as text."""
         return self.request_path
 
+    def end(self) -> None:
+        """See `Transaction.end`; in no lane, as it has a request to let go of. (Those of the doors have lanes.)"""
+        if self.freeze():
+            self.deliver()
+
     def freeze(self) -> bool:
         """Stop the clock for good, and read what must be read before the request is let go."""
         if self.ended:
