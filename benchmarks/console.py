@@ -28,6 +28,8 @@ from measuring.console_server import Answer, ConsoleServer, writing
 from measuring.first_paint import first_paints
 from measuring.tables import provenance, table
 
+from weighbridge.transactions.store.reader import Selection, StoreReader, Window
+
 _MEDIAN, _P95, _PAINT = 100.0, 300.0, 1000.0
 """Milliseconds at most."""
 _SIZE = 200_000
@@ -55,8 +57,9 @@ def main() -> None:
         else:
             big_store.make(store, time.time(), names=_NAMES)
         with writing(store, options.writers, _NAMES), ConsoleServer(store) as server:
-            answers = _answers(server, _addresses(), options.rounds)
-            paints = first_paints(server.url, _visited(), options.visits) if options.visits else None
+            pages = {**_PAGES, "sample": _ONE + f"&sample={_kept(store)}"}
+            answers = _answers(server, _addresses(pages), options.rounds)
+            paints = first_paints(server.url, _visited(pages), options.visits) if options.visits else None
     print(_answer_table(answers), _paint_table(paints), provenance([f"SQLite {sqlite3.sqlite_version}"]), sep="\n\n")
     slow = [address for address, found in answers.items() if not _is_fast(found)]
     slow += [address for address, times in (paints or {}).items() if median(times) > _PAINT]
@@ -73,17 +76,25 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _addresses() -> list[str]:
+def _kept(store: str) -> int:
+    """The number of a sample of the one transaction."""
+    now = time.time()
+    selection = Selection(application="shop", kind="web", group="Route", name="GET /resource/1/{id}")
+    with StoreReader.open(store) as reader:
+        return reader.samples(Window(now - 30 * 86400, now), selection, "slow", 1)[0].id
+
+
+def _addresses(pages: dict[str, str]) -> list[str]:
     return [
         f"/{path}?range={span}{query}"
         for span in _SPANS
-        for page, query in _PAGES.items()
+        for page, query in pages.items()
         for path in (page, f"api/{page}", *(["transactions.csv"] if page == "transactions" else []))
     ]
 
 
-def _visited() -> list[str]:
-    return [f"/{page}?range={span}{query}" for span in (_SPANS[0], _SPANS[-1]) for page, query in _PAGES.items()]
+def _visited(pages: dict[str, str]) -> list[str]:
+    return [f"/{page}?range={span}{query}" for span in (_SPANS[0], _SPANS[-1]) for page, query in pages.items()]
 
 
 def _answers(server: ConsoleServer, addresses: Iterable[str], rounds: int) -> dict[str, list[Answer]]:
