@@ -238,7 +238,7 @@ def _exception_of(error: Any) -> BaseException | None:
     return None
 
 
-def _applies(rule: Any, exception: BaseException, names: list[str], otherwise: bool) -> bool:
+def _applies(rule: Any, exception: BaseException, names: frozenset[str], otherwise: bool) -> bool:
     """Whether a rule about an error says yes; where it says nothing, what the settings say."""
     if callable(rule):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _weakref import ref
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Final
@@ -43,9 +44,20 @@ _GROUPS: Final = frozenset({"builtins:BaseExceptionGroup", "exceptiongroup:BaseE
 """Raised where several tasks fail at once; they are what their parts are."""
 
 
-def class_names(exception: BaseException) -> list[str]:
+_known: Final[dict[ref[type], frozenset[str]]] = {}
+"""The names of classes that were raised before; it keeps none of them alive."""
+_KNOWN_AT_MOST: Final = 1000
+
+
+def class_names(exception: BaseException) -> frozenset[str]:
     """``module:Class`` of the exception's class and of all its bases."""
-    return [class_name(cls) for cls in type(exception).__mro__]
+    cls = ref(type(exception))
+    names = _known.get(cls)
+    if names is None:
+        if len(_known) >= _KNOWN_AT_MOST:
+            _known.clear()
+        names = _known[cls] = frozenset(map(class_name, type(exception).__mro__))
+    return names
 
 
 def is_error(exception: BaseException) -> bool:
