@@ -83,7 +83,7 @@ def test_a_plain_request_makes_no_system_call(door: str) -> None:
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 def test_system_calls_are_seen() -> None:
     """One for each call of a function that asks who its parent is."""
-    assert 1 <= system_calls(Job("bare", "task", "asks"), 500) < 1.05
+    assert 0.9 < system_calls(Job("bare", "task", "asks"), 500) < 1.1
 
 
 def test_the_interval_is_given_by_the_order_of_the_figures() -> None:
