@@ -13,7 +13,7 @@ from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_
 __all__ = ["LOOK_ANYWAY", "DoorTransaction"]
 
 LOOK_ANYWAY: Final = -1
-"""As `DoorTransaction.keys_at_start`: there is something to be looked for, whatever the keys."""
+"""As `DoorTransaction.keys_at_start`: Django has the request, and puts nothing into it."""
 
 _lane_of: Final = outlet.lanes.get
 _no_longer_live: Final = outlet.live.discard

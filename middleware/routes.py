@@ -28,7 +28,7 @@ def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) ->
     elif "bottle.app" in environ:
         mount = environ.get("SCRIPT_NAME", "").rstrip("/")  # Bottle's own mounts leave one there
         _note(transaction, _bottle_rule(environ), mount + _bottle_mount(environ))
-    elif transaction.route == NO_ROUTE:
+    elif transaction.keys_at_start == LOOK_ANYWAY:
         look_up_django_route(transaction, environ)
 
 
@@ -58,7 +58,7 @@ def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
 
 def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
     """Note the route that FastAPI, Starlette or Litestar put into the scope, or Django's; read at the end."""
-    if transaction.route == NO_ROUTE:
+    if transaction.keys_at_start == LOOK_ANYWAY:
         look_up_django_route(transaction, scope)
     elif scope.get("path_template"):
         _note_below_mounts(transaction, scope["path_template"], scope)

@@ -317,3 +317,30 @@ def test_litestar(method: str, path: str, expected: str, ended: Ended) -> None:
 
     asyncio.run(attempt(ASGITransactionMiddleware(lit()), path, method=method))
     assert paths(ended) == [expected]
+
+
+def test_a_request_that_was_not_routed_and_then_fails_is_none_of_djangos(run: Run, ended: Ended) -> None:
+    """It is looked at twice, and Django is loaded here: only what Django has taken on is asked for there."""
+    pytest.importorskip("django.core.signals")
+
+    class Failing:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            sent = [message async for message in self.messages(scope, receive)]
+            await send(sent[0])
+            raise ValueError("half way")
+
+        async def messages(self, scope: Any, receive: Any) -> Any:
+            kept: list[Any] = []
+
+            async def keep(message: Any) -> None:
+                kept.append(message)
+
+            await self.app(scope, receive, keep)
+            for message in kept:
+                yield message
+
+    run(lambda: attempt(ASGITransactionMiddleware(Failing(Starlette())), "/nowhere"))
+    assert paths(ended) == ["WebTransaction/StatusCode/404"]
