@@ -21,6 +21,10 @@ from .routes import read_asgi_route
 from .stopping import flush_at_shutdown, listen_for_the_end
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
+    from ..transactions.model.transaction import Transaction
+
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
 
@@ -214,10 +218,10 @@ class ASGITransaction(DoorTransaction):
             kind = message["type"]
             if kind == "http.response.start":
                 if not (self.response_started or self.ended):  # a second one is between application and server
-                    self.response_started = monotonic()
+                    self.response_started: float = monotonic()
                     self.head = message
                     status = message["status"]
-                    self.status = status if type(status) is int else _number(status)
+                    self.status: Any = status if type(status) is int else _number(status)
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
                         self.stage = _TRAILERS_TO_COME
                     scope: Any = self.request
@@ -255,7 +259,7 @@ class ASGITransaction(DoorTransaction):
             self.server_receive, self.server_send = _nothing_more, _to_nobody
             try:
                 _reset(self.token)  # type: ignore[arg-type]
-                self.token = None
+                self.token: Token[Transaction | None] | None = None
             except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
                 withdraw(self)
             if not self.ended:

@@ -30,7 +30,7 @@ class Door:
 
     def _name_all(self, given: Given | None) -> None:
         self._given = given
-        self._labels = LabelSource(self._application, False, given)
+        self._labels: LabelSource = LabelSource(self._application, False, given)
 
     def _joins(self) -> bool:
         """Whether an outer web entry measures the request already; then only our name applies."""

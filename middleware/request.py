@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
@@ -68,7 +69,8 @@ class DoorTransaction(RequestTransaction):
                 if self.response_started:
                     lane.starts.append(self.response_started - entered)
                 self.ended = ended
-                self.request = self.head = None
+                self.request: Mapping[str, Any] | None = None
+                self.head: Any = None
                 _no_longer_live(self)
                 return
             if lane is not None and duration > lane.bar:

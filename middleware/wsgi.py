@@ -141,8 +141,8 @@ class WSGITransaction(DoorTransaction):
         if server is None:
             raise AssertionError("start_response() was called after the end of the response")
         try:
-            self.response_started = monotonic()
-            self.status = status
+            self.response_started: float = monotonic()
+            self.status: Any = status
             self.head = headers
             request: Any = self.request
             if (

@@ -91,7 +91,7 @@ class BackgroundEntry:
     __slots__ = ("labels", "naming")
 
     def __init__(self, application: ApplicationArgument, naming: Naming) -> None:
-        self.labels = LabelSource(application, True, naming.fixed)
+        self.labels: LabelSource = LabelSource(application, True, naming.fixed)
         self.naming: Naming = naming
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
