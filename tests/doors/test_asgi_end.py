@@ -265,32 +265,28 @@ def test_a_server_that_says_so_when_it_is_sent_to_is_no_error(run: Run, ended: E
     assert [(t.disconnected, t.failed, t.errors) for t in ended] == [(True, False, ())]
 
 
-@pytest.mark.parametrize("messages", [[], [start()], [start(), body(b"one", more=True)]], ids=len)
-def test_a_cancelled_request_is_disconnected_and_no_error(messages: list[Message], run: Run, ended: Ended) -> None:
+async def cancelled_after(*messages: Message) -> None:
+    """Serve a request that is cancelled as soon as these messages are out, while its application goes on."""
+
     async def app(scope: Scope, receive: Any, send: Any) -> None:
         for message in messages:
             await send(message)
+        request.cancel()
         await anyio.sleep_forever()
 
-    async def main() -> None:
-        with anyio.move_on_after(0.02) as scope:
-            await get(ASGITransactionMiddleware(app))
-        assert scope.cancelled_caught
+    with anyio.CancelScope() as request:
+        await get(ASGITransactionMiddleware(app))
+    assert request.cancelled_caught
 
-    run(main)
+
+@pytest.mark.parametrize("messages", [[], [start()], [start(), body(b"one", more=True)]], ids=len)
+def test_a_cancelled_request_is_disconnected_and_no_error(messages: list[Message], run: Run, ended: Ended) -> None:
+    run(cancelled_after, *messages)
     assert [(t.disconnected, t.failed, t.errors) for t in ended] == [(True, False, ())]
 
 
 def test_a_request_cancelled_after_its_last_byte_is_not_disconnected(run: Run, ended: Ended) -> None:
-    async def app(scope: Scope, receive: Any, send: Any) -> None:
-        await hello(scope, receive, send)
-        await anyio.sleep_forever()
-
-    async def main() -> None:
-        with anyio.move_on_after(0.02):
-            await get(ASGITransactionMiddleware(app))
-
-    run(main)
+    run(cancelled_after, start(), body(b"all"))
     assert [(t.disconnected, t.failed) for t in ended] == [(False, False)]
 
 
