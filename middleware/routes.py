@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from ..transactions.log import swallowed
@@ -170,10 +169,13 @@ def _connect(module: str, signal: str, receiver: Any) -> None:
     if (module, signal) in _connected or module not in sys.modules:
         return
     found = getattr(sys.modules[module], signal, None)
-    if found is not None:
-        _connected.add((module, signal))
-        with suppress(RuntimeError):  # Flask before 2.3 has signals only where blinker is installed
-            found.connect(receiver)
+    if found is None:
+        return
+    _connected.add((module, signal))
+    try:
+        found.connect(receiver)
+    except RuntimeError:  # Flask before 2.3 has signals only where blinker is installed
+        return
 
 
 def _on_flask_exception(sender: Any, exception: BaseException | None = None, **_: Any) -> None:

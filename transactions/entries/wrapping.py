@@ -13,7 +13,6 @@ from typing import Any
 from ..log import log_once
 from ..model.naming import is_found_under
 from .entry import Entry
-from .measured_classes import measured_class
 
 __all__ = ["can_be_wrapped", "wrap"]
 
@@ -49,6 +48,8 @@ def wrap(wrapped: Any, entry: Entry, replacing: bool = False) -> Any:
 
 def _class(wrapped: type, entry: Entry) -> type | None:
     """A class in the place of a class, or ``None`` where it cannot be subclassed."""
+    from .measured_classes import measured_class  # noqa: PLC0415  only where a class is decorated
+
     try:
         return measured_class(wrapped, entry)
     except TypeError:

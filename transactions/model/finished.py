@@ -1,6 +1,6 @@
 """What is known of a transaction once it is over: plain values, nothing of the host program."""
 
-# No postponed annotations here: a NamedTuple compiles each text, which is a tenth of what the import costs.
+# No postponed annotations here, either: see `label`.
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 

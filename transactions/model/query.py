@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from typing import Final
+from urllib.parse import parse_qsl
 
 from .finished import AttributeValue
 
@@ -15,8 +16,6 @@ _LONGEST: Final = 255
 
 def parameters_of(query: str, denied: AbstractSet[str]) -> dict[str, AttributeValue]:
     """The parameters of a query string as attributes ``request.parameters.<name>``, less the denied names."""
-    from urllib.parse import parse_qsl  # noqa: PLC0415  for the few who want parameters
-
     pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=None)[:_PARAMETERS_AT_MOST]
     return {
         f"request.parameters.{name[:_LONGEST]}": value[:_LONGEST]

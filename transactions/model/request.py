@@ -13,7 +13,6 @@ from .label import Label
 from .naming import LONGEST_NAME
 from .outlet import outlet
 from .process import here
-from .query import parameters_of
 from .transaction import Extras, Transaction
 
 __all__ = ["NO_ROUTE", "RequestTransaction"]
@@ -132,7 +131,11 @@ class RequestTransaction(Transaction):
         wanted = None if self.extras is None else self.extras.params_wanted
         if wanted is None:
             wanted = here.settings.capture_params
-        return parameters_of(self.query_string(), here.settings.denied_params) if wanted else {}
+        if not wanted:
+            return {}
+        from .query import parameters_of  # noqa: PLC0415  for the few who want parameters
+
+        return parameters_of(self.query_string(), here.settings.denied_params)
 
     def query_string(self) -> str:
         """The query, without the question mark."""
