@@ -12,6 +12,12 @@ HEAVY = (
     *("asyncio", "sqlite3", "logging", "importlib.metadata", "inspect", "dataclasses", "threading", "signal"),
     *("click", "rich", "wrapt", "asgiref", "platformdirs", "tomllib"),
 )
+LIGHT = {"__future__", "_contextvars", "atexit", "contextvars", "gc", "importlib", "warnings"}
+"""What is loaded of the standard library besides what `typing` takes: on Python 3.13 neither `re` nor `contextlib`."""
+LATE = (
+    *("configuration.loading", "entries.measured_classes", "entries.proxies", "entries.shapes", "model.query"),
+    *("recording", "store"),
+)
 MODULES = ("weighbridge", "weighbridge.middleware")
 
 QUIET = """
@@ -32,6 +38,8 @@ def watch(event, arguments):
         raise AssertionError(event)
     if event == "open" and "importlib" not in str(sys._getframe(1).f_code.co_filename):
         raise AssertionError(f"opens {arguments[0]}")
+    if event == "compile" and sys._getframe(1).f_code.co_filename.endswith("typing.py"):
+        raise AssertionError(f"compiles the annotation {arguments[0]}")
 
 os.environ = Environment(os.environ)
 sys.addaudithook(watch)
@@ -58,7 +66,21 @@ def test_nothing_heavy_is_loaded(module: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_nothing_is_read_opened_or_started(module: str, tmp_path: Path) -> None:
+def test_little_of_the_standard_library_is_loaded(module: str, tmp_path: Path) -> None:
+    code = f"import sys, typing; here = {{*sys.modules}}; import {module}; print(*{{*sys.modules}} - here)"
+    loaded = {name.partition(".")[0] for name in python(code, tmp_path).stdout.split()}
+    assert {"weighbridge"} < loaded <= {"weighbridge", *LIGHT}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_few_need_is_loaded_late(module: str, tmp_path: Path) -> None:
+    ours = [f"weighbridge.transactions.{name}" for name in LATE]
+    done = python(f"import sys, {module}; print(*{{*{ours!r}}} & {{*sys.modules}})", tmp_path)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_read_opened_compiled_or_started(module: str, tmp_path: Path) -> None:
     done = python(QUIET + f"import {module}" + STARTED, tmp_path)
     assert done.stderr == ""
 
@@ -69,6 +91,7 @@ def test_nothing_is_read_opened_or_started(module: str, tmp_path: Path) -> None:
         ("os.environ.get('WEIGHBRIDGE_STORE')", "reads WEIGHBRIDGE_STORE"),
         ("dict(os.environ)", "reads the whole environment"),
         ("open('/dev/null')", "opens /dev/null"),
+        ("from typing import NamedTuple; NamedTuple('Pair', [('first', 'int')])", "compiles the annotation"),
         ("import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()", "starts a thread"),
     ],
 )
