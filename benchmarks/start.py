@@ -17,13 +17,15 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
-from measuring.callgrind import VALGRIND, instructions_of
+from measuring.callgrind import VALGRIND, instructions_of_import
 from measuring.environments import child_environment, python_of, versions_of
 from measuring.tables import provenance, put_into, table
 
 _IMPORTS = {
     "weighbridge": ("weighbridge", "weighbridge"),
     "weighbridge.middleware": ("weighbridge", "weighbridge.middleware"),
+    "weighbridge.middleware.wsgi": ("weighbridge", "weighbridge.middleware.wsgi"),
+    "weighbridge.middleware.asgi": ("weighbridge", "weighbridge.middleware.asgi"),
     "asyncio": ("bare", "asyncio"),
     "prometheus_client": ("prometheus", "prometheus_client"),
     "opentelemetry": ("opentelemetry", "measuring.subjects.opentelemetry"),
@@ -84,12 +86,10 @@ def _seconds(subject: str, program: str) -> float:
 
 
 def _instructions(name: str) -> str:
-    """Over a process of the same interpreter that imports nothing, in millions; the bytecode is compiled by now."""
     if VALGRIND is None:
         return ""
     subject, module = _IMPORTS[name]
-    whole, bare = (instructions_of([python_of(subject), "-c", program]) for program in (f"import {module}", "pass"))
-    return f"{(whole - bare) / 1e6:.0f} M"
+    return f"{instructions_of_import(python_of(subject), module) / 1e6:.0f} M"
 
 
 def _heavy(name: str) -> list[str]:

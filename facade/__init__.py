@@ -6,19 +6,9 @@ gives the same names to code that was written for another agent.
 
 from __future__ import annotations
 
-from weighbridge.middleware import (
-    ASGITransactionMiddleware,
-    DjangoTransactionMiddleware,
-    WSGITransactionMiddleware,
-)
-from weighbridge.middleware.wrapping import (
-    ASGIApplicationWrapper,
-    WSGIApplicationWrapper,
-    asgi_application,
-    wrap_asgi_application,
-    wrap_wsgi_application,
-    wsgi_application,
-)
+from typing import TYPE_CHECKING
+
+from weighbridge import middleware
 from weighbridge.transactions import (
     Application,
     BackgroundTask,
@@ -55,6 +45,19 @@ from weighbridge.transactions import (
     wrap_transaction_name,
     wrap_web_transaction,
 )
+
+if TYPE_CHECKING:
+    from weighbridge.middleware import (
+        ASGIApplicationWrapper,
+        ASGITransactionMiddleware,
+        DjangoTransactionMiddleware,
+        WSGIApplicationWrapper,
+        WSGITransactionMiddleware,
+        asgi_application,
+        wrap_asgi_application,
+        wrap_wsgi_application,
+        wsgi_application,
+    )
 
 __all__ = [
     "ASGIApplicationWrapper",
@@ -101,3 +104,11 @@ __all__ = [
     "wrap_wsgi_application",
     "wsgi_application",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        """The doors, which are loaded when they are first asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(middleware, name)

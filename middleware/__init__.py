@@ -1,9 +1,48 @@
-"""The doors that requests come in by: WSGI, ASGI, and Django's list of middleware."""
+"""The doors that requests come in by: WSGI, ASGI, and Django's list of middleware.
+
+Each is loaded when it is first asked for (PEP 562): a program has one of them,
+and its start does not wait for the others.
+"""
 
 from __future__ import annotations
 
-from .asgi import ASGITransactionMiddleware
-from .django import DjangoTransactionMiddleware
-from .wsgi import WSGITransactionMiddleware
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["ASGITransactionMiddleware", "DjangoTransactionMiddleware", "WSGITransactionMiddleware"]
+if TYPE_CHECKING:
+    from .asgi import ASGITransactionMiddleware
+    from .django import DjangoTransactionMiddleware
+    from .wrapping import (
+        ASGIApplicationWrapper,
+        WSGIApplicationWrapper,
+        asgi_application,
+        wrap_asgi_application,
+        wrap_wsgi_application,
+        wsgi_application,
+    )
+    from .wsgi import WSGITransactionMiddleware
+
+__all__ = [
+    "ASGIApplicationWrapper",
+    "ASGITransactionMiddleware",
+    "DjangoTransactionMiddleware",
+    "WSGIApplicationWrapper",
+    "WSGITransactionMiddleware",
+    "asgi_application",
+    "wrap_asgi_application",
+    "wrap_wsgi_application",
+    "wsgi_application",
+]
+
+_HOMES: Final = {
+    "ASGITransactionMiddleware": ".asgi",
+    "DjangoTransactionMiddleware": ".django",
+    "WSGITransactionMiddleware": ".wsgi",
+}
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES.get(name, ".wrapping"), __name__), name)

@@ -19,7 +19,7 @@ from .environments import child_environment
 from .subjects import REQUIREMENTS
 from .workers import Job, Worker, command_of, require_recorded
 
-__all__ = ["VALGRIND", "instructions", "instructions_of"]
+__all__ = ["VALGRIND", "instructions", "instructions_of_import"]
 
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
@@ -73,12 +73,19 @@ def _total(counted: Path) -> int:
     return int(found[1])
 
 
-def instructions_of(command: list[str]) -> int:
-    """All instructions of a process, from its start to its end.
+def instructions_of_import(python: str, module: str) -> int:
+    """Instructions of a process that imports a module, over those of one that does not; bytecode is compiled before.
 
     Raises:
         RuntimeError: the process failed.
     """
+    program = f"import {module}"
+    subprocess.run([python, "-c", program], check=False, capture_output=True, env=child_environment())
+    return _whole([python, "-c", program]) - _whole([python, "-c", "pass"])
+
+
+def _whole(command: list[str]) -> int:
+    """All instructions of a process, from its start to its end."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         _callgrind(command, folder)
         return _total(Path(folder, "counted"))

@@ -1,4 +1,6 @@
-"""What a request pays has not grown: instructions, as multiples of those of the floor, against the recorded ones.
+"""What a request and an import pay has not grown: instructions, which are the same again on the same machine.
+
+A request's are multiples of those of the floor, held against the recorded ones.
 
 ``python benchmarks/overhead.py --instructions --only weighbridge --record``
 records them anew.
@@ -13,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from measuring.callgrind import VALGRIND
+from measuring.callgrind import VALGRIND, instructions_of_import
 from measuring.costs import counted
 from measuring.ratios import recorded
 from measuring.workers import Job
@@ -22,11 +24,11 @@ _MARGIN = 1.05
 
 pytestmark = [
     pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed"),
-    pytest.mark.skipif(not recorded(), reason="nothing is recorded for this version of Python"),
     pytest.mark.timeout(600),
 ]
 
 
+@pytest.mark.skipif(not recorded(), reason="nothing is recorded for this version of Python")
 @pytest.mark.parametrize("door", ["wsgi", "asgi", "task"])
 def test_a_request_costs_no_more_than_recorded(door: str) -> None:
     assert _ratio(door) <= recorded()[door] * _MARGIN
@@ -35,3 +37,9 @@ def test_a_request_costs_no_more_than_recorded(door: str) -> None:
 def _ratio(door: str) -> float:
     job = Job("weighbridge", door)
     return counted([job])[job][1]
+
+
+@pytest.mark.parametrize("module", ["weighbridge", "weighbridge.middleware.wsgi", "weighbridge.middleware.asgi"])
+def test_an_import_costs_little_beside_that_of_asyncio(module: str) -> None:
+    ours, theirs = (instructions_of_import(sys.executable, name) for name in (module, "asyncio"))
+    assert ours <= 0.4 * theirs

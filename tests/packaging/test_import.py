@@ -15,10 +15,12 @@ HEAVY = (
 LIGHT = {"__future__", "_contextvars", "atexit", "contextvars", "gc", "importlib", "warnings"}
 """What is loaded of the standard library besides what `typing` takes: on Python 3.13 neither `re` nor `contextlib`."""
 LATE = (
-    *("configuration.loading", "entries.measured_classes", "entries.proxies", "entries.shapes", "model.query"),
-    *("recording", "store"),
+    *("middleware.asgi", "middleware.django", "middleware.wrapping", "middleware.wsgi"),
+    *("transactions.configuration.loading", "transactions.model.query", "transactions.recording", "transactions.store"),
+    *("transactions.entries.measured_classes", "transactions.entries.proxies", "transactions.entries.shapes"),
 )
 MODULES = ("weighbridge", "weighbridge.middleware")
+DOORS = ("weighbridge.middleware.wsgi", "weighbridge.middleware.asgi", "weighbridge.middleware.django")
 
 QUIET = """
 import os, sys
@@ -47,9 +49,11 @@ sys.addaudithook(watch)
 STARTED = "\nimport _thread; assert not _thread._count(), 'starts a thread'"
 
 
-def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def python(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run code in a new interpreter, in a folder that has nothing to import."""
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("name", ["facade", "middleware", "transactions"])
@@ -74,7 +78,7 @@ def test_little_of_the_standard_library_is_loaded(module: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("module", MODULES)
 def test_what_few_need_is_loaded_late(module: str, tmp_path: Path) -> None:
-    ours = [f"weighbridge.transactions.{name}" for name in LATE]
+    ours = [f"weighbridge.{name}" for name in LATE]
     done = python(f"import sys, {module}; print(*{{*{ours!r}}} & {{*sys.modules}})", tmp_path)
     assert (done.stdout, done.stderr) == ("\n", "")
 
@@ -97,3 +101,16 @@ def test_nothing_is_read_opened_compiled_or_started(module: str, tmp_path: Path)
 )
 def test_the_watch_of_the_test_above_sees_what_it_should(code: str, complaint: str, tmp_path: Path) -> None:
     assert complaint in python(QUIET + code + STARTED, tmp_path).stderr
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_doors_are_loaded_when_they_are_asked_for(module: str, tmp_path: Path) -> None:
+    asked = f"import sys, {module} as ours; ours.WSGITransactionMiddleware; "
+    done = python(asked + "print([name in sys.modules for name in sys.argv[1:]])", tmp_path, *DOORS)
+    assert (done.stdout, done.stderr) == ("[True, False, False]\n", "")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_there_is_not_is_said_as_by_any_module(module: str, tmp_path: Path) -> None:
+    done = python(f"import {module} as ours; ours.weigh", tmp_path)
+    assert done.stderr.endswith(f"AttributeError: module '{module}' has no attribute 'weigh'\n")
