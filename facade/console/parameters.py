@@ -14,6 +14,8 @@ from weighbridge.reporting.report import SORTS
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
 
+from .spans import in_minutes
+
 __all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "parse"]
 
 RANGES: Final[Mapping[str, int]] = MappingProxyType(
@@ -73,7 +75,7 @@ class State:
         """The span of time that is shown, as of ``now`` (epoch seconds)."""
         if self.since is None:
             return Window(now - RANGES[self.range], now)
-        return Window(self.since, self.until or now)
+        return in_minutes(Window(self.since, self.until or now), now)
 
     def changed(self, **changes: Any) -> State:
         """The same with other values."""

@@ -28,7 +28,7 @@ from .answers import (
 from .error_questions import errors
 from .histogram import bars_of
 from .parameters import COMPARISONS, State
-from .spans import SPARKS, STEPS, holding, in_steps
+from .spans import SPARKS, STEPS, holding, in_minutes, in_steps
 from .what_if import THRESHOLDS, scores, without
 
 __all__ = [
@@ -168,7 +168,8 @@ def _compared(reader: StoreReader, state: State, window: Window, step: int, now:
     back = COMPARISONS[state.compare]
     if not back:
         return None
-    before, selection = Window(window.since - back, window.until - back), Selection(state.app, state.kind)
+    before = in_minutes(Window(window.since - back, window.until - back), now)
+    selection = Selection(state.app, state.kind)
     timeline = reader.timeline(in_steps(before, step, now), step, selection)
     return Compared(before, reader.totals(before, selection), timeline)
 

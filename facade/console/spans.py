@@ -6,9 +6,9 @@ from math import ceil
 from typing import Final
 
 from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import floored
+from weighbridge.transactions.store.levels import FINEST, floored
 
-__all__ = ["SPARKS", "STEPS", "holding", "in_steps"]
+__all__ = ["SPARKS", "STEPS", "holding", "in_minutes", "in_steps"]
 
 STEPS: Final = 90
 """Steps that a chart has at most."""
@@ -18,18 +18,19 @@ _UNWRITTEN: Final = 15.0
 """Seconds for which what has ended may not be in the store."""
 
 
-def in_steps(window: Window, step: int, now: float) -> Window:
-    """The window as far as its steps can be told rightly.
+def in_minutes(window: Window, now: float) -> Window:
+    """The window to the end of its last minute, if that is over: calls are counted by the minute."""
+    return window._replace(until=max(window.until, min(ceil(window.until / FINEST) * FINEST, now)))
 
-    Rows are counted in the step that they are in, so a last step that is over is taken whole: what is in the rest
-    of it would make a rate too high. One that has just begun is left out: what ended in it may not be written yet,
-    and every rate would seem to break down.
+
+def in_steps(window: Window, step: int, now: float) -> Window:
+    """The window without a step that has just begun.
+
+    What ended in it may not be written yet, and every rate would seem to break down.
     """
-    until = max(window.until, min(ceil(window.until / step) * step, now))
-    begun = floored(until, step)
-    if until >= now and until - begun < _UNWRITTEN and begun - window.since >= step:
-        until = begun
-    return window._replace(until=until)
+    begun = floored(window.until, step)
+    just_begun = window.until >= now and window.until - begun < _UNWRITTEN and begun - window.since >= step
+    return window._replace(until=begun) if just_begun else window
 
 
 def holding(moment: float, window: Window) -> Window:

@@ -346,16 +346,17 @@ def test_the_span_before_is_compared(ask: Ask) -> None:
     assert told["compared"]["figures"]["calls"] == len(before)
 
 
+@pytest.mark.parametrize("more", [0, 60, 1])  # at the end of a step of two minutes, of a minute, and at neither
 @pytest.mark.parametrize("compare", ["none", "day"])
-def test_the_rate_of_the_last_step_is_right_in_the_past_too(tmp_path: Path, compare: str) -> None:
+def test_the_rate_of_the_last_step_is_right_in_the_past_too(tmp_path: Path, compare: str, more: int) -> None:
     calls = [Call(SEARCH, 0.1, age=age) for age in range(86400 - 7200, 86400 + 7200, 20)]  # three a minute, yesterday
     write(tmp_path / "even.db", calls)
     ask = asking(Console(tmp_path / "even.db", clock=lambda: NOW))
-    until = NOW - (86400 if compare == "none" else 0) + 60  # not the end of a step of two minutes
+    until = NOW - (86400 if compare == "none" else 0) + more
     told = json.loads(ask(f"/api/summary?app=shop&since={until - 7200}&until={until}&compare={compare}").body)
     timeline = (told["compared"] if compare == "day" else told)["timeline"]
     assert timeline["step"] == 120
-    assert [bucket["figures"]["per_minute"] for bucket in timeline["buckets"][1:]] == [3.0] * 60
+    assert [bucket["figures"]["per_minute"] for bucket in timeline["buckets"][1:]] == [3.0] * (60 if more else 59)
 
 
 def test_a_step_that_has_just_begun_is_not_charted(store: Path) -> None:

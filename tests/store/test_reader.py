@@ -37,6 +37,15 @@ def test_the_last_bucket_is_averaged_over_its_part_of_the_window(make, writer, r
     assert bucket.figures.per_minute == 6.0
 
 
+def test_the_last_bucket_counts_no_more_than_its_part_of_the_window(make, writer, read) -> None:
+    writer.write(make.snapshot(*(make.row([1.0] * 3, minute=make.now + 60 * number) for number in range(20))))
+    window = Window(make.now, make.now + 780)
+    with read() as reader:
+        rates = [bucket.figures.per_minute for bucket in reader.timeline(window, 600).buckets]
+        (trend,) = reader.timelines(window, 600, [make.page]).values()
+    assert rates == [bucket.figures.per_minute for bucket in trend.buckets] == [3.0, 3.0]
+
+
 def test_a_window_includes_the_minutes_that_it_overlaps(make, writer, read) -> None:
     writer.write(make.snapshot(*(make.row([1.0], minute=make.now + 60 * number) for number in range(3))))
     with read() as reader:

@@ -22,6 +22,7 @@ __all__ = [
     "Range",
     "bounded_step",
     "cover",
+    "end_of",
     "floored",
     "split_at",
     "step_for",
@@ -81,6 +82,11 @@ def cover(window: Window, levels: Iterable[Level]) -> list[Range]:
         cursor = _end_of_run(span, start, end, coarse_first)
         _extend(ranges, Range(span, start, cursor))
     return ranges
+
+
+def end_of(window: Window, ranges: Iterable[Range]) -> float:
+    """Where a window ends (epoch seconds) as it is widened by the rows to be read, but for that of its last minute."""
+    return max([window.until, *(part.end for part in ranges if part.span > FINEST)])
 
 
 def step_for(window: Window, buckets: int) -> int:

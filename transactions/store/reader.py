@@ -30,7 +30,7 @@ from .answers import (
 from .bodies import CorruptBody, from_json
 from .connection import FAILURES, StoreConnection, reason_of
 from .figures import Figures, Tally, Window, figures
-from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, floored, step_for
+from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, end_of, floored, step_for
 from .location import owner
 from .past import Past
 from .queries import (
@@ -310,8 +310,7 @@ def _ranges(connection: sqlite3.Connection, window: Window) -> tuple[list[Range]
     """The rows to read, and the length in minutes of the window as it is widened by them."""
     ranges = cover(_clipped(connection, window), levels_of(connection).values())
     since = min([floored(window.since, FINEST), *(part.start for part in ranges)])
-    until = max([window.until, *(part.end for part in ranges if part.span > FINEST)])
-    return ranges, Window(since, until).minutes
+    return ranges, Window(since, end_of(window, ranges)).minutes
 
 
 def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
@@ -322,13 +321,16 @@ def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
 
 
 def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -> tuple[int, list[Range]]:
-    """A step that the rows kept allow, and the rows of whole steps: none of them belongs to two buckets."""
+    """A step that the rows kept allow, and the rows of the steps, the last of which ends with the window.
+
+    None of them belongs to two buckets.
+    """
     levels = levels_of(connection).values()
     kept = [level.span for level in levels if level.complete_from <= window.since] or [COARSEST]
     grain = min(kept)
     step = math.ceil(max(bounded_step(window, step), FINEST) / grain) * grain
-    whole = Window(floored(window.since, step), math.ceil(window.until / step) * step)
-    return step, cover(_clipped(connection, whole), [level for level in levels if step % level.span == 0])
+    stepped = window._replace(since=floored(window.since, step))
+    return step, cover(_clipped(connection, stepped), [level for level in levels if step % level.span == 0])
 
 
 def _share(time: float, of_all: float) -> float:

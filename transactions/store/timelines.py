@@ -8,7 +8,7 @@ from math import ceil
 
 from .answers import Bucket, Timeline
 from .figures import Figures, Tally, Window, figures
-from .levels import FINEST, Range, floored, split_at
+from .levels import FINEST, Range, end_of, floored, split_at
 from .past import Past
 from .queries import tallies_by
 
@@ -47,9 +47,10 @@ def figures_over_time(
         tallies = tallies_by(connection, None, keys, over, series)
         return [(key, figures(tally, step / 60)) for key, tally in tallies.items()]
 
+    end = end_of(window, ranges)
     found = dict(past.rows(("figures", *keys, *over, *series), read))
     for key, tally in tallies_by(connection, past, keys, rest, series).items():
-        found[key] = figures(tally, _minutes(key[-1] * step, step, window))
+        found[key] = figures(tally, _minutes(key[-1] * step, step, end))
     return found
 
 
@@ -60,6 +61,6 @@ def _over(window: Window, step: int, ranges: Sequence[Range]) -> tuple[Sequence[
     return (over, rest) if all(part.span > FINEST for part in over) else ((), ranges)
 
 
-def _minutes(start: int, step: int, window: Window) -> float:
-    """Throughput of the last step is per minute of its part in the window."""
-    return (min(start + step, window.until) - start) / 60
+def _minutes(start: int, step: int, end: float) -> float:
+    """Throughput of the last step is per minute of its part in the window, of which its rows are."""
+    return (min(start + step, end) - start) / 60
