@@ -33,6 +33,19 @@ def unreadable(path: str, match: str) -> None:
     assert path in str(caught.value)
 
 
+def test_a_relative_path_in_a_folder_that_is_gone(tmp_path, monkeypatch) -> None:
+    """What was not made whole is let go of without a word."""
+    said: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with suppress(FileNotFoundError):
+        connection.StoreConnection("store.db", "ro")
+    assert not said
+
+
 def test_a_file_that_is_missing(path) -> None:
     unreadable(path, "no such file")
     assert not Path(path).exists(), "reading makes no file"

@@ -52,13 +52,15 @@ class StoreConnection:
     which is gone when both are closed.
     """
 
+    _connection: sqlite3.Connection | None = None
+    """Of the class, so that an object whose ``__init__`` was interrupted can be let go of."""
+
     def __init__(self, path: str, mode: Literal["rw", "ro"]) -> None:
         self.path: str = path if path == MEMORY else os.path.abspath(path)
         self._mode = mode
         self._begin = "BEGIN IMMEDIATE" if mode == "rw" else "BEGIN"
         self._lock = threading.Lock()
         self._pid = os.getpid()
-        self._connection: sqlite3.Connection | None = None
         self._identity: _FileIdentity | None = None
         self._inherited: list[sqlite3.Connection | None] = []
         watch(self)
@@ -91,7 +93,7 @@ class StoreConnection:
             self._drop()
 
     def __del__(self) -> None:
-        if self._pid == os.getpid():
+        if self._connection is not None and self._pid == os.getpid():
             self._drop()
 
     def _begun(self) -> sqlite3.Connection:
