@@ -198,6 +198,8 @@ class Application:
     timeline: Timeline
     linked: Sequence[str]
     """Other applications to which it reports as well."""
+    linked_from: Sequence[str]
+    """Other applications which report to it as well."""
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,8 @@ def applications(reader: StoreReader, state: State, now: float) -> Applications:
             one.kind,
             one.figures,
             reader.timeline(in_steps(window, step, now), step, Selection(one.application, one.kind)),
-            links.get(one.application, ()),
+            linked=links.get(one.application, ()),
+            linked_from=[source for source, targets in links.items() if one.application in targets],
         )
         for one in found
     ]

@@ -45,6 +45,7 @@ class Call(NamedTuple):
     error: str = ""
     attributes: dict[str, Any] = {}
     expected: bool = False
+    linked: tuple[str, ...] = ()
 
 
 def row(series: Series, minute: int, calls: Sequence[Call]) -> MinuteRow:
@@ -68,9 +69,9 @@ def sample(call: Call) -> Sample:
     series, web = call.series, call.series.kind == "web"
     errors = (NoticedError(f"shop:{call.error}", call.error, call.expected),) if call.error else ()
     finished = FinishedTransaction(
-        series.application, (), series.kind, "WebTransaction" if web else "OtherTransaction", series.group, series.name,
-        NOW - call.age - call.duration, call.duration, errors, call.failed, None, 500 if call.failed else 200, False,
-        call.attributes,
+        series.application, call.linked, series.kind, "WebTransaction" if web else "OtherTransaction", series.group,
+        series.name, NOW - call.age - call.duration, call.duration, errors, call.failed, None,
+        500 if call.failed else 200, False, call.attributes,
     )  # fmt: skip
     return Sample(series, "failed" if call.failed else "slow", finished)
 

@@ -322,6 +322,18 @@ def test_t_and_four_t_are_marked_on_the_histogram(ask: Ask) -> None:
             assert marks[name] == pytest.approx(math.log(seconds / low) / math.log(high / low) * 100, abs=0.01)
 
 
+def test_linked_applications_are_shown_from_both_ends(tmp_path: Path) -> None:
+    everything = SEARCH._replace(application="everything")
+    calls = [Call(SEARCH, 0.1, linked=("everything",)), Call(everything, 0.1)]
+    write(tmp_path / "linked.db", calls)
+    ask = asking(Console(tmp_path / "linked.db", clock=lambda: NOW))
+    told = json.loads(ask("/api/applications").body)["applications"]
+    assert {one["application"]: (one["linked"], one["linked_from"]) for one in told} == {
+        "everything": ([], ["shop"]), "shop": (["everything"], [])
+    }  # fmt: skip
+    assert [row[-2:] for row in Cells(ask("/applications").body).rows if row] == [["", "shop"], ["everything", ""]]
+
+
 def test_instances_say_what_they_dropped(ask: Ask) -> None:
     rows = Cells(ask("/summary?app=shop").body).rows
     (row,) = (row for row in rows if row and row[0] == "shop")
