@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 import uvicorn
 
 from .doors import asgi_application
+from .views import compile_templates
 
 __all__ = ["is_loopback", "listen", "open_browser", "serve"]
 
@@ -44,6 +45,7 @@ def serve(
         ready(f"http://{named}:{port}/")
         config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False)
         with suppress(KeyboardInterrupt):  # uvicorn ends in order, and then passes Ctrl-C on
+            compile_templates()  # while the viewer's browser opens; the first requests wait on the socket
             uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -22,7 +22,7 @@ from . import charts, histogram
 from .json_form import FIGURE_WORDS
 from .parameters import RANGES, REFRESHES
 
-__all__ = ["STATIC", "render"]
+__all__ = ["STATIC", "compile_templates", "render"]
 
 _HERE: Final = Path(__file__).parent
 STATIC: Final = _HERE / "static"
@@ -50,6 +50,12 @@ _THINNED: Final = "samples_thinned"
 def render(template: str, **values: Any) -> str:
     """Fill a template in."""
     return _environment.get_template(template).render(**values)
+
+
+def compile_templates() -> None:
+    """Compile all templates now rather than when they are first filled in: that takes longer than any answer."""
+    for template in _environment.list_templates():
+        _environment.get_template(template)
 
 
 def moment(seconds: float | None) -> str | Markup:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,23 @@ from click.testing import CliRunner
 from weighbridge.cli.commands import weighbridge
 
 TOKEN = "a token of more than sixteen signs"
+
+
+FIRST_PAGE = """
+import os, signal, sys, threading, urllib.request
+from weighbridge.console.serving import listen, serve
+
+compiled = []
+sys.addaudithook(lambda event, arguments: compiled.append(str(arguments[1])) if event == "compile" else None)
+
+def visit(url):
+    for path in ("static/page.css", "summary"):
+        urllib.request.urlopen(url + path, timeout=20).read()
+        print(sum(name.endswith(".html") for name in compiled))
+    os.kill(os.getpid(), signal.SIGINT)
+
+serve(sys.argv[1], listen("127.0.0.1", 0), None, (), lambda url: threading.Thread(target=visit, args=[url]).start())
+"""
 
 
 @contextmanager
@@ -62,6 +80,13 @@ def test_it_serves_until_it_is_told_to_stop(store: Path, tmp_path: Path) -> None
     with running("serve", "--store", store, log=tmp_path / "log") as client:
         assert client.get("/summary", params={"app": "shop", "range": "30d"}).status_code == 200
         assert client.get("/summary", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_the_first_page_finds_its_templates_compiled(store: Path) -> None:
+    command = [sys.executable, "-c", FIRST_PAGE, str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    before, after = map(int, done.stdout.split())
+    assert before == after == len(list((files("weighbridge.console") / "templates").iterdir()))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the browser is a shell script")
