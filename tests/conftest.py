@@ -8,12 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 import weighbridge
 from weighbridge.transactions import configuration, log
 from weighbridge.transactions.model.outlet import outlet
 from weighbridge.transactions.model.process import here
 from weighbridge.transactions.stack.current import current
+
+# How long an example takes is the machine's business, which may be doing other things as well.
+settings.register_profile("weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("weighbridge")
 
 
 class _Mistakes(logging.Handler):

@@ -14,7 +14,7 @@ import pytest
 import weighbridge
 from weighbridge.transactions.model.outlet import outlet
 
-from .conftest import Programs, Stored
+from .conftest import Programs, Stored, line_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -268,14 +268,17 @@ def test_eight_processes_at_once_lose_none(programs: Programs, stored: Stored) -
 
 
 def test_sigkill_in_the_middle_leaves_whole_snapshots(programs: Programs, stored: Stored) -> None:
-    """Each snapshot has a hundred calls of each of two names; what is in the store are multiples of that."""
+    """Each snapshot has a hundred calls of each of two names; what is in the store are multiples of that.
+
+    The first process is killed while it makes the store, the others while they write on.
+    """
     program = """
         @background_task(name="second")
         def second():
             pass
 
-        print("ready", flush=True)
         while True:
+            print("to be written", flush=True)
             for _ in range(100):
                 work()
                 second()
@@ -283,11 +286,12 @@ def test_sigkill_in_the_middle_leaves_whole_snapshots(programs: Programs, stored
     """
     for attempt in range(4):
         process = programs.start(program, WEIGHBRIDGE_FLUSH_INTERVAL="3600")
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.05 + 0.07 * attempt)
+        for _ in range(1 + attempt):
+            assert line_of(process) == "to be written"
+        time.sleep(0.01 * (1 + attempt))
         process.kill()
         process.wait()
     assert stored.is_intact()
     calls = stored.calls()
     assert calls["work"] == calls["second"] == stored.total() / 2
+    assert calls["work"] % 100 == 0

@@ -123,7 +123,7 @@ _TRANSACTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_TRANSACTIONS, max_size=30))
 def test_every_figure_adds_up(own_settings: None, drawn: list[dict[str, Any]]) -> None:
     kept = Kept()

@@ -482,7 +482,7 @@ def outcome_of_the_model(program: Program) -> tuple[list[Any], list[tuple[str, b
     return model.looks, model.ended
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(programs)
 def test_every_program_does_what_the_model_says(program: Program) -> None:
     interpreter = Interpreter()
@@ -497,7 +497,7 @@ def test_every_program_does_what_the_model_says(program: Program) -> None:
 Move = tuple[int, bool, bool]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans()), max_size=14))
 def test_blocks_may_be_left_in_any_order_and_any_context(moves: list[Move]) -> None:
     with capture_transactions() as finished:
@@ -531,7 +531,7 @@ def call(function: Any, *arguments: Any) -> Any:
     return function(*arguments)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["here", "context", "thread"])), max_size=20))
 def test_generators_may_be_stepped_in_any_order_anywhere(moves: list[tuple[int, str]]) -> None:
     def body(number: int) -> Iterator[int]:
