@@ -112,3 +112,6 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of ours
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(middleware, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -111,6 +111,12 @@ def test_doors_are_loaded_when_they_are_asked_for(module: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_doors_are_listed_before_they_are_loaded(module: str, tmp_path: Path) -> None:
+    done = python(f"import {module} as ours; print({{*ours.__all__, '__doc__'}} <= {{*dir(ours)}})", tmp_path)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_what_there_is_not_is_said_as_by_any_module(module: str, tmp_path: Path) -> None:
     done = python(f"import {module} as ours; ours.weigh", tmp_path)
     assert done.stderr.endswith(f"AttributeError: module '{module}' has no attribute 'weigh'\n")
