@@ -3,6 +3,9 @@
 One process serves blocks of N and of 2 N requests in turns; what N requests
 cost is the difference, in which neither the start nor the write at the end of a
 block is. All threads count. All that was served has to have been recorded.
+
+What a busy machine changes (how the times spread, how often a thread wakes)
+makes some blocks dearer, and none cheaper: of several, the cheapest counts.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from statistics import median
 
 from .environments import child_environment
 from .subjects import REQUIREMENTS
@@ -30,7 +32,7 @@ _SLOW = set(REQUIREMENTS) - {"bare", "passthrough", "floor", "prometheus", "weig
 
 
 def instructions(job: Job, requests: int | None = None, pairs: int | None = None) -> float:
-    """Instructions per request: the median of some pairs of blocks.
+    """Instructions per request: from the cheapest block of each length.
 
     Args:
         job: what is measured.
@@ -41,13 +43,13 @@ def instructions(job: Job, requests: int | None = None, pairs: int | None = None
         NotRecording: the subject can tell what it recorded, and has not recorded everything.
         RuntimeError: the process failed.
     """
-    requests = requests or (300 if job.subject in _SLOW else 2000)
+    requests = requests or (300 if job.subject in _SLOW else 2000 if job.subject == "weighbridge" else 1000)
     pairs = pairs or (3 if job.subject == "weighbridge" else 1)  # it alone has a check to pass
     with Worker(job) as worker:  # so that all bytecode is compiled, of what is loaded late too
         worker.serve(10)
         worker.recorded()
     counts = _blocks(job, [_warm_up(job), *[requests, 2 * requests] * pairs])[1:]
-    return median(many - few for few, many in zip(counts[::2], counts[1::2], strict=True)) / requests
+    return (min(counts[1::2]) - min(counts[::2])) / requests
 
 
 def _warm_up(job: Job) -> int:
