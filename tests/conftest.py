@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -19,6 +20,26 @@ from weighbridge.transactions.stack.current import current
 # How long an example takes is the machine's business, which may be doing other things as well.
 settings.register_profile("weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("weighbridge")
+
+ONCE = (
+    "benchmarks",
+    "console/test_browser.py",
+    "demo",
+    "examples",
+    "packaging/test_distributions.py",
+    "readme/test_commands.py",
+    "readme/test_pictures.py",
+)
+"""What takes long and gives the same on every Python: it is about pages, pictures, files, or processes that use
+what the other tests try on every Python. tox runs it on one, in the environment ``once``."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is to run once."""
+    here = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(here / name) for name in ONCE):
+            item.add_marker("once")
 
 
 class _Mistakes(logging.Handler):
