@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from weighbridge.transactions.stack.current import current
 # How long an example takes is the machine's business, which may be doing other things as well.
 settings.register_profile("weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("weighbridge")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts pytest in the background has Ctrl-C ignored: by it, and by all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ONCE = (
     "benchmarks",
