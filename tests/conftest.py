@@ -23,7 +23,7 @@ settings.register_profile("weighbridge", deadline=None, suppress_health_check=[H
 settings.load_profile("weighbridge")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell that starts pytest in the background has Ctrl-C ignored: by it, and by all that the tests start and interrupt.
+    # A shell that starts pytest in the background has it ignore Ctrl-C, and all that the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ONCE = (
