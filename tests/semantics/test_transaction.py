@@ -128,15 +128,17 @@ def test_every_number_is_a_priority_and_anything_else_is_not_used(paths: Paths, 
 
 
 def test_end_of_transaction_freezes_clock_name_and_kind(finished: Finished) -> None:
+    began = time.monotonic()
     with WebTransaction(name="page"):
         end_of_transaction()
+        took = time.monotonic() - began
         set_transaction_name("later", priority=9)
         set_background_task()
-        time.sleep(0.2)
+        time.sleep(0.02)
         assert finished == []
     (transaction,) = finished
     assert transaction.path == "WebTransaction/Function/page"
-    assert transaction.duration < 0.2
+    assert transaction.duration <= took
 
 
 def test_what_is_stopped_is_recorded_once_when_the_work_really_ends(finished: Finished) -> None:
