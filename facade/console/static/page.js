@@ -257,7 +257,7 @@ async function refresh() {
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
+  if (event.target.closest("input:not([type=range]), select, textarea, dialog[open]")) return;
   if (event.key === "r") { refresh(); return; }
   const wanted = document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`);
   if (!wanted || wanted.hidden) return;
