@@ -13,7 +13,7 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from ..transactions.stack.current import abandon, current, leave, withdraw
+from ..transactions.stack.current import abandon, current, leave
 from .door import Door
 from .request import DoorTransaction
 from .request_keys import APP_NAME, ENABLED, application_in, is_enabled
@@ -21,10 +21,6 @@ from .routes import read_asgi_route
 from .stopping import flush_at_shutdown, listen_for_the_end
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
-    from ..transactions.model.transaction import Transaction
-
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
 
@@ -36,7 +32,6 @@ _reset: Final = current.reset
 _now_live: Final = outlet.live.add
 
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
-_QUEUE_HEADERS: Final = frozenset(name.encode() for name in QUEUE_HEADERS)
 
 
 class ASGITransactionMiddleware(Door):
@@ -70,31 +65,69 @@ class ASGITransactionMiddleware(Door):
         self._single: Any = None
         """The application as ASGI 3.0 calls it, from the first request on."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901, PLR0915  see below
+        """Serve one request (ASGI 3.0). All in one place, as every request pays for each call."""
         app = self._single
-        app = self._called_first(scope) if app is None else app  # an application may be false
+        if app is None:  # an application may be false
+            app = self._called_first(scope)
         transaction = None
         try:
             if scope["type"] == "http":
-                if here.measuring and _current() is None and not (APP_NAME in scope or ENABLED in scope):
-                    transaction = self._open(scope, receive, send)
-                elif self._measures(scope):
-                    transaction = self._open(scope, receive, send)
-                    transaction.apply_special()
+                labels = self._labels
+                plain = (
+                    labels.made_for is here.measures_for
+                    and _current() is None
+                    and not (APP_NAME in scope or ENABLED in scope)
+                )
+                if plain or self._measures(scope):
+                    opened = ASGITransaction()
+                    opened.label = labels.label
+                    opened.extras = None
+                    opened.ended = 0.0
+                    try:
+                        opened.method = scope["method"]
+                        opened.request_path = scope["path"]
+                        opened.mount = scope["root_path"]
+                        headers = scope["headers"]
+                    except KeyError:  # a server may leave out what is optional (ASGI 3.0)
+                        headers = opened.read_what_is_there(scope)
+                    opened.request = scope
+                    opened.keys_at_start = len(scope)
+                    opened.head = opened.route = None
+                    opened.status = opened.stage = 0
+                    opened.response_started = 0.0
+                    opened.server_receive = receive
+                    opened.server_send = send
+                    wanted = here.queue_headers
+                    for name, _ in headers:
+                        if name in wanted:
+                            opened.read_queue_time(headers)
+                            break
+                    _now_live(opened)
+                    opened.entered = monotonic()
+                    opened.token = _make_current(opened)
+                    transaction = opened
+                    if not plain:
+                        transaction.apply_special()
         except Exception:
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
-            if scope.get("type") == "lifespan":
-                await self._live(app, scope, receive, send)
-            else:
-                await app(scope, receive, send)
+            await self._pass(app, scope, receive, send)
             return
         try:
-            await app(scope, transaction.receive, transaction.send)
+            await app(scope, transaction, transaction.send)
         except BaseException as exception:
             transaction.broken_by(exception)
             raise
-        transaction.returned()
+        transaction.server_receive = _nothing_more
+        transaction.server_send = _to_nobody
+        try:
+            _reset(transaction.token)  # type: ignore[arg-type]
+            transaction.token = None
+        except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
+            transaction.pause()
+        if not transaction.ended or transaction.status >= 500:
+            transaction.returned()
 
     def _called_first(self, scope: Scope) -> Any:
         """The application, while it has had no request yet. Never raises."""
@@ -108,6 +141,13 @@ class ASGITransactionMiddleware(Door):
         except Exception:
             swallowed("ASGITransactionMiddleware")
             return self.__wrapped__
+
+    async def _pass(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+        """What is not measured."""
+        if scope.get("type") == "lifespan":
+            await self._live(app, scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
     async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
@@ -124,43 +164,7 @@ class ASGITransactionMiddleware(Door):
 
     def _measures(self, scope: Scope) -> bool:
         """Whether a request that is not plain is measured here."""
-        return is_enabled(scope, here.prepare()) and not self._joins()
-
-    def _open(self, scope: Scope, receive: Any, send: Any) -> ASGITransaction:
-        """The transaction of a request, current already. Every request pays for this, so it makes no calls."""
-        transaction = ASGITransaction()
-        labels = self._labels
-        transaction.label = labels.label if labels.made_for is here.application else labels.renew()
-        transaction.extras = None
-        transaction.ended = 0.0
-        try:
-            transaction.method = scope["method"]
-            transaction.request_path = scope["path"]
-            transaction.mount = scope["root_path"]
-            headers = scope["headers"]
-        except KeyError:  # a server may leave out what is optional (ASGI 3.0)
-            transaction.method = scope.get("method")
-            transaction.request_path = scope.get("path", "")
-            transaction.mount = scope.get("root_path", "")
-            headers = scope.get("headers", ())
-        transaction.request = scope
-        transaction.keys_at_start = len(scope)
-        transaction.head = None
-        transaction.status = 0
-        transaction.response_started = 0.0
-        transaction.route = None
-        transaction.server_receive = receive
-        transaction.server_send = send
-        transaction.stage = _ANSWERING
-        if here.settings.queue_time:
-            for name, _ in headers:
-                if name in _QUEUE_HEADERS:
-                    transaction.read_queue_time(headers)
-                    break
-        _now_live(transaction)
-        transaction.entered = monotonic()
-        transaction.token = _make_current(transaction)
-        return transaction
+        return is_enabled(scope, self._labels.prepare()) and not self._joins()
 
 
 def single_callable(app: Any) -> Any:
@@ -191,7 +195,7 @@ _LAST_UNDER_WAY: Final = 2
 
 
 class ASGITransaction(DoorTransaction):
-    """An ASGI request's transaction, and the ``receive`` and ``send`` that its application calls."""
+    """An ASGI request's transaction, which is also the ``receive`` that its application calls, and has its ``send``."""
 
     __slots__ = ("server_receive", "server_send", "stage")
 
@@ -202,14 +206,14 @@ class ASGITransaction(DoorTransaction):
     stage: int
     """How far the response is."""
 
-    async def receive(self) -> Message:
+    async def __call__(self) -> Message:
         """The server's next message, watched for the client's going away."""
         message: Message = await self.server_receive()
         try:
             if message["type"] == "http.disconnect" and not self.over and self.stage != _LAST_UNDER_WAY:
                 self.more.disconnected = True
         except Exception:
-            swallowed("ASGITransaction.receive")
+            swallowed("ASGITransaction.__call__")
         return message
 
     def send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
@@ -234,7 +238,8 @@ class ASGITransaction(DoorTransaction):
                 return self._send_last(message)
         except Exception:
             swallowed("ASGITransaction.send")
-        return self.server_send(message)  # type: ignore[no-any-return]
+        server_send = self.server_send  # in two steps: to call what is in a slot is slow
+        return server_send(message)  # type: ignore[no-any-return]
 
     def _is_last(self, message: Message, kind: str) -> bool:
         """Whether one of the rarer messages is the last."""
@@ -244,7 +249,8 @@ class ASGITransaction(DoorTransaction):
 
     async def _send_last(self, message: Message) -> None:
         self.stage = _LAST_UNDER_WAY
-        await self.server_send(message)
+        server_send = self.server_send
+        await server_send(message)
         try:
             if self.status < 500:
                 self.end()
@@ -254,20 +260,14 @@ class ASGITransaction(DoorTransaction):
             swallowed("ASGITransaction.send")
 
     def returned(self) -> None:
-        """The application is done. Never raises."""
+        """The application is done, and the transaction is not. Never raises."""
         try:
-            self.server_receive, self.server_send = _nothing_more, _to_nobody
-            try:
-                _reset(self.token)  # type: ignore[arg-type]
-                self.token: Token[Transaction | None] | None = None
-            except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
-                withdraw(self)
             if not self.ended:
                 if self.response_started and self.stage != _LAST_UNDER_WAY:
                     self.more.disconnected = True
                 self._look_around()
                 self.end()
-            elif self.status >= 500:
+            else:
                 self.deliver()
         except Exception:
             swallowed("ASGITransaction.returned")
@@ -288,6 +288,14 @@ class ASGITransaction(DoorTransaction):
         except Exception:
             swallowed("ASGITransaction.broken_by")
             abandon(self)
+
+    def read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
+        """Note what a scope says of its request where it does not say everything; gives its headers."""
+        self.method: str | None = scope.get("method")
+        self.request_path: str = scope.get("path", "")
+        self.mount: str = scope.get("root_path", "")
+        headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
+        return headers
 
     def _look_around(self) -> None:
         """Hear what the framework and the application have put into the scope. Never raises."""

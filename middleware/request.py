@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
-from ..transactions.model.outlet import ROOM, outlet
+from ..transactions.model.outlet import CLOSED, ROOM, outlet
 from ..transactions.model.request import RequestTransaction
+from ..transactions.stack.current import withdraw
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 
 __all__ = ["LOOK_ANYWAY", "DoorTransaction"]
@@ -59,12 +60,12 @@ class DoorTransaction(RequestTransaction):
             duration = ended - entered
             label, route = self.label, self.route
             if route is not None:  # what `counted_as` gives
-                lane = _lane_of((label, self.method, route, self.status))
+                lane = _lane_of((label, self.method, route, self.status), CLOSED)
             elif label.given is None:
-                lane = _lane_of((label, self.request_path, self.status))
+                lane = _lane_of((label, self.request_path, self.status), CLOSED)
             else:
-                lane = _lane_of((label, self.status))
-            if lane is not None and duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
+                lane = _lane_of((label, self.status), CLOSED)
+            if duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
                 lane.durations.append(duration)
                 if self.response_started:
                     lane.starts.append(self.response_started - entered)
@@ -73,10 +74,16 @@ class DoorTransaction(RequestTransaction):
                 self.head: Any = None
                 _no_longer_live(self)
                 return
-            if lane is not None and duration > lane.bar:
-                lane.bar = duration
+            lane.bar = max(lane.bar, duration)
         if self.freeze():
             self.deliver()
+
+    def pause(self) -> None:
+        """A step has ended, wherever that is. Never raises."""
+        try:
+            withdraw(self)
+        except Exception:
+            swallowed("DoorTransaction.pause")
 
     def mounted(self, route: str, mount_now: str) -> str:
         """A route behind that part of its mount point which was added since the request reached us."""

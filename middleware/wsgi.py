@@ -62,10 +62,13 @@ class WSGITransactionMiddleware(Door):
     __slots__ = ()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request (PEP 3333). All in one place, as every request pays for each call."""
+        app = self.__wrapped__  # in two steps: to call what is in a slot is slow
         transaction = None
         try:
-            if (
-                here.measuring
+            labels = self._labels
+            plain = (
+                labels.made_for is here.measures_for
                 and _current() is None
                 and not (
                     APP_NAME in environ
@@ -74,17 +77,38 @@ class WSGITransactionMiddleware(Door):
                     or _REQUEST_START in environ
                     or _QUEUE_START in environ
                 )
-            ):
-                transaction = self._open(environ, start_response)
-            elif self._measures(environ):
-                transaction = self._open(environ, start_response)
-                transaction.apply_special()
+            )
+            if plain or self._measures(environ):
+                opened = WSGITransaction()
+                opened.label = labels.label
+                opened.extras = None
+                opened.ended = 0.0
+                try:
+                    opened.method = environ["REQUEST_METHOD"]
+                    opened.mount = mount = environ["SCRIPT_NAME"]
+                    opened.request_path = mount + environ["PATH_INFO"]
+                except KeyError:  # one that is empty may be missing (PEP 3333)
+                    opened.method = environ.get("REQUEST_METHOD")
+                    opened.mount = mount = environ.get("SCRIPT_NAME", "")
+                    opened.request_path = mount + environ.get("PATH_INFO", "")
+                opened.request = environ
+                opened.keys_at_start = len(environ)
+                opened.head = opened.route = None
+                opened.status = opened.sent = 0
+                opened.response_started = 0.0
+                opened.server = start_response
+                _now_live(opened)
+                opened.entered = monotonic()
+                opened.token = _make_current(opened)
+                transaction = opened
+                if not plain:
+                    transaction.apply_special()
         except Exception:
             swallowed("WSGITransactionMiddleware")
         if transaction is None:
-            return self.__wrapped__(environ, start_response)  # type: ignore[no-any-return]
+            return app(environ, start_response)  # type: ignore[no-any-return]
         try:
-            body = self.__wrapped__(environ, transaction.start_response)
+            body = app(environ, transaction.start_response)
         except BaseException as exception:
             transaction.broken_by(exception)
             raise
@@ -92,35 +116,7 @@ class WSGITransactionMiddleware(Door):
 
     def _measures(self, environ: WSGIEnvironment) -> bool:
         """Whether a request that is not plain is measured here."""
-        return is_enabled(environ, here.prepare()) and not _is_websocket(environ) and not self._joins()
-
-    def _open(self, environ: WSGIEnvironment, start_response: StartResponse) -> WSGITransaction:
-        """The transaction of a request, current already. Every request pays for this, so it makes no calls."""
-        transaction = WSGITransaction()
-        labels = self._labels
-        transaction.label = labels.label if labels.made_for is here.application else labels.renew()
-        transaction.extras = None
-        transaction.ended = 0.0
-        try:
-            transaction.method = environ["REQUEST_METHOD"]
-            transaction.mount = mount = environ["SCRIPT_NAME"]
-            transaction.request_path = mount + environ["PATH_INFO"]
-        except KeyError:  # one that is empty may be missing (PEP 3333)
-            transaction.method = environ.get("REQUEST_METHOD")
-            transaction.mount = mount = environ.get("SCRIPT_NAME", "")
-            transaction.request_path = mount + environ.get("PATH_INFO", "")
-        transaction.request = environ
-        transaction.keys_at_start = len(environ)
-        transaction.head = None
-        transaction.status = 0
-        transaction.response_started = 0.0
-        transaction.route = None
-        transaction.server = start_response
-        transaction.sent = 0
-        _now_live(transaction)
-        transaction.entered = monotonic()
-        transaction.token = _make_current(transaction)
-        return transaction
+        return is_enabled(environ, self._labels.prepare()) and not _is_websocket(environ) and not self._joins()
 
 
 class WSGITransaction(DoorTransaction):
@@ -207,13 +203,6 @@ class WSGITransaction(DoorTransaction):
         except Exception:
             swallowed("WSGITransaction.finish")
             abandon(self)
-
-    def pause(self) -> None:
-        """A step has ended, wherever that is. Never raises."""
-        try:
-            withdraw(self)
-        except Exception:
-            swallowed("WSGITransaction.pause")
 
     def closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""

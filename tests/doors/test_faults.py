@@ -677,7 +677,7 @@ GUARDS = {
     "middleware.wsgi:MeasuredBody.close",
     "middleware.wsgi:MeasuredBody.__del__",
     "middleware.asgi:ASGITransactionMiddleware.__call__",
-    "middleware.asgi:ASGITransaction.receive",
+    "middleware.asgi:ASGITransaction.__call__",
     "middleware.asgi:ASGITransaction.send",
     "middleware.asgi:ASGITransaction._send_last",
     "middleware.routes:_on_flask_exception",
@@ -709,12 +709,13 @@ GUARDS = {
     "middleware.wsgi:WSGITransaction.broken_by",
     "middleware.wsgi:WSGITransaction.closed_early",
     "middleware.wsgi:WSGITransaction.finish",
-    "middleware.wsgi:WSGITransaction.pause",
+    "middleware.request:DoorTransaction.pause",
     "middleware.wsgi:WSGITransaction.apply_special",
     "middleware.asgi:ASGITransaction.apply_special",
     "middleware.asgi:ASGITransaction.broken_by",
     "middleware.asgi:ASGITransaction.read_queue_time",
     "middleware.asgi:ASGITransactionMiddleware._live",
+    "middleware.asgi:ASGITransactionMiddleware._pass",
     "middleware.asgi:ASGITransactionMiddleware._called_first",
     "middleware.asgi:single_callable",
     "middleware.asgi:ASGITransaction.returned",
@@ -786,6 +787,8 @@ def harm(
         if answer != bare:
             yield f"changes the answer to {answer!r}"
     answer = None
+    for record in caplog.records:  # a record that is kept keeps the frames of all who were on the stack
+        record.exc_info = None
     if outlet.live:
         gc.collect()
     if outlet.live:

@@ -101,15 +101,14 @@ class BackgroundEntry:
             if owner is not None and belongs(owner):
                 self.reclassify(owner, args, kwargs)
                 return None
-            if not (here.measuring or here.prepare()):
-                return None
             labels = self.labels
-            if self.naming.fixed is None:
-                label = labels.named(self.naming.evaluate(args, kwargs))
-            else:
-                label = labels.label if labels.made_for is here.application else labels.renew()
+            if labels.made_for is not here.measures_for and not labels.prepare():
+                return None
             transaction = Transaction()
-            transaction.label = label
+            if self.naming.fixed is None:
+                transaction.label = labels.named(self.naming.evaluate(args, kwargs))
+            else:
+                transaction.label = labels.label
             transaction.extras = None
             transaction.ended = 0.0
             _now_live(transaction)

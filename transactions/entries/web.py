@@ -104,7 +104,7 @@ class WebEntry:
             if owner is not None:
                 self._name(owner, args, kwargs)
                 return None
-            if not (here.measuring or here.prepare()):
+            if not here.prepare():
                 return None
             return self._fresh(args, kwargs, {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS})
         except Exception:

@@ -64,11 +64,13 @@ class LabelSource:
         """Up to date as long as ``made_for`` is the default application."""
         self.made_for: Application | None = None
 
-    def renew(self) -> Label:
-        """The label, up to date from now on."""
-        self.label = self.named(self._given)
-        self.made_for = here.application
-        return self.label
+    def prepare(self) -> bool:
+        """A transaction may be about to begin: bring the label up to date; whether the transaction is measured."""
+        measuring = here.prepare()
+        if self.made_for is not here.application:
+            self.label = self.named(self._given)
+            self.made_for = here.application
+        return measuring
 
     def named(self, given: Given | None) -> Label:
         """The label under a name of its own."""

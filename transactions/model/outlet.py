@@ -18,7 +18,7 @@ from ..log import swallowed
 if TYPE_CHECKING:
     from .transaction import Transaction
 
-__all__ = ["ALWAYS", "ROOM", "Lane", "Outlet", "outlet"]
+__all__ = ["ALWAYS", "CLOSED", "ROOM", "Lane", "Outlet", "outlet"]
 
 ALWAYS: Final = -1
 """As `Outlet.patience`: every transaction needs attention."""
@@ -45,6 +45,10 @@ class Lane:
         """Seconds, as are ``starts``."""
         self.starts: list[float] = []
         """From the start of a request to the start of its response."""
+
+
+CLOSED: Final = Lane(float("-inf"))
+"""In the place of a lane where there is none."""
 
 
 class Outlet:

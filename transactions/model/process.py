@@ -8,20 +8,26 @@ from .. import configuration
 from ..log import log_once
 from .applications import Application, ApplicationArgument, application_named
 from .outlet import outlet
+from .queue_time import QUEUE_HEADERS
 
 if TYPE_CHECKING:
     from ..configuration.settings import Settings
 
-__all__ = ["Process", "here"]
+__all__ = ["NOBODY", "Process", "here"]
+
+NOBODY: Final = Application("nobody")
+"""As `Process.measures_for`: nothing is measured, or not yet. Nothing is ever made for it."""
 
 
 class Process:
     """The settings in the form in which every call needs them. Nothing is read before the first call."""
 
-    __slots__ = ("application", "error_statuses", "measuring", "prepared", "settings")
+    __slots__ = ("application", "error_statuses", "measures_for", "prepared", "queue_headers", "settings")
 
     application: Application
     error_statuses: frozenset[int]
+    queue_headers: frozenset[bytes]
+    """Headers that may tell how long a request has waited, as ASGI names them; none where that is not asked for."""
     settings: Settings
 
     def __init__(self) -> None:
@@ -30,13 +36,15 @@ class Process:
     def forget(self) -> None:
         """Read the settings anew at the next call; what runs already goes by those that held until now."""
         self.prepared: bool = False
-        self.measuring: bool = False
+        self.measures_for: Application = NOBODY
+        """The default application, once something is measured."""
 
     def read(self) -> None:
         """Read the settings if that has not been done."""
         if not self.prepared:
             self.settings = configuration.current().settings
             self.error_statuses = self.settings.error_statuses
+            self.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if self.settings.queue_time else ()))
             self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)
             self.prepared = True
 
@@ -46,10 +54,10 @@ class Process:
         From the first one on the process reports: a task that never ends is seen, too.
         """
         self.read()
-        if self.settings.enabled and not self.measuring:
-            self.measuring = True
+        if self.settings.enabled and self.measures_for is NOBODY:
+            self.measures_for = self.application
             outlet.begin()
-        return self.measuring
+        return self.measures_for is not NOBODY
 
     def application_of(self, argument: ApplicationArgument) -> Application:
         """The application that an ``application=`` argument means."""

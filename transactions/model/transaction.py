@@ -13,7 +13,7 @@ from .clock import epoch_at, monotonic
 from .finished import ApdexZone, AttributeValue, FinishedTransaction, NoticedError
 from .label import DEFAULT_GROUP, Given, Label, label_of
 from .naming import TYPES, Kind, path_of
-from .outlet import ROOM, outlet
+from .outlet import CLOSED, ROOM, outlet
 from .process import here
 
 __all__ = ["Extras", "Transaction"]
@@ -243,14 +243,13 @@ class Transaction:
         if self.extras is None and not self.ended:
             ended = monotonic()
             duration = ended - self.entered
-            lane = _lane_of(self.label)
-            if lane is not None and duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
+            lane = _lane_of(self.label, CLOSED)
+            if duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
                 lane.durations.append(duration)
                 self.ended = ended
                 _no_longer_live(self)
                 return
-            if lane is not None and duration > lane.bar:
-                lane.bar = duration
+            lane.bar = max(lane.bar, duration)
         if self.freeze():
             self.deliver()
 
