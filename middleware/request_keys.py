@@ -39,7 +39,10 @@ _values_logged: dict[str, set[str]] = {}
 
 def flag(key: str, value: object) -> bool | None:
     """A key's value as a flag; ``None``, said once per value, where it is neither true nor false."""
-    plain = _plain(value)
+    return _flag(key, value, _plain(value))
+
+
+def _flag(key: str, value: object, plain: bool | str | None) -> bool | None:
     if isinstance(plain, bool):
         return plain
     word = None if plain is None else plain.strip().lower()
@@ -89,11 +92,13 @@ def apply_changed(transaction: Transaction, request: Mapping[str, Any]) -> None:
         seen = more.keys_seen = {}
     for key in LIVE_KEYS:
         value = request.get(key, _ABSENT)
-        if value is _ABSENT or seen.get(key, _ABSENT) is value:
+        if value is _ABSENT:
             continue
-        said = flag(key, value)
-        plain = _plain(value)
-        if said is not None and seen.get(key, _ABSENT) != plain:
+        plain = value if value is True or value is False else _plain(value)  # asks nothing of its class
+        if plain is not None and seen.get(key) == plain:
+            continue
+        said = _flag(key, value, plain)
+        if said is not None:
             seen[key] = plain
             _apply(transaction, key, said)
 
