@@ -185,7 +185,6 @@ def single_callable(app: Any) -> Any:
     return app
 
 
-_ANSWERING: Final = 0
 _TRAILERS_TO_COME: Final = 1
 """The last body message will not be the end."""
 _FIELDS_OF_START: Final = 3
@@ -204,7 +203,7 @@ class ASGITransaction(DoorTransaction):
     server_send: Any
     """The server's ``send``, likewise."""
     stage: int
-    """How far the response is."""
+    """How far the response is; 0 until one of the above."""
 
     async def __call__(self) -> Message:
         """The server's next message, watched for the client's going away."""
