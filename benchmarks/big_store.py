@@ -59,20 +59,20 @@ def minute_row(series: Series, minute: int, calls: float, choose: random.Random)
     )  # fmt: skip
 
 
-def snapshot(instance: Instance, number: int, taken: float, rows: tuple[MinuteRow, ...]) -> Snapshot:
-    """Some rows, with an error and a sample for every tenth of them."""
-    some = rows[:: max(1, len(rows) // 10)]
+def snapshot(instance: Instance, begin: float, now: float, rows: tuple[MinuteRow, ...]) -> Snapshot:
+    """Some rows, with an error for every tenth of them, and a sample of now: those of the past expire."""
+    some = rows[1 :: max(1, len(rows) // 10)]
     errors = tuple(ErrorCount(row.series, row.minute, "shop:OutOfStock", "no apples", False, 1) for row in some)
-    samples = tuple(Sample(row.series, "slow", transaction(row)) for row in some)
-    return Snapshot(instance, number, taken, rows, errors, samples)
+    samples = tuple(Sample(row.series, "slow", transaction(row, now)) for row in some)
+    return Snapshot(instance, 1, begin, rows, errors, samples)
 
 
-def transaction(row: MinuteRow) -> FinishedTransaction:
-    """The slowest transaction of a row."""
+def transaction(row: MinuteRow, now: float) -> FinishedTransaction:
+    """The slowest transaction of a row, as if it had ended a minute ago."""
     series, web = row.series, row.series.kind == "web"
     return FinishedTransaction(
         series.application, (), series.kind, "WebTransaction" if web else "OtherTransaction", series.group, series.name,
-        row.minute + 30 - row.maximum, row.maximum, (NoticedError("shop:OutOfStock", "no apples"),), True,
+        now - 60 - row.maximum, row.maximum, (NoticedError("shop:OutOfStock", "no apples"),), True,
         "frustrated" if web else None, 500 if web else None, False, {"customer": 17, "request.path": "/resource"},
     )  # fmt: skip
 
@@ -86,7 +86,7 @@ def make(path: str, now: float, days: int = 30, names: int = 200, calls: float =
     for number in range(processes):
         instance = Instance(f"process-{number}", "host", 1000 + number, begin, "shop")
         rows = tuple(minute_row(one, begin, calls, choose) for one in series)
-        writer.write(snapshot(instance, 1, begin, rows))
+        writer.write(snapshot(instance, begin, now, rows))
     writer.close()
     with sqlite3.connect(path, isolation_level=None) as store:
         define_functions(store)

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import median, quantiles
+from urllib.parse import quote_plus
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
@@ -57,7 +58,7 @@ def main() -> None:
         else:
             big_store.make(store, time.time(), names=_NAMES)
         with writing(store, options.writers, _NAMES), ConsoleServer(store) as server:
-            pages = {**_PAGES, "sample": _ONE + f"&sample={_kept(store)}"}
+            pages = {**_PAGES, "sample": _kept(store)}
             answers = _answers(server, _addresses(pages), options.rounds)
             paints = first_paints(server.url, _visited(pages), options.visits) if options.visits else None
     print(_answer_table(answers), _paint_table(paints), provenance([f"SQLite {sqlite3.sqlite_version}"]), sep="\n\n")
@@ -76,12 +77,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _kept(store: str) -> int:
-    """The number of a sample of the one transaction."""
+def _kept(store: str) -> str:
+    """What an address says of the slowest transaction that was kept."""
     now = time.time()
-    selection = Selection(application="shop", kind="web", group="Route", name="GET /resource/1/{id}")
     with StoreReader.open(store) as reader:
-        return reader.samples(Window(now - 30 * 86400, now), selection, "slow", 1)[0].id
+        kept = reader.samples(Window(now - 30 * 86400, now), Selection(application="shop", kind="web"), "slow", 1)[0]
+    return f"&app=shop&group={kept.series.group}&name={quote_plus(kept.series.name)}&sample={kept.id}"
 
 
 def _addresses(pages: dict[str, str]) -> list[str]:
