@@ -45,9 +45,10 @@ def test_cell(column: Column, row: Row, cells: Cells) -> None:
     cell = cells(column)[row]
     expected = column.expected(row)
     assert cell.transactions == expected
-    hung_up = row.manner == "shutdown" and not cell.statuses  # which is the server's business
-    assert hung_up or set(cell.statuses) == {row.status}
-    assert hung_up or cell.disconnected == row.disconnected
+    # A server that is stopped may hang up or, as hypercorn 0.14, cancel the request and answer 500 by itself.
+    gave_up = row.manner == "shutdown" and set(cell.statuses) <= {500}
+    assert gave_up or set(cell.statuses) == {row.status}
+    assert gave_up or cell.disconnected == row.disconnected
     assert cell.failed == row.failed
     assert cell.scored == (_web(expected) if row.scored else 0)
     assert cell.sampled == (row.sampled and _of_request(expected))
