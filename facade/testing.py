@@ -35,7 +35,7 @@ def end_what_is_delivered() -> None:
     or read, stays open.
     """
     for transaction in outlet.live.copy():
-        if isinstance(transaction, WSGITransaction) and transaction.token is None and transaction.all_sent():
+        if isinstance(transaction, WSGITransaction) and transaction.between_steps() and transaction.all_sent():
             transaction.finish()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import log_once, swallowed
@@ -15,8 +16,8 @@ from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..transactions.stack.current import abandon, current, leave
 from .door import Door
-from .request import DoorTransaction
-from .request_keys import APP_NAME, ENABLED, application_in, is_enabled
+from .request import NOTHING, DoorTransaction
+from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .routes import read_asgi_route
 from .stopping import flush_at_shutdown, listen_for_the_end
 
@@ -30,6 +31,9 @@ _current: Final = current.get
 _make_current: Final = current.set
 _reset: Final = current.reset
 _now_live: Final = outlet.live.add
+
+_name_of: Final = itemgetter(0)
+"""The name of a header."""
 
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
 
@@ -74,15 +78,12 @@ class ASGITransactionMiddleware(Door):
         try:
             if scope["type"] == "http":
                 labels = self._labels
-                plain = (
-                    labels.made_for is here.measures_for
-                    and _current() is None
-                    and not (APP_NAME in scope or ENABLED in scope)
-                )
-                if plain or self._measures(scope):
+                ready = labels.made_for is here.measures_for and _current() is None
+                plain = ready and not (APP_NAME in scope or ENABLED in scope)
+                if plain or self._measures(scope, ready):
                     opened = ASGITransaction()
                     opened.label = labels.label
-                    opened.extras = None
+                    opened.extras = opened.head = opened.route = None
                     opened.ended = 0.0
                     try:
                         opened.method = scope["method"]
@@ -92,17 +93,11 @@ class ASGITransactionMiddleware(Door):
                     except KeyError:  # a server may leave out what is optional (ASGI 3.0)
                         headers = opened.read_what_is_there(scope)
                     opened.request = scope
-                    opened.keys_at_start = len(scope)
-                    opened.head = opened.route = None
-                    opened.status = opened.stage = 0
-                    opened.response_started = 0.0
                     opened.server_receive = receive
                     opened.server_send = send
-                    wanted = here.queue_headers
-                    for name, _ in headers:
-                        if name in wanted:
-                            opened.read_queue_time(headers)
-                            break
+                    opened.stage = 0
+                    if not here.queue_headers.isdisjoint(map(_name_of, headers)):
+                        opened.read_queue_time(headers)
                     _now_live(opened)
                     opened.entered = monotonic()
                     opened.token = _make_current(opened)
@@ -119,8 +114,6 @@ class ASGITransactionMiddleware(Door):
         except BaseException as exception:
             transaction.broken_by(exception)
             raise
-        transaction.server_receive = _nothing_more
-        transaction.server_send = _to_nobody
         try:
             _reset(transaction.token)  # type: ignore[arg-type]
             transaction.token = None
@@ -128,6 +121,9 @@ class ASGITransactionMiddleware(Door):
             transaction.pause()
         if not transaction.ended or transaction.status >= 500:
             transaction.returned()
+        transaction.request = NOTHING
+        transaction.server_receive = _nothing_more
+        transaction.server_send = _to_nobody
 
     def _called_first(self, scope: Scope) -> Any:
         """The application, while it has had no request yet. Never raises."""
@@ -162,9 +158,9 @@ class ASGITransactionMiddleware(Door):
         except Exception:
             swallowed("flush_at_shutdown")
 
-    def _measures(self, scope: Scope) -> bool:
-        """Whether a request that is not plain is measured here."""
-        return is_enabled(scope, self._labels.prepare()) and not self._joins()
+    def _measures(self, scope: Scope, ready: bool) -> bool:
+        """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
+        return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins())
 
 
 def single_callable(app: Any) -> Any:
@@ -220,15 +216,14 @@ class ASGITransaction(DoorTransaction):
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                if not (self.response_started or self.ended):  # a second one is between application and server
+                if self.head is None and not self.ended:  # a second one is between application and server
                     self.response_started: float = monotonic()
-                    self.head = message
                     status = message["status"]
                     self.status: Any = status if type(status) is int else _number(status)
+                    self.head = message
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
                         self.stage = _TRAILERS_TO_COME
-                    scope: Any = self.request
-                    if len(scope) != self.keys_at_start or "app" in scope:
+                    if "app" in self.request or self.route is not None:
                         self._look_around()
             elif kind == "http.response.body":
                 if not (self.stage or message.get("more_body")):
@@ -251,7 +246,7 @@ class ASGITransaction(DoorTransaction):
         server_send = self.server_send
         await server_send(message)
         try:
-            if self.status < 500:
+            if self.head is None or self.status < 500:
                 self.end()
             else:
                 self.freeze()  # it waits for the exception that may follow its page
@@ -262,7 +257,7 @@ class ASGITransaction(DoorTransaction):
         """The application is done, and the transaction is not. Never raises."""
         try:
             if not self.ended:
-                if self.response_started and self.stage != _LAST_UNDER_WAY:
+                if self.head is not None and self.stage != _LAST_UNDER_WAY:
                     self.more.disconnected = True
                 self._look_around()
                 self.end()
@@ -275,7 +270,6 @@ class ASGITransaction(DoorTransaction):
     def broken_by(self, exception: BaseException) -> None:
         """The application raised. Never raises itself."""
         try:
-            self.server_receive, self.server_send = _nothing_more, _to_nobody
             leave(self)
             if self.ended and self.status < 500:
                 _count_late(self, exception)
@@ -287,6 +281,9 @@ class ASGITransaction(DoorTransaction):
         except Exception:
             swallowed("ASGITransaction.broken_by")
             abandon(self)
+        finally:
+            self.request: Mapping[str, Any] = NOTHING
+            self.server_receive, self.server_send = _nothing_more, _to_nobody
 
     def read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
         """Note what a scope says of its request where it does not say everything; gives its headers."""
@@ -300,7 +297,7 @@ class ASGITransaction(DoorTransaction):
         """Hear what the framework and the application have put into the scope. Never raises."""
         try:
             self.refresh()
-            if self.request is not None and not self.route:
+            if not self.route:
                 read_asgi_route(self, self.request)
         except Exception:
             swallowed("ASGITransaction.look_around")
@@ -308,7 +305,8 @@ class ASGITransaction(DoorTransaction):
     def apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            self.report_to(application_in(self.request or {}) or self.application)
+            self.keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
+            report_to_named(self, self.request)
             self.refresh()
         except Exception:
             swallowed("ASGITransaction.apply_special")
@@ -327,17 +325,18 @@ class ASGITransaction(DoorTransaction):
             self.more.disconnected = self.was_disconnected or not self.over
         elif is_error(exception) and not (self.was_disconnected and isinstance(exception, OSError)):
             self.notice_exception(exception)
-            self.status = self.status or 500
+            if not self.http_status:
+                self.answer_with(500)
 
     def query_string(self) -> str:
         """The query, without the question mark."""
-        query = (self.request or {}).get("query_string") or b""
+        query = self.request.get("query_string") or b""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
         details = super().read_details()
-        for name, value in (self.request or {}).get("headers") or ():
+        for name, value in self.request.get("headers") or ():
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]

@@ -15,7 +15,7 @@ from ..transactions.model.errors import is_error
 from ..transactions.model.label import label_of
 from ..transactions.model.process import here
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
-from ..transactions.stack.current import abandon, current, enter, leave, running
+from ..transactions.stack.current import abandon, enter, found, leave, running
 from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
 from .request_keys import is_enabled
@@ -132,8 +132,8 @@ def _opened(request: Request) -> DjangoTransaction | None:
 
 def _joins(request: Request) -> bool:
     """Whether something in front measures the request already; it then hears the keys in ``META`` too."""
-    owner = joined(None) if current.get() is not None else None
-    if isinstance(owner, DoorTransaction) and owner.request is not None and owner.request is not request.META:
+    owner = joined(None) if found() is not None else None
+    if isinstance(owner, DoorTransaction) and not owner.over and owner.request is not request.META:
         owner.request = ChainMap(request.META, cast("dict[str, Any]", owner.request))
     return owner is not None
 
@@ -148,10 +148,11 @@ class DjangoTransaction(WSGITransaction):
         """The transaction of a request, not current yet."""
         mount = request.META.get("SCRIPT_NAME", "")
         transaction = cls()
-        transaction.keys_at_start = len(facts)
+        transaction.request = facts
         transaction.server = None
         transaction.sent = 0
-        transaction.begin(label_of(here.application, False, None), request.method, request.path, mount, facts)
+        transaction.paused = False
+        transaction.begin(label_of(here.application, False, None), request.method, request.path, mount)
         transaction.route = NO_ROUTE
         return transaction
 
@@ -193,7 +194,7 @@ class DjangoTransaction(WSGITransaction):
 
     def _sent_by_server(self, response: Any) -> bool:
         """Whether a file goes to the server as it is: then its content must not be touched."""
-        return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in (self.request or ())
+        return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in self.request
 
     def stream_ended(self, exception: BaseException) -> None:
         """The stream is exhausted, or it raised. Never raises."""

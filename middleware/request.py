@@ -7,15 +7,16 @@ from typing import Any, Final
 
 from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
-from ..transactions.model.outlet import CLOSED, ROOM, outlet
+from ..transactions.model.outlet import CLOSED, outlet
 from ..transactions.model.request import RequestTransaction
 from ..transactions.stack.current import withdraw
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 
-__all__ = ["LOOK_ANYWAY", "DoorTransaction"]
+__all__ = ["NOTHING", "DoorTransaction"]
 
-LOOK_ANYWAY: Final = -1
-"""As `DoorTransaction.keys_at_start`: Django has the request, and puts nothing into it."""
+NOTHING: Final[Mapping[str, Any]] = {}
+"""As `DoorTransaction.request`: the transaction is over."""
+
 
 _lane_of: Final = outlet.lanes.get
 _no_longer_live: Final = outlet.live.discard
@@ -24,16 +25,22 @@ _no_longer_live: Final = outlet.live.discard
 class DoorTransaction(RequestTransaction):
     """It hears what its request says of it, also while the request is handled."""
 
-    __slots__ = ("keys_at_start",)
+    __slots__ = ("asked_django", "keys_seen", "request")
 
-    keys_at_start: int
-    """How many the request had: as long as no key is new, none needs to be looked for."""
+    request: Mapping[str, Any]
+    """The environ or scope; `NOTHING` when the transaction is over."""
+
+    # These two are set where there is something to say only.
+    asked_django: bool
+    """Whether Django has the request, which puts nothing into it."""
+    keys_seen: tuple[object, ...]
+    """The values of the request's keys when they were last applied."""
 
     def refresh(self) -> None:
         """Apply the request's keys that have changed since the last call. Never raises."""
-        request = self.request
         try:
-            if request is not None and (
+            request = self.request
+            if (
                 BACKGROUND in request
                 or IGNORE in request
                 or NO_APDEX in request
@@ -50,11 +57,9 @@ class DoorTransaction(RequestTransaction):
         Of the keys, two are about samples only: what goes into a lane is none.
         """
         request = self.request
-        if (
-            self.extras is None
-            and request is not None
-            and not (BACKGROUND in request or IGNORE in request or NO_APDEX in request)
-        ):
+        if BACKGROUND in request or IGNORE in request or NO_APDEX in request:
+            self.refresh()
+        if self.extras is None and self.head is not None:  # there is none any more in one that is over
             ended = monotonic()
             entered = self.entered
             duration = ended - entered
@@ -65,16 +70,13 @@ class DoorTransaction(RequestTransaction):
                 lane = _lane_of((label, self.request_path, self.status), CLOSED)
             else:
                 lane = _lane_of((label, self.status), CLOSED)
-            if duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
+            if duration <= lane.bar and ended < lane.until and len(lane.durations) < lane.room:
                 lane.durations.append(duration)
-                if self.response_started:
-                    lane.starts.append(self.response_started - entered)
+                lane.starts.append(self.response_started - entered)
                 self.ended = ended
-                self.request: Mapping[str, Any] | None = None
                 self.head: Any = None
                 _no_longer_live(self)
                 return
-            lane.bar = max(lane.bar, duration)
         if self.freeze():
             self.deliver()
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from operator import is_
+from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import log_once
 from ..transactions.model.applications import Application, application_named
-from ..transactions.model.transaction import Transaction
+from ..transactions.model.label import Label
+
+if TYPE_CHECKING:
+    from .request import DoorTransaction
 
 __all__ = [
     "APP_NAME",
     "ENABLED",
     "LIVE_KEYS",
-    "application_in",
+    "NONE_SEEN",
     "apply_changed",
     "flag",
     "is_enabled",
+    "report_to_named",
 ]
 
 APP_NAME: Final = "newrelic.app_name"
@@ -33,7 +38,20 @@ LIVE_KEYS: Final = (BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS)
 _TRUE: Final = frozenset({"1", "true", "on", "yes", "y", "t"})
 _FALSE: Final = frozenset({"", "0", "false", "off", "no", "n", "f"})
 _VALUES_LOGGED_AT_MOST: Final = 20
-_ABSENT: Final = object()
+
+
+class _Absent:
+    """There is no value."""
+
+
+_ABSENT: Final = _Absent()
+NONE_SEEN: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
+"""As `DoorTransaction.keys_seen`: none was there."""
+_SIMPLE: Final = frozenset({bool, int, str, type(None), _Absent})
+"""Classes whose values may be compared and kept."""
+_labels: Final[dict[tuple[Label, object], Label]] = {}
+"""What transactions of a label became by the values of their live keys, or by the name of an application."""
+_LABELS_AT_MOST: Final = 500
 _values_logged: dict[str, set[str]] = {}
 
 
@@ -64,11 +82,24 @@ def _plain(value: object) -> bool | str | None:
         return None  # a class that cannot even be asked
 
 
-def application_in(request: Mapping[str, Any]) -> Application | None:
-    """The application that a request names, if it names one."""
+def report_to_named(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
+    """Report to the application that the request names, if it names one."""
     value = request.get(APP_NAME)
     if value is None:
-        return None
+        return
+    known = (transaction.label, value) if type(value) is str else None
+    label = None if known is None else _labels.get(known)
+    if label is None:
+        application = _application_of(value)
+        if application is not None:
+            transaction.report_to(application)
+            if known is not None:
+                _remember(known, transaction.label)
+    else:
+        transaction.label = label
+
+
+def _application_of(value: object) -> Application | None:
     text = _plain(value)
     application = application_named(text) if isinstance(text, str) else None
     if application is None:
@@ -84,37 +115,66 @@ def is_enabled(request: Mapping[str, Any], otherwise: bool) -> bool:
     return otherwise if said is None else said
 
 
-def apply_changed(transaction: Transaction, request: Mapping[str, Any]) -> None:
-    """Apply the keys whose values have changed since the last time: the last writer wins."""
-    more = transaction.more
-    seen = more.keys_seen
-    if seen is None:
-        seen = more.keys_seen = {}
-    for key in LIVE_KEYS:
-        value = request.get(key, _ABSENT)
-        if value is _ABSENT:
-            continue
-        plain = value if value is True or value is False else _plain(value)  # asks nothing of its class
-        if plain is not None and seen.get(key) == plain:
+def apply_changed(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
+    """Apply the keys whose values have changed since the last time: the last writer wins.
+
+    Most requests that set keys set the same: what these come to is remembered.
+    Values are compared by identity, which asks nothing of their classes.
+    """
+    values = tuple(map(request.get, LIVE_KEYS, NONE_SEEN))
+    seen = getattr(transaction, "keys_seen", NONE_SEEN)
+    if seen is not NONE_SEEN:
+        if not all(map(is_, values, seen)):
+            _apply_each(transaction, values, seen)
+    elif transaction.extras is None and _SIMPLE.issuperset(map(type, values)):
+        _apply_as_before(transaction, values)
+    else:
+        _apply_each(transaction, values, NONE_SEEN)
+
+
+def _apply_as_before(transaction: DoorTransaction, values: tuple[object, ...]) -> None:
+    known = (transaction.label, values)
+    label = _labels.get(known)
+    if label is not None:
+        transaction.label = label
+        transaction.keys_seen = values
+        return
+    _apply_each(transaction, values, NONE_SEEN)
+    if transaction.extras is None:  # it is not ignored
+        _remember(known, transaction.label)
+
+
+def _remember(known: tuple[Label, object], label: Label) -> None:
+    if len(_labels) >= _LABELS_AT_MOST:
+        _labels.clear()
+    _labels[known] = label
+
+
+def _apply_each(transaction: DoorTransaction, values: tuple[object, ...], seen: tuple[object, ...]) -> None:
+    """Apply the values that say something else than before. Of unknown classes only what they say is kept."""
+    now = list(seen)
+    for place, (key, value, before) in enumerate(zip(LIVE_KEYS, values, seen, strict=True)):
+        plain = _plain(value)
+        if value is _ABSENT or (plain is not None and before is not _ABSENT and _plain(before) == plain):
             continue
         said = _flag(key, value, plain)
         if said is not None:
-            seen[key] = plain
+            now[place] = value if type(value) in _SIMPLE else plain
             _apply(transaction, key, said)
+    transaction.keys_seen = tuple(now)
 
 
-def _apply(transaction: Transaction, key: str, said: bool) -> None:
-    more = transaction.more
+def _apply(transaction: DoorTransaction, key: str, said: bool) -> None:
     if key == BACKGROUND:
         transaction.set_background(said)
-    elif key == IGNORE:
-        more.ignored = said
     elif key == NO_APDEX:
-        more.apdex_suppressed = said
+        transaction.rate(not said)
     elif key == NO_TRACE:
-        more.trace_suppressed = said
-    else:
-        more.params_wanted = said
+        transaction.sample(not said)
+    elif key == PARAMS:
+        transaction.keep_params(said)
+    elif said or transaction.extras is not None:
+        transaction.more.ignored = said
 
 
 def _say_ignored(key: str, value: object, wanted: str) -> None:

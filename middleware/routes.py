@@ -13,7 +13,7 @@ from ..transactions.log import swallowed
 from ..transactions.model.request import NO_ROUTE
 from ..transactions.stack.current import running
 from .django_routes import look_up_django_route
-from .request import LOOK_ANYWAY, DoorTransaction
+from .request import DoorTransaction
 
 __all__ = ["listen_to_frameworks", "read_asgi_route", "read_wsgi_route"]
 
@@ -27,7 +27,7 @@ def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) ->
     elif "bottle.app" in environ:
         mount = environ.get("SCRIPT_NAME", "").rstrip("/")  # Bottle's own mounts leave one there
         _note(transaction, _bottle_rule(environ), mount + _bottle_mount(environ))
-    elif transaction.keys_at_start == LOOK_ANYWAY:
+    elif transaction.route is not None and hasattr(transaction, "asked_django"):
         look_up_django_route(transaction, environ)
 
 
@@ -57,7 +57,7 @@ def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
 
 def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
     """Note the route that FastAPI, Starlette or Litestar put into the scope, or Django's; read at the end."""
-    if transaction.keys_at_start == LOOK_ANYWAY:
+    if transaction.route is not None and hasattr(transaction, "asked_django"):
         look_up_django_route(transaction, scope)
     elif scope.get("path_template"):
         _note_below_mounts(transaction, scope["path_template"], scope)
@@ -191,7 +191,7 @@ def _on_django_request(sender: Any = None, **_: Any) -> None:
         transaction = running()
         if isinstance(transaction, DoorTransaction) and transaction.route is None:
             transaction.route = NO_ROUTE
-            transaction.keys_at_start = LOOK_ANYWAY
+            transaction.asked_django = True
     except Exception:
         swallowed("django.core.signals.request_started")
 
@@ -208,5 +208,5 @@ def _notice(exception: BaseException | None) -> None:
     if transaction is None or exception is None:
         return
     transaction.notice_exception(exception)
-    if isinstance(transaction, DoorTransaction) and "werkzeug.request" in (transaction.request or ()):
-        read_wsgi_route(transaction, transaction.request or {})
+    if isinstance(transaction, DoorTransaction) and "werkzeug.request" in transaction.request:
+        read_wsgi_route(transaction, transaction.request)

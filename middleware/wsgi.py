@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import swallowed
@@ -12,19 +12,15 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
-from ..transactions.stack.current import abandon, current, withdraw
+from ..transactions.stack.current import abandon, current, resume, withdraw
 from .door import Door
-from .request import DoorTransaction
-from .request_keys import APP_NAME, ENABLED, application_in, is_enabled
+from .request import NOTHING, DoorTransaction
+from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-    from ..transactions.model.transaction import Transaction
 
 __all__ = ["WSGITransactionMiddleware"]
 
@@ -67,21 +63,18 @@ class WSGITransactionMiddleware(Door):
         transaction = None
         try:
             labels = self._labels
-            plain = (
-                labels.made_for is here.measures_for
-                and _current() is None
-                and not (
-                    APP_NAME in environ
-                    or ENABLED in environ
-                    or _UPGRADE in environ
-                    or _REQUEST_START in environ
-                    or _QUEUE_START in environ
-                )
+            ready = labels.made_for is here.measures_for and _current() is None
+            plain = ready and not (
+                APP_NAME in environ
+                or ENABLED in environ
+                or _UPGRADE in environ
+                or _REQUEST_START in environ
+                or _QUEUE_START in environ
             )
-            if plain or self._measures(environ):
+            if plain or self._measures(environ, ready):
                 opened = WSGITransaction()
                 opened.label = labels.label
-                opened.extras = None
+                opened.extras = opened.head = opened.route = None
                 opened.ended = 0.0
                 try:
                     opened.method = environ["REQUEST_METHOD"]
@@ -92,11 +85,9 @@ class WSGITransactionMiddleware(Door):
                     opened.mount = mount = environ.get("SCRIPT_NAME", "")
                     opened.request_path = mount + environ.get("PATH_INFO", "")
                 opened.request = environ
-                opened.keys_at_start = len(environ)
-                opened.head = opened.route = None
-                opened.status = opened.sent = 0
-                opened.response_started = 0.0
                 opened.server = start_response
+                opened.sent = 0
+                opened.paused = False
                 _now_live(opened)
                 opened.entered = monotonic()
                 opened.token = _make_current(opened)
@@ -114,20 +105,26 @@ class WSGITransactionMiddleware(Door):
             raise
         return transaction.answered(body, environ)
 
-    def _measures(self, environ: WSGIEnvironment) -> bool:
-        """Whether a request that is not plain is measured here."""
-        return is_enabled(environ, self._labels.prepare()) and not _is_websocket(environ) and not self._joins()
+    def _measures(self, environ: WSGIEnvironment, ready: bool) -> bool:
+        """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
+        return (
+            is_enabled(environ, ready or self._labels.prepare())
+            and not (_UPGRADE in environ and _is_websocket(environ[_UPGRADE]))
+            and (ready or not self._joins())
+        )
 
 
 class WSGITransaction(DoorTransaction):
     """A WSGI request's transaction, and the ``start_response`` that its application calls."""
 
-    __slots__ = ("sent", "server")
+    __slots__ = ("paused", "sent", "server")
 
-    server: StartResponse | None
-    """The server's ``start_response``, while the transaction runs."""
+    paused: bool
+    """See `Transaction.paused`. It stays current while the server takes the body, which costs less."""
     sent: int
     """Bytes of the body so far."""
+    server: StartResponse | None
+    """The server's ``start_response``, while the transaction runs."""
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
@@ -140,11 +137,8 @@ class WSGITransaction(DoorTransaction):
             self.response_started: float = monotonic()
             self.status: Any = status
             self.head = headers
-            request: Any = self.request
-            if (
-                len(request) != self.keys_at_start
-                or "werkzeug.request" in request  # Flask's test client puts one there in advance
-            ):
+            request = self.request
+            if "werkzeug.request" in request or "bottle.app" in request or self.route is not None:
                 read_wsgi_route(self, request)
                 self.refresh()
         except Exception:
@@ -161,9 +155,9 @@ class WSGITransaction(DoorTransaction):
         try:
             self.left_by(exception)
             if not self.sent and is_error(exception):
-                self.status = 500  # nothing is out, so that is what the server answers, whatever was to be
-            if "bottle.app" in (self.request or ()):
-                read_wsgi_route(self, self.request or {})
+                self.answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
+            if "bottle.app" in self.request:
+                read_wsgi_route(self, self.request)
         except Exception:
             swallowed("WSGITransaction.broken_by")
         self.finish()
@@ -179,8 +173,7 @@ class WSGITransaction(DoorTransaction):
             ):
                 self.finish()
                 return body
-            _reset(self.token)  # type: ignore[arg-type]
-            self.token: Token[Transaction | None] | None = None
+            self.paused = True
             measured = MeasuredBody()  # without an __init__: at half the cost
             measured._transaction = self
             measured._body = body
@@ -189,6 +182,14 @@ class WSGITransaction(DoorTransaction):
             swallowed("WSGITransaction.answered")
             abandon(self)
             return body
+
+    def go_on(self) -> None:
+        """A step begins, in another context perhaps. Never raises."""
+        try:
+            resume(self)
+        except Exception:
+            swallowed("WSGITransaction.go_on")
+        self.paused = False
 
     def finish(self) -> None:
         """The last byte is out: leave, stop the clock and record. Never raises."""
@@ -199,7 +200,10 @@ class WSGITransaction(DoorTransaction):
             except (TypeError, ValueError, RuntimeError):  # the step ends elsewhere than it began
                 withdraw(self)
             self.end()
+            if self.extras is not None:
+                self.extras.left_in.clear()
             self.server = None
+            self.request: Mapping[str, Any] = NOTHING
         except Exception:
             swallowed("WSGITransaction.finish")
             abandon(self)
@@ -211,6 +215,10 @@ class WSGITransaction(DoorTransaction):
                 self.more.disconnected = True
         except Exception:
             swallowed("WSGITransaction.closed_early")
+
+    def between_steps(self) -> bool:
+        """Whether nothing of the application runs for it now."""
+        return self.paused or self.token is None
 
     def all_sent(self) -> bool:
         """Whether the body has all the bytes that its ``Content-Length`` announced."""
@@ -230,8 +238,9 @@ class WSGITransaction(DoorTransaction):
     def apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            request = self.request or {}
-            self.report_to(application_in(request) or self.application)
+            request = self.request
+            self.keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
+            report_to_named(self, request)
             self.refresh()
             if here.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
                 self.more.queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
@@ -240,11 +249,11 @@ class WSGITransaction(DoorTransaction):
 
     def query_string(self) -> str:
         """The query, without the question mark."""
-        return str((self.request or {}).get("QUERY_STRING") or "")
+        return str(self.request.get("QUERY_STRING") or "")
 
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
-        environ = self.request or {}
+        environ = self.request
         details = super().read_details()
         for key, attribute in _DETAILS:
             value = environ.get(key)
@@ -283,21 +292,21 @@ class MeasuredBody:
         if transaction is None:
             yield from self._body
             return
+        sent = 0
         try:
-            transaction.token = _make_current(transaction)
+            if _current() is not transaction:
+                transaction.go_on()
+            transaction.paused = False
             for chunk in self._body:
-                try:
-                    transaction.sent += len(chunk)
-                    _reset(transaction.token)
-                    transaction.token = None
-                except (
-                    TypeError,
-                    ValueError,
-                    RuntimeError,
-                ):  # the step ended elsewhere than it began, or gave no bytes
-                    transaction.pause()
+                try:  # noqa: SIM105  a context manager would cost two calls
+                    transaction.sent = sent = sent + len(chunk)
+                except TypeError:  # no bytes: what the server makes of it is not our business
+                    pass
+                transaction.paused = True
                 yield chunk
-                transaction.token = _make_current(transaction)
+                if _current() is not transaction:
+                    transaction.go_on()
+                transaction.paused = False
         except GeneratorExit:  # the server wants no more: what ends the transaction is close()
             raise
         except BaseException as exception:
@@ -305,17 +314,7 @@ class MeasuredBody:
             transaction.broken_by(exception)
             raise
         self._transaction = None
-        try:
-            try:
-                _reset(transaction.token)
-                transaction.token = None
-            except (TypeError, ValueError, RuntimeError):  # as in `WSGITransaction.finish`
-                withdraw(transaction)
-            transaction.end()
-            transaction.server = None
-        except Exception:
-            swallowed("MeasuredBody")
-            abandon(transaction)
+        transaction.finish()
 
     def __next__(self) -> bytes:
         if not hasattr(self, "_steps"):
@@ -332,7 +331,7 @@ class MeasuredBody:
             return
         self._transaction = None
         transaction.closed_early()
-        transaction.token = _make_current(transaction)
+        transaction.go_on()
         try:
             if close is not None:
                 close()
@@ -346,7 +345,7 @@ class MeasuredBody:
         """The server dropped it without closing it: it ends after the application's own cleanup."""
         transaction = self._transaction
         if transaction is not None:
-            transaction.token = _make_current(transaction)
+            transaction.go_on()
             self._steps = iter(())
             self._body = ()
             transaction.finish()
@@ -363,6 +362,5 @@ def _is_file(body: object, wrapper: object) -> bool:
     return wrapper is not None and hasattr(body, "read")
 
 
-def _is_websocket(environ: WSGIEnvironment) -> bool:
-    upgrade = environ.get("HTTP_UPGRADE")
+def _is_websocket(upgrade: object) -> bool:
     return isinstance(upgrade, str) and "websocket" in map(str.strip, upgrade.lower().split(","))

@@ -133,7 +133,7 @@ def suppress_apdex_metric(flag: bool = True) -> None:
     """Leave the transaction out of the Apdex score."""
     transaction = _current()
     if transaction is not None:
-        transaction.more.apdex_suppressed = bool(flag)
+        transaction.rate(not flag)
 
 
 @_harmless
@@ -141,7 +141,7 @@ def suppress_transaction_trace(flag: bool = True) -> None:
     """Do not keep the transaction as a sample."""
     transaction = _current()
     if transaction is not None:
-        transaction.more.trace_suppressed = bool(flag)
+        transaction.sample(not flag)
 
 
 @_harmless
@@ -149,7 +149,7 @@ def capture_request_params(flag: bool = True) -> None:
     """Keep the request's query parameters with its sample, less the denied ones."""
     transaction = _current()
     if transaction is not None:
-        transaction.more.params_wanted = bool(flag)
+        transaction.keep_params(bool(flag))
 
 
 @_harmless

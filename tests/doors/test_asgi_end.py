@@ -14,6 +14,7 @@ import pytest
 
 from weighbridge import FinishedTransaction, background_task, current_transaction, flush
 from weighbridge.middleware import ASGITransactionMiddleware
+from weighbridge.transactions.model.outlet import outlet
 from weighbridge.transactions.store.reader import StoreReader
 
 from .asgi_kit import Message, Run, Scope, Server, attempt, body, get, hello, http, start
@@ -326,3 +327,18 @@ def test_the_response_start_is_measured(run: Run, ended: Ended) -> None:
     assert isinstance(started, float)
     assert 0 < started <= ended[0].duration
     assert flush()
+
+
+@pytest.mark.parametrize("sent", [(), (start(), body(b"all")), (start(500), body(b"sorry"))])
+def test_a_process_that_was_forked_within_a_request_answers_and_records_nothing(
+    sent: tuple[Message, ...], run: Run, ended: Ended
+) -> None:
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        outlet.forget()  # what happens in the child
+        for message in sent:
+            await send(message)
+
+    server = run(get, ASGITransactionMiddleware(app))
+    assert tuple(message for kind, message in server.seen if kind == "send") == sent
+    assert ended == []
+    assert current_transaction() is None

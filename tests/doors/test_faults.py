@@ -709,6 +709,7 @@ GUARDS = {
     "middleware.wsgi:WSGITransaction.broken_by",
     "middleware.wsgi:WSGITransaction.closed_early",
     "middleware.wsgi:WSGITransaction.finish",
+    "middleware.wsgi:WSGITransaction.go_on",
     "middleware.request:DoorTransaction.pause",
     "middleware.wsgi:WSGITransaction.apply_special",
     "middleware.asgi:ASGITransaction.apply_special",

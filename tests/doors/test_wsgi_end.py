@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from weighbridge import FinishedTransaction, background_task, current_transaction
 from weighbridge.middleware import WSGITransactionMiddleware
+from weighbridge.transactions.stack.current import current
 
 from .wsgi_kit import PLAIN, Server, attempt, get, hello, request
 
@@ -223,6 +225,36 @@ def test_two_bodies_read_in_turns_are_two_transactions(ended: Ended) -> None:
         pass
     for path, body in bodies.items():
         assert {inside for _, inside in body.seen} == {f"WebTransaction/Uri{path}"}
+
+
+def test_a_thread_that_only_began_a_response_is_free_for_other_requests(ended: Ended) -> None:
+    """Tornado calls the application in one thread of a pool, and takes each chunk in any of them."""
+    door = answering(lambda: Body(b"one", b"two"))
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        chunks = iter(one.submit(begun, door, "/first").result())
+        assert other.submit(next, chunks).result() == b"one"
+        assert one.submit(current_transaction).result() is None
+        one.submit(background_task(name="job")(int)).result()
+        one.submit(get, door, "/second").result()
+        assert other.submit(list, chunks).result() == [b"two"]
+        one.submit(get, door, "/third").result()
+        assert other.submit(current.get).result() is one.submit(current.get).result() is None
+    assert [t.path for t in ended] == [
+        "OtherTransaction/Function/job",
+        *(f"WebTransaction/Uri/{name}" for name in ("second", "first", "third")),
+    ]
+
+
+def test_in_a_step_that_is_taken_in_another_thread_it_is_current(ended: Ended) -> None:
+    body = Body(b"one", b"two")
+    chunks = iter(begun(answering(lambda: body)))
+    for _ in range(3):
+        with ThreadPoolExecutor(1) as another:
+            another.submit(next, chunks, None).result()
+    assert {inside for _, inside in body.seen} == {"WebTransaction/Uri/books"}
+    assert [t.path for t in ended] == ["WebTransaction/Uri/books"]
+    get(WSGITransactionMiddleware(hello))
+    assert current.get() is None
 
 
 def test_a_job_called_in_a_body_makes_the_request_a_background_transaction(ended: Ended) -> None:

@@ -85,15 +85,26 @@ def page(duration: float, route: str = "/page", status: int = 200, **more: Any) 
     transaction = RequestTransaction()
     transaction.begin(label_of(SHOP, False, None), "GET", route)
     transaction.route = route
-    transaction.status = status
+    if status:
+        transaction.answer_with(status)
     return ended(transaction, duration, **more)
 
 
 def ended(
-    transaction: Any, duration: float, ago: float = 0.0, errors: tuple[NoticedError, ...] = (), **more: Any
+    transaction: Any,
+    duration: float,
+    ago: float = 0.0,
+    errors: tuple[NoticedError, ...] = (),
+    rated: bool = True,
+    sampled: bool = True,
+    whole: bool = True,
+    **more: Any,
 ) -> Any:
+    """End a transaction; ``whole``: it is handed over as it is, though there may be a lane for it."""
+    transaction.rate(rated)
+    transaction.sample(sampled)
     for name, value in more.items():
-        setattr(transaction.more if hasattr(transaction.more, name) else transaction, name, value)
+        setattr(transaction.more, name, value)
     for error in errors:
         transaction.notice(error)
     transaction.freeze()
@@ -101,6 +112,8 @@ def ended(
     transaction.entered = transaction.ended - duration
     if isinstance(transaction, RequestTransaction) and transaction.status:
         transaction.response_started = transaction.entered + duration / 2
+    if whole:
+        outlet.lanes.clear()
     transaction.deliver()
     return transaction
 
@@ -118,6 +131,7 @@ _TRANSACTIONS = st.fixed_dictionaries(
         "disconnected": st.booleans(),
         "queue_time": st.sampled_from([None, 0.25]),
         "name": st.sampled_from(["a", "b"]),
+        "whole": st.booleans(),
         "flush": st.booleans(),
     }
 )
@@ -128,6 +142,7 @@ _TRANSACTIONS = st.fixed_dictionaries(
 def test_every_figure_adds_up(own_settings: None, drawn: list[dict[str, Any]]) -> None:
     kept = Kept()
     here.prepare()
+    outlet.lanes.clear()
     counting = Recorder(here.settings, lambda: kept)
     for one in drawn:
         make(one)
@@ -143,14 +158,14 @@ def test_every_figure_adds_up(own_settings: None, drawn: list[dict[str, Any]]) -
 
 def make(one: dict[str, Any]) -> None:
     errors = () if one["error"] is None else (one["error"],)
-    more = {"apdex_suppressed": True} if one["suppressed"] else {}
+    common = {"rated": not one["suppressed"], "whole": one["whole"]}
     if one["web"]:
         page(
             one["duration"], one["name"], one["status"], errors=errors,
-            disconnected=one["disconnected"], queue_time=one["queue_time"], **more,
+            disconnected=one["disconnected"], queue_time=one["queue_time"], **common,
         )  # fmt: skip
     else:
-        job(one["duration"], one["name"], errors=errors, **more)
+        job(one["duration"], one["name"], errors=errors, **common)
 
 
 def expected(wanted: list[dict[str, Any]]) -> dict[str, Any]:
@@ -243,8 +258,8 @@ def test_an_expected_error_is_a_sample_and_no_failure(counting: Recorder, kept: 
 
 def test_a_suppressed_trace_is_no_sample(counting: Recorder, kept: Kept) -> None:
     job(0.2)
-    job(0.9, trace_suppressed=True)
-    job(0.9, trace_suppressed=True, errors=(BROKEN,))
+    job(0.9, sampled=False)
+    job(0.9, sampled=False, errors=(BROKEN,))
     counting.flush()
     assert kept.samples() == [("job", "slow", 0.2)]
 

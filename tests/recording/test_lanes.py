@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import flask
@@ -84,6 +86,33 @@ def work() -> None:
     pass
 
 
+def tagged(environ: Any, start_response: Any) -> Any:
+    weighbridge.add_custom_attribute("number", outlet.patience)
+    return bare(environ, start_response)
+
+
+def raising(environ: Any, start_response: Any) -> Any:
+    raise LookupError("no such book")
+
+
+def catching(act: Act) -> Act:
+    """An application that raises, for those who expect that."""
+
+    def catch() -> None:
+        with suppress(LookupError):
+            act()
+
+    return catch
+
+
+KEYS = {
+    "newrelic.app_name": "another",
+    "newrelic.set_background_task": "on",
+    "newrelic.suppress_apdex_metric": 1,
+    "newrelic.suppress_transaction_trace": True,
+    "newrelic.capture_request_params": "yes",
+}
+
 PLAIN: dict[str, tuple[Callable[[], Act], str]] = {
     "WSGI, by its path": (lambda: wsgi(bare), "WebTransaction/Uri/books"),
     "WSGI, a list": (lambda: wsgi(listed), "WebTransaction/Uri/books"),
@@ -94,13 +123,18 @@ PLAIN: dict[str, tuple[Callable[[], Act], str]] = {
     "Flask, by its route": (lambda: wsgi(flask_app()), "WebTransaction/Route/GET /books"),
     "ASGI, by its path": (lambda: asgi(bare_asgi), "WebTransaction/Uri/books"),
     "Starlette, by its route": (lambda: asgi(starlette_app()), "WebTransaction/Route/GET /books"),
+    "WSGI, with keys": (lambda: wsgi(bare, **KEYS), "OtherTransaction/Uri/books"),
+    "ASGI, with keys": (lambda: asgi(bare_asgi, **KEYS), "OtherTransaction/Uri/books"),
+    "WSGI, with attributes": (lambda: wsgi(tagged), "WebTransaction/Uri/books"),
+    "WSGI, behind a proxy": (lambda: wsgi(bare, HTTP_X_REQUEST_START="t=1700000000"), "WebTransaction/Uri/books"),
+    "WSGI, raising": (lambda: catching(wsgi(raising)), "WebTransaction/Uri/books"),
     "a background task": (lambda: work, "OtherTransaction/Function/work"),
 }
 
 
 def with_open_lanes(act: Act) -> None:
-    """Do it until lanes for its like are open, and nothing is the slowest of them any more."""
-    for _ in range(3):
+    """Do it until lanes for its like are open, and nothing is kept of them any more."""
+    for _ in range(4):
         act()
         weighbridge.flush()
     for lane in outlet.lanes.values():
@@ -125,7 +159,7 @@ def test_what_is_like_many_before_it_is_noted_in_a_lane(case: str, stored: Store
         lines = [
             (path_of(line.series.kind, *line.series[2:]), line.figures.calls) for line in reader.transactions(lately())
         ]
-    assert lines == [(path, 13)]
+    assert lines == [(path, 14)]
 
 
 @pytest.mark.parametrize(
@@ -133,16 +167,15 @@ def test_what_is_like_many_before_it_is_noted_in_a_lane(case: str, stored: Store
     [
         (bare, {"newrelic.set_background_task": True}),
         (bare, {"newrelic.suppress_apdex_metric": True}),
-        (bare, {"HTTP_X_REQUEST_START": "t=1700000000"}),
         (bare, {"newrelic.app_name": "another"}),
         (lambda environ, start: (environ.update({"newrelic.ignore_transaction": 1}), bare(environ, start))[1], {}),
         (lambda environ, start: (environ.pop("SERVER_NAME"), late(environ), bare(environ, start))[2], {}),
-        (lambda environ, start: (weighbridge.add_custom_attribute("a", 1), bare(environ, start))[1], {}),
+        (raising, {}),
     ],
 )
-def test_what_has_more_to_tell_is_not(app: Any, keys: dict[str, Any]) -> None:
+def test_what_is_not_like_it_is_not(app: Any, keys: dict[str, Any]) -> None:
     with_open_lanes(wsgi(bare))
-    wsgi(app, **keys)()
+    catching(wsgi(app, **keys))()
     assert noted() == 0
 
 
@@ -163,7 +196,7 @@ def test_a_key_in_the_place_of_another_is_heard(stored: Stored) -> None:
     weighbridge.flush()
     with stored.reader() as reader:
         kinds = {(line.series.kind, line.figures.calls) for line in reader.transactions(lately())}
-    assert kinds == {("web", 3), ("background", 1)}
+    assert kinds == {("web", 4), ("background", 1)}
 
 
 def test_the_slowest_is_kept_whole(stored: Stored) -> None:
@@ -203,7 +236,7 @@ def test_what_comes_late_to_a_lane_is_counted(stored: Stored) -> None:
     weighbridge.flush()
     lane.durations.append(0.5)
     weighbridge.flush()
-    assert stored.calls() == {"work": 4}
+    assert stored.calls() == {"work": 5}
 
 
 def test_who_listens_sees_every_one(stored: Stored) -> None:
@@ -225,4 +258,55 @@ def test_threads_lose_none(stored: Stored) -> None:
     for thread in threads:
         thread.join()
     weighbridge.flush()
-    assert stored.calls() == {"work": 4003, "/books": 4000}
+    assert stored.calls() == {"work": 4004, "/books": 4000}
+
+
+def test_errors_queue_times_and_attributes_count_in_lanes_as_elsewhere(stored: Stored) -> None:
+    act = catching(wsgi(raising, HTTP_X_REQUEST_START=str(time.time() - 2)))
+    with_open_lanes(act)
+    for _ in range(10):
+        act()
+    assert noted() == 10
+    weighbridge.flush()
+    with stored.reader() as reader:
+        (line,) = reader.transactions(lately())
+        assert line.figures.errors == line.figures.calls == 14
+        assert line.figures.queue_time == pytest.approx(2, rel=0.1)
+        (error,) = reader.errors(lately())
+        assert (error.type, error.count) == ("builtins:LookupError", 14)
+
+
+def test_the_first_to_fail_are_kept_whole(stored: Stored) -> None:
+    act = catching(wsgi(raising))
+    for _ in range(3):
+        act()
+        assert (noted(), len(outlet.queue)) == (0, 1)
+        weighbridge.flush()
+    for lane in outlet.lanes.values():
+        assert lane.bar >= 0.0
+        lane.bar = 3600.0
+    act()
+    assert noted() == 1
+
+
+def test_one_that_was_stopped_in_an_earlier_minute_is_counted_there(stored: Stored) -> None:
+    with_open_lanes(work)
+    lane = next(iter(outlet.lanes.values()))
+    with weighbridge.BackgroundTask(name="work") as transaction:
+        assert transaction is not None
+        transaction.entered = lane.until - 90
+        transaction.more.stopped = lane.until - 80
+    assert noted() == 0
+    weighbridge.flush()
+    with stored.reader() as reader:
+        moments = [bucket.start for bucket in reader.timeline(lately(), 60).buckets if bucket.figures.calls]
+    assert len(moments) == 2
+
+
+def test_what_keys_come_to_is_remembered_and_values_may_change(stored: Stored) -> None:
+    for flag in (True, "off", True, "maybe", 1, "no"):
+        wsgi(bare, **{"newrelic.set_background_task": flag})()
+    weighbridge.flush()
+    with stored.reader() as reader:
+        kinds = {line.series.kind: line.figures.calls for line in reader.transactions(lately())}
+    assert kinds == {"background": 3, "web": 3}

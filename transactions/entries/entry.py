@@ -18,7 +18,7 @@ from ..model.outlet import outlet
 from ..model.process import here
 from ..model.transaction import Transaction
 from ..stack.belonging import belongs
-from ..stack.current import abandon, current, enter, leave, withdraw
+from ..stack.current import abandon, current, enter, found, leave, withdraw
 
 __all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of", "pause", "resume"]
 
@@ -81,7 +81,7 @@ def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[s
 
 def owner_of() -> Transaction | None:
     """The transaction that a call made here belongs to, if any."""
-    transaction = current.get()
+    transaction = found()
     return transaction if transaction is not None and belongs(transaction) else None
 
 
@@ -97,10 +97,11 @@ class BackgroundEntry:
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
         """See `Entry.open`."""
         try:
-            owner = _current()
-            if owner is not None and belongs(owner):
-                self.reclassify(owner, args, kwargs)
-                return None
+            if _current() is not None:
+                owner = owner_of()
+                if owner is not None:
+                    self.reclassify(owner, args, kwargs)
+                    return None
             labels = self.labels
             if labels.made_for is not here.measures_for and not labels.prepare():
                 return None

@@ -71,11 +71,10 @@ class CalledRequest(RequestTransaction):
         query = self.facts.get("query_string") or ""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
-    def freeze(self) -> bool:
-        """See `Transaction.freeze`; lets go of what the call was given."""
-        frozen = super().freeze()
+    def let_go(self, whole: bool) -> None:
+        """See `Transaction.let_go`."""
+        super().let_go(whole)
         self.facts = {}
-        return frozen
 
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""

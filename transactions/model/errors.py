@@ -44,30 +44,47 @@ _GROUPS: Final = frozenset({"builtins:BaseExceptionGroup", "exceptiongroup:BaseE
 """Raised where several tasks fail at once; they are what their parts are."""
 
 
-_known: Final[dict[ref[type], frozenset[str]]] = {}
-"""The names of classes that were raised before; it keeps none of them alive."""
+class _Class:
+    """What is known of a class of exceptions."""
+
+    __slots__ = ("is_error", "names")
+
+    def __init__(self, cls: type[BaseException]) -> None:
+        self.names: frozenset[str] = frozenset(map(class_name, cls.__mro__))
+        """``module:Class`` of itself and of all its bases."""
+        depends = issubclass(cls, SystemExit) or not _GROUPS.isdisjoint(self.names)
+        self.is_error: bool | None = None if depends else _HARMLESS.isdisjoint(self.names)
+        """Whether one that escapes is a failure; ``None`` where that depends on the exception."""
+
+
+_known: Final[dict[ref[type], _Class]] = {}
+"""The classes that were raised before; it keeps none of them alive."""
 _KNOWN_AT_MOST: Final = 1000
+
+
+def _class_of(exception: BaseException) -> _Class:
+    cls = ref(type(exception))
+    known = _known.get(cls)
+    if known is None:
+        if len(_known) >= _KNOWN_AT_MOST:
+            _known.clear()
+        known = _known[cls] = _Class(type(exception))
+    return known
 
 
 def class_names(exception: BaseException) -> frozenset[str]:
     """``module:Class`` of the exception's class and of all its bases."""
-    cls = ref(type(exception))
-    names = _known.get(cls)
-    if names is None:
-        if len(_known) >= _KNOWN_AT_MOST:
-            _known.clear()
-        names = _known[cls] = frozenset(map(class_name, type(exception).__mro__))
-    return names
+    return _class_of(exception).names
 
 
 def is_error(exception: BaseException) -> bool:
     """Whether an exception that escapes is a failure, and not a way of saying "stop"."""
+    known = _class_of(exception).is_error
+    if known is not None:
+        return known
     if isinstance(exception, SystemExit):
         return exception.code not in (0, None)
-    names = class_names(exception)
-    if not _GROUPS.isdisjoint(names):
-        return any(map(is_error, exception.exceptions))  # type: ignore[attr-defined]
-    return _HARMLESS.isdisjoint(names)
+    return any(map(is_error, exception.exceptions))  # type: ignore[attr-defined]
 
 
 def noticed(exception: BaseException, expected: bool) -> NoticedError:

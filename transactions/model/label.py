@@ -1,4 +1,4 @@
-"""What tells transactions apart before they end: to whom they are reported, their kind, and the name they were given.
+"""What tells transactions apart before they end: to whom they are reported, their kind, their given name, their manner.
 
 Most transactions share all of that with many others, so it is one object for
 all of them: opening one stores a reference, and to compare two is to compare
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from .applications import Application, ApplicationArgument
 from .process import here
 
-__all__ = ["DEFAULT_GROUP", "Given", "Label", "LabelSource", "label_of"]
+__all__ = ["DEFAULT_GROUP", "USUAL", "Given", "Label", "LabelSource", "Manner", "label_of"]
 
 DEFAULT_GROUP: Final = "Function"
 
@@ -26,28 +26,43 @@ class Given(NamedTuple):
     priority: float = 1
 
 
+class Manner(NamedTuple):
+    """What is made of a transaction besides counting it."""
+
+    rated: bool = True
+    """Whether it has an Apdex zone, if it is one of the web."""
+    sampled: bool = True
+    """Whether it may be kept whole."""
+    with_params: bool | None = None
+    """Whether it is kept with its request's parameters; ``None`` where the settings say so."""
+
+
+USUAL: Final = Manner()
+
+
 class Label:
     """Made by `label_of` only, so that equal labels are the same object. It never changes."""
 
-    __slots__ = ("application", "background", "given")
+    __slots__ = ("application", "background", "given", "manner")
 
-    def __init__(self, application: Application, background: bool, given: Given | None) -> None:
+    def __init__(self, application: Application, background: bool, given: Given | None, manner: Manner) -> None:
         self.application: Application = application
         self.background: bool = background
         self.given: Given | None = given
+        self.manner: Manner = manner
 
 
-_remembered: Final[dict[tuple[str, bool, Given | None], Label]] = {}
+_remembered: Final[dict[tuple[str, bool, Given | None, Manner], Label]] = {}
 
 
-def label_of(application: Application, background: bool, given: Given | None) -> Label:
-    """The label of these three."""
-    key = (application.spelled, background, given)
+def label_of(application: Application, background: bool, given: Given | None, manner: Manner = USUAL) -> Label:
+    """The label of these four."""
+    key = (application.spelled, background, given, manner)
     label = _remembered.get(key)
     if label is None:
         if len(_remembered) >= _REMEMBERED_AT_MOST:  # equal ones that are not the same cost time, nothing else
             _remembered.clear()
-        label = _remembered[key] = Label(application, background, given)
+        label = _remembered[key] = Label(application, background, given, manner)
     return label
 
 

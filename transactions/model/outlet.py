@@ -16,35 +16,65 @@ from typing import TYPE_CHECKING, Final
 from ..log import swallowed
 
 if TYPE_CHECKING:
+    from .finished import NoticedError
     from .transaction import Transaction
 
-__all__ = ["ALWAYS", "CLOSED", "ROOM", "Lane", "Outlet", "outlet"]
+__all__ = ["ALL_WANTED", "ALWAYS", "CLOSED", "ROOM", "Lane", "Outlet", "outlet"]
 
 ALWAYS: Final = -1
 """As `Outlet.patience`: every transaction needs attention."""
 
 ROOM: Final = 2048
-"""Durations that a lane holds at most until they are counted; what ends then goes into the queue."""
+"""Durations that a lane holds before somebody is told to count them."""
+_MOST: Final = 8 * ROOM
+"""Durations that a lane holds at most; what ends then goes into the queue."""
+
+
+ALL_WANTED: Final = -1.0
+"""As `Lane.bar`: each may be kept whole."""
 
 
 class Lane:
-    """Transactions of one minute that are alike: all that will ever be asked of them is how long they took.
+    """Transactions of one minute that are alike: nothing will ever be asked of them but what can be added up.
 
     The threads in which they end append to its lists, without a lock: one
-    ``append`` for one number is whole in any thread.
+    ``append`` is whole in any thread.
     """
 
-    __slots__ = ("bar", "durations", "starts", "until")
+    __slots__ = ("bar", "durations", "errors", "queue_times", "room", "starts", "until")
 
     def __init__(self, until: float) -> None:
         self.until: float = until
         """On the monotonic clock: one that ends then or later is of another minute."""
-        self.bar: float = -1.0
+        self.bar: float = ALL_WANTED
         """Seconds: one that takes longer is the slowest so far, and is kept whole."""
+        self.room: int = ROOM
+        """How many durations there may be before there is something to be done."""
         self.durations: list[float] = []
-        """Seconds, as are ``starts``."""
+        """Seconds, as are ``starts`` and ``queue_times``."""
         self.starts: list[float] = []
         """From the start of a request to the start of its response."""
+        self.queue_times: list[float] = []
+        """That requests waited in front of us."""
+        self.errors: list[NoticedError] = []
+
+    def takes(self, moment: float) -> bool:
+        """Whether there is room for one that ended at a moment; perhaps it did so a while ago."""
+        return self.until - 60 <= moment < self.until and (len(self.durations) < self.room or self._is_given_more())
+
+    def _is_given_more(self) -> bool:
+        """It is full: once it is given more room, and somebody is called who empties it."""
+        if self.room == _MOST:
+            return False
+        self.room = _MOST
+        outlet.full.append(self)
+        outlet.call()
+        return True
+
+    def raise_bar(self, duration: float) -> None:
+        """One that took so long is on its way to be kept, unless all are wanted."""
+        if self.bar != ALL_WANTED:
+            self.bar = max(self.bar, duration)
 
 
 CLOSED: Final = Lane(float("-inf"))
@@ -54,7 +84,7 @@ CLOSED: Final = Lane(float("-inf"))
 class Outlet:
     """The hand-over of finished transactions, one to a process."""
 
-    __slots__ = ("_losing", "_losses", "attendant", "lanes", "listeners", "live", "patience", "queue")
+    __slots__ = ("_losing", "_losses", "attendant", "full", "lanes", "listeners", "live", "patience", "queue")
 
     def __init__(self) -> None:
         self.live: set[Transaction] = set()
@@ -62,13 +92,15 @@ class Outlet:
         self.queue: deque[Transaction] = deque()
         """The finished ones that nobody has counted yet."""
         self.lanes: dict[object, Lane] = {}
-        """By what tells them apart (`Transaction.counted_as`); none are open while somebody wants them all."""
+        """By what tells them apart (`Transaction.lane_key`); none are open while somebody wants them all."""
+        self.full: list[Lane] = []
+        """Those that are to be emptied soon."""
         self.patience: int = ALWAYS
         """How many may wait in the queue before `attend` is called."""
         self.listeners: list[Callable[[Transaction], None]] = []
         """Called with each transaction as it ends, in the thread where it ends."""
         self.attendant: Callable[[], int] = int
-        """Called when the first one begins and when more than `patience` wait; gives the new patience."""
+        """Called when the first one begins, when more than `patience` wait, when a lane is full; gives the patience."""
         self._losses: Counter[str] = Counter()
         self._losing = RLock()  # a destructor may interrupt its own thread
 
@@ -86,6 +118,10 @@ class Outlet:
                 listener(transaction)
             except Exception:
                 swallowed("a listener of finished transactions")
+        self.call()
+
+    def call(self) -> None:
+        """There is something to be done by others."""
         try:
             self.relax(self.attendant())
         except Exception:
@@ -132,6 +168,7 @@ class Outlet:
             transaction.disown()
         self.live.clear()
         self.queue.clear()
+        self.full.clear()
         self._losing = RLock()
         self._losses = Counter()
         self.relax(ALWAYS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextvars import Token
 from typing import Any, ClassVar, Final
 
@@ -27,20 +26,10 @@ _no_longer_live: Final = outlet.live.discard
 class RequestTransaction(Transaction):
     """Opened by a web entry. Without a name of its own it is called by its route, its status or its path.
 
-    It can read its request until it ends, and refers to it no longer than that.
+    It refers to what the application gave it no longer than until it is over.
     """
 
-    __slots__ = (
-        "details",
-        "head",
-        "method",
-        "mount",
-        "request",
-        "request_path",
-        "response_started",
-        "route",
-        "status",
-    )
+    __slots__ = ("details", "head", "method", "mount", "request_path", "response_started", "route", "status")
 
     opened_by_web_entry: ClassVar[bool] = True
 
@@ -48,12 +37,12 @@ class RequestTransaction(Transaction):
     request_path: str
     mount: str
     """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
-    request: Mapping[str, Any] | None
-    """The environ or scope, while the transaction runs."""
     head: Any
-    """What started the response, as the application gave it, while the transaction runs."""
+    """What started the response, as the application gave it, until the transaction is over; ``None`` without one."""
+
+    # These two are not set before the response starts, or the transaction is over.
     status: Any
-    """The response's status as the application gave it: a number, or a line that begins with one; 0 until there is."""
+    """The response's status as the application gave it: a number, or a line that begins with one; 0 without one."""
     response_started: float
     """When the response started, on the monotonic clock; 0.0 where it did not."""
     route: str | None
@@ -64,9 +53,7 @@ class RequestTransaction(Transaction):
     details: dict[str, AttributeValue]
     """What only samples show; read at the end of those that may become one."""
 
-    def begin(
-        self, label: Label, method: str | None, path: str, mount: str = "", request: Mapping[str, Any] | None = None
-    ) -> None:
+    def begin(self, label: Label, method: str | None, path: str, mount: str = "") -> None:
         """Fill it, and start its clock. (The doors that every request comes in by do so themselves.)"""
         self.label: Label = label
         self.extras: Extras | None = None
@@ -75,13 +62,18 @@ class RequestTransaction(Transaction):
         self.method = method
         self.request_path = path
         self.mount = mount
-        self.request = request
-        self.head = None
-        self.status = 0
-        self.response_started: float = 0.0
-        self.route = None
+        self.head = self.route = None
         _now_live(self)
         self.entered: float = monotonic()
+
+    def answer_with(self, status: int) -> None:
+        """The server answers with that status, whatever the application meant to; 0: there is no response."""
+        if self.head is None:
+            self.head = ()
+            self.response_started = 0.0
+        self.status = status
+
+    # How it is called
 
     def naming(self) -> tuple[str, str]:
         """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
@@ -105,30 +97,47 @@ class RequestTransaction(Transaction):
         """The request's path without its query string, as text."""
         return self.request_path
 
+    # Its end
+
     def end(self) -> None:
-        """See `Transaction.end`; in no lane, as it has a request to let go of. (Those of the doors have lanes.)"""
+        """See `Transaction.end`."""
         if self.freeze():
             self.deliver()
 
     def freeze(self) -> bool:
-        """Stop the clock for good, and read what must be read before the request is let go."""
+        """Stop the clock for good, and hear what was said until now."""
         if self.ended:
             return False
         moment = monotonic()
         self.refresh()
-        try:
-            self.details = self.read_details()
-        except Exception:
-            self.details = {}
-            swallowed("RequestTransaction.freeze")
+        if self.head is None:
+            self.answer_with(0)
         self.ended = (self.extras is not None and self.extras.stopped) or moment
-        self.request = self.head = None
         _no_longer_live(self)
         return True
 
+    def disown(self) -> None:
+        """See `Transaction.disown`."""
+        if self.head is None:
+            self.answer_with(0)
+        self.head = None
+        super().disown()
+
+    def let_go(self, whole: bool) -> None:
+        """See `Transaction.let_go`."""
+        if whole:
+            try:
+                self.details = self.read_details()
+            except Exception:
+                self.details = {}
+                swallowed("RequestTransaction.let_go")
+        self.head = None
+
+    # What is known of it afterwards
+
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
-        wanted = None if self.extras is None else self.extras.params_wanted
+        wanted = self.label.manner.with_params
         if wanted is None:
             wanted = here.settings.capture_params
         if not wanted:
@@ -145,10 +154,14 @@ class RequestTransaction(Transaction):
         """Whether an error or its status counts against it."""
         return self.http_status in here.error_statuses or super().failed()
 
+    def response_start(self) -> float | None:
+        """See `Transaction.response_start`."""
+        return self.response_started - self.entered if self.response_started else None
+
     @property
     def http_status(self) -> int | None:
         """The status of its response, if it had one."""
-        status = self.status
+        status = getattr(self, "status", 0)
         if isinstance(status, str):
             status = int(status[:3]) if status[:3].isdigit() else None
         return (isinstance(status, int) and int(status)) or None
@@ -158,8 +171,9 @@ class RequestTransaction(Transaction):
         known: dict[str, AttributeValue] = {"request.path": self.readable_path()}
         if self.method:
             known["request.method"] = self.method
-        if self.response_started:
-            known["response.start"] = self.response_started - self.entered
+        start = self.response_start()
+        if start is not None:
+            known["response.start"] = start
         if self.extras is not None and self.extras.queue_time is not None:
             known["request.queue_time"] = self.extras.queue_time
         return {**known, **self.details, **super().attributes()}

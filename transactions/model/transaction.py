@@ -11,9 +11,9 @@ from .applications import Application
 from .attributes import taken_into
 from .clock import epoch_at, monotonic
 from .finished import ApdexZone, AttributeValue, FinishedTransaction, NoticedError
-from .label import DEFAULT_GROUP, Given, Label, label_of
+from .label import DEFAULT_GROUP, Given, Label, Manner, label_of
 from .naming import TYPES, Kind, path_of
-from .outlet import CLOSED, ROOM, outlet
+from .outlet import CLOSED, outlet
 from .process import here
 
 __all__ = ["Extras", "Transaction"]
@@ -26,34 +26,28 @@ _queue: Final = outlet.queue
 class Extras:
     """What most transactions do not have."""
 
-    __slots__ = (
-        "apdex_suppressed",
-        "attributes",
-        "disconnected",
-        "errors",
-        "ignored",
-        "keys_seen",
-        "params_wanted",
-        "queue_time",
-        "stopped",
-        "trace_suppressed",
-    )
+    __slots__ = ("attributes", "disconnected", "errors", "ignored", "left_in", "queue_time", "stopped")
+
+    @property
+    def failing(self) -> bool:
+        """Whether one of the errors was not expected."""
+        for error in self.errors:  # noqa: SIM110  a generator costs as much as the rest of it
+            if not error.expected:
+                return True
+        return False
 
     def __init__(self) -> None:
         self.ignored: bool = False
-        self.apdex_suppressed: bool = False
-        self.trace_suppressed: bool = False
-        self.params_wanted: bool | None = None
         self.attributes: dict[str, AttributeValue] = {}
         self.errors: list[NoticedError] = []
-        self.keys_seen: dict[str, object] | None = None
-        """The request's keys as they were when they were last applied."""
         self.stopped: float = 0.0
         """When its clock was stopped before its end, on the monotonic clock; else 0.0."""
         self.queue_time: float | None = None
         """Seconds that a request waited in front of us, where a proxy said so."""
         self.disconnected: bool = False
         """Whether the client went away before the last byte."""
+        self.left_in: list[Token[Transaction | None]] = []
+        """Of steps whose contexts still have it as current, while it goes on elsewhere."""
 
 
 class Transaction:
@@ -68,12 +62,12 @@ class Transaction:
     opened_by_web_entry: ClassVar[bool] = False
     """Whether a request or a web form opened it, whatever its kind is by now."""
 
-    response_started: float = 0.0
-    """Only requests have responses; here, so that nobody needs to ask which it is."""
+    paused: bool = False
+    """Whether it is between two steps, and yet current in the context of the last one."""
 
     # There is no __init__: where one is opened it is filled, too, as every request would pay for the call.
     label: Label
-    """Its application, kind and given name."""
+    """Its application, kind, given name and manner."""
     extras: Extras | None
     token: Token[Transaction | None] | None
     """Of the step that runs now; it tells in which context that is."""
@@ -135,8 +129,15 @@ class Transaction:
         return (DEFAULT_GROUP, "") if given is None else (given.group, given.name)
 
     def counted_as(self) -> object:
-        """What is cheap to tell of it and decides where it is counted."""
+        """What is cheap to tell of it and decides where it is counted, but for its errors."""
         return self.label
+
+    def lane_key(self) -> object:
+        """What is cheap to tell of it and decides where it is counted."""
+        extras = self.extras
+        if extras is None or not extras.errors:
+            return self.counted_as()
+        return self.counted_as(), extras.failing
 
     # How far it is
 
@@ -162,6 +163,10 @@ class Transaction:
             self.extras = Extras()
         return self.extras
 
+    def response_start(self) -> float | None:
+        """Seconds from its start to that of its response, if it had one."""
+        return None
+
     # What may be done to it while it runs
 
     def refresh(self) -> None:
@@ -179,7 +184,7 @@ class Transaction:
         """Take a name, unless one of a higher priority is there."""
         if self.takes_name(priority):
             given = Given(group or DEFAULT_GROUP, name, self._priority if priority is None else priority)
-            self.label = label_of(self.application, self.background, given)
+            self.label = label_of(self.application, self.background, given, self.label.manner)
 
     def keeps_name_when_reclassified(self) -> bool:
         """Whether a name was set with a priority above that of a call's own name."""
@@ -188,11 +193,26 @@ class Transaction:
     def set_background(self, flag: bool) -> None:
         """Change the kind and nothing else."""
         if self.running:
-            self.label = label_of(self.application, flag, self.given)
+            self.label = label_of(self.application, flag, self.given, self.label.manner)
 
     def report_to(self, application: Application) -> None:
         """Change the application that it is reported to."""
-        self.label = label_of(application, self.background, self.given)
+        self.label = label_of(application, self.background, self.given, self.label.manner)
+
+    def rate(self, flag: bool) -> None:
+        """Let it have an Apdex zone, or none."""
+        self._behave(self.label.manner._replace(rated=flag))
+
+    def sample(self, flag: bool) -> None:
+        """Let it be kept whole, or not."""
+        self._behave(self.label.manner._replace(sampled=flag))
+
+    def keep_params(self, flag: bool) -> None:
+        """Let it be kept with its request's parameters, or without."""
+        self._behave(self.label.manner._replace(with_params=flag))
+
+    def _behave(self, manner: Manner) -> None:
+        self.label = label_of(self.application, self.background, self.given, manner)
 
     def stop(self) -> None:
         """Freeze clock, name and kind; the transaction is recorded when the work really ends."""
@@ -220,9 +240,8 @@ class Transaction:
         """Keep an exception that failed the transaction, as the settings say."""
         names = errors.class_names(exception)
         settings = here.settings
-        if errors.matches(names, settings.ignored_errors):
-            return
-        self.notice(errors.noticed(exception, errors.matches(names, settings.expected_errors)))
+        if names.isdisjoint(settings.ignored_errors):
+            self.notice(errors.noticed(exception, not names.isdisjoint(settings.expected_errors)))
 
     def left_by(self, exception: BaseException) -> None:
         """An exception leaves the work that this transaction measures. Never raises."""
@@ -237,19 +256,17 @@ class Transaction:
     def end(self) -> None:
         """The work is done: stop the clock and record. Only the first call counts.
 
-        Most of those that end are like many before them, and have nothing to
-        tell but how long they took: for these there is a lane.
+        What most of them do is done here, at once: see `noted`.
         """
         if self.extras is None and not self.ended:
             ended = monotonic()
             duration = ended - self.entered
             lane = _lane_of(self.label, CLOSED)
-            if duration <= lane.bar and ended < lane.until and len(lane.durations) < ROOM:
+            if duration <= lane.bar and ended < lane.until and len(lane.durations) < lane.room:
                 lane.durations.append(duration)
                 self.ended = ended
                 _no_longer_live(self)
                 return
-            lane.bar = max(lane.bar, duration)
         if self.freeze():
             self.deliver()
 
@@ -262,12 +279,40 @@ class Transaction:
         return True
 
     def deliver(self) -> None:
-        """Hand a frozen transaction over whole, to be counted and perhaps to be kept as a sample."""
-        if self.extras is not None and self.extras.ignored:
-            return
-        _queue.append(self)
-        if len(_queue) > outlet.patience:
-            outlet.attend(self)
+        """Hand a frozen transaction over: noted in a lane, or whole, to be kept as a sample perhaps."""
+        whole = not ((self.extras is not None and self.extras.ignored) or self.noted())
+        self.let_go(whole)
+        if whole:
+            _queue.append(self)
+            if len(_queue) > outlet.patience:
+                outlet.attend(self)
+
+    def noted(self) -> bool:
+        """Note in a lane what is to be counted of it; whether that is all that is asked of it.
+
+        Most of those that end are like many before them, and are neither the
+        slowest so far nor among the first to fail: for these there are lanes.
+        """
+        extras = self.extras
+        if extras is not None and extras.disconnected:
+            return False
+        lane = _lane_of(self.lane_key(), CLOSED)
+        duration = self.ended - self.entered
+        if duration > lane.bar or not lane.takes(self.ended):
+            lane.raise_bar(duration)
+            return False
+        lane.durations.append(duration)
+        start = self.response_start()
+        if start is not None:
+            lane.starts.append(start)
+        if extras is not None:
+            if extras.queue_time is not None:
+                lane.queue_times.append(extras.queue_time)
+            lane.errors.extend(extras.errors)
+        return True
+
+    def let_go(self, whole: bool) -> None:
+        """Refer to what is the host program's no longer; of a whole one, what a sample shows is read before."""
 
     def disown(self) -> None:
         """It belongs to the process that this one was forked from: nothing is recorded here."""
@@ -284,12 +329,11 @@ class Transaction:
 
     def failed(self) -> bool:
         """Whether an error counts against it."""
-        extras = self.extras
-        return extras is not None and any(not error.expected for error in extras.errors)
+        return self.extras is not None and self.extras.failing
 
     def apdex_zone(self) -> ApdexZone | None:
         """Its zone by the threshold of its application and name; only web transactions have one."""
-        if self.background or (self.extras is not None and self.extras.apdex_suppressed):
+        if self.background or not self.label.manner.rated:
             return None
         threshold = here.apdex_t(self.application, self.path)
         if self.failed() or self.duration > 4 * threshold:

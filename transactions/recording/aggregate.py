@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from ..configuration.settings import Settings
 from ..model.applications import Application
 from ..model.clock import epoch_at, monotonic
-from ..model.finished import NoticedError
 from ..model.naming import path_of
+from ..model.outlet import Lane as OpenLane
 from ..model.outlet import outlet
 from ..model.process import here
 from ..model.transaction import Transaction
@@ -91,7 +91,7 @@ class Aggregate:
 
     # Folding
 
-    def fold(self, queue: deque[Transaction]) -> None:  # noqa: C901  long: every transaction would pay for a call
+    def fold(self, queue: deque[Transaction]) -> None:
         """Take what waits in a queue, and count it."""
         take, minute, waiting = queue.popleft, self._present(), len(queue)
         for _ in repeat(None, waiting):
@@ -102,28 +102,13 @@ class Aggregate:
             ended = transaction.ended
             if not minute.start <= ended < minute.end:
                 minute = self._minute_of(ended)
-            key = transaction.counted_as()
-            extras = transaction.extras
-            if extras is not None:
-                key = (key, extras.apdex_suppressed, transaction.failed())
+            key = transaction.lane_key()
             lane = minute.lanes.get(key) or self._lane_of(minute, transaction, key)
-            entered = transaction.entered
-            duration = ended - entered
-            lane.durations.append(duration)
-            if transaction.response_started:
-                lane.starts.append(transaction.response_started - entered)
-            if duration > lane.cell.bar:
-                lane.cell.keep_slowest(transaction, duration)
-            lane.bar = lane.cell.bar
-            if lane.failed:
-                lane.cell.keep_failed(transaction)
-            if extras is not None:
-                lane.add_rarities(extras)
-                if extras.errors:
-                    self._add_errors(lane, transaction, extras.errors)
+            lane.take(transaction)
         self._uncounted += waiting
         if self._uncounted >= _DURATIONS_AT_MOST:
-            self._compact()
+            self._uncounted = 0
+            self._compact(self._cells())
 
     def _present(self) -> _Minute:
         """The minute that it is now; where a new one has begun, what waits is held within its bounds."""
@@ -149,7 +134,7 @@ class Aggregate:
             lane = minute.cell_of(transaction.application, series).lane_of(transaction)
             if len(minute.lanes) < _CELLS_AT_MOST:
                 minute.lanes[key] = lane
-                if transaction.extras is None and not lane.failed and minute is self._minute:
+                if minute is self._minute:
                     outlet.open_lane(key, lane)
                     self._open.append(lane)
             return lane
@@ -172,35 +157,38 @@ class Aggregate:
         group = series.group if series.group in _GROUPS_KEPT else "Function"
         return Series(application, series.kind, group, OTHER)
 
-    def _add_errors(self, lane: Lane, transaction: Transaction, errors: Iterable[NoticedError]) -> None:
-        counted = lane.cell.errors
-        for error in errors:
-            if error in counted:
-                counted[error] += 1
-            elif self._distinct_errors < self._settings.max_errors:
+    def _count_errors(self, cell: Cell) -> None:
+        for error, count in cell.noted_errors().items():
+            if error not in cell.errors:
+                if self._distinct_errors >= self._settings.max_errors:
+                    outlet.lose("errors", count)
+                    continue
                 self._distinct_errors += 1
-                counted[error] = 1
-            else:
-                outlet.lose("errors")
-        if not lane.failed:  # they were expected
-            lane.cell.keep_failed(transaction)
+                cell.errors[error] = 0
+            cell.errors[error] += count
 
     # Bounds
 
     def _cells(self) -> list[Cell]:
         return [cell for minute in self._minutes.values() for cell in minute.cells()]
 
-    def empty_lanes(self) -> bool:
+    def empty(self, full: list[OpenLane]) -> None:
+        """Count what was noted in lanes that are full, and take them from the list."""
+        while full:
+            lane = full.pop()
+            if isinstance(lane, Lane):
+                self._compact([lane.cell])
+
+    def empty_all(self) -> bool:
         """Count what was noted in the open lanes; whether anything was."""
         cells = {lane.cell for lane in self._open if lane.durations}
-        for cell in cells:
-            cell.compact()
+        self._compact(cells)
         return bool(cells)
 
-    def _compact(self) -> None:
-        self._uncounted = 0
-        for cell in self._cells():
+    def _compact(self, cells: Iterable[Cell]) -> None:
+        for cell in cells:
             cell.compact()
+            self._count_errors(cell)
 
     def _bound(self) -> None:
         """At the start of a minute: hold what waits for the store within its bounds, and count what is dropped."""
@@ -226,6 +214,7 @@ class Aggregate:
         """Everything counted since the last harvest; the counting starts anew."""
         cells = self._cells()
         outlet.lose("samples", _thin(cells, self._settings.max_samples))
+        self._compact(cells)
         self._let_go_of_minutes()
         self._uncounted = self._distinct_errors = 0
         return Harvest(

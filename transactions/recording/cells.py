@@ -8,14 +8,16 @@ Python does in C: sorting, adding up, bisecting.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, TypeVar
 
 from ..model.applications import Application
 from ..model.finished import NoticedError
+from ..model.outlet import ALL_WANTED, ROOM
 from ..model.outlet import Lane as OpenLane
-from ..model.transaction import Extras, Transaction
+from ..model.transaction import Transaction
 from .histogram import Histogram, fold_ordered
 from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
 
@@ -23,31 +25,56 @@ __all__ = ["Cell", "Lane"]
 
 _FAILED_AT_MOST: Final = 3
 """Failed transactions kept whole, a series and minute."""
+_ABOVE_ALL: Final = float("inf")
+"""As `Lane.bar`: none is kept whole."""
 
 _Made = TypeVar("_Made", MinuteRow, ErrorCount, Sample)
+_Noted = TypeVar("_Noted")
 
 
 class Lane(OpenLane):
-    """Transactions of one cell that are counted alike: with the same status, and rated alike."""
+    """Transactions of one cell that are counted alike: with the same status, rated alike, and kept alike."""
 
-    __slots__ = ("cell", "disconnected", "failed", "queue_times", "rated", "status")
+    __slots__ = ("cell", "disconnected", "failed", "rated", "sampled", "status", "with_errors")
 
-    def __init__(self, cell: Cell, status: int, failed: bool, rated: bool) -> None:
+    def __init__(self, cell: Cell, status: int, failed: bool, with_errors: bool, rated: bool, sampled: bool) -> None:
         super().__init__(cell.until)
         self.cell: Cell = cell
         self.status: int = status
         self.failed: bool = failed
+        self.with_errors: bool = with_errors
+        """Whether they have errors, expected ones perhaps."""
         self.rated: bool = rated
         """Whether they have an Apdex zone."""
-        self.queue_times: list[float] = []
-        """Seconds."""
+        self.sampled: bool = sampled
+        """Whether they may be kept whole."""
         self.disconnected: int = 0
 
-    def add_rarities(self, extras: Extras) -> None:
-        """Count what few requests have: a queue time, a client that went away."""
-        if extras.queue_time is not None:
-            self.queue_times.append(extras.queue_time)
-        self.disconnected += extras.disconnected
+    def take(self, transaction: Transaction) -> None:
+        """Count one that came whole, and keep it if it is telling."""
+        duration = transaction.ended - transaction.entered
+        self.durations.append(duration)
+        start = transaction.response_start()
+        if start is not None:
+            self.starts.append(start)
+        extras = transaction.extras
+        if extras is not None:
+            if extras.queue_time is not None:
+                self.queue_times.append(extras.queue_time)
+            self.disconnected += extras.disconnected
+            self.errors.extend(extras.errors)
+        if self.sampled:
+            self._keep(transaction, duration)
+        else:
+            self.bar = _ABOVE_ALL
+
+    def _keep(self, transaction: Transaction, duration: float) -> None:
+        cell = self.cell
+        cell.keep_if_slowest(transaction, duration)
+        if self.failed or self.with_errors:
+            self.bar = ALL_WANTED if cell.keep_failed(transaction) else cell.bar
+        else:
+            self.bar = cell.bar
 
 
 class Cell:
@@ -79,7 +106,7 @@ class Cell:
         self._series = series
         self._minute = minute
         self._apdex_t = apdex_t
-        self._lanes: dict[tuple[int, bool, bool], Lane] = {}
+        self._lanes: dict[tuple[int, bool, bool, bool, bool], Lane] = {}
         self._counts = _Counts()
         self._slowest: Transaction | None = None
         self._failed: list[Transaction] = []
@@ -87,9 +114,14 @@ class Cell:
 
     def lane_of(self, transaction: Transaction) -> Lane:
         """Where a transaction of this series is counted."""
-        extras = transaction.extras
-        rated = not (transaction.background or (extras is not None and extras.apdex_suppressed))
-        key = (transaction.http_status or 0, transaction.failed(), rated)
+        manner = transaction.label.manner
+        key = (
+            transaction.http_status or 0,
+            transaction.failed(),
+            transaction.extras is not None and bool(transaction.extras.errors),
+            manner.rated and not transaction.background,
+            manner.sampled,
+        )
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(self, *key)
@@ -97,16 +129,18 @@ class Cell:
 
     # Samples
 
-    def keep_slowest(self, transaction: Transaction, duration: float) -> None:
-        """Keep a transaction whole that is slower than all before it in this minute."""
-        if not _suppressed(transaction):
+    def keep_if_slowest(self, transaction: Transaction, duration: float) -> None:
+        """Keep a transaction whole if it is slower than all before it in this minute."""
+        if duration > self.bar:
             self.bar = duration
             self._slowest = transaction
 
-    def keep_failed(self, transaction: Transaction) -> None:
-        """Keep a transaction with errors whole, as one of few in this minute."""
-        if len(self._failed) + self._failed_before < _FAILED_AT_MOST and not _suppressed(transaction):
+    def keep_failed(self, transaction: Transaction) -> bool:
+        """Keep a transaction with errors whole, as one of few in this minute; whether more are wanted."""
+        wanted = _FAILED_AT_MOST - self._failed_before - len(self._failed)
+        if wanted > 0:
             self._failed.append(transaction)
+        return wanted > 1
 
     def has_failed(self) -> bool:
         """Whether failed transactions are among those that are kept."""
@@ -126,6 +160,10 @@ class Cell:
         self._slowest = None
 
     # What goes to the store
+
+    def noted_errors(self) -> Counter[NoticedError]:
+        """How often each error was noted since this was asked last."""
+        return Counter(error for lane in self._lanes.values() if lane.errors for error in _taken_from(lane.errors))
 
     def compact(self) -> int:
         """Count what the lanes hold; gives how many have been counted since the last `rows`."""
@@ -161,10 +199,6 @@ class Cell:
             yield replace(made, series=self._series._replace(application=name))
 
 
-def _suppressed(transaction: Transaction) -> bool:
-    return transaction.extras is not None and transaction.extras.trace_suppressed
-
-
 class _Counts:
     """What a row of a minute is made of."""
 
@@ -197,6 +231,7 @@ class _Counts:
     def take(self, lane: Lane, apdex_t: float) -> None:
         """Count what a lane holds, and empty it."""
         durations = _taken_from(lane.durations)
+        lane.room = ROOM
         if durations:
             durations.sort()
             self.count += len(durations)
@@ -223,10 +258,10 @@ class _Counts:
         starts = _taken_from(lane.starts)
         self.response_starts += len(starts)
         self.response_start_total += sum(starts)
-        self.queued += len(lane.queue_times)
-        self.queue_total += sum(lane.queue_times)
+        queue_times = _taken_from(lane.queue_times)
+        self.queued += len(queue_times)
+        self.queue_total += sum(queue_times)
         self.disconnected += lane.disconnected
-        lane.queue_times.clear()
         lane.disconnected = 0
 
     def row(self, series: Series, minute: int, apdex_t: float) -> MinuteRow:
@@ -253,8 +288,8 @@ class _Counts:
         )
 
 
-def _taken_from(numbers: list[float]) -> list[float]:
+def _taken_from(noted: list[_Noted]) -> list[_Noted]:
     """What is in a lane's list; what other threads append meanwhile stays in it."""
-    taken = numbers[:]
-    del numbers[: len(taken)]
+    taken = noted[:]
+    del noted[: len(taken)]
     return taken

@@ -80,7 +80,7 @@ class Recorder:
         """There is something to do. Gives how many finished transactions may wait before it is called again."""
         if self._closed:
             return ALWAYS
-        if not self._start() and len(outlet.queue) >= self.patience:
+        if not self._start() and (outlet.full or len(outlet.queue) >= self.patience):
             self._wake()
         self._bound_queue()
         return len(outlet.queue) + self.patience
@@ -168,6 +168,7 @@ class Recorder:
         renew()
         outlet.relax(ALWAYS if self._closed else self.patience)
         found = bool(outlet.queue)
+        self._aggregate.empty(outlet.full)
         for _ in repeat(None, len(outlet.queue)):
             try:
                 self._aggregate.fold(outlet.queue)
@@ -178,7 +179,7 @@ class Recorder:
         now = monotonic()
         if now >= self._emptied + _LANES_REST:
             self._emptied = now
-            found = self._aggregate.empty_lanes() or found
+            found = self._aggregate.empty_all() or found
         if found:
             self._busy_until = now + _BUSY_FOR
 

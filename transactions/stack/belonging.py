@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..model.transaction import Transaction
 from .carriers import carries_on
-from .current import current
+from .current import current, is_in_step_of
 from .event_loops import (
     carries,
     context_of_task,
@@ -26,28 +26,12 @@ def belongs(transaction: Transaction) -> bool:
     """Whether a call made here, now, belongs to the transaction that was found in its context."""
     if transaction.over:
         return False
-    if _in_context_of_step(transaction):
-        return True
+    if is_in_step_of(transaction):
+        return not transaction.paused
     task = running_task()
     if task is None:
         return not within_event_loop() or _loop_runs_for(transaction)
     return _in_task_of_step(transaction, task) or carries_on(coroutine_of(task)) or _loop_runs_for(transaction)
-
-
-def _in_context_of_step(transaction: Transaction) -> bool:
-    """A token can be used only in the context that it was made in: that is the test.
-
-    Using it up and making a new one leaves the context as it was.
-    """
-    token = transaction.token
-    if token is None:
-        return False
-    try:
-        current.reset(token)
-    except (ValueError, RuntimeError):
-        return False
-    transaction.token = current.set(transaction)
-    return True
 
 
 def _in_task_of_step(transaction: Transaction, task: object) -> bool:

@@ -13,15 +13,67 @@ from typing import Final
 from ..model.outlet import outlet
 from ..model.transaction import Transaction
 
-__all__ = ["abandon", "current", "enter", "leave", "running", "withdraw"]
+__all__ = ["abandon", "current", "enter", "found", "is_in_step_of", "leave", "resume", "running", "withdraw"]
 
 current: Final[ContextVar[Transaction | None]] = ContextVar("weighbridge.transaction", default=None)
 
 
-def running() -> Transaction | None:
-    """The transaction found in this context, if it is not over."""
+def found() -> Transaction | None:
+    """The transaction that this context has, once what steps elsewhere have left in it is put right."""
     transaction = current.get()
-    return None if transaction is None or transaction.over else transaction
+    while transaction is not None and _was_left_here(transaction):
+        transaction = current.get()
+    return transaction
+
+
+def _was_left_here(transaction: Transaction) -> bool:
+    """Whether it went on in another context while it was current in this one: it no longer is."""
+    left_in = () if transaction.extras is None else tuple(transaction.extras.left_in)
+    for token in left_in:
+        try:
+            current.reset(token)
+        except (ValueError, RuntimeError):
+            continue
+        return True
+    return False
+
+
+def running() -> Transaction | None:
+    """The transaction of the work that runs here, if it is not over."""
+    transaction = found()
+    if transaction is None or transaction.over or (transaction.paused and is_in_step_of(transaction)):
+        return None
+    return transaction
+
+
+def is_in_step_of(transaction: Transaction) -> bool:
+    """Whether this is the context of its last step.
+
+    A token can be used only in the context that it was made in: that is the
+    test. Using it up and making a new one leaves the context as it was.
+    """
+    token = transaction.token
+    if token is None:
+        return False
+    try:
+        current.reset(token)
+    except (ValueError, RuntimeError):
+        return False
+    transaction.token = current.set(transaction)
+    return True
+
+
+def resume(transaction: Transaction) -> None:
+    """A step begins, of one that stays current between its steps; the context is perhaps another one."""
+    token = transaction.token
+    if current.get() is transaction:
+        return
+    if token is not None:
+        try:
+            current.reset(token)
+        except (ValueError, RuntimeError):
+            transaction.more.left_in.append(token)
+    transaction.token = current.set(transaction)
 
 
 def enter(transaction: Transaction) -> None:
