@@ -19,8 +19,12 @@ from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_na
 from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from ..transactions.model.transaction import Transaction
 
 __all__ = ["WSGITransactionMiddleware"]
 
@@ -196,7 +200,7 @@ class WSGITransaction(DoorTransaction):
         try:
             try:
                 _reset(self.token)  # type: ignore[arg-type]
-                self.token = None
+                self.token: Token[Transaction | None] | None = None
             except (TypeError, ValueError, RuntimeError):  # the step ends elsewhere than it began
                 withdraw(self)
             self.end()

@@ -66,7 +66,7 @@ class Lane(OpenLane):
         if self.sampled:
             self._keep(transaction, duration)
         else:
-            self.bar = _ABOVE_ALL
+            self.bar: float = _ABOVE_ALL
 
     def _keep(self, transaction: Transaction, duration: float) -> None:
         cell = self.cell
