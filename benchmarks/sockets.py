@@ -4,9 +4,10 @@
     python benchmarks/sockets.py --case framework
 
 One server without and one with the middleware run side by side and are loaded
-in turns, each first in every second round. What is judged is the median of the
-rounds' ratios, by its 95 % interval: it has to exclude a loss above what is
-allowed. A round's CPU is all that a server used in it, also while the other one
+in turns, each first in every second round; after five rounds new ones take
+their place, as two processes of the same program differ by a percent or two.
+What is judged is the median of the rounds' ratios, by its 95 % interval: it has
+to exclude a loss above what is allowed. A round's CPU is all that a server used in it, also while the other one
 was loaded: the background's writes are in it. The median leaves out those of
 the few rounds that have one; the ratio of the sums, "in all", does not.
 Throughput and waiting times are shown, not judged: they are too noisy. The
@@ -17,7 +18,6 @@ no middleware that measures a response can do less.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from statistics import median, quantiles
@@ -27,11 +27,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not
 
 from measuring.environments import versions_of
 from measuring.intervals import Interval, interval
-from measuring.servers import SERVERS, Server
+from measuring.servers import SERVERS, Server, leave_a_cpu
 from measuring.subjects import REQUIREMENTS
 from measuring.tables import provenance, put_into, table
 
 _AT_ONCE = 8
+_ROUNDS_OF_A_PAIR = 5
 _HERE = [subject for subject, wanted in REQUIREMENTS.items() if not wanted]
 _LOSS_AT_MOST = {"gunicorn": 0.02, "uvicorn": 0.05}
 
@@ -50,7 +51,7 @@ class Turn(NamedTuple):
 def main() -> None:
     """Measure, show, and exit with 1 where the loss may be above what is allowed."""
     options = _options()
-    _leave_a_cpu_to_the_servers()
+    leave_a_cpu()
     found = {(name, subject): _compare(name, subject, options) for name in options.server for subject in options.only}
     text = _table(found) + "\n\n" + provenance([versions_of("weighbridge")])
     print(text)
@@ -72,18 +73,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _leave_a_cpu_to_the_servers() -> None:
-    cpus = os.sched_getaffinity(0)
-    if len(cpus) > 1:
-        os.sched_setaffinity(0, cpus - {max(cpus)})
-
-
 def _compare(name: str, subject: str, options: argparse.Namespace) -> list[tuple[Turn, Turn]]:
+    found: list[tuple[Turn, Turn]] = []
+    while len(found) < options.rounds:
+        found += _compare_a_pair(name, subject, options, min(_ROUNDS_OF_A_PAIR, options.rounds - len(found)))
+    return found
+
+
+def _compare_a_pair(name: str, subject: str, options: argparse.Namespace, rounds: int) -> list[tuple[Turn, Turn]]:
     with Server(name, "bare", options.case) as bare, Server(name, subject, options.case) as measured:
         servers = [bare, measured]
         _round(servers, options.requests)  # warms both up
         found = []
-        for _ in range(options.rounds):
+        for _ in range(rounds):
             servers.reverse()
             turns = _round(servers, options.requests)
             found.append((turns[bare], turns[measured]))

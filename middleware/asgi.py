@@ -223,8 +223,9 @@ class ASGITransaction(DoorTransaction):
                     self.head = message
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
                         self.stage = _TRAILERS_TO_COME
-                    if "app" in self.request or self.route is not None:
-                        self._look_around()
+                    request = self.request
+                    if "app" in request or self.route is not None:
+                        read_asgi_route(self, request)
             elif kind == "http.response.body":
                 if not (self.stage or message.get("more_body")):
                     return self._send_last(message)
@@ -297,8 +298,7 @@ class ASGITransaction(DoorTransaction):
         """Hear what the framework and the application have put into the scope. Never raises."""
         try:
             self.refresh()
-            if not self.route:
-                read_asgi_route(self, self.request)
+            read_asgi_route(self, self.request)
         except Exception:
             swallowed("ASGITransaction.look_around")
 

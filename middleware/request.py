@@ -89,6 +89,6 @@ class DoorTransaction(RequestTransaction):
 
     def mounted(self, route: str, mount_now: str) -> str:
         """A route behind that part of its mount point which was added since the request reached us."""
-        if mount_now != self.mount and mount_now.startswith(self.mount):
+        if mount_now.startswith(self.mount):
             return mount_now[len(self.mount) :].rstrip("/") + route
         return route

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..transactions.log import swallowed
 from ..transactions.model.request import NO_ROUTE
@@ -17,13 +17,17 @@ from .request import DoorTransaction
 
 __all__ = ["listen_to_frameworks", "read_asgi_route", "read_wsgi_route"]
 
+_NO_ROUTER: Final = object()
+"""In the place of Flask's rule: a bare Werkzeug application has no router."""
+
 
 def read_wsgi_route(transaction: DoorTransaction, environ: Mapping[str, Any]) -> None:
     """Note the rule that Flask (Werkzeug), Bottle or Django matched; read while the response starts."""
     request = environ.get("werkzeug.request")
     if request is not None:
-        if hasattr(request, "url_rule"):  # a bare Werkzeug application has no router
-            _note(transaction, getattr(request.url_rule, "rule", None), environ.get("SCRIPT_NAME", ""))
+        rule = getattr(request, "url_rule", _NO_ROUTER)
+        if rule is not _NO_ROUTER:
+            _note(transaction, getattr(rule, "rule", None), environ.get("SCRIPT_NAME", ""))
     elif "bottle.app" in environ:
         mount = environ.get("SCRIPT_NAME", "").rstrip("/")  # Bottle's own mounts leave one there
         _note(transaction, _bottle_rule(environ), mount + _bottle_mount(environ))
@@ -50,13 +54,28 @@ def _bottle_mount(environ: Mapping[str, Any]) -> str:
 
 def _note(transaction: DoorTransaction, route: Any, mount_now: str) -> None:
     if isinstance(route, str):
-        transaction.route = transaction.mounted(route, mount_now)
+        transaction.route = route if mount_now == transaction.mount else transaction.mounted(route, mount_now)
     elif transaction.route is None:
         transaction.route = NO_ROUTE
 
 
 def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
-    """Note the route that FastAPI, Starlette or Litestar put into the scope, or Django's; read at the end."""
+    """Note the route that FastAPI, Starlette or Litestar put into the scope, or Django's, unless one is noted.
+
+    Read while the response starts, and at the end where there is none.
+    """
+    noted = transaction.route
+    if noted is None and "route" in scope and "path_template" not in scope:  # most of them
+        path = _starlette_path(scope["route"], scope)
+        if type(path) is str and scope.get("root_path") == transaction.mount:  # what comes of it behind no mount
+            transaction.route = path
+        else:
+            _note_below_mounts(transaction, path, scope)
+    elif not noted:
+        _read_rarer_route(transaction, scope)
+
+
+def _read_rarer_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
     if transaction.route is not None and hasattr(transaction, "asked_django"):
         look_up_django_route(transaction, scope)
     elif scope.get("path_template"):
@@ -91,9 +110,11 @@ def _starlette_path(route: Any, scope: Mapping[str, Any]) -> Any:
     if hasattr(route, "routes"):
         return None if route.routes else "/{path}"
     fastapi = scope.get("fastapi")
-    effective = fastapi.get("effective_route_context") if isinstance(fastapi, Mapping) else None
-    path = getattr(effective, "path_format", None)
-    return path if path is not None else getattr(route, "path_format", None)
+    if type(fastapi) is dict and "effective_route_context" in fastapi:  # a route of a router that was included
+        path = getattr(fastapi["effective_route_context"], "path_format", None)
+        if path is not None:
+            return path
+    return getattr(route, "path_format", None)
 
 
 def _route_to_endpoint(scope: Mapping[str, Any]) -> Any:

@@ -144,7 +144,6 @@ class WSGITransaction(DoorTransaction):
             request = self.request
             if "werkzeug.request" in request or "bottle.app" in request or self.route is not None:
                 read_wsgi_route(self, request)
-                self.refresh()
         except Exception:
             swallowed("WSGITransaction.start_response")
         if exc_info is None:

@@ -27,7 +27,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ONCE = (
-    "benchmarks",
+    "benchmarks/test_instructions.py",
+    "benchmarks/test_measuring.py",
+    "benchmarks/test_on_a_small_store.py",
     "console/test_browser.py",
     "demo",
     "examples",

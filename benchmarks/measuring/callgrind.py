@@ -11,23 +11,28 @@ makes some blocks dearer, and none cheaper: of several, the cheapest counts.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from .environments import child_environment
+from .marks import MARK, TOLD
+from .servers import Server
 from .subjects import REQUIREMENTS
 from .workers import Job, Worker, command_of, require_recorded
 
-__all__ = ["VALGRIND", "instructions", "instructions_of_import"]
+__all__ = ["VALGRIND", "Served", "instructions", "instructions_of_import", "simulated"]
 
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
 
-_MARK = "_PyEval_SetSwitchInterval"
-"""The function in C that the worker calls before and after a block. A stripped interpreter may not show it."""
+_PATIENCE = 60.0
+"""Seconds for valgrind to write what it counted."""
 _SLOW = set(REQUIREMENTS) - {"bare", "passthrough", "floor", "prometheus", "weighbridge"}
 
 
@@ -62,17 +67,66 @@ def _blocks(job: Job, blocks: list[int]) -> list[int]:
         # The write every few seconds is a cost of the time, not of the request.
         settings = {"WEIGHBRIDGE_STORE": str(Path(folder) / "store.db"), "WEIGHBRIDGE_FLUSH_INTERVAL": "36000"}
         told = "".join(f"block {count}\n" for count in blocks) + "recorded\n"
-        answer = _callgrind(command_of(job), folder, told, f"--dump-before={_MARK}", **settings)
+        answer = _callgrind(command_of(job), folder, told, f"--dump-before={MARK}", **settings)
         require_recorded(job, sum(blocks), json.loads(answer))
         return [_total(Path(folder, f"counted.{2 * number}")) for number in range(1, len(blocks) + 1)]
 
 
 def _total(counted: Path) -> int:
     if not counted.exists():
-        raise RuntimeError(f"valgrind saw too few calls of {_MARK}: is the interpreter stripped of its symbols?")
+        raise RuntimeError(f"valgrind saw too few calls of {MARK}: is the interpreter stripped of its symbols?")
     found = re.search(r"^(?:totals|summary): (\d+)", counted.read_text(), re.MULTILINE)
     assert found, f"{counted.name} has no total"
     return int(found[1])
+
+
+class Served(NamedTuple):
+    """What a request costs a server, outside the kernel."""
+
+    instructions: float
+    instruction_misses: float
+    """Lines of code that were not in the first cache."""
+    data_misses: float
+    """Lines of data that were not in the first cache."""
+    mispredicted: float
+    """Branches that went elsewhere than was guessed."""
+
+
+def simulated(name: str, subject: str, case: str, requests: int) -> Served:
+    """What a request costs a real server, on a processor with the caches of this one and a simple guess at branches.
+
+    Raises:
+        RuntimeError: the server did not count.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        under = [str(VALGRIND), "--tool=callgrind", "--cache-sim=yes", "--branch-sim=yes", f"--dump-before={MARK}"]
+        under += ["--LL=33554432,16,64", "--quiet", f"--callgrind-out-file={folder}/counted.%p"]
+        with Server(name, subject, case, under, WEIGHBRIDGE_FLUSH_INTERVAL="36000") as server:
+            server.load(requests, 8)  # so that it is warm
+            for number, count in ((1, 0), (2, requests)):
+                server.load(count, 8)
+                os.kill(server.worker, TOLD)
+                _await(Path(folder, f"counted.{server.worker}.{number}"))
+            found = _events(Path(folder, f"counted.{server.worker}.2"))
+    misses = found["I1mr"], found["D1mr"] + found["D1mw"], found["Bcm"] + found["Bim"]
+    return Served(*(count / requests for count in (found["Ir"], *misses)))
+
+
+def _await(counted: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not (counted.exists() and "\ntotals: " in counted.read_text()):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no {counted.name} came from valgrind in {_PATIENCE:.0f} seconds")
+        time.sleep(0.1)
+
+
+def _events(counted: Path) -> dict[str, int]:
+    """What was counted, by callgrind's names."""
+    text = counted.read_text()
+    names, counts = (re.search(rf"^{line}: (.*)", text, re.MULTILINE) for line in ("events", "totals"))
+    assert names, f"{counted.name} names no events"
+    assert counts, f"{counted.name} has no total"
+    return dict(zip(names[1].split(), map(int, counts[1].split()), strict=True))
 
 
 def instructions_of_import(python: str, module: str) -> int:

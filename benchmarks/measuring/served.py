@@ -1,12 +1,20 @@
-"""The applications as servers import them: ``measuring.served:wsgi_bare``, ``measuring.served:asgi_floor``, ..."""
+"""The applications as servers import them: ``measuring.served:wsgi_bare``, ``measuring.served:asgi_floor``, ...
+
+A server that has imported one marks where a block begins or ends when it is told to (see `marks`).
+"""
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import Any
 
 from .asgi_apps import ASGI_APPS
+from .marks import TOLD
 from .subjects import start
 from .wsgi_apps import WSGI_APPS
+
+signal.signal(TOLD, lambda *_: sys.setswitchinterval(sys.getswitchinterval()))
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """Real servers on loopback, each with one worker process, and what they use of the CPU.
 
 All of them run on the last CPU that there is, so that none of them gains by a
-move; the one that loads them has the others, where there are more.
+move; the one that loads them has the others, where there are more (see
+`leave_a_cpu`).
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from .environments import child_environment
 from .stored import counted
 from .workers import Job, require_recorded
 
-__all__ = ["SERVERS", "Server"]
+__all__ = ["SERVERS", "Server", "leave_a_cpu"]
 
-_PATIENCE = 20.0
-"""Seconds for a server to start."""
+_CPUS = os.sched_getaffinity(0)
+_CPU_OF_SERVERS = max(_CPUS)
+
+_PATIENCE = 60.0
+"""Seconds for a server to start; under valgrind it takes long."""
 
 _REQUEST = b"GET /hello?page=2 HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
 
@@ -32,10 +37,23 @@ SERVERS = {
 """By name: the door of their applications, and the command after the interpreter."""
 
 
-class Server:
-    """A running server. Its figures are those of the process that serves."""
+def leave_a_cpu() -> None:
+    """Keep this process off the CPU of the servers, where there is another one."""
+    os.sched_setaffinity(0, _CPUS - {_CPU_OF_SERVERS} or _CPUS)
 
-    def __init__(self, name: str, subject: str, case: str) -> None:
+
+class Server:
+    """A running server. Its figures are those of the process that serves.
+
+    Args:
+        name: which of `SERVERS`.
+        subject: what stands in front of its application.
+        case: which application.
+        under: a command that runs it, before the interpreter's own.
+        settings: environment variables.
+    """
+
+    def __init__(self, name: str, subject: str, case: str, under: Sequence[str] = (), **settings: str) -> None:
         door, arguments = SERVERS[name]
         self._job = Job(subject, door, case)
         self._served = 0
@@ -45,16 +63,18 @@ class Server:
         self._store = str(Path(self._folder.name) / "store.db")
         self._process = subprocess.Popen(
             [
+                *under,
                 sys.executable,
                 *(word.format(port=self._port) for word in arguments),
                 f"measuring.served:{door}_{subject}_{case}",
             ],
             cwd=self._folder.name,
-            env=child_environment(WEIGHBRIDGE_STORE=self._store),
+            env=child_environment(WEIGHBRIDGE_STORE=self._store, **settings),
         )
-        os.sched_setaffinity(self._process.pid, {max(os.sched_getaffinity(self._process.pid))})
+        os.sched_setaffinity(self._process.pid, {_CPU_OF_SERVERS})
         self._await_start()
-        self._worker = _child_of(self._process.pid) if name == "gunicorn" else self._process.pid
+        self.worker = _child_of(self._process.pid) if name == "gunicorn" else self._process.pid
+        """The process that serves."""
 
     def __enter__(self) -> Server:  # noqa: PYI034 - Self is in no typing before 3.11
         return self
@@ -89,7 +109,7 @@ class Server:
 
     def cpu(self) -> float:
         """Microseconds on a CPU so far, of all threads of the process that serves; the kernel counts nanoseconds."""
-        threads = Path(f"/proc/{self._worker}/task").glob("*/schedstat")
+        threads = Path(f"/proc/{self.worker}/task").glob("*/schedstat")
         return sum(int(thread.read_text().split()[0]) for thread in threads) / 1000
 
     def load(self, requests: int, at_once: int) -> list[float]:

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+from measuring.callgrind import VALGRIND
 from measuring.intervals import interval
 from measuring.rounds import timed_together
 from measuring.subjects import REQUIREMENTS
@@ -124,6 +125,25 @@ def test_real_servers_are_loaded_and_judged() -> None:
         ("uvicorn, floor", ""),
         ("uvicorn, weighbridge", "too few rounds"),
     ]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="what runs once a request misses the caches of a server: see the README, under 'What it costs'",
+)
+@pytest.mark.parametrize("server", ["gunicorn", "uvicorn"])
+def test_a_real_server_loses_no_more_than_is_allowed(server: str) -> None:
+    (row,) = run("sockets.py", "--rounds", "20", "--requests", "1000", "--server", server, "--only", "weighbridge")
+    assert row[6] == "yes"
+
+
+@pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed")
+def test_what_a_real_server_does_and_misses_is_shown() -> None:
+    bare, floor = run("server_profile.py", "--server", "uvicorn", "--only", "floor", "--requests", "200")
+    assert (bare[0], floor[0]) == ("uvicorn, bare", "uvicorn, floor")
+    assert all(re.fullmatch(r"\d+(\.\d)? k", cell) for cell in bare[1:])
+    assert re.fullmatch(r"\+\d+\.\d k, \+\d+\.\d%", floor[1])
 
 
 def test_an_import_loads_nothing_heavy() -> None:
