@@ -56,7 +56,7 @@ def main() -> None:
     text = _table(found) + "\n\n" + provenance([versions_of("weighbridge")])
     print(text)
     if options.into:
-        put_into(options.into, "sockets", text)
+        put_into(options.into, f"sockets-{options.case}", text)
     if options.check and not all(_verdict(*job, turns) in {"yes", ""} for job, turns in found.items()):
         sys.exit(1)
 
