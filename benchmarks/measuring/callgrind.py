@@ -31,6 +31,8 @@ __all__ = ["VALGRIND", "Served", "instructions", "instructions_of_import", "simu
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
 
+_CACHES = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=33554432,16,64"]
+"""Those of a usual processor: bytes, ways, bytes of a line."""
 _PATIENCE = 60.0
 """Seconds for valgrind to write what it counted."""
 _SLOW = set(REQUIREMENTS) - {"bare", "passthrough", "floor", "prometheus", "weighbridge"}
@@ -93,14 +95,14 @@ class Served(NamedTuple):
 
 
 def simulated(name: str, subject: str, case: str, requests: int) -> Served:
-    """What a request costs a real server, on a processor with the caches of this one and a simple guess at branches.
+    """What a request costs a real server, on a processor with usual caches and a simple guess at branches.
 
     Raises:
         RuntimeError: the server did not count.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         under = [str(VALGRIND), "--tool=callgrind", "--cache-sim=yes", "--branch-sim=yes", f"--dump-before={MARK}"]
-        under += ["--LL=33554432,16,64", "--quiet", f"--callgrind-out-file={folder}/counted.%p"]
+        under += [*_CACHES, "--quiet", f"--callgrind-out-file={folder}/counted.%p"]
         with Server(name, subject, case, under, WEIGHBRIDGE_FLUSH_INTERVAL="36000") as server:
             server.load(requests, 8)  # so that it is warm
             for number, count in ((1, 0), (2, requests)):
