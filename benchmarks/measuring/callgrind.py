@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +27,13 @@ from .servers import Server
 from .subjects import REQUIREMENTS
 from .workers import Job, Worker, command_of, require_recorded
 
-__all__ = ["VALGRIND", "Served", "instructions", "instructions_of_import", "simulated"]
+__all__ = ["VALGRIND", "Served", "by_function", "instructions", "instructions_of_import", "simulated"]
 
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
 
+_NAMED = re.compile(r"(?P<called>c?)fn=\((?P<number>\d+)\)(?: (?P<name>.*))?")
+_COUNT = re.compile(r"[+*-]?\d* ?\d")
 _CACHES = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=33554432,16,64"]
 """Those of a usual processor: bytes, ways, bytes of a line."""
 _PATIENCE = 60.0
@@ -63,15 +66,52 @@ def _warm_up(job: Job) -> int:
     return 50_000 if job.case == "names-50000" else 300 if job.subject in _SLOW else 1000
 
 
+def by_function(job: Job, requests: int = 1000) -> dict[str, float]:
+    """Instructions per request by function of the interpreter, those that it calls left out; from the cheapest blocks.
+
+    Raises:
+        NotRecording: the subject can tell what it recorded, and has not recorded everything.
+        RuntimeError: the process failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        counts = _count(job, [_warm_up(job), *[requests, 2 * requests] * 3], folder)[1:]
+        fewer, more = (_functions(min(blocks, key=_total)) for blocks in (counts[::2], counts[1::2]))
+    return {name: (count - fewer.get(name, 0)) / requests for name, count in more.items()}
+
+
+def _functions(counted: Path) -> dict[str, int]:
+    """What was counted, by function; a name is written out where it comes first, and then is a number."""
+    names: dict[str, str] = {}
+    found: Counter[str] = Counter()
+    inside, called = "", False
+    for line in counted.read_text().splitlines():
+        if named := _NAMED.match(line):
+            names.setdefault(named["number"], named["name"])
+            if not named["called"]:
+                inside = names[named["number"]].partition("'")[0]  # 'N is a depth of recursion
+        elif line.startswith("calls="):
+            called = True  # the next line is what the calls cost
+        elif _COUNT.match(line):
+            if not called:
+                found[inside] += int(line.split()[1])
+            called = False
+    return found
+
+
 def _blocks(job: Job, blocks: list[int]) -> list[int]:
     """The instructions of each block."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        # The write every few seconds is a cost of the time, not of the request.
-        settings = {"WEIGHBRIDGE_STORE": str(Path(folder) / "store.db"), "WEIGHBRIDGE_FLUSH_INTERVAL": "36000"}
-        told = "".join(f"block {count}\n" for count in blocks) + "recorded\n"
-        answer = _callgrind(command_of(job), folder, told, f"--dump-before={MARK}", **settings)
-        require_recorded(job, sum(blocks), json.loads(answer))
-        return [_total(Path(folder, f"counted.{2 * number}")) for number in range(1, len(blocks) + 1)]
+        return list(map(_total, _count(job, blocks, folder)))
+
+
+def _count(job: Job, blocks: list[int], folder: str) -> list[Path]:
+    """What callgrind wrote of each block."""
+    # The write every few seconds is a cost of the time, not of the request.
+    settings = {"WEIGHBRIDGE_STORE": str(Path(folder) / "store.db"), "WEIGHBRIDGE_FLUSH_INTERVAL": "36000"}
+    told = "".join(f"block {count}\n" for count in blocks) + "recorded\n"
+    answer = _callgrind(command_of(job), folder, told, f"--dump-before={MARK}", **settings)
+    require_recorded(job, sum(blocks), json.loads(answer))
+    return [Path(folder, f"counted.{2 * number}") for number in range(1, len(blocks) + 1)]
 
 
 def _total(counted: Path) -> int:

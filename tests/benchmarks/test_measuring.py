@@ -146,6 +146,14 @@ def test_what_a_real_server_does_and_misses_is_shown() -> None:
     assert re.fullmatch(r"\+\d+\.\d k, \+\d+\.\d%", floor[1])
 
 
+@pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed")
+def test_where_the_instructions_are_is_shown() -> None:
+    whole, *functions = run("instruction_profile.py", "--door", "task", "--only", "floor", "--most", "3")
+    assert whole[0] == "all"
+    assert 0 < sum(int(cell) for _, cell in functions) <= int(whole[1])
+    assert "`_PyEval_EvalFrameDefault`" in [name for name, _ in functions]
+
+
 def test_an_import_loads_nothing_heavy() -> None:
     (row,) = run("start.py", "--only", "weighbridge", "--rounds", "1")
     assert (row[0], row[-1]) == ("`weighbridge`", "")
