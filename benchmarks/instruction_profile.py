@@ -16,11 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not
 
 from measuring.callgrind import VALGRIND, by_function
 from measuring.environments import versions_of
-from measuring.subjects import REQUIREMENTS
-from measuring.tables import provenance, put_into, table
+from measuring.subjects import HERE
+from measuring.tables import show, table
 from measuring.workers import Job
 
-_HERE = [subject for subject, wanted in REQUIREMENTS.items() if not wanted and subject != "bare"]
 _DOORS = ["wsgi", "asgi", "task"]
 
 
@@ -30,16 +29,13 @@ def main() -> None:
     if VALGRIND is None:
         sys.exit("valgrind is not installed: it counts the instructions")
     columns = {(door, subject): _over_bare(door, subject) for door in options.door for subject in options.only}
-    text = _table(columns, options.most) + "\n\n" + provenance([versions_of("weighbridge")])
-    print(text)
-    if options.into:
-        put_into(options.into, "instruction-profile", text)
+    show(_table(columns, options.most), [versions_of("weighbridge")], options.into, "instruction-profile")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--door", choices=_DOORS, nargs="*", default=["wsgi", "asgi"])
-    parser.add_argument("--only", choices=_HERE, nargs="*", default=["floor", "weighbridge"])
+    parser.add_argument("--only", choices=HERE, nargs="*", default=["floor", "weighbridge"])
     parser.add_argument("--most", type=int, default=12, help="how many functions are shown")
     parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks in that file")
     return parser.parse_args()

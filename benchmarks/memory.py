@@ -18,7 +18,7 @@ from measuring.doors import DOORS
 from measuring.environments import versions_of
 from measuring.subjects import REQUIREMENTS
 from measuring.system_calls import STRACE, system_calls
-from measuring.tables import provenance, put_into, table
+from measuring.tables import show, table
 from measuring.workers import Job, Worker
 
 _STEP = 50_000
@@ -30,10 +30,7 @@ def main() -> None:
     options = _options()
     columns = [_cells(Job(options.only, door), options.requests) for door in options.door]
     rows = ([title, *(column[title] for column in columns)] for title in columns[0])
-    text = table(["", *options.door], rows) + "\n\n" + provenance([versions_of(options.only)])
-    print(text)
-    if options.into:
-        put_into(options.into, "memory", text)
+    show(table(["", *options.door], rows), [versions_of(options.only)], options.into, "memory")
 
 
 def _options() -> argparse.Namespace:

@@ -26,7 +26,7 @@ from measuring.environments import versions_of
 from measuring.ratios import record
 from measuring.rounds import timed_together
 from measuring.subjects import REQUIREMENTS
-from measuring.tables import kilo, provenance, put_into, table
+from measuring.tables import kilo, show, table
 from measuring.workers import Job
 
 _OURS = ["floor", "weighbridge"]
@@ -59,10 +59,7 @@ def main() -> None:
 
 
 def _show(mark: str, made: str, subjects: Iterable[str], options: argparse.Namespace) -> None:
-    text = f"{made}\n\n{provenance(map(versions_of, subjects))}"
-    print(text)
-    if options.into:
-        put_into(options.into, mark, text)
+    show(made, map(versions_of, subjects), options.into, mark)
 
 
 def _options() -> argparse.Namespace:

@@ -18,13 +18,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
-from measuring.callgrind import VALGRIND, Served, simulated
+from measuring.callgrind import VALGRIND
 from measuring.environments import versions_of
 from measuring.servers import SERVERS
-from measuring.subjects import REQUIREMENTS
-from measuring.tables import kilo, provenance, put_into, table
-
-_HERE = [subject for subject, wanted in REQUIREMENTS.items() if not wanted and subject != "bare"]
+from measuring.simulation import Served, simulated
+from measuring.subjects import HERE
+from measuring.tables import kilo, show, table
 
 
 def main() -> None:
@@ -34,15 +33,12 @@ def main() -> None:
         sys.exit("valgrind is not installed: it counts the instructions and plays through the caches")
     rows = [row for name in options.server for row in _rows(name, options)]
     head = ["a request", "instructions", "misses for code", "misses for data", "branches guessed wrong"]
-    text = table(head, rows) + "\n\n" + provenance([versions_of("weighbridge")])
-    print(text)
-    if options.into:
-        put_into(options.into, "server-profile", text)
+    show(table(head, rows), [versions_of("weighbridge")], options.into, "server-profile")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=_HERE, nargs="*", default=["floor", "weighbridge"])
+    parser.add_argument("--only", choices=HERE, nargs="*", default=["floor", "weighbridge"])
     parser.add_argument("--server", choices=SERVERS, nargs="*", default=list(SERVERS))
     parser.add_argument("--case", choices=["plain", "framework"], default="plain", help="framework: Flask and FastAPI")
     parser.add_argument("--requests", type=int, default=2000)

@@ -28,12 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not
 from measuring.environments import versions_of
 from measuring.intervals import Interval, interval
 from measuring.servers import SERVERS, Server, leave_a_cpu
-from measuring.subjects import REQUIREMENTS
-from measuring.tables import provenance, put_into, table
+from measuring.subjects import HERE
+from measuring.tables import show, table
 
 _AT_ONCE = 8
 _ROUNDS_OF_A_PAIR = 5
-_HERE = [subject for subject, wanted in REQUIREMENTS.items() if not wanted]
 _LOSS_AT_MOST = {"gunicorn": 0.02, "uvicorn": 0.05}
 
 
@@ -53,17 +52,14 @@ def main() -> None:
     options = _options()
     leave_a_cpu()
     found = {(name, subject): _compare(name, subject, options) for name in options.server for subject in options.only}
-    text = _table(found) + "\n\n" + provenance([versions_of("weighbridge")])
-    print(text)
-    if options.into:
-        put_into(options.into, f"sockets-{options.case}", text)
+    show(_table(found), [versions_of("weighbridge")], options.into, f"sockets-{options.case}")
     if options.check and not all(_verdict(*job, turns) in {"yes", ""} for job, turns in found.items()):
         sys.exit(1)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=_HERE, nargs="*", default=["floor", "weighbridge"])
+    parser.add_argument("--only", choices=HERE, nargs="*", default=["floor", "weighbridge"])
     parser.add_argument("--server", choices=SERVERS, nargs="*", default=list(SERVERS))
     parser.add_argument("--case", choices=["plain", "framework"], default="plain", help="framework: Flask and FastAPI")
     parser.add_argument("--rounds", type=int, default=30, help="at least 20, to be judged")

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not
 
 from measuring.callgrind import VALGRIND, instructions_of_import
 from measuring.environments import child_environment, python_of, versions_of
-from measuring.tables import provenance, put_into, table
+from measuring.tables import show, table
 
 _IMPORTS = {
     "weighbridge": ("weighbridge", "weighbridge"),
@@ -47,11 +47,8 @@ def main() -> None:
         [f"`{name}`", f"{times[name] * 1000:.1f} ms", _instructions(name), ", ".join(loaded[name])]
         for name in options.only
     )
-    text = table(["import", "over bare Python", "instructions", "loads"], rows)
-    text += "\n\n" + provenance(dict.fromkeys(versions_of(_IMPORTS[name][0]) for name in options.only))
-    print(text)
-    if options.into:
-        put_into(options.into, "start", text)
+    versions = dict.fromkeys(versions_of(_IMPORTS[name][0]) for name in options.only)
+    show(table(["import", "over bare Python", "instructions", "loads"], rows), versions, options.into, "start")
     ours = [name for name in options.only if name.startswith("weighbridge")]
     if options.check and any(times[name] > 0.020 or loaded[name] for name in ours):
         sys.exit(1)

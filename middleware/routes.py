@@ -64,18 +64,8 @@ def read_asgi_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> N
 
     Read while the response starts, and at the end where there is none.
     """
-    noted = transaction.route
-    if noted is None and "route" in scope and "path_template" not in scope:  # most of them
-        path = _starlette_path(scope["route"], scope)
-        if type(path) is str and scope.get("root_path") == transaction.mount:  # what comes of it behind no mount
-            transaction.route = path
-        else:
-            _note_below_mounts(transaction, path, scope)
-    elif not noted:
-        _read_rarer_route(transaction, scope)
-
-
-def _read_rarer_route(transaction: DoorTransaction, scope: Mapping[str, Any]) -> None:
+    if transaction.route:
+        return
     if transaction.route is not None and hasattr(transaction, "asked_django"):
         look_up_django_route(transaction, scope)
     elif scope.get("path_template"):
@@ -96,6 +86,9 @@ def _note_below_mounts(transaction: DoorTransaction, route: Any, scope: Mapping[
     ``app_root_path`` is what it was before the first of them, with the setting of the application in it.
     """
     now = scope.get("root_path", "")
+    if now == transaction.mount and type(route) is str:  # most of them are behind none
+        transaction.route = route
+        return
     before = max(transaction.mount, scope.get("app_root_path", now), key=len)
     mounts = now[len(before) :].rstrip("/") if now.startswith(before) else ""
     _note(transaction, mounts + route if isinstance(route, str) else None, "")

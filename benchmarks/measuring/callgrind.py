@@ -11,33 +11,25 @@ makes some blocks dearer, and none cheaper: of several, the cheapest counts.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 from .environments import child_environment
-from .marks import MARK, TOLD
-from .servers import Server
+from .marks import MARK
 from .subjects import REQUIREMENTS
 from .workers import Job, Worker, command_of, require_recorded
 
-__all__ = ["VALGRIND", "Served", "by_function", "instructions", "instructions_of_import", "simulated"]
+__all__ = ["VALGRIND", "by_function", "events", "instructions", "instructions_of_import"]
 
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
 
 _NAMED = re.compile(r"(?P<called>c?)fn=\((?P<number>\d+)\)(?: (?P<name>.*))?")
 _COUNT = re.compile(r"[+*-]?\d* ?\d")
-_CACHES = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=33554432,16,64"]
-"""Those of a usual processor: bytes, ways, bytes of a line."""
-_PATIENCE = 60.0
-"""Seconds for valgrind to write what it counted."""
 _SLOW = set(REQUIREMENTS) - {"bare", "passthrough", "floor", "prometheus", "weighbridge"}
 
 
@@ -115,57 +107,19 @@ def _count(job: Job, blocks: list[int], folder: str) -> list[Path]:
 
 
 def _total(counted: Path) -> int:
-    if not counted.exists():
-        raise RuntimeError(f"valgrind saw too few calls of {MARK}: is the interpreter stripped of its symbols?")
-    found = re.search(r"^(?:totals|summary): (\d+)", counted.read_text(), re.MULTILINE)
-    assert found, f"{counted.name} has no total"
-    return int(found[1])
+    return events(counted)["Ir"]
 
 
-class Served(NamedTuple):
-    """What a request costs a server, outside the kernel."""
-
-    instructions: float
-    instruction_misses: float
-    """Lines of code that were not in the first cache."""
-    data_misses: float
-    """Lines of data that were not in the first cache."""
-    mispredicted: float
-    """Branches that went elsewhere than was guessed."""
-
-
-def simulated(name: str, subject: str, case: str, requests: int) -> Served:
-    """What a request costs a real server, on a processor with usual caches and a simple guess at branches.
+def events(counted: Path) -> dict[str, int]:
+    """What was counted, by callgrind's names; "Ir" are the instructions.
 
     Raises:
-        RuntimeError: the server did not count.
+        RuntimeError: there is no such file.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        under = [str(VALGRIND), "--tool=callgrind", "--cache-sim=yes", "--branch-sim=yes", f"--dump-before={MARK}"]
-        under += [*_CACHES, "--quiet", f"--callgrind-out-file={folder}/counted.%p"]
-        with Server(name, subject, case, under, WEIGHBRIDGE_FLUSH_INTERVAL="36000") as server:
-            server.load(requests, 8)  # so that it is warm
-            for number, count in ((1, 0), (2, requests)):
-                server.load(count, 8)
-                os.kill(server.worker, TOLD)
-                _await(Path(folder, f"counted.{server.worker}.{number}"))
-            found = _events(Path(folder, f"counted.{server.worker}.2"))
-    misses = found["I1mr"], found["D1mr"] + found["D1mw"], found["Bcm"] + found["Bim"]
-    return Served(*(count / requests for count in (found["Ir"], *misses)))
-
-
-def _await(counted: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not (counted.exists() and "\ntotals: " in counted.read_text()):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"no {counted.name} came from valgrind in {_PATIENCE:.0f} seconds")
-        time.sleep(0.1)
-
-
-def _events(counted: Path) -> dict[str, int]:
-    """What was counted, by callgrind's names."""
+    if not counted.exists():
+        raise RuntimeError(f"valgrind saw too few calls of {MARK}: is the interpreter stripped of its symbols?")
     text = counted.read_text()
-    names, counts = (re.search(rf"^{line}: (.*)", text, re.MULTILINE) for line in ("events", "totals"))
+    names, counts = (re.search(rf"^(?:{line}): (.*)", text, re.MULTILINE) for line in ("events", "totals|summary"))
     assert names, f"{counted.name} names no events"
     assert counts, f"{counted.name} has no total"
     return dict(zip(names[1].split(), map(int, counts[1].split()), strict=True))

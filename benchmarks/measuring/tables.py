@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-__all__ = ["kilo", "provenance", "put_into", "table"]
+__all__ = ["kilo", "provenance", "put_into", "show", "table"]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -29,6 +29,18 @@ def provenance(versions: Iterable[str]) -> str:
     command = " ".join(["python", "benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]])
     said = ", ".join([python, *filter(None, versions)])
     return f"{date.today():%Y-%m-%d}, {platform.system()} {platform.machine()}, {said}; made by `{command}`."  # noqa: DTZ011
+
+
+def show(made: str, versions: Iterable[str], into: Path | None, mark: str) -> None:
+    """Print a table with its provenance, and put both into a file where one is given.
+
+    Raises:
+        ValueError: the file has no such marks.
+    """
+    text = f"{made}\n\n{provenance(versions)}"
+    print(text)
+    if into:
+        put_into(into, mark, text)
 
 
 def put_into(path: Path, mark: str, text: str) -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from .subject import Subject
 
-__all__ = ["KEEP_NONE", "REQUIREMENTS", "Subject", "start"]
+__all__ = ["HERE", "KEEP_NONE", "REQUIREMENTS", "Subject", "start"]
 
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "bare": (),
@@ -29,6 +29,9 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "sentry": ("sentry-sdk",),
 }
 """What is to be installed for a subject; nothing: it is measured where the benchmark itself runs."""
+
+HERE = [subject for subject, wanted in REQUIREMENTS.items() if not wanted]
+"""Those that are measured where the benchmark itself runs."""
 
 KEEP_NONE = frozenset({"bare", "passthrough", "floor"})
 """Those who record nothing that could be counted; all others have to tell what they recorded."""
