@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from operator import itemgetter
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import log_once, swallowed
@@ -16,6 +17,8 @@ from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..transactions.stack.current import abandon, current, leave
 from .door import Door
+from .framework_signals import listen_to_flask_requests
+from .joining import inner_request
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .routes import read_asgi_route
@@ -83,7 +86,8 @@ class ASGITransactionMiddleware(Door):
                 if plain or self._measures(scope, ready):
                     opened = ASGITransaction()
                     opened.label = labels.label
-                    opened.extras = opened.head = opened.route = None
+                    opened.extras = opened.head = None
+                    opened.route = self._unrouted
                     opened.ended = 0.0
                     try:
                         opened.method = scope["method"]
@@ -104,6 +108,8 @@ class ASGITransactionMiddleware(Door):
                     transaction = opened
                     if not plain:
                         transaction.apply_special()
+                elif inner := inner_request(scope, self._unrouted, send):
+                    send = inner.send
         except Exception:
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
@@ -131,6 +137,7 @@ class ASGITransactionMiddleware(Door):
             app = single_callable(self.__wrapped__)
             if scope.get("type") == "http":
                 self._single = app
+                listen_to_flask_requests()  # behind an adapter
                 if not self._has_lifespan:
                     listen_for_the_end()
             return app
@@ -160,7 +167,7 @@ class ASGITransactionMiddleware(Door):
 
     def _measures(self, scope: Scope, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
-        return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins())
+        return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins(scope))
 
 
 def single_callable(app: Any) -> Any:
@@ -223,9 +230,8 @@ class ASGITransaction(DoorTransaction):
                     self.head = message
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
                         self.stage = _TRAILERS_TO_COME
-                    request = self.request
-                    if "app" in request or self.route is not None:
-                        read_asgi_route(self, request)
+                    if self.route is not None or "starlette" in modules or "litestar" in modules:
+                        read_asgi_route(self, self.request)
             elif kind == "http.response.body":
                 if not (self.stage or message.get("more_body")):
                     return self._send_last(message)

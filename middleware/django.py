@@ -17,9 +17,9 @@ from ..transactions.model.process import here
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import abandon, enter, found, leave, running
 from .django_routes import django_names_its_requests, note_django_route
+from .framework_signals import listen_to_frameworks
 from .request import DoorTransaction
 from .request_keys import is_enabled
-from .routes import listen_to_frameworks
 from .stopping import listen_for_the_end
 from .wsgi import WSGITransaction
 
@@ -154,6 +154,7 @@ class DjangoTransaction(WSGITransaction):
         transaction.paused = False
         transaction.begin(label_of(here.application, False, None), request.method, request.path, mount)
         transaction.route = NO_ROUTE
+        transaction.taken_on = ()
         return transaction
 
     def enter(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import swallowed
@@ -14,6 +15,7 @@ from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
 from ..transactions.stack.current import abandon, current, resume, withdraw
 from .door import Door
+from .joining import inner_request
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .routes import read_wsgi_route
@@ -78,7 +80,8 @@ class WSGITransactionMiddleware(Door):
             if plain or self._measures(environ, ready):
                 opened = WSGITransaction()
                 opened.label = labels.label
-                opened.extras = opened.head = opened.route = None
+                opened.extras = opened.head = None
+                opened.route = self._unrouted
                 opened.ended = 0.0
                 try:
                     opened.method = environ["REQUEST_METHOD"]
@@ -98,6 +101,8 @@ class WSGITransactionMiddleware(Door):
                 transaction = opened
                 if not plain:
                     transaction.apply_special()
+            elif inner := inner_request(environ, self._unrouted, start_response):
+                start_response = inner.start_response
         except Exception:
             swallowed("WSGITransactionMiddleware")
         if transaction is None:
@@ -114,7 +119,7 @@ class WSGITransactionMiddleware(Door):
         return (
             is_enabled(environ, ready or self._labels.prepare())
             and not (_UPGRADE in environ and _is_websocket(environ[_UPGRADE]))
-            and (ready or not self._joins())
+            and (ready or not self._joins(environ))
         )
 
 
@@ -141,9 +146,8 @@ class WSGITransaction(DoorTransaction):
             self.response_started: float = monotonic()
             self.status: Any = status
             self.head = headers
-            request = self.request
-            if "werkzeug.request" in request or "bottle.app" in request or self.route is not None:
-                read_wsgi_route(self, request)
+            if self.route is not None or "flask" in modules or "bottle" in modules:
+                read_wsgi_route(self, self.request)
         except Exception:
             swallowed("WSGITransaction.start_response")
         if exc_info is None:
@@ -159,7 +163,7 @@ class WSGITransaction(DoorTransaction):
             self.left_by(exception)
             if not self.sent and is_error(exception):
                 self.answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
-            if "bottle.app" in self.request:
+            if self.route is not None or "bottle" in modules:
                 read_wsgi_route(self, self.request)
         except Exception:
             swallowed("WSGITransaction.broken_by")
