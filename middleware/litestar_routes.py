@@ -45,9 +45,9 @@ def litestar_mount(scope: Mapping[str, Any], requested: str) -> str:
 
 
 def _paths(scope: Mapping[str, Any]) -> Iterator[str]:
-    """Those of all routes that lead to the handler."""
+    """Those of all routes that lead to the handler. What is mounted may have put itself into the place of ``app``."""
     handler = scope["route_handler"]
-    for route in getattr(scope.get("app"), "routes", ()):
+    for route in getattr(scope.get("litestar_app", scope.get("app")), "routes", ()):
         if handler in _handlers(route):
             yield route.path_format
 
