@@ -23,6 +23,7 @@ Request = Mapping[str, Any]
 
 _REQUESTS: Final = {
     "starlette.applications": "scope",
+    "starlette.middleware.base": "scope",
     "starlette.routing": "scope",
     "litestar.app": "scope",
     "flask.app": "environ",
