@@ -7,7 +7,10 @@ None of them raises.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..transactions.log import swallowed
+from ..transactions.model.errors import class_names
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import running
 from .mounts import mounts_passed
@@ -35,29 +38,49 @@ def note_unrouted() -> None:
         swallowed("note_unrouted")
 
 
-def note_route(route: str | None, mount: str = "") -> None:
+def note_route(route: str | None, mount: str = "", instead_of: str = "") -> None:
     """A framework has found a route. The first that does is right: it may call another application by itself.
 
     Args:
         route: as it is written in the program, with a slash in front; ``None`` where there is none.
         mount: ``SCRIPT_NAME`` or ``root_path`` as the framework has it.
+        instead_of: the route of the router further out, which has led to this one.
     """
     if route is None:
         note_unrouted()
         return
     try:
         transaction = current_request()
-        if transaction is not None and not transaction.route:
-            transaction.route = mounts_passed(transaction, mount) + route
+        if transaction is None:
+            return
+        mounts = mounts_passed(transaction, mount)
+        if not transaction.route or transaction.route == mounts + instead_of:
+            transaction.route = mounts + route
     except Exception:
         swallowed("note_route")
+
+
+_ANSWERS: Final = {
+    "connexion.exceptions:ProblemException": "status",
+    "sanic.exceptions:SanicException": "status_code",
+    "starlette.exceptions:HTTPException": "status_code",
+    "werkzeug.exceptions:HTTPException": "code",
+}
+"""Exceptions that are answers, and the attribute that has the status."""
 
 
 def note_exception(exception: BaseException | None) -> None:
     """A framework answers a request with a page about an exception, or lets it escape."""
     try:
         transaction = running()
-        if transaction is not None and exception is not None:
+        if transaction is not None and exception is not None and _status_of(exception) >= 500:
             transaction.notice_exception(exception)
     except Exception:
         swallowed("note_exception")
+
+
+def _status_of(exception: BaseException) -> int:
+    """The status with which it is answered: 500, unless it is itself an answer."""
+    attribute = next(filter(None, map(_ANSWERS.get, class_names(exception))), "")
+    status = getattr(exception, attribute, None) if attribute else None
+    return status if isinstance(status, int) else 500
