@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, Final
 
-from .known_routers import publishes_its_routes
+from .known_routers import has_router, publishes_its_routes
 from .plug import note_route, note_unrouted
 
 __all__ = ["URLRouter"]
@@ -46,14 +46,15 @@ def _telling(route: Any) -> Any:
 
 
 class _Telling:
-    """What a route leads to."""
+    """What a route leads to. Where that is another router, its route is the one."""
 
     def __init__(self, route: Any) -> None:
         self._route = route
+        self._leads_further = has_router(route.callback)
         self._path_routing = getattr(route.callback, "_path_routing", False)  # what Channels asks a router for
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
-        before = scope.get(_SO_FAR, "")
-        path = f"{before}{self._route.pattern}"
-        note_route(f"/{path}", scope.get("root_path", ""), instead_of=f"/{before}")
+        path = f"{scope.get(_SO_FAR, '')}{self._route.pattern}"
+        if not self._leads_further:
+            note_route(f"/{path}", scope.get("root_path", ""))
         return await self._route.callback({**scope, _SO_FAR: path}, receive, send)

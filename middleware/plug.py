@@ -38,24 +38,20 @@ def note_unrouted() -> None:
         swallowed("note_unrouted")
 
 
-def note_route(route: str | None, mount: str = "", instead_of: str = "") -> None:
+def note_route(route: str | None, mount: str = "") -> None:
     """A framework has found a route. The first that does is right: it may call another application by itself.
 
     Args:
         route: as it is written in the program, with a slash in front; ``None`` where there is none.
         mount: ``SCRIPT_NAME`` or ``root_path`` as the framework has it.
-        instead_of: the route of the router further out, which has led to this one.
     """
     if route is None:
         note_unrouted()
         return
     try:
         transaction = current_request()
-        if transaction is None:
-            return
-        mounts = mounts_passed(transaction, mount)
-        if not transaction.route or transaction.route == mounts + instead_of:
-            transaction.route = mounts + route
+        if transaction is not None and not transaction.route:
+            transaction.route = mounts_passed(transaction, mount) + route
     except Exception:
         swallowed("note_route")
 
