@@ -24,6 +24,8 @@ from .row import Row
 from .servers import Start
 
 HERE: Final = Path(__file__).parent
+_STARTS_WITHIN: Final = 60.0
+"""Seconds in which a server answers for the first time; several start at once."""
 _IN_FLIGHT: Final = 0.4
 """Seconds after which a slow request runs, and the server is told to stop."""
 
@@ -135,7 +137,7 @@ def _free_port() -> int:
 
 
 def _await_start(process: subprocess.Popen[bytes], target: Target, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError, HTTPException):
             if _status(target, "/ready") == 404:  # nginx says 502 until uWSGI is there

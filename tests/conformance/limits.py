@@ -87,6 +87,12 @@ LIMITS: Final = (
         OLDEST,
         manner="leave",
     ),
+    Limit(
+        "Falcon does not ask whether the client is there while it streams",
+        ("/endless",),
+        "Falcon on uvicorn",
+        manner="leave",
+    ),
     Limit("hypercorn 0.14 has no trailers", ("/trailers",), "hypercorn", OLDEST, manner="HTTP/2"),
 )
 

@@ -188,6 +188,18 @@ _ROUTES: Final = (
     Row(_NAMES, "a route with a parameter", "/items/7", needs=_needs("router")),
     Row(_NAMES, "a blueprint, a router, `include()`", "/prefixed/here", needs=_needs("prefixes")),
     Row(_NAMES, "a mounted application", "/mounted/here", needs=_needs("mounts")),
+    Row(_NAMES, "a mount with a parameter", "/tenants/acme/here", needs=_needs("tenants")),
+    Row(_NAMES, "in a copy of environ or scope", "/copied/here", needs=_needs("copies")),
+    Row(_NAMES, "in a copy behind a second door", "/joined/here", needs=_needs("copies")),
+    Row(
+        _NAMES,
+        "405 for a method of its own: `_OTHER`, where there is a route",
+        "/upload",
+        method="REPORT",
+        status=405,
+        routed=False,
+        needs=_needs("router"),
+    ),
 )
 
 _FRONT: Final = "keys set in front"

@@ -12,7 +12,7 @@ from weighbridge.middleware import WSGITransactionMiddleware
 
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
-from .front import wsgi_front
+from .front import COPIED, JOINED, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
 from .jobs import Broken, job
 from .sync_programs import SYNC
@@ -55,6 +55,7 @@ for _name in STREAMS:
     app.route(f"/stream/{_name}", "GET", partial(_stream, _name))
 for _moment in HOOKS:
     app.route(f"/hook/{_moment}", "GET", lambda: "done")
+app.route([COPIED, JOINED], "GET", lambda: "done")
 app.route("/raise", "GET", _raise)
 app.route("/upload", "POST", _upload)
 app.route("/after", "GET", lambda: Closing(partial(job, bottle.request.environ)))
@@ -66,4 +67,4 @@ app.add_hook("after_request", partial(_hook, "after"))
 mounted.route("/here", "GET", lambda: "done")
 app.mount("/mounted", mounted)
 
-application = wsgi_front(WSGITransactionMiddleware(app))
+application = wsgi_front(WSGITransactionMiddleware(wsgi_inside(app)))

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, endless, media_type
+from .front import COPIED, JOINED
 from .hooks import HOOKS, at, at_async
 from .jobs import Broken, Keys, job
 from .sync_programs import SYNC
@@ -130,4 +131,6 @@ urlpatterns = [
     path("items/<int:number>", _done),
     path("prefixed/", include([path("here", _done)])),
     path("endless", _endless),
+    path(COPIED.lstrip("/"), _done),
+    path(JOINED.lstrip("/"), _done),
 ]

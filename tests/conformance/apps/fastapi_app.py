@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Response
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import asgi_front
+from .front import COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, HookMiddleware
 from .jobs import Broken, coroutine_job, job
 from .sync_programs import SYNC
@@ -107,12 +108,14 @@ def _others() -> dict[str, Callable[..., Any]]:
         "/dependency/exit": _depending(_left),
         "/file": lambda: FileResponse(FILE),
         "/items/{number}": _item,
+        COPIED: _done,
+        JOINED: _done,
         "/endless": _endless,
     }
 
 
-def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
-    app, mounted, prefixed = FastAPI(), FastAPI(), APIRouter(prefix="/prefixed")
+def _fill(app: FastAPI | APIRouter, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    mounted, prefixed = FastAPI(), APIRouter(prefix="/prefixed")
     for name, program in SYNC.items():
         app.get(f"/sync/{name}")(wrap(_sync(program)))
     for name, coroutine in ASYNC.items():
@@ -124,9 +127,23 @@ def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
     prefixed.get("/here")(_done)
     app.include_router(prefixed)
     app.mount("/mounted", mounted)
+    app.mount("/tenants/{tenant}", mounted)
+
+
+def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
+    app = FastAPI()
+    _fill(app, wrap)
     app.add_middleware(HookMiddleware)
-    return asgi_front(ASGITransactionMiddleware(app))
+    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+
+
+def _router() -> Any:
+    """A router is an application too, once there is somebody to close what its requests have opened."""
+    app = APIRouter()
+    _fill(app, lambda endpoint: endpoint)
+    return asgi_front(ASGITransactionMiddleware(asgi_inside(HookMiddleware(AsyncExitStackMiddleware(app)))))
 
 
 application = _made(lambda endpoint: endpoint)
 depending = _made(_depending)
+router = _router()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from wsgiref.util import shift_path_info
 
 import flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -13,7 +14,7 @@ from weighbridge.middleware import WSGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
-from .front import wsgi_front
+from .front import COPIED, JOINED, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
 from .jobs import Broken, job
 from .sync_programs import SYNC
@@ -110,5 +111,17 @@ _add("/file", lambda: flask.send_file(FILE))
 _add("/endless", lambda: flask.Response(endless(flask.request.environ)))
 app.register_blueprint(prefixed)
 
-measured = WSGITransactionMiddleware(DispatcherMiddleware(app, {"/mounted": mounted}))
+_add(COPIED, lambda: "done")
+_add(JOINED, lambda: "done")
+
+
+def _tenants(environ: Any, start_response: Any) -> Any:
+    """An application for whatever the next part of the path is."""
+    shift_path_info(environ)
+    return mounted(environ, start_response)
+
+
+measured = WSGITransactionMiddleware(
+    wsgi_inside(DispatcherMiddleware(app, {"/mounted": mounted, "/tenants": _tenants}))
+)
 application = wsgi_front(measured)

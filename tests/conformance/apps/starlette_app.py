@@ -11,13 +11,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import asgi_front
+from .front import COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, HookMiddleware, at_async
 from .jobs import Broken, coroutine_job, job
 from .sync_programs import SYNC
@@ -83,7 +83,10 @@ def routes() -> list[BaseRoute]:
         Route("/file", lambda request: FileResponse(FILE)),
         Route("/items/{number:int}", _done),
         Route("/endless", lambda request: StreamingResponse(async_endless(request.scope))),
+        Route(COPIED, _done),
+        Route(JOINED, _done),
         Mount("/prefixed", routes=[Route("/here", _done)]),
+        Mount("/tenants/{tenant}", routes=[Route("/here", _done)]),
         Mount("/mounted", Starlette(routes=[Route("/here", _done)])),
     ]
 
@@ -96,8 +99,14 @@ async def _dispatch(request: Request, call_next: Any) -> Any:
 
 
 def _made(middleware: Middleware) -> Any:
-    return asgi_front(ASGITransactionMiddleware(Starlette(routes=routes(), middleware=[middleware])))
+    return _measured(Starlette(routes=routes(), middleware=[middleware]))
+
+
+def _measured(app: Any) -> Any:
+    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
 
 
 application = _made(Middleware(HookMiddleware))
 behind = _made(Middleware(BaseHTTPMiddleware, dispatch=_dispatch))
+router = _measured(HookMiddleware(Router(routes())))
+"""A router is an application too."""
