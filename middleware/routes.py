@@ -94,9 +94,9 @@ def read_asgi_route(transaction: RequestTransaction, scope: Request) -> None:
     """
     if transaction.route:
         return
-    if scope.get("root_path", "") == transaction.mount and "path_template" not in scope:
-        leaf = leaf_of_starlette(scope)  # at once: most of those that are routed
-        if leaf is not None:
+    if scope.get("root_path", "") == transaction.mount:  # at once: most of those that are routed
+        leaf = leaf_of_litestar(scope) if "path_template" in scope else leaf_of_starlette(scope)
+        if leaf:
             transaction.route = leaf
             return
     route = _innermost_route(transaction, scope)

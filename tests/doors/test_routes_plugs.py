@@ -64,6 +64,18 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+def test_what_the_documentation_says_is_there() -> None:
+    """Each dotted name of the page about frameworks."""
+    import re
+    from importlib import import_module
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text("utf-8")
+    for module, attribute in set(re.findall(r"(weighbridge\.middleware\.\w+)\.(\w+)\(", page)):
+        assert callable(getattr(import_module(module), attribute))
+    assert {f"`{name}`" for name in ("_OTHER", "StatusCode/404", "{mount}")} <= set(re.findall("`[^`]+`", page))
+
+
 # Quart
 
 
