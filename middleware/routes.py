@@ -20,6 +20,7 @@ from .litestar_routes import (
     has_starlette_below,
     is_litestar,
     is_mounted_by_litestar,
+    leaf_of_litestar,
     litestar_mount,
     routed_by_litestar,
 )

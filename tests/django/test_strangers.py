@@ -154,6 +154,7 @@ def test_no_client_makes_names(side: Side, measured: str, method: str, url: str,
 
 class Consumer(AsyncHttpConsumer):
     async def handle(self, body: bytes) -> None:
+        self.scope["newrelic.suppress_apdex_metric"] = "yes"  # in the copy that it was given
         await self.send_response(200, b"live")
 
 
@@ -201,6 +202,7 @@ def test_channels(url: str, ended: Ended) -> None:
         served.get(url)
     assert names(ended) == [CHANNELS[url]]
     assert ended[0].failed == url.startswith("/broken")
+    assert (ended[0].apdex is None) == url.startswith(("/live", "/old", "/in"))
 
 
 def test_channels_finding_nothing(ended: Ended) -> None:
