@@ -163,7 +163,7 @@ _RESPONSES: Final = (
         "/upload",
         status=405,
         routed=False,
-        needs=_needs("router"),
+        needs=_needs("router", "methods"),
     ),
     Row(_SHAPE, "`HEAD`", "/sync/plain", method="HEAD", needs=_needs("head")),
     Row(_SHAPE, "a generator that runs a background task", "/stream/job", _JOB),
@@ -198,7 +198,7 @@ _ROUTES: Final = (
         method="REPORT",
         status=405,
         routed=False,
-        needs=_needs("router"),
+        needs=_needs("router", "methods"),
     ),
 )
 

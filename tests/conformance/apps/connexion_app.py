@@ -136,8 +136,8 @@ PREFIXED = _specification("/prefixed", {"/here": {"get": _operation("/here")}})
 
 def _made(app: Any) -> Any:
     resolver = Resolver(HANDLERS.__getitem__)
-    app.add_api(PREFIXED, resolver=resolver)
     app.add_api(SPECIFICATION, resolver=resolver)
+    app.add_api(PREFIXED, resolver=resolver)
     instrument(app)
     return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
 
