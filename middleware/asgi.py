@@ -14,7 +14,8 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from ..transactions.stack.current import abandon, current, leave
+from ..transactions.stack.current import current, detach
+from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
@@ -69,61 +70,70 @@ class ASGITransactionMiddleware(Door):
         self._single: Any = None
         """The application as ASGI 3.0 calls it, from the first request on."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901, PLR0915  see below
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901, PLR0915  see below
         """Serve one request (ASGI 3.0). All in one place, as every request pays for each call."""
         app = self._single
         if app is None:  # an application may be false
             app = self._called_first(scope)
-        transaction = None
+        mark: Mark = []
+        transaction = before = None
         try:
             if scope["type"] == "http":
                 labels = self._labels
-                ready = labels.made_for is here.measures_for and _current() is None
+                before = _current()
+                ready = labels.made_for is here.measures_for and before is None
                 plain = ready and not (APP_NAME in scope or ENABLED in scope)
                 if plain or self._measures(scope, ready):
-                    opened = ASGITransaction()
-                    opened.label = labels.label
-                    opened.extras = opened.head = opened.route = None
-                    opened.ended = 0.0
+                    transaction = ASGITransaction()
+                    transaction.mark = mark
+                    transaction.label = labels.label
+                    transaction.extras = transaction.token = transaction.head = transaction.route = None
+                    transaction.ended = 0.0
                     try:
-                        opened.method = scope["method"]
-                        opened.request_path = scope["path"]
-                        opened.mount = scope["root_path"]
+                        transaction.method = scope["method"]
+                        transaction.request_path = scope["path"]
+                        transaction.mount = scope["root_path"]
                         headers = scope["headers"]
                     except KeyError:  # a server may leave out what is optional (ASGI 3.0)
-                        headers = opened.read_what_is_there(scope)
-                    opened.request = scope
-                    opened.server_receive = receive
-                    opened.server_send = send
-                    opened.stage = 0
+                        headers = transaction.read_what_is_there(scope)
+                    transaction.request = scope
+                    transaction.server_receive = receive
+                    transaction.server_send = send
+                    transaction.stage = 0
                     if not here.queue_headers.isdisjoint(map(_name_of, headers)):
-                        opened.read_queue_time(headers)
-                    _now_live(opened)
-                    opened.entered = monotonic()
-                    opened.token = _make_current(opened)
-                    transaction = opened
+                        transaction.read_queue_time(headers)
+                    _now_live(transaction)
+                    transaction.entered = monotonic()
+                    transaction.token = _make_current(transaction)
                     if not plain:
                         transaction.apply_special()
-        except Exception:
+        except BaseException:
+            take_back(transaction, before)
+            transaction = None
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
-            await self._pass(app, scope, receive, send)
-            return
+            return await self._pass(app, scope, receive, send)
         try:
-            await app(scope, transaction, transaction.send)
-        except BaseException as exception:
-            transaction.broken_by(exception)
+            try:
+                result = await app(scope, transaction, transaction.send)
+            except BaseException as exception:
+                transaction.broken_by(exception)
+                raise
+            try:
+                _reset(transaction.token)  # type: ignore[arg-type]
+                transaction.token = None
+            except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
+                transaction.pause()
+            if transaction.mark is not None:
+                transaction.returned()
+        except BaseException:
+            recover(transaction)
             raise
-        try:
-            _reset(transaction.token)  # type: ignore[arg-type]
-            transaction.token = None
-        except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
-            transaction.pause()
-        if not transaction.ended or transaction.status >= 500:
-            transaction.returned()
-        transaction.request = NOTHING
-        transaction.server_receive = _nothing_more
-        transaction.server_send = _to_nobody
+        finally:
+            transaction.request = NOTHING
+            transaction.server_receive = _nothing_more
+            transaction.server_send = _to_nobody
+        return result
 
     def _called_first(self, scope: Scope) -> Any:
         """The application, while it has had no request yet. Never raises."""
@@ -138,18 +148,17 @@ class ASGITransactionMiddleware(Door):
             swallowed("ASGITransactionMiddleware")
             return self.__wrapped__
 
-    async def _pass(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def _pass(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
         """What is not measured."""
         if scope.get("type") == "lifespan":
-            await self._live(app, scope, receive, send)
-        else:
-            await app(scope, receive, send)
+            return await self._live(app, scope, receive, send)
+        return await app(scope, receive, send)
 
-    async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
         self._has_lifespan = True
         try:
-            await app(scope, receive, send)
+            result = await app(scope, receive, send)
         except BaseException:
             self._has_lifespan = False
             raise
@@ -157,6 +166,7 @@ class ASGITransactionMiddleware(Door):
             flush_at_shutdown()
         except Exception:
             swallowed("flush_at_shutdown")
+        return result
 
     def _measures(self, scope: Scope, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
@@ -263,28 +273,25 @@ class ASGITransaction(DoorTransaction):
                 self._look_around()
                 self.end()
             else:
-                self.deliver()
-        except Exception:
+                self.hand_over()
+        except BaseException:
+            recover(self)
             swallowed("ASGITransaction.returned")
-            abandon(self)
 
     def broken_by(self, exception: BaseException) -> None:
-        """The application raised. Never raises itself."""
+        """The application raised."""
         try:
-            leave(self)
-            if self.ended and self.status < 500:
+            detach(self)
+            if self.mark is None:
                 _count_late(self, exception)
                 return
             self.failed_by(exception)
             self._look_around()
             self.freeze()
-            self.deliver()
-        except Exception:
+            self.hand_over()
+        except BaseException:
+            recover(self)
             swallowed("ASGITransaction.broken_by")
-            abandon(self)
-        finally:
-            self.request: Mapping[str, Any] = NOTHING
-            self.server_receive, self.server_send = _nothing_more, _to_nobody
 
     def read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
         """Note what a scope says of its request where it does not say everything; gives its headers."""

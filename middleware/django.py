@@ -15,7 +15,8 @@ from ..transactions.model.errors import is_error
 from ..transactions.model.label import label_of
 from ..transactions.model.process import here
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
-from ..transactions.stack.current import abandon, enter, found, leave, running
+from ..transactions.stack.current import detach, found, running
+from ..transactions.stack.lifetime import Mark, begin, end_in_finaliser, enter_step, leave_step, recover
 from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
 from .request_keys import is_enabled
@@ -62,30 +63,40 @@ class DjangoTransactionMiddleware:
         """Answer the request; a coroutine where the rest of the chain is async."""
         if self._asynchronous:
             return self._answer_async(request)
-        transaction = _opened(request)
+        mark: Mark = []
+        transaction = _opened(request, mark)
         if transaction is None:
             return self.get_response(request)
         try:
-            response = self.get_response(request)
-        except BaseException as exception:
-            transaction.left_unanswered(exception)
+            try:
+                response = self.get_response(request)
+            except BaseException as exception:
+                transaction.left_unanswered(exception)
+                raise
+            transaction.responds(response, mark)
+        except BaseException:
+            recover(transaction)
             raise
-        transaction.responds(response)
         return response
 
     async def _answer_async(self, request: Request) -> Any:
         if not self._listening:
             self._listening = True
             listen_for_the_end()  # Django has no lifespan that would tell
-        transaction = _opened(request)
+        mark: Mark = []
+        transaction = _opened(request, mark)
         if transaction is None:
             return await self.get_response(request)
         try:
-            response = await self.get_response(request)
-        except BaseException as exception:
-            transaction.left_unanswered(exception)
+            try:
+                response = await self.get_response(request)
+            except BaseException as exception:
+                transaction.left_unanswered(exception)
+                raise
+            transaction.responds(response, mark)
+        except BaseException:
+            recover(transaction)
             raise
-        transaction.responds(response)
         return response
 
     def _view(self, request: Request, *view: Any) -> None:
@@ -113,19 +124,20 @@ def _made_asynchronous(middleware: object, get_response: Callable[..., Any]) -> 
     return True
 
 
-def _opened(request: Request) -> DjangoTransaction | None:
-    """The transaction of a request, current already, or ``None`` where it is not to be opened here. Never raises."""
+def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
+    """The transaction of a request, current already, or ``None`` where it is not to be opened here."""
     transaction = None
     try:
         scope = getattr(request, "scope", None)
         facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
         if is_enabled(facts, here.prepare()) and not _joins(request):
             transaction = DjangoTransaction.of(request, facts)
-            transaction.enter()
-    except Exception:
-        swallowed("DjangoTransactionMiddleware")
+            begin(transaction, label_of(here.application, False, None), mark)
+            transaction.apply_special()
+    except BaseException:
         if transaction is not None:
-            abandon(transaction)
+            recover(transaction)
+        swallowed("DjangoTransactionMiddleware")
         return None
     return transaction
 
@@ -152,14 +164,9 @@ class DjangoTransaction(WSGITransaction):
         transaction.server = None
         transaction.sent = 0
         transaction.paused = False
-        transaction.begin(label_of(here.application, False, None), request.method, request.path, mount)
+        transaction.describe(request.method, request.path, mount)
         transaction.route = NO_ROUTE
         return transaction
-
-    def enter(self) -> None:
-        """Hear what the request says, and become current."""
-        self.apply_special()
-        enter(self)
 
     def readable_path(self) -> str:
         """The path, which Django has decoded."""
@@ -170,22 +177,22 @@ class DjangoTransaction(WSGITransaction):
         self.more.disconnected = not is_error(exception)
         self.broken_by(exception)
 
-    def responds(self, response: Any) -> None:
-        """The response is there, its bytes are still to be sent. Never raises."""
+    def responds(self, response: Any, mark: Mark) -> None:
+        """The response is there, its bytes are still to be sent."""
         try:
-            leave(self)
+            detach(self)
             self.response_started: float = monotonic()
             self.status: Any = response.status_code
             self.head: Any = response.items()
             self.refresh()
-            self._last_until_closed(response)
-        except Exception:
-            swallowed("DjangoTransaction.responds")
+            self._last_until_closed(response, mark)
+        except BaseException:
             self.finish()
+            swallowed("DjangoTransaction.responds")
 
-    def _last_until_closed(self, response: Any) -> None:
+    def _last_until_closed(self, response: Any, mark: Mark) -> None:
         stepwise = response.streaming and not self._sent_by_server(response)
-        closing = _Closing(self, stepwise)
+        closing = _Closing(self, stepwise, mark)
         response._resource_closers.insert(0, closing)
         response._resource_closers.append(closing)
         if stepwise:
@@ -211,10 +218,11 @@ class _Closing:
     is collected. In a pickled response (Django's cache) it is a call that does nothing.
     """
 
-    __slots__ = ("_began", "_stepwise", "_transaction")
+    __slots__ = ("_began", "_mark", "_stepwise", "_transaction")
 
-    def __init__(self, transaction: DjangoTransaction, stepwise: bool) -> None:
+    def __init__(self, transaction: DjangoTransaction, stepwise: bool, mark: Mark) -> None:
         self._transaction: DjangoTransaction | None = transaction
+        self._mark = mark
         self._stepwise = stepwise
         self._began = False
 
@@ -227,11 +235,14 @@ class _Closing:
         elif not transaction.over:
             if self._stepwise:
                 transaction.more.disconnected = True
-            enter(transaction)
+            enter_step(transaction)
         self._began = True
 
     def __del__(self) -> None:
-        self._end()
+        transaction = self._transaction
+        if transaction is not None:
+            end_in_finaliser(transaction)
+            transaction.let_go_of_request()
 
     def _end(self) -> None:
         transaction, self._transaction = self._transaction, None
@@ -261,13 +272,13 @@ class _Steps:
         transaction = self._transaction
         if transaction.over:
             return next(self._content)
-        enter(transaction)
+        enter_step(transaction)
         try:
             chunk = next(self._content)
         except BaseException as exception:
             transaction.stream_ended(exception)
             raise
-        leave(transaction)
+        leave_step(transaction)
         transaction.sent += len(chunk)
         return chunk
 
@@ -292,13 +303,13 @@ class _AsyncSteps:
         transaction = self._transaction
         if transaction.over:
             return await self._content.__anext__()
-        enter(transaction)
+        enter_step(transaction)
         try:
             chunk = await self._content.__anext__()
         except BaseException as exception:
             transaction.stream_ended(exception)
             raise
-        leave(transaction)
+        leave_step(transaction)
         transaction.sent += len(chunk)
         return chunk
 

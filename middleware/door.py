@@ -8,7 +8,7 @@ from ..transactions.entries.web import joined
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
 from ..transactions.model.naming import text_of
-from ..transactions.stack.current import current, found
+from ..transactions.stack.current import found
 from .routes import listen_to_frameworks
 
 __all__ = ["Door"]
@@ -34,7 +34,4 @@ class Door:
 
     def _joins(self) -> bool:
         """Whether an outer web entry measures the request already; then only our name applies."""
-        outer = found()
-        if outer is not None and outer.over:  # where steps were interleaved one may be left
-            current.set(None)
-        return outer is not None and joined(self._given) is not None
+        return found() is not None and joined(self._given) is not None

@@ -52,7 +52,7 @@ class DoorTransaction(RequestTransaction):
             swallowed("DoorTransaction.refresh")
 
     def end(self) -> None:
-        """See `Transaction.end`; all in one place, as every request pays for each call.
+        """See `Transaction.end`, which is written out with what responses have besides.
 
         Of the keys, two are about samples only: what goes into a lane is none.
         """
@@ -63,29 +63,21 @@ class DoorTransaction(RequestTransaction):
             ended = monotonic()
             entered = self.entered
             duration = ended - entered
-            label, route = self.label, self.route
-            if route is not None:  # what `counted_as` gives
-                lane = _lane_of((label, self.method, route, self.status), CLOSED)
-            elif label.given is None:
-                lane = _lane_of((label, self.request_path, self.status), CLOSED)
-            else:
-                lane = _lane_of((label, self.status), CLOSED)
+            lane = _lane_of(self.counted_as(), CLOSED)
             if duration <= lane.bar and ended < lane.until and len(lane.durations) < lane.room:
-                lane.durations.append(duration)
-                lane.starts.append(self.response_started - entered)
                 self.ended = ended
                 self.head: Any = None
+                self.mark = None
+                lane.durations.append(duration)
+                lane.starts.append(self.response_started - entered)
                 _no_longer_live(self)
                 return
-        if self.freeze():
-            self.deliver()
+        self.freeze()
+        self.hand_over()
 
     def pause(self) -> None:
-        """A step has ended, wherever that is. Never raises."""
-        try:
-            withdraw(self)
-        except Exception:
-            swallowed("DoorTransaction.pause")
+        """A step has ended, wherever that is."""
+        withdraw(self)
 
     def mounted(self, route: str, mount_now: str) -> str:
         """A route behind that part of its mount point which was added since the request reached us."""

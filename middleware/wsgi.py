@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.log import swallowed
@@ -12,7 +13,8 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
-from ..transactions.stack.current import abandon, current, resume, withdraw
+from ..transactions.stack.current import current, resume, withdraw
+from ..transactions.stack.lifetime import Mark, end_in_finaliser, recover, take_back
 from .door import Door
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
@@ -64,10 +66,12 @@ class WSGITransactionMiddleware(Door):
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request (PEP 3333). All in one place, as every request pays for each call."""
         app = self.__wrapped__  # in two steps: to call what is in a slot is slow
-        transaction = None
+        mark: Mark = []
+        transaction = before = None
         try:
             labels = self._labels
-            ready = labels.made_for is here.measures_for and _current() is None
+            before = _current()
+            ready = labels.made_for is here.measures_for and before is None
             plain = ready and not (
                 APP_NAME in environ
                 or ENABLED in environ
@@ -76,38 +80,44 @@ class WSGITransactionMiddleware(Door):
                 or _QUEUE_START in environ
             )
             if plain or self._measures(environ, ready):
-                opened = WSGITransaction()
-                opened.label = labels.label
-                opened.extras = opened.head = opened.route = None
-                opened.ended = 0.0
+                transaction = WSGITransaction()
+                transaction.mark = mark
+                transaction.label = labels.label
+                transaction.extras = transaction.token = transaction.head = transaction.route = None
+                transaction.ended = 0.0
                 try:
-                    opened.method = environ["REQUEST_METHOD"]
-                    opened.mount = mount = environ["SCRIPT_NAME"]
-                    opened.request_path = mount + environ["PATH_INFO"]
+                    transaction.method = environ["REQUEST_METHOD"]
+                    transaction.mount = mount = environ["SCRIPT_NAME"]
+                    transaction.request_path = mount + environ["PATH_INFO"]
                 except KeyError:  # one that is empty may be missing (PEP 3333)
-                    opened.method = environ.get("REQUEST_METHOD")
-                    opened.mount = mount = environ.get("SCRIPT_NAME", "")
-                    opened.request_path = mount + environ.get("PATH_INFO", "")
-                opened.request = environ
-                opened.server = start_response
-                opened.sent = 0
-                opened.paused = False
-                _now_live(opened)
-                opened.entered = monotonic()
-                opened.token = _make_current(opened)
-                transaction = opened
+                    transaction.method = environ.get("REQUEST_METHOD")
+                    transaction.mount = mount = environ.get("SCRIPT_NAME", "")
+                    transaction.request_path = mount + environ.get("PATH_INFO", "")
+                transaction.request = environ
+                transaction.server = start_response
+                transaction.sent = 0
+                transaction.paused = False
+                _now_live(transaction)
+                transaction.entered = monotonic()
+                transaction.token = _make_current(transaction)
                 if not plain:
                     transaction.apply_special()
-        except Exception:
+        except BaseException:
+            take_back(transaction, before)
+            transaction = None
             swallowed("WSGITransactionMiddleware")
         if transaction is None:
             return app(environ, start_response)  # type: ignore[no-any-return]
         try:
-            body = app(environ, transaction.start_response)
-        except BaseException as exception:
-            transaction.broken_by(exception)
+            try:
+                body = app(environ, transaction.start_response)
+            except BaseException as exception:
+                transaction.broken_by(exception)
+                raise
+            return transaction.answered(body, environ, mark)
+        except BaseException:
+            recover(transaction)
             raise
-        return transaction.answered(body, environ)
 
     def _measures(self, environ: WSGIEnvironment, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
@@ -165,7 +175,7 @@ class WSGITransaction(DoorTransaction):
             swallowed("WSGITransaction.broken_by")
         self.finish()
 
-    def answered(self, body: Iterable[bytes], environ: WSGIEnvironment) -> Iterable[bytes]:
+    def answered(self, body: Iterable[bytes], environ: WSGIEnvironment, mark: Mark) -> Iterable[bytes]:
         """The application returned a body: what goes to the server. Never raises."""
         try:
             kind = type(body)
@@ -179,15 +189,16 @@ class WSGITransaction(DoorTransaction):
             self.paused = True
             measured = MeasuredBody()  # without an __init__: at half the cost
             measured._transaction = self
+            measured._mark = mark
             measured._body = body
             return measured
         except Exception:
+            recover(self)
             swallowed("WSGITransaction.answered")
-            abandon(self)
             return body
 
     def go_on(self) -> None:
-        """A step begins, in another context perhaps. Never raises."""
+        """A step begins, in another context perhaps."""
         try:
             resume(self)
         except Exception:
@@ -195,7 +206,7 @@ class WSGITransaction(DoorTransaction):
         self.paused = False
 
     def finish(self) -> None:
-        """The last byte is out: leave, stop the clock and record. Never raises."""
+        """The last byte is out: leave, stop the clock and record; `lifetime.finish` is written out."""
         try:
             try:
                 _reset(self.token)  # type: ignore[arg-type]
@@ -205,11 +216,16 @@ class WSGITransaction(DoorTransaction):
             self.end()
             if self.extras is not None:
                 self.extras.left_in.clear()
-            self.server = None
-            self.request: Mapping[str, Any] = NOTHING
-        except Exception:
+        except BaseException:
+            recover(self)
             swallowed("WSGITransaction.finish")
-            abandon(self)
+        finally:
+            self.let_go_of_request()
+
+    def let_go_of_request(self) -> None:
+        """Refer to nothing of the host's any more."""
+        self.server = None
+        self.request: Mapping[str, Any] = NOTHING
 
     def closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
@@ -282,9 +298,11 @@ class MeasuredBody:
     is no part of the transaction any more.
     """
 
-    __slots__ = ("_body", "_steps", "_transaction")
+    __slots__ = ("_body", "_mark", "_steps", "_transaction")
 
     _transaction: WSGITransaction | None
+    _mark: Mark
+    """Held until the body is gone, see `Transaction.mark`."""
     _body: Iterable[bytes]
     _steps: Iterator[bytes]
     """Made only for those who step through it by hand."""
@@ -313,11 +331,11 @@ class MeasuredBody:
         except GeneratorExit:  # the server wants no more: what ends the transaction is close()
             raise
         except BaseException as exception:
-            self._transaction = None
             transaction.broken_by(exception)
+            self._transaction = None
             raise
-        self._transaction = None
         transaction.finish()
+        self._transaction = None
 
     def __next__(self) -> bytes:
         if not hasattr(self, "_steps"):
@@ -333,25 +351,39 @@ class MeasuredBody:
                 close()
             return
         self._transaction = None
-        transaction.closed_early()
-        transaction.go_on()
         try:
-            if close is not None:
-                close()
-        except BaseException as exception:
-            transaction.left_by(exception)
+            transaction.closed_early()
+            transaction.go_on()
+            try:
+                if close is not None:
+                    close()
+            except BaseException as exception:
+                transaction.left_by(exception)
+                raise
+            finally:
+                transaction.finish()
+        except BaseException:
+            recover(transaction)
             raise
-        finally:
-            transaction.finish()
 
     def __del__(self) -> None:
-        """The server dropped it without closing it: it ends after the application's own cleanup."""
-        transaction = self._transaction
+        """The server dropped it without closing it: it ends after the application's own cleanup.
+
+        That sees its own transaction as current, in a copy of the context: see `collector`.
+        """
+        transaction = getattr(self, "_transaction", None)
         if transaction is not None:
-            transaction.go_on()
-            self._steps = iter(())
-            self._body = ()
-            transaction.finish()
+            try:
+                copy_context().run(self._drop, transaction)
+            finally:
+                end_in_finaliser(transaction)
+                transaction.let_go_of_request()
+
+    def _drop(self, transaction: WSGITransaction) -> None:
+        _make_current(transaction)
+        transaction.paused = False
+        self._steps = iter(())
+        self._body = ()
 
 
 def _is_file(body: object, wrapper: object) -> bool:

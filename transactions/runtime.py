@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import configuration
 from .model.outlet import ALWAYS, outlet
 from .model.process import here
+from .stack import collector
 from .stack.current import current
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def _after_fork_in_child() -> None:
     _abandoned.extend((*_recorders.values(), *_unfinished))
     _recorders.clear()
     _unfinished.clear()
+    collector.forget()
     current.set(None)
     outlet.forget()
     outlet.attendant = _attend
@@ -137,6 +139,7 @@ _abandoned: Final[list[Recorder]] = []
 def connect() -> None:
     """Let finished transactions be recorded. Called once, when the package is imported; it starts nothing."""
     outlet.attendant = _attend
+    collector.watch()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork_in_child)
     atexit.register(_at_the_end)

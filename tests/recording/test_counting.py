@@ -83,7 +83,8 @@ def job(duration: float, name: str = "job", application: Application = SHOP, **m
 def page(duration: float, route: str = "/page", status: int = 200, **more: Any) -> RequestTransaction:
     """A request that ended just now."""
     transaction = RequestTransaction()
-    transaction.begin(label_of(SHOP, False, None), "GET", route)
+    transaction.describe("GET", route)
+    begin(transaction, label_of(SHOP, False, None), [])
     transaction.route = route
     if status:
         transaction.answer_with(status)

@@ -8,7 +8,8 @@ from types import FrameType, TracebackType
 from ..log import swallowed
 from ..model.naming import function_name
 from ..model.transaction import Transaction
-from ..stack.current import abandon, running, withdraw
+from ..stack.current import running, withdraw
+from ..stack.lifetime import Mark, end_in_finaliser, finish
 from .entry import Entry
 
 __all__ = ["Block"]
@@ -22,9 +23,13 @@ def _user_of(frame: FrameType) -> FrameType:
 
 
 class Block:
-    """One use of a context manager; what it opens is decided by its entry."""
+    """One use of a context manager; what it opens is decided by its entry.
+
+    One that is entered by hand and never left ends its transaction when it is collected.
+    """
 
     def __init__(self) -> None:
+        self._mark: Mark = []
         self._used = False
         self._opened: Transaction | None = None
 
@@ -37,11 +42,19 @@ class Block:
             raise RuntimeError(f"one {type(self).__name__} cannot be entered twice: make a new one for each block")
         self._used = True
         try:
-            self._opened = self._entry(function_name(_user_of(frame))).open((), {})
+            self._opened = self._entry(function_name(_user_of(frame))).open((), {}, self._mark)
             return self._opened or running()
-        except Exception:
+        except BaseException:
+            self._leave()
             swallowed("Block")
-            return self._opened
+            return None
+
+    def _leave(self) -> None:
+        """End what was opened, if anything was, wherever that happens and in whatever order."""
+        opened = self._opened
+        if opened is not None:
+            finish(opened, withdraw)
+            self._opened = None
 
     def __enter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))
@@ -49,17 +62,14 @@ class Block:
     def __exit__(
         self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        opened, self._opened = self._opened, None
+        opened = self._opened
         if opened is None:
             return
-        if exception is not None:
-            opened.left_by(exception)
         try:
-            withdraw(opened)
-            opened.end()
-        except Exception:
-            swallowed("Block")
-            abandon(opened)
+            if exception is not None:
+                opened.left_by(exception)
+        finally:
+            self._leave()
 
     async def __aenter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))
@@ -68,3 +78,8 @@ class Block:
         self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.__exit__(kind, exception, traceback)
+
+    def __del__(self) -> None:
+        opened = getattr(self, "_opened", None)
+        if opened is not None:
+            end_in_finaliser(opened)

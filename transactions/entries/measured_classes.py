@@ -12,7 +12,8 @@ import types
 from typing import Any
 
 from ..model.naming import is_found_under
-from .entry import Entry, finish
+from ..stack.lifetime import Mark, finish, recover
+from .entry import Entry
 
 __all__ = ["measured_class"]
 
@@ -64,16 +65,21 @@ def _metaclass_for(base: Any) -> Any:
 def _instantiate(create: Any, entries: _Entries, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if not entries:
         return create(*args, **kwargs)
-    transaction = entries[0].open(args, kwargs)
+    mark: Mark = []
+    transaction = entries[0].open(args, kwargs, mark)
     if transaction is None:
         return _instantiate(create, entries[1:], args, kwargs)
     try:
-        return _instantiate(create, entries[1:], args, kwargs)
-    except BaseException as exception:
-        transaction.left_by(exception)
+        try:
+            return _instantiate(create, entries[1:], args, kwargs)
+        except BaseException as exception:
+            transaction.left_by(exception)
+            raise
+        finally:
+            finish(transaction)
+    except BaseException:
+        recover(transaction)
         raise
-    finally:
-        finish(transaction)
 
 
 class _Wrapped:

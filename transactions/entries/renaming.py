@@ -26,7 +26,7 @@ class NamingEntry:
         self.naming: Naming = naming
         self.priority: float | None = priority
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: object) -> None:
         """See `entries.Entry.open`."""
         try:
             transaction = running()

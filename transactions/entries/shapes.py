@@ -8,11 +8,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
-from ..model.outlet import outlet
 from ..model.transaction import Transaction
-from .entry import Entry, finish, pause, resume
+from ..stack.current import current
+from ..stack.lifetime import Mark, end_in_finaliser, enter_step, finish, leave_step, recover
+from .entry import Entry
 
 __all__ = ["around"]
 
@@ -40,16 +43,21 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
 
     @functools.wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        transaction = open_(args, kwargs)
+        mark: Mark = []
+        transaction = open_(args, kwargs, mark)
         if transaction is None:
             return wrapped(*args, **kwargs)
         try:
-            return wrapped(*args, **kwargs)
-        except BaseException as exception:
-            transaction.left_by(exception)
+            try:
+                return wrapped(*args, **kwargs)
+            except BaseException as exception:
+                transaction.left_by(exception)
+                raise
+            finally:
+                finish(transaction)
+        except BaseException:
+            recover(transaction)
             raise
-        finally:
-            finish(transaction)
 
     return wrapper
 
@@ -57,16 +65,21 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
 def _around_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        transaction = entry.open(args, kwargs)
+        mark: Mark = []
+        transaction = entry.open(args, kwargs, mark)
         if transaction is None:
             return await wrapped(*args, **kwargs)
         try:
-            return await wrapped(*args, **kwargs)
-        except BaseException as exception:
-            transaction.left_by(exception)
+            try:
+                return await wrapped(*args, **kwargs)
+            except BaseException as exception:
+                transaction.left_by(exception)
+                raise
+            finally:
+                finish(transaction)
+        except BaseException:
+            recover(transaction)
             raise
-        finally:
-            finish(transaction)
 
     return wrapper
 
@@ -74,49 +87,55 @@ def _around_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[...
 class _Step:
     """One step of a generator's body: its transaction is current within, and ends where the body does."""
 
-    __slots__ = ("transaction",)
+    __slots__ = ("mark", "transaction")
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, mark: Mark) -> None:
         self.transaction = transaction
+        self.mark = mark
 
     def __enter__(self) -> None:
         if self.transaction.token is None:
-            resume(self.transaction)
+            enter_step(self.transaction)
 
     def __exit__(self, kind: object, exception: BaseException | None, traceback: object) -> None:
         if exception is None:
-            pause(self.transaction)
+            leave_step(self.transaction)
             return
-        if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-            self.transaction.left_by(exception)
-        finish(self.transaction)
+        try:
+            if not isinstance(exception, (StopIteration, StopAsyncIteration)):
+                self.transaction.left_by(exception)
+        finally:
+            finish(self.transaction)
 
     def __del__(self) -> None:
         """A body that was dropped where nobody closes dropped async generators."""
-        if self.transaction in outlet.live:
-            finish(self.transaction)
+        end_in_finaliser(self.transaction)
 
 
 def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        transaction = entry.open(args, kwargs)
+        mark: Mark = []
+        transaction = entry.open(args, kwargs, mark)
         if transaction is None:
             return (yield from wrapped(*args, **kwargs))
-        return (yield from _stepwise(wrapped, args, kwargs, transaction))
+        try:
+            return (yield from _stepwise(wrapped, args, kwargs, _Step(transaction, mark)))
+        except BaseException:
+            recover(transaction)
+            raise
 
     return wrapper
 
 
 def _stepwise(
-    wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], transaction: Transaction
+    wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], step: _Step
 ) -> Generator[Any, Any, Any]:
     """Run a generator's body step by step, each in its transaction and nothing else in it.
 
     What passes through is taken out of ``passing`` at once, so that nothing of
     the caller's is kept between the steps, and no exception while it is handled.
     """
-    step = _Step(transaction)
     passing: list[Any] = []
     try:
         with step:
@@ -128,7 +147,7 @@ def _stepwise(
                 passing.append((yield passing.pop()))
             except GeneratorExit:
                 with step:
-                    body.close()
+                    _in_step(body.close, step)
                     raise
             except BaseException as thrown:
                 passing.append(thrown)
@@ -139,11 +158,28 @@ def _stepwise(
         return stop.value
 
 
+def _in_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -> None:
+    """Do a body's cleanup; in a copy of the context where a finaliser that the collector runs must not touch it.
+
+    There, too, it sees the transaction of its body as current, and no innocent one.
+    """
+    if step.transaction.token is None:
+        copy_context().run(_in_copied_step, cleanup, step, *arguments)
+    else:
+        cleanup(*arguments)
+
+
+def _in_copied_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -> None:
+    current.set(step.transaction)
+    cleanup(*arguments)
+
+
 def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        transaction = entry.open(args, kwargs)
-        step = _NO_STEP if transaction is None else _Step(transaction)
+        mark: Mark = []
+        transaction = entry.open(args, kwargs, mark)
+        step = _NO_STEP if transaction is None else _Step(transaction, mark)
         passing: list[Any] = []
         try:
             with step:
@@ -155,7 +191,7 @@ def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callab
                     passing.append((yield passing.pop()))
                 except GeneratorExit:
                     with step:
-                        await body.aclose()
+                        await _closing(body, step)
                         raise
                 except BaseException as thrown:
                     passing.append(thrown)
@@ -164,8 +200,21 @@ def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callab
                     passing.append(await resume(passing.pop()))
         except StopAsyncIteration:
             return
+        except BaseException:
+            if transaction is not None:
+                recover(transaction)
+            raise
 
     return wrapper
+
+
+async def _closing(body: AsyncGenerator[Any, Any], step: _Step | _NoStep) -> None:
+    """Close an async generator's body, as `_in_step` does it."""
+    if isinstance(step, _NoStep) or step.transaction.token is not None:
+        await body.aclose()
+    else:  # a finaliser that the collector runs; nothing can be waited for there
+        with suppress(StopIteration):
+            _in_step(body.aclose().send, step, None)
 
 
 class _NoStep:

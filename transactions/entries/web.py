@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, overload
 
+from ..host_exceptions import comes_from_a_signal
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
 from ..model.finished import AttributeValue
@@ -14,7 +15,7 @@ from ..model.process import here
 from ..model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..model.request import RequestTransaction
 from ..model.transaction import Extras, Transaction
-from ..stack.current import current
+from ..stack.lifetime import Mark, begin
 from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
 from .paths import wrap_object
@@ -96,7 +97,7 @@ class WebEntry:
         self.naming: Naming = naming
         self.facts: Mapping[str, Any] = facts
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
         """See `entries.Entry.open`."""
         try:
             owner = outer_request()
@@ -105,7 +106,8 @@ class WebEntry:
                 return None
             if not here.prepare():
                 return None
-            return self._fresh(args, kwargs, {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS})
+            facts = {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS}
+            return self._fresh(args, kwargs, facts, mark)
         except Exception:
             swallowed("WebEntry.open")
             return None
@@ -119,7 +121,9 @@ class WebEntry:
         if name is not None:
             owner.rename(self.naming.given_group(args, kwargs), name, priority=1)
 
-    def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> Transaction:
+    def _fresh(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any], mark: Mark
+    ) -> Transaction:
         path = str(facts["request_path"] or "")
         name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default)
         given = None if name is None else Given(self.naming.given_group(args, kwargs), name)
@@ -128,9 +132,9 @@ class WebEntry:
         extras = _extras(facts["headers"]) if here.settings.queue_time else None
         transaction = CalledRequest()
         transaction.facts = facts
-        transaction.begin(label, str(method) if method else None, path)
+        transaction.describe(str(method) if method else None, path)
+        begin(transaction, label, mark)
         transaction.extras = extras
-        transaction.token = current.set(transaction)
         return transaction
 
 
@@ -143,7 +147,9 @@ def _given(fact: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return fact
     try:
         return fact(*args, **kwargs)
-    except Exception:
+    except Exception as exception:
+        if comes_from_a_signal(exception):
+            raise
         log_once(("fact", callable_name(fact)), "%r failed: the request goes without what it was to give", fact)
         return None
 

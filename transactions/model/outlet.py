@@ -162,6 +162,13 @@ class Outlet:
             taken, self._losses = self._losses, Counter()
         return dict(taken)
 
+    def discard(self, transaction: Transaction) -> None:
+        """Record nothing of a transaction whose call was cut off, but count it as such."""
+        if transaction.mark is not None:
+            transaction.disown()
+            self.lose("interrupted")
+        self.live.discard(transaction)
+
     def forget(self) -> None:
         """Drop everything: it belongs to the process this one was forked from."""
         for transaction in tuple(self.live):

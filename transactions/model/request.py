@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from contextvars import Token
 from typing import Any, ClassVar, Final
 
 from ..log import swallowed
 from .clock import monotonic
 from .finished import AttributeValue
-from .label import Label
 from .naming import LONGEST_NAME
-from .outlet import outlet
 from .process import here
-from .transaction import Extras, Transaction
+from .transaction import Transaction
 
 __all__ = ["NO_ROUTE", "RequestTransaction"]
 
 NO_ROUTE: Final = ""
 """As `RequestTransaction.route`: the framework found none."""
-
-_now_live: Final = outlet.live.add
-_no_longer_live: Final = outlet.live.discard
 
 
 class RequestTransaction(Transaction):
@@ -53,18 +47,12 @@ class RequestTransaction(Transaction):
     details: dict[str, AttributeValue]
     """What only samples show; read at the end of those that may become one."""
 
-    def begin(self, label: Label, method: str | None, path: str, mount: str = "") -> None:
-        """Fill it, and start its clock. (The doors that every request comes in by do so themselves.)"""
-        self.label: Label = label
-        self.extras: Extras | None = None
-        self.token: Token[Transaction | None] | None = None
-        self.ended: float = 0.0
+    def describe(self, method: str | None, path: str, mount: str = "") -> None:
+        """Note what is requested. (The doors that every request comes in by do so themselves.)"""
         self.method = method
         self.request_path = path
         self.mount = mount
         self.head = self.route = None
-        _now_live(self)
-        self.entered: float = monotonic()
 
     def answer_with(self, status: int) -> None:
         """The server answers with that status, whatever the application meant to; 0: there is no response."""
@@ -101,20 +89,18 @@ class RequestTransaction(Transaction):
 
     def end(self) -> None:
         """See `Transaction.end`."""
-        if self.freeze():
-            self.deliver()
+        self.freeze()
+        self.hand_over()
 
-    def freeze(self) -> bool:
+    def freeze(self) -> None:
         """Stop the clock for good, and hear what was said until now."""
         if self.ended:
-            return False
+            return
         moment = monotonic()
         self.refresh()
         if self.head is None:
             self.answer_with(0)
         self.ended = (self.extras is not None and self.extras.stopped) or moment
-        _no_longer_live(self)
-        return True
 
     def disown(self) -> None:
         """See `Transaction.disown`."""

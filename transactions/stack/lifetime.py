@@ -1,0 +1,142 @@
+"""The one way to open a transaction, and the one to end it.
+
+    open -> frozen -> handed over
+      \\________________/ discarded
+
+| state | told by | what may still change |
+|---|---|---|
+| open | ``ended`` is 0, it is in ``outlet.live`` | everything |
+| frozen | ``ended`` is set, ``mark`` is there | it waits for an error that may come after the last byte |
+| handed over | ``mark`` is ``None`` | nothing: it is counted, or was ignored |
+| discarded | likewise | nothing: it is counted as interrupted, or belongs to the parent process |
+
+Whatever strikes from outside while code of ours runs (an exception of a signal
+handler's, or one thrown into the thread) goes on to the host, and leaves
+nothing open or current behind: what is interrupted here is taken back or
+completed at once, and what cannot be (where the exception strikes twice, or
+before the first line of a function) at the next look at the context, see
+`current.found`.
+
+Three places write `begin` out, as a call costs each request 270 instructions
+of some 10 000: the doors of WSGI and ASGI, and `BackgroundEntry.open`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..log import swallowed
+from ..model.clock import monotonic
+from ..model.label import Label
+from ..model.outlet import outlet
+from ..model.transaction import Transaction
+from .current import attach, current, detach, withdraw
+
+__all__ = ["Mark", "begin", "end_in_finaliser", "enter_step", "finish", "leave_step", "recover", "take_back"]
+
+Mark = list[Any]
+"""Made and held by whoever opens a transaction: see `Transaction.mark`."""
+
+
+def begin(transaction: Transaction, label: Label, mark: Mark) -> None:
+    """Open it: fill in what every transaction has, start its clock, and make it current."""
+    before = current.get()
+    try:
+        transaction.mark = mark
+        transaction.label = label
+        transaction.extras = transaction.token = None
+        transaction.ended = 0.0
+        outlet.live.add(transaction)
+        transaction.entered = monotonic()
+        attach(transaction)
+    except BaseException:
+        take_back(transaction, before)
+        raise
+
+
+def take_back(transaction: Transaction | None, before: Transaction | None) -> None:
+    """Undo an opening that was interrupted: nothing was measured yet.
+
+    Args:
+        transaction: what was to be opened, if it had come to that.
+        before: what was current until then.
+    """
+    if transaction is not None:
+        if current.get() is transaction:
+            current.set(before)
+        outlet.live.discard(transaction)
+        transaction.disown()
+
+
+def enter_step(transaction: Transaction) -> None:
+    """A further step of its work begins, in whatever context."""
+    try:
+        attach(transaction)
+    except Exception:
+        swallowed("enter_step")
+
+
+def leave_step(transaction: Transaction) -> None:
+    """A step of its work is done, and there may be more."""
+    try:
+        detach(transaction)
+    except BaseException:
+        withdraw(transaction)
+        swallowed("leave_step")
+
+
+def finish(transaction: Transaction, leave: Callable[[Transaction], None] = detach) -> None:
+    """The work is done: make current again what was so before, stop the clock, and record.
+
+    Raises nothing of ours; only what strikes from outside.
+
+    Args:
+        transaction: the one that is done.
+        leave: how it stops being current: `detach` where steps are nested as calls are, else `withdraw`.
+    """
+    try:
+        leave(transaction)
+        transaction.end()
+    except BaseException:
+        recover(transaction)
+        swallowed("finish")
+
+
+def recover(transaction: Transaction) -> None:
+    """Complete an end that was interrupted; where that fails too, count the transaction as lost.
+
+    Does nothing for one that has been handed over.
+    """
+    try:
+        withdraw(transaction)
+        transaction.freeze()
+        transaction.hand_over()
+    except BaseException:
+        give_up(transaction)
+        swallowed("recover")
+
+
+def end_in_finaliser(transaction: Transaction) -> None:
+    """End what was dropped, from ``__del__``: no context variable is touched, which the next look puts right.
+
+    Raises nothing of ours; Python itself reports what strikes from outside.
+    """
+    token, transaction.token = transaction.token, None  # it refers to the whole context
+    try:
+        if token is not None and isinstance(token.old_value, Transaction):
+            transaction.more.left_in.append(token)
+        transaction.freeze()
+        transaction.hand_over()
+    except BaseException:
+        outlet.discard(transaction)
+        swallowed("end_in_finaliser")
+
+
+def give_up(transaction: Transaction) -> None:
+    """It can neither go on nor be recorded, by a mistake of ours: it is neither current nor open, and counted as lost."""
+    withdraw(transaction)
+    if transaction.mark is not None:
+        outlet.lose("transactions")
+        transaction.disown()
+    outlet.live.discard(transaction)
