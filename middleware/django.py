@@ -15,8 +15,8 @@ from ..transactions.model.errors import is_error
 from ..transactions.model.label import label_of
 from ..transactions.model.process import here
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
-from ..transactions.stack.current import detach, found, running
-from ..transactions.stack.lifetime import Mark, begin, end_in_finaliser, enter_step, leave_step, recover
+from ..transactions.stack.current import current, detach, found, running
+from ..transactions.stack.lifetime import Mark, begin, end_in_finaliser, enter_step, leave_step, recover, take_back
 from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
 from .request_keys import is_enabled
@@ -126,7 +126,7 @@ def _made_asynchronous(middleware: object, get_response: Callable[..., Any]) -> 
 
 def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
     """The transaction of a request, current already, or ``None`` where it is not to be opened here."""
-    transaction = None
+    transaction, before = None, current.get()
     try:
         scope = getattr(request, "scope", None)
         facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
@@ -135,8 +135,7 @@ def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
             begin(transaction, label_of(here.application, False, None), mark)
             transaction.apply_special()
     except BaseException:
-        if transaction is not None:
-            recover(transaction)
+        take_back(transaction, before)
         swallowed("DjangoTransactionMiddleware")
         return None
     return transaction

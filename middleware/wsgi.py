@@ -375,6 +375,8 @@ class MeasuredBody:
         if transaction is not None:
             try:
                 copy_context().run(self._drop, transaction)
+            except BaseException:
+                swallowed("MeasuredBody.__del__")
             finally:
                 end_in_finaliser(transaction)
                 transaction.let_go_of_request()

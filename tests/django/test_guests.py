@@ -17,6 +17,7 @@ from django.test import RequestFactory
 
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import DjangoTransactionMiddleware, django
+from weighbridge.transactions.stack import lifetime
 
 from .kit import Side
 
@@ -25,19 +26,21 @@ Ended = list[FinishedTransaction]
 INTERNALS = [
     (django, "joined"),
     (django, "is_enabled"),
-    (django, "enter"),
-    (django, "leave"),
+    (lifetime, "attach"),
+    (lifetime, "detach"),
+    (django, "detach"),
+    (django, "begin"),
     (django, "note_django_route"),
     (django, "monotonic"),
     (django, "_Closing"),
     (django, "_Steps"),
     (django.DjangoTransaction, "of"),
-    (django.DjangoTransaction, "begin"),
+    (django.DjangoTransaction, "describe"),
     (django.DjangoTransaction, "apply_special"),
     (django.DjangoTransaction, "refresh"),
     (django.DjangoTransaction, "_last_until_closed"),
     (django.DjangoTransaction, "freeze"),
-    (django.DjangoTransaction, "deliver"),
+    (django.DjangoTransaction, "hand_over"),
 ]
 
 

@@ -74,9 +74,7 @@ SHOP = Application("shop")
 def job(duration: float, name: str = "job", application: Application = SHOP, **more: Any) -> Transaction:
     """A background transaction that ended just now."""
     transaction = Transaction()
-    transaction.label = label_of(application, True, Given("Function", name))
-    transaction.extras = None
-    transaction.ended = 0.0
+    transaction.start(label_of(application, True, Given("Function", name)), [])
     return ended(transaction, duration, **more)
 
 
@@ -84,7 +82,7 @@ def page(duration: float, route: str = "/page", status: int = 200, **more: Any) 
     """A request that ended just now."""
     transaction = RequestTransaction()
     transaction.describe("GET", route)
-    begin(transaction, label_of(SHOP, False, None), [])
+    transaction.start(label_of(SHOP, False, None), [])
     transaction.route = route
     if status:
         transaction.answer_with(status)
@@ -115,7 +113,7 @@ def ended(
         transaction.response_started = transaction.entered + duration / 2
     if whole:
         outlet.lanes.clear()
-    transaction.deliver()
+    transaction.hand_over()
     return transaction
 
 

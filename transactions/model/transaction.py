@@ -65,7 +65,7 @@ class Transaction:
     paused: bool = False
     """Whether it is between two steps, and yet current in the context of the last one."""
 
-    # There is no __init__: where one is opened it is filled, too, as every request would pay for the call.
+    # There is no __init__: where one is opened it is filled, too (`start`), as every request would pay for the call.
     label: Label
     """Its application, kind, given name and manner."""
     extras: Extras | None
@@ -81,6 +81,15 @@ class Transaction:
     """When it ended, on the monotonic clock; 0.0 until it has."""
     entered: float
     """When it began, likewise."""
+
+    def start(self, label: Label, mark: list[Any]) -> None:
+        """Fill in what every transaction has, and start its clock."""
+        self.mark = mark
+        self.label = label
+        self.extras = self.token = None
+        self.ended = 0.0
+        outlet.live.add(self)
+        self.entered = monotonic()
 
     # To whom it is reported, and what it is called
 

@@ -27,7 +27,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..log import swallowed
-from ..model.clock import monotonic
 from ..model.label import Label
 from ..model.outlet import outlet
 from ..model.transaction import Transaction
@@ -40,15 +39,10 @@ Mark = list[Any]
 
 
 def begin(transaction: Transaction, label: Label, mark: Mark) -> None:
-    """Open it: fill in what every transaction has, start its clock, and make it current."""
+    """Open it: start its clock, and make it current."""
     before = current.get()
     try:
-        transaction.mark = mark
-        transaction.label = label
-        transaction.extras = transaction.token = None
-        transaction.ended = 0.0
-        outlet.live.add(transaction)
-        transaction.entered = monotonic()
+        transaction.start(label, mark)
         attach(transaction)
     except BaseException:
         take_back(transaction, before)
