@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.host_exceptions import pass_on
 from ..transactions.log import log_once, swallowed
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
@@ -14,7 +15,7 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from ..transactions.stack.current import current, detach
+from ..transactions.stack.current import current, detach, withdraw
 from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
 from .request import NOTHING, DoorTransaction
@@ -122,8 +123,9 @@ class ASGITransactionMiddleware(Door):
             try:
                 _reset(transaction.token)  # type: ignore[arg-type]
                 transaction.token = None
-            except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
-                transaction.pause()
+            except (TypeError, ValueError, RuntimeError) as refusal:  # it ends elsewhere than it began
+                pass_on(refusal)
+                withdraw(transaction)
             if transaction.mark is not None:
                 transaction.returned()
         except BaseException:

@@ -16,7 +16,8 @@ from ..transactions.model.label import label_of
 from ..transactions.model.process import here
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import current, detach, found, running
-from ..transactions.stack.lifetime import Mark, begin, end_in_finaliser, enter_step, leave_step, recover, take_back
+from ..transactions.stack.dropped import guard, release
+from ..transactions.stack.lifetime import Mark, begin, enter_step, leave_step, recover, take_back
 from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
 from .request_keys import is_enabled
@@ -217,10 +218,11 @@ class _Closing:
     is collected. In a pickled response (Django's cache) it is a call that does nothing.
     """
 
-    __slots__ = ("_began", "_mark", "_stepwise", "_transaction")
+    __slots__ = ("_began", "_guard", "_mark", "_stepwise", "_transaction")
 
     def __init__(self, transaction: DjangoTransaction, stepwise: bool, mark: Mark) -> None:
         self._transaction: DjangoTransaction | None = transaction
+        self._guard = guard(transaction)
         self._mark = mark
         self._stepwise = stepwise
         self._began = False
@@ -237,16 +239,11 @@ class _Closing:
             enter_step(transaction)
         self._began = True
 
-    def __del__(self) -> None:
-        transaction = self._transaction
-        if transaction is not None:
-            end_in_finaliser(transaction)
-            transaction.let_go_of_request()
-
     def _end(self) -> None:
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
             transaction.finish()
+            release(self._guard)
 
     def __reduce__(self) -> tuple[type[partial[int]], tuple[type[int]]]:
         return partial, (int,)

@@ -9,7 +9,6 @@ from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
 from ..transactions.model.outlet import CLOSED, outlet
 from ..transactions.model.request import RequestTransaction
-from ..transactions.stack.current import withdraw
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 
 __all__ = ["NOTHING", "DoorTransaction"]
@@ -74,10 +73,6 @@ class DoorTransaction(RequestTransaction):
                 return
         self.freeze()
         self.hand_over()
-
-    def pause(self) -> None:
-        """A step has ended, wherever that is."""
-        withdraw(self)
 
     def mounted(self, route: str, mount_now: str) -> str:
         """A route behind that part of its mount point which was added since the request reached us."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.host_exceptions import pass_on
 from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
@@ -14,7 +14,8 @@ from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
 from ..transactions.stack.current import current, resume, withdraw
-from ..transactions.stack.lifetime import Mark, end_in_finaliser, recover, take_back
+from ..transactions.stack.dropped import Guard, guard, release
+from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
@@ -188,9 +189,10 @@ class WSGITransaction(DoorTransaction):
                 return body
             self.paused = True
             measured = MeasuredBody()  # without an __init__: at half the cost
-            measured._transaction = self
+            measured._guard = guard(self, body)
             measured._mark = mark
             measured._body = body
+            measured._transaction = self
             return measured
         except Exception:
             recover(self)
@@ -211,7 +213,8 @@ class WSGITransaction(DoorTransaction):
             try:
                 _reset(self.token)  # type: ignore[arg-type]
                 self.token: Token[Transaction | None] | None = None
-            except (TypeError, ValueError, RuntimeError):  # the step ends elsewhere than it began
+            except (TypeError, ValueError, RuntimeError) as refusal:  # the step ends elsewhere than it began
+                pass_on(refusal)
                 withdraw(self)
             self.end()
             if self.extras is not None:
@@ -298,9 +301,12 @@ class MeasuredBody:
     is no part of the transaction any more.
     """
 
-    __slots__ = ("_body", "_mark", "_steps", "_transaction")
+    __slots__ = ("_body", "_guard", "_mark", "_steps", "_transaction")
 
     _transaction: WSGITransaction | None
+    """Until it has ended."""
+    _guard: Guard
+    """Ends it after the application's own cleanup, where the server drops the body without closing it."""
     _mark: Mark
     """Held until the body is gone, see `Transaction.mark`."""
     _body: Iterable[bytes]
@@ -319,10 +325,10 @@ class MeasuredBody:
                 transaction.go_on()
             transaction.paused = False
             for chunk in self._body:
-                try:  # noqa: SIM105  a context manager would cost two calls
+                try:
                     transaction.sent = sent = sent + len(chunk)
-                except TypeError:  # no bytes: what the server makes of it is not our business
-                    pass
+                except TypeError as refusal:  # no bytes: what the server makes of it is not our business
+                    pass_on(refusal)
                 transaction.paused = True
                 yield chunk
                 if _current() is not transaction:
@@ -332,10 +338,14 @@ class MeasuredBody:
             raise
         except BaseException as exception:
             transaction.broken_by(exception)
-            self._transaction = None
+            self._ended()
             raise
         transaction.finish()
+        self._ended()
+
+    def _ended(self) -> None:
         self._transaction = None
+        release(self._guard)
 
     def __next__(self) -> bytes:
         if not hasattr(self, "_steps"):
@@ -350,7 +360,7 @@ class MeasuredBody:
             if close is not None:
                 close()
             return
-        self._transaction = None
+        self._ended()
         try:
             transaction.closed_early()
             transaction.go_on()
@@ -365,27 +375,6 @@ class MeasuredBody:
         except BaseException:
             recover(transaction)
             raise
-
-    def __del__(self) -> None:
-        """The server dropped it without closing it: it ends after the application's own cleanup.
-
-        That sees its own transaction as current, in a copy of the context: see `collector`.
-        """
-        transaction = getattr(self, "_transaction", None)
-        if transaction is not None:
-            try:
-                copy_context().run(self._drop, transaction)
-            except BaseException:
-                swallowed("MeasuredBody.__del__")
-            finally:
-                end_in_finaliser(transaction)
-                transaction.let_go_of_request()
-
-    def _drop(self, transaction: WSGITransaction) -> None:
-        _make_current(transaction)
-        transaction.paused = False
-        self._steps = iter(())
-        self._body = ()
 
 
 def _is_file(body: object, wrapper: object) -> bool:

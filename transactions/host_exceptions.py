@@ -14,7 +14,7 @@ from functools import partial
 from types import CodeType
 from typing import Any, Final
 
-__all__ = ["comes_from_a_signal", "is_the_hosts"]
+__all__ = ["comes_from_a_signal", "is_the_hosts", "pass_on"]
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
 """Packages of whose exception classes a mistake of ours can be."""
@@ -27,9 +27,15 @@ def is_the_hosts(exception: BaseException) -> bool:
     return (
         not isinstance(exception, Exception)
         or isinstance(exception, _NEVER_OURS)
-        or type(exception).__module__.partition(".")[0] not in _POSSIBLY_OURS
+        or str(type(exception).__module__).partition(".")[0] not in _POSSIBLY_OURS
         or comes_from_a_signal(exception)
     )
+
+
+def pass_on(exception: BaseException) -> None:
+    """Raise an exception again that is the host's, where one of its kind was expected of a call of our own."""
+    if is_the_hosts(exception):
+        raise exception
 
 
 def comes_from_a_signal(exception: BaseException) -> bool:

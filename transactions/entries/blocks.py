@@ -9,7 +9,8 @@ from ..log import swallowed
 from ..model.naming import function_name
 from ..model.transaction import Transaction
 from ..stack.current import running, withdraw
-from ..stack.lifetime import Mark, end_in_finaliser, finish
+from ..stack.dropped import Guard, guard, release
+from ..stack.lifetime import Mark, finish
 from .entry import Entry
 
 __all__ = ["Block"]
@@ -29,6 +30,7 @@ class Block:
     """
 
     def __init__(self) -> None:
+        self._guard: Guard | None = None
         self._mark: Mark = []
         self._used = False
         self._opened: Transaction | None = None
@@ -43,7 +45,10 @@ class Block:
         self._used = True
         try:
             self._opened = self._entry(function_name(_user_of(frame))).open((), {}, self._mark)
-            return self._opened or running()
+            if self._opened is None:
+                return running()
+            self._guard = guard(self._opened)
+            return self._opened
         except BaseException:
             self._leave()
             swallowed("Block")
@@ -55,6 +60,8 @@ class Block:
         if opened is not None:
             finish(opened, withdraw)
             self._opened = None
+            if self._guard is not None:
+                release(self._guard)
 
     def __enter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))
@@ -78,8 +85,3 @@ class Block:
         self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.__exit__(kind, exception, traceback)
-
-    def __del__(self) -> None:
-        opened = getattr(self, "_opened", None)
-        if opened is not None:
-            end_in_finaliser(opened)

@@ -19,7 +19,7 @@ from ..model.outlet import outlet
 from ..model.process import here
 from ..model.transaction import Transaction
 from ..stack.belonging import belongs
-from ..stack.collector import is_running as is_collecting
+from ..stack.collector import collecting
 from ..stack.current import current, found
 from ..stack.lifetime import Mark, take_back
 
@@ -129,7 +129,7 @@ class BackgroundEntry:
             transaction.ended = 0.0
             _now_live(transaction)
             transaction.entered = monotonic()
-            if not is_collecting():
+            if not collecting:
                 transaction.token = _make_current(transaction)
             return transaction
         except BaseException:

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..model.transaction import Transaction
 from ..stack.current import current
-from ..stack.lifetime import Mark, end_in_finaliser, enter_step, finish, leave_step, recover
+from ..stack.dropped import guard, release
+from ..stack.lifetime import Mark, enter_step, finish, leave_step, recover
 from .entry import Entry
 
 __all__ = ["around"]
@@ -87,9 +88,11 @@ def _around_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[...
 class _Step:
     """One step of a generator's body: its transaction is current within, and ends where the body does."""
 
-    __slots__ = ("mark", "transaction")
+    __slots__ = ("guard", "mark", "transaction")
 
     def __init__(self, transaction: Transaction, mark: Mark) -> None:
+        self.guard = guard(transaction)
+        """For a body that is dropped where nobody closes dropped async generators."""
         self.transaction = transaction
         self.mark = mark
 
@@ -106,10 +109,7 @@ class _Step:
                 self.transaction.left_by(exception)
         finally:
             finish(self.transaction)
-
-    def __del__(self) -> None:
-        """A body that was dropped where nobody closes dropped async generators."""
-        end_in_finaliser(self.transaction)
+            release(self.guard)
 
 
 def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
@@ -179,9 +179,9 @@ def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callab
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         mark: Mark = []
         transaction = entry.open(args, kwargs, mark)
-        step = _NO_STEP if transaction is None else _Step(transaction, mark)
         passing: list[Any] = []
         try:
+            step = _NO_STEP if transaction is None else _Step(transaction, mark)
             with step:
                 body = wrapped(*args, **kwargs)
                 passing.append(await body.__anext__())

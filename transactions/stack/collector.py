@@ -10,21 +10,30 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-__all__ = ["forget", "is_running", "watch"]
-
-_running = False
-
-
-def is_running() -> bool:
-    """Whether a collection is under way, in whatever thread; always ``False`` where it does no harm."""
-    return _running
+__all__ = ["collecting", "forget", "watch"]
 
 
-def _notice(phase: str, info: dict[str, Any]) -> None:
-    global _running
-    _running = phase == "start"
+class _Collecting(set[Any]):
+    """True while a collection is under way, in whatever thread.
+
+    The collector tells of its phases by calling back. What it calls is written
+    in C throughout: a signal handler's exception that struck in Python code
+    there would be swallowed by the collector. So each phase is a property whose
+    setter puts the names that the collector tells with it into this set, or
+    takes them out.
+    """
+
+    start = property(fset=set.update)
+    stop = property(fset=set.difference_update)
+
+
+collecting: Final = _Collecting()
+"""True while a collection is under way; always false where that does no harm."""
+
+_notice: Final = partial(setattr, collecting)
 
 
 def watch() -> None:
@@ -35,5 +44,4 @@ def watch() -> None:
 
 def forget() -> None:
     """In a forked child: a collection that another thread was in goes on in the parent only."""
-    global _running
-    _running = False
+    collecting.clear()

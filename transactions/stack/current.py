@@ -10,14 +10,14 @@ what it would have put right is put right by the next look.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from contextvars import ContextVar, Token
 from sys import getrefcount
 from typing import Final
 
+from ..host_exceptions import pass_on
 from ..model.outlet import outlet
 from ..model.transaction import Transaction
-from . import collector
+from .collector import collecting
 from .event_loops import context_of_token
 
 __all__ = [
@@ -42,7 +42,7 @@ _probe: Final[ContextVar[None]] = ContextVar("weighbridge.probe", default=None)
 def found() -> Transaction | None:
     """The transaction that this context has, if it is not over; what no longer belongs into it is taken out."""
     transaction = current.get()
-    if collector.is_running():
+    if collecting:
         return None if transaction is None or transaction.over else transaction
     while transaction is not None and (_was_left_here(transaction) or _was_cut_off(transaction)):
         transaction = current.get()
@@ -63,7 +63,7 @@ def running() -> Transaction | None:
 def is_in_step_of(transaction: Transaction) -> bool:
     """Whether this is the context of its last step."""
     token = transaction.token
-    if token is None or collector.is_running():
+    if token is None or collecting:
         return False
     probe = _probe.set(None)
     here = context_of_token(probe)
@@ -76,17 +76,16 @@ def is_in_step_of(transaction: Transaction) -> bool:
 
 def attach(transaction: Transaction) -> None:
     """Make it current for a step of its work; the step is where it is anchored from now on."""
-    if not collector.is_running():
+    if not collecting:
         transaction.token = current.set(transaction)
 
 
 def detach(transaction: Transaction) -> None:
     """Make current again what was so before the step, where steps are nested as calls are."""
-    try:
-        current.reset(transaction.token)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError):
+    if _resets(transaction.token):
+        transaction.token = None
+    else:
         withdraw(transaction)
-    transaction.token = None
 
 
 def resume(transaction: Transaction) -> None:
@@ -94,11 +93,8 @@ def resume(transaction: Transaction) -> None:
     token = transaction.token
     if current.get() is transaction:
         return
-    if token is not None:
-        try:
-            current.reset(token)
-        except (ValueError, RuntimeError):
-            transaction.more.left_in.append(token)
+    if token is not None and not _resets(token):
+        transaction.more.left_in.append(token)
     attach(transaction)
 
 
@@ -109,18 +105,27 @@ def withdraw(transaction: Transaction) -> None:
     nothing is restored unless this transaction is the one that is current; and
     never one that has ended.
     """
-    if collector.is_running():
+    if collecting:
         return
     token, transaction.token = transaction.token, None
     if current.get() is not transaction:
         return
     previous = None if token is None or token.old_value is Token.MISSING else token.old_value
-    with suppress(TypeError, ValueError, RuntimeError):
-        current.reset(token)  # type: ignore[arg-type]
+    _resets(token)
     if previous is not None and previous.over:
         previous = None
     if current.get() is not previous:
         current.set(previous)
+
+
+def _resets(token: Token[Transaction | None] | None) -> bool:
+    """Whether what was current before a token was made is so again: not where it is used, or of another context."""
+    try:
+        current.reset(token)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError) as refusal:
+        pass_on(refusal)
+        return False
+    return True
 
 
 # What no longer belongs into a context
@@ -129,13 +134,7 @@ def withdraw(transaction: Transaction) -> None:
 def _was_left_here(transaction: Transaction) -> bool:
     """Whether it went on in another context while it was current in this one, or was dropped: it is taken out."""
     left_in = () if transaction.extras is None else tuple(transaction.extras.left_in)
-    for token in left_in:
-        try:
-            current.reset(token)
-        except (ValueError, RuntimeError):
-            continue
-        return True
-    return False
+    return any(map(_resets, left_in))
 
 
 _UNHELD: Final = 2

@@ -32,7 +32,7 @@ from ..model.outlet import outlet
 from ..model.transaction import Transaction
 from .current import attach, current, detach, withdraw
 
-__all__ = ["Mark", "begin", "end_in_finaliser", "enter_step", "finish", "leave_step", "recover", "take_back"]
+__all__ = ["Mark", "begin", "enter_step", "finish", "leave_step", "recover", "take_back"]
 
 Mark = list[Any]
 """Made and held by whoever opens a transaction: see `Transaction.mark`."""
@@ -109,22 +109,6 @@ def recover(transaction: Transaction) -> None:
     except BaseException:
         give_up(transaction)
         swallowed("recover")
-
-
-def end_in_finaliser(transaction: Transaction) -> None:
-    """End what was dropped, from ``__del__``: no context variable is touched, which the next look puts right.
-
-    Raises nothing of ours; Python itself reports what strikes from outside.
-    """
-    token, transaction.token = transaction.token, None  # it refers to the whole context
-    try:
-        if token is not None and isinstance(token.old_value, Transaction):
-            transaction.more.left_in.append(token)
-        transaction.freeze()
-        transaction.hand_over()
-    except BaseException:
-        outlet.discard(transaction)
-        swallowed("end_in_finaliser")
 
 
 def give_up(transaction: Transaction) -> None:
