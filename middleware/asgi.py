@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,7 +71,7 @@ class ASGITransactionMiddleware(Door):
         self._single: Any = None
         """The application as ASGI 3.0 calls it, from the first request on."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901, PLR0915  see below
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901, PLR0912, PLR0915  see below
         """Serve one request (ASGI 3.0). All in one place, as every request pays for each call."""
         app = self._single
         if app is None:  # an application may be false

@@ -16,7 +16,7 @@ from ..transactions.model.label import label_of
 from ..transactions.model.process import here
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import current, detach, found, running
-from ..transactions.stack.dropped import guard, release
+from ..transactions.stack.dropped import Guard, release
 from ..transactions.stack.lifetime import Mark, begin, enter_step, leave_step, recover, take_back
 from .django_routes import django_names_its_requests, note_django_route
 from .request import DoorTransaction
@@ -222,7 +222,7 @@ class _Closing:
 
     def __init__(self, transaction: DjangoTransaction, stepwise: bool, mark: Mark) -> None:
         self._transaction: DjangoTransaction | None = transaction
-        self._guard = guard(transaction)
+        self._guard = Guard(transaction)
         self._mark = mark
         self._stepwise = stepwise
         self._began = False

@@ -62,7 +62,13 @@ class DoorTransaction(RequestTransaction):
             ended = monotonic()
             entered = self.entered
             duration = ended - entered
-            lane = _lane_of(self.counted_as(), CLOSED)
+            label, route = self.label, self.route
+            if route is not None:  # what `counted_as` gives
+                lane = _lane_of((label, self.method, route, self.status), CLOSED)
+            elif label.given is None:
+                lane = _lane_of((label, self.request_path, self.status), CLOSED)
+            else:
+                lane = _lane_of((label, self.status), CLOSED)
             if duration <= lane.bar and ended < lane.until and len(lane.durations) < lane.room:
                 self.ended = ended
                 self.head: Any = None

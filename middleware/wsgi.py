@@ -14,7 +14,7 @@ from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
 from ..transactions.stack.current import current, resume, withdraw
-from ..transactions.stack.dropped import Guard, guard, release
+from ..transactions.stack.dropped import EndsWhenCollected
 from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
 from .request import NOTHING, DoorTransaction
@@ -189,10 +189,9 @@ class WSGITransaction(DoorTransaction):
                 return body
             self.paused = True
             measured = MeasuredBody()  # without an __init__: at half the cost
-            measured._guard = guard(self, body)
             measured._mark = mark
             measured._body = body
-            measured._transaction = self
+            measured.transaction = self
             return measured
         except Exception:
             recover(self)
@@ -219,16 +218,21 @@ class WSGITransaction(DoorTransaction):
             self.end()
             if self.extras is not None:
                 self.extras.left_in.clear()
+            self.server = None
+            self.request: Mapping[str, Any] = NOTHING
         except BaseException:
             recover(self)
-            swallowed("WSGITransaction.finish")
-        finally:
             self.let_go_of_request()
+            swallowed("WSGITransaction.finish")
+
+    def goes_on(self) -> None:
+        """See `Transaction.goes_on`."""
+        self.paused = False
 
     def let_go_of_request(self) -> None:
         """Refer to nothing of the host's any more."""
         self.server = None
-        self.request: Mapping[str, Any] = NOTHING
+        self.request = NOTHING
 
     def closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
@@ -294,19 +298,12 @@ _DETAILS: Final = (
 )
 
 
-class MeasuredBody:
-    """A response's body whose every step runs in its transaction, which ends with the last byte.
+class _Body:
+    """A response's body, handed on."""
 
-    After that it only hands on: what the application does in ``close()`` then
-    is no part of the transaction any more.
-    """
+    __slots__ = ("_body", "_mark", "_steps", "transaction")
 
-    __slots__ = ("_body", "_guard", "_mark", "_steps", "_transaction")
-
-    _transaction: WSGITransaction | None
-    """Until it has ended."""
-    _guard: Guard
-    """Ends it after the application's own cleanup, where the server drops the body without closing it."""
+    transaction: WSGITransaction
     _mark: Mark
     """Held until the body is gone, see `Transaction.mark`."""
     _body: Iterable[bytes]
@@ -314,11 +311,38 @@ class MeasuredBody:
     """Made only for those who step through it by hand."""
 
     def __iter__(self) -> Iterator[bytes]:
+        yield from self._body
+
+    def __next__(self) -> bytes:
+        if not hasattr(self, "_steps"):
+            self._steps = iter(self)
+        return next(self._steps)
+
+    def close(self) -> None:
+        """Close the application's body, as often as the server says so."""
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()
+
+
+class DeliveredBody(_Body):
+    """It is over: what the application does in ``close()`` now is no part of the transaction any more."""
+
+    __slots__ = ()
+
+
+class MeasuredBody(EndsWhenCollected, _Body):
+    """A response's body whose every step runs in its transaction, which ends with the last byte.
+
+    After that it is a `DeliveredBody`. One that the server drops without closing
+    it ends after the application's own cleanup.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[bytes]:
         """The chunks, one for one. A generator: its end costs no exception in Python."""
-        transaction = self._transaction
-        if transaction is None:
-            yield from self._body
-            return
+        transaction = self.transaction
         sent = 0
         try:
             if _current() is not transaction:
@@ -338,35 +362,20 @@ class MeasuredBody:
             raise
         except BaseException as exception:
             transaction.broken_by(exception)
-            self._ended()
+            self.__class__ = DeliveredBody  # type: ignore[assignment]
             raise
         transaction.finish()
-        self._ended()
-
-    def _ended(self) -> None:
-        self._transaction = None
-        release(self._guard)
-
-    def __next__(self) -> bytes:
-        if not hasattr(self, "_steps"):
-            self._steps = iter(self)
-        return next(self._steps)
+        self.__class__ = DeliveredBody  # type: ignore[assignment]
 
     def close(self) -> None:
-        """Close the application's body, as often as the server says so."""
-        close = getattr(self._body, "close", None)
-        transaction = self._transaction
-        if transaction is None:
-            if close is not None:
-                close()
-            return
-        self._ended()
+        """Close the application's body within its transaction, which ends."""
+        transaction = self.transaction
+        self.__class__ = DeliveredBody  # type: ignore[assignment]
         try:
             transaction.closed_early()
             transaction.go_on()
             try:
-                if close is not None:
-                    close()
+                self.close()
             except BaseException as exception:
                 transaction.left_by(exception)
                 raise
@@ -375,6 +384,11 @@ class MeasuredBody:
         except BaseException:
             recover(transaction)
             raise
+
+    def clean_up(self) -> None:
+        """See `EndsWhenCollected.clean_up`."""
+        self._steps = iter(())
+        self._body = ()
 
 
 def _is_file(body: object, wrapper: object) -> bool:

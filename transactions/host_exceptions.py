@@ -62,6 +62,6 @@ def _code_of(handler: Any) -> CodeType | None:
         handler = handler.func
     function = getattr(handler, "__func__", handler)
     if not hasattr(function, "__code__"):
-        function = getattr(type(handler), "__call__", None)
+        function = getattr(type(handler), "__call__", None)  # noqa: B004  the function behind it is wanted
     code = getattr(function, "__code__", None)
     return code if isinstance(code, CodeType) else None

@@ -8,9 +8,9 @@ from types import FrameType, TracebackType
 from ..log import swallowed
 from ..model.naming import function_name
 from ..model.transaction import Transaction
-from ..stack.current import running, withdraw
-from ..stack.dropped import Guard, guard, release
-from ..stack.lifetime import Mark, finish
+from ..stack.current import running
+from ..stack.dropped import Guard, release
+from ..stack.lifetime import Mark, finish_out_of_order
 from .entry import Entry
 
 __all__ = ["Block"]
@@ -47,7 +47,7 @@ class Block:
             self._opened = self._entry(function_name(_user_of(frame))).open((), {}, self._mark)
             if self._opened is None:
                 return running()
-            self._guard = guard(self._opened)
+            self._guard = Guard(self._opened)
             return self._opened
         except BaseException:
             self._leave()
@@ -58,7 +58,7 @@ class Block:
         """End what was opened, if anything was, wherever that happens and in whatever order."""
         opened = self._opened
         if opened is not None:
-            finish(opened, withdraw)
+            finish_out_of_order(opened)
             self._opened = None
             if self._guard is not None:
                 release(self._guard)

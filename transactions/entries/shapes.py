@@ -14,7 +14,7 @@ from typing import Any
 
 from ..model.transaction import Transaction
 from ..stack.current import current
-from ..stack.dropped import guard, release
+from ..stack.dropped import Guard, release
 from ..stack.lifetime import Mark, enter_step, finish, leave_step, recover
 from .entry import Entry
 
@@ -91,7 +91,7 @@ class _Step:
     __slots__ = ("guard", "mark", "transaction")
 
     def __init__(self, transaction: Transaction, mark: Mark) -> None:
-        self.guard = guard(transaction)
+        self.guard = Guard(transaction)
         """For a body that is dropped where nobody closes dropped async generators."""
         self.transaction = transaction
         self.mark = mark

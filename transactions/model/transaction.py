@@ -334,6 +334,9 @@ class Transaction:
     def let_go(self, whole: bool) -> None:
         """Refer to what is the host program's no longer; of a whole one, what a sample shows is read before."""
 
+    def goes_on(self) -> None:
+        """A step of it begins."""
+
     def let_go_of_request(self) -> None:
         """Refer to nothing of the host's any more."""
 

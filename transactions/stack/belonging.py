@@ -24,8 +24,10 @@ __all__ = ["belongs"]
 
 def belongs(transaction: Transaction) -> bool:
     """Whether a call made here, now, belongs to the transaction that was found in its context."""
-    if transaction.over:
-        return False
+    return _works_for(transaction) and not transaction.over  # asked last: the question itself may have it collected
+
+
+def _works_for(transaction: Transaction) -> bool:
     if is_in_step_of(transaction):
         return not transaction.paused
     task = running_task()

@@ -1,73 +1,54 @@
 """What is dropped ends when it is collected: blocks, response bodies and generators that nobody left or closed.
 
-Whoever may be dropped holds a `Guard`, whose ``__del__`` ends the transaction.
-It touches no context variable, as it may run in the collector (`collector`);
-what the context still has is put right by the next look (`current.found`).
+Whoever may be dropped holds a `Guard` or is one: its ``__del__`` ends the
+transaction. It touches no context variable, as it may run in the collector
+(`collector`); what the context still has is put right by the next look
+(`current.found`).
 
-An exception that strikes in a ``__del__`` is swallowed by Python itself. So one
-whose owner ends in good order is not destroyed, but kept for the next owner.
+An exception that strikes in a ``__del__`` is swallowed by Python itself. So
+what ends in good order becomes an object of a class without one.
 """
 
 from __future__ import annotations
 
 from contextvars import copy_context
-from typing import Any, Final
+from typing import Any
 
 from ..log import swallowed
 from ..model.outlet import outlet
 from ..model.transaction import Transaction
 from .current import current
 
-__all__ = ["Guard", "guard", "release"]
-
-_SPARE_AT_MOST: Final = 64
-_spare: Final[list[Guard]] = []
+__all__ = ["EndsWhenCollected", "Guard", "release"]
 
 
-class Guard:
-    """Held by the owner of a transaction alone; made by `guard`."""
+class EndsWhenCollected:
+    """Ends its ``transaction`` when it is collected, if it still has one, after the cleanup of what goes with it."""
 
-    __slots__ = ("belongings", "transaction")
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        self.belongings: list[Any] = []
-        self.transaction: Transaction | None = None
-        """What of the host's goes with the owner; its cleanup belongs to the transaction."""
+    transaction: Any
+
+    def clean_up(self) -> None:
+        """Let go of what is the host's; its cleanup belongs to the transaction."""
 
     def __del__(self) -> None:
         transaction = getattr(self, "transaction", None)  # it may have been struck while it was made
-        if transaction is None:
+        if transaction is None or transaction.mark is None:
             return
         try:
-            if self.belongings:
-                copy_context().run(_clean_up, self.belongings, transaction)
+            copy_context().run(_clean_up, self, transaction)
             _end(transaction)
         except BaseException:
             outlet.discard(transaction)
-            swallowed("Guard.__del__")
+            swallowed("EndsWhenCollected")
 
 
-def guard(transaction: Transaction, *belongings: Any) -> Guard:
-    """What ends a transaction when its owner is collected, after the cleanup of the owner's belongings."""
-    made = _spare.pop() if _spare else Guard()
-    made.transaction = transaction
-    made.belongings.extend(belongings)
-    return made
-
-
-def release(made: Guard) -> None:
-    """The owner ends in good order: nothing is left to guard."""
-    made.transaction = None
-    made.belongings.clear()
-    if len(_spare) < _SPARE_AT_MOST:
-        _spare.append(made)
-
-
-def _clean_up(belongings: list[Any], transaction: Transaction) -> None:
-    """Let go of them, in a copy of the context in which their own transaction is current, and no innocent one."""
+def _clean_up(dropped: EndsWhenCollected, transaction: Transaction) -> None:
+    """In a copy of the context, in which its own transaction is current, and no innocent one."""
     current.set(transaction)
-    transaction.paused = False
-    belongings.clear()
+    transaction.goes_on()
+    dropped.clean_up()
 
 
 def _end(transaction: Transaction) -> None:
@@ -77,3 +58,27 @@ def _end(transaction: Transaction) -> None:
     transaction.freeze()
     transaction.hand_over()
     transaction.let_go_of_request()
+
+
+class _Holder:
+    __slots__ = ("transaction",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self.transaction = transaction
+
+
+class Guard(EndsWhenCollected, _Holder):
+    """Held by the owner of a transaction alone."""
+
+    __slots__ = ()
+
+
+class _Released(_Holder):
+    """A guard that has nothing to guard any more."""
+
+    __slots__ = ()
+
+
+def release(guard: Guard) -> None:
+    """The owner has ended in good order."""
+    guard.__class__ = _Released  # type: ignore[assignment]
