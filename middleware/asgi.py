@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +20,7 @@ from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
+from .response_errors import broke_the_body, came_from
 from .routes import read_asgi_route
 from .stopping import flush_at_shutdown, listen_for_the_end
 
@@ -101,6 +102,9 @@ class ASGITransactionMiddleware(Door):
                     transaction.server_receive = receive
                     transaction.server_send = send
                     transaction.stage = 0
+                    transaction.streamed = False
+                    if type(headers) is not list:
+                        headers = headers_of(scope)
                     if not here.queue_headers.isdisjoint(map(_name_of, headers)):
                         transaction.read_queue_time(headers)
                     _now_live(transaction)
@@ -175,6 +179,12 @@ class ASGITransactionMiddleware(Door):
         return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins())
 
 
+def headers_of(scope: Mapping[str, Any]) -> Collection[tuple[bytes, bytes]]:
+    """A request's headers; none where they can be read only once, by the application."""
+    headers = scope.get("headers")
+    return headers if isinstance(headers, Collection) else ()
+
+
 def single_callable(app: Any) -> Any:
     """The application as ASGI 3.0 calls it: with scope, receive and send at once."""
     import inspect  # noqa: PLC0415  asyncio, which is loaded by now, has loaded it
@@ -204,7 +214,7 @@ _LAST_UNDER_WAY: Final = 2
 class ASGITransaction(DoorTransaction):
     """An ASGI request's transaction, which is also the ``receive`` that its application calls, and has its ``send``."""
 
-    __slots__ = ("server_receive", "server_send", "stage")
+    __slots__ = ("server_receive", "server_send", "stage", "streamed")
 
     server_receive: Any
     """The server's ``receive``, until the application returns."""
@@ -212,6 +222,8 @@ class ASGITransaction(DoorTransaction):
     """The server's ``send``, likewise."""
     stage: int
     """How far the response is; 0 until one of the above."""
+    streamed: bool
+    """Whether its body comes in more than one piece."""
 
     async def __call__(self) -> Message:
         """The server's next message, watched for the client's going away."""
@@ -239,7 +251,9 @@ class ASGITransaction(DoorTransaction):
                     if "app" in request or self.route is not None:
                         read_asgi_route(self, request)
             elif kind == "http.response.body":
-                if not (self.stage or message.get("more_body")):
+                if message.get("more_body"):
+                    self.streamed = True
+                elif not self.stage:
                     return self._send_last(message)
             elif self._is_last(message, kind):
                 return self._send_last(message)
@@ -252,17 +266,21 @@ class ASGITransaction(DoorTransaction):
         """Whether one of the rarer messages is the last."""
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
-        return kind == "http.response.pathsend" and not self.stage
+        return (
+            kind in {"http.response.pathsend", "http.response.zerocopysend"}
+            and not self.stage
+            and not message.get("more_body")
+        )
 
     async def _send_last(self, message: Message) -> None:
         self.stage = _LAST_UNDER_WAY
         server_send = self.server_send
         await server_send(message)
         try:
-            if self.head is None or self.status < 500:
+            if self.head is None or (self.status < 500 and not self.streamed):
                 self.end()
             else:
-                self.freeze()  # it waits for the exception that may follow its page
+                self.freeze()  # it waits for the exception that may follow an error page, or a stream that broke
         except Exception:
             swallowed("ASGITransaction.send")
 
@@ -270,7 +288,9 @@ class ASGITransaction(DoorTransaction):
         """The application is done, and the transaction is not. Never raises."""
         try:
             if not self.ended:
-                if self.head is not None and self.stage != _LAST_UNDER_WAY:
+                if self.head is None and not self.was_disconnected:
+                    self.answer_with(500)  # as the server does for who does not answer
+                elif self.stage != _LAST_UNDER_WAY:
                     self.more.disconnected = True
                 self._look_around()
                 self.end()
@@ -284,12 +304,12 @@ class ASGITransaction(DoorTransaction):
         """The application raised."""
         try:
             detach(self)
-            if self.mark is None:
+            if self.mark is None or (self.ended and self.status < 500 and not broke_the_body(exception)):
                 _count_late(self, exception)
-                return
-            self.failed_by(exception)
-            self._look_around()
-            self.freeze()
+            else:
+                self.failed_by(exception)
+                self._look_around()
+                self.freeze()
             self.hand_over()
         except BaseException:
             recover(self)
@@ -329,10 +349,14 @@ class ASGITransaction(DoorTransaction):
             swallowed("ASGITransaction.read_queue_time")
 
     def failed_by(self, exception: BaseException) -> None:
-        """An exception left the application: it is the client that went away, or it is an error."""
-        if not _WENT_AWAY.isdisjoint(class_names(exception)):
+        """An exception left the application: it is the client that went away, or it is an error.
+
+        A server's ``send`` raises an `OSError` where the client has gone (ASGI 2.4).
+        """
+        gone = isinstance(exception, OSError) and (self.was_disconnected or came_from(self.server_send, exception))
+        if gone or not _WENT_AWAY.isdisjoint(class_names(exception)):
             self.more.disconnected = self.was_disconnected or not self.over
-        elif is_error(exception) and not (self.was_disconnected and isinstance(exception, OSError)):
+        elif is_error(exception):
             self.notice_exception(exception)
             if not self.http_status:
                 self.answer_with(500)
@@ -345,7 +369,7 @@ class ASGITransaction(DoorTransaction):
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
         details = super().read_details()
-        for name, value in self.request.get("headers") or ():
+        for name, value in headers_of(self.request):
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]

@@ -234,7 +234,7 @@ class _Closing:
         if self._began:
             self._end()
         elif not transaction.over:
-            if self._stepwise:
+            if self._stepwise and transaction.method != "HEAD":
                 transaction.more.disconnected = True
             enter_step(transaction)
         self._began = True

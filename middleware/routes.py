@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ..transactions.log import swallowed
-from ..transactions.model.request import NO_ROUTE
+from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import running
 from .django_routes import look_up_django_route
 from .request import DoorTransaction
@@ -219,8 +219,8 @@ def _on_django_exception(sender: Any = None, **_: Any) -> None:
 
 def _notice(exception: BaseException | None) -> None:
     transaction = running()
-    if transaction is None or exception is None:
+    if exception is None or not isinstance(transaction, RequestTransaction):
         return
-    transaction.notice_exception(exception)
+    transaction.told_of(exception)
     if isinstance(transaction, DoorTransaction) and "werkzeug.request" in transaction.request:
         read_wsgi_route(transaction, transaction.request)

@@ -185,6 +185,8 @@ class WSGITransaction(DoorTransaction):
                 or kind is tuple
                 or ("wsgi.file_wrapper" in environ and _is_file(body, environ["wsgi.file_wrapper"]))
             ):
+                if self.head is None:
+                    self.answer_with(500)  # as the server does for who does not start a response
                 self.finish()
                 return body
             self.paused = True
@@ -237,7 +239,7 @@ class WSGITransaction(DoorTransaction):
     def closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
         try:
-            if not self.all_sent():
+            if self.method != "HEAD" and not self.all_sent():
                 self.more.disconnected = True
         except Exception:
             swallowed("WSGITransaction.closed_early")
@@ -364,6 +366,8 @@ class MeasuredBody(EndsWhenCollected, _Body):
             transaction.broken_by(exception)
             self.__class__ = DeliveredBody  # type: ignore[assignment]
             raise
+        if transaction.head is None:
+            transaction.answer_with(500)
         transaction.finish()
         self.__class__ = DeliveredBody  # type: ignore[assignment]
 

@@ -14,7 +14,7 @@ from functools import partial
 from types import CodeType
 from typing import Any, Final
 
-__all__ = ["comes_from_a_signal", "is_the_hosts", "pass_on"]
+__all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on"]
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
 """Packages of whose exception classes a mistake of ours can be."""
@@ -52,16 +52,17 @@ def comes_from_a_signal(exception: BaseException) -> bool:
 def _codes_of_handlers() -> Iterator[CodeType]:
     """The code of every signal handler that is installed and written in Python."""
     for number in range(1, _signal.NSIG):
-        code = _code_of(_signal.getsignal(number))
+        code = code_of(_signal.getsignal(number))
         if code is not None:
             yield code
 
 
-def _code_of(handler: Any) -> CodeType | None:
-    while isinstance(handler, partial):
-        handler = handler.func
-    function = getattr(handler, "__func__", handler)
+def code_of(called: Any) -> CodeType | None:
+    """The code that runs when something is called; ``None`` where that is not written in Python."""
+    while isinstance(called, partial):
+        called = called.func
+    function = getattr(called, "__func__", called)
     if not hasattr(function, "__code__"):
-        function = getattr(type(handler), "__call__", None)  # noqa: B004  the function behind it is wanted
+        function = getattr(type(called), "__call__", None)  # noqa: B004  the function behind it is wanted
     code = getattr(function, "__code__", None)
     return code if isinstance(code, CodeType) else None

@@ -707,7 +707,7 @@ GUARDS = {
     "transactions.host_exceptions:is_the_hosts",
     "transactions.host_exceptions:comes_from_a_signal",
     "transactions.host_exceptions:_codes_of_handlers",
-    "transactions.host_exceptions:_code_of",
+    "transactions.host_exceptions:code_of",
     "transactions.entries.shapes:_in_step",
     "transactions.entries.proxies:MeasuredCallable._self_measure",
     "transactions.entries.web:WebTransaction.__init__",

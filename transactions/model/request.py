@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from ..log import swallowed
 from .clock import monotonic
+from .errors import class_names, noticed
 from .finished import AttributeValue
 from .naming import LONGEST_NAME
 from .process import here
@@ -61,6 +62,20 @@ class RequestTransaction(Transaction):
             self.response_started = 0.0
         self.status = status
 
+    def told_of(self, exception: BaseException) -> None:
+        """A framework says that it turns an exception into an answer: it counts if that is a 5xx."""
+        settings = here.settings
+        names = class_names(exception)
+        if names.isdisjoint(settings.ignored_errors):
+            self.more.told.append(noticed(exception, not names.isdisjoint(settings.expected_errors)))
+
+    def _settle_what_was_told(self) -> None:
+        if self.extras is not None and self.extras.told:
+            told, self.extras.told = self.extras.told, []
+            if (self.http_status or 0) >= 500:
+                for error in told:
+                    self.notice(error)
+
     # How it is called
 
     def naming(self) -> tuple[str, str]:
@@ -100,6 +115,7 @@ class RequestTransaction(Transaction):
         self.refresh()
         if self.head is None:
             self.answer_with(0)
+        self._settle_what_was_told()
         self.ended = (self.extras is not None and self.extras.stopped) or moment
 
     def disown(self) -> None:

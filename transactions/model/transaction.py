@@ -26,7 +26,7 @@ _queue: Final = outlet.queue
 class Extras:
     """What most transactions do not have."""
 
-    __slots__ = ("attributes", "disconnected", "errors", "ignored", "left_in", "queue_time", "stopped")
+    __slots__ = ("attributes", "disconnected", "errors", "ignored", "left_in", "queue_time", "stopped", "told")
 
     @property
     def failing(self) -> bool:
@@ -40,6 +40,8 @@ class Extras:
         self.ignored: bool = False
         self.attributes: dict[str, AttributeValue] = {}
         self.errors: list[NoticedError] = []
+        self.told: list[NoticedError] = []
+        """Exceptions that a framework told of; they become errors if the answer is a 5xx."""
         self.stopped: float = 0.0
         """When its clock was stopped before its end, on the monotonic clock; else 0.0."""
         self.queue_time: float | None = None
