@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.host_exceptions import pass_on_signals
 from ..transactions.log import log_once
 from ..transactions.model.applications import Application, application_named
 from ..transactions.model.label import Label
@@ -78,8 +79,11 @@ def _plain(value: object) -> bool | str | None:
         if isinstance(value, bytes):
             return bytes.decode(value, "utf-8", "replace")
         return str.__str__(value) if isinstance(value, str) else None
-    except Exception:
-        return None  # a class that cannot even be asked
+    except Exception as exception:  # a class that cannot even be asked
+        if type(value) in _SIMPLE:
+            raise
+        pass_on_signals(exception)
+        return None
 
 
 def report_to_named(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
@@ -189,5 +193,6 @@ def _say_ignored(key: str, value: object, wanted: str) -> None:
 def _shown(value: object) -> str:
     try:
         return f"{value!r:.80}"
-    except Exception:
+    except Exception as exception:
+        pass_on_signals(exception)
         return f"a {type(value).__name__}"

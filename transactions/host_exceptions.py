@@ -14,7 +14,7 @@ from functools import partial
 from types import CodeType
 from typing import Any, Final
 
-__all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on"]
+__all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on", "pass_on_signals"]
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
 """Packages of whose exception classes a mistake of ours can be."""
@@ -35,6 +35,15 @@ def is_the_hosts(exception: BaseException) -> bool:
 def pass_on(exception: BaseException) -> None:
     """Raise an exception again that is the host's, where one of its kind was expected of a call of our own."""
     if is_the_hosts(exception):
+        raise exception
+
+
+def pass_on_signals(exception: BaseException) -> None:
+    """Raise an exception again that a signal handler raised while code of the host's, called on purpose, ran.
+
+    Any other is what that code makes of the call, and is ours to handle.
+    """
+    if comes_from_a_signal(exception):
         raise exception
 
 

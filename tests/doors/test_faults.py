@@ -704,6 +704,7 @@ GUARDS = {
     "transactions.stack.dropped:_Holder.__init__",
     "transactions.stack.dropped:release",
     "transactions.host_exceptions:pass_on",
+    "transactions.host_exceptions:pass_on_signals",
     "transactions.host_exceptions:is_the_hosts",
     "transactions.host_exceptions:comes_from_a_signal",
     "transactions.host_exceptions:_codes_of_handlers",

@@ -15,8 +15,16 @@ STRIKERS = ["signal:SoftTimeLimit", "signal:Abort", "signal:Timeout", "signal:Ti
 """A class of the host's own, one that is no ``Exception``, one that is also a ``RuntimeError``, a built-in one."""
 
 
-@pytest.mark.parametrize("striker", STRIKERS)
-@pytest.mark.parametrize("form", FORMS)
+CASES = [
+    (form, striker)
+    for form in FORMS
+    for striker in STRIKERS
+    # what strikes while a ``name=`` of the host's runs, and by no signal, is taken for what that makes of the call
+    if not (form == "named" and striker.startswith("thread"))
+]
+
+
+@pytest.mark.parametrize(("form", "striker"), CASES)
 def test_whatever_strikes_reaches_the_host(form: str, striker: str, run_program: Run) -> None:
     told = run_program("strikes.py", form, striker, SECONDS)
     assert told["raised"] > 0

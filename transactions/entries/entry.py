@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from ..host_exceptions import comes_from_a_signal
+from ..host_exceptions import pass_on_signals
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
 from ..model.clock import monotonic
@@ -84,8 +84,7 @@ def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[s
     try:
         return text_of(argument(*args, **kwargs), what)
     except Exception as exception:
-        if comes_from_a_signal(exception):
-            raise
+        pass_on_signals(exception)
         log_once(("evaluated", what, callable_name(argument)), "%s%r failed: the default is used", what, argument)
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, overload
 
-from ..host_exceptions import comes_from_a_signal
+from ..host_exceptions import pass_on_signals
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
 from ..model.finished import AttributeValue
@@ -148,8 +148,7 @@ def _given(fact: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     try:
         return fact(*args, **kwargs)
     except Exception as exception:
-        if comes_from_a_signal(exception):
-            raise
+        pass_on_signals(exception)
         log_once(("fact", callable_name(fact)), "%r failed: the request goes without what it was to give", fact)
         return None
 

@@ -11,7 +11,7 @@ import faulthandler
 import gc
 import sys
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import forms
@@ -121,7 +121,7 @@ def async_generator() -> Cycle:
 
 def block() -> Cycle:
     dropped = weighbridge.BackgroundTask(name="dropped")
-    dropped.__enter__()
+    copy_context().run(dropped.__enter__)  # within one that is open no other is opened
     forms.work()
     return Cycle(dropped)
 
