@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .clock import epoch
+from .process import QUEUE_HEADERS, here
 
 __all__ = ["QUEUE_HEADERS", "queue_time_in", "queue_time_of"]
-
-QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
 
 _EARLIEST: Final = 946_684_800.0
 """Epoch seconds of the year 2000: what lies before is no time of a request."""
@@ -17,6 +17,9 @@ _UNITS: Final = (1.0, 1e3, 1e6)
 """Seconds, milliseconds and microseconds are told apart by magnitude."""
 _LATEST: Final = 32_503_680_000.0
 """Epoch seconds of the year 3000, below the year 2000 in milliseconds."""
+_TIME: Final = re.compile(r"(?:t=)?([0-9]{1,20}(?:\.[0-9]{0,20})?)")
+_SEARCHED: Final = 200
+"""Characters of a value that are looked at: any client may send one, of any length."""
 
 
 def queue_time_in(values: Iterable[str | None]) -> float | None:
@@ -28,13 +31,21 @@ def queue_time_in(values: Iterable[str | None]) -> float | None:
 def queue_time_of(value: str) -> float | None:
     """Seconds between the time in a header (``t=`` optional; s, ms or µs since the epoch) and now.
 
-    A time in the future gives 0; what is no time gives ``None``.
+    A time in the future gives 0. What is no time gives ``None``, and so does one
+    that is further back than the setting ``max_queue_time``. Where a header came
+    several times the last is believed: what is nearest to us has set it.
     """
-    try:
-        number = float(value.strip().removeprefix("t="))
-    except ValueError:
-        return None
-    for unit in _UNITS:
-        if _EARLIEST <= number / unit < _LATEST:
-            return max(0.0, epoch() - number / unit)
-    return None
+    return next(_waits(value[-_SEARCHED:]), None)
+
+
+def _waits(value: str) -> Iterator[float]:
+    for part in reversed(value.split(",")):
+        found = _TIME.fullmatch(part.strip())
+        started = _epoch_seconds(float(found[1])) if found else None
+        waited = None if started is None else epoch() - started
+        if waited is not None and waited <= here.settings.max_queue_time:
+            yield max(0.0, waited)
+
+
+def _epoch_seconds(number: float) -> float | None:
+    return next((number / unit for unit in _UNITS if _EARLIEST <= number / unit < _LATEST), None)

@@ -10,6 +10,7 @@ from .clock import monotonic
 from .finished import AttributeValue
 from .label import Label
 from .naming import LONGEST_NAME
+from .numbers import whole_number
 from .outlet import outlet
 from .process import here
 from .transaction import Extras, Transaction
@@ -137,14 +138,12 @@ class RequestTransaction(Transaction):
 
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
-        wanted = self.label.manner.with_params
-        if wanted is None:
-            wanted = here.settings.capture_params
-        if not wanted:
+        asked = self.label.manner.with_params
+        if not here.privacy.wants_parameters(asked):
             return {}
         from .query import parameters_of  # noqa: PLC0415  for the few who want parameters
 
-        return parameters_of(self.query_string(), here.settings.denied_params)
+        return parameters_of(self.query_string(), asked)
 
     def query_string(self) -> str:
         """The query, without the question mark."""
@@ -163,8 +162,8 @@ class RequestTransaction(Transaction):
         """The status of its response, if it had one."""
         status = getattr(self, "status", 0)
         if isinstance(status, str):
-            status = int(status[:3]) if status[:3].isdigit() else None
-        return (isinstance(status, int) and int(status)) or None
+            status = whole_number(status[:3])
+        return int(status) if isinstance(status, int) and 0 < status < 1000 else None
 
     def attributes(self) -> dict[str, AttributeValue]:
         """What is known of the request, and its custom attributes."""
