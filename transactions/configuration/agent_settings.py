@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from .values import CLASSES, LOG_FILE, NAMES, PATTERNS, SWITCH, ValueKind, adding, all_of
 
-__all__ = ["ALIASES", "COUNTERPARTS", "Counterpart", "is_agent_section", "is_agent_setting"]
+__all__ = ["ALIASES", "COUNTERPARTS", "Counterpart", "is_agent_section", "is_agent_setting", "is_agent_variable"]
 
 ALIASES: Final[Mapping[str, str]] = {
     "attributes.enabled": "attributes_enabled",
@@ -60,13 +60,12 @@ COUNTERPARTS: Final[Mapping[str, Counterpart]] = {
 
 _FAMILIES: Final = frozenset(
     (
-        "agent_limits ai_monitoring application_logging attributes azure_operator browser_monitoring cloud "
-        "code_level_metrics cross_application_tracer custom_insights_events datastore_tracer debug "
+        "agent_limits ai_monitoring application_logging azure_operator browser_monitoring cloud "
+        "code_level_metrics console cross_application_tracer custom_insights_events datastore_tracer debug "
         "distributed_tracing event_harvest_config event_loop_visibility gc_runtime_metrics heroku "
         "import_hooks infinite_tracing instrumentation k8s_operator launch_darkly_integration machine_learning "
-        "memory_runtime_pid_metrics "
-        "message_tracer ml_insights_events opentelemetry otlp_host package_reporting process_host rum security "
-        "serverless_mode slow_sql span_events synthetics thread_profiler "
+        "memory_runtime_pid_metrics message_tracer ml_insights_events opentelemetry package_reporting process_host "
+        "rum security serverless_mode slow_sql span_events synthetics thread_profiler "
         "transaction_events transaction_metrics transaction_name transaction_segments transaction_tracer utilization "
         "cat_enabled extensions local_daemon vendor_detection"
     ).split()
@@ -75,12 +74,11 @@ _FAMILIES: Final = frozenset(
 _SINGLE: Final = frozenset(
     (
         "error_collector.capture_events error_collector.capture_source error_collector.error_group_callback "
-        "error_collector.max_event_samples_stored "
-        "account_id api_key application_id aws_lambda_metadata audit_log_file ca_bundle_path capture_environ "
-        "compressed_content_encoding developer_mode feature_flag host include_environ labels "
-        "license_key linked_applications max_payload_size_in_bytes max_stack_trace_lines port "
-        "primary_application_id proxy_host proxy_pass proxy_port proxy_scheme proxy_user security_policies_token "
-        "ssl startup_timeout trusted_account_key web_transactions_apdex"
+        "error_collector.max_event_samples_stored api_key application_id aws_lambda_metadata audit_log_file "
+        "ca_bundle_path capture_environ compressed_content_encoding developer_mode feature_flag host include_environ "
+        "account_id labels license_key linked_applications max_payload_size_in_bytes max_stack_trace_lines otlp_host "
+        "otlp_port port primary_application_id proxy_host proxy_pass proxy_port proxy_scheme proxy_user "
+        "security_policies_token ssl startup_timeout trusted_account_key web_transactions_apdex"
     ).split()
 )
 _SECTIONS: Final = frozenset(
@@ -96,6 +94,12 @@ def is_agent_setting(name: str) -> bool:
     if name.partition(".")[0] in _DESTINATIONS and ".attributes." in name:
         return name in COUNTERPARTS
     return name in _SINGLE or name in COUNTERPARTS or name.partition(".")[0] in _FAMILIES
+
+
+def is_agent_variable(name: str) -> bool:
+    """Whether the agent may have a setting of which the variable is called so, in lower case and without its prefix."""
+    named = {setting.replace(".", "_") for setting in (*_SINGLE, *COUNTERPARTS)}
+    return name in named or any(name.startswith(f"{family}_") for family in _FAMILIES)
 
 
 def is_agent_section(section: str) -> bool:

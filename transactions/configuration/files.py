@@ -31,8 +31,10 @@ _TABLES: Final = ("applications", "transaction_apdex_t")
 
 _ENVIRONMENTS: Final = ("environments", "env")
 """Tables of TOML with a table for each environment: ours, and as the agent has it."""
-_LARGEST: Final = 1_000_000
+_LARGEST: Final = 250_000
 """Bytes; a larger file is none of settings."""
+_LONGEST_LINE: Final = 20_000
+"""Characters; parsers of TOML take very long for longer ones (``a.a.a.a``...)."""
 _SHOWN_AT_MOST: Final = 50
 """Sections that are looked at, or named, where one was expected that is not there."""
 
@@ -73,7 +75,10 @@ def _text_of(path: str) -> str:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise _Unreadable(f"it has more than {_LARGEST} bytes")
-    return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    if any(len(line) > _LONGEST_LINE for line in text.split("\n")):
+        raise _Unreadable(f"it has a line of more than {_LONGEST_LINE} characters")
+    return text
 
 
 def _without_waiting(path: str, flags: int) -> int:

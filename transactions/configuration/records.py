@@ -68,7 +68,7 @@ class Problem(_Problem):
 
 def _shown(text: str) -> str:
     """On one line, with nothing that a terminal would obey, and without credentials."""
-    return redacted("".join(sign if sign.isprintable() else " " for sign in text))
+    return redacted(text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text))
 
 
 class _Unused(NamedTuple):

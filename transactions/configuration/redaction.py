@@ -20,6 +20,9 @@ _DECODED_AT_MOST: Final = 3
 _LONGEST: Final = 4000
 """Characters; of a longer text nothing is shown, as it cannot be searched in no time."""
 
+_TELLTALE: Final = re.compile(r"""[@%=]|//|\\\\|["']\s*:""")
+"""A text without any of these has no credentials that would be found."""
+
 _CREDENTIAL: Final = r"(?:pass(?!es)|pwd|secret|token|credential|signature|(?:api|access|license|private)_?key)\w*"
 _QUOTED_OR_WORD: Final = r"""(?:"[^"]*"|'[^']*'|[^\s&;,'"})\]]+)"""
 
@@ -45,6 +48,8 @@ def redacted(text: str) -> str:
     >>> redacted("http://db:5432/shop and /var/lib/shop.db")
     'http://db:5432/shop and /var/lib/shop.db'
     """
+    if not _TELLTALE.search(text):
+        return text
     if len(text) > _LONGEST:
         return f"<{len(text)} characters>"
     shown = _hide(text)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from .agent_settings import ALIASES, COUNTERPARTS, is_agent_setting
+from .agent_settings import ALIASES, COUNTERPARTS, is_agent_setting, is_agent_variable
 from .privacy import FORCED
 from .records import DEFAULT_ORIGINS, Entry, Origin, Problem, Unused
 from .redaction import redacted
@@ -52,7 +52,7 @@ class Resolver:
             return False
         if setting is not None or entry.name in COUNTERPARTS:
             return True
-        if entry.from_agent and (entry.origin.source == "environment" or is_agent_setting(entry.name)):
+        if entry.from_agent and _may_be_the_agents(entry):
             self.unused.append(Unused(entry.name, entry.origin.place))
         else:
             self._complain(partial(_unknown, entry, SETTINGS))
@@ -99,22 +99,27 @@ class Resolver:
     def settings(self) -> Settings:
         """The settings, with those of single applications filled up from those that hold for all."""
         tables = self._values.pop("applications", {})
-        settings = replace(DEFAULTS, **self._values, **self._implied())
+        settings = replace(DEFAULTS, **{**self._values, **self._implied()})
         applications = {name: self._application(name, table, settings) for name, table in tables.items()}
         return replace(settings, applications=applications)
 
     def _implied(self) -> dict[str, Any]:
         """What follows from the values of other settings."""
-        implied: dict[str, Any] = {}
-        if "error_statuses" not in self._values:
-            codes = (self._value(name) for name in ("ignore_status_codes", "expected_status_codes"))
-            implied["error_statuses"] = DEFAULTS.error_statuses.difference(*codes)
+        implied = {} if "error_statuses" in self._values else self._implied_statuses()
         if self._value("high_security"):
             source, place = self.origins["high_security"]
             self.origins.update(dict.fromkeys(FORCED, Origin(source, f"high_security, {place}")))
-            self._values = {name: value for name, value in self._values.items() if name not in FORCED}
             implied.update(FORCED)
         return implied
+
+    def _implied_statuses(self) -> dict[str, Any]:
+        """A status whose errors do not count fails no request either, unless that is said."""
+        failing = DEFAULTS.error_statuses
+        for name in ("ignore_status_codes", "expected_status_codes"):
+            if not failing.isdisjoint(self._value(name)):
+                failing -= self._value(name)
+                self.origins["error_statuses"] = self.origins[name]
+        return {"error_statuses": failing}
 
     def _value(self, name: str) -> Any:
         return self._values.get(name, SETTINGS[name].default)
@@ -131,6 +136,13 @@ class Resolver:
         return ApplicationSettings(**values)
 
 
+def _may_be_the_agents(entry: Entry) -> bool:
+    """Whether the agent has such a setting. A variable may also be of another program of the same maker."""
+    if entry.origin.source != "environment":
+        return is_agent_setting(entry.name)
+    return is_agent_variable(entry.name) or not _near(entry.name.replace(".", "_"), _VARIABLES, 0.9)
+
+
 def _target(entry: Entry) -> tuple[str, ValueKind]:
     setting = _setting_of(entry.name)
     if setting in SETTINGS:
@@ -143,10 +155,20 @@ def _is_lasting(entry: Entry) -> bool:
     return entry.name in COUNTERPARTS and COUNTERPARTS[entry.name].lasting
 
 
-def _unknown(entry: Entry, known: Mapping[str, SettingInfo]) -> Problem:
+_AGENTS: Final = (*ALIASES, *COUNTERPARTS)
+_VARIABLES: Final = (*SETTINGS, *(name.replace(".", "_") for name in _AGENTS))
+
+
+def _near(name: str, names: Iterable[str], likeness: float = 0.6) -> list[str]:
+    """The name that was meant, if one can be told."""
     from difflib import get_close_matches  # noqa: PLC0415 - needed only where something is misspelt
 
-    near = get_close_matches(entry.name.rpartition(".")[2], known, n=1)
+    return get_close_matches(name, list(names), n=1, cutoff=likeness)
+
+
+def _unknown(entry: Entry, known: Mapping[str, SettingInfo]) -> Problem:
+    names = (*known, *_AGENTS) if known is SETTINGS else known
+    near = _near(entry.name, names) or _near(entry.name.rpartition(".")[2], known)
     valid = f"did you mean {near[0]}?" if near else "valid are " + ", ".join(known)
     return Problem(entry.origin.place, f"there is no setting {entry.name}; {valid}", entry.name)
 

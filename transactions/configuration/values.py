@@ -156,7 +156,7 @@ def _refuse_url(text: str) -> None:
     if scheme:
         raise Refused(f"{scheme}:// is not supported (a file of that name is ./{scheme}:...)")
     if redacted(text) != text:
-        raise Refused("it looks like a URL, of which the scheme is missing or malformed")
+        raise Refused("it looks like a URL, or has a password in it")
 
 
 def _read_log_level(value: object, _so_far: object) -> str:
@@ -172,6 +172,8 @@ def _read_log_level(value: object, _so_far: object) -> str:
 def _items(value: object) -> list[object]:
     """The items of a list, or of a text where blanks, commas or line ends stand between them."""
     if isinstance(value, str):
+        if redacted(value) != value:
+            raise Refused("it looks like a URL, or has a password in it")
         return list(value.replace(",", " ").split())
     if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
         return list(value)
@@ -258,7 +260,7 @@ DAYS: Final = ValueKind("days", "a number of days above 0, at most 36500", _posi
 SWITCH: Final = ValueKind("switch", "true or false (also 1/0, on/off, yes/no)", read_switch)
 APPLICATION: Final = ValueKind("text", "a name that is not empty, or several with ; between them", _read_text)
 STORE: Final = ValueKind("store", f"the path of a file, or `{MEMORY}`", read_store)
-LOG_FILE: Final = ValueKind("file", "the path of a file, or " + " or ".join(STREAMS), _read_log_file)
+LOG_FILE: Final = ValueKind("file", "the path of a file, `stdout` or `stderr`", _read_log_file)
 LOG_LEVEL: Final = ValueKind("word", "one of " + ", ".join(_LOG_LEVELS), _read_log_level)
 NAMES: Final = ValueKind("names", "names, with blanks or commas between them", _read_names)
 PATTERNS: Final = ValueKind(
