@@ -12,6 +12,7 @@ from typing import Final
 from .agent_settings import ALIASES, COUNTERPARTS
 from .environment import read_environment
 from .records import Configuration, ConfigurationError, Entry, FileReading, Origin, Problem, Unused
+from .redaction import redacted
 from .resolving import Resolver
 
 __all__ = [
@@ -55,8 +56,8 @@ def load(
         resolver.origins,
         (*reading.problems, *_misspelt_variables(variables), *resolver.problems),
         (*reading.unused, *resolver.unused),
-        file,
-        section,
+        None if file is None else redacted(file),
+        None if section is None else redacted(section),
     )
 
 

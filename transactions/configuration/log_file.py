@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import Any, Final
 
 from ..log import logger
@@ -44,6 +45,11 @@ class _Quiet(logging.StreamHandler[Any]):
 
 class _QuietFile(logging.FileHandler, _Quiet):
     """A file, or a pipe that somebody reads. The program waits for neither: where a pipe is full a line is lost."""
+
+    def close(self) -> None:
+        """Let go of it, and of a line that could not be written."""
+        with suppress(OSError, ValueError):
+            super().close()
 
     def _open(self) -> io.TextIOWrapper:
         return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=_without_waiting)
