@@ -56,7 +56,8 @@ class DeniedNames:
         listed = [(_normal(word), tuple(_words(word))) for word in words]
         self._names = frozenset(name for name, _ in listed)
         self._anywhere = [joined for joined in map("".join, (parts for _, parts in listed)) if len(joined) >= _TELLING]
-        self._rows = frozenset(parts for _, parts in listed if 0 < len("".join(parts)) < _TELLING)
+        short = [parts for _, parts in listed if 0 < len("".join(parts)) < _TELLING]
+        self._rows = frozenset(short) | {("".join(parts),) for parts in short}
         self._longest_row = max(map(len, self._rows), default=0)
 
     def __contains__(self, name: str) -> bool:
