@@ -22,8 +22,8 @@ _DEEPEST: Final = 3
 """How deep lists may lie within each other."""
 _LARGEST: Final = 1 << 63
 """Whole numbers beyond are kept as text."""
-_LONGEST_DECIMAL: Final = 2048
-"""Bits; Python writes larger numbers slowly in decimal, or not at all."""
+_LONGEST_NUMBER: Final = 2048
+"""Bits; Python writes longer numbers slowly, or not at all."""
 
 _READABLE: Final = (
     ("uuid", "UUID"),
@@ -48,72 +48,74 @@ def taken_into(attributes: dict[str, AttributeValue], key: object, value: object
     A value counts as what it is (``type``), not as what it says it is
     (``__class__``): a lazy object would be evaluated by that question.
     """
-    if not issubclass(type(key), str):
+    name = _short_text(key) if issubclass(type(key), str) else ""
+    if not name or (len(attributes) >= ATTRIBUTES_AT_MOST and name not in attributes):
         return False
-    name = str.__str__(key)
-    if not name or len(name.encode("utf-8", "replace")) > _LONGEST:
+    try:
+        attributes[name] = _plain(value)
+    except Exception:  # it is none that is taken, or a class of the host program's cannot even be read
         return False
-    if len(attributes) >= ATTRIBUTES_AT_MOST and name not in attributes:
-        return False
-    taken = _attribute(value)
-    if taken is None:
-        return False
-    attributes[name] = taken
     return True
 
 
-def _attribute(value: object) -> AttributeValue | None:
-    if issubclass(type(value), (str, int, float)):
-        return _of_json(_bare(value))
-    try:
-        text = str(_copied(value, _DEEPEST))
-    except Exception:  # it is none that is taken, or the host program's own code raised
-        return None
-    return _cut(str.__str__(text))
+def _short_text(key: Any) -> str:
+    """The text alone, or none where it is too long."""
+    text = str.__str__(key)
+    return text if len(text) <= _LONGEST and _cut(text) == text else ""
 
 
-def _bare(value: Any) -> AttributeValue:
-    """The value alone: an instance of a subclass may refer to anything."""
-    if issubclass(type(value), str):
-        return _cut(str.__str__(value))
-    if issubclass(type(value), float):
-        return float.__float__(value)
-    return value if type(value) is bool else int.__int__(value)
+def _plain(value: Any) -> AttributeValue:
+    """What is kept of a value: text, or a number that every reader of JSON knows.
+
+    Raises:
+        _NotTaken: it is of no class that is taken.
+    """
+    bare = _bare(value, _DEEPEST)
+    if isinstance(bare, float):
+        return bare if math.isfinite(bare) else str(bare)
+    if not isinstance(bare, int):
+        return _cut(str(bare))
+    if -_LARGEST <= bare < _LARGEST:
+        return bare
+    if bare.bit_length() > _LONGEST_NUMBER:
+        raise _NotTaken
+    return _cut(str(bare))
 
 
-def _of_json(value: AttributeValue) -> AttributeValue:
-    """The value, as text where it is a number that not every reader of JSON knows."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-        return _cut(str(value) if value.bit_length() < _LONGEST_DECIMAL else hex(value))
-    return value
-
-
-def _cut(text: str) -> str:
-    encoded = text.encode("utf-8", "replace")
-    return text if len(encoded) <= _LONGEST else encoded[:_LONGEST].decode("utf-8", "ignore")
-
-
-def _copied(value: Any, depth: int) -> Any:
-    """The same, with collections cut to size and free of their classes' own ways.
+def _bare(value: Any, depth: int) -> Any:
+    """The value without the ways of its class, which may be anybody's; text and collections are cut to size.
 
     Raises:
         _NotTaken: it is, or has in it, what is not taken.
     """
     cls = type(value)
-    if issubclass(cls, (str, int, float)):
-        return _bare(value)
+    if issubclass(cls, str):
+        return _cut(value)
+    if issubclass(cls, int):
+        return value if cls is bool else int.__int__(value)
+    if issubclass(cls, float):
+        return float.__float__(value)
     if issubclass(cls, tuple(_readable_classes())):
         return value
-    if depth and issubclass(cls, dict):
-        pairs = islice(dict.items(value), _ITEMS_AT_MOST)
-        return {_copied(key, depth - 1): _copied(item, depth - 1) for key, item in pairs}
-    for collection in _COLLECTIONS:
-        if depth and issubclass(cls, collection):
-            items = islice(collection.__iter__(value), _ITEMS_AT_MOST)
-            return collection(_copied(item, depth - 1) for item in items)
+    return _bare_collection(value, cls, depth - 1)
+
+
+def _bare_collection(value: Any, cls: type, depth: int) -> Any:
+    if depth >= 0:
+        if issubclass(cls, dict):
+            pairs = islice(dict.items(value), _ITEMS_AT_MOST)
+            return {_bare(key, depth): _bare(item, depth) for key, item in pairs}
+        for collection in _COLLECTIONS:
+            if issubclass(cls, collection):
+                items = islice(collection.__iter__(value), _ITEMS_AT_MOST)
+                return collection(_bare(item, depth) for item in items)
     raise _NotTaken
+
+
+def _cut(text: str) -> str:
+    start = str.__getitem__(text, slice(_LONGEST))
+    encoded = start.encode("utf-8", "replace")
+    return start if len(encoded) <= _LONGEST else encoded[:_LONGEST].decode("utf-8", "ignore")
 
 
 def _readable_classes() -> Iterator[type]:
