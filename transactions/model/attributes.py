@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -72,7 +71,7 @@ def _plain(value: Any) -> AttributeValue:
     """
     bare = _bare(value, _DEEPEST)
     if isinstance(bare, float):
-        return bare if math.isfinite(bare) else str(bare)
+        return bare if bare - bare == 0.0 else str(bare)  # neither infinite nor NaN
     if not isinstance(bare, int):
         return _cut(str(bare))
     if -_LARGEST <= bare < _LARGEST:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .clock import epoch
+from .numbers import whole_number
 from .process import QUEUE_HEADERS, here
 
 __all__ = ["QUEUE_HEADERS", "queue_time_in", "queue_time_of"]
@@ -17,7 +17,6 @@ _UNITS: Final = (1.0, 1e3, 1e6)
 """Seconds, milliseconds and microseconds are told apart by magnitude."""
 _LATEST: Final = 32_503_680_000.0
 """Epoch seconds of the year 3000, below the year 2000 in milliseconds."""
-_TIME: Final = re.compile(r"(?:t=)?([0-9]{1,20}(?:\.[0-9]{0,20})?)")
 _SEARCHED: Final = 200
 """Characters of a value that are looked at: any client may send one, of any length."""
 
@@ -40,12 +39,15 @@ def queue_time_of(value: str) -> float | None:
 
 def _waits(value: str) -> Iterator[float]:
     for part in reversed(value.split(",")):
-        found = _TIME.fullmatch(part.strip())
-        started = _epoch_seconds(float(found[1])) if found else None
+        started = _epoch_seconds(part.strip().removeprefix("t="))
         waited = None if started is None else epoch() - started
         if waited is not None and waited <= here.settings.max_queue_time:
             yield max(0.0, waited)
 
 
-def _epoch_seconds(number: float) -> float | None:
+def _epoch_seconds(text: str) -> float | None:
+    whole, _, fraction = text.partition(".")
+    if whole_number(whole) is None or whole_number(fraction or "0") is None:
+        return None
+    number = float(text)
     return next((number / unit for unit in _UNITS if _EARLIEST <= number / unit < _LATEST), None)
