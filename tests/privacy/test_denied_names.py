@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from weighbridge.transactions.configuration.denied_names import DeniedNames
 from weighbridge.transactions.configuration.loading import load
-from weighbridge.transactions.configuration.name_patterns import DeniedNames, NamePatterns
+from weighbridge.transactions.configuration.name_patterns import NamePatterns
 from weighbridge.transactions.configuration.settings import DEFAULTS
 
 DENIED = DeniedNames(DEFAULTS.denied_params)

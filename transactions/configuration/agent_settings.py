@@ -83,8 +83,9 @@ _SINGLE: Final = frozenset(
 )
 _SECTIONS: Final = frozenset(
     (
-        "background-task data-source database-trace error-trace external-trace function-profile function-trace "
-        "generator-trace import-hook memcache-trace transaction-name wsgi-application"
+        "background-task data-source database-trace datastore-trace error-trace external-trace function-profile "
+        "function-trace generator-trace import-hook memcache-trace message-trace message-transaction profile-trace "
+        "transaction-name web-transaction wsgi-application"
     ).split()
 )
 

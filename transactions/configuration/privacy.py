@@ -6,10 +6,13 @@ It is asked where a sample or an error is made, never on the way of a plain requ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from .name_patterns import DeniedNames, NamePatterns
+from .name_patterns import NamePatterns
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .denied_names import DeniedNames
 
 __all__ = ["FORCED", "PARAMETER", "Privacy"]
 
@@ -49,7 +52,8 @@ class Privacy:
         self._unstripped = settings.strip_exception_messages_allowlist
         self._keeps_attributes = settings.attributes_enabled
         self._patterns = NamePatterns(settings.attributes_include, settings.attributes_exclude)
-        self._denied = DeniedNames(settings.denied_params)
+        self._denied_words = settings.denied_params
+        self._denied: DeniedNames | None = None
 
     def keeps_message(self, class_name: str) -> bool:
         """Whether the message of an exception of that very class (``module:Class``) may be kept."""
@@ -85,4 +89,8 @@ class Privacy:
 
     def denies(self, name: str) -> bool:
         """Whether the value of a parameter of that name is never kept."""
+        if self._denied is None:
+            from .denied_names import DeniedNames  # noqa: PLC0415  for the few who keep parameters
+
+            self._denied = DeniedNames(self._denied_words)
         return name in self._denied

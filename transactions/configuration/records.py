@@ -30,6 +30,8 @@ Source = Literal["default", "file", "environment", "argument"]
 
 
 class _Origin(NamedTuple):
+    """What an `Origin` is made of."""
+
     source: Source
     place: str
     """Readable: ``default``, ``environment variable WEIGHBRIDGE_STORE``, ``weighbridge.toml [weighbridge], line 3``."""
@@ -48,6 +50,8 @@ class Origin(_Origin):
 
 
 class _Problem(NamedTuple):
+    """What a `Problem` is made of."""
+
     place: str
     message: str
     setting: str | None = None
@@ -72,6 +76,8 @@ def _shown(text: str) -> str:
 
 
 class _Unused(NamedTuple):
+    """What an `Unused` is made of."""
+
     setting: str
     place: str
 

@@ -8,6 +8,7 @@ and rather too much is hidden than too little.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -26,18 +27,22 @@ _TELLTALE: Final = re.compile(r"""[@%=]|//|\\\\|["']\s*:""")
 _CREDENTIAL: Final = r"(?:pass(?!es)|pwd|secret|token|credential|signature|(?:api|access|license|private)_?key)\w*"
 _QUOTED_OR_WORD: Final = r"""(?:"[^"]*"|'[^']*'|[^\s&;,'"})\]]+)"""
 
-_REPLACEMENTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    # scheme://user:password@host, up to the last @: a password may hold anything that should have been encoded.
-    (re.compile(r"(:?[/\\]{2}).*@", re.DOTALL), rf"\1{_HIDDEN}@"),
-    # scheme:/user:password@host, as paths are normalized and people mistype.
-    (re.compile(r"(:[/\\])(?=[^@]*:).*@", re.DOTALL), rf"\1{_HIDDEN}@"),
-    # user:password@host with no scheme at all.
-    (re.compile(r"[^\s:@/\\'\"]+:(?![/\\])[^\s@]+@(?=\S)"), f"{_HIDDEN}@"),
-    # scheme://user:password with the host forgotten; a port is no password.
-    (re.compile(r"""(//[^\s/?#@:'"\[\]]+:)(?!\d{1,5}(?:[/?#\s'",;)]|$))[^\s'"]+"""), rf"\1{_HIDDEN}"),
-    # password=..., as in a query or in the key words of a database, or 'password': '...' in a table.
-    (re.compile(rf"""({_CREDENTIAL}(?:\s*=\s*|["']\s*:\s*)){_QUOTED_OR_WORD}""", re.IGNORECASE), rf"\1{_HIDDEN}"),
-)
+
+@cache
+def _replacements() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What is looked for, and what is put in its place. Made where there is something to look for: that takes long."""
+    return (
+        # scheme://user:password@host, up to the last @: a password may hold anything that should have been encoded.
+        (re.compile(r"(:?[/\\]{2}).*@", re.DOTALL), rf"\1{_HIDDEN}@"),
+        # scheme:/user:password@host, as paths are normalized and people mistype.
+        (re.compile(r"(:[/\\])(?=[^@]*:).*@", re.DOTALL), rf"\1{_HIDDEN}@"),
+        # user:password@host with no scheme at all.
+        (re.compile(r"[^\s:@/\\'\"]+:(?![/\\])[^\s@]+@(?=\S)"), f"{_HIDDEN}@"),
+        # scheme://user:password with the host forgotten; a port is no password.
+        (re.compile(r"""(//[^\s/?#@:'"\[\]]+:)(?!\d{1,5}(?:[/?#\s'",;)]|$))[^\s'"]+"""), rf"\1{_HIDDEN}"),
+        # password=..., as in a query or in the key words of a database, or 'password': '...' in a table.
+        (re.compile(rf"""({_CREDENTIAL}(?:\s*=\s*|["']\s*:\s*)){_QUOTED_OR_WORD}""", re.IGNORECASE), rf"\1{_HIDDEN}"),
+    )
 
 
 def redacted(text: str) -> str:
@@ -62,6 +67,6 @@ def redacted(text: str) -> str:
 
 
 def _hide(text: str) -> str:
-    for pattern, replacement in _REPLACEMENTS:
+    for pattern, replacement in _replacements():
         text = pattern.sub(replacement, text)
     return text

@@ -69,6 +69,8 @@ def _plain(value: Any) -> AttributeValue:
     Raises:
         _NotTaken: it is of no class that is taken.
     """
+    if type(value) is str:  # as most are
+        return _cut(value)
     bare = _bare(value, _DEEPEST)
     if isinstance(bare, float):
         return bare if bare - bare == 0.0 else str(bare)  # neither infinite nor NaN
@@ -112,7 +114,9 @@ def _bare_collection(value: Any, cls: type, depth: int) -> Any:
 
 
 def _cut(text: str) -> str:
-    start = str.__getitem__(text, slice(_LONGEST))
+    start = text if type(text) is str and len(text) <= _LONGEST else str.__getitem__(text, slice(_LONGEST))
+    if start.isascii():
+        return start
     encoded = start.encode("utf-8", "replace")
     return start if len(encoded) <= _LONGEST else encoded[:_LONGEST].decode("utf-8", "ignore")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from .clock import epoch
-from .numbers import whole_number
 from .process import QUEUE_HEADERS, here
 
 __all__ = ["QUEUE_HEADERS", "queue_time_in", "queue_time_of"]
@@ -17,14 +16,18 @@ _UNITS: Final = (1.0, 1e3, 1e6)
 """Seconds, milliseconds and microseconds are told apart by magnitude."""
 _LATEST: Final = 32_503_680_000.0
 """Epoch seconds of the year 3000, below the year 2000 in milliseconds."""
-_SEARCHED: Final = 200
+_LONGEST: Final = 200
 """Characters of a value that are looked at: any client may send one, of any length."""
+_DIGITS_AT_MOST: Final = 30
 
 
 def queue_time_in(values: Iterable[str | None]) -> float | None:
     """The queue time that the first of some headers' values gives which is a time; ``None`` where none is."""
-    times = map(queue_time_of, filter(None, values))
-    return next((waited for waited in times if waited is not None), None)
+    for value in values:
+        waited = queue_time_of(value) if value else None
+        if waited is not None:
+            return waited
+    return None
 
 
 def queue_time_of(value: str) -> float | None:
@@ -34,20 +37,20 @@ def queue_time_of(value: str) -> float | None:
     that is further back than the setting ``max_queue_time``. Where a header came
     several times the last is believed: what is nearest to us has set it.
     """
-    return next(_waits(value[-_SEARCHED:]), None)
+    if "," not in value:
+        return _wait(value[-_LONGEST:])
+    times = map(_wait, reversed(value[-_LONGEST:].split(",")))
+    return next((waited for waited in times if waited is not None), None)
 
 
-def _waits(value: str) -> Iterator[float]:
-    for part in reversed(value.split(",")):
-        started = _epoch_seconds(part.strip().removeprefix("t="))
-        waited = None if started is None else epoch() - started
-        if waited is not None and waited <= here.settings.max_queue_time:
-            yield max(0.0, waited)
-
-
-def _epoch_seconds(text: str) -> float | None:
-    whole, _, fraction = text.partition(".")
-    if whole_number(whole) is None or whole_number(fraction or "0") is None:
+def _wait(value: str) -> float | None:
+    text = value.strip().removeprefix("t=")
+    digits = text.replace(".", "", 1)
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > _DIGITS_AT_MOST:  # float() takes much else
         return None
     number = float(text)
-    return next((number / unit for unit in _UNITS if _EARLIEST <= number / unit < _LATEST), None)
+    for unit in _UNITS:
+        if _EARLIEST <= number / unit < _LATEST:
+            waited = epoch() - number / unit
+            return max(0.0, waited) if waited <= here.settings.max_queue_time else None
+    return None
