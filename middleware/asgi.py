@@ -12,6 +12,7 @@ from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
 from ..transactions.model.finished import AttributeValue
+from ..transactions.model.numbers import whole_number
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
@@ -375,9 +376,9 @@ class ASGITransaction(DoorTransaction):
                 details[attribute] = value.decode("latin-1")[:255]
         headers = (self.head or {}).get("headers")
         if isinstance(headers, (list, tuple)):  # anything else can be read only once, by the server
-            size = dict(headers).get(b"content-length", b"")
-            if size.isdigit():
-                details["response.size"] = int(size)
+            size = whole_number(dict(headers).get(b"content-length", b""))
+            if size is not None:
+                details["response.size"] = size
         return details
 
 

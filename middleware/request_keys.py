@@ -177,8 +177,8 @@ def _apply(transaction: DoorTransaction, key: str, said: bool) -> None:
         transaction.sample(not said)
     elif key == PARAMS:
         transaction.keep_params(said)
-    elif said or transaction.extras is not None:
-        transaction.more.ignored = said
+    else:
+        transaction.ignore(said)
 
 
 def _say_ignored(key: str, value: object, wanted: str) -> None:

@@ -10,6 +10,7 @@ from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
+from ..transactions.model.numbers import whole_number
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
@@ -255,8 +256,7 @@ class WSGITransaction(DoorTransaction):
 
     def _declared_size(self) -> int | None:
         sizes = (value for name, value in self.head or () if name.lower() == "content-length")
-        size = next(sizes, "")
-        return int(size) if size.isdigit() else None
+        return whole_number(next(sizes, ""))
 
     def readable_path(self) -> str:
         """``SCRIPT_NAME`` and ``PATH_INFO``, whose bytes PEP 3333 hands over as Latin-1."""

@@ -77,7 +77,8 @@ def initialize(
     if ignore_errors is False:
         read.require()
     runtime.renew(read)
-    configuration.direct_log(read)
+    if ignore_errors is False:
+        configuration.current().require()
 
 
 def flush(timeout: float | None = None) -> bool:

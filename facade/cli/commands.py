@@ -21,9 +21,9 @@ from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
 
 from .plain import one_line, plain_lines
-from .problems import Problem
+from .problems import Group, Problem
 from .settings_view import ConfigurationView, configuration_lines
-from .stores import opened_store, require_valid
+from .stores import checked_store, opened_store, require_valid
 from .terminal import ReportView
 from .top import watch
 from .words import empty_lines, left_out_line, uncounted_line
@@ -36,6 +36,7 @@ _SINCE_HELP: Final = f"How far back: {span.EXAMPLES}."
 _SORT_HELP: Final = (
     "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
 )
+_STORE_HELP: Final = "Read this store instead of the configured one."
 _INTERVAL_HELP: Final = "Seconds between two pictures."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
 _KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
@@ -103,11 +104,11 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
         click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
-        click.option("--store", metavar="FILE", help="Read this store instead of the configured one."),
+        click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP),
     )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="weighbridge", message="weighbridge %(version)s")
 def weighbridge() -> None:
     """Show what web requests and background jobs weigh."""
@@ -161,7 +162,7 @@ def config() -> None:
 @weighbridge.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help=_HOST_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
-@click.option("--store", metavar="FILE", help="Read this store instead of the configured one.")
+@click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP)
 @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
 @click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
@@ -176,19 +177,19 @@ def serve(**options: Any) -> None:
 @weighbridge.command()
 @click.option("--requests", type=click.IntRange(1, 100_000), default=600, show_default=True, help=_REQUESTS_HELP)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed sends the same traffic.")
-@click.option("--store", type=click.Path(path_type=Path), metavar="FILE", help=_DEMO_STORE_HELP)
+@click.option("--store", metavar="FILE", callback=checked_store, help=_DEMO_STORE_HELP)
 @click.option("--keep", is_flag=True, help=_KEEP_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
-def demo(requests: int, seed: int, store: Path | None, keep: bool, port: int) -> None:
+def demo(requests: int, seed: int, store: str | None, keep: bool, port: int) -> None:
     """Run a bookshop on real servers, send it traffic, and prove that all of it was counted."""
     _require(_DEMO_LIBRARIES, "the demo", "demo")
     if keep:
         from .keep_command import keep_demo  # noqa: PLC0415 - needs what was just looked for
 
-        return keep_demo(seed, store, port)
+        return keep_demo(seed, Path(store) if store else None, port)
     from .demo_command import demonstrate  # noqa: PLC0415 - needs what was just looked for
 
-    sys.exit(0 if demonstrate(requests, seed, store) else 1)
+    sys.exit(0 if demonstrate(requests, seed, Path(store) if store else None) else 1)
 
 
 def _require(libraries: Sequence[str], what: str, extra: str) -> None:

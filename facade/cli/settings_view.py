@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from weighbridge.transactions.configuration.loading import Configuration
+from weighbridge.transactions.configuration.redaction import redacted
 from weighbridge.transactions.configuration.settings import SETTINGS, ApplicationSettings
 from weighbridge.transactions.store.location import locate
 
@@ -67,10 +68,15 @@ def value_text(value: object) -> str:
     if isinstance(value, ApplicationSettings):
         value = {entry.name: getattr(value, entry.name) for entry in fields(value)}
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} = {value_text(item)}" for key, item in value.items()) or _NONE
+        return "; ".join(f"{_shown(str(key))} = {value_text(item)}" for key, item in value.items()) or _NONE
     if isinstance(value, frozenset):
         return _set_text(value) or _NONE
     return _plain_text(value)
+
+
+def _shown(text: str) -> str:
+    """On one line, and without a password."""
+    return redacted(one_line(text))
 
 
 def _plain_text(value: object) -> str:
@@ -78,12 +84,12 @@ def _plain_text(value: object) -> str:
         return _NONE
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else one_line(str(value))
+    return f"{value:g}" if isinstance(value, float) else _shown(str(value))
 
 
 def _set_text(items: frozenset[object]) -> str:
     numbers = sorted(item for item in items if isinstance(item, int))
-    return " ".join(_ranges(numbers) if numbers else sorted(map(str, items)))
+    return " ".join(_ranges(numbers) if numbers else sorted(_shown(str(item)) for item in items))
 
 
 def _ranges(numbers: list[int]) -> Iterator[str]:
@@ -96,9 +102,9 @@ def _ranges(numbers: list[int]) -> Iterator[str]:
 
 def _sources(configuration: Configuration) -> Iterator[str]:
     """Name the file that was read, and the section that was asked for."""
-    yield f"configuration file  {configuration.config_file or 'none (WEIGHBRIDGE_CONFIG_FILE names one)'}"
+    yield f"configuration file  {_shown(configuration.config_file or 'none (WEIGHBRIDGE_CONFIG_FILE names one)')}"
     if configuration.environment:
-        yield f"environment  {configuration.environment}"
+        yield f"environment  {_shown(configuration.environment)}"
 
 
 def _rows(configuration: Configuration) -> list[tuple[str, str, str]]:

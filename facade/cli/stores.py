@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
 from weighbridge.transactions.configuration.loading import Configuration, load_from_environment
+from weighbridge.transactions.configuration.values import STORE, Refused
 from weighbridge.transactions.store.location import MEMORY, locate
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
 from .problems import Problem
 from .words import user
 
-__all__ = ["configured_store", "opened_store", "require_valid"]
+__all__ = ["checked_store", "configured_store", "opened_store", "require_valid"]
 
 _HINT = "Name another file with --store or WEIGHBRIDGE_STORE; `weighbridge demo` makes one of its own."
+
+
+def checked_store(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check that an option names a store that can be, and leave it as it was typed."""
+    try:
+        if value is not None:
+            STORE.read(value, None)
+    except ValueError as error:
+        why = f"{error}; " if isinstance(error, Refused) else ""
+        raise click.BadParameter(f"{value!r}: {why}it must be {STORE.valid}.", ctx, param) from None
+    return value
 
 
 @contextmanager

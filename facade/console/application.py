@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from weighbridge.reporting.exports import as_csv
+from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
 from . import questions
@@ -67,7 +68,7 @@ class Console:
         clock: gives the time in epoch seconds.
 
     Raises:
-        ValueError: the token has fewer than 16 characters.
+        ValueError: the token has fewer than 16 characters, or ``store`` names no store that can be.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Console:
         hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._reader = StoreReader(store)
+        self._reader = StoreReader(read_store(store))
         self._access = Access(token, hosts)
         self._clock = clock
 

@@ -311,9 +311,11 @@ class Modelled:
         for key, value in (self.environ or {}).items():
             if self.applied.get(key) is not value:
                 self.applied[key] = value
+                if self.stopped:
+                    continue
                 if key == IGNORE_KEY:
                     self.ignored = value
-                elif not self.stopped:
+                else:
                     self.background = value
 
     def rename(self, name: str, priority: float | None) -> None:
@@ -368,7 +370,7 @@ class Model:
             found.rename(*say.arguments)
         elif say.what == "background" and not found.stopped:
             found.background = say.arguments[0]
-        elif say.what == "ignore":
+        elif say.what == "ignore" and not found.stopped:
             found.ignored = say.arguments[0]
         elif say.what == "stop":
             found.stopped = True

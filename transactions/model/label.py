@@ -60,6 +60,9 @@ def label_of(application: Application, background: bool, given: Given | None, ma
     key = (application.spelled, background, given, manner)
     label = _remembered.get(key)
     if label is None:
+        if given is not None and given.group.startswith("/"):
+            given = given._replace(group=given.group.lstrip("/") or DEFAULT_GROUP)
+            return label_of(application, background, given, manner)
         if len(_remembered) >= _REMEMBERED_AT_MOST:  # equal ones that are not the same cost time, nothing else
             _remembered.clear()
         label = _remembered[key] = Label(application, background, given, manner)

@@ -8,12 +8,14 @@ from .. import configuration
 from ..log import log_once
 from .applications import Application, ApplicationArgument, application_named
 from .outlet import outlet
-from .queue_time import QUEUE_HEADERS
 
 if TYPE_CHECKING:
-    from ..configuration.settings import Settings
+    from ..configuration import Privacy, Settings
 
-__all__ = ["NOBODY", "Process", "here"]
+__all__ = ["NOBODY", "QUEUE_HEADERS", "Process", "here"]
+
+QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
+"""Headers that may tell how long a request has waited in front of us."""
 
 NOBODY: Final = Application("nobody")
 """As `Process.measures_for`: nothing is measured, or not yet. Nothing is ever made for it."""
@@ -22,12 +24,13 @@ NOBODY: Final = Application("nobody")
 class Process:
     """The settings in the form in which every call needs them. Nothing is read before the first call."""
 
-    __slots__ = ("application", "error_statuses", "measures_for", "prepared", "queue_headers", "settings")
+    __slots__ = ("application", "error_statuses", "measures_for", "prepared", "privacy", "queue_headers", "settings")
 
     application: Application
     error_statuses: frozenset[int]
+    privacy: Privacy
     queue_headers: frozenset[bytes]
-    """Headers that may tell how long a request has waited, as ASGI names them; none where that is not asked for."""
+    """`QUEUE_HEADERS` as ASGI names them; none where they are not to be read."""
     settings: Settings
 
     def __init__(self) -> None:
@@ -43,6 +46,7 @@ class Process:
         """Read the settings if that has not been done."""
         if not self.prepared:
             self.settings = configuration.current().settings
+            self.privacy = configuration.Privacy(self.settings)
             self.error_statuses = self.settings.error_statuses
             self.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if self.settings.queue_time else ()))
             self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)

@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Final
 
 from ..log import swallowed
 from .clock import monotonic
-from .errors import class_names, noticed
+from .errors import ERRORS_AT_MOST
 from .finished import AttributeValue
 from .naming import LONGEST_NAME
+from .numbers import whole_number
 from .process import here
 from .transaction import Transaction
 
@@ -64,10 +65,10 @@ class RequestTransaction(Transaction):
 
     def told_of(self, exception: BaseException) -> None:
         """A framework says that it turns an exception into an answer: it counts if that is a 5xx."""
-        settings = here.settings
-        names = class_names(exception)
-        if names.isdisjoint(settings.ignored_errors):
-            self.more.told.append(noticed(exception, not names.isdisjoint(settings.expected_errors)))
+        error = self.as_error(exception)
+        told = self.more.told
+        if error is not None and len(told) < ERRORS_AT_MOST:
+            told.append(error)
 
     def _settle_what_was_told(self) -> None:
         if self.extras is not None and self.extras.told:
@@ -139,14 +140,12 @@ class RequestTransaction(Transaction):
 
     def read_details(self) -> dict[str, AttributeValue]:
         """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
-        wanted = self.label.manner.with_params
-        if wanted is None:
-            wanted = here.settings.capture_params
-        if not wanted:
+        asked = self.label.manner.with_params
+        if not here.privacy.wants_parameters(asked):
             return {}
         from .query import parameters_of  # noqa: PLC0415  for the few who want parameters
 
-        return parameters_of(self.query_string(), here.settings.denied_params)
+        return parameters_of(self.query_string(), asked)
 
     def query_string(self) -> str:
         """The query, without the question mark."""
@@ -165,8 +164,8 @@ class RequestTransaction(Transaction):
         """The status of its response, if it had one."""
         status = getattr(self, "status", 0)
         if isinstance(status, str):
-            status = int(status[:3]) if status[:3].isdigit() else None
-        return (isinstance(status, int) and int(status)) or None
+            status = whole_number(status[:3])
+        return int(status) if isinstance(status, int) and 0 < status < 1000 else None
 
     def attributes(self) -> dict[str, AttributeValue]:
         """What is known of the request, and its custom attributes."""

@@ -195,7 +195,7 @@ class Transaction:
 
     @property
     def _priority(self) -> float:
-        return 0 if self.given is None else self.given.priority
+        return 1 if self.given is None else self.given.priority
 
     def rename(self, group: str | None, name: str, priority: float | None) -> None:
         """Take a name, unless one of a higher priority is there."""
@@ -231,13 +231,20 @@ class Transaction:
     def _behave(self, manner: Manner) -> None:
         self.label = label_of(self.application, self.background, self.given, manner)
 
+    def ignore(self, flag: bool) -> None:
+        """Let it be recorded, or not."""
+        if self.running and (flag or self.extras is not None):
+            self.more.ignored = flag
+
     def stop(self) -> None:
-        """Freeze clock, name and kind; the transaction is recorded when the work really ends."""
+        """Freeze clock, name, kind and whether it is ignored; it is recorded when the work really ends."""
         if self.running:
             self.more.stopped = monotonic()
 
     def add_attribute(self, key: object, value: object) -> bool:
         """Take a custom attribute; whether it was taken."""
+        if not here.privacy.takes_custom_attributes:
+            return False
         if not self.ended and taken_into(self.more.attributes, key, value):
             return True
         outlet.lose("attributes")
@@ -255,10 +262,17 @@ class Transaction:
 
     def notice_exception(self, exception: BaseException) -> None:
         """Keep an exception that failed the transaction, as the settings say."""
+        error = self.as_error(exception)
+        if error is not None:
+            self.notice(error)
+
+    def as_error(self, exception: BaseException) -> NoticedError | None:
+        """What the settings let be kept of an exception; ``None`` where it is ignored."""
         names = errors.class_names(exception)
         settings = here.settings
-        if names.isdisjoint(settings.ignored_errors):
-            self.notice(errors.noticed(exception, not names.isdisjoint(settings.expected_errors)))
+        if not names.isdisjoint(settings.ignored_errors):
+            return None
+        return errors.noticed(exception, not names.isdisjoint(settings.expected_errors))
 
     def left_by(self, exception: BaseException) -> None:
         """An exception leaves the work that this transaction measures. Never raises."""
@@ -394,10 +408,10 @@ class Transaction:
             name=name,
             started=self.started,
             duration=self.duration,
-            errors=() if self.extras is None else tuple(self.extras.errors),
+            errors=() if self.extras is None else errors.to_keep(self.extras.errors),
             failed=self.failed(),
             apdex=self.apdex_zone(),
             status=self.http_status,
             disconnected=self.was_disconnected,
-            attributes=self.attributes(),
+            attributes=here.privacy.attributes(self.attributes()),
         )

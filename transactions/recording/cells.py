@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from ..model.applications import Application
+from ..model.errors import to_keep
 from ..model.finished import NoticedError
 from ..model.outlet import ALL_WANTED, ROOM
 from ..model.outlet import Lane as OpenLane
@@ -163,7 +164,8 @@ class Cell:
 
     def noted_errors(self) -> Counter[NoticedError]:
         """How often each error was noted since this was asked last."""
-        return Counter(error for lane in self._lanes.values() if lane.errors for error in _taken_from(lane.errors))
+        lanes = [lane.errors for lane in self._lanes.values() if lane.errors]
+        return Counter(error for errors in lanes for error in to_keep(_taken_from(errors)))
 
     def compact(self) -> int:
         """Count what the lanes hold; gives how many have been counted since the last `rows`."""
