@@ -146,7 +146,7 @@ def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connecti
 
 
 _ADDED = {
-    4: [f"DROP TABLE {table}" for table in ("clock", "witness", "testimony")],
+    4: [f"DROP TABLE {table}" for table in ("clock", "witness", "testimony", "crowded", "leaving", "moved")],
     3: ["ALTER TABLE level DROP COLUMN late"],
     2: ["DROP TABLE link"],
 }

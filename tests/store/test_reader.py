@@ -139,12 +139,13 @@ def test_surplus_errors_are_counted_by_type_and_noted(make, writer, read) -> Non
     with read() as reader:
         errors = reader.errors(make.always)
         assert sum(error.count for error in errors) == 250
-        assert (errors[0].type, errors[0].message, errors[0].count) == ("shop:Broken", "<other>", 50)
+        assert (errors[0].type, errors[0].message) == ("shop:Broken", "<other>")
+        assert errors[0].count == 50 + 20, "what was too much, and the tenth that has made room since"
         assert reader.health().lost == {"errors": 50}
 
 
 def test_surplus_series_are_counted_under_other(make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.names._SERIES_AT_MOST", 10)
+    monkeypatch.setattr("weighbridge.transactions.store.names.Names.SERIES_AT_MOST", 10)
     rows = [make.row([1.0], make.page._replace(name=f"GET /{number}")) for number in range(30)]
     writer.write(make.snapshot(*rows))
     with read() as reader:

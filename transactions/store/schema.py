@@ -139,6 +139,22 @@ CREATE TABLE testimony (         -- what was heard on one day, by the clocks of 
     instance INTEGER NOT NULL,   -- one of them
     several INTEGER NOT NULL     -- whether there were others
 );
+CREATE TABLE crowded (           -- where a bound on names has been reached: see room.py
+    kind TEXT NOT NULL,          -- "series" of an application, "error" of a series
+    whose TEXT NOT NULL,         -- the name of the one, the number of the other
+    PRIMARY KEY (kind, whose)
+) WITHOUT ROWID;
+CREATE TABLE leaving (           -- what makes room, and what its rows are counted under from now on
+    kind TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    heir INTEGER NOT NULL,
+    PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+CREATE TABLE moved (             -- how far that has got: all rows up to there have been gone through
+    kind TEXT PRIMARY KEY,
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL
+);
 """
 
 MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)

@@ -16,6 +16,7 @@ from typing import Final
 from ..configuration.settings import DEFAULTS, Settings
 from .clocks import Present
 from .levels import COARSE_SPANS, COARSEST, FINEST, FOREVER, Level, floored
+from .room import making_room
 from .samples import bound_samples
 from .tallies import roll_up
 
@@ -79,6 +80,7 @@ def next_step(connection: sqlite3.Connection, retention: Retention, now: Present
         _giving_back(connection, levels, now.latest)
         or _rolling_up(connection, levels, retention, now)
         or _expiring(connection, levels, retention, now.proven)
+        or making_room(connection, now.earliest)
     )
 
 
