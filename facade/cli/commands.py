@@ -26,7 +26,7 @@ from .settings_view import ConfigurationView, configuration_lines
 from .stores import checked_store, opened_store, require_valid
 from .terminal import ReportView
 from .top import watch
-from .words import empty_lines, left_out_line, uncounted_line
+from .words import clock_line, empty_lines, left_out_line, uncounted_line
 
 __all__ = ["weighbridge"]
 
@@ -133,8 +133,9 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
 def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and what there is to say about them to standard error."""
     click.echo("\n".join(plain_lines(answer)))
-    notes = [] if answer.sections else empty_lines(answer, time.time())
-    for line in filter(None, [*notes, uncounted_line(answer.health), left_out_line(answer.health)]):
+    now, health = time.time(), answer.health
+    notes = [] if answer.sections else empty_lines(answer, now)
+    for line in filter(None, [*notes, uncounted_line(health), clock_line(health, now), left_out_line(health)]):
         click.echo(line, err=True)
 
 

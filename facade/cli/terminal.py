@@ -13,7 +13,7 @@ from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
 
 from .columns import COLUMNS, fitting
 from .plain import one_line, shortened
-from .words import empty_lines, head_lines, left_out_line, uncounted_line
+from .words import clock_line, empty_lines, head_lines, left_out_line, uncounted_line
 
 __all__ = ["ReportView"]
 
@@ -60,7 +60,8 @@ class ReportView:
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
         health = self._report.health
-        for line, style in ((uncounted_line(health), "yellow"), (left_out_line(health), "dim")):
+        clock = clock_line(health, time.time())
+        for line, style in ((uncounted_line(health), "yellow"), (clock, "yellow"), (left_out_line(health), "dim")):
             if line:
                 yield Text(f"\n{line}", style=style)
 

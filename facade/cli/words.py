@@ -12,7 +12,10 @@ from weighbridge.reporting.report import Report
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.reader import Health
 
-__all__ = ["empty_lines", "head_lines", "left_out_line", "uncounted_line", "user"]
+__all__ = ["clock_line", "empty_lines", "head_lines", "left_out_line", "uncounted_line", "user"]
+
+_WRONG: Final = 60.0
+"""Seconds by which a clock is ahead when that is worth a word."""
 
 
 def head_lines(report: Report, now: float) -> list[str]:
@@ -24,13 +27,29 @@ def head_lines(report: Report, now: float) -> list[str]:
 
 def uncounted_line(health: Health) -> str:
     """Say how many transactions no figure shows, since the store exists; empty if all are shown."""
-    lost = health.lost.get("transactions", 0)
-    return f"In no figure, because a limit was reached: {formats.count(lost)} transactions." if lost else ""
+    lost = [(why, health.lost[cause]) for cause, why in _UNCOUNTED.items() if health.lost.get(cause)]
+    return "\n".join(f"In no figure, because {why}: {formats.count(number)} transactions." for why, number in lost)
+
+
+_UNCOUNTED: Final = MappingProxyType(
+    {
+        "transactions": "a limit was reached",
+        "expired": "they are older than all that is kept, by the clock of their process",
+    }
+)
+
+
+def clock_line(health: Health, now: float) -> str:
+    """Say that a process reports by a clock that is ahead; empty if none does."""
+    ahead = 0.0 if health.latest is None else health.latest - now
+    if ahead < _WRONG:
+        return ""
+    return f"A process reports by a clock that is {roughly(ahead)} ahead: its figures are kept under that time."
 
 
 def left_out_line(health: Health) -> str:
     """Say what else limits have cost since the store exists, names and samples; empty if nothing."""
-    lost = {cause: number for cause, number in sorted(health.lost.items()) if number and cause != "transactions"}
+    lost = {cause: number for cause, number in sorted(health.lost.items()) if number and cause not in _UNCOUNTED}
     details = ", ".join(f"{formats.count(number)} {_CAUSES.get(cause, cause)}" for cause, number in lost.items())
     return f"Left out of the details, because of limits: {details}." if details else ""
 
@@ -58,6 +77,8 @@ def empty_lines(report: Report, now: float) -> list[str]:
 def _last_write(health: Health, now: float) -> str:
     if health.last_write is None:
         return "last write never"
+    if health.last_write - now > _WRONG:
+        return f"last write by a clock that is {roughly(health.last_write - now)} ahead"
     return f"last write {roughly(now - health.last_write)} ago"
 
 

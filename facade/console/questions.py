@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from weighbridge.reporting.report import Line, Report, known_applications, read_report
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
@@ -42,9 +41,6 @@ __all__ = [
     "transaction",
     "transactions",
 ]
-
-_STILL_THERE: Final = 90.0
-"""An instance that wrote nothing for so many seconds is taken to be gone."""
 
 
 def first_application(reader: StoreReader, window: Window) -> str:
@@ -110,7 +106,7 @@ def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
         failed=reader.samples(window, selection, "failed", 10),
         errors=reader.errors(window, selection),
         statuses=reader.statuses(window, selection) if state.kind == "web" else {},
-        running=[one for one in reader.running(now - _STILL_THERE) if one.series == series],
+        running=[one for one in reader.running(now) if one.series == series],
         what_if=_what_if(reader, state, window, tally),
     )
 
@@ -160,9 +156,8 @@ def applications(reader: StoreReader, state: State, now: float) -> Applications:
 
 def running(reader: StoreReader, state: State, now: float) -> Running:
     """What the page of that name shows, of one application or, where none is named, of all."""
-    since = now - _STILL_THERE
-    found = [one for one in reader.running(since) if state.app in ("", one.series.application)]
-    return Running(now, found, [one for one in reader.instances() if one.seen >= since])
+    found = [one for one in reader.running(now) if state.app in ("", one.series.application)]
+    return Running(now, found, reader.reporting(now))
 
 
 def _compared(reader: StoreReader, state: State, window: Window, step: int, now: float) -> Compared | None:

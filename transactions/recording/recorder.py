@@ -54,6 +54,7 @@ class Recorder:
         self._store: Store | None = None
         self._aggregate = Aggregate(settings)
         self._instance = _this_process()
+        self._started = monotonic()
         self._sequence = 0
         self._unwritten: Snapshot | None = None
         self._running: tuple[RunningTransaction, ...] = ()
@@ -240,7 +241,8 @@ class Recorder:
         self._last_sign = now
         self._running = running
         self._sequence += 1
-        return Snapshot(self._instance, self._sequence, epoch(), *harvest, lost=lost, running=running)
+        ran = now - self._started
+        return Snapshot(self._instance, self._sequence, epoch(), *harvest, lost=lost, running=running, ran=ran)
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """The transactions that have been open for a while, under names that are bounded as all others are."""

@@ -13,9 +13,12 @@ from typing import Final
 from ..recording.histogram import decode, merge_encoded
 from ..recording.snapshot import Series
 from .answers import ErrorKey, Selection, StoredInstance
+from .clocks import SILENT
 from .figures import Tally
 from .levels import FINEST, Range
 from .past import Past, Row
+from .presence import has_ended
+from .schema import WITNESSES_SINCE, check
 from .tallies import MERGED
 
 __all__ = [
@@ -23,7 +26,9 @@ __all__ = [
     "error_rows",
     "errors_by_step",
     "instances",
+    "last_seen",
     "matching",
+    "reporting",
     "series_matching",
     "series_named",
     "statuses_in",
@@ -190,3 +195,42 @@ def instances(connection: sqlite3.Connection) -> dict[int, StoredInstance]:
         number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}))
         for number, key, host, pid, program, started, seen in rows
     }
+
+
+def last_seen(connection: sqlite3.Connection) -> float | None:
+    """When somebody reported last (epoch seconds), by the clock of who did so last; ``None`` if nobody ever did."""
+    if check(connection) < WITNESSES_SINCE:
+        statement = "SELECT max(seen) FROM instance"
+    else:
+        statement = f"SELECT max(seen) FROM instance WHERE seen <= coalesce({_LAST}, seen) + 60"
+    return connection.execute(statement).fetchone()[0]  # type: ignore[no-any-return]
+
+
+_LAST: Final = """(
+    SELECT other.seen FROM instance AS other JOIN witness ON witness.instance = other.id ORDER BY report DESC LIMIT 1
+)"""
+
+
+def reporting(connection: sqlite3.Connection, now: float) -> dict[int, StoredInstance]:
+    """The processes that are still there, by number; ``now``: epoch seconds.
+
+    Of one on this machine the system tells. Any other is gone once it has not
+    reported for a while though others did, by their clocks; and all of them
+    are, once nobody has.
+    """
+    known = instances(connection)
+    quiet = max(0.0, now - max((instance.seen for instance in known.values()), default=now))
+    silent: dict[int, tuple[str, float]] = {}
+    if check(connection) >= WITNESSES_SINCE:
+        rows = connection.execute("SELECT instance, process, clock.elapsed - witness.elapsed FROM witness, clock")
+        silent = {number: (process, seconds + quiet) for number, process, seconds in rows}
+    return {
+        number: instance
+        for number, instance in known.items()
+        if not _is_gone(instance.pid, *silent.get(number, ("", now - instance.seen)))
+    }
+
+
+def _is_gone(pid: int, process: str, silent: float) -> bool:
+    ended = has_ended(pid, process)
+    return silent > SILENT if ended is None else ended

@@ -7,7 +7,6 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 from ..log import log_once
@@ -31,14 +30,16 @@ from .bodies import CorruptBody, from_json
 from .connection import FAILURES, StoreConnection, reason_of
 from .figures import Figures, Tally, Window, figures
 from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, end_of, floored, step_for
-from .location import owner
+from .location import owner, size
 from .past import Past
 from .queries import (
     SERIES,
     error_rows,
     errors_by_step,
     instances,
+    last_seen,
     matching,
+    reporting,
     series_matching,
     series_named,
     statuses_in,
@@ -254,19 +255,21 @@ class StoreReader:
         with self._reading() as connection:
             return sorted(instances(connection).values(), key=lambda instance: -instance.seen)
 
-    def running(self, seen_since: float) -> list[RunningNow]:
-        """What is open in the instances that wrote at ``seen_since`` (epoch seconds) or later, the oldest first."""
+    def reporting(self, now: float) -> list[StoredInstance]:
+        """The processes that are still there (``now``: epoch seconds), the one that was seen last first."""
         with self._reading() as connection:
-            reporting = instances(connection)
+            found = reporting(connection, now)
+            return sorted(found.values(), key=lambda instance: -instance.seen)
+
+    def running(self, now: float) -> list[RunningNow]:
+        """What is open in the processes that are still there (``now``: epoch seconds), the oldest first."""
+        with self._reading() as connection:
+            there = reporting(connection, now)
             rows = connection.execute(
                 f"SELECT instance, running.started, {SERIES} FROM running JOIN series ON series.id = running.series"
                 " ORDER BY running.started"
-            ).fetchall()
-            return [
-                RunningNow(Series(*row[2:]), row[1], reporting[row[0]])
-                for row in rows
-                if row[0] in reporting and reporting[row[0]].seen >= seen_since
-            ]
+            )
+            return [RunningNow(Series(*row[2:]), row[1], there[row[0]]) for row in rows if row[0] in there]
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Applications, and to which others they report as well, as far as samples show."""
@@ -280,10 +283,10 @@ class StoreReader:
         """The file, and what is known of those who write to it."""
         with self._reading() as connection:
             lost = dict(connection.execute("SELECT cause, sum(count) FROM loss GROUP BY cause ORDER BY cause"))
-            last_write = connection.execute("SELECT max(seen) FROM instance").fetchone()[0]
-            version = check(connection)
+            seen = [instance.seen for instance in instances(connection).values()]
+            last_write, version = last_seen(connection), check(connection)
         path = self._connection.path
-        return Health(path, _size(path), owner(path), last_write, lost, version)
+        return Health(path, size(path), owner(path), last_write, lost, version, max(seen, default=None))
 
     def _sum(self, connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection) -> Tally:
         series = series_matching(connection, selection, whole=_is_whole(selection))
@@ -344,9 +347,3 @@ def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
             yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
         except CorruptBody as error:
             log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)
-
-
-def _size(path: str) -> int:
-    """Bytes of the file and what goes with it; 0 in memory."""
-    parts = (Path(path), Path(f"{path}-wal"), Path(f"{path}-shm"))
-    return sum(part.stat().st_size for part in parts if part.exists())
