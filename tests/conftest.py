@@ -18,6 +18,8 @@ from weighbridge.transactions.model.outlet import outlet
 from weighbridge.transactions.model.process import here
 from weighbridge.transactions.stack.current import current
 
+from . import processes
+
 # How long an example takes is the machine's business, which may be doing other things as well.
 settings.register_profile("weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("weighbridge")
@@ -39,6 +41,12 @@ ONCE = (
 )
 """What takes long and gives the same on every Python: it is about pages, pictures, files, or processes that use
 what the other tests try on every Python. tox runs it on one, in the environment ``once``."""
+
+
+def pytest_sessionstart() -> None:
+    """Whatever the tests start ends with them."""
+    processes.keep()
+    processes.adopt_orphans()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -105,6 +113,16 @@ def nothing_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
             for function in blockbuster.functions.values():  # the last write, when a server is shutting down
                 function.can_block_in("weighbridge/middleware/stopping.py", "flush_at_shutdown")
             yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """No process is left running when a test is over, not even one that a process of the test has left."""
+    before = processes.children()
+    yield
+    left = processes.running_on(before)
+    processes.end(left.keys() | set().union(*map(processes.descendants, left)))
+    assert not left, f"left running: {left}"
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from .environments import child_environment
+from .processes import end_with
 from .stored import counted
 from .workers import Job, require_recorded
 
@@ -70,6 +72,7 @@ class Server:
             ],
             cwd=self._folder.name,
             env=child_environment(WEIGHBRIDGE_STORE=self._store, **settings),
+            preexec_fn=partial(end_with, os.getpid()),
         )
         os.sched_setaffinity(self._process.pid, {_CPU_OF_SERVERS})
         self._await_start()
