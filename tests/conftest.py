@@ -28,19 +28,33 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts pytest in the background has it ignore Ctrl-C, and all that the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ONCE = (
-    "benchmarks/test_instructions.py",
-    "benchmarks/test_measuring.py",
-    "benchmarks/test_on_a_small_store.py",
-    "console/test_browser.py",
-    "demo",
-    "examples",
-    "packaging/test_distributions.py",
-    "readme/test_commands.py",
-    "readme/test_pictures.py",
-)
-"""What takes long and gives the same on every Python: it is about pages, pictures, files, or processes that use
-what the other tests try on every Python. tox runs it on one, in the environment ``once``."""
+HERE = Path(__file__).parent
+
+MARKED = {
+    "once": (
+        *("benchmarks", "console/test_browser.py", "demo", "examples", "infrastructure"),
+        *("packaging/test_distributions.py", "readme/test_commands.py", "readme/test_pictures.py"),
+    ),
+    "core": ("configuration", "doors", "packaging/test_import.py", "recording", "semantics", "store"),
+}
+"""By mark, the folders and files.
+
+``once``: what takes long and gives the same on every Python: it is about pages, pictures, files, or processes that use
+what the other tests try. ``core``: what a version of Python can break, and what no other test would notice. `tox` runs
+all tests on one Python and the core on the others; `tox -e full` runs all but the first on each.
+"""
+
+APART = ("faults", "suites")
+"""Folders that take minutes or hours, with an environment of tox for each: they are run where they are named."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what was not named."""
+    apart = HERE / collection_path.name
+    if collection_path != apart or apart.name not in APART:
+        return None
+    named = (Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args)
+    return not any(path.is_relative_to(apart) for path in named)
 
 
 def pytest_sessionstart() -> None:
@@ -50,11 +64,11 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is to run once."""
-    here = Path(__file__).parent
+    """Mark what is to run once, and what is the core."""
     for item in items:
-        if any(item.path.is_relative_to(here / name) for name in ONCE):
-            item.add_marker("once")
+        for mark, names in MARKED.items():
+            if any(item.path.is_relative_to(HERE / name) for name in names):
+                item.add_marker(mark)
 
 
 class _Mistakes(logging.Handler):
