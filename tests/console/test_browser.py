@@ -40,7 +40,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-LATENCY = 10_000
+LATENCY = 60_000
 HOSTILE = {"app": "hostile", "group": f"g{PAYLOAD}", "name": PAYLOAD}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import SECONDS, Run
+from .conftest import Run
 
 DROPPED = ["response_body", "generator", "async_generator", "block"]
 DESTRUCTORS = ["call_in_a_destructor", "block_in_a_destructor", "generator_in_a_destructor", "look_in_a_destructor"]
@@ -12,15 +12,15 @@ DESTRUCTORS = ["call_in_a_destructor", "block_in_a_destructor", "generator_in_a_
 
 @pytest.mark.parametrize("threshold", [1, 7, 50, 700])
 @pytest.mark.parametrize("what", DROPPED)
-def test_what_is_dropped_in_a_cycle_is_counted(what: str, threshold: int, run_program: Run) -> None:
-    told = run_program("collector.py", what, int(2000 * SECONDS), threshold)
+def test_what_is_dropped_in_a_cycle_is_counted(what: str, threshold: int, run_program: Run, seconds: float) -> None:
+    told = run_program("collector.py", what, int(2000 * seconds), threshold)
     assert told["counted"] == told["ran"]
     assert (told["lost"], told["open"], told["current"]) == ({}, 0, False)
 
 
 @pytest.mark.parametrize("threshold", [7, 700])
 @pytest.mark.parametrize("what", DESTRUCTORS)
-def test_what_a_destructor_does_harms_nothing(what: str, threshold: int, run_program: Run) -> None:
+def test_what_a_destructor_does_harms_nothing(what: str, threshold: int, run_program: Run, seconds: float) -> None:
     """It may run within a request, which it then belongs to as any call does: so only the process is looked at."""
-    told = run_program("collector.py", what, int(2000 * SECONDS), threshold)
+    told = run_program("collector.py", what, int(2000 * seconds), threshold)
     assert (told["lost"], told["open"], told["current"]) == ({}, 0, False)

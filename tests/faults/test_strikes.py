@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import SECONDS, Run
+from .conftest import Run
 
 FORMS = (
     "function coroutine generator closed_generator async_generator block async_block web_function web_block calls "
@@ -25,8 +25,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("form", "striker"), CASES)
-def test_whatever_strikes_reaches_the_host(form: str, striker: str, run_program: Run) -> None:
-    told = run_program("strikes.py", form, striker, SECONDS)
+def test_whatever_strikes_reaches_the_host(form: str, striker: str, run_program: Run, seconds: float) -> None:
+    told = run_program("strikes.py", form, striker, seconds)
     assert told["raised"] > 0
     assert (told["swallowed"], told["arrived"]) == (0, told["raised"])
     assert (told["blinded"], told["open"], told["current"]) == (0, 0, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -14,14 +15,14 @@ import pytest
 import weighbridge
 from weighbridge.transactions.model.outlet import outlet
 
-from .conftest import Programs, Stored, line_of
+from .conftest import Programs, Stored, eventually, line_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 METHODS = ["fork", "spawn", "forkserver"]
 
 
-def in_child(job: Callable[[], Any], seconds: float = 20) -> int:
+def in_child(job: Callable[[], Any]) -> int:
     """Run a job in a forked child; its exit status, 0 if it returned without an exception."""
     child = os.fork()
     if child == 0:
@@ -31,19 +32,18 @@ def in_child(job: Callable[[], Any], seconds: float = 20) -> int:
             sys.stderr.write(repr(error))
             os._exit(1)
         os._exit(0)
-    return _status_of(child, seconds)
+    try:
+        _, status = eventually(lambda: _ended(child))
+    except AssertionError:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the child hangs")
+    return os.waitstatus_to_exitcode(status)
 
 
-def _status_of(child: int, seconds: float) -> int:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-    pytest.fail("the child hangs")
+def _ended(child: int) -> tuple[int, int] | None:
+    done, status = os.waitpid(child, os.WNOHANG)
+    return (done, status) if done else None
 
 
 def test_a_forked_child_discards_what_it_inherited_unsent(stored: Stored, work: Callable[[], None]) -> None:
@@ -104,7 +104,7 @@ def test_a_fork_at_any_moment(stored: Stored, work: Callable[[], None], monkeypa
 
     def child() -> None:
         work()
-        assert weighbridge.flush(10)
+        assert weighbridge.flush()
 
     threads = [threading.Thread(target=busy)]
     for thread in threads:
@@ -260,7 +260,7 @@ def test_a_fork_that_no_hook_tells_of(stored: Stored, work: Callable[[], None]) 
 def test_eight_processes_at_once_lose_none(programs: Programs, stored: Stored) -> None:
     started = [programs.start("for n in range(500):\n    work()\n    n % 50 or weighbridge.flush()") for _ in range(8)]
     for program in started:
-        _, errors = program.communicate(timeout=60)
+        _, errors = program.communicate()
         assert (program.returncode, errors) == (0, "")
     assert stored.calls() == {"work": 4000}
     with stored.reader() as reader:

@@ -41,7 +41,7 @@ def test_an_exception_that_ends_the_program_is_counted_with_its_transaction(prog
 @pytest.mark.parametrize("end", ["os._exit(0)", "import signal; os.kill(os.getpid(), signal.SIGKILL)"])
 def test_a_sudden_end_loses_no_more_than_the_last_interval(end: str, programs: Programs, stored: Stored) -> None:
     program = programs.start(f"work()\nweighbridge.flush()\nwork()\n{end}")
-    program.communicate(timeout=30)
+    program.communicate()
     assert stored.calls() == {"work": 1}
 
 
@@ -57,7 +57,7 @@ def test_without_a_flush_the_last_interval_is_all_that_is_lost(programs: Program
     )
     assert line_of(program) == "worked"
     eventually(lambda: stored.path.exists() and _total(stored) == 1)
-    program.communicate("\n", timeout=30)
+    program.communicate("\n")
     assert stored.total() == 1
 
 

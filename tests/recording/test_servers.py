@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ..waiting import PATIENCE
 from .conftest import Stored, eventually
 
 _APP = """
@@ -61,11 +62,11 @@ def serving(tmp_path: Path, *command: str) -> Iterator[int]:
         stderr=subprocess.PIPE,
     )
     try:
-        eventually(lambda: _answers(port), 20)
+        eventually(lambda: _answers(port))
         yield port
     finally:
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
+        server.communicate()
 
 
 def _answers(port: int) -> bool:
@@ -94,10 +95,10 @@ def answers_of(port: int, workers: int) -> list[bytes]:
     """
 
     def answer(_: int) -> bytes:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/page", timeout=20).read()  # type: ignore[no-any-return]
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/page", timeout=PATIENCE).read()  # type: ignore[no-any-return]
 
     answers: list[bytes] = []
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     with ThreadPoolExecutor(4) as clients:
         while len(set(answers)) < workers or len(answers) < 25:
             assert time.monotonic() < until, "not all workers answer"

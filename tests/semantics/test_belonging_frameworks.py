@@ -203,9 +203,10 @@ async def test_after_the_last_byte_it_is_on_its_own(after: Any, layers: int, pat
 @pytest.mark.parametrize("layers", [0, 1])
 async def test_a_task_that_the_endpoint_leaves_behind_is_on_its_own(layers: int, paths: Paths) -> None:
     left: list[asyncio.Task[None]] = []
+    over = asyncio.Event()
 
     async def late() -> None:
-        await asyncio.sleep(0.01)
+        await over.wait()
         await async_job()
 
     async def endpoint(request: Request) -> Response:
@@ -213,6 +214,7 @@ async def test_a_task_that_the_endpoint_leaves_behind_is_on_its_own(layers: int,
         return PlainTextResponse("done")
 
     await get(starlette(endpoint, *[BEHIND_BASE_HTTP_MIDDLEWARE] * layers))
+    over.set()
     await left[0]
     assert paths() == [ROUTE, *BELONGS]
 

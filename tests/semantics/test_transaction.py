@@ -169,13 +169,14 @@ def test_ignoring_can_be_undone_before_the_end(finished: Finished) -> None:
 def test_durations_come_from_a_monotonic_clock_and_the_wall_clock_stamps_the_start(
     finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = time.time()
+    before, began = time.time(), time.monotonic()
     with BackgroundTask(name="job"):
         monkeypatch.setattr(time, "time", lambda: before - 1e6)
         time.sleep(0.01)
     (transaction,) = finished
-    assert 0.01 <= transaction.duration < 1
-    assert abs(transaction.started - before) < 1
+    took = time.monotonic() - began
+    assert 0.01 <= transaction.duration <= took
+    assert abs(transaction.started - before) < 1 + took
 
 
 def test_it_ends_exactly_once_whatever_ends_it(finished: Finished) -> None:
@@ -315,7 +316,7 @@ def test_what_the_current_transaction_tells() -> None:
         assert (transaction.kind, transaction.type) == ("web", "WebTransaction")
         assert (transaction.group, transaction.name) == ("Custom", "page")
         assert transaction.path == "WebTransaction/Custom/page"
-        assert abs(transaction.started - before) < 1
+        assert before - 1 < transaction.started < time.time() + 1
         set_background_task()
         assert (transaction.kind, transaction.type) == ("background", "OtherTransaction")
         assert transaction.path == "OtherTransaction/Custom/page"
@@ -332,7 +333,7 @@ def test_a_finished_transaction_cannot_be_changed(finished: Finished) -> None:
     transaction.stop()
     after = transaction.finished()
     assert after._replace(started=before.started) == before
-    assert abs(after.started - before.started) < 0.1
+    assert abs(after.started - before.started) < 1
     with pytest.raises(AttributeError):
         before.name = "x"  # type: ignore[misc]
 

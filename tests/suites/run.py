@@ -1,0 +1,137 @@
+"""Runs the suites of frameworks and servers twice, without and with weighbridge in front of every application.
+
+    python tests/suites/run.py                    all of them
+    python tests/suites/run.py flask starlette    some
+    python tests/suites/run.py --keep DIR flask   their sources stay in that folder for the next time
+
+Every test has to end with weighbridge as it ends without it, and every request
+has to be in the store. Tests that end in another way are run again by
+themselves, without and with: some are moody, or bear no company. The sources
+are those of the installed releases, and come from the package index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+
+import processes
+from runs import Run, children_wrapped, run
+from sources import source
+from suite import SUITES, Suite
+
+_AGAIN = 2
+"""How often tests that end differently are run again."""
+
+
+class Compared(NamedTuple):
+    """A suite without and with weighbridge."""
+
+    suite: Suite
+    bare: Run
+    measured: Run
+    different: dict[str, tuple[str, str]]
+    """Tests that ended differently, each time that they were run."""
+
+
+def main() -> None:
+    """Compare, show, and exit with 1 where something is different."""
+    options = _options()
+    processes.keep()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with _folder(options.keep) as folder, children_wrapped():
+        found = [_compared(SUITES[name], folder) for name in options.suites or SUITES]
+    print(_table(found), flush=True)
+    problems = [problem for compared in found for problem in _problems(compared)]
+    print(*problems, sep="\n")
+    sys.exit(bool(problems))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suites", nargs="*", metavar="NAME", choices=[*SUITES, []], help=f"of {', '.join(SUITES)}")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the sources, and what the runs have said")
+    return parser.parse_args()
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.resolve()
+    else:
+        with tempfile.TemporaryDirectory(prefix="suites-") as folder:
+            yield Path(folder)
+
+
+def _compared(suite: Suite, folder: Path) -> Compared:
+    root = source(suite.name, folder)
+    bare, measured = (run(suite, root, measured=measured) for measured in (False, True))
+    different = _different(bare, measured)
+    for _ in range(_AGAIN):
+        if different:
+            again = [run(suite, root, measured=measured, only=tuple(different)) for measured in (False, True)]
+            different = {test: how for test, how in _different(*again).items() if test in different}
+    return Compared(suite, bare, measured, different)
+
+
+def _different(bare: Run, measured: Run) -> dict[str, tuple[str, str]]:
+    return {
+        test: how
+        for test in sorted(bare.outcomes.keys() | measured.outcomes.keys())
+        if len(set(how := (bare.outcomes.get(test, "absent"), measured.outcomes.get(test, "absent")))) > 1
+    }
+
+
+def _problems(compared: Compared) -> Iterator[str]:
+    name = compared.suite.name
+    for one in (compared.bare, compared.measured):
+        if one.ended not in {0, 1}:  # 1: some tests fail, as they may without us
+            yield f"{name}: the tests {one.manner} ended with {one.ended}: {one.last_words}"
+    for test, (bare, measured) in compared.different.items():
+        yield f"{name}: {test} {bare} without weighbridge, {measured} with it"
+    measured = compared.measured
+    if measured.asked != measured.recorded + measured.unfinished:
+        yield f"{name}: {measured.asked} requests, {measured.recorded} recorded, {measured.unfinished} unfinished"
+    if not compared.measured.asked:
+        yield f"{name}: no request came by weighbridge"
+
+
+def _table(found: list[Compared]) -> str:
+    head = [
+        "suite",
+        "tests",
+        "passed without",
+        "passed with",
+        "different",
+        "requests",
+        "recorded",
+        "unfinished",
+        "seconds",
+    ]
+    rows = [head, *(_row(compared) for compared in found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _row(compared: Compared) -> list[str]:
+    bare, measured = compared.bare, compared.measured
+    figures = (
+        *(len(bare.outcomes), bare.passed, measured.passed, len(compared.different)),
+        *(measured.asked, measured.recorded, measured.unfinished, round(bare.seconds + measured.seconds)),
+    )
+    return [f"{compared.suite.name} {version(compared.suite.name)}", *map(str, figures)]
+
+
+if __name__ == "__main__":
+    main()
