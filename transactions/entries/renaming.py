@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..log import swallowed
-from ..model.naming import callable_name
 from ..stack.current import running
 from .entry import Naming, TextArgument
+from .method_names import naming_for
 from .paths import wrap_object
 from .wrapping import wrap
 
@@ -42,7 +42,7 @@ class NamingEntry:
 
 
 def _entry(wrapped: Any, name: TextArgument, group: TextArgument, priority: float | None) -> NamingEntry:
-    return NamingEntry(Naming(name, group, callable_name(wrapped)), priority)
+    return NamingEntry(naming_for(wrapped, name, group), priority)
 
 
 def transaction_name(

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from types import CodeType, CoroutineType, FunctionType, MethodType, coroutine
+from typing import Any, Final
 
+from ..log import swallowed
 from ..model.outlet import outlet
 from ..model.transaction import Transaction
 from .entry import Entry, finish, pause, resume
@@ -21,18 +23,34 @@ _Around = Callable[[Callable[..., Any], Entry], Callable[..., Any]]
 
 def around(wrapped: Any) -> _Around:
     """The kind of wrapper that a callable needs, by what its call gives."""
+    code = getattr(_called(wrapped), "__code__", None)
+    flags = code.co_flags if isinstance(code, CodeType) else 0
+    return next((shape for flag, shape in _SHAPES.items() if flags & flag), _around_function)
+
+
+def _called(wrapped: Any) -> Any:
+    """The function that runs when something is called, as far as Python tells.
+
+    Its own code decides, and not what `inspect.markcoroutinefunction` says of
+    it: a function that is marked runs when it is called, and not when what it
+    gives is awaited.
+    """
     target = wrapped
-    while isinstance(target, functools.partial):
-        target = target.func
-    if not inspect.isroutine(target) and not isinstance(target, type):
-        target = getattr(target, "__call__", target)  # noqa: B004  the function behind it is wanted
-    if inspect.iscoroutinefunction(target):
-        return _around_coroutine
-    if inspect.isasyncgenfunction(target):
-        return _around_async_generator
-    if inspect.isgeneratorfunction(target):
-        return _around_generator
-    return _around_function
+    while not isinstance(target, (FunctionType, type)):
+        within = _called_by(target)
+        if within is None:
+            break
+        target = within
+    return target
+
+
+def _called_by(target: Any) -> Any:
+    if isinstance(target, functools.partial):
+        return target.func
+    if isinstance(target, MethodType):
+        return target.__func__
+    call = getattr(type(target), "__call__", None)  # noqa: B004  it is read, not asked for
+    return call if isinstance(call, FunctionType) else None
 
 
 def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
@@ -44,12 +62,15 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
         if transaction is None:
             return wrapped(*args, **kwargs)
         try:
-            return wrapped(*args, **kwargs)
+            result = wrapped(*args, **kwargs)
         except BaseException as exception:
             transaction.left_by(exception)
-            raise
-        finally:
             finish(transaction)
+            raise
+        if type(result) is CoroutineType:
+            return _handed_on(result, transaction)
+        finish(transaction)
+        return result
 
     return wrapper
 
@@ -95,6 +116,43 @@ class _Step:
         """A body that was dropped where nobody closes dropped async generators."""
         if self.transaction in outlet.live:
             finish(self.transaction)
+
+
+class _Rest(_Step):
+    """The rest of a call whose function has returned a coroutine: what enters that, once it is awaited."""
+
+    __slots__ = ("coroutine",)
+
+    coroutine: CoroutineType[Any, Any, Any]
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction:
+        """See `Entry.open`: the transaction is open since the function was called."""
+        resume(self.transaction)
+        return self.transaction
+
+    def __call__(self) -> Any:
+        return self.coroutine
+
+    def __del__(self) -> None:
+        """It was never awaited: Python says that of ours, and need not say it of the function's own."""
+        if hasattr(self, "coroutine") and inspect.getcoroutinestate(self.coroutine) == inspect.CORO_CREATED:
+            self.coroutine.close()
+        super().__del__()
+
+
+def _handed_on(result: CoroutineType[Any, Any, Any], transaction: Transaction) -> Any:
+    """A coroutine that a plain function returned, within one of ours that ends its transaction. Never raises."""
+    try:
+        pause(transaction)
+        rest = _Rest(transaction)
+        rest.coroutine = result
+        made = _around_coroutine(rest, rest)()
+        made.__name__, made.__qualname__ = result.__name__, result.__qualname__
+        return made
+    except Exception:
+        swallowed("_handed_on")
+        finish(transaction)
+        return result
 
 
 def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
@@ -179,3 +237,16 @@ class _NoStep:
 
 
 _NO_STEP = _NoStep()
+
+
+def _around_generator_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
+    """Around a generator that can be awaited (`types.coroutine`)."""
+    return coroutine(_around_generator(wrapped, entry))
+
+
+_SHAPES: Final[dict[int, _Around]] = {
+    inspect.CO_ITERABLE_COROUTINE: _around_generator_coroutine,
+    inspect.CO_COROUTINE: _around_coroutine,
+    inspect.CO_ASYNC_GENERATOR: _around_async_generator,
+    inspect.CO_GENERATOR: _around_generator,
+}

@@ -17,6 +17,7 @@ from ..model.transaction import Extras, Transaction
 from ..stack.current import current
 from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
+from .method_names import naming_for
 from .paths import wrap_object
 from .wrapping import can_be_wrapped, wrap
 
@@ -121,7 +122,7 @@ class WebEntry:
 
     def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> Transaction:
         path = str(facts["request_path"] or "")
-        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default)
+        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default_name(args))
         given = None if name is None else Given(self.naming.given_group(args, kwargs), name)
         method = facts["request_method"]
         label = label_of(here.application_of(self.application), False, given)
@@ -169,7 +170,7 @@ def _text(value: Any) -> str:
 def _entry(
     wrapped: Any, application: ApplicationArgument, naming: tuple[Any, Any], facts: Mapping[str, Any]
 ) -> WebEntry:
-    return WebEntry(application, Naming(*naming, callable_name(wrapped)), facts)
+    return WebEntry(application, naming_for(wrapped, *naming), facts)
 
 
 @overload
@@ -213,12 +214,11 @@ def web_transaction(
         headers: a mapping or pairs; read for the time in front-end queues.
     """
     if can_be_wrapped(application):
-        return WebTransactionWrapper(application)
+        return web_transaction()(application)
+    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
 
     def decorator(wrapped: Any) -> Any:
-        return WebTransactionWrapper(
-            wrapped, application, name, group, scheme, host, port, request_method, request_path, query_string, headers
-        )
+        return wrap(wrapped, _entry(wrapped, application, (name, group), facts), decorating=True)
 
     return decorator
 
