@@ -1,6 +1,6 @@
 """Classes whose instantiation is the measured call.
 
-A decorated class stays that very class, so that whatever holds it by now (the
+A class that is decorated stays that very class, so that whatever holds it by now (the
 registry of a metaclass or of ``__init_subclass__``, a cell of ``super()``), or
 is made of it later, has the measured one. Nothing is replaced but what runs
 when it is instantiated, and only the instances of the very class are measured:
@@ -10,29 +10,35 @@ when it is instantiated, and only the instances of the very class are measured:
   an ``__init__``: that one, or an inherited one, is then measured from the first
   instance on, and where there is none, ``__new__`` is.
 
-``__new__`` alone cannot be measured where there is an ``__init__``: copying and
-unpickling call it too.
+``__new__`` cannot be measured where there is an ``__init__``: copying and
+unpickling call it too. A class that is wrapped, and found under its name
+besides, is left as it is, and the wrapper is one that is derived from it.
 """
 
 from __future__ import annotations
 
+import copyreg
 import enum
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final
 
 from ..log import swallowed
+from ..model.naming import is_found_under
 from .entry import Entry, finish
 from .signatures import keep_signature
 
-__all__ = ["measure_class"]
+__all__ = ["class_beside", "measure_class"]
 
 _Call = Callable[..., Any]
 _Entries = tuple[Entry, ...]
 
 _KEY: Final = "_weighbridge_instantiation"
+_ADDED: Final = "_weighbridge_added"
+"""On an ``__init__`` or ``__new__`` of ours: whether the class has none of its own."""
+_WRAPPED: Final = "_weighbridge_wrapped"
 
 
 def measure_class(cls: type, entry: Entry) -> None:
@@ -51,6 +57,41 @@ def measure_class(cls: type, entry: Entry) -> None:
         _replace_init(cls, instantiation)
     elif getattr(cls, "__members__", True):  # of an enumeration without members others are made, by its ``__new__``
         _replace_new(cls, instantiation)
+
+
+def class_beside(cls: type, entry: Entry) -> type:
+    """A class like ``cls`` under its name, derived from it, whose every instantiation asks ``entry``.
+
+    Raises:
+        TypeError: none can be derived, or others would notice.
+    """
+    if type(cls) not in (type, _Beside) or hasattr(cls.__init_subclass__, "__func__"):
+        raise TypeError(f"{cls!r} may have whatever is derived from it registered")
+    kept = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "__slots__": ()}
+    made = _Beside(cls.__name__, (cls,), {**kept, _WRAPPED: (cls, entry)})
+    measure_class(made, entry)
+    return made
+
+
+class _Beside(type):
+    """The class of classes that stand beside the one that they are derived from, and may have no name of their own."""
+
+    @property
+    def __wrapped__(cls) -> type:
+        if _WRAPPED not in vars(cls):
+            raise AttributeError("__wrapped__")
+        wrapped: type = vars(cls)[_WRAPPED][0]
+        return wrapped
+
+
+def _reduce_class(cls: type) -> str | tuple[Any, ...]:
+    """Pickle a class by its name where that finds it, else as what it stands beside and how."""
+    if _WRAPPED not in vars(cls) or is_found_under(cls.__module__, cls.__qualname__, cls):
+        return cls.__qualname__
+    return class_beside, vars(cls)[_WRAPPED]
+
+
+copyreg.pickle(_Beside, _reduce_class)
 
 
 class _Instantiation:
@@ -95,7 +136,7 @@ def _replace_init(cls: type, instantiation: _Instantiation) -> None:
             return _instantiate(create, instantiation.entries, args, kwargs)
         return create(*args, **kwargs)
 
-    setattr(init, _KEY, instantiation)
+    setattr(init, _ADDED, own is None)
     type.__setattr__(cls, "__init__", keep_signature(init, call))
 
 
@@ -145,7 +186,7 @@ def _replace_new(cls: type, instantiation: _Instantiation) -> None:
             return _instantiate(functools.partial(create, cls), instantiation.entries, args, kwargs)
         return create(cls, *args, **kwargs)
 
-    setattr(new, _KEY, instantiation)
+    setattr(new, _ADDED, own is None)
     type.__setattr__(cls, "__new__", staticmethod(new))
     if own is None and "__signature__" not in vars(cls):
         type.__setattr__(cls, "__signature__", _Signature())
@@ -154,7 +195,7 @@ def _replace_new(cls: type, instantiation: _Instantiation) -> None:
 def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
     """Whether there is an ``__init__`` to measure; it is, from now on. Never raises."""
     try:
-        if getattr(vars(cls).get("__init__"), _KEY, None) is instantiation:
+        if hasattr(vars(cls).get("__init__"), _ADDED):
             return True
         if isinstance(cls, enum.EnumMeta) or not _is_the_programs(next(_inits(cls.__mro__))):
             return False  # that of an enumeration ran when its members were made
@@ -188,24 +229,34 @@ def _behind(cls: type, owner: type) -> tuple[type, ...]:
 
 
 class _Signature:
-    """The signature of a class, and of those derived from it, as it is without our ``__new__``."""
+    """The signature of a class, and of those derived from it, as it is without what was added to the class."""
 
     def __get__(self, instance: object, owner: Any) -> inspect.Signature:
         if instance is not None:
             raise AttributeError("__signature__")
         try:
-            whole = inspect.signature(_constructor(owner))
+            return _signature_of(owner)
         except ValueError as error:
             raise AttributeError("__signature__") from error
-        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
-def _constructor(cls: type) -> Any:
-    """What takes the arguments of an instantiation, behind one of its own."""
+def _signature_of(cls: type) -> inspect.Signature:
+    """That of what takes the arguments of an instantiation, as `inspect` looks for it.
+
+    Raises:
+        ValueError: it is a builtin type's, which has none.
+    """
     if isinstance(type(cls).__call__, FunctionType):
-        return type(cls).__call__
+        return _without_first(type(cls).__call__)
     for base in cls.__mro__:
         for name in ("__new__", "__init__"):
-            if name in vars(base) and not (name == "__new__" and hasattr(base.__new__, _KEY)):
-                return getattr(base, name)
+            if name in vars(base) and not getattr(getattr(base, name), _ADDED, False):
+                constructor = getattr(base, name)
+                is_builtin = isinstance(constructor, (BuiltinFunctionType, _OfBuiltin))
+                return inspect.signature(base) if is_builtin else _without_first(constructor)
     raise ValueError(cls)
+
+
+def _without_first(function: Any) -> inspect.Signature:
+    whole = inspect.signature(function)
+    return whole.replace(parameters=list(whole.parameters.values())[1:])

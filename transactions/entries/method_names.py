@@ -30,7 +30,8 @@ def naming_for(wrapped: Any, name: TextArgument, group: TextArgument) -> Naming:
 
 def _takes_an_instance(method: Any) -> bool:
     """Whether it is bound when it is read from an instance, and is not bound yet."""
-    return not isinstance(method, type) and hasattr(type(method), "__get__") and not hasattr(method, "__self__")
+    is_bound_when_read = hasattr(type(method), "__get__") and not hasattr(method, "__self__")
+    return is_bound_when_read and isinstance(getattr(method, "__module__", None), str)
 
 
 class _Method:
@@ -38,7 +39,7 @@ class _Method:
 
     __slots__ = ("attribute", "class_part", "module")
 
-    def __init__(self, module: str | None, class_part: str, attribute: str) -> None:
+    def __init__(self, module: str, class_part: str, attribute: str) -> None:
         self.module = module
         self.class_part = class_part
         self.attribute = attribute

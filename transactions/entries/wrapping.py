@@ -43,8 +43,8 @@ def wrap(wrapped: Any, entry: Entry, replacing: bool = False, decorating: bool =
     kind = type(wrapped)
     if kind is FunctionType and (replacing or not _is_found_by_name(wrapped)):
         return _closure(wrapped, entry)
-    if issubclass(kind, type) and (replacing or (decorating and not _is_found_by_name(wrapped))):
-        return _measured_class(wrapped, entry)
+    if issubclass(kind, type):
+        return _measured_class(wrapped, entry, replacing or (decorating and not _is_found_by_name(wrapped)))
     if not callable(wrapped) or kind is staticmethod:
         return _descriptor(wrapped, entry)
     _advise_on_tasks(wrapped)
@@ -58,14 +58,16 @@ def _closure(wrapped: FunctionType, entry: Entry) -> Any:
     return keep_signature(around(wrapped)(wrapped, entry), wrapped)
 
 
-def _measured_class(wrapped: type, entry: Entry) -> Any:
-    from .measured_classes import measure_class  # noqa: PLC0415  only where a class is decorated
+def _measured_class(wrapped: type, entry: Entry, itself: bool) -> Any:
+    from .measured_classes import class_beside, measure_class  # noqa: PLC0415  only where a class is decorated
 
     try:
+        if not itself:
+            return class_beside(wrapped, entry)
         measure_class(wrapped, entry)
-    except TypeError:  # one of the interpreter's own, which never change
+        return wrapped
+    except TypeError:  # one of the interpreter's own, which never change, and those that nothing can be derived from
         return _proxy(wrapped, entry)
-    return wrapped
 
 
 def _descriptor(wrapped: Any, entry: Entry) -> Any:
