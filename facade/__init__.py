@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weighbridge import middleware
+from weighbridge.middleware.late_names import load_late
 from weighbridge.transactions import (
     Application,
     BackgroundTask,
@@ -106,12 +107,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-
-    def __getattr__(name: str) -> object:
-        """The doors, which are loaded when they are first asked for."""
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(middleware, name)
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    load_late(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))

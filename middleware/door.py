@@ -10,6 +10,7 @@ from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
 from ..transactions.model.naming import text_of
 from ..transactions.stack.current import found
 from .routes import listen_to_frameworks
+from .signature import ConstructorSignature
 
 __all__ = ["Door"]
 
@@ -18,6 +19,8 @@ class Door:
     """An application behind a door."""
 
     __slots__ = ("__wrapped__", "_application", "_given", "_labels")
+
+    __signature__ = ConstructorSignature()
 
     def __init__(
         self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None

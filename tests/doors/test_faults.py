@@ -7,6 +7,7 @@ that nothing is lost without a line in the log, and that the next one is measure
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import gc
 import sys
@@ -17,6 +18,7 @@ import bottle
 import fastapi
 import flask
 import pytest
+import wrapt
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -547,6 +549,95 @@ def call_of_a_partial_and_an_instance(m: Any) -> Act:
 
 
 @scenario
+def call_of_a_class_without_an_init(m: Any) -> Act:
+    @m.background_task()
+    class Bare:
+        number = 7
+
+    @m.background_task()
+    class Derived(dict[str, int]):
+        pass
+
+    @dataclasses.dataclass
+    @m.background_task()
+    class Given:
+        number: int
+
+    return lambda: (Bare().number, Derived(number=8), Given(9).number)
+
+
+@scenario
+def call_of_inherited_methods_and_descriptors(m: Any) -> Act:
+    class Base:
+        @m.background_task()
+        def method(self) -> str:
+            return type(self).__name__
+
+        @m.background_task()
+        @classmethod
+        def of_the_class(cls) -> str:
+            return cls.__name__
+
+        @m.background_task()
+        @property
+        def read(self) -> int:
+            return 7
+
+        @m.background_task()
+        @functools.singledispatchmethod
+        def dispatched(self, number: int) -> int:
+            return number
+
+        partial = m.background_task()(functools.partialmethod(dispatched, 8))
+
+    class Derived(Base):
+        pass
+
+    def act() -> Any:
+        it = Derived()
+        return it.method(), it.of_the_class(), Derived.of_the_class(), it.read, it.dispatched(9), it.partial()
+
+    return act
+
+
+@scenario
+def call_of_what_another_library_has_wrapped(m: Any) -> Act:
+    @wrapt.decorator
+    def adding(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        return type(instance).__name__, wrapped(*args, **kwargs)
+
+    class Owner:
+        @m.background_task()
+        @adding
+        def method(self, number: int) -> int:
+            return number
+
+        @m.background_task()
+        @adding
+        @classmethod
+        def of_the_class(cls, number: int) -> int:
+            return number
+
+    return lambda: (Owner().method(7), Owner.of_the_class(8))
+
+
+@scenario
+def call_of_a_function_that_returns_a_coroutine(m: Any) -> Act:
+    async def work(number: int) -> int:
+        await asyncio.sleep(0)
+        return 7 // number
+
+    @m.background_task()
+    def job(number: int) -> Any:
+        return work(number)
+
+    async def main() -> Any:
+        return await asyncio.gather(job(1), job(0), return_exceptions=True)
+
+    return lambda: repr(asyncio.run(main()))
+
+
+@scenario
 def call_of_a_coroutine_function(m: Any) -> Act:
     @m.background_task()
     async def job(number: int) -> int:
@@ -689,9 +780,15 @@ GUARDS = {
     "transactions.entries.blocks:Block.__aenter__",
     "transactions.entries.blocks:Block.__aexit__",
     "transactions.entries.blocks:Block._enter",
-    "transactions.entries.measured_classes:_metaclass_for.<locals>.call",
-    "transactions.entries.measured_classes:_entries_of",
+    "transactions.entries.measured_classes:_init_of.<locals>.call",
     "transactions.entries.measured_classes:_instantiate",
+    "transactions.entries.measured_classes:_new_behind.<locals>.create",
+    "transactions.entries.measured_classes:_replace_init.<locals>.init",
+    "transactions.entries.measured_classes:_replace_new.<locals>.new",
+    "transactions.entries.proxies:_call",
+    "transactions.entries.proxies:_get",
+    "transactions.entries.proxies:_read",
+    "transactions.entries.proxies:_taking_the_instance.<locals>.call",
     "transactions.entries.shapes:_around_function.<locals>.wrapper",
     "transactions.entries.shapes:_around_coroutine.<locals>.wrapper",
     "transactions.entries.shapes:_around_generator.<locals>.wrapper",
@@ -710,7 +807,7 @@ GUARDS = {
     "transactions.host_exceptions:_codes_of_handlers",
     "transactions.host_exceptions:code_of",
     "transactions.entries.shapes:_in_step",
-    "transactions.entries.proxies:MeasuredCallable._self_measure",
+    "transactions.entries.shapes:_rest_of",
     "transactions.entries.web:WebTransaction.__init__",
     "transactions.entries.web:_facts",
     # called by those, outside of any try: they say "Never raises", and catch what happens below them
@@ -736,8 +833,11 @@ GUARDS = {
     "transactions.stack.lifetime:leave_step",
     "transactions.stack.lifetime:recover",
     "middleware.wsgi:WSGITransaction.let_go_of_request",
-    "transactions.entries.proxies:MeasuredCallable._self_measured",
+    "transactions.entries.measured_classes:_measures_init",
+    "transactions.entries.proxies:_measured_when_bound",
     "transactions.entries.renaming:NamingEntry.open",
+    "transactions.entries.shapes:_Rest.open",
+    "transactions.entries.shapes:_handed_on",
     "transactions.entries.web:WebEntry.open",
     "transactions.model.transaction:Transaction.left_by",
 }

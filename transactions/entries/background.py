@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from ..model.applications import ApplicationArgument
-from ..model.naming import callable_name
 from .blocks import Block
 from .entry import BackgroundEntry, Naming, TextArgument
+from .method_names import naming_for
 from .paths import wrap_object
 from .wrapping import can_be_wrapped, wrap
 
@@ -18,7 +18,7 @@ _Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 
 def _entry(wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument) -> BackgroundEntry:
-    return BackgroundEntry(application, Naming(name, group, callable_name(wrapped)))
+    return BackgroundEntry(application, naming_for(wrapped, name, group))
 
 
 @overload
@@ -41,15 +41,16 @@ def background_task(application: Any = None, name: TextArgument = None, group: T
         application: the application to report to: a name, an `Application`, or
             ``None`` for the configured one. Looked up at each call.
         name: the name of the transaction, or a callable of the call's arguments
-            that gives it; by default `callable_name` of the function.
+            that gives it; by default `callable_name` of the function, and of a
+            method that of each instance's, as every subclass is a job of its own.
         group: the group of the name, likewise; by default ``Function``. A group
             of one's own is best prefixed ``Python/``.
     """
     if can_be_wrapped(application):
-        return BackgroundTaskWrapper(application)
+        return background_task()(application)
 
     def decorator(wrapped: Any) -> Any:
-        return BackgroundTaskWrapper(wrapped, application, name, group)
+        return wrap(wrapped, _entry(wrapped, application, name, group), decorating=True)
 
     return decorator
 

@@ -65,8 +65,12 @@ class Naming:
         """What one call is called, if it gives a name or has one by default."""
         if self.fixed is not None:
             return self.fixed
-        name = self.given_name(args, kwargs) or self.default
+        name = self.given_name(args, kwargs) or self.default_name(args)
         return None if name is None else Given(self.given_group(args, kwargs), name)
+
+    def default_name(self, args: tuple[Any, ...]) -> str | None:
+        """The name of a call that gives none; its arguments tell the class of a method's instance."""
+        return self.default
 
     def given_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
         """The name that one call gives itself, if it gives one."""

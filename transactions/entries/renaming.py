@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..log import swallowed
-from ..model.naming import callable_name
 from ..stack.current import running
 from .entry import Naming, TextArgument
+from .method_names import naming_for
 from .paths import wrap_object
 from .wrapping import wrap
 
@@ -42,7 +42,7 @@ class NamingEntry:
 
 
 def _entry(wrapped: Any, name: TextArgument, group: TextArgument, priority: float | None) -> NamingEntry:
-    return NamingEntry(Naming(name, group, callable_name(wrapped)), priority)
+    return NamingEntry(naming_for(wrapped, name, group), priority)
 
 
 def transaction_name(
@@ -51,9 +51,15 @@ def transaction_name(
     """Name the running transaction at every call of the decorated callable.
 
     The arguments are those of `set_transaction_name`, texts or callables of the
-    call's arguments; the name is that of the callable by default.
+    call's arguments; the name is that of the callable by default. The
+    parentheses are needed, as a callable within them is one that gives a name;
+    only a property, or another descriptor that cannot be called, is decorated
+    without.
     """
-    return lambda wrapped: TransactionNameWrapper(wrapped, name, group, priority)
+    descriptor: Any = name
+    if not callable(descriptor) and hasattr(type(descriptor), "__get__"):
+        return wrap(descriptor, _entry(descriptor, None, None, None))  # type: ignore[no-any-return]
+    return lambda wrapped: wrap(wrapped, _entry(wrapped, name, group, priority), decorating=True)
 
 
 def TransactionNameWrapper(  # noqa: N802  the agent's name

@@ -10,8 +10,10 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any
+from types import CodeType, CoroutineType, FunctionType, MethodType, coroutine
+from typing import Any, Final
 
+from ..log import swallowed
 from ..model.transaction import Transaction
 from ..stack.current import current
 from ..stack.dropped import Guard, release
@@ -25,18 +27,34 @@ _Around = Callable[[Callable[..., Any], Entry], Callable[..., Any]]
 
 def around(wrapped: Any) -> _Around:
     """The kind of wrapper that a callable needs, by what its call gives."""
+    code = getattr(_called(wrapped), "__code__", None)
+    flags = code.co_flags if isinstance(code, CodeType) else 0
+    return next((shape for flag, shape in _SHAPES.items() if flags & flag), _around_function)
+
+
+def _called(wrapped: Any) -> Any:
+    """The function that runs when something is called, as far as Python tells.
+
+    Its own code decides, and not what `inspect.markcoroutinefunction` says of
+    it: a function that is marked runs when it is called, and not when what it
+    gives is awaited.
+    """
     target = wrapped
-    while isinstance(target, functools.partial):
-        target = target.func
-    if not inspect.isroutine(target) and not isinstance(target, type):
-        target = getattr(target, "__call__", target)  # noqa: B004  the function behind it is wanted
-    if inspect.iscoroutinefunction(target):
-        return _around_coroutine
-    if inspect.isasyncgenfunction(target):
-        return _around_async_generator
-    if inspect.isgeneratorfunction(target):
-        return _around_generator
-    return _around_function
+    while not isinstance(target, (FunctionType, type)):
+        within = _called_by(target)
+        if within is None:
+            break
+        target = within
+    return target
+
+
+def _called_by(target: Any) -> Any:
+    if isinstance(target, functools.partial):
+        return target.func
+    if isinstance(target, MethodType):
+        return target.__func__
+    call = getattr(type(target), "__call__", None)  # noqa: B004  it is read, not asked for
+    return call if isinstance(call, FunctionType) else None
 
 
 def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
@@ -50,15 +68,18 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
             return wrapped(*args, **kwargs)
         try:
             try:
-                return wrapped(*args, **kwargs)
+                result = wrapped(*args, **kwargs)
             except BaseException as exception:
                 transaction.left_by(exception)
-                raise
-            finally:
                 finish(transaction)
+                raise
+            if type(result) is CoroutineType:
+                return _handed_on(result, transaction, mark)
+            finish(transaction)
         except BaseException:
             recover(transaction)
             raise
+        return result
 
     return wrapper
 
@@ -110,6 +131,36 @@ class _Step:
         finally:
             finish(self.transaction)
             release(self.guard)
+
+
+def _handed_on(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark) -> Any:
+    """A coroutine that a plain function returned, within one of ours that ends its transaction."""
+    try:
+        leave_step(transaction)
+        made = _rest_of(result, transaction, mark, Guard(transaction, unawaited=result))
+        made.__name__, made.__qualname__ = result.__name__, result.__qualname__
+        return made
+    except Exception:
+        finish(transaction)
+        swallowed("_handed_on")
+        return result
+
+
+async def _rest_of(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark, guard: Guard) -> Any:
+    """The rest of a call whose function has returned a coroutine, once that is awaited."""
+    try:
+        enter_step(transaction)
+        try:
+            return await result
+        except BaseException as exception:
+            transaction.left_by(exception)
+            raise
+        finally:
+            finish(transaction)
+            release(guard)
+    except BaseException:
+        recover(transaction)
+        raise
 
 
 def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
@@ -228,3 +279,16 @@ class _NoStep:
 
 
 _NO_STEP = _NoStep()
+
+
+def _around_generator_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
+    """Around a generator that can be awaited (`types.coroutine`)."""
+    return coroutine(_around_generator(wrapped, entry))
+
+
+_SHAPES: Final[dict[int, _Around]] = {
+    inspect.CO_ITERABLE_COROUTINE: _around_generator_coroutine,
+    inspect.CO_COROUTINE: _around_coroutine,
+    inspect.CO_ASYNC_GENERATOR: _around_async_generator,
+    inspect.CO_GENERATOR: _around_generator,
+}

@@ -18,6 +18,7 @@ from ..model.transaction import Extras, Transaction
 from ..stack.lifetime import Mark, begin
 from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
+from .method_names import naming_for
 from .paths import wrap_object
 from .wrapping import can_be_wrapped, wrap
 
@@ -125,7 +126,7 @@ class WebEntry:
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any], mark: Mark
     ) -> Transaction:
         path = str(facts["request_path"] or "")
-        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default)
+        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default_name(args))
         given = None if name is None else Given(self.naming.given_group(args, kwargs), name)
         method = facts["request_method"]
         label = label_of(here.application_of(self.application), False, given)
@@ -174,7 +175,7 @@ def _text(value: Any) -> str:
 def _entry(
     wrapped: Any, application: ApplicationArgument, naming: tuple[Any, Any], facts: Mapping[str, Any]
 ) -> WebEntry:
-    return WebEntry(application, Naming(*naming, callable_name(wrapped)), facts)
+    return WebEntry(application, naming_for(wrapped, *naming), facts)
 
 
 @overload
@@ -218,12 +219,11 @@ def web_transaction(
         headers: a mapping or pairs; read for the time in front-end queues.
     """
     if can_be_wrapped(application):
-        return WebTransactionWrapper(application)
+        return web_transaction()(application)
+    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
 
     def decorator(wrapped: Any) -> Any:
-        return WebTransactionWrapper(
-            wrapped, application, name, group, scheme, host, port, request_method, request_path, query_string, headers
-        )
+        return wrap(wrapped, _entry(wrapped, application, (name, group), facts), decorating=True)
 
     return decorator
 

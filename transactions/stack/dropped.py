@@ -12,6 +12,7 @@ what ends in good order becomes an object of a class without one.
 from __future__ import annotations
 
 from contextvars import copy_context
+from types import CoroutineType
 from typing import Any
 
 from ..log import swallowed
@@ -61,16 +62,27 @@ def _end(transaction: Transaction) -> None:
 
 
 class _Holder:
-    __slots__ = ("transaction",)
+    __slots__ = ("transaction", "unawaited")
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, unawaited: CoroutineType[Any, Any, Any] | None = None) -> None:
+        self.unawaited = unawaited
         self.transaction = transaction
 
 
 class Guard(EndsWhenCollected, _Holder):
-    """Held by the owner of a transaction alone."""
+    """Held by the owner of a transaction alone.
+
+    Args:
+        transaction: the one that ends with its owner.
+        unawaited: a coroutine inside the owner's own, of which Python need not say as well that nobody awaited it.
+    """
 
     __slots__ = ()
+
+    def clean_up(self) -> None:
+        """See `EndsWhenCollected.clean_up`."""
+        if self.unawaited is not None:
+            self.unawaited.close()
 
 
 class _Released(_Holder):

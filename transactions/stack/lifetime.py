@@ -30,6 +30,7 @@ from ..log import swallowed
 from ..model.label import Label
 from ..model.outlet import outlet
 from ..model.transaction import Transaction
+from .collector import collecting
 from .current import attach, current, detach, withdraw
 
 __all__ = ["Mark", "begin", "enter_step", "finish", "finish_out_of_order", "leave_step", "recover", "take_back"]
@@ -89,12 +90,13 @@ def finish(transaction: Transaction) -> None:
     written out, which saves two calls of three.
     """
     try:
-        try:
-            _reset(transaction.token)  # type: ignore[arg-type]
-            transaction.token = None
-        except (TypeError, ValueError, RuntimeError) as refusal:  # the call ends elsewhere than it began
-            pass_on(refusal)
-            withdraw(transaction)
+        if not collecting:  # a coroutine that was dropped: the next look puts the context right
+            try:
+                _reset(transaction.token)  # type: ignore[arg-type]
+                transaction.token = None
+            except (TypeError, ValueError, RuntimeError) as refusal:  # the call ends elsewhere than it began
+                pass_on(refusal)
+                withdraw(transaction)
         transaction.end()
     except BaseException:
         recover(transaction)

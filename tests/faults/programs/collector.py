@@ -119,6 +119,44 @@ def async_generator() -> Cycle:
     return Cycle(dropped)
 
 
+class Pause:
+    def __await__(self) -> Any:
+        yield None
+
+
+@weighbridge.background_task(name="dropped")
+async def waits() -> None:
+    forms.work()
+    try:
+        await Pause()
+    finally:
+        see()
+
+
+@weighbridge.background_task(name="dropped")
+def hands_on() -> Any:
+    return waits.__wrapped__()  # type: ignore[attr-defined]
+
+
+def coroutine() -> Cycle:
+    dropped = waits()
+    copy_context().run(dropped.send, None)
+    return Cycle(dropped)
+
+
+def coroutine_here() -> Cycle:
+    dropped = waits()
+    dropped.send(None)
+    weighbridge.transactions.stack.current.current.set(None)
+    return Cycle(dropped)
+
+
+def coroutine_of_a_function() -> Cycle:
+    dropped = hands_on()
+    copy_context().run(dropped.send, None)
+    return Cycle(dropped)
+
+
 def block() -> Cycle:
     dropped = weighbridge.BackgroundTask(name="dropped")
     copy_context().run(dropped.__enter__)  # within one that is open no other is opened
@@ -131,6 +169,9 @@ DROPPED: dict[str, Callable[[], Any]] = {
     "generator": generator,
     "async_generator": async_generator,
     "block": block,
+    "coroutine": coroutine,
+    "coroutine_here": coroutine_here,
+    "coroutine_of_a_function": coroutine_of_a_function,
     "call_in_a_destructor": lambda: Cycle(Wishes()),
     "block_in_a_destructor": lambda: Cycle(WishesInABlock()),
     "generator_in_a_destructor": lambda: Cycle(WishesInAGenerator()),
