@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from operator import itemgetter
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.host_exceptions import pass_on
@@ -19,6 +20,8 @@ from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..transactions.stack.current import current, detach, withdraw
 from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
+from .framework_signals import listen_to_flask_requests
+from .joining import inner_request
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .response_errors import broke_the_body, came_from
@@ -90,7 +93,8 @@ class ASGITransactionMiddleware(Door):
                     transaction = ASGITransaction()
                     transaction.mark = mark
                     transaction.label = labels.label
-                    transaction.extras = transaction.token = transaction.head = transaction.route = None
+                    transaction.extras = transaction.token = transaction.head = None
+                    transaction.route = self._unrouted
                     transaction.ended = 0.0
                     try:
                         transaction.method = scope["method"]
@@ -113,6 +117,8 @@ class ASGITransactionMiddleware(Door):
                     transaction.token = _make_current(transaction)
                     if not plain:
                         transaction.apply_special()
+                elif inner := inner_request(scope, self._unrouted, send):
+                    send = inner.send
         except BaseException:
             take_back(transaction, before)
             transaction = None
@@ -148,6 +154,7 @@ class ASGITransactionMiddleware(Door):
             app = single_callable(self.__wrapped__)
             if scope.get("type") == "http":
                 self._single = app
+                listen_to_flask_requests()  # behind an adapter
                 if not self._has_lifespan:
                     listen_for_the_end()
             return app
@@ -177,7 +184,7 @@ class ASGITransactionMiddleware(Door):
 
     def _measures(self, scope: Scope, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
-        return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins())
+        return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins(scope))
 
 
 def headers_of(scope: Mapping[str, Any]) -> Collection[tuple[bytes, bytes]]:
@@ -248,9 +255,8 @@ class ASGITransaction(DoorTransaction):
                     self.head = message
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
                         self.stage = _TRAILERS_TO_COME
-                    request = self.request
-                    if "app" in request or self.route is not None:
-                        read_asgi_route(self, request)
+                    if self.route is not None or "starlette" in modules or "litestar" in modules:
+                        read_asgi_route(self, self.request)
             elif kind == "http.response.body":
                 if message.get("more_body"):
                     self.streamed = True

@@ -19,9 +19,9 @@ from ..transactions.stack.current import current, detach, found, running
 from ..transactions.stack.dropped import Guard, release
 from ..transactions.stack.lifetime import Mark, begin, enter_step, leave_step, recover, take_back
 from .django_routes import django_names_its_requests, note_django_route
+from .framework_signals import listen_to_frameworks
 from .request import DoorTransaction
 from .request_keys import is_enabled
-from .routes import listen_to_frameworks
 from .stopping import listen_for_the_end
 from .wsgi import WSGITransaction
 
@@ -166,6 +166,7 @@ class DjangoTransaction(WSGITransaction):
         transaction.paused = False
         transaction.describe(request.method, request.path, mount)
         transaction.route = NO_ROUTE
+        transaction.taken_on = ()
         return transaction
 
     def readable_path(self) -> str:

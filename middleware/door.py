@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..transactions.entries.web import joined
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
 from ..transactions.model.naming import text_of
+from ..transactions.model.request import NO_ROUTE
 from ..transactions.stack.current import found
-from .routes import listen_to_frameworks
+from .framework_signals import listen_to_frameworks
+from .joining import join
+from .known_routers import has_router
 from .signature import ConstructorSignature
 
 __all__ = ["Door"]
@@ -18,7 +20,7 @@ __all__ = ["Door"]
 class Door:
     """An application behind a door."""
 
-    __slots__ = ("__wrapped__", "_application", "_given", "_labels")
+    __slots__ = ("__wrapped__", "_application", "_given", "_labels", "_unrouted")
 
     __signature__ = ConstructorSignature()
 
@@ -27,6 +29,8 @@ class Door:
     ) -> None:
         self.__wrapped__: Any = app
         self._application = application
+        self._unrouted: str | None = NO_ROUTE if has_router(app) else None
+        """What a request was routed to of which no framework tells."""
         text = text_of(name, "name=")
         self._name_all(None if text is None else Given(text_of(group, "group=") or DEFAULT_GROUP, text))
         listen_to_frameworks()
@@ -35,6 +39,7 @@ class Door:
         self._given = given
         self._labels: LabelSource = LabelSource(self._application, False, given)
 
-    def _joins(self) -> bool:
-        """Whether an outer web entry measures the request already; then only our name applies."""
-        return found() is not None and joined(self._given) is not None
+    def _joins(self, request: Any) -> bool:
+        """Whether an outer web entry measures the request already: we add our name, and what the request says."""
+        outer = found()
+        return outer is not None and join(outer, request, self._given)

@@ -24,14 +24,14 @@ _no_longer_live: Final = outlet.live.discard
 class DoorTransaction(RequestTransaction):
     """It hears what its request says of it, also while the request is handled."""
 
-    __slots__ = ("asked_django", "keys_seen", "request")
+    __slots__ = ("keys_seen", "request", "taken_on")
 
     request: Mapping[str, Any]
     """The environ or scope; `NOTHING` when the transaction is over."""
 
     # These two are set where there is something to say only.
-    asked_django: bool
-    """Whether Django has the request, which puts nothing into it."""
+    taken_on: tuple[str, ...]
+    """A framework has said that it has the request; of Django's: its mount, and the path below that."""
     keys_seen: tuple[object, ...]
     """The values of the request's keys when they were last applied."""
 
@@ -79,9 +79,3 @@ class DoorTransaction(RequestTransaction):
                 return
         self.freeze()
         self.hand_over()
-
-    def mounted(self, route: str, mount_now: str) -> str:
-        """A route behind that part of its mount point which was added since the request reached us."""
-        if mount_now.startswith(self.mount):
-            return mount_now[len(self.mount) :].rstrip("/") + route
-        return route

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.host_exceptions import pass_on
@@ -18,6 +19,7 @@ from ..transactions.stack.current import current, resume, withdraw
 from ..transactions.stack.dropped import EndsWhenCollected
 from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
+from .joining import inner_request
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .routes import read_wsgi_route
@@ -65,7 +67,7 @@ class WSGITransactionMiddleware(Door):
 
     __slots__ = ()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:  # noqa: C901  see below
         """Serve one request (PEP 3333). All in one place, as every request pays for each call."""
         app = self.__wrapped__  # in two steps: to call what is in a slot is slow
         mark: Mark = []
@@ -85,7 +87,8 @@ class WSGITransactionMiddleware(Door):
                 transaction = WSGITransaction()
                 transaction.mark = mark
                 transaction.label = labels.label
-                transaction.extras = transaction.token = transaction.head = transaction.route = None
+                transaction.extras = transaction.token = transaction.head = None
+                transaction.route = self._unrouted
                 transaction.ended = 0.0
                 try:
                     transaction.method = environ["REQUEST_METHOD"]
@@ -104,6 +107,8 @@ class WSGITransactionMiddleware(Door):
                 transaction.token = _make_current(transaction)
                 if not plain:
                     transaction.apply_special()
+            elif inner := inner_request(environ, self._unrouted, start_response):
+                start_response = inner.start_response
         except BaseException:
             take_back(transaction, before)
             transaction = None
@@ -126,7 +131,7 @@ class WSGITransactionMiddleware(Door):
         return (
             is_enabled(environ, ready or self._labels.prepare())
             and not (_UPGRADE in environ and _is_websocket(environ[_UPGRADE]))
-            and (ready or not self._joins())
+            and (ready or not self._joins(environ))
         )
 
 
@@ -153,9 +158,8 @@ class WSGITransaction(DoorTransaction):
             self.response_started: float = monotonic()
             self.status: Any = status
             self.head = headers
-            request = self.request
-            if "werkzeug.request" in request or "bottle.app" in request or self.route is not None:
-                read_wsgi_route(self, request)
+            if self.route is not None or "flask" in modules or "bottle" in modules:
+                read_wsgi_route(self, self.request)
         except Exception:
             swallowed("WSGITransaction.start_response")
         if exc_info is None:
@@ -171,7 +175,7 @@ class WSGITransaction(DoorTransaction):
             self.left_by(exception)
             if not self.sent and is_error(exception):
                 self.answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
-            if "bottle.app" in self.request:
+            if self.route is not None or "bottle" in modules:
                 read_wsgi_route(self, self.request)
         except Exception:
             swallowed("WSGITransaction.broken_by")

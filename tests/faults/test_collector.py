@@ -6,9 +6,7 @@ import pytest
 
 from .conftest import Run
 
-DROPPED = (
-    "response_body generator async_generator block coroutine coroutine_here coroutine_of_a_function"
-).split()
+DROPPED = ("response_body generator async_generator block coroutine coroutine_here coroutine_of_a_function").split()
 DESTRUCTORS = ["call_in_a_destructor", "block_in_a_destructor", "generator_in_a_destructor", "look_in_a_destructor"]
 
 

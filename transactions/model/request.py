@@ -13,10 +13,16 @@ from .numbers import whole_number
 from .process import here
 from .transaction import Transaction
 
-__all__ = ["NO_ROUTE", "RequestTransaction"]
+__all__ = ["METHODS", "NO_ROUTE", "OTHER_METHOD", "RequestTransaction"]
 
 NO_ROUTE: Final = ""
 """As `RequestTransaction.route`: the framework found none."""
+
+METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+"""The methods that may stand in a name: those of RFC 9110, ``PATCH`` and ``QUERY``."""
+OTHER_METHOD: Final = "_OTHER"
+"""In a name, in the place of every other method: clients make them up. (OpenTelemetry calls them so.)"""
+_LONGEST_METHOD: Final = 255
 
 
 class RequestTransaction(Transaction):
@@ -84,18 +90,24 @@ class RequestTransaction(Transaction):
         if self.given is not None:
             return super().naming()
         if self.route:
-            return "Route", (f"{self.method} {self.route}" if self.method else self.route)[:LONGEST_NAME]
+            method = self._named_method()
+            return "Route", (f"{method} {self.route}" if method else self.route)[:LONGEST_NAME]
         if self.route is NO_ROUTE:
             return "StatusCode", str(self.http_status or 0)
         return "Uri", self.readable_path()[:LONGEST_NAME] or "/"
 
     def counted_as(self) -> object:
-        """What is cheap to tell of it and decides where it is counted."""
+        """What is cheap to tell of it and decides where it is counted: nothing that a client can make up."""
         if self.route is not None:
-            return self.label, self.method, self.route, self.status
+            return self.label, self._named_method(), self.route, self.status
         if self.label.given is None:
             return self.label, self.request_path, self.status
         return self.label, self.status
+
+    def _named_method(self) -> str | None:
+        """Its method as it stands in names."""
+        method = self.method
+        return method if method in METHODS or not method else OTHER_METHOD
 
     def readable_path(self) -> str:
         """The request's path without its query string, as text."""
@@ -171,7 +183,7 @@ class RequestTransaction(Transaction):
         """What is known of the request, and its custom attributes."""
         known: dict[str, AttributeValue] = {"request.path": self.readable_path()}
         if self.method:
-            known["request.method"] = self.method
+            known["request.method"] = self.method[:_LONGEST_METHOD]
         start = self.response_start()
         if start is not None:
             known["response.start"] = start
