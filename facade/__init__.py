@@ -6,6 +6,7 @@ gives the same names to code that was written for another agent.
 
 from __future__ import annotations
 
+from weighbridge.transactions import late_imports as _late_imports  # isort: skip  # noqa: F401  first: it watches forks
 from typing import TYPE_CHECKING
 
 from weighbridge import middleware
@@ -34,6 +35,7 @@ from weighbridge.transactions import (
     ignore_transaction,
     initialize,
     notice_error,
+    preload,
     register_application,
     set_background_task,
     set_transaction_name,
@@ -90,6 +92,7 @@ __all__ = [
     "ignore_transaction",
     "initialize",
     "notice_error",
+    "preload",
     "register_application",
     "set_background_task",
     "set_transaction_name",

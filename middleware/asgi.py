@@ -26,7 +26,7 @@ from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .response_errors import broke_the_body, came_from
 from .routes import read_asgi_route
-from .stopping import flush_at_shutdown, listen_for_the_end
+from .stopping import lifespan_send, listen_for_the_end, write_beside_the_loop
 
 if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]
@@ -171,15 +171,20 @@ class ASGITransactionMiddleware(Door):
     async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
         self._has_lifespan = True
+        given = send
         try:
-            result = await app(scope, receive, send)
+            given = lifespan_send(send)
+        except Exception:
+            swallowed("lifespan_send")
+        try:
+            result = await app(scope, receive, given)
         except BaseException:
             self._has_lifespan = False
             raise
         try:
-            flush_at_shutdown()
+            await write_beside_the_loop()
         except Exception:
-            swallowed("flush_at_shutdown")
+            swallowed("write_beside_the_loop")
         return result
 
     def _measures(self, scope: Scope, ready: bool) -> bool:

@@ -1,38 +1,51 @@
-"""The one place that writes log lines: to the logger ``weighbridge``, each matter once."""
+"""The one place that writes log lines: to the logger ``weighbridge``, each matter once.
+
+It is the last line of defence, so nothing here raises: neither where `logging`
+cannot be imported, nor where a handler, filter, formatter or ``__repr__`` of
+the host program's fails in a line of ours.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .host_exceptions import is_the_hosts
+from .host_exceptions import is_the_hosts, pass_on, pass_on_signals
+from .late_imports import late_imports
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from logging import Logger
 
 __all__ = ["log_once", "logger", "swallowed"]
 
 _MATTERS_AT_MOST: Final = 1000
-_said: set[object] = set()
+_said: set[Hashable] = set()
 
 
 def logger() -> Logger:
-    """The logger ``weighbridge``; `logging` is loaded when there is something to say."""
-    import logging  # noqa: PLC0415  half as long to load as all that is needed at once
+    """The logger ``weighbridge``; `logging` is imported when there is something to say."""
+    global _logging
+    if _logging is None:
+        with late_imports:
+            import logging  # noqa: PLC0415  half as long to import as all that is needed at once
+        late_imports.watch_forks()
+        _logging = logging
+    found: Logger = _logging.getLogger("weighbridge")
+    return found
 
-    return logging.getLogger("weighbridge")
+
+_logging: Any = None
 
 
-def log_once(matter: object, message: str, *arguments: object) -> None:
-    """Log one line per distinct ``matter`` (any hashable), at most a thousand matters a process."""
-    if matter in _said or len(_said) >= _MATTERS_AT_MOST:
-        return
-    _said.add(matter)
-    logger().warning(message, *arguments)
+def log_once(matter: Hashable, message: str, *arguments: object) -> None:
+    """Log one line per distinct ``matter``, at most a thousand matters a process. Never raises."""
+    if _is_new(matter) and not _emit("warning", message, *arguments):
+        _said.discard(matter)
 
 
 def swallowed(place: str) -> None:
-    """Log, once a place, a mistake of our own that the host program must not feel.
+    """Log, once a place, a mistake of our own that the host program must not feel. Never raises.
 
     Called from an ``except`` block. What is not ours to swallow (see
     `host_exceptions`) is raised again.
@@ -40,7 +53,35 @@ def swallowed(place: str) -> None:
     exception = sys.exc_info()[1]
     if exception is not None and is_the_hosts(exception):
         raise exception
-    if ("swallowed", place) in _said:
-        return
-    _said.add(("swallowed", place))
-    logger().error("weighbridge failed inside %s; the program goes on unharmed", place, exc_info=sys.exc_info())
+    matter = ("swallowed", place)
+    message = "weighbridge failed inside %s; the program goes on unharmed"
+    if _is_new(matter) and not _emit("error", message, place, exc_info=sys.exc_info()):
+        _said.discard(matter)
+
+
+def _is_new(matter: Hashable) -> bool:
+    """Whether nothing was said of a matter so far. It is marked at once: a handler may come to the same matter."""
+    try:
+        if matter in _said or len(_said) >= _MATTERS_AT_MOST:
+            return False
+        _said.add(matter)
+    except Exception as exception:  # it has parts of the host's, whose hash or comparison fails
+        pass_on_signals(exception)
+        return False
+    return True
+
+
+def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) -> bool:
+    """Hand a line to the host's `logging`; whether there is such a thing. What fails in there ends here."""
+    try:
+        if sys.is_finalizing():
+            return False
+        method = getattr(logger(), level)
+    except Exception as exception:
+        pass_on(exception)
+        return False
+    try:
+        method(message, *arguments, exc_info=exc_info)
+    except Exception as exception:
+        pass_on_signals(exception)
+    return True

@@ -150,6 +150,19 @@ class Outlet:
         """Let it see no more of them."""
         self.listeners.remove(listener)
 
+    def bound(self, most: int) -> None:
+        """Drop the oldest where more wait in the queue, as nothing has been counted for too long."""
+        for _ in range(len(self.queue) - most):
+            try:
+                self.queue.popleft()
+            except IndexError:  # they are being counted at this moment
+                return
+            self.lose("transactions")
+
+    def holds_nothing(self) -> bool:
+        """Whether nothing waits here to be counted, or to be told."""
+        return not (self.queue or self.full or self._losses)
+
     def lose(self, cause: str, count: int = 1) -> None:
         """Count what was dropped, by cause."""
         if count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .. import configuration
+from ..late_imports import late_imports
 from ..log import log_once
 from .applications import Application, ApplicationArgument, application_named
 from .outlet import outlet
@@ -27,6 +27,7 @@ class Process:
     __slots__ = ("application", "error_statuses", "measures_for", "prepared", "privacy", "queue_headers", "settings")
 
     application: Application
+    """The default one; until the settings are read, what it is called by default."""
     error_statuses: frozenset[int]
     privacy: Privacy
     queue_headers: frozenset[bytes]
@@ -34,6 +35,7 @@ class Process:
     settings: Settings
 
     def __init__(self) -> None:
+        self.application = Application("Python Application")
         self.forget()
 
     def forget(self) -> None:
@@ -43,21 +45,40 @@ class Process:
         """The default application, once something is measured."""
 
     def read(self) -> None:
-        """Read the settings if that has not been done."""
+        """Read the settings if that has not been done.
+
+        Raises:
+            ImportError, OSError: their modules cannot be imported at this moment.
+        """
         if not self.prepared:
-            self.settings = configuration.current().settings
-            self.privacy = configuration.Privacy(self.settings)
+            with late_imports:
+                # dataclasses, and the table of settings
+                from ..configuration.in_force import current  # noqa: PLC0415
+                from ..configuration.privacy import Privacy  # noqa: PLC0415
+            self.settings = current().settings
+            self.privacy = Privacy(self.settings)
             self.error_statuses = self.settings.error_statuses
             self.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if self.settings.queue_time else ()))
             self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)
             self.prepared = True
 
+    def can_read(self) -> bool:
+        """Read the settings if that has not been done; whether they are read now. Where not, that is logged once."""
+        try:
+            self.read()
+        except (ImportError, OSError) as problem:
+            log_once("no settings", "the settings cannot be read (%s): nothing is measured until they can be", problem)
+            return False
+        return True
+
     def prepare(self) -> bool:
-        """A transaction may be about to begin: whether it is measured.
+        """A transaction may be about to begin: whether it is measured. Where that cannot be told, it counts as lost.
 
         From the first one on the process reports: a task that never ends is seen, too.
         """
-        self.read()
+        if not self.can_read():
+            outlet.lose("transactions")
+            return False
         if self.settings.enabled and self.measures_for is NOBODY:
             self.measures_for = self.application
             outlet.begin()

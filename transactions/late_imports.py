@@ -1,0 +1,154 @@
+"""What is not needed at once is imported at its first use: in a thread of the program's, never while it forks.
+
+A module is locked while it is being imported. A child that is forked at that
+moment inherits the lock, but not the thread that would release it, and hangs as
+soon as it imports the module itself. So a fork waits for the imports that are
+under way (milliseconds), and no other begins meanwhile. After `_PATIENCE`
+seconds it goes ahead all the same; such a child does without, and says why.
+
+Imports in functions of this package stand in a ``with late_imports:`` block. A
+thread of our own never imports anything: what it needs is imported before it is
+started.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from _thread import RLock, get_ident
+
+TYPE_CHECKING = False  # typing takes long to import, and this has to be there before anything that does
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+__all__ = ["Unloadable", "late_imports"]
+
+_PATIENCE: Final = 5.0
+"""Seconds that a fork or an import waits at most for the imports of another thread."""
+_LOOK: Final = 0.01
+"""Seconds after which it looks what that thread is doing."""
+_FAILURES: Final = 100
+"""Imports that may fail before only one a second is tried."""
+
+_OURS: Final = __name__.partition(".")[0]
+_NEEDED: Final = "asgiref dataclasses inspect json logging platformdirs signal sqlite3 threading wrapt".split()
+"""What ours need of others; a thread of the program's may be importing it on its own account."""
+_WATCHED: Final = frozenset((_OURS, *_NEEDED))
+
+
+class Unloadable(ImportError):
+    """Modules cannot be imported: there is no free file descriptor, no file, or not much left of the interpreter."""
+
+
+class _LateImports:
+    """The block in which modules are imported, by one thread at a time.
+
+    Raises:
+        Unloadable: at its beginning, or at its end.
+    """
+
+    __slots__ = ("_failures", "_lock", "_orphans", "_retry_at")
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._orphans: list[str] = []
+        """Modules that nobody in this process will ever finish importing."""
+        self._failures = 0
+        self._retry_at = 0.0
+
+    def __enter__(self) -> None:
+        if sys.is_finalizing() or sys.meta_path is None:
+            raise Unloadable("the interpreter is going down")
+        if self._orphans:
+            raise Unloadable(f"this process was forked while another thread imported {', '.join(self._orphans)}")
+        if self._failures >= _FAILURES and time.monotonic() < self._retry_at:
+            raise Unloadable("that failed a moment ago")
+        self._acquire(time.monotonic() + _PATIENCE)
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._release()
+        if isinstance(error, (ImportError, OSError)):
+            self._failures += 1
+            self._retry_at = time.monotonic() + 1
+            raise Unloadable(str(error)) from error
+
+    def _acquire(self, deadline: float) -> None:
+        """Take the lock, or go ahead without it at the deadline.
+
+        One that is held by a thread that imports nothing was left behind: an
+        exception of the program's struck there between two steps of ours.
+        """
+        lock = self._lock
+        while not lock.acquire(True, _LOOK) and time.monotonic() < deadline:
+            if not _under_way() and lock is self._lock:
+                self._lock = lock = RLock()
+
+    def _release(self) -> None:
+        try:
+            self._lock.release()
+        except RuntimeError:  # it could not be had, or belongs to the process that this one was forked from
+            return
+
+    def before_fork(self) -> None:
+        """Wait for the imports that are under way, and let no other begin."""
+        deadline = time.monotonic() + _PATIENCE
+        knew_logging = _logging_watches_forks()
+        self._acquire(deadline)
+        while _under_way() and time.monotonic() < deadline:  # by an import statement of the program's
+            time.sleep(_LOOK / 10)
+        if not knew_logging and _logging_watches_forks():
+            _do_as_logging_would()
+
+    def after_fork_in_parent(self) -> None:
+        """Let them begin."""
+        self._release()
+
+    def after_fork_in_child(self) -> None:
+        """The threads that imported anything are not in this process."""
+        self._lock = RLock()
+        self._orphans = _under_way()
+
+    def watch_forks(self) -> None:
+        """Have every fork wait.
+
+        The hook that is registered last is called first, so this is done again
+        when `logging` is there: its own hook takes a lock, for which an import
+        may have to wait.
+        """
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self.before_fork,
+                after_in_parent=self.after_fork_in_parent,
+                after_in_child=self.after_fork_in_child,
+            )
+
+
+_module_locks: Final[dict[str, Any]] = getattr(sys.modules["_frozen_importlib"], "_module_locks", {})
+"""By the name of the module, weak references to the locks of `importlib`."""
+
+
+def _under_way() -> list[str]:
+    """The modules of ours, and those that ours need, that other threads are importing at this moment."""
+    watched = [(name, lock) for name, lock in list(_module_locks.items()) if name.partition(".")[0] in _WATCHED]
+    return [name for name, lock in watched if _is_held_elsewhere(lock())]
+
+
+def _is_held_elsewhere(lock: Any) -> bool:
+    return getattr(lock, "owner", None) not in (None, get_ident())
+
+
+def _logging_watches_forks() -> bool:
+    """Whether `logging` has registered its hooks; that is what it does before it makes this class."""
+    return hasattr(sys.modules.get("logging"), "LogRecord")
+
+
+def _do_as_logging_would() -> None:
+    """Take the lock that its hook releases after this fork: the one that takes it came too late for this fork."""
+    lock: Any = sys.modules["logging"]._lock
+    if not lock._is_owned():
+        lock.acquire()
+
+
+late_imports: Final = _LateImports()
+late_imports.watch_forks()
