@@ -7,7 +7,7 @@ from operator import itemgetter
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
-from ..transactions.host_exceptions import pass_on
+from ..transactions.host_exceptions import pass_on, pass_on_signals
 from ..transactions.log import log_once, swallowed
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
@@ -204,7 +204,8 @@ def single_callable(app: Any) -> Any:
 
     try:
         signature = inspect.signature(app)
-    except Exception:  # it does not say what it takes, for whatever reason: then the current form
+    except Exception as failure:  # it does not say what it takes, for whatever reason: then the current form
+        pass_on_signals(failure)
         return app
     try:
         signature.bind(None, None, None)

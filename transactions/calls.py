@@ -13,6 +13,7 @@ from functools import wraps
 from itertools import islice
 from typing import Any, Final, TypeVar, cast
 
+from .host_exceptions import pass_on_signals
 from .log import log_once, swallowed
 from .model.errors import ExcInfo, class_names, matches, noticed
 from .model.naming import callable_name, text_of
@@ -201,7 +202,8 @@ def _items_of(items: Any) -> list[Any] | None:
     """What is in a mapping or an iterable of the host program's; ``None`` where that cannot be had."""
     try:
         found = list(islice(items.items() if isinstance(items, Mapping) else items, _PAIRS_AT_MOST + 1))
-    except Exception:
+    except Exception as exception:
+        pass_on_signals(exception)
         kind = type(items).__name__
         log_once(("attributes", kind), "attributes are a mapping or pairs, not a %s: they are not used", kind)
         return None
@@ -214,7 +216,8 @@ def _pair(item: Any) -> tuple[Any, Any]:
     """Key and value; for what is no pair two that nobody takes."""
     try:
         key, value = item
-    except Exception:
+    except Exception as exception:
+        pass_on_signals(exception)
         return None, None
     return key, value
 
@@ -284,7 +287,8 @@ def _applies(rule: Any, exception: BaseException, names: frozenset[str], otherwi
         return rule
     try:
         wanted = frozenset([rule] if isinstance(rule, str) else rule)
-    except Exception:
+    except Exception as failure:
+        pass_on_signals(failure)
         kind = type(rule).__name__
         log_once(("rule", kind), "a %s says nothing about an error: use a boolean, class names or a callable", kind)
         return otherwise
@@ -295,7 +299,8 @@ def _answer_of(rule: Callable[[Any, Any, Any], Any], exception: BaseException, o
     """What a callable of the host program says about an error; ``None`` where it raises."""
     try:
         return rule(type(exception), exception, exception.__traceback__)
-    except Exception:
+    except Exception as failure:
+        pass_on_signals(failure)
         name = callable_name(rule)
         log_once(("rule", name), "%s failed: %s", name, otherwise)
         return None

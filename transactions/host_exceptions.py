@@ -8,13 +8,13 @@ the promises in the documentation.)
 
 from __future__ import annotations
 
-import _signal
-from collections.abc import Iterator
+import _signal  # type: ignore[import-not-found]  # `signal` costs a tenth of what our import does
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import CodeType
 from typing import Any, Final
 
-__all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on", "pass_on_signals"]
+__all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on", "pass_on_signals", "refuses"]
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
 """Packages of whose exception classes a mistake of ours can be."""
@@ -36,6 +36,16 @@ def pass_on(exception: BaseException) -> None:
     """Raise an exception again that is the host's, where one of its kind was expected of a call of our own."""
     if is_the_hosts(exception):
         raise exception
+
+
+def refuses(call: Callable[[], object], *refusals: type[Exception]) -> bool:
+    """Make a call; whether it is refused in one of the expected ways, which are nobody's mistake."""
+    try:
+        call()
+    except refusals as refusal:
+        pass_on(refusal)
+        return True
+    return False
 
 
 def pass_on_signals(exception: BaseException) -> None:

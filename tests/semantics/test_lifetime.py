@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import weighbridge
 from weighbridge import BackgroundTask, background_task, current_transaction, web_transaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
+from weighbridge.transactions.model.clock import monotonic
 from weighbridge.transactions.model.outlet import outlet
 from weighbridge.transactions.model.process import here
 from weighbridge.transactions.model.transaction import Transaction
@@ -150,6 +152,22 @@ def test_one_whose_call_is_gone_is_discarded_at_the_next_look_and_counted(monkey
     assert outlet.live == set()
     assert outlet.take_losses() == {"interrupted": 1}
     background_task(name="next")(lambda: None)()  # its thread goes on measuring
+
+
+def test_one_that_nothing_refers_to_any_more_is_discarded_by_the_recorder() -> None:
+    """Its thread is gone: there is no next look."""
+
+    def opens_and_is_cut_off() -> None:
+        begin(Transaction(), _label(), [])
+
+    here.prepare()
+    outlet.take_losses()
+    thread = threading.Thread(target=opens_and_is_cut_off)
+    thread.start()
+    thread.join()
+    with BackgroundTask(name="open") as kept:
+        assert outlet.open_ones(monotonic()) == [kept]
+    assert outlet.take_losses() == {"interrupted": 1}
 
 
 def test_one_whose_call_runs_in_another_context_is_not_judged() -> None:

@@ -137,7 +137,7 @@ def _handed_on(result: CoroutineType[Any, Any, Any], transaction: Transaction, m
     """A coroutine that a plain function returned, within one of ours that ends its transaction."""
     try:
         leave_step(transaction)
-        made = _rest_of(result, transaction, mark, Guard(transaction, unawaited=result))
+        made: Any = _rest_of(result, transaction, mark, Guard(transaction, unawaited=result))
         made.__name__, made.__qualname__ = result.__name__, result.__qualname__
         return made
     except Exception:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from ..host_exceptions import pass_on_signals
 from .finished import AttributeValue
 
 __all__ = ["ATTRIBUTES_AT_MOST", "taken_into"]
@@ -52,7 +53,8 @@ def taken_into(attributes: dict[str, AttributeValue], key: object, value: object
         return False
     try:
         attributes[name] = _plain(value)
-    except Exception:  # it is none that is taken, or a class of the host program's cannot even be read
+    except Exception as failure:  # it is none that is taken, or a class of the host program's cannot even be read
+        pass_on_signals(failure)
         return False
     return True
 

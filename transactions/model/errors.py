@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Final
 
+from ..host_exceptions import pass_on_signals
 from .finished import NoticedError
 from .naming import class_name
 from .process import here
@@ -122,7 +123,8 @@ def _message(exception: BaseException) -> str:
     """Its text, cut to size. (It is the host program's that makes it.)"""
     try:
         return str.__str__(str(exception))[:_LONGEST_MESSAGE]
-    except Exception:
+    except Exception as failure:
+        pass_on_signals(failure)
         return "<unprintable>"
 
 

@@ -175,6 +175,17 @@ class Outlet:
             taken, self._losses = self._losses, Counter()
         return dict(taken)
 
+    def open_ones(self, since: float) -> list[Transaction]:
+        """The transactions that have been open since a moment of the monotonic clock, or for longer.
+
+        Those whose thread is gone, too, without having ended them are discarded.
+        """
+        opened = [transaction for transaction in self.live.copy() if getattr(transaction, "entered", since) < since]
+        for transaction in opened:
+            if transaction.over or not transaction.held:
+                self.discard(transaction)
+        return [transaction for transaction in opened if not transaction.over]
+
     def discard(self, transaction: Transaction) -> None:
         """Record nothing of a transaction whose call was cut off, but count it as such."""
         if transaction.mark is not None:

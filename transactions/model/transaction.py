@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import Token
+from sys import getrefcount
 from typing import Any, ClassVar, Final
 
 from ..log import swallowed
@@ -21,6 +22,10 @@ __all__ = ["Extras", "Transaction"]
 _no_longer_live: Final = outlet.live.discard
 _lane_of: Final = outlet.lanes.get
 _queue: Final = outlet.queue
+
+
+_UNHELD: Final = 2
+"""References to a mark that nobody holds: its transaction's, and that of the question."""
 
 
 class Extras:
@@ -162,6 +167,11 @@ class Transaction:
     def over(self) -> bool:
         """Whether it has ended; its clock stands still and calls no longer belong to it."""
         return self.ended != 0.0
+
+    @property
+    def held(self) -> bool:
+        """Whether whoever opened it is still there, and will end it."""
+        return getrefcount(self.mark) > _UNHELD
 
     @property
     def running(self) -> bool:

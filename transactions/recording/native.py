@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, Final, Protocol
 
+from ..host_exceptions import pass_on
 from ..log import log_once
 
 __all__ = ["NativeThread", "allocate_lock", "allocate_rlock", "has_ended", "is_within", "start_thread", "this_thread"]
@@ -73,6 +74,7 @@ def start_thread(run: Callable[[], None], name: str) -> NativeThread | None:
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
     except RuntimeError as error:
+        pass_on(error)
         if "shutdown" not in str(error):  # the interpreter is going down
             log_once("no thread", _NO_THREAD, error)
         return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import repeat
 from typing import Final
 
 from ..configuration.settings import Settings
+from ..host_exceptions import refuses
 from ..log import log_once, swallowed
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from ..model.outlet import ALWAYS, outlet
@@ -120,8 +120,7 @@ class Recorder:
     def _wake(self) -> None:
         if not self._alarmed:
             self._alarmed = True
-            with suppress(RuntimeError):  # another thread was faster
-                self._alarm.release()
+            refuses(self._alarm.release, RuntimeError)  # where another thread was faster
 
     # What waits: for another thread, for the disk
 
@@ -211,8 +210,7 @@ class Recorder:
         """Let go of the lock, if it was taken."""
         if self._worker == this_thread():
             self._worker = 0
-        with suppress(RuntimeError):
-            self._lock.release()
+        refuses(self._lock.release, RuntimeError)
 
     def _fold(self) -> None:
         renew()
@@ -276,10 +274,7 @@ class Recorder:
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """The transactions that have been open for a while, under names that are bounded as all others are."""
-        opened = outlet.live.copy()  # those that begin at this moment have not entered yet
-        long_open = [
-            transaction for transaction in opened if now - getattr(transaction, "entered", now) >= _RUNNING_FOR
-        ]
+        long_open = outlet.open_ones(now - _RUNNING_FOR)
         long_open.sort(key=lambda transaction: transaction.entered)
         return tuple(
             RunningTransaction(

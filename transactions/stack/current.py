@@ -11,7 +11,6 @@ what it would have put right is put right by the next look.
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
-from sys import getrefcount
 from typing import Final
 
 from ..host_exceptions import pass_on
@@ -137,16 +136,12 @@ def _was_left_here(transaction: Transaction) -> bool:
     return any(map(_resets, left_in))
 
 
-_UNHELD: Final = 2
-"""References to a mark that no call holds: its transaction's, and that of the question."""
-
-
 def _was_cut_off(transaction: Transaction) -> bool:
     """Whether the call that opened it is gone without having ended it: then it is discarded, and counted as such.
 
     Judged only in the very context of its last step. A block has no call: it ends when its object is collected.
     """
-    if getrefcount(transaction.mark) > _UNHELD or not is_in_step_of(transaction):
+    if transaction.held or not is_in_step_of(transaction):
         return False
     withdraw(transaction)
     outlet.discard(transaction)
