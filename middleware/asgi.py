@@ -24,7 +24,7 @@ from .framework_signals import listen_to_flask_requests
 from .joining import inner_request
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
-from .response_errors import broke_the_body, came_from
+from .response_errors import broke_the_body, came_from, closed_by_middleware
 from .routes import read_asgi_route
 from .stopping import lifespan_send, listen_for_the_end, write_beside_the_loop
 
@@ -290,10 +290,10 @@ class ASGITransaction(DoorTransaction):
         server_send = self.server_send
         await server_send(message)
         try:
-            if self.head is None or (self.status < 500 and not self.streamed):
-                self.end()
-            else:
+            if self.head is not None and (self.status >= 500 or (self.streamed and closed_by_middleware())):
                 self.freeze()  # it waits for the exception that may follow an error page, or a stream that broke
+            else:
+                self.end()
         except Exception:
             swallowed("ASGITransaction.send")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final
 
 from ..transactions.host_exceptions import code_of
 
-__all__ = ["broke_the_body", "came_from"]
+__all__ = ["broke_the_body", "came_from", "closed_by_middleware"]
 
 _RESPONSES: Final = "starlette.responses"
 _BACKGROUND: Final = "starlette.background"
+_CLOSING: Final = "starlette.middleware.base"
 _CALL: Final = (_RESPONSES, "__call__")
 
 
@@ -19,6 +21,18 @@ def came_from(function: Any, exception: BaseException) -> bool:
     """Whether an exception passed through a function written in Python, a method or an object that is called."""
     code = code_of(function)
     return code is not None and any(frame.f_code is code for frame in _frames(exception.__traceback__))
+
+
+def closed_by_middleware() -> bool:
+    """Whether a middleware sends the message in hand, and would send it for a stream that broke as well."""
+    if _CLOSING not in sys.modules:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if _module_of(frame) == _CLOSING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def broke_the_body(exception: BaseException) -> bool:

@@ -117,7 +117,7 @@ def test_settings_that_cannot_be_read_for_a_reason_of_ours_are_the_defaults(
     monkeypatch: pytest.MonkeyPatch, mistakes: list[str]
 ) -> None:
     class Surprise(Exception):
-        pass
+        __module__ = "weighbridge.tests"  # a mistake of ours, that is
 
     def read_environment() -> dict[str, str]:
         raise Surprise

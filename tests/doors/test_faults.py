@@ -839,6 +839,7 @@ GUARDS = {
     "transactions.stack.lifetime:leave_step",
     "transactions.stack.lifetime:recover",
     "middleware.wsgi:WSGITransaction.let_go_of_request",
+    "middleware.wsgi:_Body.close",
     "transactions.entries.measured_classes:_measures_init",
     "transactions.entries.proxies:_measured_when_bound",
     "transactions.entries.renaming:NamingEntry.open",

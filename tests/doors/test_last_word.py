@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
-from weighbridge.transactions.model.outlet import outlet
 
 from . import wsgi_kit
 from .asgi_kit import Server, attempt, get, http
@@ -149,18 +148,6 @@ async def serve_patiently(app: Any, scope: Any) -> None:
 
     with suppress(Exception):
         await app(scope, receive, server.send)
-
-
-def test_the_clock_of_a_stream_stops_at_its_last_byte(ended: Ended, run: Run) -> None:
-    seen: list[float] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await StreamingResponse(whole())(scope, receive, send)
-        transaction = next(iter(outlet.live))
-        seen.extend(transaction.duration for _ in range(2))
-
-    run(partial(get, ASGITransactionMiddleware(app)))
-    assert seen == [ended[0].duration] * 2
 
 
 # The client that has gone
