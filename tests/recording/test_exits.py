@@ -85,6 +85,30 @@ def test_what_ends_after_the_last_write_is_written_at_once(programs: Programs, s
     assert programs.errors == ""
 
 
+@pytest.mark.xfail(strict=True, reason="what ends after the last write, but before the shutdown is over, is lost")
+def test_what_ends_while_the_recorder_is_shut_down_is_written(programs: Programs, stored: Stored) -> None:
+    """On a busy machine there is much time between the last write and what is to come after it."""
+    programs.run(
+        """
+        import threading
+        from weighbridge.transactions import runtime
+
+        held_up, shutdown = threading.Event(), runtime.shutdown
+
+        def slow_shutdown(*arguments):
+            shutdown(*arguments)
+            held_up.set()
+            thread.join()
+
+        runtime.shutdown = slow_shutdown
+        thread = threading.Thread(target=background_task(name="work")(held_up.wait), daemon=True)
+        thread.start()
+        work()
+        """
+    )
+    assert stored.calls() == {"work": 2}
+
+
 def test_threads_that_outlive_the_main_thread_are_waited_for(programs: Programs, stored: Stored) -> None:
     programs.run(
         """

@@ -50,11 +50,11 @@ def main() -> None:
     processes.keep()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _folder(options.keep) as folder, children_wrapped():
-        found = [_compared(SUITES[name], folder) for name in options.suites or SUITES]
-    print(_table(found), flush=True)
-    problems = [problem for compared in found for problem in _problems(compared)]
-    print(*problems, sep="\n")
-    sys.exit(bool(problems))
+        found = [compared(SUITES[name], source(name, folder)) for name in options.suites or SUITES]
+    print(table(found), flush=True)
+    complaints = [problem for one in found for problem in problems(one)]
+    print(*complaints, sep="\n")
+    sys.exit(bool(complaints))
 
 
 def _options() -> argparse.Namespace:
@@ -74,8 +74,13 @@ def _folder(kept: Path | None) -> Iterator[Path]:
             yield Path(folder)
 
 
-def _compared(suite: Suite, folder: Path) -> Compared:
-    root = source(suite.name, folder)
+def compared(suite: Suite, root: Path) -> Compared:
+    """Run a suite without and with weighbridge.
+
+    Args:
+        suite: which.
+        root: where its sdist is.
+    """
     bare, measured = (run(suite, root, measured=measured) for measured in (False, True))
     different = _different(bare, measured)
     for _ in range(_AGAIN):
@@ -93,21 +98,22 @@ def _different(bare: Run, measured: Run) -> dict[str, tuple[str, str]]:
     }
 
 
-def _problems(compared: Compared) -> Iterator[str]:
-    name = compared.suite.name
-    for one in (compared.bare, compared.measured):
+def problems(found: Compared) -> Iterator[str]:
+    """What weighbridge has changed, or has not seen."""
+    name, measured = found.suite.name, found.measured
+    for one in (found.bare, measured):
         if one.ended not in {0, 1}:  # 1: some tests fail, as they may without us
             yield f"{name}: the tests {one.manner} ended with {one.ended}: {one.last_words}"
-    for test, (bare, measured) in compared.different.items():
-        yield f"{name}: {test} {bare} without weighbridge, {measured} with it"
-    measured = compared.measured
+    for test, (without, with_us) in found.different.items():
+        yield f"{name}: {test} {without} without weighbridge, {with_us} with it"
     if measured.asked != measured.recorded + measured.unfinished:
         yield f"{name}: {measured.asked} requests, {measured.recorded} recorded, {measured.unfinished} unfinished"
-    if not compared.measured.asked:
+    if not measured.asked:
         yield f"{name}: no request came by weighbridge"
 
 
-def _table(found: list[Compared]) -> str:
+def table(found: list[Compared]) -> str:
+    """A line for each suite."""
     head = [
         "suite",
         "tests",
@@ -119,18 +125,18 @@ def _table(found: list[Compared]) -> str:
         "unfinished",
         "seconds",
     ]
-    rows = [head, *(_row(compared) for compared in found)]
+    rows = [head, *(_row(one) for one in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
-def _row(compared: Compared) -> list[str]:
-    bare, measured = compared.bare, compared.measured
+def _row(found: Compared) -> list[str]:
+    bare, measured = found.bare, found.measured
     figures = (
-        *(len(bare.outcomes), bare.passed, measured.passed, len(compared.different)),
+        *(len(bare.outcomes), bare.passed, measured.passed, len(found.different)),
         *(measured.asked, measured.recorded, measured.unfinished, round(bare.seconds + measured.seconds)),
     )
-    return [f"{compared.suite.name} {version(compared.suite.name)}", *map(str, figures)]
+    return [f"{found.suite.name} {version(found.suite.name)}", *map(str, figures)]
 
 
 if __name__ == "__main__":

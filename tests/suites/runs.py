@@ -65,7 +65,7 @@ def run(suite: Suite, root: Path, *, measured: bool, only: tuple[str, ...] = ())
         only: the tests; by default all.
     """
     with tempfile.TemporaryDirectory(prefix="suite-") as folder:
-        result, began = Run("with weighbridge" if measured else "without"), time.monotonic()
+        result, began = Run("with weighbridge" if measured else "without weighbridge"), time.monotonic()
         result.ended, result.last_words = _ended(_command(suite, only), root, _environment(suite, folder, measured))
         result.seconds = time.monotonic() - began
         _read(Path(folder, "outcomes"), result)

@@ -39,7 +39,10 @@ SUITES: Final = {
     for suite in (
         Suite("bottle", tests=("test",)),
         Suite("django", tests=tuple(_DJANGO.split()), by_pytest=False),
-        Suite("fastapi", without=("tests/benchmarks", "tests/test_tutorial")),
+        Suite(
+            "fastapi",
+            without=("tests/benchmarks", "tests/memory_benchmarks", "tests/test_telemetry", "tests/test_tutorial"),
+        ),
         Suite("flask"),
         Suite("starlette"),
         Suite("uvicorn", without=("tests/benchmarks",)),
