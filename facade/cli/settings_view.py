@@ -118,4 +118,4 @@ def _rows(configuration: Configuration) -> list[tuple[str, str, str]]:
 def _store_row(row: tuple[str, str, str]) -> tuple[str, str, str]:
     """Say where the store is when no setting says it."""
     name, _, origin = row
-    return name, locate(None).path, f"{origin} (the user's state directory)"
+    return name, _shown(locate(None).path), f"{origin} (the user's state directory)"

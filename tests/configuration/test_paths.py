@@ -113,7 +113,12 @@ def test_it_is_one_file_wherever_the_program_goes(way: str, tmp_path: Path) -> N
     environ = {**os.environ, "WEIGHBRIDGE_STORE": "shop.db", "PYTHONSAFEPATH": "1"}
     (tmp_path / "program.py").write_text(PROGRAM)
     done = subprocess.run(
-        [sys.executable, "program.py", way], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-W", "ignore", "program.py", way],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     store, elsewhere = json.loads(done.stdout)
     assert store == str(tmp_path / "shop.db")

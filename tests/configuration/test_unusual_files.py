@@ -123,4 +123,5 @@ def test_toml_of_another_shape_is_told_of(tmp_path: Path, text: str, said: str) 
 
 
 def test_a_path_that_is_no_text() -> None:
+    assert "config_file is the path of a file, and cannot be a int" in problem_of(5)  # type: ignore[arg-type]
     assert "cannot be read: No such file or directory" in str(load(b"/nowhere.ini").problems[0])  # type: ignore[arg-type]

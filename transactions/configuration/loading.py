@@ -44,8 +44,8 @@ def load(
     wrote: that is in ``problems``, and the setting keeps the value of the next lower source.
     """
     variables = environ or {}
-    file = os.fsdecode(config_file) if config_file else _variable(variables, "CONFIG_FILE")
-    section = environment or _variable(variables, "ENVIRONMENT")
+    file = config_file or _variable(variables, "CONFIG_FILE")
+    section = str(environment or "") or _variable(variables, "ENVIRONMENT")
     reading = _read_file(file, section)
     entries = (*_agent_first(reading.entries), *_environment_entries(variables), *_argument_entries(arguments or {}))
     resolver = Resolver()
@@ -56,7 +56,7 @@ def load(
         resolver.origins,
         (*reading.problems, *_misspelt_variables(variables), *resolver.problems),
         (*reading.unused, *resolver.unused),
-        None if file is None else redacted(file),
+        None if file is None else redacted(str(file)),
         None if section is None else redacted(section),
     )
 
@@ -74,9 +74,14 @@ def _variable(variables: Mapping[str, str], name: str) -> str | None:
     return variables.get(_OWN + name, "").strip() or variables.get(_AGENT + name, "").strip() or None
 
 
-def _read_file(path: str | None, environment: str | None) -> FileReading:
-    if path is None:
+def _read_file(file: str | os.PathLike[str] | None, environment: str | None) -> FileReading:
+    if file is None:
         return FileReading()
+    try:
+        path = os.fsdecode(file)
+    except TypeError:
+        message = f"config_file is the path of a file, and cannot be a {type(file).__name__}"
+        return FileReading(problems=(Problem("argument config_file", message),))
     from .files import read_file  # noqa: PLC0415 - two parsers that most processes never need
 
     return read_file(path, environment)

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..log import logger
 from .records import Configuration, Problem
@@ -36,7 +36,13 @@ def direct_log(configuration: Configuration) -> Problem | None:
     return None
 
 
-class _Quiet(logging.StreamHandler[Any]):
+if TYPE_CHECKING:
+    _Stream = logging.StreamHandler[Any]
+else:
+    _Stream = logging.StreamHandler  # of no type that could be named before Python 3.11
+
+
+class _Quiet(_Stream):
     """Loses a line that cannot be written, and says nothing on the program's own streams."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the name that `logging` calls
