@@ -48,7 +48,8 @@ def read_wsgi_route(transaction: RequestTransaction, environ: Request) -> None:
         return
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     if rule is not None:  # at once: most of those that are routed
-        transaction.route = mounts_passed(transaction, environ.get("SCRIPT_NAME", "")) + rule.rule
+        now = environ.get("SCRIPT_NAME", "")
+        transaction.route = rule.rule if now == transaction.mount else mounts_passed(transaction, now) + rule.rule
         return
     route = _route_in_environ(transaction, environ)
     if route is None:
