@@ -82,19 +82,22 @@ def compared(suite: Suite, root: Path) -> Compared:
         root: where its sdist is.
     """
     bare, measured = (run(suite, root, measured=measured) for measured in (False, True))
-    different = _different(bare, measured)
+    different = _different(suite, bare, measured)
     for _ in range(_AGAIN):
         if different:
             again = [run(suite, root, measured=measured, only=tuple(different)) for measured in (False, True)]
-            different = {test: how for test, how in _different(*again).items() if test in different}
+            different = {test: how for test, how in _different(suite, *again).items() if test in different}
     return Compared(suite, bare, measured, different)
 
 
-def _different(bare: Run, measured: Run) -> dict[str, tuple[str, str]]:
+def _different(suite: Suite, bare: Run, measured: Run) -> dict[str, tuple[str, str]]:
+    """By test, how it ended without and with weighbridge, where that is not the same."""
+    tests = sorted(bare.outcomes.keys() | measured.outcomes.keys())
+    ends = {test: (bare.outcomes.get(test, "absent"), measured.outcomes.get(test, "absent")) for test in tests}
     return {
-        test: how
-        for test in sorted(bare.outcomes.keys() | measured.outcomes.keys())
-        if len(set(how := (bare.outcomes.get(test, "absent"), measured.outcomes.get(test, "absent")))) > 1
+        test: (without, with_us)
+        for test, (without, with_us) in ends.items()
+        if without != with_us and not test.startswith(suite.looking)
     }
 
 
