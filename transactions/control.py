@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from . import configuration, runtime
 from .late_imports import late_imports
-from .log import log_once, swallowed
+from .log import not_imported, swallowed
 from .model.applications import Application
 from .model.process import here
 
@@ -28,6 +29,7 @@ __all__ = [
 
 def application(name: str | None = None) -> Application:
     """The application of that name (``"a;b"`` links), by default the configured one."""
+    late_imports.retry()
     here.can_read()
     return here.application_of(name)
 
@@ -54,6 +56,7 @@ def global_settings() -> Settings:
     Where they cannot be read at this moment (there is no free file descriptor,
     say), nothing is measured, and every one of them is ``None``.
     """
+    late_imports.retry()
     return here.settings if here.can_read() else cast("Settings", _UNREAD)
 
 
@@ -95,6 +98,7 @@ def initialize(
     """
     arguments = {"log_file": log_file, "log_level": log_level}
     given = {name: value for name, value in arguments.items() if value is not None}
+    late_imports.retry()
     try:
         with late_imports:
             from .configuration.loading import load_from_environment  # noqa: PLC0415  see `Process.read`
@@ -102,7 +106,8 @@ def initialize(
     except (ImportError, OSError) as problem:
         if ignore_errors is False:
             raise
-        log_once("no settings", "initialize() cannot read the settings: %s", problem)
+        not_imported(problem)
+        here.postponed = partial(initialize, config_file, environment, ignore_errors, log_file, log_level)
         return
     if ignore_errors is False:
         read.require()
@@ -128,6 +133,7 @@ def preload() -> None:
     again and again. Starts no thread, opens and reads nothing, and may be
     called at any time.
     """
+    late_imports.retry()
     runtime.preload()
 
 
@@ -137,7 +143,12 @@ def flush(timeout: float | None = None) -> bool:
     Args:
         timeout: seconds to wait at most where another write is under way.
     """
-    return runtime.flush(timeout)
+    late_imports.retry()
+    try:
+        return runtime.flush(timeout)
+    except Exception:
+        swallowed("flush")
+        return False
 
 
 def shutdown_agent(timeout: float | None = None) -> None:
@@ -146,9 +157,15 @@ def shutdown_agent(timeout: float | None = None) -> None:
     Args:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
     """
-    runtime.shutdown(timeout)
+    try:
+        runtime.shutdown(timeout)
+    except Exception:
+        swallowed("shutdown_agent")
 
 
 def write_at_once() -> None:
     """The process is about to end in a way that Python is not told of: from now on everything is written as it ends."""
-    runtime.write_at_once()
+    try:
+        runtime.write_at_once()
+    except Exception:
+        swallowed("write_at_once")

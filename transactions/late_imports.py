@@ -3,8 +3,9 @@
 A module is locked while it is being imported. A child that is forked at that
 moment inherits the lock, but not the thread that would release it, and hangs as
 soon as it imports the module itself. So a fork waits for the imports that are
-under way (milliseconds), and no other begins meanwhile. After `_PATIENCE`
-seconds it goes ahead all the same; such a child does without, and says why.
+under way (milliseconds), and no other begins meanwhile. Where that takes too
+long it goes ahead all the same; what is half imported then is forgotten in the
+child, which imports it anew.
 
 Imports in functions of this package stand in a ``with late_imports:`` block. A
 thread of our own never imports anything: what it needs is imported before it is
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Unloadable", "late_imports"]
 
-_PATIENCE: Final = 5.0
-"""Seconds that a fork or an import waits at most for the imports of another thread."""
+_PATIENCE: Final = 2.0
+"""Seconds that a fork or an import waits at most for the imports of other threads."""
 _LOOK: Final = 0.01
-"""Seconds after which it looks what that thread is doing."""
+"""Seconds after which it looks what they are doing."""
 _FAILURES: Final = 100
 """Imports that may fail before only one a second is tried."""
 
@@ -48,38 +49,39 @@ class _LateImports:
         Unloadable: at its beginning, or at its end.
     """
 
-    __slots__ = ("_failures", "_lock", "_orphans", "_retry_at")
+    __slots__ = ("_failures", "_lock", "_retry_at")
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._orphans: list[str] = []
-        """Modules that nobody in this process will ever finish importing."""
         self._failures = 0
         self._retry_at = 0.0
 
     def __enter__(self) -> None:
         if sys.is_finalizing() or sys.meta_path is None:
             raise Unloadable("the interpreter is going down")
-        if self._orphans:
-            raise Unloadable(f"this process was forked while another thread imported {', '.join(self._orphans)}")
         if self._failures >= _FAILURES and time.monotonic() < self._retry_at:
             raise Unloadable("that failed a moment ago")
-        self._acquire(time.monotonic() + _PATIENCE)
+        self._acquire()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._release()
         if isinstance(error, (ImportError, OSError)):
             self._failures += 1
             self._retry_at = time.monotonic() + 1
+            _forget_missing_folders()
             raise Unloadable(str(error)) from error
 
-    def _acquire(self, deadline: float) -> None:
-        """Take the lock, or go ahead without it at the deadline.
+    def retry(self) -> None:
+        """Try in any case what has failed so far: the program asks for it by name."""
+        self._failures = 0
+
+    def _acquire(self) -> None:
+        """Take the lock, or go ahead without it where that takes too long.
 
         One that is held by a thread that imports nothing was left behind: an
         exception of the program's struck there between two steps of ours.
         """
-        lock = self._lock
+        deadline, lock = time.monotonic() + _PATIENCE, self._lock
         while not lock.acquire(True, _LOOK) and time.monotonic() < deadline:
             if not _under_way() and lock is self._lock:
                 self._lock = lock = RLock()
@@ -90,24 +92,7 @@ class _LateImports:
         except RuntimeError:  # it could not be had, or belongs to the process that this one was forked from
             return
 
-    def before_fork(self) -> None:
-        """Wait for the imports that are under way, and let no other begin."""
-        deadline = time.monotonic() + _PATIENCE
-        knew_logging = _logging_watches_forks()
-        self._acquire(deadline)
-        while _under_way() and time.monotonic() < deadline:  # by an import statement of the program's
-            time.sleep(_LOOK / 10)
-        if not knew_logging and _logging_watches_forks():
-            _do_as_logging_would()
-
-    def after_fork_in_parent(self) -> None:
-        """Let them begin."""
-        self._release()
-
-    def after_fork_in_child(self) -> None:
-        """The threads that imported anything are not in this process."""
-        self._lock = RLock()
-        self._orphans = _under_way()
+    # Forks
 
     def watch_forks(self) -> None:
         """Have every fork wait.
@@ -123,19 +108,55 @@ class _LateImports:
                 after_in_child=self.after_fork_in_child,
             )
 
+    def before_fork(self) -> None:
+        """Wait for the imports that are under way, and let no other begin."""
+        knew_logging = _logging_watches_forks()
+        self._acquire()
+        deadline = time.monotonic() + _PATIENCE
+        while _under_way() and time.monotonic() < deadline:  # by an import statement of the program's
+            time.sleep(_LOOK / 10)
+        if not knew_logging and _logging_watches_forks():
+            _do_as_logging_would()
+
+    def after_fork_in_parent(self) -> None:
+        """Let them begin."""
+        self._release()
+
+    def after_fork_in_child(self) -> None:
+        """Nobody in this process will finish what other threads have half imported: it is to be imported anew."""
+        self._lock = RLock()
+        for name in _under_way():
+            _module_locks.pop(name, None)
+            if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
+                _forget_module(name)
+
+
+def _forget_module(name: str) -> None:
+    """Also what is in it: nobody but itself can have imported that so far."""
+    for known in list(sys.modules):
+        if known == name or known.startswith(name + "."):
+            sys.modules.pop(known, None)
+
+
+def _forget_missing_folders() -> None:
+    """Where a folder could not be seen (there was no free file descriptor), that is otherwise remembered for good."""
+    for folder, finder in list(sys.path_importer_cache.items()):
+        if finder is None:
+            sys.path_importer_cache.pop(folder, None)
+
 
 _module_locks: Final[dict[str, Any]] = getattr(sys.modules["_frozen_importlib"], "_module_locks", {})
-"""By the name of the module, weak references to the locks of `importlib`."""
+"""By the name of the module, in the order in which they were taken, weak references to the locks of `importlib`."""
 
 
 def _under_way() -> list[str]:
-    """The modules of ours, and those that ours need, that other threads are importing at this moment."""
-    watched = [(name, lock) for name, lock in list(_module_locks.items()) if name.partition(".")[0] in _WATCHED]
-    return [name for name, lock in watched if _is_held_elsewhere(lock())]
-
-
-def _is_held_elsewhere(lock: Any) -> bool:
-    return getattr(lock, "owner", None) not in (None, get_ident())
+    """The modules that other threads are importing at this moment: ours, those that ours need, and what is within."""
+    found: dict[int, list[str]] = {}
+    for name, reference in list(_module_locks.items()):
+        owner = getattr(reference(), "owner", None)
+        if owner not in (None, get_ident()) and (owner in found or name.partition(".")[0] in _WATCHED):
+            found.setdefault(owner, []).append(name)
+    return [name for names in found.values() for name in names]
 
 
 def _logging_watches_forks() -> bool:

@@ -1,8 +1,8 @@
 """The one place that writes log lines: to the logger ``weighbridge``, each matter once.
 
 It is the last line of defence, so nothing here raises: neither where `logging`
-cannot be imported, nor where a handler, filter, formatter or ``__repr__`` of
-the host program's fails in a line of ours.
+cannot be imported (then it is said as soon as it can be), nor where a handler,
+filter, formatter or ``__repr__`` of the host program's fails in a line of ours.
 """
 
 from __future__ import annotations
@@ -17,14 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from logging import Logger
 
-__all__ = ["log_once", "logger", "swallowed"]
+__all__ = ["log_once", "logger", "not_imported", "swallowed"]
 
 _MATTERS_AT_MOST: Final = 1000
+_UNSAID_AT_MOST: Final = 20
+
 _said: set[Hashable] = set()
+_unsaid: Final[list[tuple[str, str]]] = []
+"""Level and text of lines that could not be written so far."""
+_logging: Any = None
 
 
 def logger() -> Logger:
-    """The logger ``weighbridge``; `logging` is imported when there is something to say."""
+    """The logger ``weighbridge``; `logging` is imported when there is something to say.
+
+    Raises:
+        ImportError: it cannot be imported at this moment.
+    """
     global _logging
     if _logging is None:
         with late_imports:
@@ -32,16 +41,27 @@ def logger() -> Logger:
         late_imports.watch_forks()
         _logging = logging
     found: Logger = _logging.getLogger("weighbridge")
+    while _unsaid:
+        level, text = _unsaid.pop(0)
+        _hand_over(getattr(found, level), text)
     return found
-
-
-_logging: Any = None
 
 
 def log_once(matter: Hashable, message: str, *arguments: object) -> None:
     """Log one line per distinct ``matter``, at most a thousand matters a process. Never raises."""
-    if _is_new(matter) and not _emit("warning", message, *arguments):
-        _said.discard(matter)
+    if _is_new(matter):
+        _emit("warning", message, *arguments)
+
+
+def not_imported(problem: Exception) -> None:
+    """Log, once, that modules of ours cannot be imported at this moment. Never raises."""
+    log_once("not imported", _NOT_IMPORTED, problem)
+
+
+_NOT_IMPORTED: Final = (
+    "weighbridge cannot import what it needs (%s); "
+    "until it can, nothing is written, and what cannot be measured is counted as lost"
+)
 
 
 def swallowed(place: str) -> None:
@@ -53,10 +73,9 @@ def swallowed(place: str) -> None:
     exception = sys.exc_info()[1]
     if exception is not None and is_the_hosts(exception):
         raise exception
-    matter = ("swallowed", place)
-    message = "weighbridge failed inside %s; the program goes on unharmed"
-    if _is_new(matter) and not _emit("error", message, place, exc_info=sys.exc_info()):
-        _said.discard(matter)
+    if _is_new(("swallowed", place)):
+        message = "weighbridge failed inside %s; the program goes on unharmed"
+        _emit("error", message, place, exc_info=sys.exc_info())
 
 
 def _is_new(matter: Hashable) -> bool:
@@ -71,17 +90,31 @@ def _is_new(matter: Hashable) -> bool:
     return True
 
 
-def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) -> bool:
-    """Hand a line to the host's `logging`; whether there is such a thing. What fails in there ends here."""
+def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
+    """Write a line; while the interpreter goes down there is nobody to read it."""
+    if sys.is_finalizing():
+        return
     try:
-        if sys.is_finalizing():
-            return False
         method = getattr(logger(), level)
     except Exception as exception:
         pass_on(exception)
-        return False
+        _keep(level, message, arguments)
+    else:
+        _hand_over(method, message, *arguments, exc_info=exc_info)
+
+
+def _hand_over(method: Any, message: str, *arguments: object, exc_info: Any = None) -> None:
+    """Hand a line to the host's `logging`. What fails in there ends here."""
     try:
         method(message, *arguments, exc_info=exc_info)
     except Exception as exception:
         pass_on_signals(exception)
-    return True
+
+
+def _keep(level: str, message: str, arguments: tuple[object, ...]) -> None:
+    """Keep a line until it can be written; as text, so that nothing of the host's is kept alive."""
+    try:
+        if len(_unsaid) < _UNSAID_AT_MOST:
+            _unsaid.append((level, message % arguments))
+    except Exception as exception:
+        pass_on_signals(exception)

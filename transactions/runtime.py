@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import configuration
 from .late_imports import Unloadable, late_imports
-from .log import log_once, logger
+from .log import logger, not_imported
 from .model.outlet import ALWAYS, outlet
 from .model.process import here
 from .stack import collector
@@ -30,7 +30,6 @@ _recorders: Final[dict[str, Recorder]] = {}
 _IN_FORCE: Final = "in force"
 _unfinished: Final[list[Recorder]] = []
 """Recorders that were shut down while the store was away; they go on trying."""
-_WAITS: Final = "what has finished waits in memory to be counted: %s"
 _finalized: Final[set[int]] = set()
 """Processes of ``multiprocessing`` (this one, by its number) whose end was seen to."""
 
@@ -42,16 +41,19 @@ def preload() -> None:
     """Import all that a process needs to measure and to write. Starts, opens and reads nothing. Never raises."""
     try:
         with late_imports:
-            for name in ("configuration.files", "configuration.settings", "model.query", "recording.recorder"):
+            import_module("encodings.utf_8_sig")  # in which a configuration file is read
+            for name in ("configuration.files", "configuration.loading", "model.query", "recording.recorder"):
                 import_module(f"{__package__}.{name}")
         _import_what_the_thread_needs()
     except Unloadable as problem:
-        log_once("preload", "preload() could not import everything: %s", problem)
+        not_imported(problem)
 
 
 def _new_recorder() -> Recorder:
     with late_imports:
         from .recording.recorder import Recorder  # noqa: PLC0415  counting is imported where something is measured
+    if vars(sys.modules[Recorder.__module__])["outlet"] is not outlet:
+        raise Unloadable(f"{__package__} was taken out of sys.modules, and is there a second time")
     here.read()
     return Recorder(here.settings, outlived=_outlived[0])
 
@@ -63,7 +65,7 @@ def _connect_to_store(recorder: Recorder) -> None:
         with late_imports:
             from .store.writer import StoreWriter  # noqa: PLC0415  so is sqlite3, where there is something to write
     except Unloadable as problem:
-        log_once("no store", "nothing can be written to the store so far: %s", problem)
+        not_imported(problem)
     else:
         recorder.delivery.open_store = partial(StoreWriter.of, here.settings)
 
@@ -99,7 +101,7 @@ def _attend() -> int:
     try:
         patience = _recorder().attend()
     except Unloadable as problem:
-        log_once("no recorder", _WAITS, problem)
+        not_imported(problem)
         patience = ALWAYS
     outlet.bound(here.settings.max_backlog)
     return patience
@@ -150,7 +152,7 @@ def flush(timeout: float | None = None) -> bool:
     try:
         return _recorder().flush(timeout)
     except Unloadable as problem:
-        log_once("no recorder", _WAITS, problem)
+        not_imported(problem)
         return False
 
 
@@ -161,7 +163,7 @@ def last_write() -> Callable[[], object] | None:
     try:
         return partial(_recorder().flush, here.settings.shutdown_timeout)
     except Unloadable as problem:
-        log_once("no recorder", _WAITS, problem)
+        not_imported(problem)
         return None
 
 
@@ -238,6 +240,9 @@ def connect() -> None:
     """Let finished transactions be recorded. Called once, when the package is imported; it starts nothing."""
     outlet.attendant = _attend
     collector.watch()
+    threading: Any = sys.modules.get("threading")
+    if threading is not None and type(threading.main_thread()).__name__ != "_MainThread":  # forked by another one
+        _outlived[0] = threading.main_thread().ident
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child

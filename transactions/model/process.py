@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..late_imports import late_imports
-from ..log import log_once
+from ..log import log_once, not_imported, swallowed
 from .applications import Application, ApplicationArgument, application_named
 from .outlet import outlet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..configuration import Privacy, Settings
 
 __all__ = ["NOBODY", "QUEUE_HEADERS", "Process", "here"]
@@ -24,7 +26,16 @@ NOBODY: Final = Application("nobody")
 class Process:
     """The settings in the form in which every call needs them. Nothing is read before the first call."""
 
-    __slots__ = ("application", "error_statuses", "measures_for", "prepared", "privacy", "queue_headers", "settings")
+    __slots__ = (
+        "application",
+        "error_statuses",
+        "measures_for",
+        "postponed",
+        "prepared",
+        "privacy",
+        "queue_headers",
+        "settings",
+    )
 
     application: Application
     """The default one; until the settings are read, what it is called by default."""
@@ -36,6 +47,8 @@ class Process:
 
     def __init__(self) -> None:
         self.application = Application("Python Application")
+        self.postponed: Callable[[], object] | None = None
+        """What the program said about its settings while they could not be read; to be done before they are."""
         self.forget()
 
     def forget(self) -> None:
@@ -51,6 +64,9 @@ class Process:
             ImportError, OSError: their modules cannot be imported at this moment.
         """
         if not self.prepared:
+            postponed, self.postponed = self.postponed, None
+            if postponed is not None:
+                postponed()
             with late_imports:
                 # dataclasses, and the table of settings
                 from ..configuration.in_force import current  # noqa: PLC0415
@@ -67,9 +83,10 @@ class Process:
         try:
             self.read()
         except (ImportError, OSError) as problem:
-            log_once("no settings", "the settings cannot be read (%s): nothing is measured until they can be", problem)
-            return False
-        return True
+            not_imported(problem)
+        except Exception:
+            swallowed("the settings")
+        return self.prepared
 
     def prepare(self) -> bool:
         """A transaction may be about to begin: whether it is measured. Where that cannot be told, it counts as lost.

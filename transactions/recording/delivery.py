@@ -60,7 +60,7 @@ class Delivery:
     def deliver(self) -> bool:
         """Write what waits; whether all of it is in the store now."""
         try:
-            while self._waiting and self._makes_progress():
+            while self._waiting and self.open_store is not None and self._makes_progress():
                 pass
         except StoreUnavailable as error:
             log_once(("store", str(error)), "%s; the figures wait in memory and are written when it is back", error)
@@ -84,12 +84,8 @@ class Delivery:
 
     def _takes(self, waiting: _Waiting) -> bool:
         """Whether the store takes a snapshot. A failure that nobody thought of is logged once."""
-        if self.open_store is None:
-            raise StoreUnavailable("what writes to the store cannot be imported")
         try:
-            if self._store is None:
-                self._store = self.open_store()
-            self._store.write(waiting.snapshot)
+            self._opened().write(waiting.snapshot)
         except StoreUnavailable:
             raise
         except Exception:
@@ -97,6 +93,12 @@ class Delivery:
             swallowed("Store.write")
             return False
         return True
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            assert self.open_store is not None
+            self._store = self.open_store()
+        return self._store
 
     def _suspect(self, first: _Waiting, taken: Snapshot) -> None:
         """It failed where the one after it was taken. Its number is used up by that."""

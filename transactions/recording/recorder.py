@@ -36,6 +36,8 @@ _RUNNING_FOR: Final = 1.0
 """Seconds that they have been open at least."""
 _FAREWELL: Final = 0.5
 """Seconds that the thread is given to end, once all is written: a thread that is left when Python ends may hang it."""
+_START_AGAIN: Final = 1.0
+"""Seconds after which it is tried again where no thread could be started."""
 _LOOK_AROUND: Final = 0.2
 """Seconds after which a thread that waits looks what has become of others."""
 
@@ -75,6 +77,8 @@ class Recorder:
         """The thread that holds the lock."""
         self._thread: NativeThread | None = None
         self._starting = allocate_lock()
+        self._start_at = 0.0
+        """On the monotonic clock: not before then, as that has failed."""
         self._alarm = allocate_lock()
         self._alarm.acquire()
         self._alarmed = False
@@ -91,31 +95,30 @@ class Recorder:
         """There is something to do. Gives how many finished transactions may wait before it is called again."""
         if self._closed:
             return ALWAYS
-        if self._start():
-            self._count_without_thread()
-        elif outlet.full or len(outlet.queue) >= self.patience:
+        if not self._start() and (outlet.full or len(outlet.queue) >= self.patience):
             self._wake()
-        return len(outlet.queue) + self.patience
+        if self._is_there():
+            return len(outlet.queue) + self.patience
+        if len(outlet.queue) >= _PATIENCE:
+            self._work(lambda: True, 0.0)  # counting takes no disk
+        return ALWAYS
 
     def _start(self) -> bool:
         """Start the thread where there is none, or none any more; false if there is one."""
-        if self._is_there() or not self._starting.acquire(False):
+        if self._is_there() or monotonic() < self._start_at or not self._starting.acquire(False):
             return False
         try:
             if self._is_there():
                 return False
             self._thread = start_thread(self._run, "weighbridge-recorder")
+            if self._thread is None:
+                self._start_at = monotonic() + _START_AGAIN
         finally:
             self._starting.release()
         return True
 
     def _is_there(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
-
-    def _count_without_thread(self) -> None:
-        """Where none could be started, count here what has become too much to wait: that takes no disk."""
-        if len(outlet.queue) >= _PATIENCE and not self._is_there():
-            self._work(lambda: True, 0.0)
 
     def _wake(self) -> None:
         if not self._alarmed:
@@ -214,7 +217,7 @@ class Recorder:
 
     def _fold(self) -> None:
         renew()
-        outlet.relax(ALWAYS if self._closed else self.patience)
+        outlet.relax(ALWAYS if self._closed or not self._is_there() else self.patience)
         found = bool(outlet.queue)
         self._aggregate.empty(outlet.full)
         for _ in repeat(None, len(outlet.queue)):
