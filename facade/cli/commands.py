@@ -20,7 +20,8 @@ from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
 
-from .plain import one_line, plain_lines
+from .output import one_line, say
+from .plain import plain_lines
 from .problems import Problem
 from .settings_view import ConfigurationView, configuration_lines
 from .stores import opened_store, require_valid
@@ -122,7 +123,7 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
     with opened_store(store) as reader:
         answer = _Question(**question).answer(reader)
     if form:
-        click.echo(as_json(answer) if form == "json" else as_csv(answer))
+        say(as_json(answer) if form == "json" else as_csv(answer))
     elif sys.stdout.isatty():
         Console().print(ReportView(answer))
     else:
@@ -131,10 +132,10 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
 
 def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and what there is to say about them to standard error."""
-    click.echo("\n".join(plain_lines(answer)))
+    say("\n".join(plain_lines(answer)))
     notes = [] if answer.sections else empty_lines(answer, time.time())
     for line in filter(None, [*notes, uncounted_line(answer.health), left_out_line(answer.health)]):
-        click.echo(line, err=True)
+        say(line, error=True)
 
 
 @weighbridge.command()
@@ -154,7 +155,7 @@ def config() -> None:
     if sys.stdout.isatty():
         Console().print(ConfigurationView(loaded))
     else:
-        click.echo("\n".join(configuration_lines(loaded)))
+        say("\n".join(configuration_lines(loaded)))
     require_valid(loaded)
 
 

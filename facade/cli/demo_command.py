@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-import click
 from rich.console import Console
 
 from weighbridge.demo.run import Outcome, run_demo
@@ -22,6 +21,7 @@ from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 from weighbridge.transactions.store.writer import StoreWriter
 
 from .demo_view import CheckView, check_lines, progress, verdict
+from .output import say
 from .plain import plain_lines
 from .problems import Problem
 from .stores import opened_store
@@ -41,7 +41,7 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
         require_writable(kept)
         right = _run(requests, seed, kept, Path(folder))
     if store:
-        click.echo(f"\nThe figures are kept: weighbridge report --store {store}")
+        say(f"\nThe figures are kept: weighbridge report --store {store}")
     return right
 
 
@@ -71,7 +71,7 @@ def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
         with progress(console, len(sent)) as watcher:
             outcome = run_demo(sent, store, folder, watcher)
     except ServiceFailed as error:
-        click.echo(f"weighbridge: {error}", err=True)
+        say(f"weighbridge: {error}", error=True)
         return False
     except StoreUnreadable as error:
         raise Problem(str(error)) from None
@@ -82,9 +82,9 @@ def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
 def _show(console: Console, store: Path, outcome: Outcome, sent: int) -> None:
     with opened_store(str(store)) as reader:
         report = read_report(reader, outcome.window, Selection(), "time")
-    click.echo()
+    say()
     if sys.stdout.isatty():
         console.print(ReportView(report), "", CheckView(outcome), sep="\n")
     else:
-        click.echo("\n".join([*plain_lines(report), "", *check_lines(outcome)]))
-    click.secho("\n" + "\n".join(verdict(outcome, sent)), fg="green" if outcome.right else "red", bold=True)
+        say("\n".join([*plain_lines(report), "", *check_lines(outcome)]))
+    say("\n" + "\n".join(verdict(outcome, sent)), color="green" if outcome.right else "red")

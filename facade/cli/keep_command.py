@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import click
-
 from weighbridge.console.serving import serve
 from weighbridge.demo.bookshop import open_bookshop
 from weighbridge.demo.drive import drive
@@ -19,6 +17,7 @@ from weighbridge.demo.services import Process, ServiceFailed
 from weighbridge.demo.traffic import WATCH, Service, plan
 
 from .demo_command import require_writable
+from .output import say
 from .problems import Problem
 from .serve_command import bound
 
@@ -44,7 +43,7 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
         listener = bound("127.0.0.1", port)
         try:
             with open_bookshop(Path(folder), kept) as processes, _visited(processes, seed):
-                serve(str(kept), listener, None, (), lambda url: click.echo(f"weighbridge: {url} (Ctrl-C ends it)"))
+                serve(str(kept), listener, None, (), lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
             raise Problem(str(error)) from None
 
@@ -62,7 +61,7 @@ def _visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
                 drive(plan(_batch(number), number), processes, closed.is_set)
                 number += 1
         except ServiceFailed as error:
-            click.echo(f"weighbridge: {error}", err=True)
+            say(f"weighbridge: {error}", error=True)
 
     visitors = threading.Thread(target=visit, name="weighbridge-demo")
     visitors.start()

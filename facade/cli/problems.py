@@ -6,6 +6,8 @@ from typing import IO, Any
 
 import click
 
+from .output import plain_text
+
 __all__ = ["Problem"]
 
 
@@ -16,4 +18,4 @@ class Problem(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the message to standard error."""
-        click.echo(f"weighbridge: {self.format_message()}", file=file, err=file is None)
+        click.echo(plain_text(f"weighbridge: {self.format_message()}"), file=file, err=file is None)

@@ -6,10 +6,9 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from weighbridge.console.serving import is_loopback, listen, open_browser, serve
 
+from .output import say
 from .problems import Problem
 from .stores import configured_store
 
@@ -40,7 +39,7 @@ def serve_page(options: Serving) -> None:
     listener = bound(options.host, options.port)
 
     def ready(url: str) -> None:
-        click.echo(f"weighbridge: {store} on {url} (Ctrl-C ends it)", err=True)
+        say(f"weighbridge: {store} on {url} (Ctrl-C ends it)", error=True)
         if options.opened:
             open_browser(url)
 

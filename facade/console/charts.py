@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from weighbridge.reporting.formats import visible
+from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.store.figures import Figures
 from weighbridge.transactions.store.reader import Timeline
 
@@ -67,7 +69,7 @@ def error_classes(over_time: ErrorsOverTime, at_most: int = 5) -> Chart:
     classes = [one for one in over_time.classes if not one.expected]
     several = len(classes) > at_most
     shown, rest = (classes[: at_most - 1], classes[at_most - 1 :]) if several else (classes, [])
-    lines: list[Chart] = [{"title": one.type.rpartition(":")[2], "values": list(one.counts)} for one in shown]
+    lines: list[Chart] = [{"title": visible(one.type.rpartition(":")[2]), "values": list(one.counts)} for one in shown]
     if rest:
         together = [sum(counts) for counts in zip(*(one.counts for one in rest), strict=True)]
         lines.append({"title": f"{len(rest)} others", "values": together})
@@ -79,7 +81,7 @@ def time_spent(trends: Sequence[Trend]) -> Chart | None:
     if not trends:
         return None
     first = trends[0].timeline
-    lines = [_line(f"{trend.series.group}/{trend.series.name}", trend.timeline, _work) for trend in trends]
+    lines = [_line(visible(display_name(*trend.series[2:])), trend.timeline, _work) for trend in trends]
     return {**_chart(first, "work", lines), "stacked": True}
 
 

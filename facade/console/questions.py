@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from weighbridge.reporting.report import Line, Report, known_applications, read_report
+from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Tally, Window
@@ -197,4 +198,4 @@ def _lines(found: Report) -> Sequence[Line]:
 
 
 def _title(series: Series) -> str:
-    return f"{series.group}/{series.name}".casefold()
+    return display_name(series.group, series.name).casefold()

@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
+from weighbridge.reporting.formats import visible
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.span import describe, roughly
+from weighbridge.transactions.model.naming import display_name, display_parts
 from weighbridge.transactions.store.figures import Figures
 from weighbridge.transactions.store.reader import RunningNow, StoredInstance
 
@@ -125,11 +127,20 @@ def _age(one: RunningNow, now: float) -> str:
 _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "duration": formats.duration,
-        "last_word": last_word, "moment": moment, "rate": formats.rate, "rating": histogram.rating, "roughly": roughly,
-        "score": formats.apdex, "share": share, "size": formats.size, "starred": starred,
+        "last_word": last_word, "moment": moment,
+        "rate": formats.rate, "rating": histogram.rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
+        "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,
     }
 )  # fmt: skip
+
+
+def _shown(value: object) -> object:
+    """What every expression of a template passes through: the page shows control characters, as a terminal would.
+
+    Values of forms are given back as they came, by the filter ``raw``.
+    """
+    return visible(value, keep="\t\n\r") if type(value) is str else value
 
 
 def _made() -> Environment:
@@ -140,10 +151,12 @@ def _made() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_shown,
     )
     environment.filters.update(_FILTERS)
     environment.globals.update(
-        charts=charts, histogram=histogram, age=_age, losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
+        charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
+        losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
     )  # fmt: skip
     return environment

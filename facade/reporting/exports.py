@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from weighbridge.transactions.store.figures import Figures
 
-from .formats import printable
+from .formats import visible
 from .report import Line, Report
 
 __all__ = ["as_csv", "as_json", "figures_record", "harmless"]
@@ -69,7 +69,7 @@ def harmless(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    return f"'{printable(value)}" if value.lstrip().startswith(_FORMULA) or value[:1].isspace() else printable(value)
+    return f"'{visible(value)}" if value.lstrip().startswith(_FORMULA) or value[:1].isspace() else visible(value)
 
 
 def _records(report: Report) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Final
+from unicodedata import category
 
-__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "printable", "rate", "size"]
+__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "rate", "size", "visible"]
 
 NOTHING: Final = "-"
 
@@ -83,9 +84,26 @@ def size(number: int) -> str:
     return f"{number} B"
 
 
-def printable(text: str) -> str:
-    """Write a blank for each control character and the like."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+def visible(text: str, keep: str = "") -> str:
+    r"""Write control characters and the like as escapes, and unusual blanks as blanks.
+
+    Names, messages and paths come from strangers: none of them may move the
+    cursor, clear the screen, name the window, or turn the order of the letters.
+
+    Args:
+        text: what is to be printed.
+        keep: characters that stay as they are.
+
+    >>> print(visible("GET /\x1b[2J\u202e"), visible("two\nlines"), visible("two\xa0words"))
+    GET /\x1b[2J\u202e two\nlines two words
+    """
+    return text if text.isprintable() else "".join(sign if sign in keep else _visible(sign) for sign in text)
+
+
+def _visible(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    return " " if category(sign) == "Zs" else ascii(sign)[1:-1]
 
 
 def _digits(value: float, places: int = 3) -> str:

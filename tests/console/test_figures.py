@@ -146,6 +146,21 @@ def test_each_line_is_what_the_calls_come_to(ask: Ask, series: Series) -> None:
         assert len(row) == 12
 
 
+def test_the_slash_of_a_path_is_not_doubled_where_it_is_shown(tmp_path: Path) -> None:
+    raw = [Series("shop", "web", "Uri", name) for name in ("/hello", "/")]
+    write(tmp_path / "raw.db", [Call(series, 0.1, True, error="Broken") for series in raw], [])
+    ask = asking(Console(tmp_path / "raw.db", clock=lambda: NOW))
+    for page in ("summary", "transactions", "errors", "transaction", "sample"):
+        body = ask(address(f"/{page}", raw[0], sample=1)).body.decode()
+        assert "Uri//" not in body
+        assert '<span class="group">Uri/</span>hello<' in body
+    assert [row[0] for row in Cells(ask("/transactions?app=shop").body).rows if row] == ["Uri/", "Uri/ hello"]
+    chart = Charts(ask("/transactions?app=shop").body).found["Top five by time over time"]
+    assert [line["title"] for line in chart["lines"]] == ["Uri/", "Uri/hello"]
+    told = json.loads(ask("/api/transactions?app=shop&search=uri/hello").body)
+    assert [line["series"]["name"] for line in told["lines"]] == ["/hello"]
+
+
 @pytest.mark.parametrize("sort", SORTS)
 def test_the_csv_is_that_of_the_report_to_the_last_digit(ask: Ask, store: object, sort: str) -> None:
     with StoreReader.open(str(store)) as reader:

@@ -73,6 +73,39 @@ def test_hostile_text_is_whole_in_json(hostile: Ask, page: str) -> None:
     assert PAYLOAD in json.dumps(json.loads(answer.body), ensure_ascii=False).replace('\\"', '"')
 
 
+CONTROLS = "[b]\x1b]0;owned\x07\x9b2J\u202eevil  two blanks"
+CONTROLS_SHOWN = r"[b]\x1b]0;owned\x07\x9b2J\u202eevil  two blanks"
+
+
+@pytest.fixture
+def controls(tmp_path: Path) -> Ask:
+    series = Series(f"app {CONTROLS}", "web", f"group {CONTROLS}", f"name {CONTROLS}")
+    call = Call(series, 0.7, True, error=CONTROLS, attributes={f"key {CONTROLS}": CONTROLS})
+    write(tmp_path / "controls.db", [call], [RunningTransaction(series, NOW - 10)])
+    return asking(Console(tmp_path / "controls.db", clock=lambda: NOW))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_control_characters_can_be_seen_and_do_nothing(controls: Ask, page: str) -> None:
+    parameters = {"app": f"app {CONTROLS}", "group": f"group {CONTROLS}", "name": f"name {CONTROLS}", "sample": 1}
+    answer = controls(f"/{page}?{urlencode(parameters)}")
+    elements = Elements(answer.body)
+    assert CONTROLS_SHOWN in elements.text
+    assert not [sign for sign in elements.text if sign in CONTROLS and not sign.isprintable()]
+    for tag, attributes in elements.found:
+        for name, value in attributes.items():
+            if value and not value.isprintable():  # what a form gives back has to be the name itself
+                assert (tag, name) in {("input", "value"), ("option", "value")}
+                assert CONTROLS in value
+
+
+def test_an_application_of_a_strange_name_can_be_chosen(controls: Ask) -> None:
+    found = Elements(controls("/transactions").body).found
+    (value,) = (attributes["value"] for tag, attributes in found if tag == "option" and "app" in str(attributes))
+    assert value == f"app {CONTROLS}"
+    assert controls(f"/summary?{urlencode({'app': value})}").status == 200
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " =", "|", "%"])
 def test_no_cell_of_the_csv_is_a_formula_whatever_it_starts_with(tmp_path: Path, start: str) -> None:
     text = f"{start}1+1"
