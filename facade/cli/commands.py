@@ -14,13 +14,13 @@ from rich.console import Console
 
 from weighbridge.reporting import span
 from weighbridge.reporting.exports import as_csv, as_json
-from weighbridge.reporting.report import SORTS, Report, known_applications, read_report
+from weighbridge.reporting.report import SORTS, Report, UnknownName, read_report, require_known
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
 
-from .output import one_line, say
+from .output import say
 from .plain import plain_lines
 from .problems import Problem
 from .settings_view import ConfigurationView, configuration_lines
@@ -70,17 +70,11 @@ class _Question(NamedTuple):
         """Read the report as of now."""
         now = time.time()
         window = Window(span.parse_since(self.since, now), now)
-        report = read_report(reader, window, Selection(self.application, self.kind), self.sort)
-        if self.application and not report.sections:
-            _require_known(reader, self.application, now)
-        return report
-
-
-def _require_known(reader: StoreReader, application: str, now: float) -> None:
-    known = known_applications(reader, now)
-    if application not in known:
-        there_are = ", ".join(map(one_line, known)) or "none yet"
-        raise Problem(f"there is no application {application!r} in {reader.health().path}; there are: {there_are}")
+        try:
+            require_known(reader, Selection(self.application))
+        except UnknownName as error:
+            raise Problem(str(error)) from None
+        return read_report(reader, window, Selection(self.application, self.kind), self.sort)
 
 
 def _asking(since: str) -> Callable[[_Command], _Command]:

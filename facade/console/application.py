@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from weighbridge.reporting.exports import as_csv
-from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.reporting.report import UnknownName, require_known
+from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
 from . import questions
 from .access import HEADERS, Access
@@ -111,15 +112,18 @@ class Console:
             return self._special(request, name, state, now) or self._page(request, name, state, now)
         except BadParameter as error:
             return _problem(request, 400, str(error), error.name)
+        except UnknownName as error:
+            return _problem(request, 404, f"{error}.", applications=error.applications)
         except StoreUnreadable as error:
             return _problem(request, 503, str(error))
 
     def _special(self, request: Request, name: str, state: State, now: float) -> Response | None:
         """What is no page of figures."""
-        if not name:
-            return redirect(f"{request.root}/{self._landing(state, now)}")
         if name == "api":
             return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
+        require_known(self._reader, Selection(state.app or None))
+        if not name:
+            return redirect(f"{request.root}/{self._landing(state, now)}")
         if name == "transactions.csv":
             return _csv(as_csv(questions.report(self._reader, self._named(state, now), now)))
         return None
@@ -131,6 +135,8 @@ class Console:
         page = PAGES[wanted]
         state = self._named(state, now) if page.of_one else state
         _require(state, page.needs)
+        if "name" in page.needs:
+            require_known(self._reader, Selection(state.app, state.kind, state.group, state.name))
         answer = page.answer(self._reader, state, now)
         if answer is None:
             return _problem(request, 404, _NO_SAMPLE)
@@ -170,11 +176,14 @@ def _csv(body: str) -> Response:
     return text(200, "text/csv", f"{body}\n", named)
 
 
-def _problem(request: Request, status: int, message: str, parameter: str = "") -> Response:
+def _problem(
+    request: Request, status: int, message: str, parameter: str = "", applications: Sequence[str] = ()
+) -> Response:
     if request.path.startswith("/api/"):
         told = {"error": message, "parameter": parameter} if parameter else {"error": message}
         return text(status, "application/json", as_json(told))
-    return _html(request, status, "problem.html", code=status, message=message, title="Problem")
+    values = {"code": status, "message": message, "applications": applications}
+    return _html(request, status, "problem.html", title="Problem", **values)
 
 
 def _login(request: Request, message: str = "") -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from weighbridge.reporting.report import Line, Report, known_applications, read_report
+from weighbridge.reporting.report import Line, Report, read_report
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
@@ -50,7 +50,7 @@ _STILL_THERE: Final = 90.0
 
 def first_application(reader: StoreReader, window: Window) -> str:
     """The application that is shown where none was asked for; empty if there is none."""
-    return (reader.application_names(window) or known_applications(reader, window.until) or [""])[0]
+    return (reader.application_names(window) or reader.known_applications() or [""])[0]
 
 
 def summary(reader: StoreReader, state: State, now: float) -> Summary:

@@ -8,14 +8,19 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Window
 from weighbridge.transactions.store.reader import Health, Selection, SeriesFigures, StoreReader
 
-__all__ = ["KIND_WORDS", "SORTS", "Line", "Report", "Section", "known_applications", "read_report"]
+__all__ = ["KIND_WORDS", "SORTS", "Line", "Report", "Section", "UnknownName", "read_report", "require_known"]
 
 KIND_WORDS: Final[Mapping[Kind, str]] = MappingProxyType({"web": "web", "background": "non-web"})
 """How people read the kinds."""
+
+
+_NAMED: Final = 20
+"""Applications that a message names."""
 
 
 class Line(NamedTuple):
@@ -77,9 +82,34 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
     return Report(window, sorted(sections, key=_web_first), reader.health())
 
 
-def known_applications(reader: StoreReader, now: float) -> list[str]:
-    """The names of all applications that the store knows of, however long ago they reported."""
-    return reader.application_names(Window(0, now))
+class UnknownName(LookupError):
+    """The store knows no application or transaction of that name; the message says so, and names those there are."""
+
+    def __init__(self, message: str, applications: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.applications = applications
+        """Those that the store knows, where that of the question is not among them."""
+
+
+def require_known(reader: StoreReader, selection: Selection) -> None:
+    """Tell a name that was mistyped from one to which nothing happened lately.
+
+    Raises:
+        UnknownName: nothing of what is selected has ever been recorded.
+    """
+    if selection.application is None or reader.knows(selection):
+        return
+    if selection.name is None or not reader.knows(Selection(selection.application)):
+        raise _no_application(reader, selection.application)
+    kind, path = KIND_WORDS[selection.kind or "web"], display_name(selection.group or "", selection.name)
+    raise UnknownName(f"there is no {kind} transaction {path!r} of the application {selection.application!r}")
+
+
+def _no_application(reader: StoreReader, name: str) -> UnknownName:
+    known = reader.known_applications()
+    several = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    there_are = ", ".join(known[:_NAMED]) + several if known else "none yet"
+    return UnknownName(f"there is no application {name!r} in {reader.path}; there are: {there_are}", known)
 
 
 def _line(found: SeriesFigures) -> Line:

@@ -168,6 +168,59 @@ def test_a_transaction_needs_its_name(ask: Ask) -> None:
     assert (answer.status, json.loads(answer.body)["parameter"]) == (400, "group")
 
 
+DATA = [f"/api/{page}" for page in PAGES]
+NAVIGATED = [f"/{page}" for page in PAGES] + ["/", "/transactions.csv"]
+
+
+@pytest.mark.parametrize("path", DATA + NAVIGATED)
+@pytest.mark.parametrize("kind", ["web", "background"])
+def test_an_application_that_does_not_exist_is_not_found(ask: Ask, store: Path, path: str, kind: str) -> None:
+    answer = ask(f"{path}?app=Shoop&kind={kind}&group=Route&name=GET+/search&sample=1")
+    assert answer.status == 404
+    message = f"there is no application 'Shoop' in {store}; there are: shop"
+    if path in DATA:
+        assert json.loads(answer.body) == {"error": f"{message}."}
+    else:
+        elements = Elements(answer.body)
+        assert message in elements.text
+        assert "/summary?app=shop" in [attributes.get("href") for _, attributes in elements.found]
+
+
+@pytest.mark.parametrize("path", ["/transaction", "/sample", "/api/transaction", "/api/sample"])
+@pytest.mark.parametrize(
+    ("kind", "group", "name", "shown"),
+    [("web", "Route", "GET /serch", "web transaction 'Route/GET /serch'"),
+     ("background", "Route", "GET /search", "non-web transaction 'Route/GET /search'"),
+     ("web", "Uri", "/search", "web transaction 'Uri/search'")],
+)  # fmt: skip
+def test_a_transaction_that_does_not_exist_is_not_found(
+    ask: Ask, path: str, kind: str, group: str, name: str, shown: str
+) -> None:
+    parameters = {"app": "shop", "kind": kind, "group": group, "name": name, "sample": 1}
+    answer = ask(f"{path}?{urlencode(parameters)}")
+    assert answer.status == 404
+    message = f"there is no {shown} of the application 'shop'"
+    assert message in (json.loads(answer.body)["error"] if "/api/" in path else Elements(answer.body).text)
+
+
+def test_an_application_without_calls_in_this_time_is_found(ask: Ask) -> None:
+    for parameters in ("kind=background&range=30m&since=1000&until=2000", f"since={NOW - 90000}&until={NOW - 86400}"):
+        for page in ("summary", "transactions", "errors", "applications", "running"):
+            assert ask(f"/{page}?app=shop&{parameters}").status == 200
+            told = ask(f"/api/{page}?app=shop&{parameters}")
+            assert told.status == 200
+        assert json.loads(ask(f"/api/summary?app=shop&{parameters}").body)["figures"]["calls"] == 0
+
+
+def test_one_of_which_only_an_open_transaction_is_known_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "open.db"
+    write(path, [], [RunningTransaction(Series("loop", "background", "Function", "watch"), NOW - 10)])
+    ask = asking(Console(path, clock=lambda: NOW))
+    assert ask("/summary?app=loop&kind=background").status == 200
+    assert ask("/transaction?app=loop&kind=background&group=Function&name=watch").status == 200
+    assert ask("/running?app=loop").status == 200
+
+
 @pytest.mark.parametrize("address", ["/", "/summary", "/nowhere", "/static/page.js", "/api/summary?range=x"])
 def test_every_answer_forbids_what_it_can(ask: Ask, address: str) -> None:
     headers = dict(ask(address).headers)

@@ -105,6 +105,11 @@ class StoreReader:
         with reader._reading():
             return reader
 
+    @property
+    def path(self) -> str:
+        """The file, absolute, or ``":memory:"``."""
+        return self._connection.path
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
@@ -126,6 +131,19 @@ class StoreReader:
                 for (number,), tally in tallies.items()
             ]
             return sorted(found, key=lambda one: -one.tally.total)
+
+    def knows(self, selection: Selection) -> bool:
+        """Whether anything selected has been counted, or is open, within the time for which names are kept."""
+        where, arguments = matching(selection)
+        with self._reading() as connection:
+            found = connection.execute(f"SELECT EXISTS (SELECT 1 FROM series WHERE {where})", arguments)
+            return bool(found.fetchone()[0])
+
+    def known_applications(self) -> list[str]:
+        """The names of all applications that the store knows, however long ago they reported."""
+        with self._reading() as connection:
+            found = [name for (name,) in connection.execute("SELECT DISTINCT application FROM series")]
+            return sorted(found, key=str.casefold)
 
     def application_names(self, window: Window) -> list[str]:
         """Those with calls in the window, without regard to upper and lower case in order."""
