@@ -33,7 +33,7 @@ __all__ = ["weighbridge"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_SINCE_HELP: Final = f"How far back: {span.EXAMPLES}."
+_SINCE_HELP: Final = f"How far back: {span.EXAMPLES}. Local time is that of this machine."
 _SORT_HELP: Final = (
     "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
 )

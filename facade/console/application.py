@@ -108,7 +108,7 @@ class Console:
     def _shown(self, request: Request) -> Response:
         name, now = request.path.strip("/"), self._clock()
         try:
-            state = parse(request.query)
+            state = parse(request.query, by_browser=not name.startswith("api/"))
             return self._special(request, name, state, now) or self._page(request, name, state, now)
         except BadParameter as error:
             return _problem(request, 400, str(error), error.name)

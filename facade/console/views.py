@@ -16,6 +16,7 @@ from weighbridge.reporting import formats
 from weighbridge.reporting.formats import visible
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.span import describe, roughly
+from weighbridge.reporting.zones import zone_name
 from weighbridge.transactions.model.naming import display_name, display_parts
 from weighbridge.transactions.store.figures import Figures
 from weighbridge.transactions.store.reader import RunningNow, StoredInstance
@@ -158,6 +159,7 @@ def _made() -> Environment:
         charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
         losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
+        zone_name=zone_name,
     )  # fmt: skip
     return environment
 
