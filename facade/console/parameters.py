@@ -15,21 +15,20 @@ from weighbridge.reporting.report import SORTS
 from weighbridge.reporting.zones import MOMENTS, find_zone, parse_moment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.levels import FINEST
 
-from .spans import in_minutes
-
-__all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "parse"]
+__all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "in_minutes", "parse"]
 
 RANGES: Final[Mapping[str, int]] = MappingProxyType(
     {
-        "30m": 1800, "1h": 3600, "3h": 10800, "6h": 21600, "12h": 43200, "24h": 86400,
+        "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "3h": 10800, "6h": 21600, "12h": 43200, "24h": 86400,
         "3d": 3 * 86400, "7d": 7 * 86400, "14d": 14 * 86400, "30d": 30 * 86400,
     }
 )  # fmt: skip
 """What can be chosen, in seconds up to now."""
 
-COMPARISONS: Final[Mapping[str, int]] = MappingProxyType({"none": 0, "day": 86400, "week": 7 * 86400})
-"""How many seconds earlier the span lies that a page is compared with."""
+COMPARISONS: Final[Mapping[str, int]] = MappingProxyType({"none": 0, "day": 1, "week": 7})
+"""How many days earlier the time lies that a page is compared with."""
 
 REFRESHES: Final = ("10", "30", "60", "300")
 """Seconds from one refresh to the next."""
@@ -98,6 +97,11 @@ class State:
         given = {name: getattr(state, name) for name in _DEFAULTS}
         told = {name: _written(value) for name, value in given.items() if value != _DEFAULTS[name]}
         return urlencode(told, errors="replace")
+
+
+def in_minutes(window: Window, now: float) -> Window:
+    """The window to the end of its last minute, if that is over: calls are counted by the minute."""
+    return window._replace(until=max(window.until, min(math.ceil(window.until / FINEST) * FINEST, now)))
 
 
 def parse(query: str, by_browser: bool = False) -> State:

@@ -22,6 +22,8 @@ from weighbridge.transactions.store.figures import Figures
 from weighbridge.transactions.store.reader import RunningNow, StoredInstance
 
 from . import charts, histogram
+from .days import day_note
+from .frame import offsets_used
 from .json_form import FIGURE_WORDS
 from .parameters import RANGES, REFRESHES
 
@@ -159,7 +161,7 @@ def _made() -> Environment:
         charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
         losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
-        zone_name=zone_name,
+        zone_name=zone_name, day_note=day_note, offsets_used=offsets_used,
     )  # fmt: skip
     return environment
 

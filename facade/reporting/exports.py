@@ -38,11 +38,20 @@ _FORMULA: Final = ("=", "+", "-", "@", "|", "%")
 
 
 def as_json(report: Report) -> str:
-    """Give the report as one JSON object; moments are epoch seconds, rates and shares are 0 to 1."""
+    """Give the report as one JSON object; moments are epoch seconds, rates and shares are 0 to 1.
+
+    ``since`` and ``until`` are what was counted: whole minutes, and of each
+    application no time before its first figure.
+    """
     health = report.health
     store = {"path": health.path, "owner": health.owner, "last_write": health.last_write, "lost": dict(health.lost)}
     sections = [
-        {"application": section.application, "type": section.kind, **figures_record(section.figures)}
+        {
+            "application": section.application,
+            "type": section.kind,
+            "since": section.window.since,
+            **figures_record(section.figures),
+        }
         for section in report.sections
     ]
     window = {"since": report.window.since, "until": report.window.until}

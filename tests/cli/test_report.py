@@ -53,11 +53,17 @@ def transactions(result: Result) -> list[dict[str, Any]]:
     return found
 
 
-def covered_minutes(result: Result) -> float:
-    """The span asked for, widened to whole minutes at its start: that is what is counted."""
-    window = json.loads(result.stdout)
-    assert window["until"] - window["since"] == pytest.approx(1800)
-    return float(window["until"] - window["since"] // 60 * 60) / 60
+def covered_minutes(result: Result) -> dict[tuple[str, str], float]:
+    """What is counted of each application and type: whole minutes, from its first figure on."""
+    told = json.loads(result.stdout)
+    return {
+        (whole["application"], whole["type"]): (told["until"] - whole["since"]) / 60 for whole in told["applications"]
+    }
+
+
+def minutes_since_first(calls: list[Call], until: float) -> float:
+    """From the start of the minute of the first of these calls, written a moment before ``until``."""
+    return (until - (until - max(call.age for call in calls)) // 60 * 60) / 60
 
 
 def test_the_figures_are_those_of_the_raw_durations(run: Run, write_store: WriteStore) -> None:
@@ -74,7 +80,7 @@ def test_the_figures_are_those_of_the_raw_durations(run: Run, write_store: Write
         durations = [call.duration for call in mine]
         assert record["calls"] == len(mine)
         assert record["errors"] == sum(call.failed for call in mine)
-        assert record["per_minute"] == pytest.approx(len(mine) / minutes)
+        assert record["per_minute"] == pytest.approx(len(mine) / minutes[record["application"], record["type"]])
         assert record["total_seconds"] == pytest.approx(sum(durations))
         assert record["average_seconds"] == pytest.approx(sum(durations) / len(mine))
         assert (record["minimum_seconds"], record["maximum_seconds"]) == (min(durations), max(durations))
@@ -143,6 +149,38 @@ def test_what_ended_before_the_span_is_left_out(run: Run, write_store: WriteStor
     store = write_store([Call(HOME, 0.1, age=60), Call(BOOK, 0.1, age=7200)])
     assert [record["name"] for record in transactions(run("report", "--json", "--store", store))] == [HOME.name]
     assert len(transactions(run("report", "--json", "--since", "3h", "--store", store))) == 2
+
+
+@pytest.mark.parametrize("since", ["10m", "30m", "1h", "1d"])
+def test_since_and_until_are_the_window_that_was_counted(run: Run, write_store: WriteStore, since: str) -> None:
+    old = [Call(HOME, 0.1, age=3 * 86400)]
+    store = write_store([*old, *(Call(HOME, 0.1, age=age) for age in range(0, 7200, 7))])
+    told = json.loads(run("report", "--json", "--since", since, "--store", store).stdout)
+    (whole,) = told["applications"]
+    assert whole["since"] == told["since"]
+    assert told["since"] % 60 == 0
+    asked = {"10m": 600, "30m": 1800, "1h": 3600, "1d": 86400}[since]
+    assert asked <= told["until"] - told["since"] < asked + 60
+    assert whole["per_minute"] == pytest.approx(whole["calls"] / (told["until"] - told["since"]) * 60)
+
+
+def test_a_new_application_is_not_averaged_over_the_time_before_it(run: Run, write_store: WriteStore) -> None:
+    calls = [
+        *(Call(HOME, 0.1, age=age) for age in range(0, 3600, 60)),
+        *(Call(OTHER, 0.1, age=age) for age in (5, 130)),
+    ]
+    result = run("report", "--json", "--store", write_store(calls))
+    told, minutes = json.loads(result.stdout), covered_minutes(result)
+    assert told["since"] == min(whole["since"] for whole in told["applications"])
+    assert 30 <= minutes["Shop", "web"] < 31
+    assert minutes["Depot", "web"] == pytest.approx(minutes_since_first(calls[-2:], told["until"]), abs=1.05)
+    rates = {record["application"]: record["per_minute"] for record in told["transactions"]}
+    assert rates["Depot"] == pytest.approx(2 / minutes["Depot", "web"])
+
+
+def test_the_very_first_call_counts_as_one_a_minute_and_no_more(run: Run, write_store: WriteStore) -> None:
+    (record,) = transactions(run("report", "--json", "--store", write_store([Call(HOME, 0.1, age=0)])))
+    assert 0.5 < record["per_minute"] <= 1.0
 
 
 def test_plain_output_has_one_line_per_transaction_and_columns_that_split(run: Run, write_store: WriteStore) -> None:

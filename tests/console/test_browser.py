@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import shutil
@@ -260,6 +261,41 @@ def test_times_are_those_of_the_viewers_zone(browser: Any, url: str) -> None:
     page.wait_for_url("**since=**")
     since = float(parse_qs(urlsplit(page.url).query)["since"][0])
     assert since == pytest.approx(utc.timestamp(), abs=60)
+    context.close()
+
+
+@pytest.fixture
+def month(tmp_path: Path) -> Iterator[str]:
+    """The page on the calls of more than a month."""
+    path = tmp_path / "month.db"
+    conftest.write(path, [Call(EXPORT, 0.1, age=age) for age in range(60, 40 * 86400, 7200)])
+    with served(asgi_application(path)) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("zone", "note"),
+    [("Asia/Tokyo", "days of Asia/Tokyo"), ("Asia/Kolkata", "days from 00:30 to 00:30, Asia/(Kolkata|Calcutta)")],
+)
+def test_days_and_what_is_compared_go_by_the_viewers_clock(browser: Any, month: str, zone: str, note: str) -> None:
+    context = browser.new_context(base_url=month, timezone_id=zone)
+    page = context.new_page()
+    for query in ("compare=week", "range=30d"):
+        page.goto(f"/summary?app=shop&{query}")
+        page.wait_for_url(re.compile(f"tz=Asia(%2F|/)({zone.partition('/')[2]}|Calcutta)"))  # its name in some browsers
+    page.get_by_text(re.compile(note)).first.wait_for()
+    chart = json.loads(page.locator(".plot").first.get_attribute("data-chart") or "")
+    assert len(chart["x"]) == 31
+    assert {page.evaluate(f"new Date({start} * 1000).getHours()") for start in chart["x"]} == {0}
+    context.close()
+
+
+def test_a_viewer_whose_clock_is_the_servers_need_not_name_it(browser: Any, month: str) -> None:
+    context = browser.new_context(base_url=month, timezone_id="UTC")
+    page = context.new_page()
+    page.goto("/summary?app=shop&range=30d&compare=week")
+    page.locator(".plot canvas").first.wait_for()
+    assert "tz=" not in page.url
     context.close()
 
 

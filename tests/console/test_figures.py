@@ -92,6 +92,10 @@ class Marks(HTMLParser):
         self._mark = "" if tag == "g" else self._mark
 
 
+MINUTES = max(call.age for call in CALLS) / 60
+"""Since the first minute in which there was a call: nothing is averaged over the time before."""
+
+
 def of(series: Series) -> list[Call]:
     return [call for call in CALLS if call.series == series]
 
@@ -122,7 +126,7 @@ def test_the_summary_is_what_the_calls_come_to(ask: Ask, kind: str) -> None:
     assert sum(bucket["figures"]["calls"] for bucket in told["timeline"]["buckets"]) == len(calls)
     tiles = Cells(ask(f"/summary?app=shop&kind={kind}").body).tiles
     assert tiles[0] == formats.duration(average(calls))
-    assert tiles[1] == formats.rate(len(calls) / 30)
+    assert tiles[1] == formats.rate(len(calls) / MINUTES)
     assert (formats.apdex(apdex(calls)) in tiles) == (kind == "web")
 
 
@@ -134,7 +138,7 @@ def test_each_line_is_what_the_calls_come_to(ask: Ask, series: Series) -> None:
     durations = sorted(call.duration for call in calls)
     assert row[1:4] == [
         formats.count(len(calls)),
-        formats.rate(len(calls) / 30),
+        formats.rate(len(calls) / MINUTES),
         formats.duration(sum(durations)),
     ]
     assert row[5:7] == [formats.duration(average(calls)), formats.duration(durations[0])]
@@ -234,7 +238,7 @@ def test_errors_over_time_are_what_the_calls_come_to(ask: Ask) -> None:
     (broken,) = told["classes"]
     assert (broken["type"], broken["message"], broken["expected"]) == ("shop:OutOfStock", None, False)
     assert dict(zip(told["starts"], broken["counts"], strict=True)) == {
-        start: minutes_of(failed)[start] for start in range(int(NOW) - 1800, int(NOW), 60)
+        start: minutes_of(failed)[start] for start in range(int(NOW - 60 * MINUTES), int(NOW), 60)
     }
     (error,) = told["errors"]
     assert (error["message"], error["counts"]) == ("OutOfStock", broken["counts"])
