@@ -27,7 +27,7 @@ from .settings_view import ConfigurationView, configuration_lines
 from .stores import opened_store, require_valid
 from .terminal import ReportView
 from .top import watch
-from .words import empty_lines, left_out_line, uncounted_line
+from .words import empty_lines, loss_lines
 
 __all__ = ["weighbridge"]
 
@@ -128,7 +128,8 @@ def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and what there is to say about them to standard error."""
     say("\n".join(plain_lines(answer)))
     notes = [] if answer.sections else empty_lines(answer, time.time())
-    for line in filter(None, [*notes, uncounted_line(answer.health), left_out_line(answer.health)]):
+    figures, details = loss_lines(answer)
+    for line in (*notes, *figures, *details):
         say(line, error=True)
 
 

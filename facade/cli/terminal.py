@@ -15,7 +15,7 @@ from weighbridge.transactions.model.naming import display_name, display_parts
 from .columns import COLUMNS, fitting
 from .output import one_line, rich_text
 from .plain import shortened
-from .words import empty_lines, head_lines, left_out_line, uncounted_line
+from .words import empty_lines, head_lines, loss_lines
 
 __all__ = ["ReportView"]
 
@@ -61,10 +61,8 @@ class ReportView:
         hidden = [column.title for position, column in enumerate(COLUMNS) if position not in columns]
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
-        health = self._report.health
-        for line, style in ((uncounted_line(health), "yellow"), (left_out_line(health), "dim")):
-            if line:
-                yield rich_text(f"\n{line}", style)
+        for lines, style in zip(loss_lines(self._report), ("yellow", "dim"), strict=True):
+            yield from (rich_text(f"\n{line}", style) for line in lines)
 
 
 def _title(section: Section) -> Text:

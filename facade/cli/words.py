@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import getpass
 import time
-from types import MappingProxyType
-from typing import Final
 
 from weighbridge.reporting import formats
+from weighbridge.reporting.losses import missing_details, missing_transactions
 from weighbridge.reporting.report import Report
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.reader import Health
 
-__all__ = ["empty_lines", "head_lines", "left_out_line", "uncounted_line", "user"]
+__all__ = ["empty_lines", "head_lines", "loss_lines", "user"]
 
 
 def head_lines(report: Report, now: float) -> list[str]:
@@ -22,22 +21,10 @@ def head_lines(report: Report, now: float) -> list[str]:
     return [f"{span}, {_last_write(report.health, now)}", f"store {report.health.path}"]
 
 
-def uncounted_line(health: Health) -> str:
-    """Say how many transactions no figure shows, since the store exists; empty if all are shown."""
-    lost = health.lost.get("transactions", 0)
-    return f"In no figure, because a limit was reached: {formats.count(lost)} transactions." if lost else ""
-
-
-def left_out_line(health: Health) -> str:
-    """Say what else limits have cost since the store exists, names and samples; empty if nothing."""
-    lost = {cause: number for cause, number in sorted(health.lost.items()) if number and cause != "transactions"}
-    details = ", ".join(f"{formats.count(number)} {_CAUSES.get(cause, cause)}" for cause, number in lost.items())
-    return f"Left out of the details, because of limits: {details}." if details else ""
-
-
-_CAUSES: Final = MappingProxyType(
-    {"names": "names (counted under <other>)", "samples_thinned": "samples (the slowest and the latest are kept)"}
-)
+def loss_lines(report: Report) -> tuple[list[str], list[str]]:
+    """Say what is missing from the figures of this report, and what from its details."""
+    figures, details = missing_transactions(report.lost), missing_details(report.lost)
+    return [f"{sentence}." for sentence in figures], [f"{sentence}." for sentence in details]
 
 
 def empty_lines(report: Report, now: float) -> list[str]:

@@ -146,6 +146,7 @@ class Console:
         return _html(
             request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
             now=now, names=self._names(state, now), health=self._reader.health(),
+            lost=self._reader.losses(window, state.app or None),
         )  # fmt: skip
 
     def _landing(self, state: State, now: float) -> str:

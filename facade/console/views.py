@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
 from weighbridge.reporting.formats import visible
+from weighbridge.reporting.losses import missing_details, missing_transactions
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.reporting.zones import zone_name
@@ -162,6 +163,7 @@ def _made() -> Environment:
         losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
         zone_name=zone_name, day_note=day_note, offsets_used=offsets_used,
+        missing_details=missing_details, missing_transactions=missing_transactions,
     )  # fmt: skip
     return environment
 

@@ -41,7 +41,8 @@ def as_json(report: Report) -> str:
     """Give the report as one JSON object; moments are epoch seconds, rates and shares are 0 to 1.
 
     ``since`` and ``until`` are what was counted: whole minutes, and of each
-    application no time before its first figure.
+    application no time before its first figure. ``lost`` is what is missing
+    from that, by cause; that of the store is all that was ever dropped.
     """
     health = report.health
     store = {"path": health.path, "owner": health.owner, "last_write": health.last_write, "lost": dict(health.lost)}
@@ -54,10 +55,15 @@ def as_json(report: Report) -> str:
         }
         for section in report.sections
     ]
-    window = {"since": report.window.since, "until": report.window.until}
-    return json.dumps(
-        {**window, "store": store, "applications": sections, "transactions": [*_records(report)]}, indent=2
-    )
+    told = {
+        "since": report.window.since,
+        "until": report.window.until,
+        "lost": dict(report.lost),
+        "store": store,
+        "applications": sections,
+        "transactions": [*_records(report)],
+    }
+    return json.dumps(told, indent=2)
 
 
 def as_csv(report: Report) -> str:

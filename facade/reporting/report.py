@@ -64,6 +64,8 @@ class Report:
     window: Window
     """What was counted: whole minutes, or what is kept of older ones, from the first application's first figure on."""
     sections: Sequence[Section]
+    lost: Mapping[str, int]
+    """What was dropped in that time by processes that report what was asked for, by cause."""
     health: Health
 
 
@@ -96,7 +98,8 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
         if (whole.application, whole.kind) in lines
     ]
     since = min((section.window.since for section in sections), default=counted.since)
-    return Report(counted._replace(since=since), sorted(sections, key=_web_first), reader.health())
+    lost = reader.losses(counted, selection.application)
+    return Report(counted._replace(since=since), sorted(sections, key=_web_first), lost, reader.health())
 
 
 def first_within(reader: StoreReader, window: Window, application: str) -> int | None:

@@ -16,7 +16,7 @@ from click.testing import Result
 
 from weighbridge.transactions.recording.snapshot import Series
 
-from .conftest import Call, T, WriteStore
+from .conftest import Call, T, WriteStore, on_a_terminal, write_more
 
 Run = Callable[..., Result]
 
@@ -207,9 +207,37 @@ def test_csv_says_the_same_as_json_and_runs_no_formula(run: Run, write_store: Wr
 
 def test_what_was_dropped_is_said(run: Run, write_store: WriteStore) -> None:
     result = run("report", "--store", write_store([Call(HOME, 0.1)], {"names": 12, "samples": 0}))
-    assert "12 names" in result.stderr
-    assert "samples" not in result.stderr
-    assert "Dropped" not in run("report", "--store", write_store([Call(HOME, 0.1)])).stdout
+    assert result.stderr == "12 names were counted under <other> (limit reached).\n"
+
+
+def test_that_the_most_telling_samples_are_kept_is_no_loss(run: Run, write_store: WriteStore) -> None:
+    assert run("report", "--store", write_store([Call(HOME, 0.1)], {"samples_thinned": 4000})).stderr == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_what_was_dropped_is_said_of_its_application_and_time_alone(
+    run: Run, write_store: WriteStore, terminal: bool
+) -> None:
+    store = write_store([Call(HOME, 0.1)], {"transactions": 3, "attributes": 1})
+    write_more(store, [Call(OTHER, 0.1)], {"names": 7})
+    write_more(store, [Call(HOME, 0.1)], {"errors": 5}, ago=7200)
+    write_more(store, [], {"samples": 2})  # by a process that does not say what it reports
+
+    def dropped(*arguments: str) -> set[str]:
+        options = ("report", "--store", store, *arguments)
+        text = on_a_terminal(*options) if terminal else run(*options).stderr
+        return set(re.findall(r"\d[^\n]* \(limit reached\)", re.sub(r"\x1b\[[\d;]*m", "", text)))
+
+    shop = {"1 attribute was dropped (limit reached)", "3 transactions were dropped (limit reached)"}
+    depot = {"7 names were counted under <other> (limit reached)"}
+    both = {"2 samples were dropped (limit reached)"}
+    assert dropped("--app", "Shop") == shop | both
+    assert dropped("--app", "Depot") == depot | both
+    assert dropped() == shop | depot | both
+    assert dropped("--app", "Shop", "--since", "3h") == shop | both | {"5 errors were dropped (limit reached)"}
+    told = json.loads(run("report", "--json", "--app", "Depot", "--store", store).stdout)
+    assert told["lost"] == {"names": 7, "samples": 2}
+    assert told["store"]["lost"] == {"attributes": 1, "errors": 5, "names": 7, "samples": 2, "transactions": 3}
 
 
 def test_an_empty_report_says_where_it_looked_and_who_wrote_there_last(run: Run, write_store: WriteStore) -> None:

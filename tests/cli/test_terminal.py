@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +15,7 @@ from weighbridge.reporting.formats import visible
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Window
 
-from .conftest import Call, WriteStore
+from .conftest import Call, WriteStore, on_a_terminal
 
 Run = Callable[..., Result]
 
@@ -27,31 +23,6 @@ EVIL = "[bold]\x1b]0;owned\x07\x9b2J\x08\u202eevil\r[/bold]"
 SHOWN = r"[bold]\x1b]0;owned\x07\x9b2J\x08\u202eevil\r[/bold]"
 FORBIDDEN = ("\x1b]", "\x07", "\x9b", "\x08", "\u202e", "evil\r")
 SERIES = Series(f"app {EVIL}", "web", f"group {EVIL}", f"name {EVIL}\nand more")
-
-
-def on_a_terminal(*arguments: object, **environ: str) -> str:
-    """What a command writes to a wide terminal, standard error included."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "weighbridge.cli", *map(str, arguments)]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "900", **environ},
-    ) as process:
-        os.close(theirs)
-        written = b"".join(iter(lambda: _read(ours), b""))
-        process.wait(30)
-    os.close(ours)
-    return written.decode()
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # on Linux, the end of a terminal
-        return b""
 
 
 def assert_harmless(text: str) -> None:

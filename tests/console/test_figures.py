@@ -358,7 +358,7 @@ def test_instances_say_what_they_dropped(ask: Ask) -> None:
     (row,) = (row for row in rows if row and row[0] == "shop")
     assert row[1:3] == ["host", "17"]
     assert row[5].startswith("3 transactions")
-    assert b"In no figure, because a limit was reached: 3 transactions." in ask("/summary?app=shop").body
+    assert b"<strong>3 transactions were dropped (limit reached)</strong>" in ask("/summary?app=shop").body
 
 
 def test_the_api_page_explains_every_figure(ask: Ask) -> None:

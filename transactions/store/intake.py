@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
 from .figures import Tally
 from .levels import FINEST, floored
+from .losses import add_losses
 from .names import Names, storable
 from .samples import Body, add_samples, body_of
 from .tallies import add, add_errors, tally_of, values
@@ -63,7 +64,10 @@ def take_in(connection: sqlite3.Connection, parcel: Parcel) -> None:
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
     open_now = [(instance, intake.names.series(one.series, one.started), one.started) for one in snapshot.running]
     connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
+    reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
+    applications = {series.application for series in reported}
     for lost in (snapshot.lost, intake.lost, intake.names.surplus):
+        add_losses(connection, snapshot.taken, applications, lost)
         connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])
 
 

@@ -32,6 +32,7 @@ from .connection import FAILURES, StoreConnection, reason_of
 from .figures import Figures, Tally, Window, figures
 from .levels import COARSE_SPANS, COARSEST, FINEST, Level, Range, bounded_step, cover, end_of, floored, step_for
 from .location import owner
+from .losses import losses_in
 from .past import Past
 from .queries import (
     SERIES,
@@ -310,6 +311,11 @@ class StoreReader:
             for application, linked in connection.execute("SELECT application, linked FROM link ORDER BY 1, 2"):
                 links[application] = (*links.get(application, ()), linked)
         return links
+
+    def losses(self, window: Window, application: str | None = None) -> dict[str, int]:
+        """What was dropped within a window by processes that report an application, or any: counts by cause."""
+        with self._reading() as connection:
+            return losses_in(connection, window, application)
 
     def health(self) -> Health:
         """The file, and what is known of those who write to it."""
