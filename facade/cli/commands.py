@@ -14,7 +14,7 @@ from rich.console import Console
 
 from weighbridge.reporting import span
 from weighbridge.reporting.exports import as_csv, as_json
-from weighbridge.reporting.report import SORTS, Report, UnknownName, read_report, require_known
+from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
@@ -24,7 +24,7 @@ from .output import say
 from .plain import plain_lines
 from .problems import Problem
 from .settings_view import ConfigurationView, configuration_lines
-from .stores import opened_store, require_valid
+from .stores import Place, chosen_place, opened_store, require_valid
 from .terminal import ReportView
 from .top import watch
 from .words import empty_lines, loss_lines
@@ -40,7 +40,7 @@ _SORT_HELP: Final = (
 _INTERVAL_HELP: Final = "Seconds between two pictures."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
 _KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
-_DEMO_STORE_HELP: Final = "Record into this file and keep it; without it, a temporary one."
+_DEMO_STORE_HELP: Final = "Record into this file; without it, into one in your state directory, anew each time."
 _PORT_HELP: Final = "Port of the page; 0 takes a free one."
 _HOST_HELP: Final = "Address to bind; any but a loopback address needs --token-file."
 _VISITORS_HELP: Final = "File with a token (16 characters or more) that visitors must give."
@@ -66,10 +66,12 @@ class _Question(NamedTuple):
     kind: Kind | None
     sort: str
 
-    def answer(self, reader: StoreReader) -> Report:
-        """Read the report as of now."""
+    def answer(self, place: Place, reader: StoreReader) -> Report:
+        """Read the report as of now; an empty one where nothing has been recorded yet."""
         now = time.time()
         window = Window(span.parse_since(self.since, now), now)
+        if place.is_empty:
+            return nothing_recorded(place.path, window)
         try:
             require_known(reader, Selection(self.application))
         except UnknownName as error:
@@ -114,8 +116,9 @@ def weighbridge() -> None:
 @click.option("--csv", "form", flag_value="csv", help="Write CSV: one line per transaction.")
 def report(store: str | None, form: str | None, **question: Any) -> None:
     """Print the figures of each application, web and non-web apart."""
-    with opened_store(store) as reader:
-        answer = _Question(**question).answer(reader)
+    place = chosen_place(store)
+    with opened_store(place) as reader:
+        answer = _Question(**question).answer(place, reader)
     if form:
         say(as_json(answer) if form == "json" else as_csv(answer))
     elif sys.stdout.isatty():
@@ -139,8 +142,9 @@ def _print_plain(answer: Report) -> None:
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many pictures.")
 def top(store: str | None, interval: float, count: int | None, **question: Any) -> None:
     """Show the same figures live; q or Ctrl-C ends it."""
-    with opened_store(store) as reader:
-        watch(lambda: _Question(**question).answer(reader), interval, count)
+    place = chosen_place(store)
+    with opened_store(place) as reader:
+        watch(lambda: _Question(**question).answer(place, reader), interval, count)
 
 
 @weighbridge.command()

@@ -20,11 +20,12 @@ from weighbridge.transactions.recording.snapshot import Instance, Snapshot, Stor
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 from weighbridge.transactions.store.writer import StoreWriter
 
+from .demo_store import kept_store, next_steps
 from .demo_view import CheckView, check_lines, progress, verdict
 from .output import say
 from .plain import plain_lines
 from .problems import Problem
-from .stores import opened_store
+from .stores import Place, opened_store
 from .terminal import ReportView
 
 __all__ = ["demonstrate", "require_writable"]
@@ -36,12 +37,10 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
     Raises:
         Problem: the store that was named cannot be used.
     """
-    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
-        kept = store.absolute() if store else Path(folder, "weighbridge.db")
+    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder, kept_store(store) as kept:
         require_writable(kept)
         right = _run(requests, seed, kept, Path(folder))
-    if store:
-        say(f"\nThe figures are kept: weighbridge report --store {store}")
+    say("\n" + "\n".join(next_steps(kept)))
     return right
 
 
@@ -80,7 +79,7 @@ def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
 
 
 def _show(console: Console, store: Path, outcome: Outcome, sent: int) -> None:
-    with opened_store(str(store)) as reader:
+    with opened_store(Place(str(store))) as reader:
         report = read_report(reader, outcome.window, Selection(), "time")
     say()
     if sys.stdout.isatty():

@@ -17,6 +17,7 @@ from weighbridge.demo.services import Process, ServiceFailed
 from weighbridge.demo.traffic import WATCH, Service, plan
 
 from .demo_command import require_writable
+from .demo_store import kept_store, next_steps
 from .output import say
 from .problems import Problem
 from .serve_command import bound
@@ -37,8 +38,7 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
     Raises:
         Problem: the store that was named cannot be used, the port cannot be had, or the bookshop does not open.
     """
-    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
-        kept = store.absolute() if store else Path(folder, "weighbridge.db")
+    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder, kept_store(store) as kept:
         require_writable(kept)
         listener = bound("127.0.0.1", port)
         try:
@@ -46,6 +46,7 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
                 serve(str(kept), listener, None, (), lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
             raise Problem(str(error)) from None
+    say("\n" + "\n".join(next_steps(kept)))
 
 
 @contextmanager

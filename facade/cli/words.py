@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import time
 
 from weighbridge.reporting import formats
+from weighbridge.reporting.first_steps import NOTHING_YET, first_steps_lines, is_missing
 from weighbridge.reporting.losses import missing_details, missing_transactions
 from weighbridge.reporting.report import Report
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.reader import Health
+
+from .demo_store import demo_store
 
 __all__ = ["empty_lines", "head_lines", "loss_lines", "user"]
 
@@ -29,6 +33,32 @@ def loss_lines(report: Report) -> tuple[list[str], list[str]]:
 
 def empty_lines(report: Report, now: float) -> list[str]:
     """Say where nothing was found, and what may be the reason."""
+    return _nothing_in_this_time(report, now) if report.ever else _nothing_yet(report.health, now)
+
+
+def _nothing_yet(health: Health, now: float) -> list[str]:
+    there = "no such file yet" if health.last_write is None else _last_write(health, now)
+    return [
+        f"{NOTHING_YET}.",
+        "",
+        f"  looked for  {health.path} ({there})",
+        f"  you are     {user()}; programs run by other users report to stores of their own",
+        *_last_demo(health),
+        "",
+        "Lines that have a program measured:",
+        "",
+        *first_steps_lines(),
+    ]
+
+
+def _last_demo(health: Health) -> list[str]:
+    store = demo_store()
+    if is_missing(store) or str(store) == health.path:
+        return ["  an example  weighbridge demo"]
+    return [f"  an example  the figures of the last demo: weighbridge report --store {shlex.quote(str(store))}"]
+
+
+def _nothing_in_this_time(report: Report, now: float) -> list[str]:
     health = report.health
     return [
         f"Nothing was recorded from {_clock(report.window.since, now)} to {_clock(report.window.until, now)}.",

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from weighbridge.reporting.exports import as_csv
+from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 from weighbridge.reporting.report import UnknownName, require_known
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
@@ -115,7 +116,13 @@ class Console:
         except UnknownName as error:
             return _problem(request, 404, f"{error}.", applications=error.applications)
         except StoreUnreadable as error:
+            return self._unreadable(request, error)
+
+    def _unreadable(self, request: Request, error: StoreUnreadable) -> Response:
+        store = self._reader.path
+        if not is_missing(store):
             return _problem(request, 503, str(error))
+        return _problem(request, 503, f"{NOTHING_YET}: {error}", looked_for=store)
 
     def _special(self, request: Request, name: str, state: State, now: float) -> Response | None:
         """What is no page of figures."""
@@ -150,12 +157,13 @@ class Console:
         )  # fmt: skip
 
     def _landing(self, state: State, now: float) -> str:
-        """With one application its summary, else the list of them."""
-        names = self._names(state, now)
+        """With one application its summary, else the list of them; over a time in which there is something."""
+        names, state = questions.lately(self._reader, state, now)
         return f"summary?{state.query(app=names[0])}" if len(names) == 1 else f"applications?{state.query()}"
 
     def _names(self, state: State, now: float) -> list[str]:
-        names = self._reader.application_names(state.window(now))
+        """What can be chosen: the applications of this time, or all where there is none."""
+        names = self._reader.application_names(state.window(now)) or self._reader.known_applications()
         return names if state.app in ("", *names) else sorted([*names, state.app], key=str.casefold)
 
     def _named(self, state: State, now: float) -> State:
@@ -178,12 +186,17 @@ def _csv(body: str) -> Response:
 
 
 def _problem(
-    request: Request, status: int, message: str, parameter: str = "", applications: Sequence[str] = ()
+    request: Request,
+    status: int,
+    message: str,
+    parameter: str = "",
+    applications: Sequence[str] = (),
+    looked_for: str = "",
 ) -> Response:
     if request.path.startswith("/api/"):
         told = {"error": message, "parameter": parameter} if parameter else {"error": message}
         return text(status, "application/json", as_json(told))
-    values = {"code": status, "message": message, "applications": applications}
+    values = {"code": status, "message": message, "applications": applications, "looked_for": looked_for}
     return _html(request, status, "problem.html", title="Problem", **values)
 
 

@@ -14,6 +14,7 @@ from .answers import Compared, ErrorsOverTime, Trend
 
 __all__ = [
     "apdex",
+    "drawable",
     "error_classes",
     "error_rate",
     "response_start",
@@ -86,6 +87,14 @@ def time_spent(trends: Sequence[Trend]) -> Chart | None:
     first = trends[0].timeline
     lines = [_line(visible(display_name(*trend.series[2:])), trend.timeline, _work) for trend in trends]
     return {**_chart(first, "work", lines), "stacked": True}
+
+
+def drawable(chart: Chart | None) -> bool:
+    """Whether there is something to see: a line between two points, or a bar."""
+    if chart is None:
+        return False
+    some = any(value is not None for line in chart["lines"] for value in line["values"])
+    return some and (len(chart["x"]) > 1 or bool(chart.get("bars")))
 
 
 def sparkline(values: Sequence[float], places: Sequence[float] = ()) -> str:

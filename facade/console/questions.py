@@ -28,13 +28,14 @@ from .answers import (
 from .error_questions import errors
 from .frame import SPARKS, Frame, begun, charted_step, compared_places, frame_before, frame_of, holding, timeline
 from .histogram import bars_of
-from .parameters import State
+from .parameters import RANGES, State
 from .what_if import THRESHOLDS, scores, without
 
 __all__ = [
     "applications",
     "errors",
     "first_application",
+    "lately",
     "report",
     "running",
     "sample",
@@ -50,6 +51,20 @@ _STILL_THERE: Final = 90.0
 def first_application(reader: StoreReader, window: Window) -> str:
     """The application that is shown where none was asked for; empty if there is none."""
     return (reader.application_names(window) or reader.known_applications() or [""])[0]
+
+
+def lately(reader: StoreReader, state: State, now: float) -> tuple[list[str], State]:
+    """The applications of the last time in which there was any, and the state that shows that.
+
+    Where somebody has chosen a time, that stays.
+    """
+    chosen = state.since is not None or state.range != State.range
+    ranges = [state.range] if chosen else [name for name in RANGES if RANGES[name] >= RANGES[State.range]]
+    for longer in (state.changed(range=name) for name in ranges):
+        names = reader.application_names(longer.window(now))
+        if names:
+            return names, longer
+    return [], state
 
 
 def summary(reader: StoreReader, state: State, now: float) -> Summary:

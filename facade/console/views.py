@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
+from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET
 from weighbridge.reporting.formats import visible
 from weighbridge.reporting.losses import missing_details, missing_transactions
 from weighbridge.reporting.report import KIND_WORDS
@@ -49,8 +50,6 @@ _SORT_WORDS: Final = MappingProxyType(
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
 _SIZES: Final = frozenset({"request.size", "response.size"})
 _REFRESH_WORDS: Final = MappingProxyType({every: f"every {describe(int(every))}" for every in REFRESHES})
-_THINNED: Final = "samples_thinned"
-"""Not a loss that anybody need worry about: of many samples the most telling ones are kept."""
 
 
 def render(template: str, **values: Any) -> str:
@@ -118,10 +117,9 @@ def last_word(name: str) -> str:
     return name.rpartition(":")[2] or name
 
 
-def _losses(one: StoredInstance) -> str:
-    """What a process had to drop, in words."""
-    told = [f"{formats.count(number)} {cause}" for cause, number in one.lost.items() if number and cause != _THINNED]
-    return ", ".join(told) or "nothing"
+def losses(one: StoredInstance) -> str:
+    """What a process had to drop, in words; empty if nothing."""
+    return "; ".join((*missing_transactions(one.lost), *missing_details(one.lost)))
 
 
 def _age(one: RunningNow, now: float) -> str:
@@ -130,8 +128,9 @@ def _age(one: RunningNow, now: float) -> str:
 
 _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
-        "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "duration": formats.duration,
-        "last_word": last_word, "moment": moment,
+        "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "drawable": charts.drawable,
+        "duration": formats.duration,
+        "last_word": last_word, "losses": losses, "moment": moment,
         "rate": formats.rate, "rating": histogram.rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,
@@ -160,9 +159,10 @@ def _made() -> Environment:
     environment.filters.update(_FILTERS)
     environment.globals.update(
         charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
-        losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
+        losses=losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
-        zone_name=zone_name, day_note=day_note, offsets_used=offsets_used,
+        zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
+        first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET,
         missing_details=missing_details, missing_transactions=missing_transactions,
     )  # fmt: skip
     return environment

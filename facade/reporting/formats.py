@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from unicodedata import category
 
-__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "rate", "size", "visible"]
+__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "rate", "size", "things", "visible"]
 
 NOTHING: Final = "-"
 
@@ -70,6 +70,15 @@ def count(number: int) -> str:
     '1,234,567'
     """
     return f"{number:,}"
+
+
+def things(number: int, word: str) -> str:
+    """Write how many of something there are.
+
+    >>> things(1, "call"), things(1200, "call"), things(0, "call")
+    ('1 call', '1,200 calls', '0 calls')
+    """
+    return f"{count(number)} {word}" if number == 1 else f"{count(number)} {word}s"
 
 
 def size(number: int) -> str:

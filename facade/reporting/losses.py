@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from .formats import count
+from .formats import things
 
 __all__ = ["missing_details", "missing_transactions"]
 
@@ -38,5 +38,5 @@ def missing_details(lost: Mapping[str, int]) -> list[str]:
     return [_sentence(cause, lost[cause], _DETAILS.get(cause, _DROPPED)) for cause in causes]
 
 
-def _sentence(things: str, number: int, fate: str) -> str:
-    return f"1 {things.removesuffix('s')} was {fate}" if number == 1 else f"{count(number)} {things} were {fate}"
+def _sentence(plural: str, number: int, fate: str) -> str:
+    return f"{things(number, plural.removesuffix('s'))} {'was' if number == 1 else 'were'} {fate}"

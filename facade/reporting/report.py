@@ -11,7 +11,7 @@ from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Window
-from weighbridge.transactions.store.levels import FINEST, floored
+from weighbridge.transactions.store.levels import FINEST
 from weighbridge.transactions.store.reader import ApplicationFigures, Health, Selection, SeriesFigures, StoreReader
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Section",
     "UnknownName",
     "first_within",
+    "nothing_recorded",
     "per_minute_of",
     "read_report",
     "require_known",
@@ -67,6 +68,8 @@ class Report:
     lost: Mapping[str, int]
     """What was dropped in that time by processes that report what was asked for, by cause."""
     health: Health
+    ever: bool = True
+    """Whether anything has been recorded since the store exists."""
 
 
 def _dissatisfaction(line: Line) -> float:
@@ -99,7 +102,13 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
     ]
     since = min((section.window.since for section in sections), default=counted.since)
     lost = reader.losses(counted, selection.application)
-    return Report(counted._replace(since=since), sorted(sections, key=_web_first), lost, reader.health())
+    ever = bool(sections) or bool(reader.known_applications())
+    return Report(counted._replace(since=since), sorted(sections, key=_web_first), lost, reader.health(), ever)
+
+
+def nothing_recorded(store: str, window: Window) -> Report:
+    """The report on a store that is not there yet."""
+    return Report(window, (), {}, Health(store, 0, "", None, {}, 0), ever=False)
 
 
 def first_within(reader: StoreReader, window: Window, application: str) -> int | None:
@@ -111,11 +120,9 @@ def first_within(reader: StoreReader, window: Window, application: str) -> int |
 def since_first(window: Window, first: int | None) -> Window:
     """Leave out the time before an application was seen first: no rate is to be averaged over that.
 
-    At least the last minute stays.
+    Its first minute counts as a whole one, also while it runs.
     """
-    if first is None:
-        return window
-    return window._replace(since=max(window.since, min(first, floored(window.until - FINEST, FINEST))))
+    return window if first is None else Window(first, max(window.until, first + FINEST))
 
 
 def per_minute_of(figures: Figures, window: Window) -> Figures:

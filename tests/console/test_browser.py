@@ -394,7 +394,7 @@ def test_a_store_that_is_not_there_yet_is_shown_as_soon_as_it_is(browser: Any, t
     with served(asgi_application(path)) as address:
         page = browser.new_page()
         page.goto(f"{address}/summary?app=shop")
-        page.get_by_role("heading", name="The store cannot be read").wait_for()
+        page.get_by_role("heading", name="Nothing has been recorded yet").wait_for()
         conftest.write(path, CALLS[:5])
         page.evaluate("refresh()")
         page.get_by_role("heading", name="shop").wait_for()

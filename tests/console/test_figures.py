@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, write
+from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, row, write
 from weighbridge.console import Console, histogram
 from weighbridge.console.application import PAGES
 from weighbridge.console.json_form import FIGURE_WORDS
@@ -24,9 +24,10 @@ from weighbridge.console.parameters import State
 from weighbridge.reporting import formats
 from weighbridge.reporting.exports import as_csv
 from weighbridge.reporting.report import SORTS, read_report
-from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.recording.snapshot import Instance, Series, Snapshot
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
+from weighbridge.transactions.store.writer import StoreWriter
 
 
 class Cells(HTMLParser):
@@ -357,8 +358,22 @@ def test_instances_say_what_they_dropped(ask: Ask) -> None:
     rows = Cells(ask("/summary?app=shop").body).rows
     (row,) = (row for row in rows if row and row[0] == "shop")
     assert row[1:3] == ["host", "17"]
-    assert row[5].startswith("3 transactions")
+    assert row[5] == "3 transactions were dropped (limit reached)"
     assert b"<strong>3 transactions were dropped (limit reached)</strong>" in ask("/summary?app=shop").body
+
+
+def test_no_column_says_that_nothing_is_missing(tmp_path: Path) -> None:
+    writer = StoreWriter(str(tmp_path / "fine.db"))
+    minute = row(SEARCH, int(NOW) - 60, [Call(SEARCH, 0.1)])
+    instance = Instance("one", "host", 17, NOW - 3600, "shop")
+    writer.write(Snapshot(instance, 1, NOW - 5, (minute,), lost={"samples_thinned": 7}))
+    writer.close()
+    ask = asking(Console(tmp_path / "fine.db", clock=lambda: NOW))
+    for address in ("/summary?app=shop", "/running"):
+        page = ask(address).body
+        (process,) = (row for row in Cells(page).rows if row and row[0] == "shop")
+        assert len(process) == 5
+        assert b"ropped" not in page
 
 
 def test_the_api_page_explains_every_figure(ask: Ask) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.console.conftest import NOW, PAYLOAD, Ask, Call, asking, write
 from weighbridge.console import Console
+from weighbridge.reporting.first_steps import FIRST_STEPS
 from weighbridge.transactions.recording.snapshot import RunningTransaction, Series
 
 PAGES = ("summary", "transactions", "transaction", "sample", "errors", "applications", "running")
@@ -274,9 +275,17 @@ def test_a_head_has_no_body(ask: Ask) -> None:
 def test_a_missing_store_is_explained_and_picked_up_later(tmp_path: Path) -> None:
     path = tmp_path / "later.db"
     ask = asking(Console(path, clock=lambda: NOW))
-    answer = ask("/summary")
-    assert answer.status == 503
-    assert b"weighbridge demo --keep" in answer.body
+    for address in ("/", "/summary", "/summary?app=shop", "/running"):
+        answer = ask(address)
+        assert answer.status == 503
+        text = Elements(answer.body).text
+        assert "Nothing has been recorded yet" in text
+        for told in (str(path), "weighbridge demo --keep", *(line for step in FIRST_STEPS for line in step.lines)):
+            assert told in text
+        assert b"data-waiting" in answer.body
+    error = json.loads(ask("/api/summary").body)["error"]
+    assert error.startswith("Nothing has been recorded yet: ")
+    assert str(path) in error
     write(path, [Call(Series("shop", "web", "Route", "GET /"), 0.1)])
     assert ask("/summary").status == 200
 

@@ -318,3 +318,61 @@ def test_an_application_that_was_not_there_yet_is_compared_with_nothing(at: Any)
     assert "none before" in ask("/summary?app=shop&range=3h&compare=day").body.decode()
     one = Series(*ITEM)
     assert told(ask, address("/api/transaction", one, range="24h"))["window"]["since"] == now - 3 * HOUR + 60
+
+
+# ---- What the page opens on, and what it leaves out.
+
+
+@pytest.mark.parametrize(
+    ("age", "length"), [(60, ""), (2700, "1h"), (5 * HOUR, "6h"), (2 * DAY, "3d"), (29 * DAY, "30d"), (80 * DAY, "")]
+)
+def test_it_opens_on_the_last_time_in_which_there_was_something(at: Any, age: int, length: str) -> None:
+    ask = at(conftest.NOW, [Call(SEARCH, 0.1, age=age)])
+    location = dict(ask("/").headers)["location"]
+    assert location == ("/applications?" if age > 30 * DAY else f"/summary?app=shop{f'&range={length}' * bool(length)}")
+    assert ask(location).status == 200
+    assert dict(ask("/?range=12h").headers)["location"].endswith("range=12h")
+    other = Call(SEARCH._replace(application="old"), 0.1, age=age)
+    location = dict(at(conftest.NOW, [Call(SEARCH, 0.1, age=age), other])("/").headers)["location"]
+    assert location == f"/applications?{f'range={length}' * bool(length)}"
+
+
+def test_an_application_can_be_chosen_also_where_none_had_anything_to_do(at: Any) -> None:
+    page = at(conftest.NOW, [Call(SEARCH, 0.1, age=DAY)])("/summary").body.decode()
+    assert '<option value="shop" selected>shop</option>' in page
+    assert "No web transactions in this time" in page
+    assert "recorded yet" not in page
+
+
+@pytest.mark.parametrize("page", ["summary", "transactions", "errors", "applications"])
+def test_a_store_in_which_nothing_was_recorded_says_what_to_do(at: Any, page: str) -> None:
+    body = at(conftest.NOW, [])(f"/{page}").body.decode()
+    assert "Nothing has been recorded yet" in body
+    assert "WSGITransactionMiddleware" in body
+
+
+def test_the_first_minute_shows_no_empty_cards(at: Any) -> None:
+    now = conftest.NOW + 30
+    ask = at(now, [Call(SEARCH, 0.1, age=5), Call(JOB, 0.1, age=5)])
+    for kind, series in (("web", SEARCH), ("background", JOB)):
+        summary = ask(f"/summary?app=shop&kind={kind}").body
+        assert Charts(summary).found == {}
+        one = ask(address("/transaction", series)).body
+        assert Charts(one).found == {}
+        for body in (summary.decode(), one.decode()):
+            assert "Charts begin with the second minute." in body
+            assert "None in this time" not in body
+            assert "None were kept" not in body
+            assert "<h2>Errors" not in body
+        assert "What if it were non-web" not in one.decode()
+    ask = at(now, [Call(series, 0.1, age=age) for series in (SEARCH, JOB) for age in (5, 65)])
+    assert len(Charts(ask("/summary?app=shop").body).found) == 5
+    assert "Charts begin" not in ask("/summary?app=shop").body.decode()
+
+
+def test_what_is_not_there_is_not_charted(at: Any) -> None:
+    ask = at(conftest.NOW, [Call(JOB, 0.1, age=age) for age in (60, 120, 180)])
+    assert len(Charts(ask("/summary?app=shop&kind=background").body).found) == 3
+    body = ask("/summary?app=shop&kind=background").body.decode()
+    assert 'class="card wide"><h2>Most time consuming' in body
+    assert "<h2>Errors" not in body
