@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import click
-
 from weighbridge.console.serving import serve
 from weighbridge.demo.bookshop import open_bookshop
 from weighbridge.demo.drive import drive
@@ -19,6 +17,8 @@ from weighbridge.demo.services import Process, ServiceFailed
 from weighbridge.demo.traffic import WATCH, Service, plan
 
 from .demo_command import require_writable
+from .demo_store import kept_store, next_steps
+from .output import say
 from .problems import Problem
 from .serve_command import bound
 
@@ -38,15 +38,15 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
     Raises:
         Problem: the store that was named cannot be used, the port cannot be had, or the bookshop does not open.
     """
-    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
-        kept = store.absolute() if store else Path(folder, "weighbridge.db")
+    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder, kept_store(store) as kept:
         require_writable(kept)
         listener = bound("127.0.0.1", port)
         try:
             with open_bookshop(Path(folder), kept) as processes, _visited(processes, seed):
-                serve(str(kept), listener, None, (), lambda url: click.echo(f"weighbridge: {url} (Ctrl-C ends it)"))
+                serve(str(kept), listener, None, (), lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
             raise Problem(str(error)) from None
+    say("\n" + "\n".join(next_steps(kept)))
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def _visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
                 drive(plan(_batch(number), number), processes, closed.is_set)
                 number += 1
         except ServiceFailed as error:
-            click.echo(f"weighbridge: {error}", err=True)
+            say(f"weighbridge: {error}", error=True)
 
     visitors = threading.Thread(target=visit, name="weighbridge-demo")
     visitors.start()
