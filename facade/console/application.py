@@ -197,7 +197,12 @@ def _problem(
     if request.path.startswith("/api/"):
         told = {"error": message, "parameter": parameter} if parameter else {"error": message}
         return text(status, "application/json", as_json(told))
-    values = {"code": status, "message": message, "applications": applications, "looked_for": looked_for}
+    values = {
+        "code": status,
+        "message": message,
+        "applications": applications,
+        "looked_for": looked_for,
+    }
     return _html(request, status, "problem.html", title="Problem", **values)
 
 

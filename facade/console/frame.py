@@ -49,7 +49,7 @@ class Frame:
     charted: Window
     """The window without a step that has just begun."""
     first: int | None = None
-    """When the application's first figure was, if that lies within."""
+    """When the application's first figure was, if that lies within the first step or later."""
 
     @property
     def length(self) -> int:
@@ -59,30 +59,30 @@ class Frame:
 
 def frame_of(reader: StoreReader, state: State, now: float, at_most: int = STEPS) -> Frame:
     """The time that a state asks for, as of ``now`` (epoch seconds), in so many steps at most."""
-    whole = reader.counted(state.window(now))
-    first = _first(reader, state, whole)
-    window = since_first(whole, first)
+    window = _counted(reader, state, state.window(now))
     length = step_for(window, at_most)
     if _HOUR < length < DAY and _clock_changed(state, window):
         length = _HOUR  # longer ones do not show the same time of both days
-    return _framed(state, window, first, length, now)
+    return _framed(reader, state, window, length, now)
 
 
 def frame_before(reader: StoreReader, state: State, frame: Frame, now: float) -> Frame | None:
     """The same time a day or a week before, by the clock on the wall; ``None`` where nothing is compared."""
     if not COMPARISONS[state.compare]:
         return None
-    whole = reader.counted(in_minutes(_window_before(state, frame.window), now))
-    first = _first(reader, state, whole)
-    return _framed(state, since_first(whole, first), first, frame.length, now)
+    window = _counted(reader, state, in_minutes(_window_before(state, frame.window), now))
+    return _framed(reader, state, window, frame.length, now)
 
 
-def _first(reader: StoreReader, state: State, window: Window) -> int | None:
-    return first_within(reader, window, state.app) if state.app else None
+def _counted(reader: StoreReader, state: State, window: Window) -> Window:
+    whole = reader.counted(window)
+    return since_first(whole, first_within(reader, whole, state.app) if state.app else None)
 
 
-def _framed(state: State, window: Window, first: int | None, length: int, now: float) -> Frame:
+def _framed(reader: StoreReader, state: State, window: Window, length: int, now: float) -> Frame:
     step = local_days(window, state.zone) if length == DAY else length
+    start = step.starts[0] if isinstance(step, Steps) else floored(window.since, step)
+    first = first_within(reader, window._replace(since=start), state.app) if state.app else None
     begins = step.border(window.until) if isinstance(step, Steps) else floored(window.until, step)
     # What has ended in a step that has just begun may not be written yet: every rate would seem to break down.
     just_begun = window.until >= now and window.until - begins < _UNWRITTEN and begins - window.since >= length

@@ -136,6 +136,14 @@ def test_nothing_of_a_step_is_averaged_over_its_time_before_the_first_figure(at:
     )
 
 
+def test_so_it_is_where_the_first_step_begins_before_the_time_that_is_shown(at: Any) -> None:
+    now = conftest.NOW // DAY * DAY + 20 * HOUR
+    ask = at(now, [Call(SEARCH, 0.1, age=age) for age in range(60, 30 * DAY + 3 * HOUR, 1800)])
+    timeline = told(ask, "/api/summary?app=shop&range=30d&tz=UTC")["timeline"]
+    assert timeline["step"] == DAY
+    assert all(0.033 < bucket["figures"]["per_minute"] < 0.036 for bucket in timeline["buckets"][:-1])
+
+
 def test_it_begins_further_right_among_the_other_applications(at: Any) -> None:
     now = conftest.NOW
     old = SEARCH._replace(application="old")
