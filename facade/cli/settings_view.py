@@ -15,7 +15,7 @@ from weighbridge.transactions.configuration.redaction import redacted
 from weighbridge.transactions.configuration.settings import SETTINGS, ApplicationSettings
 from weighbridge.transactions.store.location import locate
 
-from .plain import one_line
+from .output import one_line, rich_text
 
 __all__ = ["ConfigurationView", "configuration_lines", "value_text"]
 
@@ -49,14 +49,14 @@ class ConfigurationView:
         for name, value, origin in _rows(self._configuration):
             chosen = not origin.startswith("default")
             table.add_row(
-                Text(name), Text(value, style="bold" if chosen else ""), Text(origin, style="" if chosen else "dim")
+                Text(name), rich_text(value, "bold" if chosen else ""), rich_text(origin, "" if chosen else "dim")
             )
-        yield Text("\n".join(_sources(self._configuration)) + "\n", style="dim")
+        yield rich_text("\n".join(_sources(self._configuration)) + "\n", "dim")
         yield table
         unused = self._configuration.unused
         if unused:
             yield Text("\nSettings of the New Relic agent that mean nothing here:", style="dim")
-            yield Text("\n".join(f"  {entry.setting}  ({entry.place})" for entry in unused), style="dim")
+            yield rich_text("\n".join(f"  {entry.setting}  ({entry.place})" for entry in unused), "dim")
 
 
 def value_text(value: object) -> str:
@@ -75,7 +75,7 @@ def value_text(value: object) -> str:
 
 
 def _shown(text: str) -> str:
-    """On one line, and without a password."""
+    """On one line, with control characters made visible, and without a password."""
     return redacted(one_line(text))
 
 
@@ -109,10 +109,13 @@ def _sources(configuration: Configuration) -> Iterator[str]:
 
 def _rows(configuration: Configuration) -> list[tuple[str, str, str]]:
     rows = [
-        (name, value_text(getattr(configuration.settings, name)), str(configuration.origins.get(name, "default")))
-        for name in SETTINGS
+        (name, value_text(getattr(configuration.settings, name)), _origin(configuration, name)) for name in SETTINGS
     ]
     return [_store_row(row) if row[0] == "store" and row[1] == _NONE else row for row in rows]
+
+
+def _origin(configuration: Configuration, name: str) -> str:
+    return one_line(str(configuration.origins.get(name, "default")))
 
 
 def _store_row(row: tuple[str, str, str]) -> tuple[str, str, str]:

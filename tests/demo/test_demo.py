@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,6 +52,7 @@ def test_everything_sent_is_counted_exactly(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Right: 80 requests and jobs sent" in done.stdout
     assert "Bookshop API" in done.stdout
+    assert f"weighbridge report --store {store}" in done.stdout
     assert processes_of(store) == []
     report = subprocess.run([*COMMAND, "report", "--json", "--store", str(store)], capture_output=True, check=True)
     counted = {
@@ -62,6 +65,21 @@ def test_everything_sent_is_counted_exactly(tmp_path: Path) -> None:
             calls, errors = wanted.get(key := (one.application, one.kind, one.group, one.name), (0, 0))
             wanted[key] = calls + 1, errors + one.failed
     assert counted == wanted
+
+
+def test_its_report_can_be_read_again_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a state"))
+    demo = subprocess.run(
+        [*COMMAND, "demo", "--requests", "1"], capture_output=True, text=True, check=False, timeout=90
+    )
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    report = subprocess.run([*COMMAND, "report"], capture_output=True, text=True, check=False)
+    assert report.returncode == 0
+    for text in (demo.stdout, report.stderr):
+        (line,) = re.findall(r"weighbridge (report --store .*?)(?:  #|$)", text, re.MULTILINE)
+        again = subprocess.run([*COMMAND, *shlex.split(line)], capture_output=True, text=True, check=True)
+        assert "Bookshop API" in again.stdout
+    assert "WSGITransactionMiddleware" in demo.stdout
 
 
 def outcome_of(traffic: Traffic, folder: Path) -> Outcome:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from ..visible import visible
 from .redaction import redacted
 from .settings import DEFAULTS, SETTINGS, Settings
 
@@ -72,7 +73,7 @@ class Problem(_Problem):
 
 def _shown(text: str) -> str:
     """On one line, with nothing that a terminal would obey, and without credentials."""
-    return redacted(text if text.isprintable() else "".join(sign if sign.isprintable() else " " for sign in text))
+    return redacted(visible(text))
 
 
 class _Unused(NamedTuple):

@@ -15,6 +15,8 @@ __all__ = [
     "Kind",
     "callable_name",
     "class_name",
+    "display_name",
+    "display_parts",
     "function_behind",
     "function_name",
     "functions_in",
@@ -35,9 +37,21 @@ _GROUPS_OF_PATHS: Final = frozenset({"Uri", "Route"})
 
 def path_of(kind: Kind, group: str, name: str) -> str:
     """``<type>/<group>/<name>``; the leading slash of a URL path is not doubled."""
-    if group in _GROUPS_OF_PATHS and name.startswith("/"):
-        name = name[1:]
-    return f"{TYPES[kind]}/{group}/{name}"
+    return f"{TYPES[kind]}/{display_name(group, name)}"
+
+
+def display_name(group: str, name: str) -> str:
+    """``<group>/<name>``, as people read it everywhere: ``Uri/hello`` for the path ``/hello``.
+
+    >>> display_name("Uri", "/hello"), display_name("Uri", "/"), display_name("Route", "GET /"), display_name("G", "/n")
+    ('Uri/hello', 'Uri/', 'Route/GET /', 'G//n')
+    """
+    return "".join(display_parts(group, name))
+
+
+def display_parts(group: str, name: str) -> tuple[str, str]:
+    """The two parts of `display_name`: the group with its slash, and the name."""
+    return f"{group}/", name.removeprefix("/") if group in _GROUPS_OF_PATHS else name
 
 
 def class_name(cls: type) -> str:

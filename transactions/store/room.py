@@ -18,6 +18,7 @@ from typing import Final
 from ..recording.snapshot import Series
 from ..recording.surplus import OTHER, surplus_of
 from .levels import COARSE_SPANS, FINEST, FOREVER
+from .losses import add_losses
 from .names import Names
 from .tallies import move
 
@@ -72,6 +73,7 @@ def _choose_series(connection: sqlite3.Connection, application: str, now: float)
     }
     _let_leave(connection, "series", application, heirs.items())
     connection.execute(_COUNT_NAMES, (len(heirs),))
+    add_losses(connection, now, [application], {"names": len(heirs)})
     _hand_errors_down(connection)
 
 
