@@ -66,12 +66,19 @@ def class_beside(cls: type, entry: Entry) -> type:
     Raises:
         TypeError: none can be derived, or others would notice.
     """
-    if type(cls) not in (type, _Beside) or hasattr(cls.__init_subclass__, "__func__"):
+    if type(cls) not in (type, _Beside) or any("__init_subclass__" in vars(base) for base in cls.__mro__[:-1]):
         raise TypeError(f"{cls!r} may have whatever is derived from it registered")
     kept = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "__slots__": ()}
     made = _Beside(cls.__name__, (cls,), {**kept, _WRAPPED: (cls, entry)})
-    measure_class(made, entry)
+    for each in (*_entries_of(cls)[::-1], entry):
+        measure_class(made, each)
     return made
+
+
+def _entries_of(cls: type) -> _Entries:
+    """What an instantiation of that very class asks."""
+    instantiation = vars(cls).get(_KEY)
+    return instantiation.entries if instantiation is not None else ()
 
 
 class _Beside(type):
@@ -201,7 +208,7 @@ def _replace_new(cls: type, instantiation: _Instantiation) -> None:
 def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
     """Whether there is an ``__init__`` to measure; it is, from now on. Never raises."""
     try:
-        if hasattr(vars(cls).get("__init__"), _ADDED):
+        if isinstance(getattr(vars(cls).get("__init__"), _ADDED, None), bool):  # a mock has any attribute
             return True
         if isinstance(cls, enum.EnumMeta) or not _is_the_programs(next(_inits(cls.__mro__))):
             return False  # that of an enumeration ran when its members were made
@@ -256,7 +263,7 @@ def _signature_of(cls: type) -> inspect.Signature:
         return _without_first(type(cls).__call__)
     for base in cls.__mro__:
         for name in ("__new__", "__init__"):
-            if name in vars(base) and not getattr(getattr(base, name), _ADDED, False):
+            if name in vars(base) and getattr(getattr(base, name), _ADDED, False) is not True:
                 constructor = getattr(base, name)
                 is_builtin = isinstance(constructor, (BuiltinFunctionType, _OfBuiltin))
                 return inspect.signature(base) if is_builtin else _without_first(constructor)

@@ -9,7 +9,8 @@ import copy
 import functools
 from collections.abc import Callable
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import wrapt
 
@@ -20,26 +21,30 @@ from .shapes import around
 
 __all__ = ["stand_in"]
 
+_PROXY: Final[type] = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
+"""The latter has ``__iter__`` in some releases, whatever it stands for."""
+
 if TYPE_CHECKING:
     _Proxy = wrapt.ObjectProxy[Any]
 else:
-    _Proxy = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)  # the latter has __iter__, whatever it stands for
+    _Proxy = _PROXY
 
 
 class MeasuredCallable(_Proxy):
-    """Behaves as what it wraps in every way, and asks ``entry`` at every call.
+    """Behaves as what it wraps in every way, but for ``call``, which is called in the place of it.
 
     Args:
         wrapped: what can be called, or a descriptor: of one that gives nothing
             to call, each reading from an instance is the call.
-        entry: what a call enters by.
-        instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``entry`` is told.
+        call: what is called instead.
+        arguments: those of `stand_in` that it was made with, after the first.
     """
 
-    def __init__(self, wrapped: Any, entry: Entry, *instance: Any) -> None:
+    def __init__(self, wrapped: Any, call: Any, *arguments: Any) -> None:
         super().__init__(wrapped)
-        self._self_arguments = (entry, *instance)
-        self._self_call = _measured_call(wrapped, entry, *instance)
+        self._self_call = call
+        self._self_arguments = arguments
+        self._self_method: _Method | None = None
 
     def _self_like(self, wrapped: Any) -> Any:
         """The stand-in of a copy of what is wrapped; some things are never copied."""
@@ -63,9 +68,26 @@ class MeasuredCallable(_Proxy):
 
 
 def stand_in(wrapped: Any, entry: Entry, *instance: Any) -> Any:
-    """A `MeasuredCallable` with those special methods that what it wraps has."""
-    has = frozenset[str]().union(*map(vars, type(wrapped).__mro__))
-    return _class_with(tuple(name for name in _SPECIAL if name in has))(wrapped, entry, *instance)
+    """Something in the place of ``wrapped`` whose every call asks ``entry``.
+
+    Args:
+        wrapped: see `MeasuredCallable`.
+        entry: what a call enters by.
+        instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``entry`` is told.
+    """
+    return _class_for(type(wrapped))(wrapped, _measured_call(wrapped, entry, *instance), entry, *instance)
+
+
+def _class_for(kind: type) -> Any:
+    """A class of stand-ins with those special methods that a class has."""
+    made = _classes.get(kind)
+    if made is None:
+        has = frozenset[str]().union(*map(vars, kind.__mro__))
+        made = _classes[kind] = _class_with(tuple(name for name in _SPECIAL if name in has))
+    return made
+
+
+_classes: Final[WeakKeyDictionary[type, Any]] = WeakKeyDictionary()
 
 
 @functools.cache
@@ -78,21 +100,15 @@ def _measured_call(wrapped: Any, entry: Entry, *instance: Any) -> Any:
     if not callable(wrapped):
         reading = functools.partial(_read, wrapped)
         return around(reading)(reading, entry)
-    if isinstance(wrapped, MethodType):
-        instance = (wrapped.__self__,)
+    if type(wrapped) is MethodType:
+        return functools.partial(around(wrapped)(wrapped.__func__, entry), wrapped.__self__)
     if not instance:
         return around(wrapped)(wrapped, entry)
-    function = wrapped.__func__ if type(wrapped) is MethodType else _taking_the_instance(wrapped)
-    return functools.partial(around(wrapped)(function, entry), *instance)
-
-
-def _taking_the_instance(bound: Any) -> Callable[..., Any]:
-    """A wrapper of another library must not be asked for its function: it has to be called itself."""
 
     def call(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return bound(*args, **kwargs)
+        return wrapped(*args, **kwargs)
 
-    return call
+    return functools.partial(around(wrapped)(call, entry), *instance)
 
 
 def _call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -107,14 +123,14 @@ def _get(self: Any, instance: Any, owner: Any = None) -> Any:
     wrapped = self.__wrapped__
     if instance is not None and not callable(wrapped) and not isinstance(wrapped, _GIVE_CALLABLES):
         return self._self_call(instance)
-    return _measured_when_bound(self, type(wrapped).__get__(wrapped, instance, owner), instance)
+    return _measured_when_bound(self, type(wrapped).__get__(wrapped, instance, owner), instance, owner)
 
 
 _GIVE_CALLABLES: Final = (classmethod, staticmethod, functools.singledispatchmethod)
 """Descriptors that are read to call what they give."""
 
 
-def _measured_when_bound(self: Any, bound: Any, instance: Any) -> Any:
+def _measured_when_bound(self: Any, bound: Any, instance: Any, owner: Any) -> Any:
     """A stand-in for what one that is a descriptor gives. Never raises."""
     try:
         wrapped = self.__wrapped__
@@ -124,11 +140,57 @@ def _measured_when_bound(self: Any, bound: Any, instance: Any) -> Any:
             return MethodType(self, bound.__self__)
         if not callable(bound):
             return bound
-        is_first = instance is not None and not isinstance(wrapped, staticmethod)
-        return stand_in(bound, *self._self_arguments, *((instance,) if is_first else ()))
+        method = _method_of(self, bound, instance)
+        first = method.first_of(instance, owner)
+        if first is None:
+            return stand_in(bound, *self._self_arguments)
+        return _class_for(type(bound))(bound, functools.partial(method.call, first), *self._self_arguments, first)
     except Exception:
         swallowed("MeasuredCallable")
         return bound
+
+
+class _Method(NamedTuple):
+    """What is called, with what it was bound to, in the place of something bound."""
+
+    function: Any
+    to: Literal["instance", "class", "nothing"]
+    call: Any
+
+    def first_of(self, instance: Any, owner: Any) -> Any:
+        """What it was bound to by being read from an instance, or from a class."""
+        return {"instance": instance, "class": owner or type(instance), "nothing": None}[self.to]
+
+
+def _method_of(self: Any, bound: Any, instance: Any) -> _Method:
+    """Made once, as that takes long: so it binds once more when it is called."""
+    method: _Method | None = self._self_method
+    function = _function_of(bound)
+    if method is None or method.function is not function:
+        wrapped = self.__wrapped__
+        to: Any = "nothing" if isinstance(wrapped, staticmethod) else "instance"
+        if isinstance(bound, MethodType) and bound.__self__ is not instance:
+            to = "class"
+        call = _binding_again(wrapped, to == "class")
+        method = self._self_method = _Method(function, to, around(bound)(call, self._self_arguments[0]))
+    return method
+
+
+def _function_of(bound: Any) -> Any:
+    """What tells one that is bound from another. A wrapper of wrapt has one function, and takes long to give it."""
+    if isinstance(bound, _PROXY):
+        return type(bound)
+    return getattr(bound, "__func__", None) or getattr(bound, "func", None) or getattr(bound, "__code__", type(bound))
+
+
+def _binding_again(descriptor: Any, of_class: bool) -> Callable[..., Any]:
+    bind = type(descriptor).__get__
+
+    def call(first: Any, /, *args: Any, **kwargs: Any) -> Any:
+        bound = bind(descriptor, None, first) if of_class else bind(descriptor, first, type(first))
+        return bound(*args, **kwargs)
+
+    return call
 
 
 def _passed_on(name: str) -> Callable[..., Any]:
