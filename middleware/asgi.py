@@ -91,32 +91,32 @@ class ASGITransactionMiddleware(Door):
                 plain = ready and not (APP_NAME in scope or ENABLED in scope)
                 if plain or self._measures(scope, ready):
                     transaction = ASGITransaction()
-                    transaction.mark = mark
-                    transaction.label = labels.label
-                    transaction.extras = transaction.token = transaction.head = None
-                    transaction.route = self._unrouted
-                    transaction.ended = 0.0
+                    transaction._mark = mark
+                    transaction._label = labels.label
+                    transaction._extras = transaction._token = transaction._head = None
+                    transaction._route = self._unrouted
+                    transaction._ended = 0.0
                     try:
-                        transaction.method = scope["method"]
-                        transaction.request_path = scope["path"]
-                        transaction.mount = scope["root_path"]
+                        transaction._method = scope["method"]
+                        transaction._request_path = scope["path"]
+                        transaction._mount = scope["root_path"]
                         headers = scope["headers"]
                     except KeyError:  # a server may leave out what is optional (ASGI 3.0)
-                        headers = transaction.read_what_is_there(scope)
-                    transaction.request = scope
-                    transaction.server_receive = receive
-                    transaction.server_send = send
-                    transaction.stage = 0
-                    transaction.streamed = False
+                        headers = transaction._read_what_is_there(scope)
+                    transaction._request = scope
+                    transaction._server_receive = receive
+                    transaction._server_send = send
+                    transaction._stage = 0
+                    transaction._streamed = False
                     if type(headers) is not list:
                         headers = headers_of(scope)
                     if not here.queue_headers.isdisjoint(map(_name_of, headers)):
-                        transaction.read_queue_time(headers)
+                        transaction._read_queue_time(headers)
                     _now_live(transaction)
-                    transaction.entered = monotonic()
-                    transaction.token = _make_current(transaction)
+                    transaction._entered = monotonic()
+                    transaction._token = _make_current(transaction)
                     if not plain:
-                        transaction.apply_special()
+                        transaction._apply_special()
                 elif inner := inner_request(scope, self._unrouted, send):
                     send = inner.send
         except BaseException:
@@ -127,25 +127,25 @@ class ASGITransactionMiddleware(Door):
             return await self._pass(app, scope, receive, send)
         try:
             try:
-                result = await app(scope, transaction, transaction.send)
+                result = await app(scope, transaction, transaction._send)
             except BaseException as exception:
-                transaction.broken_by(exception)
+                transaction._broken_by(exception)
                 raise
             try:
-                _reset(transaction.token)  # type: ignore[arg-type]
-                transaction.token = None
+                _reset(transaction._token)  # type: ignore[arg-type]
+                transaction._token = None
             except (TypeError, ValueError, RuntimeError) as refusal:  # it ends elsewhere than it began
                 pass_on(refusal)
                 withdraw(transaction)
-            if transaction.mark is not None:
-                transaction.returned()
+            if transaction._mark is not None:
+                transaction._returned()
         except BaseException:
             recover(transaction)
             raise
         finally:
-            transaction.request = NOTHING
-            transaction.server_receive = _nothing_more
-            transaction.server_send = _to_nobody
+            transaction._request = NOTHING
+            transaction._server_receive = _nothing_more
+            transaction._server_send = _to_nobody
         return result
 
     def _called_first(self, scope: Scope) -> Any:
@@ -228,51 +228,51 @@ _LAST_UNDER_WAY: Final = 2
 class ASGITransaction(DoorTransaction):
     """An ASGI request's transaction, which is also the ``receive`` that its application calls, and has its ``send``."""
 
-    __slots__ = ("server_receive", "server_send", "stage", "streamed")
+    __slots__ = ("_server_receive", "_server_send", "_stage", "_streamed")
 
-    server_receive: Any
+    _server_receive: Any
     """The server's ``receive``, until the application returns."""
-    server_send: Any
+    _server_send: Any
     """The server's ``send``, likewise."""
-    stage: int
+    _stage: int
     """How far the response is; 0 until one of the above."""
-    streamed: bool
+    _streamed: bool
     """Whether its body comes in more than one piece."""
 
     async def __call__(self) -> Message:
         """The server's next message, watched for the client's going away."""
-        message: Message = await self.server_receive()
+        message: Message = await self._server_receive()
         try:
-            if message["type"] == "http.disconnect" and not self.over and self.stage != _LAST_UNDER_WAY:
-                self.more.disconnected = True
+            if message["type"] == "http.disconnect" and not self._over and self._stage != _LAST_UNDER_WAY:
+                self._more.disconnected = True
         except Exception:
             swallowed("ASGITransaction.__call__")
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
+    def _send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
         """Hand a message to the server; the awaitable is the server's own but for the last."""
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                if self.head is None and not self.ended:  # a second one is between application and server
-                    self.response_started: float = monotonic()
+                if self._head is None and not self._ended:  # a second one is between application and server
+                    self._response_started: float = monotonic()
                     status = message["status"]
-                    self.status: Any = status if type(status) is int else _number(status)
-                    self.head = message
+                    self._status: Any = status if type(status) is int else _number(status)
+                    self._head = message
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
-                        self.stage = _TRAILERS_TO_COME
-                    if self.route is not None or "starlette" in modules or "litestar" in modules:
-                        read_asgi_route(self, self.request)
+                        self._stage = _TRAILERS_TO_COME
+                    if self._route is not None or "starlette" in modules or "litestar" in modules:
+                        read_asgi_route(self, self._request)
             elif kind == "http.response.body":
                 if message.get("more_body"):
-                    self.streamed = True
-                elif not self.stage:
+                    self._streamed = True
+                elif not self._stage:
                     return self._send_last(message)
             elif self._is_last(message, kind):
                 return self._send_last(message)
         except Exception:
             swallowed("ASGITransaction.send")
-        server_send = self.server_send  # in two steps: to call what is in a slot is slow
+        server_send = self._server_send  # in two steps: to call what is in a slot is slow
         return server_send(message)  # type: ignore[no-any-return]
 
     def _is_last(self, message: Message, kind: str) -> bool:
@@ -281,112 +281,112 @@ class ASGITransaction(DoorTransaction):
             return not message.get("more_trailers", False)
         return (
             kind in {"http.response.pathsend", "http.response.zerocopysend"}
-            and not self.stage
+            and not self._stage
             and not message.get("more_body")
         )
 
     async def _send_last(self, message: Message) -> None:
-        self.stage = _LAST_UNDER_WAY
-        server_send = self.server_send
+        self._stage = _LAST_UNDER_WAY
+        server_send = self._server_send
         await server_send(message)
         try:
-            if self.head is not None and (self.status >= 500 or (self.streamed and closed_by_middleware())):
-                self.freeze()  # it waits for the exception that may follow an error page, or a stream that broke
+            if self._head is not None and (self._status >= 500 or (self._streamed and closed_by_middleware())):
+                self._freeze()  # it waits for the exception that may follow an error page, or a stream that broke
             else:
-                self.end()
+                self._end()
         except Exception:
             swallowed("ASGITransaction.send")
 
-    def returned(self) -> None:
+    def _returned(self) -> None:
         """The application is done, and the transaction is not. Never raises."""
         try:
-            if not self.ended:
-                if self.head is None and not self.was_disconnected:
-                    self.answer_with(500)  # as the server does for who does not answer
-                elif self.stage != _LAST_UNDER_WAY:
-                    self.more.disconnected = True
+            if not self._ended:
+                if self._head is None and not self._was_disconnected:
+                    self._answer_with(500)  # as the server does for who does not answer
+                elif self._stage != _LAST_UNDER_WAY:
+                    self._more.disconnected = True
                 self._look_around()
-                self.end()
+                self._end()
             else:
-                self.hand_over()
+                self._hand_over()
         except BaseException:
             recover(self)
             swallowed("ASGITransaction.returned")
 
-    def broken_by(self, exception: BaseException) -> None:
+    def _broken_by(self, exception: BaseException) -> None:
         """The application raised."""
         try:
             detach(self)
-            if self.mark is None or (self.ended and self.status < 500 and not broke_the_body(exception)):
+            if self._mark is None or (self._ended and self._status < 500 and not broke_the_body(exception)):
                 _count_late(self, exception)
             else:
-                self.failed_by(exception)
+                self._failed_by(exception)
                 self._look_around()
-                self.freeze()
-            self.hand_over()
+                self._freeze()
+            self._hand_over()
         except BaseException:
             recover(self)
             swallowed("ASGITransaction.broken_by")
 
-    def read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
+    def _read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
         """Note what a scope says of its request where it does not say everything; gives its headers."""
-        self.method: str | None = scope.get("method")
-        self.request_path: str = scope.get("path", "")
-        self.mount: str = scope.get("root_path", "")
+        self._method: str | None = scope.get("method")
+        self._request_path: str = scope.get("path", "")
+        self._mount: str = scope.get("root_path", "")
         headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
         return headers
 
     def _look_around(self) -> None:
         """Hear what the framework and the application have put into the scope. Never raises."""
         try:
-            self.refresh()
-            read_asgi_route(self, self.request)
+            self._refresh()
+            read_asgi_route(self, self._request)
         except Exception:
             swallowed("ASGITransaction.look_around")
 
-    def apply_special(self) -> None:
+    def _apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            self.keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
-            report_to_named(self, self.request)
-            self.refresh()
+            self._keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
+            report_to_named(self, self._request)
+            self._refresh()
         except Exception:
             swallowed("ASGITransaction.apply_special")
 
-    def read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def _read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Note the time that the request waited in front of us, where a proxy said so. Never raises."""
         try:
             given = dict(headers)
-            self.more.queue_time = queue_time_in(_latin(given.get(name.encode())) for name in QUEUE_HEADERS)
+            self._more.queue_time = queue_time_in(_latin(given.get(name.encode())) for name in QUEUE_HEADERS)
         except Exception:
             swallowed("ASGITransaction.read_queue_time")
 
-    def failed_by(self, exception: BaseException) -> None:
+    def _failed_by(self, exception: BaseException) -> None:
         """An exception left the application: it is the client that went away, or it is an error.
 
         A server's ``send`` raises an `OSError` where the client has gone (ASGI 2.4).
         """
-        gone = isinstance(exception, OSError) and (self.was_disconnected or came_from(self.server_send, exception))
+        gone = isinstance(exception, OSError) and (self._was_disconnected or came_from(self._server_send, exception))
         if gone or not _WENT_AWAY.isdisjoint(class_names(exception)):
-            self.more.disconnected = self.was_disconnected or not self.over
+            self._more.disconnected = self._was_disconnected or not self._over
         elif is_error(exception):
-            self.notice_exception(exception)
-            if not self.http_status:
-                self.answer_with(500)
+            self._notice_exception(exception)
+            if not self.status:
+                self._answer_with(500)
 
-    def query_string(self) -> str:
+    def _query_string(self) -> str:
         """The query, without the question mark."""
-        query = self.request.get("query_string") or b""
+        query = self._request.get("query_string") or b""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
-    def read_details(self) -> dict[str, AttributeValue]:
+    def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
-        details = super().read_details()
-        for name, value in headers_of(self.request):
+        details = super()._read_details()
+        for name, value in headers_of(self._request):
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]
-        headers = (self.head or {}).get("headers")
+        headers = (self._head or {}).get("headers")
         if isinstance(headers, (list, tuple)):  # anything else can be read only once, by the server
             size = whole_number(dict(headers).get(b"content-length", b""))
             if size is not None:

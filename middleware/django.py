@@ -72,9 +72,9 @@ class DjangoTransactionMiddleware:
             try:
                 response = self.get_response(request)
             except BaseException as exception:
-                transaction.left_unanswered(exception)
+                transaction._left_unanswered(exception)
                 raise
-            transaction.responds(response, mark)
+            transaction._responds(response, mark)
         except BaseException:
             recover(transaction)
             raise
@@ -92,9 +92,9 @@ class DjangoTransactionMiddleware:
             try:
                 response = await self.get_response(request)
             except BaseException as exception:
-                transaction.left_unanswered(exception)
+                transaction._left_unanswered(exception)
                 raise
-            transaction.responds(response, mark)
+            transaction._responds(response, mark)
         except BaseException:
             recover(transaction)
             raise
@@ -132,9 +132,9 @@ def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
         scope = getattr(request, "scope", None)
         facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
         if is_enabled(facts, here.prepare()) and not _joins(request):
-            transaction = DjangoTransaction.of(request, facts)
+            transaction = DjangoTransaction._of(request, facts)
             begin(transaction, label_of(here.application, False, None), mark)
-            transaction.apply_special()
+            transaction._apply_special()
     except BaseException:
         take_back(transaction, before)
         swallowed("DjangoTransactionMiddleware")
@@ -145,8 +145,8 @@ def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
 def _joins(request: Request) -> bool:
     """Whether something in front measures the request already; it then hears the keys in ``META`` too."""
     owner = joined(None) if found() is not None else None
-    if isinstance(owner, DoorTransaction) and not owner.over and owner.request is not request.META:
-        owner.request = ChainMap(request.META, cast("dict[str, Any]", owner.request))
+    if isinstance(owner, DoorTransaction) and not owner._over and owner._request is not request.META:
+        owner._request = ChainMap(request.META, cast("dict[str, Any]", owner._request))
     return owner is not None
 
 
@@ -156,39 +156,39 @@ class DjangoTransaction(WSGITransaction):
     __slots__ = ()
 
     @classmethod
-    def of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
+    def _of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
         """The transaction of a request, not current yet."""
         mount = request.META.get("SCRIPT_NAME", "")
         transaction = cls()
-        transaction.request = facts
-        transaction.server = None
-        transaction.sent = 0
-        transaction.paused = False
-        transaction.describe(request.method, request.path, mount)
-        transaction.route = NO_ROUTE
-        transaction.taken_on = ()
+        transaction._request = facts
+        transaction._server = None
+        transaction._sent = 0
+        transaction._paused = False
+        transaction._describe(request.method, request.path, mount)
+        transaction._route = NO_ROUTE
+        transaction._taken_on = ()
         return transaction
 
-    def readable_path(self) -> str:
+    def _readable_path(self) -> str:
         """The path, which Django has decoded."""
-        return self.request_path
+        return self._request_path
 
-    def left_unanswered(self, exception: BaseException) -> None:
+    def _left_unanswered(self, exception: BaseException) -> None:
         """Something that is no error to Django (a cancellation) ended the request. Never raises."""
-        self.more.disconnected = not is_error(exception)
-        self.broken_by(exception)
+        self._more.disconnected = not is_error(exception)
+        self._broken_by(exception)
 
-    def responds(self, response: Any, mark: Mark) -> None:
+    def _responds(self, response: Any, mark: Mark) -> None:
         """The response is there, its bytes are still to be sent."""
         try:
             detach(self)
-            self.response_started: float = monotonic()
-            self.status: Any = response.status_code
-            self.head: Any = response.items()
-            self.refresh()
+            self._response_started: float = monotonic()
+            self._status: Any = response.status_code
+            self._head: Any = response.items()
+            self._refresh()
             self._last_until_closed(response, mark)
         except BaseException:
-            self.finish()
+            self._finish()
             swallowed("DjangoTransaction.responds")
 
     def _last_until_closed(self, response: Any, mark: Mark) -> None:
@@ -202,14 +202,14 @@ class DjangoTransaction(WSGITransaction):
 
     def _sent_by_server(self, response: Any) -> bool:
         """Whether a file goes to the server as it is: then its content must not be touched."""
-        return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in self.request
+        return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in self._request
 
-    def stream_ended(self, exception: BaseException) -> None:
+    def _stream_ended(self, exception: BaseException) -> None:
         """The stream is exhausted, or it raised. Never raises."""
         if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-            self.more.disconnected = not is_error(exception)
-            self.left_by(exception)
-        self.finish()
+            self._more.disconnected = not is_error(exception)
+            self._left_by(exception)
+        self._finish()
 
 
 class _Closing:
@@ -234,16 +234,16 @@ class _Closing:
             return
         if self._began:
             self._end()
-        elif not transaction.over:
-            if self._stepwise and transaction.method != "HEAD":
-                transaction.more.disconnected = True
+        elif not transaction._over:
+            if self._stepwise and transaction._method != "HEAD":
+                transaction._more.disconnected = True
             enter_step(transaction)
         self._began = True
 
     def _end(self) -> None:
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            transaction.finish()
+            transaction._finish()
             release(self._guard)
 
     def __reduce__(self) -> tuple[type[partial[int]], tuple[type[int]]]:
@@ -267,16 +267,16 @@ class _Steps:
 
     def __next__(self) -> bytes:
         transaction = self._transaction
-        if transaction.over:
+        if transaction._over:
             return next(self._content)
         enter_step(transaction)
         try:
             chunk = next(self._content)
         except BaseException as exception:
-            transaction.stream_ended(exception)
+            transaction._stream_ended(exception)
             raise
         leave_step(transaction)
-        transaction.sent += len(chunk)
+        transaction._sent += len(chunk)
         return chunk
 
     def close(self) -> None:
@@ -298,16 +298,16 @@ class _AsyncSteps:
 
     async def __anext__(self) -> bytes:
         transaction = self._transaction
-        if transaction.over:
+        if transaction._over:
             return await self._content.__anext__()
         enter_step(transaction)
         try:
             chunk = await self._content.__anext__()
         except BaseException as exception:
-            transaction.stream_ended(exception)
+            transaction._stream_ended(exception)
             raise
         leave_step(transaction)
-        transaction.sent += len(chunk)
+        transaction._sent += len(chunk)
         return chunk
 
     def close(self) -> None:

@@ -26,11 +26,11 @@ def note_unrouted() -> None:
     """A framework has the request and has found no route yet."""
     try:
         transaction = current_request()
-        if transaction is None or transaction.route:
+        if transaction is None or transaction._route:
             return
-        transaction.route = NO_ROUTE
+        transaction._route = NO_ROUTE
         if isinstance(transaction, DoorTransaction):
-            transaction.taken_on = ()
+            transaction._taken_on = ()
     except Exception:
         swallowed("note_unrouted")
 
@@ -47,8 +47,8 @@ def note_route(route: str | None, mount: str = "") -> None:
         return
     try:
         transaction = current_request()
-        if transaction is not None and not transaction.route:
-            transaction.route = mounts_passed(transaction, mount) + route
+        if transaction is not None and not transaction._route:
+            transaction._route = mounts_passed(transaction, mount) + route
     except Exception:
         swallowed("note_route")
 
@@ -58,6 +58,6 @@ def note_exception(exception: BaseException | None) -> None:
     try:
         transaction = current_request()
         if transaction is not None and exception is not None:
-            transaction.told_of(exception)
+            transaction._told_of(exception)
     except Exception:
         swallowed("note_exception")

@@ -85,28 +85,28 @@ class WSGITransactionMiddleware(Door):
             )
             if plain or self._measures(environ, ready):
                 transaction = WSGITransaction()
-                transaction.mark = mark
-                transaction.label = labels.label
-                transaction.extras = transaction.token = transaction.head = None
-                transaction.route = self._unrouted
-                transaction.ended = 0.0
+                transaction._mark = mark
+                transaction._label = labels.label
+                transaction._extras = transaction._token = transaction._head = None
+                transaction._route = self._unrouted
+                transaction._ended = 0.0
                 try:
-                    transaction.method = environ["REQUEST_METHOD"]
-                    transaction.mount = mount = environ["SCRIPT_NAME"]
-                    transaction.request_path = mount + environ["PATH_INFO"]
+                    transaction._method = environ["REQUEST_METHOD"]
+                    transaction._mount = mount = environ["SCRIPT_NAME"]
+                    transaction._request_path = mount + environ["PATH_INFO"]
                 except KeyError:  # one that is empty may be missing (PEP 3333)
-                    transaction.method = environ.get("REQUEST_METHOD")
-                    transaction.mount = mount = environ.get("SCRIPT_NAME", "")
-                    transaction.request_path = mount + environ.get("PATH_INFO", "")
-                transaction.request = environ
-                transaction.server = start_response
-                transaction.sent = 0
-                transaction.paused = False
+                    transaction._method = environ.get("REQUEST_METHOD")
+                    transaction._mount = mount = environ.get("SCRIPT_NAME", "")
+                    transaction._request_path = mount + environ.get("PATH_INFO", "")
+                transaction._request = environ
+                transaction._server = start_response
+                transaction._sent = 0
+                transaction._paused = False
                 _now_live(transaction)
-                transaction.entered = monotonic()
-                transaction.token = _make_current(transaction)
+                transaction._entered = monotonic()
+                transaction._token = _make_current(transaction)
                 if not plain:
-                    transaction.apply_special()
+                    transaction._apply_special()
             elif inner := inner_request(environ, self._unrouted, start_response):
                 start_response = inner.start_response
         except BaseException:
@@ -117,11 +117,11 @@ class WSGITransactionMiddleware(Door):
             return app(environ, start_response)  # type: ignore[no-any-return]
         try:
             try:
-                body = app(environ, transaction.start_response)
+                body = app(environ, transaction._start_response)
             except BaseException as exception:
-                transaction.broken_by(exception)
+                transaction._broken_by(exception)
                 raise
-            return transaction.answered(body, environ, mark)
+            return transaction._answered(body, environ, mark)
         except BaseException:
             recover(transaction)
             raise
@@ -138,28 +138,28 @@ class WSGITransactionMiddleware(Door):
 class WSGITransaction(DoorTransaction):
     """A WSGI request's transaction, and the ``start_response`` that its application calls."""
 
-    __slots__ = ("paused", "sent", "server")
+    __slots__ = ("_paused", "_sent", "_server")
 
-    paused: bool
-    """See `Transaction.paused`. It stays current while the server takes the body, which costs less."""
-    sent: int
+    _paused: bool
+    """See `Transaction._paused`. It stays current while the server takes the body, which costs less."""
+    _sent: int
     """Bytes of the body so far."""
-    server: StartResponse | None
+    _server: StartResponse | None
     """The server's ``start_response``, while the transaction runs."""
 
-    def start_response(
+    def _start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
     ) -> Callable[[bytes], object]:
         """What the application calls in the place of the server's own."""
-        server = self.server
+        server = self._server
         if server is None:
             raise AssertionError("start_response() was called after the end of the response")
         try:
-            self.response_started: float = monotonic()
-            self.status: Any = status
-            self.head = headers
-            if self.route is not None or "flask" in modules or "bottle" in modules:
-                read_wsgi_route(self, self.request)
+            self._response_started: float = monotonic()
+            self._status: Any = status
+            self._head = headers
+            if self._route is not None or "flask" in modules or "bottle" in modules:
+                read_wsgi_route(self, self._request)
         except Exception:
             swallowed("WSGITransaction.start_response")
         if exc_info is None:
@@ -169,19 +169,19 @@ class WSGITransaction(DoorTransaction):
         finally:
             exc_info = None  # a traceback refers to this frame
 
-    def broken_by(self, exception: BaseException) -> None:
+    def _broken_by(self, exception: BaseException) -> None:
         """The application raised instead of answering, or while it did. Never raises."""
         try:
-            self.left_by(exception)
-            if not self.sent and is_error(exception):
-                self.answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
-            if self.route is not None or "bottle" in modules:
-                read_wsgi_route(self, self.request)
+            self._left_by(exception)
+            if not self._sent and is_error(exception):
+                self._answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
+            if self._route is not None or "bottle" in modules:
+                read_wsgi_route(self, self._request)
         except Exception:
             swallowed("WSGITransaction.broken_by")
-        self.finish()
+        self._finish()
 
-    def answered(self, body: Iterable[bytes], environ: WSGIEnvironment, mark: Mark) -> Iterable[bytes]:
+    def _answered(self, body: Iterable[bytes], environ: WSGIEnvironment, mark: Mark) -> Iterable[bytes]:
         """The application returned a body: what goes to the server. Never raises."""
         try:
             kind = type(body)
@@ -190,11 +190,11 @@ class WSGITransaction(DoorTransaction):
                 or kind is tuple
                 or ("wsgi.file_wrapper" in environ and _is_file(body, environ["wsgi.file_wrapper"]))
             ):
-                if self.head is None:
-                    self.answer_with(500)  # as the server does for who does not start a response
-                self.finish()
+                if self._head is None:
+                    self._answer_with(500)  # as the server does for who does not start a response
+                self._finish()
                 return body
-            self.paused = True
+            self._paused = True
             measured = MeasuredBody()  # without an __init__: at half the cost
             measured._mark = mark
             measured._body = body
@@ -205,95 +205,95 @@ class WSGITransaction(DoorTransaction):
             swallowed("WSGITransaction.answered")
             return body
 
-    def go_on(self) -> None:
+    def _go_on(self) -> None:
         """A step begins, in another context perhaps."""
         try:
             resume(self)
         except Exception:
             swallowed("WSGITransaction.go_on")
-        self.paused = False
+        self._paused = False
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """The last byte is out: leave, stop the clock and record; `lifetime.finish` is written out."""
         try:
             try:
-                _reset(self.token)  # type: ignore[arg-type]
-                self.token: Token[Transaction | None] | None = None
+                _reset(self._token)  # type: ignore[arg-type]
+                self._token: Token[Transaction | None] | None = None
             except (TypeError, ValueError, RuntimeError) as refusal:  # the step ends elsewhere than it began
                 pass_on(refusal)
                 withdraw(self)
-            self.end()
-            if self.extras is not None:
-                self.extras.left_in.clear()
-            self.server = None
-            self.request: Mapping[str, Any] = NOTHING
+            self._end()
+            if self._extras is not None:
+                self._extras.left_in.clear()
+            self._server = None
+            self._request: Mapping[str, Any] = NOTHING
         except BaseException:
             recover(self)
-            self.let_go_of_request()
+            self._let_go_of_request()
             swallowed("WSGITransaction.finish")
 
-    def goes_on(self) -> None:
-        """See `Transaction.goes_on`."""
-        self.paused = False
+    def _goes_on(self) -> None:
+        """See `Transaction._goes_on`."""
+        self._paused = False
 
-    def let_go_of_request(self) -> None:
+    def _let_go_of_request(self) -> None:
         """Refer to nothing of the host's any more."""
-        self.server = None
-        self.request = NOTHING
+        self._server = None
+        self._request = NOTHING
 
-    def closed_early(self) -> None:
+    def _closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
         try:
-            if self.method != "HEAD" and not self.all_sent():
-                self.more.disconnected = True
+            if self._method != "HEAD" and not self._all_sent():
+                self._more.disconnected = True
         except Exception:
             swallowed("WSGITransaction.closed_early")
 
-    def between_steps(self) -> bool:
+    def _between_steps(self) -> bool:
         """Whether nothing of the application runs for it now."""
-        return self.paused or self.token is None
+        return self._paused or self._token is None
 
-    def all_sent(self) -> bool:
+    def _all_sent(self) -> bool:
         """Whether the body has all the bytes that its ``Content-Length`` announced."""
         declared = self._declared_size()
-        return declared is not None and self.sent >= declared
+        return declared is not None and self._sent >= declared
 
     def _declared_size(self) -> int | None:
-        sizes = (value for name, value in self.head or () if name.lower() == "content-length")
+        sizes = (value for name, value in self._head or () if name.lower() == "content-length")
         return whole_number(next(sizes, ""))
 
-    def readable_path(self) -> str:
+    def _readable_path(self) -> str:
         """``SCRIPT_NAME`` and ``PATH_INFO``, whose bytes PEP 3333 hands over as Latin-1."""
-        path = self.request_path
+        path = self._request_path
         return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
-    def apply_special(self) -> None:
+    def _apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            request = self.request
-            self.keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
+            request = self._request
+            self._keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
             report_to_named(self, request)
-            self.refresh()
+            self._refresh()
             if here.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
-                self.more.queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
+                self._more.queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
         except Exception:
             swallowed("WSGITransaction.apply_special")
 
-    def query_string(self) -> str:
+    def _query_string(self) -> str:
         """The query, without the question mark."""
-        return str(self.request.get("QUERY_STRING") or "")
+        return str(self._request.get("QUERY_STRING") or "")
 
-    def read_details(self) -> dict[str, AttributeValue]:
+    def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
-        environ = self.request
-        details = super().read_details()
+        environ = self._request
+        details = super()._read_details()
         for key, attribute in _DETAILS:
             value = environ.get(key)
             if value and isinstance(value, str):
                 details[attribute] = value[:255]
         size = self._declared_size()
-        if size is not None or self.sent:
-            details["response.size"] = self.sent if size is None else size
+        if size is not None or self._sent:
+            details["response.size"] = self._sent if size is None else size
         return details
 
 
@@ -311,7 +311,7 @@ class _Body:
 
     transaction: WSGITransaction
     _mark: Mark
-    """Held until the body is gone, see `Transaction.mark`."""
+    """Held until the body is gone, see `Transaction._mark`."""
     _body: Iterable[bytes]
     _steps: Iterator[bytes]
     """Made only for those who step through it by hand."""
@@ -352,27 +352,27 @@ class MeasuredBody(EndsWhenCollected, _Body):
         sent = 0
         try:
             if _current() is not transaction:
-                transaction.go_on()
-            transaction.paused = False
+                transaction._go_on()
+            transaction._paused = False
             for chunk in self._body:
                 try:
-                    transaction.sent = sent = sent + len(chunk)
+                    transaction._sent = sent = sent + len(chunk)
                 except TypeError as refusal:  # no bytes: what the server makes of it is not our business
                     pass_on(refusal)
-                transaction.paused = True
+                transaction._paused = True
                 yield chunk
                 if _current() is not transaction:
-                    transaction.go_on()
-                transaction.paused = False
+                    transaction._go_on()
+                transaction._paused = False
         except GeneratorExit:  # the server wants no more: what ends the transaction is close()
             raise
         except BaseException as exception:
-            transaction.broken_by(exception)
+            transaction._broken_by(exception)
             self.__class__ = DeliveredBody  # type: ignore[assignment]
             raise
-        if transaction.head is None:
-            transaction.answer_with(500)
-        transaction.finish()
+        if transaction._head is None:
+            transaction._answer_with(500)
+        transaction._finish()
         self.__class__ = DeliveredBody  # type: ignore[assignment]
 
     def close(self) -> None:
@@ -380,15 +380,15 @@ class MeasuredBody(EndsWhenCollected, _Body):
         transaction = self.transaction
         self.__class__ = DeliveredBody  # type: ignore[assignment]
         try:
-            transaction.closed_early()
-            transaction.go_on()
+            transaction._closed_early()
+            transaction._go_on()
             try:
                 self.close()
             except BaseException as exception:
-                transaction.left_by(exception)
+                transaction._left_by(exception)
                 raise
             finally:
-                transaction.finish()
+                transaction._finish()
         except BaseException:
             recover(transaction)
             raise

@@ -145,4 +145,4 @@ def nothing_left(own_settings: None, mistakes: list[str]) -> Iterator[None]:
     outlet.live.clear()
     current.set(None)
     assert not left
-    assert found is None or (found.over and found.token is None)  # one that went on in another context may stay
+    assert found is None or (found._over and found._token is None)  # one that went on in another context may stay

@@ -43,7 +43,7 @@ def _current() -> Transaction | None:
     """The transaction that a call acts on, with all that was said before in other ways applied."""
     transaction = running()
     if transaction is not None:
-        transaction.refresh()
+        transaction._refresh()
     return transaction
 
 
@@ -84,7 +84,7 @@ def current_transaction(active_only: bool = True) -> Transaction | None:
         active_only: ``False`` also gives one that is ignored or stopped.
     """
     transaction = _current()
-    return transaction if transaction is None or transaction.active or not active_only else None
+    return transaction if transaction is None or transaction._active or not active_only else None
 
 
 @_harmless
@@ -92,7 +92,7 @@ def set_background_task(flag: bool = True) -> None:
     """Make the transaction a background one, or a web one again; name and group stay."""
     transaction = _current()
     if transaction is not None:
-        transaction.set_background(bool(flag))
+        transaction._set_background(bool(flag))
 
 
 @_harmless
@@ -111,7 +111,7 @@ def set_transaction_name(name: str, group: str | None = None, priority: float | 
         return
     text = text_of(name, "a transaction's name")
     if text is not None:
-        transaction.rename(text_of(group, "a transaction's group"), text, _priority(priority))
+        transaction._rename(text_of(group, "a transaction's group"), text, _priority(priority))
     elif name is None:
         log_once("no name", "None is no name: the transaction keeps the one it has")
 
@@ -131,7 +131,7 @@ def ignore_transaction(flag: bool = True) -> None:
     """
     transaction = _current()
     if transaction is not None:
-        transaction.ignore(bool(flag))
+        transaction._ignore(bool(flag))
 
 
 @_harmless
@@ -139,7 +139,7 @@ def suppress_apdex_metric(flag: bool = True) -> None:
     """Leave the transaction out of the Apdex score."""
     transaction = _current()
     if transaction is not None:
-        transaction.rate(not flag)
+        transaction._rate(not flag)
 
 
 @_harmless
@@ -147,7 +147,7 @@ def suppress_transaction_trace(flag: bool = True) -> None:
     """Do not keep the transaction as a sample."""
     transaction = _current()
     if transaction is not None:
-        transaction.sample(not flag)
+        transaction._sample(not flag)
 
 
 @_harmless
@@ -155,7 +155,7 @@ def capture_request_params(flag: bool = True) -> None:
     """Keep the request's query parameters with its sample, less the denied ones."""
     transaction = _current()
     if transaction is not None:
-        transaction.keep_params(bool(flag))
+        transaction._keep_params(bool(flag))
 
 
 @_harmless
@@ -166,7 +166,7 @@ def end_of_transaction() -> None:
     """
     transaction = _current()
     if transaction is not None:
-        transaction.stop()
+        transaction._stop()
 
 
 @_harmless
@@ -180,7 +180,7 @@ def add_custom_attribute(key: str, value: Any) -> bool:
     taken where the settings keep none (``high_security``, ``attributes_enabled``).
     """
     transaction = _current()
-    return transaction is not None and transaction.add_attribute(key, value)
+    return transaction is not None and transaction._add_attribute(key, value)
 
 
 @_harmless
@@ -190,7 +190,7 @@ def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) 
     if transaction is None:
         return False
     pairs = _items_of(items)
-    taken = [transaction.add_attribute(*_pair(pair)) for pair in pairs or ()]
+    taken = [transaction._add_attribute(*_pair(pair)) for pair in pairs or ()]
     return pairs is not None and all(taken)
 
 
@@ -259,11 +259,11 @@ def notice_error(
     if _applies(ignore, exception, names, ignored):
         return
     is_expected = matches(names, settings.expected_errors) or status in settings.expected_status_codes
-    transaction.notice(noticed(exception, _applies(expected, exception, names, is_expected)))
+    transaction._notice(noticed(exception, _applies(expected, exception, names, is_expected)))
     if attributes is not None:
         add_custom_attributes(attributes)
     if status is not None:
-        transaction.more.attributes["error.status"] = status
+        transaction._more.attributes["error.status"] = status
 
 
 def _exception_of(error: Any) -> BaseException | None:

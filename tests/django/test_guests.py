@@ -34,13 +34,13 @@ INTERNALS = [
     (django, "monotonic"),
     (django, "_Closing"),
     (django, "_Steps"),
-    (django.DjangoTransaction, "of"),
-    (django.DjangoTransaction, "describe"),
-    (django.DjangoTransaction, "apply_special"),
-    (django.DjangoTransaction, "refresh"),
+    (django.DjangoTransaction, "_of"),
+    (django.DjangoTransaction, "_describe"),
+    (django.DjangoTransaction, "_apply_special"),
+    (django.DjangoTransaction, "_refresh"),
     (django.DjangoTransaction, "_last_until_closed"),
-    (django.DjangoTransaction, "freeze"),
-    (django.DjangoTransaction, "hand_over"),
+    (django.DjangoTransaction, "_freeze"),
+    (django.DjangoTransaction, "_hand_over"),
 ]
 
 

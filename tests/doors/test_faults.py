@@ -762,14 +762,14 @@ def calls_outside_of_any_transaction(m: Any) -> Act:
 GUARDS = {
     # called by the host program: they catch what happens below them, and nothing stands around them
     "middleware.wsgi:WSGITransactionMiddleware.__call__",
-    "middleware.wsgi:WSGITransaction.start_response",
+    "middleware.wsgi:WSGITransaction._start_response",
     "middleware.wsgi:MeasuredBody.__iter__",
     "middleware.wsgi:MeasuredBody.__next__",
     "middleware.wsgi:MeasuredBody.close",
     "middleware.wsgi:MeasuredBody.__del__",
     "middleware.asgi:ASGITransactionMiddleware.__call__",
     "middleware.asgi:ASGITransaction.__call__",
-    "middleware.asgi:ASGITransaction.send",
+    "middleware.asgi:ASGITransaction._send",
     "middleware.asgi:ASGITransaction._send_last",
     "middleware.framework_signals:_on_flask_exception",
     "middleware.framework_signals:_on_flask_request",
@@ -815,20 +815,20 @@ GUARDS = {
     "transactions.entries.web:WebTransaction.__init__",
     "transactions.entries.web:_facts",
     # called by those, outside of any try: they say "Never raises", and catch what happens below them
-    "middleware.wsgi:WSGITransaction.answered",
-    "middleware.wsgi:WSGITransaction.broken_by",
-    "middleware.wsgi:WSGITransaction.closed_early",
-    "middleware.wsgi:WSGITransaction.finish",
-    "middleware.wsgi:WSGITransaction.go_on",
-    "middleware.wsgi:WSGITransaction.apply_special",
-    "middleware.asgi:ASGITransaction.apply_special",
-    "middleware.asgi:ASGITransaction.broken_by",
-    "middleware.asgi:ASGITransaction.read_queue_time",
+    "middleware.wsgi:WSGITransaction._answered",
+    "middleware.wsgi:WSGITransaction._broken_by",
+    "middleware.wsgi:WSGITransaction._closed_early",
+    "middleware.wsgi:WSGITransaction._finish",
+    "middleware.wsgi:WSGITransaction._go_on",
+    "middleware.wsgi:WSGITransaction._apply_special",
+    "middleware.asgi:ASGITransaction._apply_special",
+    "middleware.asgi:ASGITransaction._broken_by",
+    "middleware.asgi:ASGITransaction._read_queue_time",
     "middleware.asgi:ASGITransactionMiddleware._live",
     "middleware.asgi:ASGITransactionMiddleware._pass",
     "middleware.asgi:ASGITransactionMiddleware._called_first",
     "middleware.asgi:single_callable",
-    "middleware.asgi:ASGITransaction.returned",
+    "middleware.asgi:ASGITransaction._returned",
     "middleware.framework_signals:_note_rule",
     "middleware.plug:note_exception",
     "middleware.plug:note_route",
@@ -839,7 +839,7 @@ GUARDS = {
     "transactions.stack.lifetime:finish_out_of_order",
     "transactions.stack.lifetime:leave_step",
     "transactions.stack.lifetime:recover",
-    "middleware.wsgi:WSGITransaction.let_go_of_request",
+    "middleware.wsgi:WSGITransaction._let_go_of_request",
     "middleware.wsgi:_Body.close",
     "transactions.entries.measured_classes:_measures_init",
     "transactions.entries.proxies:_measured_when_bound",
@@ -847,7 +847,7 @@ GUARDS = {
     "transactions.entries.shapes:_Rest.open",
     "transactions.entries.shapes:_handed_on",
     "transactions.entries.web:WebEntry.open",
-    "transactions.model.transaction:Transaction.left_by",
+    "transactions.model.transaction:Transaction._left_by",
 }
 
 HANDOVERS = {
@@ -913,7 +913,7 @@ def harm(
         gc.collect()
     if outlet.live:
         yield f"leaves {len(outlet.live)} open"
-    if current.get() is not None and not current.get().over:
+    if current.get() is not None and not current.get()._over:
         yield "leaves one current"
     if [(t.path, t.application) for t in ended] != expected and not caplog.records:
         yield f"loses something silently: {[t.path for t in ended]}"

@@ -295,8 +295,8 @@ def test_one_that_was_stopped_in_an_earlier_minute_is_counted_there(stored: Stor
     lane = next(iter(outlet.lanes.values()))
     with weighbridge.BackgroundTask(name="work") as transaction:
         assert transaction is not None
-        transaction.entered = lane.until - 90
-        transaction.more.stopped = lane.until - 80
+        transaction._entered = lane.until - 90
+        transaction._more.stopped = lane.until - 80
     assert noted() == 0
     weighbridge.flush()
     with stored.reader() as reader:

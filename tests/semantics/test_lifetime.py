@@ -96,11 +96,11 @@ def test_what_is_opened_is_filled_in_as_by_the_one_way(way: Open) -> None:
         assert transaction is not None
         seen.append(transaction)
         assert {name for name in Transaction.__slots__ if hasattr(transaction, name)} == set(Transaction.__slots__)
-        assert transaction.ended == 0.0
-        assert transaction.extras is None
-        assert transaction.mark == []
-        assert transaction.token is not None
-        assert transaction.entered > 0
+        assert transaction._ended == 0.0
+        assert transaction._extras is None
+        assert transaction._mark == []
+        assert transaction._token is not None
+        assert transaction._entered > 0
         assert transaction in outlet.live
 
     way(look)
@@ -113,9 +113,9 @@ def test_what_has_ended_is_handed_over_and_gone_as_by_the_one_way(way: Open) -> 
     for _ in range(3):  # the first is handed over whole, the others need not be
         way(lambda: seen.append(current.get()))
     for transaction in seen:
-        assert transaction.ended > transaction.entered
-        assert transaction.mark is None
-        assert transaction.token is None
+        assert transaction._ended > transaction._entered
+        assert transaction._mark is None
+        assert transaction._token is None
         assert transaction not in outlet.live
     assert current.get() is None
 

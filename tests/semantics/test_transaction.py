@@ -185,7 +185,7 @@ def test_it_ends_exactly_once_whatever_ends_it(finished: Finished) -> None:
     assert transaction is not None
     end_of_transaction()
     block.__exit__(None, None, None)
-    transaction.end()
+    transaction._end()
     assert len(finished) == 1
 
 
@@ -322,16 +322,31 @@ def test_what_the_current_transaction_tells() -> None:
         assert transaction.path == "OtherTransaction/Custom/page"
 
 
+def test_its_public_face_is_nine_names() -> None:
+    names = {"application", "duration", "group", "kind", "name", "path", "started", "status", "type"}
+    seen: list[Transaction | None] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(current_transaction())
+        start_response("200 OK", [])
+        return [b""]
+
+    WSGITransactionMiddleware(app)({"REQUEST_METHOD": "GET"}, lambda *_: print)
+    with BackgroundTask(name="job") as job, WebTransaction(name="page") as page:
+        seen += [job, page]
+    assert [{name for name in dir(transaction) if not name.startswith("_")} for transaction in seen] == [names] * 3
+
+
 def test_a_finished_transaction_cannot_be_changed(finished: Finished) -> None:
     with BackgroundTask(name="job") as transaction:
         pass
     assert transaction is not None
     before = finished[0]
-    transaction.rename("later", None, None)
-    transaction.set_background(False)
-    assert transaction.add_attribute("late", 1) is False
-    transaction.stop()
-    after = transaction.finished()
+    transaction._rename("later", None, None)
+    transaction._set_background(False)
+    assert transaction._add_attribute("late", 1) is False
+    transaction._stop()
+    after = transaction._finished()
     assert after._replace(started=before.started) == before
     assert abs(after.started - before.started) < 1
     with pytest.raises(AttributeError):

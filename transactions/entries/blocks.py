@@ -74,7 +74,7 @@ class Block:
             return
         try:
             if exception is not None:
-                opened.left_by(exception)
+                opened._left_by(exception)
         finally:
             self._leave()
 

@@ -126,14 +126,14 @@ class BackgroundEntry:
             if self.naming.fixed is None:
                 label = labels.named(self.naming.evaluate(args, kwargs))
             transaction = Transaction()
-            transaction.mark = mark
-            transaction.label = label
-            transaction.extras = transaction.token = None
-            transaction.ended = 0.0
+            transaction._mark = mark
+            transaction._label = label
+            transaction._extras = transaction._token = None
+            transaction._ended = 0.0
             _now_live(transaction)
-            transaction.entered = monotonic()
+            transaction._entered = monotonic()
             if not collecting:
-                transaction.token = _make_current(transaction)
+                transaction._token = _make_current(transaction)
             return transaction
         except BaseException:
             take_back(transaction, before)
@@ -142,11 +142,11 @@ class BackgroundEntry:
 
     def reclassify(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Make a running web transaction a background one, called as this call says."""
-        owner.refresh()
-        if owner.background or not owner.active:
+        owner._refresh()
+        if owner._background or not owner._active:
             return
-        owner.set_background(True)
-        if not owner.keeps_name_when_reclassified():
+        owner._set_background(True)
+        if not owner._keeps_name_when_reclassified():
             given = self.naming.evaluate(args, kwargs)
             if given is not None:
-                owner.rename(*given)
+                owner._rename(*given)

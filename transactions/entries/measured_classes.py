@@ -125,7 +125,7 @@ def _instantiate(create: Any, entries: _Entries, args: tuple[Any, ...], kwargs: 
         try:
             return _instantiate(create, entries[1:], args, kwargs)
         except BaseException as exception:
-            transaction.left_by(exception)
+            transaction._left_by(exception)
             raise
         finally:
             finish(transaction)

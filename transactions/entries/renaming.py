@@ -32,11 +32,11 @@ class NamingEntry:
             transaction = running()
             if transaction is None:
                 return
-            transaction.refresh()
-            if transaction.takes_name(self.priority):
+            transaction._refresh()
+            if transaction._takes_name(self.priority):
                 given = self.naming.evaluate(args, kwargs)
                 if given is not None:
-                    transaction.rename(given.group, given.name, self.priority)
+                    transaction._rename(given.group, given.name, self.priority)
         except Exception:
             swallowed("NamingEntry.open")
 

@@ -70,7 +70,7 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as exception:
-                transaction.left_by(exception)
+                transaction._left_by(exception)
                 finish(transaction)
                 raise
             if type(result) is CoroutineType:
@@ -95,7 +95,7 @@ def _around_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[...
             try:
                 return await wrapped(*args, **kwargs)
             except BaseException as exception:
-                transaction.left_by(exception)
+                transaction._left_by(exception)
                 raise
             finally:
                 finish(transaction)
@@ -118,7 +118,7 @@ class _Step:
         self.mark = mark
 
     def __enter__(self) -> None:
-        if self.transaction.token is None:
+        if self.transaction._token is None:
             enter_step(self.transaction)
 
     def __exit__(self, kind: object, exception: BaseException | None, traceback: object) -> None:
@@ -127,7 +127,7 @@ class _Step:
             return
         try:
             if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-                self.transaction.left_by(exception)
+                self.transaction._left_by(exception)
         finally:
             finish(self.transaction)
             release(self.guard)
@@ -153,7 +153,7 @@ async def _rest_of(result: CoroutineType[Any, Any, Any], transaction: Transactio
         try:
             return await result
         except BaseException as exception:
-            transaction.left_by(exception)
+            transaction._left_by(exception)
             raise
         finally:
             finish(transaction)
@@ -214,7 +214,7 @@ def _in_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -> None:
 
     There, too, it sees the transaction of its body as current, and no innocent one.
     """
-    if step.transaction.token is None:
+    if step.transaction._token is None:
         copy_context().run(_in_copied_step, cleanup, step, *arguments)
     else:
         cleanup(*arguments)
@@ -261,7 +261,7 @@ def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callab
 
 async def _closing(body: AsyncGenerator[Any, Any], step: _Step | _NoStep) -> None:
     """Close an async generator's body, as `_in_step` does it."""
-    if isinstance(step, _NoStep) or step.transaction.token is not None:
+    if isinstance(step, _NoStep) or step.transaction._token is not None:
         await body.aclose()
     else:  # a finaliser that the collector runs; nothing can be waited for there
         with suppress(StopIteration):

@@ -48,41 +48,41 @@ def outer_request() -> Transaction | None:
     that runs a server must not swallow the server's requests.
     """
     owner = owner_of()
-    return owner if owner is not None and owner.opened_by_web_entry else None
+    return owner if owner is not None and owner._opened_by_web_entry else None
 
 
 def joined(given: Given | None) -> Transaction | None:
     """The `outer_request`, which takes the name of the web entry that was reached."""
     owner = outer_request()
     if owner is not None and given is not None:
-        owner.refresh()
-        if owner.active:
-            owner.rename(*given)
+        owner._refresh()
+        if owner._active:
+            owner._rename(*given)
     return owner
 
 
 class CalledRequest(RequestTransaction):
     """A request whose facts were given by the call that handles it."""
 
-    __slots__ = ("facts",)
+    __slots__ = ("_facts",)
 
-    facts: Mapping[str, Any]
+    _facts: Mapping[str, Any]
 
-    def query_string(self) -> str:
+    def _query_string(self) -> str:
         """The query, without the question mark."""
-        query = self.facts.get("query_string") or ""
+        query = self._facts.get("query_string") or ""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
-    def let_go(self, whole: bool) -> None:
-        """See `Transaction.let_go`."""
-        super().let_go(whole)
-        self.facts = {}
+    def _let_go(self, whole: bool) -> None:
+        """See `Transaction._let_go`."""
+        super()._let_go(whole)
+        self._facts = {}
 
-    def read_details(self) -> dict[str, AttributeValue]:
+    def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
-        details = super().read_details()
+        details = super()._read_details()
         for fact, attribute in (("host", "request.host"), ("port", "request.port"), ("scheme", "request.scheme")):
-            value = self.facts.get(fact)
+            value = self._facts.get(fact)
             if isinstance(value, (str, int)):
                 details[attribute] = value
         return details
@@ -115,12 +115,12 @@ class WebEntry:
 
     def _name(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Give the outer request the explicit name of this call, where it takes one."""
-        owner.refresh()
-        if not owner.active or not owner.takes_name(1):
+        owner._refresh()
+        if not owner._active or not owner._takes_name(1):
             return
         name = self.naming.given_name(args, kwargs)
         if name is not None:
-            owner.rename(self.naming.given_group(args, kwargs), name, priority=1)
+            owner._rename(self.naming.given_group(args, kwargs), name, priority=1)
 
     def _fresh(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any], mark: Mark
@@ -132,10 +132,10 @@ class WebEntry:
         label = label_of(here.application_of(self.application), False, given)
         extras = _extras(facts["headers"]) if here.settings.queue_time else None
         transaction = CalledRequest()
-        transaction.facts = facts
-        transaction.describe(str(method) if method else None, path)
+        transaction._facts = facts
+        transaction._describe(str(method) if method else None, path)
         begin(transaction, label, mark)
-        transaction.extras = extras
+        transaction._extras = extras
         return transaction
 
 

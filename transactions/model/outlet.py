@@ -92,7 +92,7 @@ class Outlet:
         self.queue: deque[Transaction] = deque()
         """The finished ones that nobody has counted yet."""
         self.lanes: dict[object, Lane] = {}
-        """By what tells them apart (`Transaction.lane_key`); none are open while somebody wants them all."""
+        """By what tells them apart (`Transaction._lane_key`); none are open while somebody wants them all."""
         self.full: list[Lane] = []
         """Those that are to be emptied soon."""
         self.patience: int = ALWAYS
@@ -180,23 +180,23 @@ class Outlet:
 
         Those whose thread is gone, too, without having ended them are discarded.
         """
-        opened = [transaction for transaction in self.live.copy() if getattr(transaction, "entered", since) < since]
+        opened = [transaction for transaction in self.live.copy() if getattr(transaction, "_entered", since) < since]
         for transaction in opened:
-            if transaction.over or not transaction.held:
+            if transaction._over or not transaction._held:
                 self.discard(transaction)
-        return [transaction for transaction in opened if not transaction.over]
+        return [transaction for transaction in opened if not transaction._over]
 
     def discard(self, transaction: Transaction) -> None:
         """Record nothing of a transaction whose call was cut off, but count it as such."""
-        if transaction.mark is not None:
-            transaction.disown()
+        if transaction._mark is not None:
+            transaction._disown()
             self.lose("interrupted")
         self.live.discard(transaction)
 
     def forget(self) -> None:
         """Drop everything: it belongs to the process this one was forked from."""
         for transaction in tuple(self.live):
-            transaction.disown()
+            transaction._disown()
         self.live.clear()
         self.queue.clear()
         self.full.clear()

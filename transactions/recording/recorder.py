@@ -278,13 +278,13 @@ class Recorder:
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """The transactions that have been open for a while, under names that are bounded as all others are."""
         long_open = outlet.open_ones(now - _RUNNING_FOR)
-        long_open.sort(key=lambda transaction: transaction.entered)
+        long_open.sort(key=lambda transaction: transaction._entered)
         return tuple(
             RunningTransaction(
                 self._aggregate.bounded(
-                    Series(transaction.application.name, transaction.kind, *transaction.naming()), now
+                    Series(transaction.application.name, transaction.kind, *transaction._naming()), now
                 ),
-                epoch_at(transaction.entered),
+                epoch_at(transaction._entered),
             )
             for transaction in long_open[:_RUNNING_AT_MOST]
         )

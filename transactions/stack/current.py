@@ -42,10 +42,10 @@ def found() -> Transaction | None:
     """The transaction that this context has, if it is not over; what no longer belongs into it is taken out."""
     transaction = current.get()
     if collecting:
-        return None if transaction is None or transaction.over else transaction
+        return None if transaction is None or transaction._over else transaction
     while transaction is not None and (_was_left_here(transaction) or _was_cut_off(transaction)):
         transaction = current.get()
-    if transaction is not None and transaction.over:
+    if transaction is not None and transaction._over:
         current.set(None)  # what runs after the last byte belongs to nothing: not to what was current before, either
         return None
     return transaction
@@ -54,14 +54,14 @@ def found() -> Transaction | None:
 def running() -> Transaction | None:
     """The transaction of the work that runs here."""
     transaction = found()
-    if transaction is None or (transaction.paused and is_in_step_of(transaction)):
+    if transaction is None or (transaction._paused and is_in_step_of(transaction)):
         return None
     return transaction
 
 
 def is_in_step_of(transaction: Transaction) -> bool:
     """Whether this is the context of its last step."""
-    token = transaction.token
+    token = transaction._token
     if token is None or collecting:
         return False
     probe = _probe.set(None)
@@ -76,24 +76,24 @@ def is_in_step_of(transaction: Transaction) -> bool:
 def attach(transaction: Transaction) -> None:
     """Make it current for a step of its work; the step is where it is anchored from now on."""
     if not collecting:
-        transaction.token = current.set(transaction)
+        transaction._token = current.set(transaction)
 
 
 def detach(transaction: Transaction) -> None:
     """Make current again what was so before the step, where steps are nested as calls are."""
-    if _resets(transaction.token):
-        transaction.token = None
+    if _resets(transaction._token):
+        transaction._token = None
     else:
         withdraw(transaction)
 
 
 def resume(transaction: Transaction) -> None:
     """A step begins, of one that stays current between its steps; the context is perhaps another one."""
-    token = transaction.token
+    token = transaction._token
     if current.get() is transaction:
         return
     if token is not None and not _resets(token):
-        transaction.more.left_in.append(token)
+        transaction._more.left_in.append(token)
     attach(transaction)
 
 
@@ -106,7 +106,7 @@ def withdraw(transaction: Transaction) -> None:
     """
     if collecting:
         return
-    token, transaction.token = transaction.token, None
+    token, transaction._token = transaction._token, None
     if current.get() is not transaction:
         return
     previous = None if token is None or token.old_value is Token.MISSING else token.old_value
@@ -132,7 +132,7 @@ def _resets(token: Token[Transaction | None] | None) -> bool:
 
 def _was_left_here(transaction: Transaction) -> bool:
     """Whether it went on in another context while it was current in this one, or was dropped: it is taken out."""
-    left_in = () if transaction.extras is None else tuple(transaction.extras.left_in)
+    left_in = () if transaction._extras is None else tuple(transaction._extras.left_in)
     return any(map(_resets, left_in))
 
 
@@ -141,7 +141,7 @@ def _was_cut_off(transaction: Transaction) -> bool:
 
     Judged only in the very context of its last step. A block has no call: it ends when its object is collected.
     """
-    if transaction.held or not is_in_step_of(transaction):
+    if transaction._held or not is_in_step_of(transaction):
         return False
     withdraw(transaction)
     outlet.discard(transaction)

@@ -35,7 +35,7 @@ class EndsWhenCollected:
 
     def __del__(self) -> None:
         transaction = getattr(self, "transaction", None)  # it may have been struck while it was made
-        if transaction is None or transaction.mark is None:
+        if transaction is None or transaction._mark is None:
             return
         try:
             copy_context().run(_clean_up, self, transaction)
@@ -48,17 +48,17 @@ class EndsWhenCollected:
 def _clean_up(dropped: EndsWhenCollected, transaction: Transaction) -> None:
     """In a copy of the context, in which its own transaction is current, and no innocent one."""
     current.set(transaction)
-    transaction.goes_on()
+    transaction._goes_on()
     dropped.clean_up()
 
 
 def _end(transaction: Transaction) -> None:
-    token, transaction.token = transaction.token, None  # it refers to the whole context
+    token, transaction._token = transaction._token, None  # it refers to the whole context
     if token is not None and isinstance(token.old_value, Transaction):
-        transaction.more.left_in.append(token)
-    transaction.freeze()
-    transaction.hand_over()
-    transaction.let_go_of_request()
+        transaction._more.left_in.append(token)
+    transaction._freeze()
+    transaction._hand_over()
+    transaction._let_go_of_request()
 
 
 class _Holder:

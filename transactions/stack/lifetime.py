@@ -38,14 +38,14 @@ __all__ = ["Mark", "begin", "enter_step", "finish", "finish_out_of_order", "leav
 _reset: Final = current.reset
 
 Mark = list[Any]
-"""Made and held by whoever opens a transaction: see `Transaction.mark`."""
+"""Made and held by whoever opens a transaction: see `Transaction._mark`."""
 
 
 def begin(transaction: Transaction, label: Label, mark: Mark) -> None:
     """Open it: start its clock, and make it current."""
     before = current.get()
     try:
-        transaction.start(label, mark)
+        transaction._start(label, mark)
         attach(transaction)
     except BaseException:
         take_back(transaction, before)
@@ -63,7 +63,7 @@ def take_back(transaction: Transaction | None, before: Transaction | None) -> No
         if current.get() is transaction:
             current.set(before)
         outlet.live.discard(transaction)
-        transaction.disown()
+        transaction._disown()
 
 
 def enter_step(transaction: Transaction) -> None:
@@ -92,12 +92,12 @@ def finish(transaction: Transaction) -> None:
     try:
         if not collecting:  # a coroutine that was dropped: the next look puts the context right
             try:
-                _reset(transaction.token)  # type: ignore[arg-type]
-                transaction.token = None
+                _reset(transaction._token)  # type: ignore[arg-type]
+                transaction._token = None
             except (TypeError, ValueError, RuntimeError) as refusal:  # the call ends elsewhere than it began
                 pass_on(refusal)
                 withdraw(transaction)
-        transaction.end()
+        transaction._end()
     except BaseException:
         recover(transaction)
         swallowed("finish")
@@ -107,7 +107,7 @@ def finish_out_of_order(transaction: Transaction) -> None:
     """As `finish`, for a block: blocks need not be nested as calls are."""
     try:
         withdraw(transaction)
-        transaction.end()
+        transaction._end()
     except BaseException:
         recover(transaction)
         swallowed("finish_out_of_order")
@@ -120,8 +120,8 @@ def recover(transaction: Transaction) -> None:
     """
     try:
         withdraw(transaction)
-        transaction.freeze()
-        transaction.hand_over()
+        transaction._freeze()
+        transaction._hand_over()
     except BaseException:
         give_up(transaction)
         swallowed("recover")
@@ -130,7 +130,7 @@ def recover(transaction: Transaction) -> None:
 def give_up(transaction: Transaction) -> None:
     """It can neither go on nor be recorded, by a mistake of ours: it is taken out, and counted as lost."""
     withdraw(transaction)
-    if transaction.mark is not None:
+    if transaction._mark is not None:
         outlet.lose("transactions")
-        transaction.disown()
+        transaction._disown()
     outlet.live.discard(transaction)
