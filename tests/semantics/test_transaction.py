@@ -16,6 +16,7 @@ import weighbridge
 from weighbridge import (
     BackgroundTask,
     FinishedTransaction,
+    Transaction,
     WebTransaction,
     add_custom_attribute,
     add_custom_attributes,

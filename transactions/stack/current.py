@@ -111,7 +111,7 @@ def withdraw(transaction: Transaction) -> None:
         return
     previous = None if token is None or token.old_value is Token.MISSING else token.old_value
     _resets(token)
-    if previous is not None and previous.over:
+    if previous is not None and previous._over:
         previous = None
     if current.get() is not previous:
         current.set(previous)
