@@ -89,7 +89,7 @@ async def _shielded(trio: Any, event: Any) -> None:
 def _start_thread(work: Callable[[], object]) -> Any:
     with late_imports:
         import threading  # noqa: PLC0415  whoever runs an event loop has loaded it
-    thread = threading.Thread(target=work, name="weighbridge-last-write", daemon=True)
+    thread = threading.Thread(target=late_imports.never_in(work), name="weighbridge-last-write", daemon=True)
     thread.start()
     return thread
 

@@ -21,6 +21,7 @@ from _thread import RLock, get_ident
 
 TYPE_CHECKING = False  # typing takes long to import, and this has to be there before anything that does
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final
 
 __all__ = ["Unloadable", "late_imports"]
@@ -49,16 +50,20 @@ class _LateImports:
         Unloadable: at its beginning, or at its end.
     """
 
-    __slots__ = ("_failures", "_lock", "_retry_at")
+    __slots__ = ("_failures", "_lock", "_ours", "_retry_at")
 
     def __init__(self) -> None:
         self._lock = RLock()
+        self._ours: set[int] = set()
+        """Threads of our own."""
         self._failures = 0
         self._retry_at = 0.0
 
     def __enter__(self) -> None:
         if sys.is_finalizing() or sys.meta_path is None:
             raise Unloadable("the interpreter is going down")
+        if get_ident() in self._ours:
+            raise Unloadable("it is for a thread of the program's to import that")
         if self._failures >= _FAILURES and time.monotonic() < self._retry_at:
             raise Unloadable("that failed a moment ago")
         self._acquire()
@@ -70,6 +75,18 @@ class _LateImports:
             self._retry_at = time.monotonic() + 1
             _forget_missing_folders()
             raise Unloadable(str(error)) from error
+
+    def never_in(self, work: Callable[[], object]) -> Callable[[], None]:
+        """The same work for a thread of our own, which is not to import anything."""
+
+        def work_without() -> None:
+            self._ours.add(get_ident())
+            try:
+                work()
+            finally:
+                self._ours.discard(get_ident())
+
+        return work_without
 
     def retry(self) -> None:
         """Try in any case what has failed so far: the program asks for it by name."""
@@ -125,6 +142,7 @@ class _LateImports:
     def after_fork_in_child(self) -> None:
         """Nobody in this process will finish what other threads have half imported: it is to be imported anew."""
         self._lock = RLock()
+        self._ours.clear()
         for name in _under_way():
             _module_locks.pop(name, None)
             if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):

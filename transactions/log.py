@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from logging import Logger
 
-__all__ = ["log_once", "logger", "not_imported", "swallowed"]
+__all__ = ["import_logging", "log_once", "logger", "not_imported", "swallowed"]
 
 _MATTERS_AT_MOST: Final = 1000
 _UNSAID_AT_MOST: Final = 20
@@ -28,8 +28,8 @@ _unsaid: Final[list[tuple[str, str]]] = []
 _logging: Any = None
 
 
-def logger() -> Logger:
-    """The logger ``weighbridge``; `logging` is imported when there is something to say.
+def import_logging() -> None:
+    """Import `logging`, if that has not been done, and write what could not be written so far.
 
     Raises:
         ImportError: it cannot be imported at this moment.
@@ -40,10 +40,18 @@ def logger() -> Logger:
             import logging  # noqa: PLC0415  half as long to import as all that is needed at once
         late_imports.watch_forks()
         _logging = logging
-    found: Logger = _logging.getLogger("weighbridge")
     while _unsaid:
-        level, text = _unsaid.pop(0)
-        _hand_over(getattr(found, level), text)
+        _hand_over(*_unsaid.pop(0))
+
+
+def logger() -> Logger:
+    """The logger ``weighbridge``; `logging` is imported when there is something to say.
+
+    Raises:
+        ImportError: it cannot be imported at this moment.
+    """
+    import_logging()
+    found: Logger = _logging.getLogger("weighbridge")
     return found
 
 
@@ -95,18 +103,18 @@ def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) ->
     if sys.is_finalizing():
         return
     try:
-        method = getattr(logger(), level)
+        import_logging()
     except Exception as exception:
         pass_on(exception)
         _keep(level, message, arguments)
     else:
-        _hand_over(method, message, *arguments, exc_info=exc_info)
+        _hand_over(level, message, *arguments, exc_info=exc_info)
 
 
-def _hand_over(method: Any, message: str, *arguments: object, exc_info: Any = None) -> None:
+def _hand_over(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
     """Hand a line to the host's `logging`. What fails in there ends here."""
     try:
-        method(message, *arguments, exc_info=exc_info)
+        getattr(_logging.getLogger("weighbridge"), level)(message, *arguments, exc_info=exc_info)
     except Exception as exception:
         pass_on_signals(exception)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import configuration
 from .late_imports import Unloadable, late_imports
-from .log import logger, not_imported
+from .log import import_logging, not_imported
 from .model.outlet import ALWAYS, outlet
 from .model.process import here
 from .stack import collector
@@ -72,7 +72,10 @@ def _connect_to_store(recorder: Recorder) -> None:
 
 def _import_what_the_thread_needs() -> None:
     """That is, besides what is imported where our modules begin: what the standard library imports in its functions."""
-    logger()
+    try:
+        import_logging()
+    except Unloadable as problem:  # it writes all the same
+        not_imported(problem)
     with late_imports:
         for name in ("pwd", f"{__package__}.store.writer"):
             import_module(name)

@@ -14,6 +14,7 @@ from types import CodeType, FrameType
 from typing import Any, Final, Protocol
 
 from ..host_exceptions import pass_on
+from ..late_imports import late_imports
 from ..log import log_once
 
 __all__ = ["NativeThread", "allocate_lock", "allocate_rlock", "has_ended", "is_within", "start_thread", "this_thread"]
@@ -68,6 +69,7 @@ class NativeThread(Protocol):
 def start_thread(run: Callable[[], None], name: str) -> NativeThread | None:
     """Start a daemon thread; ``None``, said once, where that is not possible at this moment."""
     monkey: Any = sys.modules.get("gevent.monkey")
+    run = late_imports.never_in(run)
     try:
         if monkey is not None and monkey.is_module_patched("threading"):
             return _OriginalThread(run)

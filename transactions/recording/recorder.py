@@ -153,15 +153,23 @@ class Recorder:
     def _run(self) -> None:
         """What the thread does. Nothing ends it but the end of what there is to do."""
         while not self._gone:
-            try:
-                self._wait()
-                if self._is_left():
-                    self._work(self._write)
+            with suppress(BaseException):  # thrown into this thread while it speaks of another one
+                if self._works_to_the_end():
                     return
+
+    def _works_to_the_end(self) -> bool:
+        """Write whenever that is due; whether nothing will ever be due again."""
+        try:
+            while not self._gone and not self._is_left():
+                self._wait()
                 self._work(self._write_if_due)
-            except BaseException as error:  # thrown into this thread; or the host's, where it is told of a failure
-                log_once("the recorder's thread", "the background thread goes on after %r", error)
-                self._alarm.acquire(True, _LANES_FILL)
+            if not self._gone:
+                self._work(self._write)
+            return True
+        except BaseException as error:  # thrown into this thread; or the host's, where it is told of a failure
+            log_once("the recorder's thread", "the background thread goes on after %r", error)
+            self._alarm.acquire(True, _LANES_FILL)
+            return False
 
     def _wait(self) -> None:
         """Wait until something is due, or somebody calls."""
