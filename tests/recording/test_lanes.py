@@ -292,16 +292,16 @@ def test_the_first_to_fail_are_kept_whole(stored: Stored) -> None:
 
 def test_one_that_was_stopped_in_an_earlier_minute_is_counted_there(stored: Stored) -> None:
     with_open_lanes(work)
-    lane = next(iter(outlet.lanes.values()))
     with weighbridge.BackgroundTask(name="work") as transaction:
         assert transaction is not None
-        transaction._entered = lane.until - 90
-        transaction._more.stopped = lane.until - 80
+        transaction._entered = monotonic() - 95
+        transaction._more.stopped = monotonic() - 85
     assert noted() == 0
     weighbridge.flush()
     with stored.reader() as reader:
-        moments = [bucket.start for bucket in reader.timeline(lately(), 60).buckets if bucket.figures.calls]
-    assert len(moments) == 2
+        counts = [bucket.figures.calls for bucket in reader.timeline(lately(), 60).buckets if bucket.figures.calls]
+    assert len(counts) >= 2
+    assert (counts[0], sum(counts)) == (1, 5)
 
 
 def test_what_keys_come_to_is_remembered_and_values_may_change(stored: Stored) -> None:

@@ -12,7 +12,8 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Final
 
@@ -28,6 +29,18 @@ asked: Final[list[str]] = []
 _thread: Final = threading.local()
 
 
+@contextmanager
+def _asked(path: str) -> Iterator[None]:
+    """Count a request, unless it is made by one and within it: that is a part of that one's work."""
+    within, _thread.within = getattr(_thread, "within", False), True
+    if not within:
+        asked.append(path)
+    try:
+        yield
+    finally:
+        _thread.within = within
+
+
 def _wsgi(application: Any) -> Any:
     """An application behind our door, behind the counter."""
     from weighbridge.middleware import WSGITransactionMiddleware
@@ -35,14 +48,8 @@ def _wsgi(application: Any) -> Any:
     door = WSGITransactionMiddleware(application)
 
     def counting(environ: Any, start_response: Any) -> Any:
-        if getattr(_thread, "within", False):  # an application in another one: it has been asked for
+        with _asked(environ.get("PATH_INFO", "")):
             return door(environ, start_response)
-        asked.append(environ.get("PATH_INFO", ""))
-        _thread.within = True
-        try:
-            return door(environ, start_response)
-        finally:
-            _thread.within = False
 
     return counting
 
@@ -146,8 +153,8 @@ class _WithOurs:
 
 def _counted(chain: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def counting(request: Any) -> Any:
-        asked.append(request.path)
-        return chain(request)
+        with _asked(request.path):
+            return chain(request)
 
     return counting
 
