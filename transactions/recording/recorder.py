@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import repeat
 from typing import Final
 
@@ -33,6 +33,8 @@ _RUNNING_AT_MOST: Final = 200
 """Open transactions that a snapshot names, the oldest first."""
 _RUNNING_FOR: Final = 1.0
 """Seconds that they have been open at least."""
+_GIVES_WAY: Final = 0.5
+"""Seconds for which the thread lets others go first."""
 _FAREWELL: Final = 0.5
 """Seconds that the thread is given to end, once all is written: a thread that is left when Python ends may hang it."""
 
@@ -74,6 +76,8 @@ class Recorder:
         """Nothing more is counted here."""
         self._gone = False
         """Nothing is left to write."""
+        self._first = 0
+        """How many threads of the program's wait to write."""
 
     # What the threads of the host program call: it never waits
 
@@ -117,7 +121,8 @@ class Recorder:
         Args:
             timeout: seconds to wait at most for another thread that is writing.
         """
-        return self._work(self._write, timeout)
+        with self._goes_first():
+            return self._work(self._write, timeout)
 
     def close(self, timeout: float) -> bool:
         """Write what is left, let go of the store and stop; whether everything is in the store.
@@ -125,7 +130,8 @@ class Recorder:
         Where it is not, the thread stays and goes on trying.
         """
         closing, self._closed = not self._closed, True
-        done = self._work(self._fold_and_leave if closing else self._leave, timeout)
+        with self._goes_first():
+            done = self._work(self._fold_and_leave if closing else self._leave, timeout)
         if not done:
             logger().warning("the last figures of this process could not be written to the store so far")
             self._start()
@@ -140,8 +146,19 @@ class Recorder:
             pause = max(0.0, self._due - now)
             self._alarm.acquire(True, min(pause, _LANES_FILL) if now < self._busy_until else pause)
             self._alarmed = False
+            if self._first:
+                self._alarm.acquire(True, _GIVES_WAY)
             self._work(self._write_if_due)
         self._unstarted.release()
+
+    @contextmanager
+    def _goes_first(self) -> Iterator[None]:
+        """A block in which a thread of the program's waits to write itself: ours would only be in its way."""
+        self._first += 1
+        try:
+            yield
+        finally:
+            self._first -= 1
 
     def _work(self, task: Callable[[], bool], timeout: float | None = None) -> bool:
         """Count what has finished, then do a task: one thread at a time. Never raises.
