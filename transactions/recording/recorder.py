@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import repeat
 from typing import Final
 
@@ -35,6 +35,8 @@ _RUNNING_AT_MOST: Final = 200
 """Open transactions that a snapshot names, the oldest first."""
 _RUNNING_FOR: Final = 1.0
 """Seconds that they have been open at least."""
+_GIVES_WAY: Final = 0.5
+"""Seconds for which the thread lets others go first."""
 _FAREWELL: Final = 0.5
 """Seconds that the thread is given to end, once all is written: a thread that is left when Python ends may hang it."""
 _START_AGAIN: Final = 1.0
@@ -89,6 +91,8 @@ class Recorder:
         """Nothing more is counted here."""
         self._gone = False
         """Nothing is left to write."""
+        self._first = 0
+        """How many threads of the program's wait to write."""
 
     # What the threads of the host program call: it never waits
 
@@ -134,7 +138,8 @@ class Recorder:
         Args:
             timeout: seconds to wait at most for another thread that is writing.
         """
-        return self._work(self._write, timeout)
+        with self._goes_first():
+            return self._work(self._write, timeout)
 
     def close(self, timeout: float) -> bool:
         """Write what is left, let go of the store and stop; whether everything is in the store.
@@ -142,7 +147,8 @@ class Recorder:
         Where it is not, the thread stays and goes on trying.
         """
         closing, self._closed = not self._closed, True
-        done = self._work(self._fold_and_leave if closing else self._leave, timeout)
+        with self._goes_first():
+            done = self._work(self._fold_and_leave if closing else self._leave, timeout)
         if not done:
             log_once(("close", self._instance.id), "the last figures of this process could not be written so far")
             self._start()
@@ -180,10 +186,21 @@ class Recorder:
             pause = min(pause, _LANES_FILL)
         self._alarm.acquire(True, min(pause, _LOOK_AROUND) if self._outlived else pause)
         self._alarmed = False
+        if self._first:
+            self._alarm.acquire(True, _GIVES_WAY)
 
     def _is_left(self) -> bool:
         """Whether the process has come to its end, and is there for this thread only."""
         return bool(self._outlived) and has_ended(self._outlived)
+
+    @contextmanager
+    def _goes_first(self) -> Iterator[None]:
+        """A block in which a thread of the program's waits to write itself: ours would only be in its way."""
+        self._first += 1
+        try:
+            yield
+        finally:
+            self._first -= 1
 
     def _work(self, task: Callable[[], bool], timeout: float | None = None) -> bool:
         """Count what has finished, then do a task: one thread at a time. Never raises.

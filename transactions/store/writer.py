@@ -75,17 +75,18 @@ class StoreWriter:
         self._connection.close()
 
     def _keep_up(self, now: Present) -> None:
+        """Take some steps, unless others write: they come by as well."""
         for _ in range(_STEPS_AT_MOST):
-            with self._transaction() as connection:
+            with self._transaction(patience=0) as connection:
                 step = next_step(connection, self._retention, now)
                 if step is None:
                     return
                 step()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         try:
-            with self._connection.transaction() as connection:
+            with self._connection.transaction(patience) as connection:
                 yield connection
         except FAILURES as error:
             place = "in memory" if self.path == MEMORY else self.path
