@@ -59,31 +59,39 @@ async def _in_a_thread(work: Callable[[], object]) -> None:
         finally:
             ring()
 
-    _start_thread(work_and_ring)
-    await ringing
+    try:
+        _start_thread(work_and_ring)
+    except RuntimeError:  # none can be started: rather late than never
+        work()
+    else:
+        await ringing()
 
 
-def _bell() -> tuple[Callable[[], object], Awaitable[object]]:
-    """What another thread calls to end the waiting, and what is awaited till then: of asyncio's loop, or of trio's."""
+def _bell() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    """What another thread calls to end the waiting, and what waits for that: in asyncio's loop, or in trio's."""
     if type(running_task()).__module__.partition(".")[0] == "trio":
-        trio: Any = sys.modules["trio"]
-        event = trio.Event()
-        token = trio.lowlevel.current_trio_token()
-        return lambda: token.run_sync_soon(event.set), _shielded(trio, event)
-    loop = sys.modules["asyncio"].get_running_loop()
+        return _bell_of_trio(sys.modules["trio"])
+    return _bell_of_asyncio(sys.modules["asyncio"].get_running_loop())
+
+
+def _bell_of_trio(trio: Any) -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    event, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    async def wait() -> None:
+        with trio.CancelScope(shield=True):  # it does not take long
+            await event.wait()
+
+    return lambda: token.run_sync_soon(event.set), wait
+
+
+def _bell_of_asyncio(loop: Any) -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
     future = loop.create_future()
 
     def ring() -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
 
-    return ring, future
-
-
-async def _shielded(trio: Any, event: Any) -> None:
-    """Even where the lifespan is cancelled: it does not take long."""
-    with trio.CancelScope(shield=True):
-        await event.wait()
+    return ring, lambda: future
 
 
 def _start_thread(work: Callable[[], object]) -> Any:
