@@ -89,30 +89,35 @@ def _parts(frame: FrameType) -> list[str]:
 
 
 def is_written(own: Request, path: str) -> bool:
-    """Whether each part of a path is written in the program, in what has passed the request on to a framework.
+    """Whether a path is written in the program, in what has passed the request on to a framework.
 
-    It is a constant of a function among the callers, or was given to one of the
-    layers of middleware. (What is made for a tenant is none of these.)
+    Each of the callers may have put one part of it there, the outermost the
+    first: a constant of its function, or what a layer of middleware was given.
+    (What is made for a tenant, when it is asked for, is none of these.)
     """
+    kept = list(_layers(own))
     frames = [frame for frame in _callers(own) if not _is_framework(frame)]
-    texts = chain.from_iterable((*map(_constants, frames), *map(_attributes, _layers(own))))
-    known = {text.rstrip("/") for text in texts if isinstance(text, str) and text.startswith("/")}
-    return _is_made_of(path, known - {""})
+    return _is_made_of(path, [_texts(frame, kept) for frame in reversed(frames)])
 
 
-def _is_made_of(path: str, parts: set[str]) -> bool:
-    if not path:
-        return True
-    return any(_is_made_of(path[len(part) :], parts) for part in parts if f"{path}/".startswith(f"{part}/"))
+def _is_made_of(path: str, tables: list[set[str]]) -> bool:
+    if not path or not tables:
+        return not path
+    parts = ("", *(part for part in tables[0] if f"{path}/".startswith(f"{part}/")))
+    return any(_is_made_of(path[len(part) :], tables[1:]) for part in parts)
 
 
 def _is_framework(frame: FrameType) -> bool:
     return _module(frame).partition(".")[0] in _FRAMEWORKS
 
 
-def _constants(frame: FrameType) -> Iterable[object]:
-    code = frame.f_code
-    return (*code.co_consts, *map(frame.f_globals.get, code.co_names))
+def _texts(frame: FrameType, layers_kept: list[Any]) -> set[str]:
+    """The parts of paths that a function has."""
+    code, owner = frame.f_code, _argument(frame, "self")
+    values: list[object] = [*code.co_consts, *map(frame.f_globals.get, code.co_names)]
+    if any(owner is layer for layer in layers_kept):
+        values += _attributes(owner)
+    return {value.rstrip("/") for value in values if isinstance(value, str) and value.startswith("/")} - {""}
 
 
 def _layers(own: Request) -> Iterator[Any]:
@@ -120,8 +125,7 @@ def _layers(own: Request) -> Iterator[Any]:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not _is_door(frame, own):
         frame = frame.f_back
-    inside = None if frame is None else _argument(frame, "self").__wrapped__
-    return (layer for layer in layers(inside) if type(layer).__module__.partition(".")[0] not in _FRAMEWORKS)
+    return layers(None if frame is None else _argument(frame, "self").__wrapped__)
 
 
 def _attributes(layer: Any) -> Iterable[object]:

@@ -197,7 +197,7 @@ ASGI = {
 }
 
 _LEAVES = {"e", "any", "u/{}"}
-_MOUNTS = {"", "fixed/", "m/{}/", "{}/", "m/{}/fixed/", "t/{}/"}
+_MOUNTS = {"", "t/", "fixed/", "m/{}/", "{}/", "m/{}/fixed/", "t/{}/"}
 
 
 def is_written(name: str) -> bool:
