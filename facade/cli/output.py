@@ -16,8 +16,8 @@ def say(text: str = "", *, error: bool = False, color: str | None = None) -> Non
 
 
 def plain_text(text: str) -> str:
-    """Keep the ends of lines, and make all other control characters visible."""
-    return visible(text, keep="\n")
+    """Keep ends of lines and tabs, and make all other control characters visible."""
+    return visible(text, keep="\n\t")
 
 
 def rich_text(text: str, style: str = "", *, no_wrap: bool | None = None) -> Text:

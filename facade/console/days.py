@@ -37,9 +37,8 @@ def _offsets(since: int, until: int, zone: tzinfo | None) -> tuple[tuple[int, in
     for day in range(since + DAY, until + DAY, DAY):
         before, ahead = found[-1][1], utc_offset(day, zone)
         if ahead != before:
-            hours = range(day - DAY, day, _HOUR)
-            change = bisect_left(hours, True, key=lambda hour, before=before: utc_offset(hour, zone) != before)  # type: ignore[misc]
-            found.append((hours[change] if change < len(hours) else day, ahead))
+            changed = (hour for hour in range(day - DAY, day, _HOUR) if utc_offset(hour, zone) != before)
+            found.append((next(changed, day), ahead))
     return tuple(found)
 
 

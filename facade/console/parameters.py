@@ -117,8 +117,8 @@ def parse(query: str, by_browser: bool = False) -> State:
     given = _given(query)
     tz = _zone_name(given.pop("tz", ""), by_browser)
     zone = find_zone(tz) if tz else None
-    values = {name: _read(name, value, zone) for name, value in given.items()}
-    return _checked(State(**values | {"tz": tz}))
+    values: dict[str, Any] = {name: _read(name, value, zone) for name, value in given.items()}
+    return _checked(State(**values, tz=tz))
 
 
 def _given(query: str) -> dict[str, str]:
