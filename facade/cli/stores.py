@@ -43,8 +43,8 @@ def checked_store(ctx: click.Context, param: click.Parameter, value: str | None)
         if value is not None:
             STORE.read(value, None)
     except ValueError as error:
-        why = f"{error}; " if isinstance(error, Refused) else ""
-        raise click.BadParameter(f"{value!r}: {why}it must be {STORE.valid}.", ctx, param) from None
+        shown, why = (error.shown or repr(value), f"{error}; ") if isinstance(error, Refused) else (repr(value), "")
+        raise click.BadParameter(f"{shown}: {why}it must be {STORE.valid}.", ctx, param) from None
     return value
 
 

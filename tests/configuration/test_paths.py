@@ -43,6 +43,7 @@ def test_special_names_stay(name: str, special: str) -> None:
         ("mysql+pymysql://db/shop", "mysql+pymysql:// is not supported"),
         ("shop:s3cret@db/shop", "shop:// is not supported"),
         ("s:ecret@db/shop", "s:// is not supported"),
+        ("xyz:shop:s3cret", "xyz:// is not supported"),
         ("postgresql://db/shop", "postgresql:// is not supported yet"),
         ("postgres:/db/shop", "postgres:// is not supported yet"),
         ("postgresql%3A%2F%2Fshop:s3cret@db", "it looks like a URL"),

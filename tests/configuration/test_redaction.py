@@ -37,6 +37,8 @@ URLS = [
     "://shop:s3cret@db/shop",
     "//shop:s3cret@db/shop",
     "shop:s3cret@db/shop",
+    "postgresql:shop:s3cret",
+    "postgresql:shop:s3cret/shop",
     "postgresql://shop:s3cret",
     "postgresql://shop:s3cret/shop",
     "postgresql://db/shop?user=shop&password=s3cret",
@@ -76,6 +78,11 @@ def test_a_password_is_hidden(text: str) -> None:
         "denied_params = ['password', 'token'] is not valid; it must be names",
         "environment variable NEW_RELIC_SECURITY_POLICIES_TOKEN: there is no setting of that name",
         "50% of all 12:30 trains",
+        "shop.jobs:Class.run",
+        "team:shop:production",
+        "shop.py:10:5: a",
+        "2026-01-31T08:00:00",
+        "shop.ini [newrelic:production], line 3: there is no setting a:b; did you mean b?",
     ],
 )
 def test_what_is_none_is_shown_as_it_is(text: str) -> None:

@@ -21,10 +21,11 @@ _DECODED_AT_MOST: Final = 3
 _LONGEST: Final = 4000
 """Characters; of a longer text nothing is shown, as it cannot be searched in no time."""
 
-_TELLTALE: Final = re.compile(r"""[@%=]|//|\\\\|["']\s*:""")
+_TELLTALE: Final = re.compile(r"""[@%=]|//|\\\\|["']\s*:|\w:[^\s:]+:\S""")
 """A text without any of these has no credentials that would be found."""
 
 _CREDENTIAL: Final = r"(?:pass(?!es)|pwd|secret|token|credential|signature|(?:api|access|license|private)_?key)\w*"
+_SCHEME: Final = r"(?:postgres|mysql|mariadb|redis|mongo|amqp|sqlite|sqlserver|mssql|oracle|jdbc|odbc|http|ftp)"
 _QUOTED_OR_WORD: Final = r"""(?:"[^"]*"|'[^']*'|[^\s&;,'"})\]]+)"""
 
 
@@ -40,6 +41,11 @@ def _replacements() -> tuple[tuple[re.Pattern[str], str], ...]:
         (re.compile(r"[^\s:@/\\'\"]+:(?![/\\])[^\s@]+@(?=\S)"), f"{_HIDDEN}@"),
         # scheme://user:password with the host forgotten; a port is no password.
         (re.compile(r"""(//[^\s/?#@:'"\[\]]+:)(?!\d{1,5}(?:[/?#\s'",;)]|$))[^\s'"]+"""), rf"\1{_HIDDEN}"),
+        # scheme:user:password with everything else forgotten; of other schemes it might as well be a name.
+        (
+            re.compile(rf"""(?<![A-Za-z])({_SCHEME}[\w+.-]*:)[^\s:/\\'"]+:(?!\d+\b)[^\s'"]+""", re.IGNORECASE),
+            rf"\1{_HIDDEN}",
+        ),
         # password=..., as in a query or in the key words of a database, or 'password': '...' in a table.
         (re.compile(rf"""({_CREDENTIAL}(?:\s*=\s*|["']\s*:\s*)){_QUOTED_OR_WORD}""", re.IGNORECASE), rf"\1{_HIDDEN}"),
     )

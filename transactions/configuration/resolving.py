@@ -175,7 +175,8 @@ def _unknown(entry: Entry, known: Mapping[str, SettingInfo]) -> Problem:
 
 def _invalid(entry: Entry, kind: ValueKind, error: Exception) -> Problem:
     why = f": {error}" if isinstance(error, Refused) else ""
-    message = f"{entry.name} = {_shown(entry.value)} is not valid{why}; it must be {kind.valid}"
+    shown = (isinstance(error, Refused) and error.shown) or _shown(entry.value)
+    message = f"{entry.name} = {shown} is not valid{why}; it must be {kind.valid}"
     return Problem(entry.origin.place, message, entry.name)
 
 

@@ -42,7 +42,16 @@ __all__ = [
 
 
 class Refused(ValueError):
-    """A value that is not taken; the message says why, in words that fit behind "is not valid:"."""
+    """A value that is not taken; the message says why, in words that fit behind "is not valid:".
+
+    Args:
+        why: the message.
+        shown: what may be shown of the value; by default what `redacted` leaves of it.
+    """
+
+    def __init__(self, why: str, shown: str | None = None) -> None:
+        super().__init__(why)
+        self.shown: str | None = shown
 
 
 class ValueKind(NamedTuple):
@@ -154,9 +163,9 @@ def _refuse_url(text: str) -> None:
     found = _SCHEME.match(text)
     scheme = (found[1] or found[2]).lower() if found else ""
     if scheme in _LATER:
-        raise Refused(f"{scheme}:// is not supported yet")
+        raise Refused(f"{scheme}:// is not supported yet", shown=f"{scheme}:...")
     if scheme:
-        raise Refused(f"{scheme}:// is not supported (a file of that name is ./{scheme}:...)")
+        raise Refused(f"{scheme}:// is not supported (a file of that name is ./{scheme}:...)", shown=f"{scheme}:...")
     if redacted(text) != text:
         raise Refused("it looks like a URL, or has a password in it")
 
