@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
@@ -22,7 +22,7 @@ class Door:
 
     __slots__ = ("__wrapped__", "_application", "_given", "_labels", "_unrouted")
 
-    __signature__ = ConstructorSignature()
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
     def __init__(
         self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None

@@ -48,7 +48,7 @@ class _Transparent(Door):
             object.__setattr__(self, attribute, getattr(wrapped, attribute, None))
 
     @property  # type: ignore[misc]  # it is read, and never set
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The application's, unless it is called in another way than the door: a server asks for that."""
         wrapped = self.__wrapped__
         return wrapped.__class__ if self._is_called_like(wrapped) else type(self)

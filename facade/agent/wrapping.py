@@ -7,7 +7,7 @@ asked for, as wrapt imports asyncio.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import wrapt
 from wrapt import function_wrapper
@@ -56,7 +56,7 @@ else:
 class ObjectProxy(_ObjectProxy):
     """Behaves as what it wraps, but for what a class that is derived from it says otherwise."""
 
-    __signature__ = ConstructorSignature()
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
     def __init__(self, wrapped: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(wrapped, *args, **kwargs)
@@ -65,7 +65,7 @@ class ObjectProxy(_ObjectProxy):
 class CallableObjectProxy(_CallableObjectProxy):
     """An `ObjectProxy` that can be called."""
 
-    __signature__ = ConstructorSignature()
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
     def __init__(self, wrapped: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(wrapped, *args, **kwargs)
@@ -74,7 +74,7 @@ class CallableObjectProxy(_CallableObjectProxy):
 class FunctionWrapper(_FunctionWrapper):
     """Has ``wrapper(wrapped, instance, args, kwargs)``, its second argument, called in the place of the first."""
 
-    __signature__ = ConstructorSignature()
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
     def __init__(self, wrapped: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(wrapped, *args, **kwargs)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
 from ..model.applications import ApplicationArgument
 from .blocks import Block
 from .entry import BackgroundEntry, Naming, TextArgument
 from .method_names import naming_for
 from .paths import wrap_object
-from .wrapping import can_be_wrapped, wrap
+from .wrapping import Decorated, can_be_wrapped, wrap
 
 __all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_background_task"]
-
-_Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 
 def _entry(wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument) -> BackgroundEntry:
@@ -22,11 +20,11 @@ def _entry(wrapped: Any, application: ApplicationArgument, name: TextArgument, g
 
 
 @overload
-def background_task(application: _Callable, /) -> _Callable: ...
+def background_task(application: Decorated, /) -> Decorated: ...
 @overload
 def background_task(
     application: ApplicationArgument = None, name: TextArgument = None, group: TextArgument = None
-) -> Callable[[_Callable], _Callable]: ...
+) -> Callable[[Decorated], Decorated]: ...
 def background_task(application: Any = None, name: TextArgument = None, group: TextArgument = None) -> Any:
     """Measure every call of the decorated callable as a background task.
 
@@ -56,11 +54,11 @@ def background_task(application: Any = None, name: TextArgument = None, group: T
 
 
 def BackgroundTaskWrapper(  # noqa: N802  the agent's name
-    wrapped: _Callable,
+    wrapped: Decorated,
     application: ApplicationArgument = None,
     name: TextArgument = None,
     group: TextArgument = None,
-) -> _Callable:
+) -> Decorated:
     """A stand-in for ``wrapped`` whose calls are measured as `background_task` says.
 
     Raises:

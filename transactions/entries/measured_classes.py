@@ -208,6 +208,8 @@ def _replace_new(cls: type, instantiation: _Instantiation) -> None:
 def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
     """Whether there is an ``__init__`` to measure; it is, from now on. Never raises."""
     try:
+        if isinstance(cls.__init__, _OfBuiltin):  # type: ignore[misc]
+            return False
         if isinstance(getattr(vars(cls).get("__init__"), _ADDED, None), bool):  # a mock has any attribute
             return True
         if isinstance(cls, enum.EnumMeta) or not _is_the_programs(next(_inits(cls.__mro__))):
@@ -223,10 +225,11 @@ def _new_behind(instantiation: _Instantiation) -> _Call:
     """A function that does what the ``__new__`` does which the class inherits."""
 
     def create(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
-        for decorated in cls.__mro__:
-            if vars(decorated).get(_KEY) is instantiation:
+        inherited: Any = object.__new__
+        for base in cls.__mro__:
+            if vars(base).get(_KEY) is instantiation:
+                inherited = super(base, cls).__new__
                 break
-        inherited = super(decorated, cls).__new__
         if inherited is not object.__new__:
             return inherited(cls, *args, **kwargs)
         if (args or kwargs) and cls.__init__ is object.__init__:  # as `object` says it of classes without ``__new__``

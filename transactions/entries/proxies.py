@@ -101,7 +101,8 @@ def _measured_call(wrapped: Any, entry: Entry, *instance: Any) -> Any:
         reading = functools.partial(_read, wrapped)
         return around(reading)(reading, entry)
     if type(wrapped) is MethodType:
-        return functools.partial(around(wrapped)(wrapped.__func__, entry), wrapped.__self__)
+        method: Any = wrapped
+        return functools.partial(around(method)(method.__func__, entry), method.__self__)
     if not instance:
         return around(wrapped)(wrapped, entry)
 
@@ -123,7 +124,8 @@ def _get(self: Any, instance: Any, owner: Any = None) -> Any:
     wrapped = self.__wrapped__
     if instance is not None and not callable(wrapped) and not isinstance(wrapped, _GIVE_CALLABLES):
         return self._self_call(instance)
-    return _measured_when_bound(self, type(wrapped).__get__(wrapped, instance, owner), instance, owner)
+    bind: Any = type(wrapped).__get__
+    return _measured_when_bound(self, bind(wrapped, instance, owner), instance, owner)
 
 
 _GIVE_CALLABLES: Final = (classmethod, staticmethod, functools.singledispatchmethod)

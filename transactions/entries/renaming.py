@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from ..log import swallowed
 from ..stack.current import running
 from .entry import Naming, TextArgument
 from .method_names import naming_for
 from .paths import wrap_object
-from .wrapping import wrap
+from .wrapping import Decorated, wrap
 
 __all__ = ["TransactionNameWrapper", "transaction_name", "wrap_transaction_name"]
-
-_Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 
 class NamingEntry:
@@ -47,7 +45,7 @@ def _entry(wrapped: Any, name: TextArgument, group: TextArgument, priority: floa
 
 def transaction_name(
     name: TextArgument = None, group: TextArgument = None, priority: float | None = None
-) -> Callable[[_Callable], _Callable]:
+) -> Callable[[Decorated], Decorated]:
     """Name the running transaction at every call of the decorated callable.
 
     The arguments are those of `set_transaction_name`, texts or callables of the
@@ -63,8 +61,8 @@ def transaction_name(
 
 
 def TransactionNameWrapper(  # noqa: N802  the agent's name
-    wrapped: _Callable, name: TextArgument = None, group: TextArgument = None, priority: float | None = None
-) -> _Callable:
+    wrapped: Decorated, name: TextArgument = None, group: TextArgument = None, priority: float | None = None
+) -> Decorated:
     """A stand-in for ``wrapped`` whose calls name the running transaction, see `transaction_name`."""
     return wrap(wrapped, _entry(wrapped, name, group, priority))  # type: ignore[no-any-return]
 

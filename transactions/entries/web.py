@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, overload
 
 from ..host_exceptions import pass_on_signals
 from ..log import log_once, swallowed
@@ -20,7 +20,7 @@ from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
 from .method_names import naming_for
 from .paths import wrap_object
-from .wrapping import can_be_wrapped, wrap
+from .wrapping import Decorated, can_be_wrapped, wrap
 
 __all__ = [
     "RequestArgument",
@@ -31,8 +31,6 @@ __all__ = [
     "web_transaction",
     "wrap_web_transaction",
 ]
-
-_Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 Headers = Mapping[str, str] | Iterable[tuple[Any, Any]] | None
 RequestArgument = str | int | Callable[..., Any] | None
@@ -179,7 +177,7 @@ def _entry(
 
 
 @overload
-def web_transaction(application: _Callable, /) -> _Callable: ...
+def web_transaction(application: Decorated, /) -> Decorated: ...
 @overload
 def web_transaction(
     application: ApplicationArgument = None,
@@ -192,7 +190,7 @@ def web_transaction(
     request_path: RequestArgument = None,
     query_string: RequestArgument = None,
     headers: Headers | Callable[..., Any] = None,
-) -> Callable[[_Callable], _Callable]: ...
+) -> Callable[[Decorated], Decorated]: ...
 def web_transaction(
     application: Any = None,
     name: TextArgument = None,
@@ -229,7 +227,7 @@ def web_transaction(
 
 
 def WebTransactionWrapper(  # noqa: N802  the agent's name
-    wrapped: _Callable,
+    wrapped: Decorated,
     application: ApplicationArgument = None,
     name: TextArgument = None,
     group: TextArgument = None,
@@ -240,7 +238,7 @@ def WebTransactionWrapper(  # noqa: N802  the agent's name
     request_path: RequestArgument = None,
     query_string: RequestArgument = None,
     headers: Headers | Callable[..., Any] = None,
-) -> _Callable:
+) -> Decorated:
     """A stand-in for ``wrapped`` whose calls are measured as `web_transaction` says.
 
     Raises:

@@ -8,14 +8,25 @@ stays that very class (`measured_classes`); what none of these can be done to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ..log import log_once
 from ..model.naming import is_found_under
 from .entry import Entry
 
-__all__ = ["can_be_wrapped", "wrap"]
+__all__ = ["Decorated", "can_be_wrapped", "wrap"]
+
+
+class Descriptor(Protocol):
+    """Anything with ``__get__``, whether it can be called or not."""
+
+    def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
+
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any] | Descriptor)
+"""What a decorator is put on; it gives something of the same type."""
 
 
 def can_be_wrapped(argument: object) -> bool:
