@@ -189,7 +189,7 @@ class ASGITransactionMiddleware(Door):
 
     def _measures(self, scope: Scope, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
-        return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins(scope))
+        return is_enabled(scope, ready or self._prepare()) and (ready or not self._joins(scope))
 
 
 def headers_of(scope: Mapping[str, Any]) -> Collection[tuple[bytes, bytes]]:

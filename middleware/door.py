@@ -29,8 +29,8 @@ class Door:
     ) -> None:
         self.__wrapped__: Any = app
         self._application = application
-        self._unrouted: str | None = NO_ROUTE if has_router(app) else None
-        """What a request was routed to of which no framework tells."""
+        self._unrouted: str | None = None
+        """What a request was routed to of which no framework tells; known from the first one on."""
         text = text_of(name, "name=")
         self._name_all(None if text is None else Given(text_of(group, "group=") or DEFAULT_GROUP, text))
         listen_to_frameworks()
@@ -38,6 +38,12 @@ class Door:
     def _name_all(self, given: Given | None) -> None:
         self._given = given
         self._labels: LabelSource = LabelSource(self._application, False, given)
+
+    def _prepare(self) -> bool:
+        """A transaction may be about to begin; whether it is measured."""
+        if self._labels.made_for is None:  # the first one: by now the application is complete
+            self._unrouted = NO_ROUTE if has_router(self.__wrapped__) else None
+        return self._labels.prepare()
 
     def _joins(self, request: Any) -> bool:
         """Whether an outer web entry measures the request already: we add our name, and what the request says."""

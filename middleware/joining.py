@@ -95,6 +95,14 @@ class InnerRequest:
             swallowed("InnerRequest.send")
         return self._onward(message)  # type: ignore[no-any-return]
 
+    def fails(self) -> None:
+        """The application has raised: somebody further out answers. Never raises."""
+        try:
+            if not self._outer._over:
+                read_asgi_route(self._outer, self._request)
+        except Exception:
+            swallowed("InnerRequest.fails")
+
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
         """Hand the start of the response on."""
         try:

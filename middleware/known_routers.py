@@ -62,6 +62,9 @@ def _inner(app: Any) -> Any:
         return app.__self__
     if isinstance(app, partial):
         return app.func
+    by_protocol = _stored(app, "application_mapping")  # of Channels
+    if isinstance(by_protocol, dict):
+        return by_protocol.get("http")
     return next((inner for inner in (_stored(app, name) for name in _INNER) if inner is not None), None)
 
 

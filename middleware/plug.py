@@ -54,7 +54,7 @@ def note_route(route: str | None, mount: str = "") -> None:
 
 
 def note_exception(exception: BaseException | None) -> None:
-    """A framework answers a request with a page about an exception, or lets it escape."""
+    """A framework answers a request with a page about an exception, or lets it escape: it counts if that is a 5xx."""
     try:
         transaction = current_request()
         if transaction is not None and exception is not None:

@@ -129,7 +129,7 @@ class WSGITransactionMiddleware(Door):
     def _measures(self, environ: WSGIEnvironment, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
         return (
-            is_enabled(environ, ready or self._labels.prepare())
+            is_enabled(environ, ready or self._prepare())
             and not (_UPGRADE in environ and _is_websocket(environ[_UPGRADE]))
             and (ready or not self._joins(environ))
         )
