@@ -7,7 +7,7 @@ gives the same names to code that was written for another agent.
 from __future__ import annotations
 
 from weighbridge.transactions import late_imports as _late_imports  # isort: skip  # noqa: F401  first: it watches forks
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from weighbridge import middleware
 from weighbridge.middleware.late_names import load_late
@@ -108,6 +108,8 @@ __all__ = [
     "wrap_wsgi_application",
     "wsgi_application",
 ]
+
+__version__: Final = "0.1.0"
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
     load_late(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))
