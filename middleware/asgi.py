@@ -53,6 +53,9 @@ class ASGITransactionMiddleware(Door):
 
         app = Starlette(routes=..., middleware=[Middleware(ASGITransactionMiddleware)])
 
+    Wrap it where it has a handler for ``Exception``, which Starlette and
+    FastAPI put outside of the list, so that the handler's answer is seen.
+
     Scope, messages and their order are never altered; ``lifespan`` and
     ``websocket`` pass through untouched. A transaction's clock stops with the
     last byte of the response: what the application does after that is measured
