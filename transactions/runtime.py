@@ -141,7 +141,7 @@ def _at_the_end() -> None:
     while _unfinished:
         _unfinished.pop().close(here.settings.shutdown_timeout)
     shutdown()
-    outlet.attendant = write_at_once
+    write_at_once()  # what has ended meanwhile went to a recorder that nobody else will ask
 
 
 def flush(timeout: float | None = None) -> bool:

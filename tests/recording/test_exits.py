@@ -85,7 +85,6 @@ def test_what_ends_after_the_last_write_is_written_at_once(programs: Programs, s
     assert programs.errors == ""
 
 
-@pytest.mark.xfail(strict=True, reason="what ends after the last write, but before the shutdown is over, is lost")
 def test_what_ends_while_the_recorder_is_shut_down_is_written(programs: Programs, stored: Stored) -> None:
     """On a busy machine there is much time between the last write and what is to come after it."""
     programs.run(

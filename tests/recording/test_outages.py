@@ -203,7 +203,7 @@ def test_a_transaction_that_cannot_be_counted_costs_only_itself(
     for _ in range(5):
         work()
     bad = outlet.queue[2]
-    bad.__class__ = type("Bad", (type(bad),), {"__slots__": (), "counted_as": lambda _: 1 / 0})
+    bad.__class__ = type("Bad", (type(bad),), {"__slots__": (), "_counted_as": lambda _: 1 / 0})
     assert weighbridge.flush()
     assert stored.calls() == {"work": 4}
     assert stored.lost() == {"transactions": 1}

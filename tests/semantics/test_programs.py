@@ -416,6 +416,8 @@ class Model:
             self.reclassify(owner, enter.name)
             return None
         if enter.family == "web" and owner is not None and owner.by_web_entry:
+            if environ and owner.environ is not None:  # a door further inside hands on what its request says
+                owner.environ = {**owner.environ, **environ}
             owner.apply_keys()
             if owner.active():
                 owner.rename(enter.name, 1)
@@ -522,7 +524,7 @@ def enter_and_leave(moves: list[Move]) -> int:
             assert measuring is not None
             opened += measuring is not before
         current = current_transaction(active_only=False)
-        assert current is None or not current.over
+        assert current is None or not current._over
     for block in blocks.values():
         block.__exit__(None, None, None)
     assert current_transaction(active_only=False) is None
