@@ -37,12 +37,24 @@ _finalized: Final[set[int]] = set()
 # What is imported late: in a thread of the program's that begins or ends a transaction, never in the recorder's own
 
 
+_NEEDED_LATE: Final = (
+    "configuration.files",
+    "configuration.in_force",
+    "configuration.loading",
+    "configuration.log_file",
+    "configuration.privacy",
+    "model.query",
+    "recording.recorder",
+)
+"""Modules of ours that are imported at their first use."""
+
+
 def preload() -> None:
     """Import all that a process needs to measure and to write. Starts, opens and reads nothing. Never raises."""
     try:
         with late_imports:
             import_module("encodings.utf_8_sig")  # in which a configuration file is read
-            for name in ("configuration.files", "configuration.loading", "model.query", "recording.recorder"):
+            for name in _NEEDED_LATE:
                 import_module(f"{__package__}.{name}")
         _import_what_the_thread_needs()
     except Unloadable as problem:

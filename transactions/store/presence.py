@@ -40,7 +40,7 @@ def has_ended(pid: int, identity: str) -> bool | None:
 @cache
 def _here(_: int) -> str:
     """Asked once by each process, of which this takes the number."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
 
 
