@@ -128,10 +128,11 @@ def _starlette_route(transaction: RequestTransaction, scope: Request) -> str:
 
 def _note_unpublished(transaction: RequestTransaction, request: Request, mounts: str) -> None:
     """Name a request, which may have met a router, by the mount of what has answered; Django's by its own look-up."""
-    if not hasattr(transaction, "_taken_on"):
+    taken_on: Any = getattr(transaction, "_taken_on", None)
+    if taken_on is None:
         path = transaction._request_path[len(transaction._mount) :]
         mounts = mounts or dispatched_part(request, path)
         if mounts:
             transaction._route = mounts + ANYTHING
-    elif transaction._taken_on:
-        look_up_django_route(transaction, *transaction._taken_on)
+    elif taken_on:
+        look_up_django_route(transaction, *taken_on)

@@ -61,6 +61,7 @@ class NativeThread(Protocol):
 
     def is_alive(self) -> bool:
         """Whether it has not ended."""
+        ...
 
     def join(self, timeout: float) -> None:
         """Wait for its end, for so many seconds at most."""
