@@ -116,6 +116,7 @@ RESPONSES: dict[str, tuple[Callable[[], Any], Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <async_generator object Request.stream")  # Starlette's
 @pytest.mark.parametrize("spec_version", ["2.3", "2.4"])
 @pytest.mark.parametrize("layers", [0, 1, 2])
 @pytest.mark.parametrize("response", RESPONSES)

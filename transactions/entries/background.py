@@ -61,6 +61,10 @@ def BackgroundTaskWrapper(  # noqa: N802  the agent's name
 ) -> Decorated:
     """A stand-in for ``wrapped`` whose calls are measured as `background_task` says.
 
+    What it wraps stays as it is, a class too: its stand-in is one that is
+    derived from it, or behaves as it where whatever is derived from it is
+    registered somewhere.
+
     Raises:
         TypeError: ``wrapped`` cannot be called.
     """

@@ -103,6 +103,8 @@ def _measured_call(wrapped: Any, entry: Entry, *instance: Any) -> Any:
     if type(wrapped) is MethodType:
         method: Any = wrapped
         return functools.partial(around(method)(method.__func__, entry), method.__self__)
+    if isinstance(wrapped, MethodType):  # as a wrapper of one says
+        instance = (wrapped.__self__,)
     if not instance:
         return around(wrapped)(wrapped, entry)
 

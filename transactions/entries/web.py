@@ -206,7 +206,8 @@ def web_transaction(
     """Measure every call of the decorated callable as a web request.
 
     Inside a transaction that another web entry opened no second one is opened;
-    an explicit ``name`` applies to that one.
+    an explicit ``name`` applies to that one. Works on whatever `background_task`
+    works on, and measures it as long.
 
     Args:
         application: as in `background_task`, as are ``name`` and ``group``;
