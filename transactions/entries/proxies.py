@@ -40,6 +40,13 @@ class MeasuredCallable(_Proxy):
         arguments: those of `stand_in` that it was made with, after the first.
     """
 
+    @property
+    def __signature__(self) -> Any:
+        """That of what it wraps: from Python 3.13 on `inspect` would look at our own ``__call__`` for a class."""
+        import inspect  # noqa: PLC0415  whoever asks for a signature has it loaded
+
+        return inspect.signature(self.__wrapped__)
+
     def __init__(self, wrapped: Any, call: Any, *arguments: Any) -> None:
         super().__init__(wrapped)
         self._self_call = call
