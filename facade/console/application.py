@@ -131,7 +131,8 @@ class Console:
             return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
         require_known(self._reader, Selection(state.app or None))
         if not name:
-            return redirect(f"{request.root}/{self._landing(state, now)}")
+            opened = questions.landing(self._reader, state, now)
+            return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
         if name == "transactions.csv":
             return _csv(as_csv(questions.report(self._reader, self._named(state, now), now)))
         return None
@@ -156,11 +157,6 @@ class Console:
             now=now, names=self._names(state, now), health=self._reader.health(),
             lost=self._reader.losses(window, state.app or None),
         )  # fmt: skip
-
-    def _landing(self, state: State, now: float) -> str:
-        """With one application its summary, else the list of them; over a time in which there is something."""
-        names, state = questions.lately(self._reader, state, now)
-        return f"summary?{state.query(app=names[0])}" if len(names) == 1 else f"applications?{state.query()}"
 
     def _names(self, state: State, now: float) -> list[str]:
         """What can be chosen: the applications of this time, or all where there is none."""

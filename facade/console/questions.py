@@ -34,7 +34,7 @@ __all__ = [
     "applications",
     "errors",
     "first_application",
-    "lately",
+    "landing",
     "report",
     "running",
     "sample",
@@ -49,18 +49,21 @@ def first_application(reader: StoreReader, window: Window) -> str:
     return (reader.application_names(window) or reader.known_applications() or [""])[0]
 
 
-def lately(reader: StoreReader, state: State, now: float) -> tuple[list[str], State]:
-    """The applications of the last time in which there was any, and the state that shows that.
+def landing(reader: StoreReader, state: State, now: float) -> State:
+    """What the page opens on: the last time in which there was something, of a kind of which there was any.
 
-    Where somebody has chosen a time, that stays.
+    Of several applications it names none. Where somebody has chosen a time, that stays.
     """
     chosen = state.since is not None or state.range != State.range
     ranges = [state.range] if chosen else [name for name in RANGES if RANGES[name] >= RANGES[State.range]]
     for longer in (state.changed(range=name) for name in ranges):
-        names = reader.application_names(longer.window(now))
-        if names:
-            return names, longer
-    return [], state
+        found = [one for one in reader.applications(longer.window(now)) if state.app in ("", one.application)]
+        if len({one.application for one in found}) == 1:
+            kind = state.kind if any(one.kind == state.kind for one in found) else found[0].kind
+            return longer.changed(app=found[0].application, kind=kind)
+        if found:
+            return longer
+    return state
 
 
 def summary(reader: StoreReader, state: State, now: float) -> Summary:

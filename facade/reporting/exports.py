@@ -51,6 +51,7 @@ def as_json(report: Report) -> str:
             "application": section.application,
             "type": section.kind,
             "since": section.window.since,
+            "until": section.window.until,
             **figures_record(section.figures),
         }
         for section in report.sections

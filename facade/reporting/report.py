@@ -100,10 +100,11 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
         for whole in reader.applications(counted)
         if (whole.application, whole.kind) in lines
     ]
-    since = min((section.window.since for section in sections), default=counted.since)
+    windows = [section.window for section in sections] or [counted]
+    all_of_them = Window(min(one.since for one in windows), max(one.until for one in windows))
     lost = reader.losses(counted, selection.application)
     ever = bool(sections) or bool(reader.known_applications())
-    return Report(counted._replace(since=since), sorted(sections, key=_web_first), lost, reader.health(), ever)
+    return Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
 
 
 def nothing_recorded(store: str, window: Window) -> Report:

@@ -345,6 +345,18 @@ def test_it_opens_on_the_last_time_in_which_there_was_something(at: Any, age: in
     assert location == f"/applications?{f'range={length}' * bool(length)}"
 
 
+def test_it_opens_on_the_kind_of_which_there_is_any(at: Any) -> None:
+    worker = JOB._replace(application="worker")
+    ask = at(conftest.NOW, [Call(worker, 0.1, age=60)])
+    location = dict(ask("/").headers)["location"]
+    assert location == "/summary?app=worker&kind=background"
+    assert "No non-web transactions" not in ask(location).body.decode()
+    ask = at(conftest.NOW, [Call(worker, 0.1, age=60), Call(SEARCH, 0.1, age=60)])
+    assert dict(ask("/?app=worker").headers)["location"] == location
+    assert dict(ask("/?app=shop").headers)["location"] == "/summary?app=shop"
+    assert dict(ask("/").headers)["location"] == "/applications?"
+
+
 def test_an_application_can_be_chosen_also_where_none_had_anything_to_do(at: Any) -> None:
     page = at(conftest.NOW, [Call(SEARCH, 0.1, age=DAY)])("/summary").body.decode()
     assert '<option value="shop" selected>shop</option>' in page
