@@ -42,6 +42,8 @@ class Compared(NamedTuple):
     measured: Run
     different: dict[str, tuple[str, str]]
     """Tests that ended differently, each time that they were run."""
+    said: str = ""
+    """What they said last."""
 
 
 def main() -> None:
@@ -50,7 +52,7 @@ def main() -> None:
     processes.keep()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with _folder(options.keep) as folder, children_wrapped():
-        found = [compared(SUITES[name], source(name, folder)) for name in options.suites or SUITES]
+        found = [compared(suite, source(suite.name, folder)) for suite in options.suites or SUITES.values()]
     print(table(found), flush=True)
     complaints = [problem for one in found for problem in problems(one)]
     print(*complaints, sep="\n")
@@ -59,9 +61,15 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suites", nargs="*", metavar="NAME", choices=[*SUITES, []], help=f"of {', '.join(SUITES)}")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the sources, and what the runs have said")
+    parser.add_argument("suites", nargs="*", type=_suite, metavar="NAME", help=f"by default {', '.join(SUITES)}")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="where the sources stay, and are looked for")
     return parser.parse_args()
+
+
+def _suite(name: str) -> Suite:
+    if name not in SUITES:
+        raise argparse.ArgumentTypeError(f"no suite {name!r}; there are {', '.join(SUITES)}")
+    return SUITES[name]
 
 
 @contextmanager
@@ -82,12 +90,13 @@ def compared(suite: Suite, root: Path) -> Compared:
         root: where its sdist is.
     """
     bare, measured = (run(suite, root, measured=measured) for measured in (False, True))
-    different = _different(suite, bare, measured)
+    different, said = _different(suite, bare, measured), measured.last_words
     for _ in range(_AGAIN):
         if different:
             again = [run(suite, root, measured=measured, only=tuple(different)) for measured in (False, True)]
             different = {test: how for test, how in _different(suite, *again).items() if test in different}
-    return Compared(suite, bare, measured, different)
+            said = again[1].last_words
+    return Compared(suite, bare, measured, different, said)
 
 
 def _different(suite: Suite, bare: Run, measured: Run) -> dict[str, tuple[str, str]]:
@@ -109,6 +118,8 @@ def problems(found: Compared) -> Iterator[str]:
             yield f"{name}: the tests {one.manner} ended with {one.ended}: {one.last_words}"
     for test, (without, with_us) in found.different.items():
         yield f"{name}: {test} {without} without weighbridge, {with_us} with it"
+    if found.different:
+        yield found.said
     if measured.asked != measured.recorded + measured.unfinished:
         yield f"{name}: {measured.asked} requests, {measured.recorded} recorded, {measured.unfinished} unfinished"
     if not measured.asked:
@@ -117,17 +128,8 @@ def problems(found: Compared) -> Iterator[str]:
 
 def table(found: list[Compared]) -> str:
     """A line for each suite."""
-    head = [
-        "suite",
-        "tests",
-        "passed without",
-        "passed with",
-        "different",
-        "requests",
-        "recorded",
-        "unfinished",
-        "seconds",
-    ]
+    passed = ["passed without", "passed with", "different"]
+    head = ["suite", "tests", *passed, "requests", "recorded", "unfinished", "seconds"]
     rows = [head, *(_row(one) for one in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
