@@ -109,7 +109,7 @@ __all__ = [
     "wsgi_application",
 ]
 
-__version__: Final = "0.1.0"
+__version__: Final[str] = "0.1.0"
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
     load_late(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))

@@ -7,9 +7,10 @@ under way (milliseconds), and no other begins meanwhile. Where that takes too
 long it goes ahead all the same; what is half imported then is forgotten in the
 child, which imports it anew.
 
-Imports in functions of this package stand in a ``with late_imports:`` block. A
-thread of our own never imports anything: what it needs is imported before it is
-started.
+Imports that may fail while the program runs on stand in a ``with late_imports:``
+block; forks see to all other imports of ours as well, by the locks of
+`importlib`. A thread of our own never imports anything: what it needs is
+imported before it is started.
 """
 
 from __future__ import annotations

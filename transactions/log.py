@@ -40,8 +40,11 @@ def import_logging() -> None:
             import logging  # noqa: PLC0415  half as long to import as all that is needed at once
         late_imports.watch_forks()
         _logging = logging
-    while _unsaid:
-        _hand_over(*_unsaid.pop(0))
+    try:
+        while _unsaid:
+            _hand_over(*_unsaid.pop(0))
+    except IndexError:  # another thread was faster
+        return
 
 
 def logger() -> Logger:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import sys
-from _thread import get_ident, get_native_id
+from _thread import get_ident
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -56,7 +57,7 @@ def preload() -> None:
             import_module("encodings.utf_8_sig")  # in which a configuration file is read
             for name in _NEEDED_LATE:
                 import_module(f"{__package__}.{name}")
-        _import_what_the_thread_needs()
+        _import_the_rest()
     except Unloadable as problem:
         not_imported(problem)
 
@@ -73,7 +74,7 @@ def _new_recorder() -> Recorder:
 def _connect_to_store(recorder: Recorder) -> None:
     """Tell a recorder how the store is opened; where that cannot be imported, the next call tries again."""
     try:
-        _import_what_the_thread_needs()
+        _import_the_rest()
         with late_imports:
             from .store.writer import StoreWriter  # noqa: PLC0415  so is sqlite3, where there is something to write
     except Unloadable as problem:
@@ -82,14 +83,18 @@ def _connect_to_store(recorder: Recorder) -> None:
         recorder.delivery.open_store = partial(StoreWriter.of, here.settings)
 
 
-def _import_what_the_thread_needs() -> None:
-    """That is, besides what is imported where our modules begin: what the standard library imports in its functions."""
+def _import_the_rest() -> None:
+    """What the recorder's thread needs besides, and what the end of a transaction may need, perhaps in a finalizer.
+
+    Raises:
+        Unloadable: not all of it can be imported at this moment.
+    """
     try:
         import_logging()
-    except Unloadable as problem:  # it writes all the same
+    except Unloadable as problem:  # the thread writes all the same
         not_imported(problem)
     with late_imports:
-        for name in ("pwd", f"{__package__}.store.writer"):
+        for name in ("pwd", f"{__package__}.model.query", f"{__package__}.store.writer"):
             import_module(name)
 
 
@@ -224,7 +229,7 @@ def _before_fork() -> None:
 def _is_main_thread() -> bool:
     """Whether this is the thread at whose end the interpreter goes down."""
     if sys.platform == "linux":
-        return get_native_id() == os.getpid()
+        return _thread.get_native_id() == os.getpid()
     threading: Any = sys.modules.get("threading")
     return threading is None or threading.main_thread() is threading.current_thread()
 

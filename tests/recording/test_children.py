@@ -295,3 +295,49 @@ def test_sigkill_in_the_middle_leaves_whole_snapshots(programs: Programs, stored
     calls = stored.calls()
     assert calls["work"] == calls["second"] == stored.total() / 2
     assert calls["work"] % 100 == 0
+
+
+@pytest.mark.xfail(strict=True, reason="Pool.__exit__ ends its children by SIGTERM: they lose what is not written yet")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_pool_that_is_terminated_loses_none(method: str, programs: Programs, stored: Stored) -> None:
+    """README says to close and join it."""
+    programs.run(
+        _POOLED
+        + """
+    with context.Pool(2) as pool:
+        pool.map(job, range(50))
+    work()
+""",
+        METHOD=method,
+    )
+    assert stored.calls() == {"work": 51}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_children_of_a_pool_that_are_replaced_lose_none(method: str, programs: Programs, stored: Stored) -> None:
+    programs.run(
+        _POOLED
+        + """
+    pool = context.Pool(2, maxtasksperchild=3)
+    pool.map(job, range(20), chunksize=1)
+    pool.close()
+    pool.join()
+""",
+        METHOD=method,
+    )
+    assert stored.calls() == {"work": 20}
+
+
+def test_sigkill_at_random_moments(programs: Programs, stored: Stored) -> None:
+    """Also while modules are imported and the file is made: what is written is whole, and the next process goes on."""
+    for number in range(12):
+        process = programs.start("while True:\n    for _ in range(10):\n        work()\n    weighbridge.flush()")
+        time.sleep(0.05 * number)
+        process.kill()
+        process.wait()
+    programs.run("for _ in range(10):\n    work()\nassert weighbridge.flush()")
+    assert stored.is_intact()
+    calls = stored.calls()["work"]
+    assert calls == stored.total()
+    assert calls >= 10
+    assert calls % 10 == 0

@@ -180,6 +180,8 @@ def applications() -> None:
     assert_type(weighbridge.application().linked, tuple[str, ...])
     assert_type(weighbridge.callable_name(plain), str)
     assert_type(weighbridge.flush(timeout=1.0), bool)
+    assert_type(weighbridge.__version__, str)
+    weighbridge.preload()
 
 
 def captured() -> Generator[FinishedTransaction, None, None]:

@@ -63,7 +63,7 @@ class Recorder:
     def __init__(self, settings: Settings, open_store: Callable[[], Store] | None = None, outlived: int = 0) -> None:
         self.pid: int = os.getpid()
         """The process that it records; a fork that nobody told of is seen by it."""
-        self.patience: int = ALWAYS if outlived else _PATIENCE
+        self.patience: int = _PATIENCE
         """How many finished transactions may wait to be counted."""
         self.delivery: Delivery = Delivery(open_store)
         """Where snapshots go."""
@@ -79,6 +79,8 @@ class Recorder:
         self._worker = 0
         """The thread that holds the lock."""
         self._thread: NativeThread | None = None
+        self._runs_in = 0
+        """The number of the thread, as it says itself: an exception may strike in the call that starts it."""
         self._starting = allocate_lock()
         self._start_at = 0.0
         """On the monotonic clock: not before then, as that has failed."""
@@ -123,7 +125,9 @@ class Recorder:
         return True
 
     def _is_there(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        if self._thread is None:
+            return self._runs_in != 0 and not has_ended(self._runs_in)
+        return self._thread.is_alive()
 
     def _wake(self) -> None:
         if not self._alarmed:
@@ -159,6 +163,7 @@ class Recorder:
 
     def _run(self) -> None:
         """What the thread does. Nothing ends it but the end of what there is to do."""
+        self._runs_in = this_thread()
         while not self._gone:
             with suppress(BaseException):  # thrown into this thread while it speaks of another one
                 if self._works_to_the_end():
@@ -171,6 +176,7 @@ class Recorder:
                 self._wait()
                 self._work(self._write_if_due)
             if not self._gone:
+                self.patience = ALWAYS  # whatever may still end: this thread is not there to wait for more of it
                 self._work(self._write)
             return True
         except BaseException as error:  # thrown into this thread; or the host's, where it is told of a failure
