@@ -42,7 +42,6 @@ _NEEDED_LATE: Final = (
     "configuration.files",
     "configuration.in_force",
     "configuration.loading",
-    "configuration.log_file",
     "configuration.privacy",
     "model.query",
     "recording.recorder",
