@@ -26,8 +26,8 @@ class _Collecting(set[Any]):
     takes them out.
     """
 
-    start = property(fset=set.update)
-    stop = property(fset=set.difference_update)
+    start: property = property(fset=set.update)
+    stop: property = property(fset=set.difference_update)
 
 
 collecting: Final = _Collecting()

@@ -65,8 +65,8 @@ class _Holder:
     __slots__ = ("transaction", "unawaited")
 
     def __init__(self, transaction: Transaction, unawaited: CoroutineType[Any, Any, Any] | None = None) -> None:
-        self.unawaited = unawaited
-        self.transaction = transaction
+        self.unawaited: CoroutineType[Any, Any, Any] | None = unawaited
+        self.transaction: Any = transaction
 
 
 class Guard(EndsWhenCollected, _Holder):
