@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .known_routers import has_router, publishes_its_routes
 from .plug import hear_keys_of, note_route, note_unrouted
@@ -20,14 +20,24 @@ __all__ = ["URLRouter"]
 
 publishes_its_routes("channels.routing", "URLRouter")
 
-_URLRouter: Any = import_module("channels.routing").URLRouter  # neither has types
+if TYPE_CHECKING:  # neither has types
+
+    class _URLRouter:
+        routes: Any
+
+        def __init__(self, routes: Any) -> None: ...
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> Any: ...
+
+else:
+    _URLRouter = import_module("channels.routing").URLRouter
 _URLPattern: Any = import_module("django.urls").URLPattern
 
 _SO_FAR: Final = "weighbridge.channels"
 """Key of a scope: the patterns of the routers further out."""
 
 
-class URLRouter(_URLRouter):  # type: ignore[misc]
+class URLRouter(_URLRouter):
     """``channels.routing.URLRouter``, which names HTTP requests by the patterns that have matched."""
 
     def __init__(self, routes: Iterable[Any]) -> None:

@@ -23,7 +23,7 @@ def django_names_its_requests() -> None:
 
 def note_django_route(transaction: RequestTransaction, match: Any, mount_now: str) -> None:
     """Note the route of a match, as Django writes it, with a slash in front."""
-    transaction.route = f"{mounts_passed(transaction, mount_now)}/{match.route}"
+    transaction._route = f"{mounts_passed(transaction, mount_now)}/{match.route}"
 
 
 def path_for_django(environ: Mapping[str, Any] | None, scope: Mapping[str, Any] | None) -> tuple[str, str]:
@@ -39,7 +39,7 @@ def path_for_django(environ: Mapping[str, Any] | None, scope: Mapping[str, Any] 
 
 def look_up_django_route(transaction: RequestTransaction, mount: str, path: str) -> None:
     """Note the route of a request that Django has handled and nobody has named."""
-    if _named_by_middleware or transaction.route or transaction.given is not None:
+    if _named_by_middleware or transaction._route or transaction._given is not None:
         return
     log_once(
         "Django without its middleware",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
 from ..transactions.model.naming import text_of
 from ..transactions.model.request import NO_ROUTE
-from ..transactions.stack.current import current, found
+from ..transactions.stack.current import found
 from .framework_signals import listen_to_frameworks
 from .joining import join
 from .known_routers import has_router
+from .signature import ConstructorSignature
 
 __all__ = ["Door"]
 
@@ -20,6 +21,8 @@ class Door:
     """An application behind a door."""
 
     __slots__ = ("__wrapped__", "_application", "_given", "_labels", "_unrouted")
+
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
     def __init__(
         self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
@@ -45,6 +48,4 @@ class Door:
     def _joins(self, request: Any) -> bool:
         """Whether an outer web entry measures the request already: we add our name, and what the request says."""
         outer = found()
-        if outer is not None and outer.over:  # where steps were interleaved one may be left
-            current.set(None)
         return outer is not None and join(outer, request, self._given)

@@ -97,9 +97,9 @@ def _on_django_request(
     """From now on the request counts as not routed, until a route is noted."""
     try:
         transaction = current_request()
-        if isinstance(transaction, DoorTransaction) and not transaction.route:
-            transaction.route = NO_ROUTE
-            transaction.taken_on = path_for_django(environ, scope)
+        if isinstance(transaction, DoorTransaction) and not transaction._route:
+            transaction._route = NO_ROUTE
+            transaction._taken_on = path_for_django(environ, scope)
     except Exception:
         swallowed("django.core.signals.request_started")
 

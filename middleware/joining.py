@@ -35,14 +35,14 @@ def join(outer: Transaction, request: Request, given: Given | None) -> bool:
         return True
     if not _is_translated(outer, request):
         return False
-    if given is not None and outer.active:
-        outer.rename(*given)
+    if given is not None and outer._active:
+        outer._rename(*given)
     return True
 
 
 def _is_translated(outer: Transaction, request: Request) -> bool:
     """Whether an adapter made it of the outer one, to run it in a task or thread of its own."""
-    return isinstance(outer, DoorTransaction) and any(request.get(key) is outer.request for key in _OUTER)
+    return isinstance(outer, DoorTransaction) and any(request.get(key) is outer._request for key in _OUTER)
 
 
 def inner_request(request: Request, route: str | None, onward: Callable[..., Any]) -> InnerRequest | None:
@@ -54,7 +54,7 @@ def inner_request(request: Request, route: str | None, onward: Callable[..., Any
         onward: the ``start_response`` or ``send`` that the inner door was given.
     """
     outer = found()
-    if not isinstance(outer, RequestTransaction) or outer.over or not is_enabled(request, True):
+    if not isinstance(outer, RequestTransaction) or outer._over or not is_enabled(request, True):
         return None
     if _has(outer, request) or not (outer_request() is outer or _is_translated(outer, request)):
         return None
@@ -63,7 +63,7 @@ def inner_request(request: Request, route: str | None, onward: Callable[..., Any
 
 def _has(outer: RequestTransaction, request: Request) -> bool:
     """Whether it was given that very request."""
-    own = getattr(outer, "request", None)
+    own = getattr(outer, "_request", None)
     return any(request is one for one in getattr(own, "maps", (own,)))
 
 
@@ -81,10 +81,10 @@ class InnerRequest:
         self._outer = outer
         self._request = request
         self._onward = onward
-        if outer.route is None:
-            outer.route = route
+        if outer._route is None:
+            outer._route = route
         if isinstance(outer, DoorTransaction):  # it hears the keys of both
-            outer.request = ChainMap(request, cast("Request", outer.request))
+            outer._request = ChainMap(request, cast("Request", outer._request))
 
     def send(self, message: Any) -> Awaitable[None]:
         """Hand a message on."""
@@ -98,7 +98,7 @@ class InnerRequest:
     def fails(self) -> None:
         """The application has raised: somebody further out answers. Never raises."""
         try:
-            if not self._outer.over:
+            if not self._outer._over:
                 read_asgi_route(self._outer, self._request)
         except Exception:
             swallowed("InnerRequest.fails")
@@ -118,10 +118,10 @@ class InnerRequest:
 
     def _starts(self, status: Any, read_route: Callable[[RequestTransaction, Request], None]) -> None:
         outer = self._outer
-        if outer.over:
+        if outer._over:
             return
-        if outer.head is None and not isinstance(outer, DoorTransaction):  # a call form sees no response itself
-            outer.head = ()
-            outer.response_started = monotonic()
-            outer.status = status
+        if outer._head is None and not isinstance(outer, DoorTransaction):  # a call form sees no response itself
+            outer._head = ()
+            outer._response_started = monotonic()
+            outer._status = status
         read_route(outer, self._request)

@@ -25,7 +25,7 @@ _fixed: Final[dict[str, bool]] = {}
 
 def mounts_passed(transaction: RequestTransaction, now: str) -> str:
     """The mounts that a request has passed when ``SCRIPT_NAME``, or ``root_path``, is ``now``."""
-    reached = transaction.mount
+    reached = transaction._mount
     if now == reached or not now.startswith(reached):
         return ""
     scope = _request(transaction)
@@ -34,7 +34,7 @@ def mounts_passed(transaction: RequestTransaction, now: str) -> str:
     added = now[len(reached) :].rstrip("/")
     if not added or _is_fixed(transaction, added):
         return added
-    return ANY_MOUNT if transaction.request_path.startswith(now) else ""  # else it is what a proxy told of itself
+    return ANY_MOUNT if transaction._request_path.startswith(now) else ""  # else it is what a proxy told of itself
 
 
 def asgi_mounts(transaction: RequestTransaction, scope: Mapping[str, Any]) -> str:
@@ -42,7 +42,7 @@ def asgi_mounts(transaction: RequestTransaction, scope: Mapping[str, Any]) -> st
 
     What else changes ``root_path`` is the setting of an application, and no mount.
     """
-    reached = transaction.mount
+    reached = transaction._mount
     first = scope.get("app_root_path", scope.get("root_path", ""))
     dispatched = first[len(reached) :].rstrip("/") if first.startswith(reached) else ""
     if dispatched and not _is_fixed(transaction, dispatched):
@@ -62,4 +62,4 @@ def _is_fixed(transaction: RequestTransaction, text: str) -> bool:
 
 
 def _request(transaction: RequestTransaction) -> Mapping[str, Any]:
-    return transaction.request if isinstance(transaction, DoorTransaction) else NOTHING
+    return transaction._request if isinstance(transaction, DoorTransaction) else NOTHING

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import MutableMapping
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from ..transactions.log import swallowed
-from ..transactions.model.errors import class_names
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import running
 from .mounts import mounts_passed
@@ -31,8 +30,8 @@ def hear_keys_of(request: MutableMapping[str, Any]) -> None:
     """The application is given this copy of environ or scope: the keys that it sets there hold."""
     try:
         transaction = current_request()
-        if isinstance(transaction, DoorTransaction) and not transaction.over:
-            transaction.request = ChainMap(request, cast("dict[str, Any]", transaction.request))
+        if isinstance(transaction, DoorTransaction) and not transaction._over:
+            transaction._request = ChainMap(request, cast("dict[str, Any]", transaction._request))
     except Exception:
         swallowed("hear_keys_of")
 
@@ -41,11 +40,11 @@ def note_unrouted() -> None:
     """A framework has the request and has found no route yet."""
     try:
         transaction = current_request()
-        if transaction is None or transaction.route:
+        if transaction is None or transaction._route:
             return
-        transaction.route = NO_ROUTE
+        transaction._route = NO_ROUTE
         if isinstance(transaction, DoorTransaction):
-            transaction.taken_on = ()
+            transaction._taken_on = ()
     except Exception:
         swallowed("note_unrouted")
 
@@ -62,33 +61,17 @@ def note_route(route: str | None, mount: str = "") -> None:
         return
     try:
         transaction = current_request()
-        if transaction is not None and not transaction.route:
-            transaction.route = mounts_passed(transaction, mount) + route
+        if transaction is not None and not transaction._route:
+            transaction._route = mounts_passed(transaction, mount) + route
     except Exception:
         swallowed("note_route")
 
 
-_ANSWERS: Final = {
-    "connexion.exceptions:ProblemException": "status",
-    "sanic.exceptions:SanicException": "status_code",
-    "starlette.exceptions:HTTPException": "status_code",
-    "werkzeug.exceptions:HTTPException": "code",
-}
-"""Exceptions that are answers, and the attribute that has the status."""
-
-
 def note_exception(exception: BaseException | None) -> None:
-    """A framework answers a request with a page about an exception, or lets it escape."""
+    """A framework answers a request with a page about an exception, or lets it escape: it counts if that is a 5xx."""
     try:
-        transaction = running()
-        if transaction is not None and exception is not None and _status_of(exception) >= 500:
-            transaction.notice_exception(exception)
+        transaction = current_request()
+        if transaction is not None and exception is not None:
+            transaction._told_of(exception)
     except Exception:
         swallowed("note_exception")
-
-
-def _status_of(exception: BaseException) -> int:
-    """The status with which it is answered: 500, unless it is itself an answer."""
-    attribute = next(filter(None, map(_ANSWERS.get, class_names(exception))), "")
-    status = getattr(exception, attribute, None) if attribute else None
-    return status if isinstance(status, int) else 500

@@ -42,7 +42,7 @@ Request = Mapping[str, Any]
 def _copy_elsewhere(transaction: RequestTransaction, own: Request) -> Request | None:
     """The request of a framework further inside, where it is a copy; one that raised is looked for at the end only."""
     copy, exception = request_of_caller(own), sys.exc_info()[1]
-    if copy is None and exception is not None and not getattr(transaction, "response_started", 0.0):
+    if copy is None and exception is not None and not getattr(transaction, "_response_started", 0.0):
         return request_of_raiser(own, exception)
     return copy
 
@@ -52,20 +52,20 @@ def _copy_elsewhere(transaction: RequestTransaction, own: Request) -> Request | 
 
 def read_wsgi_route(transaction: RequestTransaction, environ: Request) -> None:
     """Note the rule that Flask, Bottle or Django matched, unless one is noted; read while the response starts."""
-    if transaction.route:
+    if transaction._route:
         return
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     if rule is not None:  # at once: most of those that are routed
         now = environ.get("SCRIPT_NAME", "")
-        transaction.route = rule.rule if now == transaction.mount else mounts_passed(transaction, now) + rule.rule
+        transaction._route = rule.rule if now == transaction._mount else mounts_passed(transaction, now) + rule.rule
         return
     route = _route_in_environ(transaction, environ)
     if route is None:
         copy = _copy_elsewhere(transaction, environ)
         route = None if copy is None else _route_in_environ(transaction, copy)
     if route is not None:
-        transaction.route = route
-    elif transaction.route is NO_ROUTE:
+        transaction._route = route
+    elif transaction._route is NO_ROUTE:
         _note_unpublished(transaction, environ, mounts_passed(transaction, environ.get("SCRIPT_NAME", "")))
 
 
@@ -93,17 +93,17 @@ def read_asgi_route(transaction: RequestTransaction, scope: Request) -> None:
 
     Read while the response starts, and at the end where there is none.
     """
-    if transaction.route:
+    if transaction._route:
         return
-    if scope.get("root_path", "") == transaction.mount:  # at once: most of those that are routed
+    if scope.get("root_path", "") == transaction._mount:  # at once: most of those that are routed
         leaf = leaf_of_litestar(scope) if "path_template" in scope else leaf_of_starlette(scope)
         if leaf:
-            transaction.route = leaf
+            transaction._route = leaf
             return
     route = _innermost_route(transaction, scope)
     if route is not None:
-        transaction.route = route
-    elif transaction.route is NO_ROUTE:
+        transaction._route = route
+    elif transaction._route is NO_ROUTE:
         _note_unpublished(transaction, scope, "")
 
 
@@ -115,7 +115,7 @@ def _innermost_route(transaction: RequestTransaction, scope: Request) -> str | N
     copy = _copy_elsewhere(transaction, scope)
     if copy is not None:
         return _route_in_scope(transaction, copy)
-    if route and hasattr(transaction, "taken_on"):  # what is mounted there has found none
+    if route and hasattr(transaction, "_taken_on"):  # what is mounted there has found none
         return NO_ROUTE
     return route
 
@@ -123,7 +123,7 @@ def _innermost_route(transaction: RequestTransaction, scope: Request) -> str | N
 def _route_in_scope(transaction: RequestTransaction, scope: Request) -> str | None:
     """The route that a scope tells of, `NO_ROUTE` where a framework has found none; else ``None``."""
     if is_mounted_by_litestar(scope):
-        mount = litestar_mount(scope, transaction.request_path)
+        mount = litestar_mount(scope, transaction._request_path)
         if leads_to(scope.get("endpoint"), scope["app"]):
             return asgi_mounts(transaction, scope) + mount
         if not has_starlette_below(scope):
@@ -138,7 +138,7 @@ def _route_in_scope(transaction: RequestTransaction, scope: Request) -> str | No
 
 def _starlette_route(transaction: RequestTransaction, scope: Request) -> str:
     route: str | None = routed_by_starlette(scope)
-    if route is None and (transaction.http_status or 500) < 400:
+    if route is None and (transaction.status or 500) < 400:
         route = routed_to_default(scope)
     return NO_ROUTE if route is None else asgi_mounts(transaction, scope) + route
 
@@ -148,10 +148,11 @@ def _starlette_route(transaction: RequestTransaction, scope: Request) -> str:
 
 def _note_unpublished(transaction: RequestTransaction, request: Request, mounts: str) -> None:
     """Name a request, which may have met a router, by the mount of what has answered; Django's by its own look-up."""
-    if not hasattr(transaction, "taken_on"):
-        path = transaction.request_path[len(transaction.mount) :]
+    taken_on: Any = getattr(transaction, "_taken_on", None)
+    if taken_on is None:
+        path = transaction._request_path[len(transaction._mount) :]
         mounts = mounts or dispatched_part(request, path)
         if mounts:
-            transaction.route = mounts + ANYTHING
-    elif transaction.taken_on:
-        look_up_django_route(transaction, *transaction.taken_on)
+            transaction._route = mounts + ANYTHING
+    elif taken_on:
+        look_up_django_route(transaction, *taken_on)

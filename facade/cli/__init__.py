@@ -13,10 +13,11 @@ def main() -> None:
     """Run the command line; without the libraries that it needs, say how to install them and exit with 2."""
     try:
         from weighbridge.cli.commands import weighbridge  # noqa: PLC0415 - click and rich are optional
-    except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in _PARTS:
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _PARTS:
             raise
-        sys.stderr.write(_how_to_install(missing.name or ""))
+        sys.stderr.write(_how_to_install(missing))
         raise SystemExit(2) from None
     weighbridge(prog_name="weighbridge")
 

@@ -73,7 +73,8 @@ def test_what_the_documentation_says_is_there() -> None:
     page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text("utf-8")
     for module, attribute in set(re.findall(r"(weighbridge\.middleware\.\w+)\.(\w+)\(", page)):
         assert callable(getattr(import_module(module), attribute))
-    assert {f"`{name}`" for name in ("_OTHER", "StatusCode/404", "{mount}")} <= set(re.findall("`[^`]+`", page))
+    for name in ("_OTHER", "StatusCode/404", "{mount}"):
+        assert f"`{name}`" in page
 
 
 # Quart

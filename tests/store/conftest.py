@@ -38,12 +38,12 @@ class Maker:
     now, page, job = NOW, PAGE, JOB
     always = Window(0, NOW + 1e6)
 
-    def __init__(self, instance: str = "one") -> None:
-        self.instance = Instance(instance, "host", 17, NOW - 5, "shop")
+    def __init__(self, instance: str = "one", later: float = 0.0) -> None:
+        self.instance = Instance(instance, "host", 17, NOW + later - 5, "shop")
         self.sequence = 0
 
-    def other(self, instance: str) -> Maker:
-        return Maker(instance)
+    def other(self, instance: str, later: float = 0.0) -> Maker:
+        return Maker(instance, later)
 
     def row(self, durations: list[float], series: Series = PAGE, minute: float = NOW, **more: Any) -> MinuteRow:
         histogram: dict[int, int] = {}
@@ -129,3 +129,24 @@ def writer(path: str) -> StoreWriter:
 @pytest.fixture
 def read(path: str) -> Callable[[], StoreReader]:
     return lambda: StoreReader.open(path)
+
+
+@pytest.fixture
+def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> Callable[[int], None]:
+    """Makes the store one of an older version: without what has been added since."""
+
+    def age(version: int) -> None:
+        with opened() as store:
+            for since, statements in _ADDED.items():
+                for statement in statements if since > version else ():
+                    store.execute(statement)
+            store.execute(f"PRAGMA user_version = {version}")
+
+    return age
+
+
+_ADDED = {
+    4: [f"DROP TABLE {table}" for table in ("clock", "witness", "testimony", "crowded", "leaving", "moved")],
+    3: ["ALTER TABLE level DROP COLUMN late"],
+    2: ["DROP TABLE link"],
+}

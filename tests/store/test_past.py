@@ -5,7 +5,6 @@ import random
 import pytest
 
 from weighbridge.transactions.store import past as past_module
-from weighbridge.transactions.store import schema
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.levels import FINEST, FOREVER, Level
 from weighbridge.transactions.store.past import Past
@@ -75,11 +74,9 @@ def test_the_threshold_of_the_latest_transaction_is_told(make, writer, read) -> 
             assert reader.totals(Window(make.now - 180, make.now + until)).apdex_t == t
 
 
-def test_nothing_is_kept_of_a_store_that_does_not_count_what_comes_late(
-    make, path, read, monkeypatch, opened, window
-) -> None:
-    monkeypatch.setattr(schema, "VERSION", 2)
+def test_nothing_is_kept_of_a_store_that_does_not_count_what_comes_late(make, path, read, aged, opened, window) -> None:
     roll_up(make, StoreWriter(path))
+    aged(2)
     with read() as reader:
         assert reader.totals(window).calls == 1
         with opened() as store:

@@ -17,20 +17,24 @@ def tables(path: str) -> list[str]:
         return [row[0] for row in store.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY name")]
 
 
-def test_a_store_of_version_1_is_brought_up_to_date(path, make, monkeypatch, tmp_path, opened) -> None:
-    with monkeypatch.context() as older:
-        older.setattr(schema, "VERSION", 1)
-        StoreWriter(path).write(make.snapshot(make.row([1.0]), samples=(make.sample(1.0),)))
-    with opened() as store:
-        assert store.execute("PRAGMA user_version").fetchone() == (1,)
-        assert not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'link'").fetchone()
-
-    StoreWriter(path).write(make.snapshot(make.row([2.0]), samples=(make.sample(2.0, linked_applications=("b",)),)))
+@pytest.mark.parametrize("version", range(1, schema.VERSION))
+def test_an_older_store_is_read_and_brought_up_to_date(path, make, aged, tmp_path, version) -> None:
+    StoreWriter(path).write(make.snapshot(make.row([1.0]), samples=(make.sample(1.0),), running=(make.running(0),)))
+    aged(version)
     with StoreReader.open(path) as reader:
-        assert reader.health().version == schema.VERSION == 3
+        assert reader.health().version == version
+        assert reader.totals(make.always).calls == 1
+        assert len(reader.running(make.now + 5)) == len(reader.reporting(make.now + 5)) == 1
+        assert reader.running(make.now + 500) == []
+
+    linked = make.sample(2.0, linked_applications=("b",))
+    StoreWriter(path).write(make.snapshot(make.row([2.0]), samples=(linked,), running=(make.running(0),)))
+    with StoreReader.open(path) as reader:
+        assert reader.health().version == schema.VERSION == 4
         assert reader.totals(make.always).calls == 2
         assert reader.links() == {"shop": ("b",)}
         assert len(reader.samples(make.always)) == 2
+        assert len(reader.running(make.now + 5)) == 1
     fresh = str(tmp_path / "fresh.db")
     StoreWriter(fresh).write(make.snapshot())
     assert tables(path) == tables(fresh)
@@ -40,7 +44,7 @@ def test_a_failed_migration_changes_nothing(path, make, monkeypatch) -> None:
     StoreWriter(path).write(make.snapshot(make.row([1.0])))
     before = tables(path)
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE new (x);\nCREATE TABLE series (x);\n"))
-    monkeypatch.setattr(schema, "VERSION", 4)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with pytest.raises(StoreUnavailable, match="series already exists"):
         StoreWriter(path).write(make.snapshot())
     assert tables(path) == before

@@ -95,24 +95,41 @@ def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
 def test_everything_expires_in_the_end(make, path, read, opened) -> None:
     writer = StoreWriter(path, Retention(minutes=1, hours=10, samples=2))
     writer.write(make.snapshot(make.row([1.0]), errors=(make.error("x"),), samples=(make.sample(1.0),)))
-    other = make.other("two")
-    for day in range(1, 20):
-        rest(other, writer, make.now + day * DAY)
+    others = [make.other("two"), make.other("three")]
+    for hour in range(20 * 24):
+        for other in others:
+            writer.write(other.snapshot(taken=make.now + hour * HOUR))
     with opened() as store:
         for table in ("tally", "error_count", "sample", "error", "series"):
             assert store.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
     with read() as reader:
-        assert [instance.id for instance in reader.instances()] == ["two"]
+        assert {instance.id for instance in reader.instances()} == {"one", "two", "three"}
         assert reader.totals(make.always).calls == 0
 
 
 def test_what_comes_too_late_for_everything_is_counted_as_lost(make, path, read) -> None:
     writer = StoreWriter(path, Retention(minutes=1, hours=10, samples=2))
-    rest(make, writer, make.now)
-    writer.write(make.snapshot(make.row([1.0, 2.0], minute=make.now - 50 * DAY)))
+    rest(make, writer, make.now + DAY)
+    writer.write(make.snapshot(make.row([1.0, 2.0], minute=make.now - 50 * DAY), taken=make.now + DAY))
     with read() as reader:
         assert reader.totals(make.always).calls == 0
         assert reader.health().lost == {"expired": 2}
+
+
+def test_instances_are_bounded_and_those_that_reported_last_are_remembered(make, path, read, monkeypatch) -> None:
+    """Scripts, each of which reports once: so short that nobody can tell what time it is."""
+    monkeypatch.setattr("weighbridge.transactions.store.upkeep._INSTANCES_AT_MOST", 20)
+    writer = StoreWriter(path)
+    for number in range(120):
+        script = make.other(f"script {number}", number * 60)
+        one = script.row([1.0], minute=make.now + number * 60)
+        writer.write(script.snapshot(one, taken=make.now + number * 60, lost={"names": 1}))
+    with read() as reader:
+        known = {instance.id for instance in reader.instances()}
+        assert {f"script {number}" for number in range(100, 120)} <= known
+        assert len(known) < 80
+        assert reader.health().lost["names"] == len(known)
+        assert reader.totals(make.always).calls == 120
 
 
 def test_a_series_that_is_used_again_after_long_is_not_forgotten(make, path, read) -> None:

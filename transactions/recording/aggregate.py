@@ -16,23 +16,18 @@ from ..model.outlet import outlet
 from ..model.process import here
 from ..model.transaction import Transaction
 from .cells import Cell, Lane
+from .known_names import KnownNames
 from .snapshot import ErrorCount, MinuteRow, Sample, Series
+from .surplus import OTHER
 
-__all__ = ["OTHER", "Aggregate", "Harvest"]
+__all__ = ["Aggregate", "Harvest"]
 
-OTHER: Final = "<other>"
-"""The name under which surplus names are counted, and the application under which surplus applications are."""
-
-_GROUPS_KEPT: Final = frozenset({"Function", "Uri", "Route", "StatusCode"})
-_APPLICATIONS_AT_MOST: Final = 1000
 _DURATIONS_AT_MOST: Final = 4096
 """Durations that wait to be counted, over all cells."""
 _CELLS_AT_MOST: Final = 20_000
 """Cells that can wait for a store that is away; then the oldest minute is dropped, and counted."""
 _LATE: Final = 60.0
 """Seconds for which a minute that is over still takes what was under way to its lanes."""
-_NAMES_KEPT_FOR: Final = 3600.0
-"""Seconds after which names that are not used any more make room for others."""
 
 _Key = object
 
@@ -86,8 +81,7 @@ class Aggregate:
         """The lanes of this minute that threads may note durations in."""
         self._uncounted = 0
         self._distinct_errors = 0
-        self._names: dict[str, set[Series]] = {}
-        self._names_until = self._minute.start + _NAMES_KEPT_FOR
+        self._names = KnownNames(settings.max_names)
 
     # Folding
 
@@ -99,10 +93,10 @@ class Aggregate:
                 transaction = take()
             except IndexError:  # somebody else bounds the queue at this moment
                 break
-            ended = transaction.ended
+            ended = transaction._ended
             if not minute.start <= ended < minute.end:
                 minute = self._minute_of(ended)
-            key = transaction.lane_key()
+            key = transaction._lane_key()
             lane = minute.lanes.get(key) or self._lane_of(minute, transaction, key)
             lane.take(transaction)
         self._uncounted += waiting
@@ -118,6 +112,7 @@ class Aggregate:
             outlet.lanes.clear()
             self._open = []
             self._bound()
+            self._names.make_room(minute.start)
         return minute
 
     def _minute_of(self, moment: float) -> _Minute:
@@ -127,9 +122,9 @@ class Aggregate:
         return minute
 
     def _lane_of(self, minute: _Minute, transaction: Transaction, key: _Key) -> Lane:
-        group, name = transaction.naming()
+        group, name = transaction._naming()
         wanted = Series(transaction.application.name, transaction.kind, group, name)
-        series = self.bounded(wanted, transaction.ended)
+        series = self.bounded(wanted, transaction._ended)
         if series is wanted:
             lane = minute.cell_of(transaction.application, series).lane_of(transaction)
             if len(minute.lanes) < _CELLS_AT_MOST:
@@ -144,18 +139,7 @@ class Aggregate:
 
     def bounded(self, series: Series, moment: float) -> Series:
         """The series itself, or the one under which the surplus of names is counted."""
-        if moment >= self._names_until:
-            self._names_until = moment + _NAMES_KEPT_FOR
-            self._names.clear()
-        names = self._names.get(series.application)
-        if names is None and len(self._names) < _APPLICATIONS_AT_MOST:
-            names = self._names[series.application] = set()
-        if names is not None and (series in names or len(names) < self._settings.max_names):
-            names.add(series)
-            return series
-        application = OTHER if names is None else series.application
-        group = series.group if series.group in _GROUPS_KEPT else "Function"
-        return Series(application, series.kind, group, OTHER)
+        return self._names.bounded(series, moment)
 
     def _count_errors(self, cell: Cell) -> None:
         for error, count in cell.noted_errors().items():
@@ -217,8 +201,11 @@ class Aggregate:
         self._compact(cells)
         self._let_go_of_minutes()
         self._uncounted = self._distinct_errors = 0
+        rows = [row for cell in cells for row in cell.rows()]
+        for row in rows:
+            self._names.count(row.series, row.count)
         return Harvest(
-            tuple(row for cell in cells for row in cell.rows()),
+            tuple(rows),
             tuple(error for cell in cells for error in cell.error_counts()),
             tuple(sample for cell in cells for sample in cell.samples()),
         )

@@ -135,6 +135,8 @@ class Snapshot:
     """What was dropped since the last snapshot, by cause: ``transactions``, ``names``, ``attributes``, ..."""
     running: tuple[RunningTransaction, ...] = ()
     """Those that are open now; they replace what the instance reported before."""
+    ran: float | None = None
+    """Seconds that have gone by since ``instance.started``, by a monotonic clock; ``None``: not known."""
 
 
 class StoreUnavailable(Exception):

@@ -158,8 +158,10 @@ class Health:
     owner: str
     """The user who owns the file."""
     last_write: float | None
-    """Epoch seconds; ``None`` if nobody has reported yet."""
+    """Epoch seconds, by the clock of who wrote; ``None`` if nobody has reported yet."""
     lost: Mapping[str, int]
     """What was dropped by all processes that reported in the last days, by cause."""
     version: int
     """Of the schema."""
+    latest: float | None = None
+    """The latest time (epoch seconds) that anybody reported, by its own clock: in the future if a clock is wrong."""

@@ -9,25 +9,23 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
-from ..model.clock import monotonic
 from .forks import turnstile, watch
 from .location import MEMORY
+from .patience import Patience
 from .schema import NotOurs, check
 from .tallies import define_functions
 
-__all__ = ["FAILURES", "PATIENCE", "StoreConnection", "reason_of"]
+__all__ = ["FAILURES", "StoreConnection", "reason_of"]
 
 PATIENCE: Final = 2.0
-"""Seconds that a transaction waits for its turn."""
+"""Seconds that a transaction waits for its turn; see ``patience.py``."""
 
-_PAUSE: Final = 0.003
 _MODE: Final = 0o660
 """A new file is open to its user and, if the umask lets it be, to the group: several users share a store by a directory
 of their common group (set-group-ID) and a umask of 002. Names and error messages are nobody else's business."""
@@ -66,8 +64,11 @@ class StoreConnection:
         watch(self)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         """One transaction: committed at the end of the block, undone if an exception leaves it.
+
+        Args:
+            patience: seconds that it waits for its turn, by default `PATIENCE`.
 
         Raises:
             OSError: the file is not there or is out of reach, or was replaced in the meantime.
@@ -75,7 +76,7 @@ class StoreConnection:
             sqlite3.Error: the file is locked for longer than `PATIENCE`, damaged, or there is no space left.
             UnicodeDecodeError: the file is damaged.
         """
-        connection = self._begun()
+        connection = self._begun(PATIENCE if patience is None else patience)
         try:
             yield connection
             connection.execute("COMMIT")
@@ -96,10 +97,10 @@ class StoreConnection:
         if self._connection is not None and self._pid == os.getpid():
             self._drop()
 
-    def _begun(self) -> sqlite3.Connection:
+    def _begun(self, seconds: float) -> sqlite3.Connection:
         """A connection with a transaction begun, and the lock held; while others write, the lock is free."""
         self._see_who_we_are()
-        deadline = monotonic() + PATIENCE
+        patience = Patience(self.path, seconds)
         while True:
             with turnstile():
                 self._lock.acquire()
@@ -108,16 +109,16 @@ class StoreConnection:
                 connection.execute(self._begin)
                 return connection
             except BaseException as error:
-                self._give_up(error, deadline)
-            time.sleep(_PAUSE)
+                self._give_up(error, patience)
+            patience.pause()
 
-    def _give_up(self, error: BaseException, deadline: float) -> None:
+    def _give_up(self, error: BaseException, patience: Patience) -> None:
         """Release the lock, and raise unless it is worth trying again."""
         busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
         if not busy:
             self._drop()
         self._lock.release()
-        if not busy or monotonic() >= deadline:
+        if not busy or patience.is_over():
             raise error
 
     def _connected(self) -> sqlite3.Connection:

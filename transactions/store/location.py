@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import platformdirs
 
-__all__ = ["MEMORY", "Location", "locate", "owner", "prepare"]
+__all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "size"]
 
 MEMORY: Final = ":memory:"
 _FILE_NAME: Final = "weighbridge.db"
@@ -68,3 +68,9 @@ def owner(path: str) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
+
+
+def size(path: str) -> int:
+    """Bytes of a store's file and of what belongs to it; 0 in memory."""
+    parts = (Path(path), Path(f"{path}-wal"), Path(f"{path}-shm"))
+    return sum(part.stat().st_size for part in parts if part.exists())

@@ -16,7 +16,9 @@ __all__ = ["Body", "add_samples", "body_of", "bound_samples"]
 PER_HOUR: Final = 5
 """Samples kept of one series, reason and hour: the slowest, and the latest of those that failed."""
 AT_MOST: Final = 50_000
-"""Samples kept in all; the oldest go first."""
+"""Samples kept in all; those that came first go first, whatever the time was by the clocks of their processes."""
+LINKS_AT_MOST: Final = 5000
+"""Applications and others that they report to as well, kept in all; those seen longest ago go first."""
 
 _HOUR: Final = 3600
 
@@ -67,9 +69,15 @@ def _add(connection: sqlite3.Connection, body: Body, names: Names) -> tuple[int,
     return number, reason, floored(ended, _HOUR)
 
 
-def bound_samples(connection: sqlite3.Connection, oldest: float) -> None:
-    """Let samples expire that ended before ``oldest`` (epoch seconds), and those above the limit."""
-    connection.execute("DELETE FROM sample WHERE ended < ?", (oldest,))
+def bound_samples(connection: sqlite3.Connection, oldest: float | None) -> None:
+    """Let samples expire that ended before ``oldest`` (epoch seconds), if that is known, and what is above limits."""
+    if oldest is not None:
+        connection.execute("DELETE FROM sample WHERE ended < ?", (oldest,))
     connection.execute(
-        "DELETE FROM sample WHERE id IN (SELECT id FROM sample ORDER BY ended DESC LIMIT -1 OFFSET ?)", (AT_MOST,)
+        "DELETE FROM sample WHERE id IN (SELECT id FROM sample ORDER BY id DESC LIMIT -1 OFFSET ?)", (AT_MOST,)
+    )
+    connection.execute(
+        "DELETE FROM link WHERE (application, linked) IN"
+        " (SELECT application, linked FROM link ORDER BY seen DESC LIMIT -1 OFFSET ?)",
+        (LINKS_AT_MOST,),
     )

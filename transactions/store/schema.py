@@ -8,7 +8,7 @@ from typing import Final
 
 from .levels import COARSE_SPANS, FINEST, FOREVER, floored
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "VERSION", "NotOurs", "check", "upgrade"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "VERSION", "WITNESSES_SINCE", "NotOurs", "check", "upgrade"]
 
 APPLICATION_ID: Final = 0x77656967  # "weig": tells our files from other SQLite files
 
@@ -114,10 +114,55 @@ _VERSION_3: Final = """
 ALTER TABLE level ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4: Final = """
+CREATE TABLE clock (             -- one row: see clocks.py
+    reports INTEGER NOT NULL,    -- snapshots taken in
+    elapsed REAL NOT NULL,       -- seconds that have gone by at least, counted by monotonic clocks
+    origin REAL                  -- epoch seconds at which "elapsed" was 0, once enough has testified to it
+);
+INSERT INTO clock VALUES (0, 0.0, NULL);
+CREATE TABLE witness (           -- the clocks of an instance as of its last report
+    instance INTEGER PRIMARY KEY,
+    process TEXT NOT NULL,       -- see presence.py
+    report INTEGER NOT NULL,     -- the number of that report
+    elapsed REAL NOT NULL,       -- as in "clock", at that report
+    ran REAL NOT NULL,           -- seconds by its monotonic clock
+    started REAL NOT NULL,       -- epoch seconds at which that began to run, by its wall clock
+    claim REAL,                  -- the same, since its wall clock was set
+    claimed REAL NOT NULL        -- "ran" when that was noticed
+);
+CREATE INDEX witness_by_report ON witness (report);
+CREATE TABLE testimony (         -- what was heard on one day, by the clocks of those that reported
+    day INTEGER PRIMARY KEY,     -- since the epoch
+    lived REAL NOT NULL,         -- seconds, of all instances together
+    origin REAL NOT NULL,        -- as in "clock", by the slowest of them
+    instance INTEGER NOT NULL,   -- one of them
+    several INTEGER NOT NULL     -- whether there were others
+);
+CREATE TABLE crowded (           -- where a bound on names has been reached: see room.py
+    kind TEXT NOT NULL,          -- "series" of an application, "error" of a series
+    whose TEXT NOT NULL,         -- the name of the one, the number of the other
+    PRIMARY KEY (kind, whose)
+) WITHOUT ROWID;
+CREATE TABLE leaving (           -- what makes room, and what its rows are counted under from now on
+    kind TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    heir INTEGER NOT NULL,
+    PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+CREATE TABLE moved (             -- how far that has got: all rows up to there have been gone through
+    kind TEXT PRIMARY KEY,
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; those that were released never change."""
 
 VERSION: Final = len(MIGRATIONS)
+WITNESSES_SINCE: Final = 4
+"""The first version that knows of the clocks of those that report."""
 
 
 class NotOurs(Exception):

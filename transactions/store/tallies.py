@@ -19,6 +19,7 @@ __all__ = [
     "add_errors",
     "define_functions",
     "merge_intact",
+    "move",
     "roll_up",
     "tally_of",
     "values",
@@ -40,9 +41,7 @@ _SUMS: Final = [column for column in COLUMNS if column not in _NO_SUMS]
 MERGED: Final = ", ".join(_NO_SUMS.get(column, f"sum({column})") for column in COLUMNS[:-1])
 """The columns of a row but for the statuses, added up over many."""
 
-_ADD: Final = f"""
-INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))})
+_TO_THOSE_THERE: Final = f"""
 ON CONFLICT (span, start, series) DO UPDATE SET
     {", ".join(f"{column} = {column} + excluded.{column}" for column in _SUMS)},
     minimum = min(minimum, excluded.minimum),
@@ -51,10 +50,15 @@ ON CONFLICT (span, start, series) DO UPDATE SET
     statuses = merged_pair(statuses, excluded.statuses),
     histogram = merged_pair(histogram, excluded.histogram)
 """
+_ERRORS_TO_THOSE_THERE: Final = "ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count"
 
-_ADD_ERRORS: Final = """
-INSERT INTO error_count (span, start, error, count) VALUES (?, ?, ?, ?)
-ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count
+_ADD: Final = f"""
+INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
+VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))}) {_TO_THOSE_THERE}
+"""
+
+_ADD_ERRORS: Final = f"""
+INSERT INTO error_count (span, start, error, count) VALUES (?, ?, ?, ?) {_ERRORS_TO_THOSE_THERE}
 """
 
 _ROLL_UP: Final = f"""
@@ -65,6 +69,18 @@ SELECT ?, ?, series, {MERGED}, merged(statuses) FROM tally WHERE span = ? AND st
 _ROLL_UP_ERRORS: Final = """
 INSERT INTO error_count (span, start, error, count)
 SELECT ?, ?, error, sum(count) FROM error_count WHERE span = ? AND start >= ? AND start < ? GROUP BY error
+"""
+
+_MOVE: Final = f"""
+INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
+SELECT span, start, heir, {MERGED}, merged(statuses) FROM tally JOIN leaving ON kind = 'series' AND number = series
+WHERE span = ? AND start > ? AND start <= ? GROUP BY start, heir {_TO_THOSE_THERE}
+"""
+
+_MOVE_ERRORS: Final = f"""
+INSERT INTO error_count (span, start, error, count)
+SELECT span, start, heir, sum(count) FROM error_count JOIN leaving ON kind = 'error' AND number = error
+WHERE span = ? AND start > ? AND start <= ? GROUP BY start, heir {_ERRORS_TO_THOSE_THERE}
 """
 
 
@@ -109,6 +125,17 @@ def roll_up(connection: sqlite3.Connection, unit: tuple[int, int], finer: int) -
     arguments = (span, start, finer, start, start + span)
     connection.execute(_ROLL_UP, arguments)
     connection.execute(_ROLL_UP_ERRORS, arguments)
+
+
+def move(connection: sqlite3.Connection, kind: str, part: tuple[int, int, int]) -> int:
+    """Add the rows of what is leaving to those of its heirs: of a span, after a start, and up to another. How many."""
+    table, statement = ("tally", _MOVE) if kind == "series" else ("error_count", _MOVE_ERRORS)
+    connection.execute(statement, part)
+    return connection.execute(
+        f"DELETE FROM {table} WHERE span = ? AND start > ? AND start <= ?"
+        f" AND {kind} IN (SELECT number FROM leaving WHERE kind = ?)",
+        (*part, kind),
+    ).rowcount
 
 
 def define_functions(connection: sqlite3.Connection) -> None:

@@ -7,24 +7,30 @@ it: what is due is read from the store itself, in the same transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Final
 
 from ..configuration.settings import DEFAULTS, Settings
-from .levels import COARSE_SPANS, FINEST, Level, floored
+from .clocks import Present
+from .levels import COARSE_SPANS, COARSEST, FINEST, FOREVER, Level, floored
+from .room import making_room
 from .samples import bound_samples
 from .tallies import roll_up
 
-__all__ = ["DEFAULT_RETENTION", "Retention", "due", "first_row", "levels_of", "take_step"]
+__all__ = ["DEFAULT_RETENTION", "Retention", "first_row", "levels_of", "next_step", "reopen"]
 
 _GRACE: Final = 60
 """Seconds after the end of a unit of time until it is rolled up. What comes later still is added at every level."""
+_INSTANCES_AT_MOST: Final = 10_000
+"""Of a store; those that reported last are remembered."""
 _DAY: Final = 86400
 _HOUR: Final = 3600
 
 Levels = Mapping[int, Level]
+Step = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,16 @@ class Retention:
         """What the settings say."""
         return cls(settings.keep_minutes, settings.keep_hours, settings.keep_samples)
 
+    @property
+    def longest(self) -> float:
+        """Seconds for which any figures are kept."""
+        return max(self.hours, self.minutes) * _DAY
+
     def oldest(self, span: int, now: float) -> int:
         """From when on the rows of a span are kept (epoch seconds, on a boundary of the next kept span)."""
         if span < _HOUR:
             return floored(now - self.minutes * _DAY, _HOUR)
-        return floored(now - max(self.hours, self.minutes) * _DAY, _DAY)
+        return floored(now - self.longest, _DAY)
 
 
 DEFAULT_RETENTION: Final = Retention()
@@ -62,23 +73,18 @@ def levels_of(connection: sqlite3.Connection) -> dict[int, Level]:
     return {row[0]: Level(*row) for row in rows}
 
 
-def due(levels: Levels, retention: Retention, now: float) -> bool:
-    """Whether there is a step to take."""
-    return _unit_to_roll_up(levels, now) is not None or _span_to_expire(levels, retention, now) is not None
-
-
-def take_step(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
-    """Take one of the steps that are due: roll one unit up, or let one hour's or day's rows go."""
+def next_step(connection: sqlite3.Connection, retention: Retention, now: Present) -> Step | None:
+    """One of the steps that are due, to be taken in the same transaction; ``None`` if there is none."""
     levels = levels_of(connection)
-    unit = _unit_to_roll_up(levels, now)
-    if unit is not None:
-        _roll_up(connection, levels, unit, now)
-        bound_samples(connection, now - retention.samples * _DAY)
-        return
-    span = _span_to_expire(levels, retention, now)
-    if span is not None:
-        _expire(connection, levels[span], _expiry(levels, retention, span, now))
-        _forget(connection, retention, now)
+    return (
+        _giving_back(connection, levels, now.latest)
+        or _rolling_up(connection, levels, retention, now)
+        or _expiring(connection, levels, retention, now.proven)
+        or making_room(connection, now.earliest)
+    )
+
+
+# Rolling up
 
 
 def _finer(span: int) -> int:
@@ -86,16 +92,18 @@ def _finer(span: int) -> int:
     return COARSE_SPANS[index - 1] if index else FINEST
 
 
-def _unit_to_roll_up(levels: Levels, now: float) -> tuple[int, int] | None:
-    """Span and start of a unit that is over, and whose finer rows are all there."""
+def _rolling_up(connection: sqlite3.Connection, levels: Levels, retention: Retention, now: Present) -> Step | None:
+    """A unit of time is over, and its finer rows are all there."""
     for span in COARSE_SPANS:
         start = levels[span].complete_until
-        if start + span + _GRACE <= now and start + span <= levels[_finer(span)].complete_until:
-            return span, start
+        if start + span + _GRACE <= now.earliest and start + span <= levels[_finer(span)].complete_until:
+            return partial(_roll_up, connection, levels, (span, start), retention, now)
     return None
 
 
-def _roll_up(connection: sqlite3.Connection, levels: Levels, unit: tuple[int, int], now: float) -> None:
+def _roll_up(
+    connection: sqlite3.Connection, levels: Levels, unit: tuple[int, int], retention: Retention, now: Present
+) -> None:
     span, start = unit
     finer = _finer(span)
     first = first_row(connection, finer, start)
@@ -103,26 +111,86 @@ def _roll_up(connection: sqlite3.Connection, levels: Levels, unit: tuple[int, in
         roll_up(connection, unit, finer)
         reached = start + span
     else:
-        nothing_until = now - _GRACE if first is None else min(first, now - _GRACE)
+        nothing_until = now.earliest - _GRACE if first is None else min(first, now.earliest - _GRACE)
         reached = floored(min(nothing_until, levels[finer].complete_until), span)
     connection.execute("UPDATE level SET complete_until = ? WHERE span = ?", (max(reached, start + span), span))
+    bound_samples(connection, None if now.proven is None else now.proven - retention.samples * _DAY)
+    _bound_instances(connection)
+    if span == COARSEST and now.proven is not None:
+        _forget(connection, retention, now.proven)
 
 
 def first_row(connection: sqlite3.Connection, span: int, start: int) -> int | None:
     """Where the first row of a span is that starts at ``start`` or later (epoch seconds)."""
+    return _outermost(connection, "min", span, start, FOREVER)
+
+
+def _last_row(connection: sqlite3.Connection, span: int, end: int) -> int | None:
+    """Where the last row of a span is that starts before ``end``."""
+    return _outermost(connection, "max", span, -FOREVER, end)
+
+
+def _outermost(connection: sqlite3.Connection, which: str, span: int, start: int, end: int) -> int | None:
     row = connection.execute(
-        "SELECT min(start) FROM ("
-        "SELECT min(start) AS start FROM tally WHERE span = :span AND start >= :start UNION ALL "
-        "SELECT min(start) FROM error_count WHERE span = :span AND start >= :start)",
-        {"span": span, "start": start},
+        f"SELECT {which}(start) FROM ("
+        f"SELECT {which}(start) AS start FROM tally WHERE span = :span AND start >= :start AND start < :end UNION ALL "
+        f"SELECT {which}(start) FROM error_count WHERE span = :span AND start >= :start AND start < :end)",
+        {"span": span, "start": start, "end": end},
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
 
-def _span_to_expire(levels: Levels, retention: Retention, now: float) -> int | None:
+# Undoing what a wrong clock has done
+
+
+def _giving_back(connection: sqlite3.Connection, levels: Levels, latest: float) -> Step | None:
+    """More is rolled up than is over by anybody's clock: what comes would be late, and be added at every level."""
+    for span in reversed(COARSE_SPANS):
+        level, until = levels[span], floored(latest, span)
+        if level.complete_until > until + span and levels[FINEST].complete_from <= until:
+            return partial(_give_back, connection, level, until)
+    return None
+
+
+def _give_back(connection: sqlite3.Connection, level: Level, until: int) -> None:
+    """Undo the roll-up of no more than a day; what it was made of is there, and will be rolled up in its time."""
+    last = _last_row(connection, level.span, level.complete_until)
+    reached = until if last is None else max(until, floored(last, _DAY))
+    _delete_rows(connection, level.span, reached, FOREVER)
+    connection.execute("UPDATE level SET complete_until = ?, late = late + 1 WHERE span = ?", (reached, level.span))
+
+
+def reopen(connection: sqlite3.Connection, retention: Retention, now: Present) -> dict[int, Level]:
+    """The levels, opened again to those who report at present, where rows had expired by clocks ahead of theirs."""
+    levels = levels_of(connection)
     for span, level in levels.items():
-        if level.complete_from < _expiry(levels, retention, span, now):
-            return span
+        if now.earliest < level.complete_from:
+            since = _kept_since(connection, level, retention, now)
+            if since < level.complete_from:
+                connection.execute("UPDATE level SET complete_from = ? WHERE span = ?", (since, span))
+                levels[span] = level._replace(complete_from=since)
+    return levels
+
+
+def _kept_since(connection: sqlite3.Connection, level: Level, retention: Retention, now: Present) -> int:
+    """Minutes that are gone stay gone where hours tell of them."""
+    oldest = retention.oldest(level.span, now.earliest)
+    hour = _last_row(connection, _HOUR, level.complete_from) if level.span < _HOUR else None
+    return oldest if hour is None else max(oldest, hour + _HOUR)
+
+
+# Letting go
+
+
+def _expiring(connection: sqlite3.Connection, levels: Levels, retention: Retention, now: float | None) -> Step | None:
+    """There are rows that are older than they are kept for."""
+    if now is None:
+        return None
+    for span, level in levels.items():
+        expiry = _expiry(levels, retention, span, now)
+        first = first_row(connection, span, -FOREVER) if level.complete_from < expiry else None
+        if first is not None and first < expiry:
+            return partial(_expire, connection, level, first, expiry)
     return None
 
 
@@ -132,21 +200,48 @@ def _expiry(levels: Levels, retention: Retention, span: int, now: float) -> int:
     return min(retention.oldest(span, now), rolled_up)
 
 
-def _expire(connection: sqlite3.Connection, level: Level, oldest: int) -> None:
+def _expire(connection: sqlite3.Connection, level: Level, first: int, expiry: int) -> None:
     """Delete the oldest rows, of no more than an hour of minutes or a day of hours at a time."""
-    first = first_row(connection, level.span, 0)
     unit = _HOUR if level.span < _HOUR else _DAY
-    reached = oldest if first is None else min(oldest, max(floored(first, unit), level.complete_from) + unit)
-    for table in ("tally", "error_count"):
-        connection.execute(f"DELETE FROM {table} WHERE span = ? AND start < ?", (level.span, reached))
+    reached = min(expiry, max(floored(first, unit), level.complete_from) + unit)
+    _delete_rows(connection, level.span, -FOREVER, reached)
     connection.execute("UPDATE level SET complete_from = ? WHERE span = ?", (reached, level.span))
 
 
+def _delete_rows(connection: sqlite3.Connection, span: int, start: int, end: int) -> None:
+    for table in ("tally", "error_count"):
+        connection.execute(f"DELETE FROM {table} WHERE span = ? AND start >= ? AND start < ?", (span, start, end))
+
+
 def _forget(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
-    """Delete names, errors, links and instances that nothing refers to any more."""
+    """Once a day: delete names, errors, links and instances that nothing refers to any more."""
     unused = retention.oldest(_HOUR, now) - 2 * _DAY
     for table in ("series", "error", "link"):
         connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))
-    connection.execute("DELETE FROM instance WHERE seen < ?", (now - max(retention.samples, 1.0) * _DAY,))
-    for table in ("loss", "running"):
+    connection.execute("DELETE FROM testimony WHERE day < ?", (now // _DAY - 7,))
+    remembered = max(retention.samples, 1.0) * _DAY
+    connection.execute(_FORGET_INSTANCES, {"seen": now - remembered, "seconds": remembered})
+    _forget_what_they_said(connection)
+
+
+_FORGET_INSTANCES: Final = """
+DELETE FROM instance WHERE id IN (
+    SELECT id FROM instance LEFT JOIN witness ON instance = id
+    WHERE seen < :seen OR elapsed < (SELECT elapsed FROM clock) - :seconds
+) AND id NOT IN (SELECT instance FROM witness ORDER BY report DESC LIMIT 1000)
+"""
+
+
+def _bound_instances(connection: sqlite3.Connection) -> None:
+    """Short scripts may be many, and each is one."""
+    row = connection.execute(
+        "SELECT report FROM witness ORDER BY report DESC LIMIT 1 OFFSET ?", (_INSTANCES_AT_MOST,)
+    ).fetchone()
+    if row is not None:
+        connection.execute("DELETE FROM instance WHERE id IN (SELECT instance FROM witness WHERE report <= ?)", row)
+        _forget_what_they_said(connection)
+
+
+def _forget_what_they_said(connection: sqlite3.Connection) -> None:
+    for table in ("loss", "running", "witness"):
         connection.execute(f"DELETE FROM {table} WHERE instance NOT IN (SELECT id FROM instance)")

@@ -10,12 +10,13 @@ from typing import Final
 from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
+from .clocks import Present
 from .connection import FAILURES, StoreConnection, reason_of
 from .forks import forked_midway
 from .intake import pack, take_in
 from .location import MEMORY, locate, prepare
 from .schema import upgrade
-from .upkeep import DEFAULT_RETENTION, Retention, due, levels_of, take_step
+from .upkeep import DEFAULT_RETENTION, Retention, next_step
 
 __all__ = ["StoreWriter"]
 
@@ -63,27 +64,29 @@ class StoreWriter:
         parcel = pack(snapshot)
         with self._transaction() as connection:
             upgrade(connection, snapshot.taken)
-            take_in(connection, parcel)
-            upkeep = due(levels_of(connection), self._retention, snapshot.taken)
-        if upkeep:
+            now = take_in(connection, parcel, self._retention)
+            is_due = next_step(connection, self._retention, now) is not None
+        if is_due:
             with suppress(StoreUnavailable):  # the snapshot is stored; upkeep is for whoever comes next
-                self._keep_up(snapshot.taken)
+                self._keep_up(now)
 
     def close(self) -> None:
         """Let go of the file; writing again opens it again."""
         self._connection.close()
 
-    def _keep_up(self, now: float) -> None:
+    def _keep_up(self, now: Present) -> None:
+        """Take some steps, unless others write: they come by as well."""
         for _ in range(_STEPS_AT_MOST):
-            with self._transaction() as connection:
-                take_step(connection, self._retention, now)
-                if not due(levels_of(connection), self._retention, now):
+            with self._transaction(patience=0) as connection:
+                step = next_step(connection, self._retention, now)
+                if step is None:
                     return
+                step()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
         try:
-            with self._connection.transaction() as connection:
+            with self._connection.transaction(patience) as connection:
                 yield connection
         except FAILURES as error:
             place = "in memory" if self.path == MEMORY else self.path

@@ -1,0 +1,61 @@
+"""Whether a process that reported is still there."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+__all__ = ["has_ended", "identity_of"]
+
+_ENDED = frozenset({"Z", "X", "x"})
+"""States of a process that nobody has waited for yet."""
+
+
+def identity_of(pid: int) -> str:
+    """What tells a process from all others that ever had its number; ``""`` where the system does not say.
+
+    Its parts are where it runs (this boot of this machine, and the namespace that its number is of), and when it began.
+    """
+    try:
+        return f"{_here(os.getpid())} {_state_and_start(pid)[1]}"
+    except (OSError, LookupError):
+        return ""
+
+
+def has_ended(pid: int, identity: str) -> bool | None:
+    """Whether a process is over; ``None`` if that cannot be told from here."""
+    here, _, start = identity.rpartition(" ")
+    try:
+        if not here or here != _here(os.getpid()):
+            return None
+        state, started = _state_and_start(pid)
+    except FileNotFoundError:
+        return _has_no_number(pid)
+    except (OSError, LookupError):
+        return None
+    return started != start or state in _ENDED
+
+
+@cache
+def _here(_: int) -> str:
+    """Asked once by each process, of which this takes the number."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _state_and_start(pid: int) -> tuple[str, str]:
+    """State of a process, and when it started: clock ticks since the boot."""
+    status = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return status[0].decode(), status[19].decode()
+
+
+def _has_no_number(pid: int) -> bool | None:
+    """Where processes of others are not shown (``hidepid``), a signal that is none still tells whether there is one."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return None
+    return None
