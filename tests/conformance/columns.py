@@ -219,6 +219,9 @@ CHANNELS: Final = Framework(
     route_first=True,
 )
 BEHIND: Final = replace(STARLETTE, name="Starlette behind BaseHTTPMiddleware", application="apps.starlette_app:behind")
+FASTAPI_BEHIND: Final = replace(
+    FASTAPI, name='FastAPI behind `@app.middleware("http")`', application="apps.fastapi_app:behind"
+)
 DEPENDING: Final = replace(FASTAPI, name="FastAPI, in a dependency", application="apps.fastapi_app:depending")
 
 
@@ -247,7 +250,9 @@ _CURRENT: Final = (
     *_of(STARLETTE, servers.HYPERCORN_TRIO, servers.GRANIAN, servers.DAPHNE, servers.UVICORN_OUTER),
     *_of(STARLETTE, servers.HYPERCORN_OUTER, servers.UVICORN_IN_JOB, servers.UVICORN_OFF),
     *_of(BEHIND, servers.UVICORN),
+    *_of(STARLETTE, servers.GUNICORN_ASGI),
     *_of(FASTAPI, servers.UVICORN, servers.HYPERCORN, servers.UVICORN_OUTER),
+    *_of(FASTAPI_BEHIND, servers.UVICORN),
     *_of(DEPENDING, servers.UVICORN),
     *_of(LITESTAR, servers.UVICORN, servers.GRANIAN, servers.HYPERCORN_TRIO),
     *_of(DJANGO, servers.UVICORN, servers.DAPHNE, servers.GUNICORN_UVICORN, servers.DAPHNE_OUTER),
@@ -279,6 +284,14 @@ _OLDEST: Final = (
     *_of(DEPENDING, servers.UVICORN),
     *_of(LITESTAR, servers.UVICORN),
     *_of(DJANGO, servers.UVICORN, servers.DAPHNE),
+    *_of(ROUTER, servers.UVICORN),
+    *_of(API_ROUTER, servers.UVICORN),
+    *_of(QUART, servers.UVICORN),
+    *_of(FALCON_WSGI, servers.GTHREAD),
+    *_of(FALCON, servers.UVICORN),
+    *_of(PYRAMID, servers.GTHREAD),
+    *_of(SANIC, servers.UVICORN),
+    *_of(CHANNELS, servers.UVICORN),
     *_of(BARE, servers.UVICORN, servers.HYPERCORN_TRIO),
 )
 

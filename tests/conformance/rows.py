@@ -156,6 +156,7 @@ _RESPONSES: Final = (
     Row(_SHAPE, "500 by return", "/status/500", failed=1, status=500),
     Row(_SHAPE, "503 by return", "/status/503", failed=1, status=503),
     Row(_SHAPE, "500 by exception", "/raise", failed=1, status=500),
+    Row(_SHAPE, "an exception that is answered further out by a 409: not failed", "/answered", status=409),
     Row(_SHAPE, "404, no route", "/nowhere", status=404, routed=False),
     Row(
         _SHAPE,
@@ -172,6 +173,8 @@ _RESPONSES: Final = (
     Row(_SHAPE, "an async generator that runs a background task", "/async-stream/job", _JOB, needs=_ASGI),
     Row(_SHAPE, "an async generator that sets the key", "/async-stream/key", _OTHER, needs=_ASGI),
     Row(_SHAPE, "server-sent events from an async generator", "/async-stream/events", needs=_ASGI),
+    Row(_SHAPE, "a generator that breaks: failed", "/stream/broken", failed=1, manner="broken"),
+    Row(_SHAPE, "an async generator that breaks", "/async-stream/broken", failed=1, manner="broken", needs=_ASGI),
     Row(_SHAPE, "a file: `wsgi.file_wrapper`, `pathsend`", "/file"),
     Row(
         _SHAPE,
@@ -279,6 +282,14 @@ _WIRE: Final = (
     ),
     Row(_SOCKET, "HTTP/2", "/sync/plain", manner="HTTP/2", needs=_needs("HTTP/2")),
     Row(_SOCKET, "the client leaves within the body", "/endless", manner="leave", disconnected=True),
+    Row(
+        _SOCKET,
+        "the client resets its stream of HTTP/2",
+        "/endless",
+        manner="HTTP/2 reset",
+        disconnected=True,
+        needs=_needs("HTTP/2"),
+    ),
     Row(
         _SOCKET,
         "the server is stopped while the request runs",

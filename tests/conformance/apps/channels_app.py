@@ -15,8 +15,8 @@ from weighbridge.middleware import ASGITransactionMiddleware
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, async_endless, media_type
 from .django_views import configure
-from .front import COPIED, JOINED, asgi_front, asgi_inside
-from .jobs import Broken, Keys
+from .front import ANSWERED, COPIED, JOINED, Answering, asgi_front, asgi_inside
+from .jobs import Broken, Keys, Taken
 
 configure("weighbridge.middleware.DjangoTransactionMiddleware")
 
@@ -52,9 +52,11 @@ class Stream(AsyncHttpConsumer):
 class Failing(AsyncHttpConsumer):
     """Fails."""
 
+    exception: type[Exception] = Broken
+
     async def handle(self, body: bytes) -> None:
         """Do not answer."""
-        raise Broken
+        raise self.exception
 
 
 def _consumer(base: type[AsyncHttpConsumer], **attributes: Any) -> Any:
@@ -70,9 +72,12 @@ ROUTES = [
     ),
     *(path(one.lstrip("/"), _consumer(Program)) for one in (COPIED, JOINED, "/items/<int:number>")),
     path("raise", Failing.as_asgi()),
+    path(ANSWERED.lstrip("/"), Failing.as_asgi(exception=Taken)),
     path("endless", _consumer(Stream, made=async_endless)),
     path("prefixed/", URLRouter([path("here", _consumer(Program))])),
     re_path(r"", get_asgi_application()),
 ]
 
-application = asgi_front(ASGITransactionMiddleware(asgi_inside(ProtocolTypeRouter({"http": URLRouter(ROUTES)}))))
+application = asgi_front(
+    ASGITransactionMiddleware(asgi_inside(Answering(ProtocolTypeRouter({"http": URLRouter(ROUTES)}))))
+)

@@ -7,6 +7,7 @@ from typing import Any
 
 import connexion
 from connexion.context import scope
+from connexion.lifecycle import ConnexionResponse
 from connexion.resolver import Resolver
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
@@ -16,8 +17,8 @@ from weighbridge.middleware.connexion import instrument
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import COPIED, JOINED, asgi_front, asgi_inside
-from .jobs import Broken, coroutine_job, job
+from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
+from .jobs import Broken, Taken, coroutine_job, job
 from .sync_programs import SYNC
 
 Handler = Callable[..., Any]
@@ -61,6 +62,14 @@ async def _raise() -> Any:
     raise Broken
 
 
+async def _answered() -> Any:
+    raise Taken
+
+
+def _answer(request: object, error: Exception) -> Any:
+    return ConnexionResponse(status_code=409, body="taken")
+
+
 async def _upload(body: bytes = b"") -> Any:
     return PlainTextResponse(str(len(body)))
 
@@ -97,6 +106,7 @@ def _handlers() -> dict[str, Handler]:
         **{f"/stream/{name}": _stream(name, STREAMS) for name in STREAMS},
         **{f"/async-stream/{name}": _stream(name, ASYNC_STREAMS) for name in ASYNC_STREAMS},
         "/raise": _raise,
+        ANSWERED: _answered,
         "/after": _after,
         "/after-async": _after_async,
         "/file": _file,
@@ -138,6 +148,7 @@ def _made(app: Any) -> Any:
     resolver = Resolver(HANDLERS.__getitem__)
     app.add_api(SPECIFICATION, resolver=resolver)
     app.add_api(PREFIXED, resolver=resolver)
+    app.add_error_handler(Taken, _answer)
     instrument(app)
     return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
 

@@ -15,9 +15,9 @@ from weighbridge.middleware.falcon import instrument
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import COPIED, JOINED, asgi_front, asgi_inside
+from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
-from .jobs import Broken, coroutine_job
+from .jobs import Broken, Taken, coroutine_job
 from .sync_programs import SYNC
 
 Request, Response = falcon.asgi.Request, falcon.asgi.Response
@@ -97,6 +97,14 @@ async def _raise(req: Request, resp: Response) -> None:
     raise Broken
 
 
+async def _answered(req: Request, resp: Response) -> None:
+    raise Taken
+
+
+async def _answer(req: Request, resp: Response, error: Exception, parameters: object) -> None:
+    resp.status, resp.text = falcon.HTTP_409, "taken"
+
+
 async def _after(req: Request, resp: Response) -> None:
     resp.schedule(partial(coroutine_job, req.scope))
 
@@ -128,6 +136,8 @@ for _name in ASYNC_STREAMS:
 for _path in (*(f"/hook/{moment}" for moment in HOOKS), COPIED, JOINED, "/items/{number:int}"):
     app.add_route(_path, Get(_nothing))
 app.add_route("/raise", Get(_raise))
+app.add_route(ANSWERED, Get(_answered))
+app.add_error_handler(Taken, _answer)
 app.add_route("/upload", Upload())
 app.add_route("/after", Get(_after))
 app.add_route("/after-async", Get(_after))

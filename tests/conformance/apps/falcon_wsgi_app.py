@@ -13,9 +13,9 @@ from weighbridge.middleware.falcon import instrument
 
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
-from .front import COPIED, JOINED, wsgi_front, wsgi_inside
+from .front import ANSWERED, COPIED, JOINED, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
-from .jobs import Broken, job
+from .jobs import Broken, Taken, job
 from .sync_programs import SYNC
 
 Answer = Callable[[falcon.Request, falcon.Response], object]
@@ -77,6 +77,14 @@ def _raise(req: falcon.Request, resp: falcon.Response) -> None:
     raise Broken
 
 
+def _answered(req: falcon.Request, resp: falcon.Response) -> None:
+    raise Taken
+
+
+def _answer(req: falcon.Request, resp: falcon.Response, error: Exception, parameters: object) -> None:
+    resp.status, resp.text = falcon.HTTP_409, "taken"
+
+
 def _after(req: falcon.Request, resp: falcon.Response) -> None:
     resp.text, resp.stream = None, Closing(partial(job, req.env))
 
@@ -104,6 +112,8 @@ for _name in STREAMS:
 for _path in (*(f"/hook/{moment}" for moment in HOOKS), COPIED, JOINED, "/items/{number:int}"):
     app.add_route(_path, Get(_nothing))
 app.add_route("/raise", Get(_raise))
+app.add_route(ANSWERED, Get(_answered))
+app.add_error_handler(Taken, _answer)
 app.add_route("/upload", Upload())
 app.add_route("/after", Get(_after))
 app.add_route("/file", Get(_file))

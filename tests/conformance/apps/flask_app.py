@@ -14,14 +14,16 @@ from weighbridge.middleware import WSGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
-from .front import COPIED, JOINED, wsgi_front, wsgi_inside
+from .front import ANSWERED, COPIED, JOINED, wsgi_answering, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
-from .jobs import Broken, job
+from .jobs import Broken, Taken, job
 from .sync_programs import SYNC
 
 app = flask.Flask(__name__)
 app.config["PROPAGATE_EXCEPTIONS"] = False
 mounted = flask.Flask("mounted")
+propagating = flask.Flask("propagating")
+propagating.config["PROPAGATE_EXCEPTIONS"] = True
 prefixed = flask.Blueprint("prefixed", __name__, url_prefix="/prefixed")
 
 
@@ -65,6 +67,11 @@ def _after() -> flask.Response:
     response = flask.Response("done")
     response.call_on_close(partial(job, flask.request.environ))
     return response
+
+
+@propagating.get(ANSWERED)
+def _answered() -> str:
+    raise Taken
 
 
 @app.get("/items/<int:number>")
@@ -121,7 +128,12 @@ def _tenants(environ: Any, start_response: Any) -> Any:
     return mounted(environ, start_response)
 
 
+def _served(environ: Any, start_response: Any) -> Any:
+    served = propagating if environ["PATH_INFO"] == ANSWERED else app
+    return served(environ, start_response)
+
+
 measured = WSGITransactionMiddleware(
-    wsgi_inside(DispatcherMiddleware(app, {"/mounted": mounted, "/tenants": _tenants}))
+    wsgi_inside(wsgi_answering(DispatcherMiddleware(_served, {"/mounted": mounted, "/tenants": _tenants})))
 )
 application = wsgi_front(measured)

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
+from .jobs import Taken
+
 _WSGI: Final = "HTTP_X_NEWRELIC_"
 _ASGI: Final = b"x-newrelic-"
 
@@ -35,12 +37,43 @@ def asgi_front(application: Any) -> Any:
     return front
 
 
-# What stands behind the door, in front of the framework.
+# What stands behind the door, in front of the framework or in its list of middleware.
+
+ANSWERED: Final = "/answered"
+"""Its handler raises what is answered further out."""
 
 COPIED: Final = "/copied/here"
 """Its environ or scope is a copy."""
 JOINED: Final = "/joined/here"
 """So it is, and has a second door; no call leads from there to the first."""
+
+
+def wsgi_answering(application: Any) -> Any:
+    """What answers an exception of the application's."""
+
+    def answering(environ: dict[str, Any], start_response: Any) -> Any:
+        try:
+            return application(environ, start_response)
+        except Taken:
+            start_response("409 Conflict", [("Content-Type", "text/plain")])
+            return [b"taken"]
+
+    return answering
+
+
+class Answering:
+    """The same for ASGI."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer what has not been answered."""
+        try:
+            await self.app(scope, receive, send)
+        except Taken:
+            await send({"type": "http.response.start", "status": 409, "headers": []})
+            await send({"type": "http.response.body", "body": b"taken"})
 
 
 def wsgi_inside(application: Any) -> Any:

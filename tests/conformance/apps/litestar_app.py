@@ -13,9 +13,9 @@ from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import COPIED, JOINED, asgi_front, asgi_inside
+from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
-from .jobs import Broken, coroutine_job, job
+from .jobs import Broken, Taken, coroutine_job, job
 from .sync_programs import SYNC
 
 AnyRequest = Request[Any, Any, Any]
@@ -54,6 +54,15 @@ def _stream(path: str, name: str, streams: Any) -> Any:
 @get("/raise")
 async def _raise() -> str:
     raise Broken
+
+
+@get(ANSWERED)
+async def _answered() -> str:
+    raise Taken
+
+
+def _answer(request: AnyRequest, exception: Exception) -> Response[str]:
+    return Response("taken", status_code=409)
 
 
 @post("/upload", status_code=200)
@@ -121,10 +130,23 @@ application = asgi_front(
                     *(_status(code) for code in STATUSES),
                     *(_stream("stream", name, STREAMS) for name in STREAMS),
                     *(_stream("async-stream", name, ASYNC_STREAMS) for name in ASYNC_STREAMS),
-                    *(_raise, _upload, _after, _after_async, _file, _item, _hook, _mounted, _endless, _copied),
+                    *(
+                        _raise,
+                        _answered,
+                        _upload,
+                        _after,
+                        _after_async,
+                        _file,
+                        _item,
+                        _hook,
+                        _mounted,
+                        _endless,
+                        _copied,
+                    ),
                     Router("/prefixed", route_handlers=[_here]),
                 ],
                 before_request=_before_request,
+                exception_handlers={Taken: _answer},
             )
         )
     )

@@ -14,9 +14,9 @@ from weighbridge.middleware import WSGITransactionMiddleware
 
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
-from .front import COPIED, JOINED, wsgi_front, wsgi_inside
+from .front import ANSWERED, COPIED, JOINED, wsgi_front, wsgi_inside
 from .hooks import HOOKS
-from .jobs import Broken, job
+from .jobs import Broken, Taken, job
 from .sync_programs import SYNC
 
 View = Callable[[Request], Response]
@@ -46,6 +46,10 @@ def _raise(request: Request) -> Response:
     raise Broken
 
 
+def _answered(request: Request) -> Response:
+    raise Taken
+
+
 def _upload(request: Request) -> Response:
     return Response(str(len(request.body)))
 
@@ -61,6 +65,7 @@ def _views() -> dict[str, View]:
         **{f"/stream/{name}": _stream(name) for name in STREAMS},
         **dict.fromkeys((*(f"/hook/{moment}" for moment in HOOKS), COPIED, JOINED), _done),
         "/raise": _raise,
+        ANSWERED: _answered,
         "/after": _after,
         "/file": lambda request: FileResponse(str(FILE), request=request),
         "/items/{number}": _done,
@@ -80,7 +85,7 @@ def _add(config: Configurator, path: str, view: View, method: str = "GET") -> No
 
 def _sorry(error: Exception, request: Request) -> Response:
     """As a program does that answers its own exceptions."""
-    return Response("sorry", status=500)
+    return Response("sorry", status=409 if isinstance(error, Taken) else 500)
 
 
 def _made() -> Any:
@@ -92,6 +97,7 @@ def _made() -> Any:
         _add(config, "/upload", _upload, "POST")
         config.include(_prefixed, route_prefix="/prefixed")
         config.add_exception_view(_sorry, context=Broken)
+        config.add_exception_view(_sorry, context=Taken)
         return config.make_wsgi_app()
 
 

@@ -11,9 +11,9 @@ from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import COPIED, JOINED, asgi_front, asgi_inside
+from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
-from .jobs import Broken, coroutine_job
+from .jobs import Broken, Taken, coroutine_job
 from .sync_programs import SYNC
 
 app = quart.Quart(__name__)
@@ -62,6 +62,15 @@ def _add(path: str, view: Callable[[], Any], methods: tuple[str, ...] = ("GET",)
 
 async def _raise() -> str:
     raise Broken
+
+
+async def _answered() -> str:
+    raise Taken
+
+
+@app.errorhandler(Taken)
+async def _answer(error: Taken) -> tuple[str, int]:
+    return "taken", 409
 
 
 async def _upload() -> str:
@@ -119,6 +128,7 @@ for _name in ASYNC_STREAMS:
 for _path in (*(f"/hook/{moment}" for moment in HOOKS), COPIED, JOINED):
     _add(_path, _done)
 _add("/raise", _raise)
+_add(ANSWERED, _answered)
 _add("/upload", _upload, ("POST",))
 _add("/after", _after)
 _add("/file", _file)

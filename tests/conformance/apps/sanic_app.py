@@ -13,9 +13,9 @@ from weighbridge.middleware.sanic import instrument
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import COPIED, JOINED, asgi_front, asgi_inside
+from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
-from .jobs import Broken, coroutine_job
+from .jobs import Broken, Taken, coroutine_job
 from .sync_programs import SYNC
 
 Handler = Callable[..., Any]
@@ -78,6 +78,15 @@ async def _raise(request: sanic.Request) -> Any:
     raise Broken
 
 
+async def _answered(request: sanic.Request) -> Any:
+    raise Taken
+
+
+@app.exception(Taken)
+async def _answer(request: sanic.Request, error: Taken) -> Any:
+    return sanic.text("taken", status=409)
+
+
 async def _upload(request: sanic.Request) -> Any:
     return sanic.text(str(len(request.body)))
 
@@ -118,6 +127,7 @@ def _handlers() -> dict[str, Handler]:
         **{f"/async-stream/{name}": _async_stream(name) for name in ASYNC_STREAMS},
         **dict.fromkeys((*(f"/hook/{moment}" for moment in HOOKS), COPIED, JOINED), _done),
         "/raise": _raise,
+        ANSWERED: _answered,
         "/after": _after,
         "/after-async": _after,
         "/file": _file,

@@ -17,9 +17,9 @@ from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import COPIED, JOINED, asgi_front, asgi_inside
+from .front import ANSWERED, COPIED, JOINED, Answering, asgi_front, asgi_inside
 from .hooks import HOOKS, HookMiddleware, at_async
-from .jobs import Broken, coroutine_job, job
+from .jobs import Broken, Taken, coroutine_job, job
 from .sync_programs import SYNC
 
 
@@ -51,6 +51,10 @@ async def _raise(request: Request) -> Response:
     raise Broken
 
 
+async def _answered(request: Request) -> Response:
+    raise Taken
+
+
 async def _upload(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
@@ -77,6 +81,7 @@ def routes() -> list[BaseRoute]:
         *(Route(f"/async-stream/{name}", _stream(name, ASYNC_STREAMS)) for name in ASYNC_STREAMS),
         *(Route(f"/hook/{moment}", _done) for moment in HOOKS),
         Route("/raise", _raise),
+        Route(ANSWERED, _answered),
         Route("/upload", _upload, methods=["POST"]),
         Route("/after", _after),
         Route("/after-async", _after_async),
@@ -99,7 +104,7 @@ async def _dispatch(request: Request, call_next: Any) -> Any:
 
 
 def _made(middleware: Middleware) -> Any:
-    return _measured(Starlette(routes=routes(), middleware=[middleware]))
+    return _measured(Starlette(routes=routes(), middleware=[middleware, Middleware(Answering)]))
 
 
 def _measured(app: Any) -> Any:
@@ -108,5 +113,5 @@ def _measured(app: Any) -> Any:
 
 application = _made(Middleware(HookMiddleware))
 behind = _made(Middleware(BaseHTTPMiddleware, dispatch=_dispatch))
-router = _measured(HookMiddleware(Router(routes())))
+router = _measured(HookMiddleware(Answering(Router(routes()))))
 """A router is an application too."""
