@@ -333,6 +333,11 @@ class ASGITransaction(DoorTransaction):
             recover(self)
             swallowed("ASGITransaction.broken_by")
 
+    def _break_off(self, exception: BaseException) -> None:
+        """See `DoorTransaction._break_off`."""
+        super()._break_off(exception)
+        self._stage = _LAST_UNDER_WAY  # nothing more will come, and it is not the client that leaves
+
     def _read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
         """Note what a scope says of its request where it does not say everything; gives its headers."""
         self._method: str | None = scope.get("method")

@@ -11,10 +11,11 @@ from __future__ import annotations
 import sys
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice, takewhile
 from types import FrameType
 from typing import Any, Final
 
+from ..transactions.stack.event_loops import coroutine_of, frames_of_waiting, running_task, task_waiting_for
 from .known_routers import layers
 
 __all__ = ["calling_instance", "dispatched_part", "is_written", "request_of_caller", "request_of_raiser"]
@@ -46,6 +47,7 @@ _FRAMEWORKS: Final = frozenset(
 
 _DOORS: Final = {f"{__package__}.asgi": "scope", f"{__package__}.wsgi": "environ"}
 _FRAMES_AT_MOST: Final = 500
+_TASKS_AT_MOST: Final = 5
 
 
 def request_of_caller(own: Request) -> Request | None:
@@ -122,10 +124,8 @@ def _texts(frame: FrameType, layers_kept: list[Any]) -> set[str]:
 
 def _layers(own: Request) -> Iterator[Any]:
     """The applications between the door and a framework, each inside of the one before."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not _is_door(frame, own):
-        frame = frame.f_back
-    return layers(None if frame is None else _argument(frame, "self").__wrapped__)
+    door = next((frame for frame in _stack() if _is_door(frame, own)), None)
+    return layers(None if door is None else _argument(door, "self").__wrapped__)
 
 
 def _attributes(layer: Any) -> Iterable[object]:
@@ -137,12 +137,29 @@ def _attributes(layer: Any) -> Iterable[object]:
 
 def _callers(own: Request) -> Iterator[FrameType]:
     """The frames between us and the door that was given our own request, the innermost first."""
+    return takewhile(lambda frame: not _is_door(frame, own), _stack())
+
+
+def _stack() -> Iterator[FrameType]:
+    """The calls that have led to us, the innermost first."""
+    return islice(chain(_own_stack(), _stack_of_waiting_tasks()), _FRAMES_AT_MOST)
+
+
+def _own_stack() -> Iterator[FrameType]:
     frame: FrameType | None = sys._getframe(1)
-    for _ in range(_FRAMES_AT_MOST):
-        if frame is None or _is_door(frame, own):
-            return
+    while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _stack_of_waiting_tasks() -> Iterator[FrameType]:
+    """The calls of those that wait for our task: Starlette streams in a task of its own where ASGI is before 2.4."""
+    task = running_task()
+    for _ in range(_TASKS_AT_MOST):
+        task = task_waiting_for(task)
+        if task is None:
+            return
+        yield from reversed(frames_of_waiting(coroutine_of(task)))
 
 
 def _is_door(frame: FrameType, own: Request) -> bool:

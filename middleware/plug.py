@@ -17,7 +17,7 @@ from ..transactions.stack.current import running
 from .mounts import mounts_passed
 from .request import DoorTransaction
 
-__all__ = ["current_request", "hear_keys_of", "note_exception", "note_route", "note_unrouted"]
+__all__ = ["current_request", "hear_keys_of", "note_exception", "note_failure", "note_route", "note_unrouted"]
 
 
 def current_request() -> RequestTransaction | None:
@@ -75,3 +75,15 @@ def note_exception(exception: BaseException | None) -> None:
             transaction._told_of(exception)
     except Exception:
         swallowed("note_exception")
+
+
+def note_failure(exception: BaseException) -> None:
+    """As `note_exception`, of a framework that lets none escape: where the response has started, its body breaks."""
+    try:
+        transaction = current_request()
+        if isinstance(transaction, DoorTransaction) and transaction._head is not None:
+            transaction._break_off(exception)
+        else:
+            note_exception(exception)
+    except Exception:
+        swallowed("note_failure")

@@ -50,6 +50,10 @@ class DoorTransaction(RequestTransaction):
         except Exception:
             swallowed("DoorTransaction.refresh")
 
+    def _break_off(self, exception: BaseException) -> None:
+        """A framework keeps to itself the exception by which the body of the response ends."""
+        self._notice_exception(exception)
+
     def _end(self) -> None:
         """See `Transaction._end`, which is written out with what responses have besides.
 

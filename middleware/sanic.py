@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from .known_routers import publishes_its_routes
-from .plug import note_exception, note_route, note_unrouted
+from .plug import note_failure, note_route, note_unrouted
 
 __all__ = ["instrument"]
 
@@ -36,4 +36,4 @@ async def _is_routed(route: Any, **_: Any) -> None:
 
 
 async def _fails(exception: BaseException, **_: Any) -> None:
-    note_exception(exception)
+    note_failure(exception)

@@ -18,6 +18,11 @@ Cells = Callable[[Column], dict[Row, Cell]]
 _AT_ONCE = 3
 
 
+@pytest.fixture(autouse=True)
+def nothing_runs_on() -> None:
+    """Here the servers of other columns do, ahead of their tests: each is stopped when its column is done."""
+
+
 @pytest.fixture(scope="session")
 def cells(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
     """The cells of a column; the servers of all selected columns run one after the other, ahead of the tests."""

@@ -89,13 +89,21 @@ LIMITS: Final = (
     ),
     *(
         Limit(
-            f"{name} does not ask whether the client is there while it streams", ("/endless",), column, manner="leave"
+            f"{name} does not ask whether the client is there while it streams",
+            ("/endless",),
+            f"{column} on uvicorn",
+            edition,
+            manner="leave",
         )
-        for name, column in (
-            ("Falcon", "Falcon on uvicorn"),
-            ("Sanic", "Sanic on uvicorn"),
-            ("Channels", "Channels and Django on uvicorn"),
-        )
+        for name, column in (("Falcon", "Falcon"), ("Sanic", "Sanic"), ("Channels", "Channels and Django"))
+        for edition in (CURRENT, OLDEST)
+    ),
+    Limit(
+        "Channels 4.0 drops the exceptions of its HTTP consumers: the response has no end, as if the client had left",
+        ("/async-stream/broken",),
+        "Channels and Django",
+        OLDEST,
+        manner="broken",
     ),
     Limit("hypercorn 0.14 has no trailers", ("/trailers",), "hypercorn", OLDEST, manner="HTTP/2"),
 )

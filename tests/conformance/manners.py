@@ -55,7 +55,8 @@ def _broken(target: Target, row: Row) -> tuple[int, ...]:
         connection.sendall(_request(target, row, "Connection: close"))
         with closing(HTTPResponse(connection, method=row.method)) as response:
             response.begin()
-            with suppress(HTTPException, ConnectionResetError):
+            connection.settimeout(_GRACE)
+            with suppress(HTTPException, ConnectionResetError, TimeoutError):
                 response.read()
     return (response.status,)
 

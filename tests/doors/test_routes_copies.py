@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import asgi_csrf
@@ -62,7 +63,7 @@ ROUTES = [
     Route("/users/{id}", answer),
     Route("/broken/{id}", broken),
     Route("/stream/{id}", stream),
-    Mount("/m/{tenant}", routes=[Route("/users/{id}", answer)]),
+    Mount("/m/{tenant}", routes=[Route("/users/{id}", answer), Route("/stream/{id}", stream)]),
 ]
 
 
@@ -139,6 +140,21 @@ def test_a_copy_of_the_scope(copied: str, made: Callable[[], Any], run: Run, end
         "StatusCode/404",
         "StatusCode/404",
     ]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # trio, of Starlette's generator
+@pytest.mark.parametrize("made", [starlette, router, api])
+@pytest.mark.parametrize("between", [lambda app: app, lambda app: BaseHTTPMiddleware(app, dispatch=_pass_on)])
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_copy_where_a_task_streams(
+    copied: str, between: Wrap, made: Callable[[], Any], run: Run, ended: Ended
+) -> None:
+    """Under ASGI 2.3, which uvicorn and hypercorn speak, Starlette streams in a task of its own."""
+    app = ASGITransactionMiddleware(COPIES[copied](between(made())))
+    version = {"version": "3.0", "spec_version": "2.3"}
+    for path in ("/stream/1", "/stream/2", "/m/a/stream/2"):
+        run(partial(asgi_kit.attempt, app, path, asgi=version))
+    assert set(paths(ended)) == {"Route/GET /stream/{id}", "Route/GET /m/{tenant}/stream/{id}"}
 
 
 @pytest.mark.parametrize("copied", COPIES)

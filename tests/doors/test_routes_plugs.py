@@ -382,6 +382,23 @@ def test_sanic(wrap: Any, ended: Ended) -> None:
     assert errors(ended) == [[], [], [], ["Broken"], [], [], []]
 
 
+@pytest.mark.application_blocks
+@pytest.mark.filterwarnings("ignore")
+def test_sanic_where_a_stream_breaks(ended: Ended) -> None:
+    """Sanic keeps the exception to itself, and sends no last message."""
+    app = sanic_app()
+
+    @app.get("/stream")
+    async def stream(request: Any) -> None:
+        response = await request.respond()
+        await response.send("one")
+        raise Broken
+
+    over_asgi(app, "GET /stream", wrap=WithLifespan)
+    assert errors(ended) == [["Broken"]]
+    assert (ended[0].failed, ended[0].disconnected, ended[0].status) == (True, False, 200)
+
+
 # Connexion
 
 SPECIFICATION = {

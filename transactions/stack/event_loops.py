@@ -13,7 +13,16 @@ from typing import Any, Final
 
 from ..host_exceptions import pass_on
 
-__all__ = ["context_of_task", "context_of_token", "coroutine_of", "main_task", "running_task", "within_event_loop"]
+__all__ = [
+    "context_of_task",
+    "context_of_token",
+    "coroutine_of",
+    "frames_of_waiting",
+    "main_task",
+    "running_task",
+    "task_waiting_for",
+    "within_event_loop",
+]
 
 _NO_TASK: Final = object()
 
@@ -54,6 +63,27 @@ def running_task() -> Any:
 def coroutine_of(task: Any) -> Any:
     """The root coroutine of a task."""
     return task.get_coro() if hasattr(task, "get_coro") else getattr(task, "coro", None)
+
+
+def task_waiting_for(task: Any) -> Any:
+    """The task that has started another one in its task group (anyio's, or a nursery of trio's); else ``None``."""
+    nursery = getattr(task, "parent_nursery", None)
+    if nursery is not None:
+        return nursery.parent_task
+    anyio: Any = sys.modules.get("anyio._backends._asyncio")
+    scope = None if anyio is None or task is None else getattr(anyio._task_states.get(task), "cancel_scope", None)
+    while scope is not None and scope._host_task is task:  # one that it has entered itself
+        scope = scope._parent_scope
+    return getattr(scope, "_host_task", None)
+
+
+def frames_of_waiting(coroutine: Any) -> list[FrameType]:
+    """The calls in which a coroutine waits, the outermost first."""
+    frames = []
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        frames.append(frame)
+        coroutine = coroutine.cr_await
+    return frames
 
 
 def context_of_task(task: Any) -> Context | None:

@@ -43,7 +43,7 @@ async def _stream(send: Any, chunks: AsyncIterator[bytes], kind: str = "text/pla
 
 
 async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    for chunk in await anyio.to_thread.run_sync(list, chunks):
+    while (chunk := await anyio.to_thread.run_sync(next, chunks, None)) is not None:
         yield chunk
 
 

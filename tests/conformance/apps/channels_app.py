@@ -52,7 +52,7 @@ class Stream(AsyncHttpConsumer):
 class Failing(AsyncHttpConsumer):
     """Fails."""
 
-    exception: type[Exception] = Broken
+    exception: type[Exception]
 
     async def handle(self, body: bytes) -> None:
         """Do not answer."""
@@ -71,8 +71,8 @@ ROUTES = [
         for name, made in ASYNC_STREAMS.items()
     ),
     *(path(one.lstrip("/"), _consumer(Program)) for one in (COPIED, JOINED, "/items/<int:number>")),
-    path("raise", Failing.as_asgi()),
-    path(ANSWERED.lstrip("/"), Failing.as_asgi(exception=Taken)),
+    path("raise", _consumer(Failing, exception=Broken)),
+    path(ANSWERED.lstrip("/"), _consumer(Failing, exception=Taken)),
     path("endless", _consumer(Stream, made=async_endless)),
     path("prefixed/", URLRouter([path("here", _consumer(Program))])),
     re_path(r"", get_asgi_application()),
