@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import Final, NamedTuple
 
 from ..waiting import PATIENCE
@@ -17,6 +17,9 @@ _LINGER: Final = 1.0
 """Seconds that a client stays after the last byte which it waits for: the server may not be done yet."""
 _GRACE: Final = 1.0
 """Seconds in which a server notices that a client has gone, and in which it hangs up when it is to do so."""
+
+_UNHEARD: Final = 10.0
+"""Seconds after which a client gives up a server that says nothing."""
 
 
 class Target(NamedTuple):
@@ -50,15 +53,20 @@ def _once(target: Target, row: Row) -> tuple[int, ...]:
 
 
 def _broken(target: Target, row: Row) -> tuple[int, ...]:
-    """The body comes to no proper end."""
-    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+    """The body comes to no proper end; daphne neither says so nor hangs up, and may not even have begun."""
+    with socket.create_connection(("127.0.0.1", target.port), timeout=_UNHEARD) as connection:
         connection.sendall(_request(target, row, "Connection: close"))
-        with closing(HTTPResponse(connection, method=row.method)) as response:
+        response = HTTPResponse(connection, method=row.method)
+        with closing(response), suppress(TimeoutError, RemoteDisconnected):
             response.begin()
-            connection.settimeout(_GRACE)
-            with suppress(HTTPException, ConnectionResetError, TimeoutError):
-                response.read()
-    return (response.status,)
+            _drop(response)
+            return (response.status,)
+    return ()
+
+
+def _drop(response: HTTPResponse) -> None:
+    with suppress(HTTPException, ConnectionResetError, TimeoutError):
+        response.read()
 
 
 def _exchange(connection: HTTPConnection, target: Target, row: Row) -> int:

@@ -494,7 +494,7 @@ ROUTES = {
     "Falcon, asynchronous": {"/users/{number:int}", "/broken/{number:int}", "/gone/{number:int}"},
     "Pyramid": {"/users/{number}", "/broken/{name}", "/gone/{name}", f"/{PYRAMID_BOOK}", f"/{PYRAMID_BOOK}/edit"},
     "Sanic": {"/users/<number:int>", "/b/<name:str>", "/broken/<name:str>", "/gone/<name:str>"},
-    "Connexion": {"/v1/users/{number}", "/v1/broken/{number}", "/v1/gone/{number}"},
+    "Connexion": {"/v1/users/{number}", "/v1/broken/{number}", "/v1/gone/{number}", "/{path}"},  # a redirect to /v1/
 }
 MAKE: dict[str, Callable[[], Any]] = {
     "Quart": quart_app,
