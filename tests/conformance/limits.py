@@ -99,6 +99,12 @@ LIMITS: Final = (
         for edition in (CURRENT, OLDEST)
     ),
     Limit(
+        "Channels 4.0 drops the exceptions of its HTTP consumers: nobody can answer them",
+        ("/answered",),
+        "Channels and Django",
+        OLDEST,
+    ),
+    Limit(
         "Channels 4.0 drops the exceptions of its HTTP consumers: the response has no end, as if the client had left",
         ("/async-stream/broken",),
         "Channels and Django",
