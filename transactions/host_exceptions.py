@@ -32,10 +32,13 @@ def is_the_hosts(exception: BaseException) -> bool:
     )
 
 
-def pass_on(exception: BaseException) -> None:
+def pass_on(exception: BaseException | None) -> None:
     """Raise an exception again that is the host's, where one of its kind was expected of a call of our own."""
-    if is_the_hosts(exception):
-        raise exception
+    try:
+        if exception is not None and is_the_hosts(exception):
+            raise exception
+    finally:
+        del exception  # which refers to this frame now: all it has come through would live until the collector runs
 
 
 def refuses(call: Callable[[], object], *refusals: type[Exception]) -> bool:
@@ -53,8 +56,11 @@ def pass_on_signals(exception: BaseException) -> None:
 
     Any other is what that code makes of the call, and is ours to handle.
     """
-    if comes_from_a_signal(exception):
-        raise exception
+    try:
+        if comes_from_a_signal(exception):
+            raise exception
+    finally:
+        del exception  # see `pass_on`
 
 
 def comes_from_a_signal(exception: BaseException) -> bool:
