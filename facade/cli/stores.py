@@ -50,8 +50,9 @@ def configured_store() -> str:
     """
     configuration = load_from_environment()
     require_valid(configuration)
-    path = locate(configuration.settings.store).path
-    if path == MEMORY:
+    location = locate(configuration.settings.store)
+    if location.path == MEMORY:
         place = configuration.origins["store"]
-        raise Problem(f"the setting store is {MEMORY} ({place}): figures are kept nowhere that can be read\n{_HINT}")
-    return path
+        why = location.problem or f"the setting store is {MEMORY} ({place})"
+        raise Problem(f"figures are kept nowhere that can be read: {why}\n{_HINT}")
+    return location.path

@@ -27,11 +27,12 @@ from .answers import (
     Timeline,
 )
 from .bodies import CorruptBody, from_json
-from .connection import FAILURES, StoreConnection, reason_of
+from .connection import FAILURES, StoreConnection
 from .figures import Figures, Tally, Window, figures
 from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, end_of, floored, step_for
-from .location import owner, size
+from .location import MEMORY, owner, shown, size
 from .past import Past
+from .places import reason_of
 from .queries import (
     SERIES,
     error_rows,
@@ -301,7 +302,9 @@ class StoreReader:
                 self._past.as_of(connection, levels_of(connection).values())
                 yield connection
         except (*FAILURES, LookupError, TypeError) as error:  # the last two: a value is none of its column's
-            raise StoreUnreadable(f"the store {self._connection.path} cannot be read: {reason_of(error)}") from error
+            path = self._connection.path
+            reason = str(error) if path == MEMORY else reason_of(error, path, writing=False)
+            raise StoreUnreadable(f"the store {shown(path)} cannot be read: {reason}") from error
 
 
 def _is_whole(selection: Selection) -> bool:

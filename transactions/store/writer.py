@@ -11,10 +11,11 @@ from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
 from .clocks import Present
-from .connection import FAILURES, StoreConnection, reason_of
+from .connection import FAILURES, StoreConnection
 from .forks import forked_midway
 from .intake import pack, take_in
-from .location import MEMORY, locate, prepare
+from .location import MEMORY, locate, prepare, shown
+from .places import reason_of
 from .schema import upgrade
 from .upkeep import DEFAULT_RETENTION, Retention, next_step
 
@@ -89,10 +90,11 @@ class StoreWriter:
             with self._connection.transaction(patience) as connection:
                 yield connection
         except FAILURES as error:
-            place = "in memory" if self.path == MEMORY else self.path
-            raise StoreUnavailable(f"the store {place} cannot be written: {_reason(error)}") from error
+            raise StoreUnavailable(self._refusal(error)) from error
 
-
-def _reason(error: Exception) -> str:
-    reason = reason_of(error)
-    return f"{reason}; this process was forked in the middle of a write" if forked_midway() else reason
+    def _refusal(self, error: Exception) -> str:
+        if self.path == MEMORY:
+            return f"the store in memory cannot be written: {error}"
+        reason = reason_of(error, self.path, writing=True)
+        forked = "; this process was forked in the middle of a write" if forked_midway() else ""
+        return f"the store {shown(self.path)} cannot be written: {reason}{forked}"
