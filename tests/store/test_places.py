@@ -418,3 +418,20 @@ def test_damage_is_named_and_what_to_do_about_it(path, make, writer) -> None:
     Path(path).rename(path + ".old")
     writer.write(make.snapshot(make.row([1.0])))
     assert calls(path, make) == 1
+
+
+def test_a_symbolic_link_to_a_store_that_is_emptied(tmp_path, make, caplog) -> None:
+    """What belongs to the store is beside the file, not beside the link; the link stays."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link.db").symlink_to(tmp_path / "data" / "real.db")
+    link = str(tmp_path / "link.db")
+    writer = StoreWriter(link)
+    writer.write(make.snapshot(make.row([1.0])))
+    assert {file.name for file in (tmp_path / "data").iterdir()} == {"real.db", "real.db-wal", "real.db-shm"}
+    os.truncate(link, 0)
+    for _ in range(2):
+        writer.write(make.snapshot(make.row([1.0])))
+    assert calls(link, make) == 2
+    assert (tmp_path / "link.db").is_symlink()
+    with StoreReader.open(link) as reader:
+        assert reader.health().size > 30_000, "all files count"

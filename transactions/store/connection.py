@@ -15,17 +15,17 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from ..log import log_once
-from .files import Files, clear_away, create, look, mend_shared, share
+from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
 from .location import MEMORY, shown
-from .patience import Patience
+from .lock_wait import LockWait
 from .schema import NotOurs, check
 from .tallies import define_functions
 
 __all__ = ["FAILURES", "StoreConnection"]
 
 PATIENCE: Final = 2.0
-"""Seconds that a transaction waits for its turn; see ``patience.py``."""
+"""Seconds that a transaction waits for its turn; see ``lock_wait.py``."""
 
 _LOG_GONE: Final = "the -wal of the store %s was deleted or emptied by another program: the last figures may be lost"
 
@@ -92,7 +92,7 @@ class StoreConnection:
     def _begun(self, seconds: float) -> sqlite3.Connection:
         """A connection with a transaction begun, and the lock held; while others write, the lock is free."""
         self._see_who_we_are()
-        patience = Patience(self.path, seconds)
+        wait = LockWait(real_path(self.path), seconds)
         while True:
             with turnstile():
                 self._lock.acquire()
@@ -101,16 +101,16 @@ class StoreConnection:
                 connection.execute(self._begin)
                 return connection
             except BaseException as error:
-                self._give_up(error, patience)
-            patience.pause()
+                self._give_up(error, wait)
+            wait.pause()
 
-    def _give_up(self, error: BaseException, patience: Patience) -> None:
+    def _give_up(self, error: BaseException, wait: LockWait) -> None:
         """Release the lock, and raise unless it is worth trying again."""
         busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
         if not busy:
             self._drop()
         self._lock.release()
-        if not busy or patience.is_over():
+        if not busy or wait.is_over():
             raise error
 
     def _connected(self) -> sqlite3.Connection:
@@ -126,14 +126,14 @@ class StoreConnection:
 
     def _see_what_was_done(self) -> None:
         """Let go of files that others have replaced, deleted, emptied or cut off; SQLite never expects that."""
-        found = look(self.path)
+        found = stat_files(self.path)
         if found is not None and self._files is not None and found.database == self._files.database:
             if found.is_empty and self._mode == "rw":
-                clear_away(self.path)
+                remove_emptied(self.path)
             elif self._connection is not None:
-                mend_shared(self.path)
+                restore_shared_memory(self.path)
                 self._tell_of_log(found, self._files)
-        if found is None or not found.are_those_of(self._files):
+        if found is None or not found.follow(self._files):
             self._drop()
 
     def _tell_of_log(self, found: Files, known: Files) -> None:
@@ -142,10 +142,10 @@ class StoreConnection:
 
     def _open_file(self) -> None:
         if self._mode == "rw":
-            if look(self.path) is None:
+            if stat_files(self.path) is None:
                 create(self.path)
             return self._open_with("", 0.0)
-        found = look(self.path)
+        found = stat_files(self.path)
         if found is None:
             raise FileNotFoundError("there is no such file")
         try:
@@ -165,11 +165,11 @@ class StoreConnection:
             if self._mode == "rw":
                 _prepare_for_writing(connection)
                 check(connection)  # from here on, all files are there
-                share(self.path)
+                copy_mode(self.path)
         except BaseException:
             connection.close()
             raise
-        self._connection, self._files = connection, look(self.path)
+        self._connection, self._files = connection, stat_files(self.path)
 
     def _connect(self, uri: str, timeout: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -181,8 +181,8 @@ class StoreConnection:
     def _see_that_it_is_there(self) -> None:
         """What is written to a file that is no longer in its place is lost: it must be written again."""
         if self.path != MEMORY:
-            found = look(self.path)
-            if found is None or not found.are_those_of(self._files):
+            found = stat_files(self.path)
+            if found is None or not found.follow(self._files):
                 raise FileNotFoundError("the file was moved, deleted or emptied while it was in use")
             if self._still:
                 self._drop()

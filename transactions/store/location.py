@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import platformdirs
 
-__all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "shown", "size", "user"]
+__all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "shown", "user"]
 
 MEMORY: Final = ":memory:"
 _FILE_NAME: Final = "weighbridge.db"
@@ -89,9 +89,3 @@ def _name_of_user(number: int) -> str:
 def shown(path: str) -> str:
     """A path as it may be written to a log or to a terminal, where no character of it does anything."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in path)
-
-
-def size(path: str) -> int:
-    """Bytes of a store's file and of what belongs to it; 0 in memory."""
-    parts = (Path(path), Path(f"{path}-wal"), Path(f"{path}-shm"))
-    return sum(part.stat().st_size for part in parts if part.exists())

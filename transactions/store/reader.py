@@ -28,11 +28,12 @@ from .answers import (
 )
 from .bodies import CorruptBody, from_json
 from .connection import FAILURES, StoreConnection
+from .diagnosis import explain
 from .figures import Figures, Tally, Window, figures
+from .files import size
 from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, end_of, floored, step_for
-from .location import MEMORY, owner, shown, size
+from .location import MEMORY, owner, shown
 from .past import Past
-from .places import reason_of
 from .queries import (
     SERIES,
     error_rows,
@@ -303,7 +304,7 @@ class StoreReader:
                 yield connection
         except (*FAILURES, LookupError, TypeError) as error:  # the last two: a value is none of its column's
             path = self._connection.path
-            reason = str(error) if path == MEMORY else reason_of(error, path, writing=False)
+            reason = str(error) if path == MEMORY else explain(error, path, writing=False)
             raise StoreUnreadable(f"the store {shown(path)} cannot be read: {reason}") from error
 
 

@@ -12,10 +12,10 @@ from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
 from .clocks import Present
 from .connection import FAILURES, StoreConnection
+from .diagnosis import explain
 from .forks import forked_midway
 from .intake import pack, take_in
 from .location import MEMORY, locate, prepare, shown
-from .places import reason_of
 from .schema import upgrade
 from .upkeep import DEFAULT_RETENTION, Retention, next_step
 
@@ -95,6 +95,6 @@ class StoreWriter:
     def _refusal(self, error: Exception) -> str:
         if self.path == MEMORY:
             return f"the store in memory cannot be written: {error}"
-        reason = reason_of(error, self.path, writing=True)
+        reason = explain(error, self.path, writing=True)
         forked = "; this process was forked in the middle of a write" if forked_midway() else ""
         return f"the store {shown(self.path)} cannot be written: {reason}{forked}"

@@ -8,9 +8,10 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from .files import real_path
 from .location import owner, shown, user
 
-__all__ = ["reason_of"]
+__all__ = ["explain"]
 
 _LONGEST: Final = 504
 """Bytes that SQLite takes as a path, at least."""
@@ -20,7 +21,7 @@ _DAMAGE: Final = (UnicodeDecodeError, LookupError, TypeError)
 """What comes of values that are none of their column's. Of a damaged file not even the name of a column may be text."""
 
 
-def reason_of(error: Exception, path: str, writing: bool) -> str:
+def explain(error: Exception, path: str, writing: bool) -> str:
     """What stands in the way, as far as it shows in the file system, and what the error says."""
     said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
     try:
@@ -42,7 +43,7 @@ def _obstacle(path: Path, writing: bool) -> str | None:
         return _what_is_missing(path, writing)
     if not stat.S_ISREG(mode):
         return "it is a directory" if stat.S_ISDIR(mode) else "it is no regular file"
-    return _what_is_forbidden(path, writing)
+    return _what_is_forbidden(Path(real_path(str(path))), writing)
 
 
 def _what_is_missing(path: Path, writing: bool) -> str | None:
