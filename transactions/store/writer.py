@@ -10,7 +10,7 @@ from typing import Final
 from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
-from .clocks import Present
+from .clocks import TrustedTime
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .forks import forked_midway
@@ -75,7 +75,7 @@ class StoreWriter:
         """Let go of the file; writing again opens it again."""
         self._connection.close()
 
-    def _keep_up(self, now: Present) -> None:
+    def _keep_up(self, now: TrustedTime) -> None:
         """Take some steps, unless others write: they come by as well."""
         for _ in range(_STEPS_AT_MOST):
             with self._transaction(patience=0) as connection:
