@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import random
 import sqlite3
 import sys
@@ -24,6 +25,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
 import big_store
+from measuring.processes import end_with
 from measuring.tables import provenance, table
 
 from weighbridge.transactions.recording.snapshot import Instance, Snapshot
@@ -100,7 +102,7 @@ def _writing(processes: int, count: int, names: int) -> list[str]:
         done: multiprocessing.Queue[Worked] = spawn.Queue()
         ready = spawn.Barrier(processes)
         workers = [
-            spawn.Process(target=_write, args=(path, f"{number}", count, names, ready, done), daemon=True)
+            spawn.Process(target=_write, args=(os.getpid(), path, f"{number}", count, names, ready, done), daemon=True)
             for number in range(processes)
         ]
         for worker in workers:
@@ -121,7 +123,10 @@ def _times(found: list[Worked]) -> Iterator[str]:
         yield f"{seconds * 1e3:.1f}"
 
 
-def _write(path: str, instance: str, count: int, names: int, ready: Barrier, done: multiprocessing.Queue) -> None:  # type: ignore[type-arg]
+def _write(
+    parent: int, path: str, instance: str, count: int, names: int, ready: Barrier, done: multiprocessing.Queue[Worked]
+) -> None:
+    end_with(parent)
     snapshots, connection = _snapshots(instance, count, names), StoreConnection(path, "rw")
     ready.wait()
     began = time.perf_counter()

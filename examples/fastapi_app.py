@@ -15,6 +15,7 @@ from weighbridge import background_task
 from weighbridge.middleware import ASGITransactionMiddleware
 
 app = FastAPI()
+# With a handler for `Exception`, wrap the application instead: `served = ASGITransactionMiddleware(app)`.
 app.add_middleware(ASGITransactionMiddleware)  # the one added last is outermost: add it after the others
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from redis import Redis
 from rq import Queue, Worker
 
-from weighbridge import background_task, flush
+from weighbridge import background_task, flush, preload
 
 
 @background_task
@@ -29,6 +29,11 @@ def count_words(text: str) -> int:
 
 class MeasuredWorker(Worker):
     """RQ runs each job in a process of its own, which ends by ``os._exit``."""
+
+    def work(self, *args: Any, **options: Any) -> bool:
+        """Import here what each of these processes would import otherwise."""
+        preload()
+        return super().work(*args, **options)
 
     def perform_job(self, *job: Any, **options: Any) -> bool:
         """Write what the job has left, whether it succeeded or not."""

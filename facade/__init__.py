@@ -6,9 +6,11 @@ gives the same names to code that was written for another agent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from weighbridge.transactions import late_imports as _late_imports  # isort: skip  # noqa: F401  first: it watches forks
+from typing import TYPE_CHECKING, Final
 
 from weighbridge import middleware
+from weighbridge.middleware.late_names import load_late
 from weighbridge.transactions import (
     Application,
     BackgroundTask,
@@ -33,6 +35,7 @@ from weighbridge.transactions import (
     ignore_transaction,
     initialize,
     notice_error,
+    preload,
     register_application,
     set_background_task,
     set_transaction_name,
@@ -89,6 +92,7 @@ __all__ = [
     "ignore_transaction",
     "initialize",
     "notice_error",
+    "preload",
     "register_application",
     "set_background_task",
     "set_transaction_name",
@@ -105,13 +109,7 @@ __all__ = [
     "wsgi_application",
 ]
 
+__version__: Final[str] = "0.1.0"
+
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-
-    def __getattr__(name: str) -> object:
-        """The doors, which are loaded when they are first asked for."""
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(middleware, name)
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    load_late(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))

@@ -35,8 +35,8 @@ def end_what_is_delivered() -> None:
     or read, stays open.
     """
     for transaction in outlet.live.copy():
-        if isinstance(transaction, WSGITransaction) and transaction.between_steps() and transaction.all_sent():
-            transaction.finish()
+        if isinstance(transaction, WSGITransaction) and transaction._between_steps() and transaction._all_sent():
+            transaction._finish()
 
 
 def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,7 +74,7 @@ def capture_transactions() -> Iterator[CapturedTransactions]:
     captured = CapturedTransactions()
 
     def listener(transaction: Transaction) -> None:
-        captured.append(transaction.finished())
+        captured.append(transaction._finished())
 
     outlet.listen(listener)
     try:

@@ -6,8 +6,9 @@ and its start does not wait for the others.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from .late_names import load_late
 
 if TYPE_CHECKING:
     from .asgi import ASGITransactionMiddleware
@@ -35,17 +36,10 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "ASGITransactionMiddleware": ".asgi",
-    "DjangoTransactionMiddleware": ".django",
-    "WSGITransactionMiddleware": ".wsgi",
+    "ASGITransactionMiddleware": "asgi",
+    "DjangoTransactionMiddleware": "django",
+    "WSGITransactionMiddleware": "wsgi",
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-
-    def __getattr__(name: str) -> object:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(_HOMES.get(name, ".wrapping"), __name__), name)
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    load_late(__name__, {name: f"{__name__}.{_HOMES.get(name, 'wrapping')}" for name in __all__})

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, MutableMapping
 from operator import itemgetter
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.host_exceptions import pass_on, pass_on_signals
 from ..transactions.log import log_once, swallowed
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
 from ..transactions.model.finished import AttributeValue
+from ..transactions.model.numbers import whole_number
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from ..transactions.stack.current import abandon, current, leave
+from ..transactions.stack.current import current, detach, withdraw
+from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
+from .framework_signals import listen_to_flask_requests
+from .joining import inner_request
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
+from .response_errors import broke_the_body, came_from, closed_by_middleware
 from .routes import read_asgi_route
-from .stopping import flush_at_shutdown, listen_for_the_end
+from .stopping import lifespan_send, listen_for_the_end, write_beside_the_loop
 
 if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]
@@ -46,6 +53,9 @@ class ASGITransactionMiddleware(Door):
 
         app = Starlette(routes=..., middleware=[Middleware(ASGITransactionMiddleware)])
 
+    Wrap it where it has a handler for ``Exception``, which Starlette and
+    FastAPI put outside of the list, so that the handler's answer is seen.
+
     Scope, messages and their order are never altered; ``lifespan`` and
     ``websocket`` pass through untouched. A transaction's clock stops with the
     last byte of the response: what the application does after that is measured
@@ -69,61 +79,77 @@ class ASGITransactionMiddleware(Door):
         self._single: Any = None
         """The application as ASGI 3.0 calls it, from the first request on."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901, PLR0915  see below
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901, PLR0912, PLR0915  see below
         """Serve one request (ASGI 3.0). All in one place, as every request pays for each call."""
         app = self._single
         if app is None:  # an application may be false
             app = self._called_first(scope)
-        transaction = None
+        mark: Mark = []
+        transaction = before = None
         try:
             if scope["type"] == "http":
                 labels = self._labels
-                ready = labels.made_for is here.measures_for and _current() is None
+                before = _current()
+                ready = labels.made_for is here.measures_for and before is None
                 plain = ready and not (APP_NAME in scope or ENABLED in scope)
                 if plain or self._measures(scope, ready):
-                    opened = ASGITransaction()
-                    opened.label = labels.label
-                    opened.extras = opened.head = opened.route = None
-                    opened.ended = 0.0
+                    transaction = ASGITransaction()
+                    transaction._mark = mark
+                    transaction._label = labels.label
+                    transaction._extras = transaction._token = transaction._head = None
+                    transaction._route = self._unrouted
+                    transaction._ended = 0.0
                     try:
-                        opened.method = scope["method"]
-                        opened.request_path = scope["path"]
-                        opened.mount = scope["root_path"]
+                        transaction._method = scope["method"]
+                        transaction._request_path = scope["path"]
+                        transaction._mount = scope["root_path"]
                         headers = scope["headers"]
                     except KeyError:  # a server may leave out what is optional (ASGI 3.0)
-                        headers = opened.read_what_is_there(scope)
-                    opened.request = scope
-                    opened.server_receive = receive
-                    opened.server_send = send
-                    opened.stage = 0
+                        headers = transaction._read_what_is_there(scope)
+                    transaction._request = scope
+                    transaction._server_receive = receive
+                    transaction._server_send = send
+                    transaction._stage = 0
+                    transaction._streamed = False
+                    if type(headers) is not list:
+                        headers = headers_of(scope)
                     if not here.queue_headers.isdisjoint(map(_name_of, headers)):
-                        opened.read_queue_time(headers)
-                    _now_live(opened)
-                    opened.entered = monotonic()
-                    opened.token = _make_current(opened)
-                    transaction = opened
+                        transaction._read_queue_time(headers)
+                    _now_live(transaction)
+                    transaction._entered = monotonic()
+                    transaction._token = _make_current(transaction)
                     if not plain:
-                        transaction.apply_special()
-        except Exception:
+                        transaction._apply_special()
+                elif inner := inner_request(scope, self._unrouted, send):
+                    send = inner.send
+        except BaseException:
+            take_back(transaction, before)
+            transaction = None
             swallowed("ASGITransactionMiddleware")
         if transaction is None:
-            await self._pass(app, scope, receive, send)
-            return
+            return await self._pass(app, scope, receive, send)
         try:
-            await app(scope, transaction, transaction.send)
-        except BaseException as exception:
-            transaction.broken_by(exception)
+            try:
+                result = await app(scope, transaction, transaction._send)
+            except BaseException as exception:
+                transaction._broken_by(exception)
+                raise
+            try:
+                _reset(transaction._token)  # type: ignore[arg-type]
+                transaction._token = None
+            except (TypeError, ValueError, RuntimeError) as refusal:  # it ends elsewhere than it began
+                pass_on(refusal)
+                withdraw(transaction)
+            if transaction._mark is not None:
+                transaction._returned()
+        except BaseException:
+            recover(transaction)
             raise
-        try:
-            _reset(transaction.token)  # type: ignore[arg-type]
-            transaction.token = None
-        except (TypeError, ValueError, RuntimeError):  # it ends elsewhere than it began
-            transaction.pause()
-        if not transaction.ended or transaction.status >= 500:
-            transaction.returned()
-        transaction.request = NOTHING
-        transaction.server_receive = _nothing_more
-        transaction.server_send = _to_nobody
+        finally:
+            transaction._request = NOTHING
+            transaction._server_receive = _nothing_more
+            transaction._server_send = _to_nobody
+        return result
 
     def _called_first(self, scope: Scope) -> Any:
         """The application, while it has had no request yet. Never raises."""
@@ -131,6 +157,7 @@ class ASGITransactionMiddleware(Door):
             app = single_callable(self.__wrapped__)
             if scope.get("type") == "http":
                 self._single = app
+                listen_to_flask_requests()  # behind an adapter
                 if not self._has_lifespan:
                     listen_for_the_end()
             return app
@@ -138,29 +165,40 @@ class ASGITransactionMiddleware(Door):
             swallowed("ASGITransactionMiddleware")
             return self.__wrapped__
 
-    async def _pass(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def _pass(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
         """What is not measured."""
         if scope.get("type") == "lifespan":
-            await self._live(app, scope, receive, send)
-        else:
-            await app(scope, receive, send)
+            return await self._live(app, scope, receive, send)
+        return await app(scope, receive, send)
 
-    async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+    async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
         self._has_lifespan = True
+        given = send
         try:
-            await app(scope, receive, send)
+            given = lifespan_send(send)
+        except Exception:
+            swallowed("lifespan_send")
+        try:
+            result = await app(scope, receive, given)
         except BaseException:
             self._has_lifespan = False
             raise
         try:
-            flush_at_shutdown()
+            await write_beside_the_loop()
         except Exception:
-            swallowed("flush_at_shutdown")
+            swallowed("write_beside_the_loop")
+        return result
 
     def _measures(self, scope: Scope, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
-        return is_enabled(scope, ready or self._labels.prepare()) and (ready or not self._joins())
+        return is_enabled(scope, ready or self._prepare()) and (ready or not self._joins(scope))
+
+
+def headers_of(scope: Mapping[str, Any]) -> Collection[tuple[bytes, bytes]]:
+    """A request's headers; none where they can be read only once, by the application."""
+    headers = scope.get("headers")
+    return headers if isinstance(headers, Collection) else ()
 
 
 def single_callable(app: Any) -> Any:
@@ -169,7 +207,8 @@ def single_callable(app: Any) -> Any:
 
     try:
         signature = inspect.signature(app)
-    except Exception:  # it does not say what it takes, for whatever reason: then the current form
+    except Exception as failure:  # it does not say what it takes, for whatever reason: then the current form
+        pass_on_signals(failure)
         return app
     try:
         signature.bind(None, None, None)
@@ -192,159 +231,169 @@ _LAST_UNDER_WAY: Final = 2
 class ASGITransaction(DoorTransaction):
     """An ASGI request's transaction, which is also the ``receive`` that its application calls, and has its ``send``."""
 
-    __slots__ = ("server_receive", "server_send", "stage")
+    __slots__ = ("_server_receive", "_server_send", "_stage", "_streamed")
 
-    server_receive: Any
+    _server_receive: Any
     """The server's ``receive``, until the application returns."""
-    server_send: Any
+    _server_send: Any
     """The server's ``send``, likewise."""
-    stage: int
+    _stage: int
     """How far the response is; 0 until one of the above."""
+    _streamed: bool
+    """Whether its body comes in more than one piece."""
 
     async def __call__(self) -> Message:
         """The server's next message, watched for the client's going away."""
-        message: Message = await self.server_receive()
+        message: Message = await self._server_receive()
         try:
-            if message["type"] == "http.disconnect" and not self.over and self.stage != _LAST_UNDER_WAY:
-                self.more.disconnected = True
+            if message["type"] == "http.disconnect" and not self._over and self._stage != _LAST_UNDER_WAY:
+                self._more.disconnected = True
         except Exception:
             swallowed("ASGITransaction.__call__")
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
+    def _send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
         """Hand a message to the server; the awaitable is the server's own but for the last."""
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                if self.head is None and not self.ended:  # a second one is between application and server
-                    self.response_started: float = monotonic()
+                if self._head is None and not self._ended:  # a second one is between application and server
+                    self._response_started: float = monotonic()
                     status = message["status"]
-                    self.status: Any = status if type(status) is int else _number(status)
-                    self.head = message
+                    self._status: Any = status if type(status) is int else _number(status)
+                    self._head = message
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
-                        self.stage = _TRAILERS_TO_COME
-                    request = self.request
-                    if "app" in request or self.route is not None:
-                        read_asgi_route(self, request)
+                        self._stage = _TRAILERS_TO_COME
+                    if self._route is not None or "starlette" in modules or "litestar" in modules:
+                        read_asgi_route(self, self._request)
             elif kind == "http.response.body":
-                if not (self.stage or message.get("more_body")):
+                if message.get("more_body"):
+                    self._streamed = True
+                elif not self._stage:
                     return self._send_last(message)
             elif self._is_last(message, kind):
                 return self._send_last(message)
         except Exception:
             swallowed("ASGITransaction.send")
-        server_send = self.server_send  # in two steps: to call what is in a slot is slow
+        server_send = self._server_send  # in two steps: to call what is in a slot is slow
         return server_send(message)  # type: ignore[no-any-return]
 
     def _is_last(self, message: Message, kind: str) -> bool:
         """Whether one of the rarer messages is the last."""
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
-        return kind == "http.response.pathsend" and not self.stage
+        return (
+            kind in {"http.response.pathsend", "http.response.zerocopysend"}
+            and not self._stage
+            and not message.get("more_body")
+        )
 
     async def _send_last(self, message: Message) -> None:
-        self.stage = _LAST_UNDER_WAY
-        server_send = self.server_send
+        self._stage = _LAST_UNDER_WAY
+        server_send = self._server_send
         await server_send(message)
         try:
-            if self.head is None or self.status < 500:
-                self.end()
+            if self._head is not None and (self._status >= 500 or (self._streamed and closed_by_middleware())):
+                self._freeze()  # it waits for the exception that may follow an error page, or a stream that broke
             else:
-                self.freeze()  # it waits for the exception that may follow its page
+                self._end()
         except Exception:
             swallowed("ASGITransaction.send")
 
-    def returned(self) -> None:
+    def _returned(self) -> None:
         """The application is done, and the transaction is not. Never raises."""
         try:
-            if not self.ended:
-                if self.head is not None and self.stage != _LAST_UNDER_WAY:
-                    self.more.disconnected = True
+            if not self._ended:
+                if self._head is None and not self._was_disconnected:
+                    self._answer_with(500)  # as the server does for who does not answer
+                elif self._stage != _LAST_UNDER_WAY:
+                    self._more.disconnected = True
                 self._look_around()
-                self.end()
+                self._end()
             else:
-                self.deliver()
-        except Exception:
+                self._hand_over()
+        except BaseException:
+            recover(self)
             swallowed("ASGITransaction.returned")
-            abandon(self)
 
-    def broken_by(self, exception: BaseException) -> None:
-        """The application raised. Never raises itself."""
+    def _broken_by(self, exception: BaseException) -> None:
+        """The application raised."""
         try:
-            leave(self)
-            if self.ended and self.status < 500:
+            detach(self)
+            if self._mark is None or (self._ended and self._status < 500 and not broke_the_body(exception)):
                 _count_late(self, exception)
-                return
-            self.failed_by(exception)
-            self._look_around()
-            self.freeze()
-            self.deliver()
-        except Exception:
+            else:
+                self._failed_by(exception)
+                self._look_around()
+                self._freeze()
+            self._hand_over()
+        except BaseException:
+            recover(self)
             swallowed("ASGITransaction.broken_by")
-            abandon(self)
-        finally:
-            self.request: Mapping[str, Any] = NOTHING
-            self.server_receive, self.server_send = _nothing_more, _to_nobody
 
-    def read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
+    def _read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
         """Note what a scope says of its request where it does not say everything; gives its headers."""
-        self.method: str | None = scope.get("method")
-        self.request_path: str = scope.get("path", "")
-        self.mount: str = scope.get("root_path", "")
+        self._method: str | None = scope.get("method")
+        self._request_path: str = scope.get("path", "")
+        self._mount: str = scope.get("root_path", "")
         headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
         return headers
 
     def _look_around(self) -> None:
         """Hear what the framework and the application have put into the scope. Never raises."""
         try:
-            self.refresh()
-            read_asgi_route(self, self.request)
+            self._refresh()
+            read_asgi_route(self, self._request)
         except Exception:
             swallowed("ASGITransaction.look_around")
 
-    def apply_special(self) -> None:
+    def _apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            self.keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
-            report_to_named(self, self.request)
-            self.refresh()
+            self._keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
+            report_to_named(self, self._request)
+            self._refresh()
         except Exception:
             swallowed("ASGITransaction.apply_special")
 
-    def read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def _read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Note the time that the request waited in front of us, where a proxy said so. Never raises."""
         try:
             given = dict(headers)
-            self.more.queue_time = queue_time_in(_latin(given.get(name.encode())) for name in QUEUE_HEADERS)
+            self._more.queue_time = queue_time_in(_latin(given.get(name.encode())) for name in QUEUE_HEADERS)
         except Exception:
             swallowed("ASGITransaction.read_queue_time")
 
-    def failed_by(self, exception: BaseException) -> None:
-        """An exception left the application: it is the client that went away, or it is an error."""
-        if not _WENT_AWAY.isdisjoint(class_names(exception)):
-            self.more.disconnected = self.was_disconnected or not self.over
-        elif is_error(exception) and not (self.was_disconnected and isinstance(exception, OSError)):
-            self.notice_exception(exception)
-            if not self.http_status:
-                self.answer_with(500)
+    def _failed_by(self, exception: BaseException) -> None:
+        """An exception left the application: it is the client that went away, or it is an error.
 
-    def query_string(self) -> str:
+        A server's ``send`` raises an `OSError` where the client has gone (ASGI 2.4).
+        """
+        gone = isinstance(exception, OSError) and (self._was_disconnected or came_from(self._server_send, exception))
+        if gone or not _WENT_AWAY.isdisjoint(class_names(exception)):
+            self._more.disconnected = self._was_disconnected or not self._over
+        elif is_error(exception):
+            self._notice_exception(exception)
+            if not self.status:
+                self._answer_with(500)
+
+    def _query_string(self) -> str:
         """The query, without the question mark."""
-        query = self.request.get("query_string") or b""
+        query = self._request.get("query_string") or b""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
-    def read_details(self) -> dict[str, AttributeValue]:
+    def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
-        details = super().read_details()
-        for name, value in self.request.get("headers") or ():
+        details = super()._read_details()
+        for name, value in headers_of(self._request):
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]
-        headers = (self.head or {}).get("headers")
+        headers = (self._head or {}).get("headers")
         if isinstance(headers, (list, tuple)):  # anything else can be read only once, by the server
-            size = dict(headers).get(b"content-length", b"")
-            if size.isdigit():
-                details["response.size"] = int(size)
+            size = whole_number(dict(headers).get(b"content-length", b""))
+            if size is not None:
+                details["response.size"] = size
         return details
 
 

@@ -15,11 +15,13 @@ from ..transactions.model.errors import is_error
 from ..transactions.model.label import label_of
 from ..transactions.model.process import here
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
-from ..transactions.stack.current import abandon, enter, found, leave, running
+from ..transactions.stack.current import current, detach, found, running
+from ..transactions.stack.dropped import Guard, release
+from ..transactions.stack.lifetime import Mark, begin, enter_step, leave_step, recover, take_back
 from .django_routes import django_names_its_requests, note_django_route
+from .framework_signals import listen_to_frameworks
 from .request import DoorTransaction
 from .request_keys import is_enabled
-from .routes import listen_to_frameworks
 from .stopping import listen_for_the_end
 from .wsgi import WSGITransaction
 
@@ -62,30 +64,40 @@ class DjangoTransactionMiddleware:
         """Answer the request; a coroutine where the rest of the chain is async."""
         if self._asynchronous:
             return self._answer_async(request)
-        transaction = _opened(request)
+        mark: Mark = []
+        transaction = _opened(request, mark)
         if transaction is None:
             return self.get_response(request)
         try:
-            response = self.get_response(request)
-        except BaseException as exception:
-            transaction.left_unanswered(exception)
+            try:
+                response = self.get_response(request)
+            except BaseException as exception:
+                transaction._left_unanswered(exception)
+                raise
+            transaction._responds(response, mark)
+        except BaseException:
+            recover(transaction)
             raise
-        transaction.responds(response)
         return response
 
     async def _answer_async(self, request: Request) -> Any:
         if not self._listening:
             self._listening = True
             listen_for_the_end()  # Django has no lifespan that would tell
-        transaction = _opened(request)
+        mark: Mark = []
+        transaction = _opened(request, mark)
         if transaction is None:
             return await self.get_response(request)
         try:
-            response = await self.get_response(request)
-        except BaseException as exception:
-            transaction.left_unanswered(exception)
+            try:
+                response = await self.get_response(request)
+            except BaseException as exception:
+                transaction._left_unanswered(exception)
+                raise
+            transaction._responds(response, mark)
+        except BaseException:
+            recover(transaction)
             raise
-        transaction.responds(response)
         return response
 
     def _view(self, request: Request, *view: Any) -> None:
@@ -113,19 +125,19 @@ def _made_asynchronous(middleware: object, get_response: Callable[..., Any]) -> 
     return True
 
 
-def _opened(request: Request) -> DjangoTransaction | None:
-    """The transaction of a request, current already, or ``None`` where it is not to be opened here. Never raises."""
-    transaction = None
+def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
+    """The transaction of a request, current already, or ``None`` where it is not to be opened here."""
+    transaction, before = None, current.get()
     try:
         scope = getattr(request, "scope", None)
         facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
         if is_enabled(facts, here.prepare()) and not _joins(request):
-            transaction = DjangoTransaction.of(request, facts)
-            transaction.enter()
-    except Exception:
+            transaction = DjangoTransaction._of(request, facts)
+            begin(transaction, label_of(here.application, False, None), mark)
+            transaction._apply_special()
+    except BaseException:
+        take_back(transaction, before)
         swallowed("DjangoTransactionMiddleware")
-        if transaction is not None:
-            abandon(transaction)
         return None
     return transaction
 
@@ -133,8 +145,8 @@ def _opened(request: Request) -> DjangoTransaction | None:
 def _joins(request: Request) -> bool:
     """Whether something in front measures the request already; it then hears the keys in ``META`` too."""
     owner = joined(None) if found() is not None else None
-    if isinstance(owner, DoorTransaction) and not owner.over and owner.request is not request.META:
-        owner.request = ChainMap(request.META, cast("dict[str, Any]", owner.request))
+    if isinstance(owner, DoorTransaction) and not owner._over and owner._request is not request.META:
+        owner._request = ChainMap(request.META, cast("dict[str, Any]", owner._request))
     return owner is not None
 
 
@@ -144,48 +156,44 @@ class DjangoTransaction(WSGITransaction):
     __slots__ = ()
 
     @classmethod
-    def of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
+    def _of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
         """The transaction of a request, not current yet."""
         mount = request.META.get("SCRIPT_NAME", "")
         transaction = cls()
-        transaction.request = facts
-        transaction.server = None
-        transaction.sent = 0
-        transaction.paused = False
-        transaction.begin(label_of(here.application, False, None), request.method, request.path, mount)
-        transaction.route = NO_ROUTE
+        transaction._request = facts
+        transaction._server = None
+        transaction._sent = 0
+        transaction._paused = False
+        transaction._describe(request.method, request.path, mount)
+        transaction._route = NO_ROUTE
+        transaction._taken_on = ()
         return transaction
 
-    def enter(self) -> None:
-        """Hear what the request says, and become current."""
-        self.apply_special()
-        enter(self)
-
-    def readable_path(self) -> str:
+    def _readable_path(self) -> str:
         """The path, which Django has decoded."""
-        return self.request_path
+        return self._request_path
 
-    def left_unanswered(self, exception: BaseException) -> None:
+    def _left_unanswered(self, exception: BaseException) -> None:
         """Something that is no error to Django (a cancellation) ended the request. Never raises."""
-        self.more.disconnected = not is_error(exception)
-        self.broken_by(exception)
+        self._more.disconnected = not is_error(exception)
+        self._broken_by(exception)
 
-    def responds(self, response: Any) -> None:
-        """The response is there, its bytes are still to be sent. Never raises."""
+    def _responds(self, response: Any, mark: Mark) -> None:
+        """The response is there, its bytes are still to be sent."""
         try:
-            leave(self)
-            self.response_started: float = monotonic()
-            self.status: Any = response.status_code
-            self.head: Any = response.items()
-            self.refresh()
-            self._last_until_closed(response)
-        except Exception:
+            detach(self)
+            self._response_started: float = monotonic()
+            self._status: Any = response.status_code
+            self._head: Any = response.items()
+            self._refresh()
+            self._last_until_closed(response, mark)
+        except BaseException:
+            self._finish()
             swallowed("DjangoTransaction.responds")
-            self.finish()
 
-    def _last_until_closed(self, response: Any) -> None:
+    def _last_until_closed(self, response: Any, mark: Mark) -> None:
         stepwise = response.streaming and not self._sent_by_server(response)
-        closing = _Closing(self, stepwise)
+        closing = _Closing(self, stepwise, mark)
         response._resource_closers.insert(0, closing)
         response._resource_closers.append(closing)
         if stepwise:
@@ -194,14 +202,14 @@ class DjangoTransaction(WSGITransaction):
 
     def _sent_by_server(self, response: Any) -> bool:
         """Whether a file goes to the server as it is: then its content must not be touched."""
-        return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in self.request
+        return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in self._request
 
-    def stream_ended(self, exception: BaseException) -> None:
+    def _stream_ended(self, exception: BaseException) -> None:
         """The stream is exhausted, or it raised. Never raises."""
         if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-            self.more.disconnected = not is_error(exception)
-            self.left_by(exception)
-        self.finish()
+            self._more.disconnected = not is_error(exception)
+            self._left_by(exception)
+        self._finish()
 
 
 class _Closing:
@@ -211,10 +219,12 @@ class _Closing:
     is collected. In a pickled response (Django's cache) it is a call that does nothing.
     """
 
-    __slots__ = ("_began", "_stepwise", "_transaction")
+    __slots__ = ("_began", "_guard", "_mark", "_stepwise", "_transaction")
 
-    def __init__(self, transaction: DjangoTransaction, stepwise: bool) -> None:
+    def __init__(self, transaction: DjangoTransaction, stepwise: bool, mark: Mark) -> None:
         self._transaction: DjangoTransaction | None = transaction
+        self._guard = Guard(transaction)
+        self._mark = mark
         self._stepwise = stepwise
         self._began = False
 
@@ -224,19 +234,17 @@ class _Closing:
             return
         if self._began:
             self._end()
-        elif not transaction.over:
-            if self._stepwise:
-                transaction.more.disconnected = True
-            enter(transaction)
+        elif not transaction._over:
+            if self._stepwise and transaction._method != "HEAD":
+                transaction._more.disconnected = True
+            enter_step(transaction)
         self._began = True
-
-    def __del__(self) -> None:
-        self._end()
 
     def _end(self) -> None:
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            transaction.finish()
+            transaction._finish()
+            release(self._guard)
 
     def __reduce__(self) -> tuple[type[partial[int]], tuple[type[int]]]:
         return partial, (int,)
@@ -259,16 +267,16 @@ class _Steps:
 
     def __next__(self) -> bytes:
         transaction = self._transaction
-        if transaction.over:
+        if transaction._over:
             return next(self._content)
-        enter(transaction)
+        enter_step(transaction)
         try:
             chunk = next(self._content)
         except BaseException as exception:
-            transaction.stream_ended(exception)
+            transaction._stream_ended(exception)
             raise
-        leave(transaction)
-        transaction.sent += len(chunk)
+        leave_step(transaction)
+        transaction._sent += len(chunk)
         return chunk
 
     def close(self) -> None:
@@ -290,16 +298,16 @@ class _AsyncSteps:
 
     async def __anext__(self) -> bytes:
         transaction = self._transaction
-        if transaction.over:
+        if transaction._over:
             return await self._content.__anext__()
-        enter(transaction)
+        enter_step(transaction)
         try:
             chunk = await self._content.__anext__()
         except BaseException as exception:
-            transaction.stream_ended(exception)
+            transaction._stream_ended(exception)
             raise
-        leave(transaction)
-        transaction.sent += len(chunk)
+        leave_step(transaction)
+        transaction._sent += len(chunk)
         return chunk
 
     def close(self) -> None:

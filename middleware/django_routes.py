@@ -8,9 +8,9 @@ from typing import Any
 
 from ..transactions.log import log_once
 from ..transactions.model.request import RequestTransaction
-from .request import DoorTransaction
+from .mounts import mounts_passed
 
-__all__ = ["django_names_its_requests", "look_up_django_route", "note_django_route"]
+__all__ = ["django_names_its_requests", "look_up_django_route", "note_django_route", "path_for_django"]
 
 _named_by_middleware = False
 
@@ -23,21 +23,29 @@ def django_names_its_requests() -> None:
 
 def note_django_route(transaction: RequestTransaction, match: Any, mount_now: str) -> None:
     """Note the route of a match, as Django writes it, with a slash in front."""
-    route = f"/{match.route}"
-    transaction.route = transaction.mounted(route, mount_now) if isinstance(transaction, DoorTransaction) else route
+    transaction._route = f"{mounts_passed(transaction, mount_now)}/{match.route}"
 
 
-def look_up_django_route(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
-    """Note the route of a request that Django has handled and nobody has named; read before its data is let go."""
-    if _named_by_middleware or transaction.route or transaction.given is not None:
+def path_for_django(environ: Mapping[str, Any] | None, scope: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The mount of a request that Django was given, and the path as its URL patterns see it."""
+    if environ is not None:
+        path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
+        return environ.get("SCRIPT_NAME", ""), path
+    scope = scope or {}
+    mount = scope.get("root_path", "")
+    forced = import_module("django.conf").settings.FORCE_SCRIPT_NAME
+    return mount, scope.get("path", "").removeprefix(mount if forced is None else forced)
+
+
+def look_up_django_route(transaction: RequestTransaction, mount: str, path: str) -> None:
+    """Note the route of a request that Django has handled and nobody has named."""
+    if _named_by_middleware or transaction._route or transaction._given is not None:
         return
     log_once(
         "Django without its middleware",
         "Django's requests are named by looking their routes up a second time: "
         "put weighbridge.middleware.DjangoTransactionMiddleware first into MIDDLEWARE",
     )
-    mount = request.get("SCRIPT_NAME") or request.get("root_path") or ""
-    path = request["PATH_INFO"] if "PATH_INFO" in request else request["path"].removeprefix(mount)
     urls = import_module("django.urls")
     try:
         note_django_route(transaction, urls.resolve(path or "/"), mount)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from ..transactions.entries.web import joined
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
 from ..transactions.model.naming import text_of
-from ..transactions.stack.current import current, found
-from .routes import listen_to_frameworks
+from ..transactions.model.request import NO_ROUTE
+from ..transactions.stack.current import found
+from .framework_signals import listen_to_frameworks
+from .joining import join
+from .known_routers import has_router
+from .signature import ConstructorSignature
 
 __all__ = ["Door"]
 
@@ -17,13 +20,17 @@ __all__ = ["Door"]
 class Door:
     """An application behind a door."""
 
-    __slots__ = ("__wrapped__", "_application", "_given", "_labels")
+    __slots__ = ("__wrapped__", "_application", "_given", "_labels", "_unrouted")
+
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
     def __init__(
         self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
     ) -> None:
         self.__wrapped__: Any = app
         self._application = application
+        self._unrouted: str | None = None
+        """What a request was routed to of which no framework tells; known from the first one on."""
         text = text_of(name, "name=")
         self._name_all(None if text is None else Given(text_of(group, "group=") or DEFAULT_GROUP, text))
         listen_to_frameworks()
@@ -32,9 +39,13 @@ class Door:
         self._given = given
         self._labels: LabelSource = LabelSource(self._application, False, given)
 
-    def _joins(self) -> bool:
-        """Whether an outer web entry measures the request already; then only our name applies."""
+    def _prepare(self) -> bool:
+        """A transaction may be about to begin; whether it is measured."""
+        if self._labels.made_for is None:  # the first one: by now the application is complete
+            self._unrouted = NO_ROUTE if has_router(self.__wrapped__) else None
+        return self._labels.prepare()
+
+    def _joins(self, request: Any) -> bool:
+        """Whether an outer web entry measures the request already: we add our name, and what the request says."""
         outer = found()
-        if outer is not None and outer.over:  # where steps were interleaved one may be left
-            current.set(None)
-        return outer is not None and joined(self._given) is not None
+        return outer is not None and join(outer, request, self._given)

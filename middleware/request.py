@@ -9,13 +9,12 @@ from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
 from ..transactions.model.outlet import CLOSED, outlet
 from ..transactions.model.request import RequestTransaction
-from ..transactions.stack.current import withdraw
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 
 __all__ = ["NOTHING", "DoorTransaction"]
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""As `DoorTransaction.request`: the transaction is over."""
+"""As `DoorTransaction._request`: the transaction is over."""
 
 
 _lane_of: Final = outlet.lanes.get
@@ -25,21 +24,21 @@ _no_longer_live: Final = outlet.live.discard
 class DoorTransaction(RequestTransaction):
     """It hears what its request says of it, also while the request is handled."""
 
-    __slots__ = ("asked_django", "keys_seen", "request")
+    __slots__ = ("_keys_seen", "_request", "_taken_on")
 
-    request: Mapping[str, Any]
+    _request: Mapping[str, Any]
     """The environ or scope; `NOTHING` when the transaction is over."""
 
     # These two are set where there is something to say only.
-    asked_django: bool
-    """Whether Django has the request, which puts nothing into it."""
-    keys_seen: tuple[object, ...]
+    _taken_on: tuple[str, ...]
+    """A framework has said that it has the request; of Django's: its mount, and the path below that."""
+    _keys_seen: tuple[object, ...]
     """The values of the request's keys when they were last applied."""
 
-    def refresh(self) -> None:
+    def _refresh(self) -> None:
         """Apply the request's keys that have changed since the last call. Never raises."""
         try:
-            request = self.request
+            request = self._request
             if (
                 BACKGROUND in request
                 or IGNORE in request
@@ -51,44 +50,32 @@ class DoorTransaction(RequestTransaction):
         except Exception:
             swallowed("DoorTransaction.refresh")
 
-    def end(self) -> None:
-        """See `Transaction.end`; all in one place, as every request pays for each call.
+    def _end(self) -> None:
+        """See `Transaction._end`, which is written out with what responses have besides.
 
         Of the keys, two are about samples only: what goes into a lane is none.
         """
-        request = self.request
+        request = self._request
         if BACKGROUND in request or IGNORE in request or NO_APDEX in request:
-            self.refresh()
-        if self.extras is None and self.head is not None:  # there is none any more in one that is over
+            self._refresh()
+        if self._extras is None and self._head is not None:  # there is none any more in one that is over
             ended = monotonic()
-            entered = self.entered
+            entered = self._entered
             duration = ended - entered
-            label, route = self.label, self.route
+            label, route = self._label, self._route
             if route is not None:  # what `counted_as` gives
-                lane = _lane_of((label, self.method, route, self.status), CLOSED)
+                lane = _lane_of((label, self._method, route, self._status), CLOSED)
             elif label.given is None:
-                lane = _lane_of((label, self.request_path, self.status), CLOSED)
+                lane = _lane_of((label, self._request_path, self._status), CLOSED)
             else:
-                lane = _lane_of((label, self.status), CLOSED)
+                lane = _lane_of((label, self._status), CLOSED)
             if duration <= lane.bar and ended < lane.until and len(lane.durations) < lane.room:
+                self._ended = ended
+                self._head: Any = None
+                self._mark = None
                 lane.durations.append(duration)
-                lane.starts.append(self.response_started - entered)
-                self.ended = ended
-                self.head: Any = None
+                lane.starts.append(self._response_started - entered)
                 _no_longer_live(self)
                 return
-        if self.freeze():
-            self.deliver()
-
-    def pause(self) -> None:
-        """A step has ended, wherever that is. Never raises."""
-        try:
-            withdraw(self)
-        except Exception:
-            swallowed("DoorTransaction.pause")
-
-    def mounted(self, route: str, mount_now: str) -> str:
-        """A route behind that part of its mount point which was added since the request reached us."""
-        if mount_now.startswith(self.mount):
-            return mount_now[len(self.mount) :].rstrip("/") + route
-        return route
+        self._freeze()
+        self._hand_over()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.host_exceptions import pass_on_signals
 from ..transactions.log import log_once
 from ..transactions.model.applications import Application, application_named
 from ..transactions.model.label import Label
@@ -46,7 +47,7 @@ class _Absent:
 
 _ABSENT: Final = _Absent()
 NONE_SEEN: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
-"""As `DoorTransaction.keys_seen`: none was there."""
+"""As `DoorTransaction._keys_seen`: none was there."""
 _SIMPLE: Final = frozenset({bool, int, str, type(None), _Absent})
 """Classes whose values may be compared and kept."""
 _labels: Final[dict[tuple[Label, object], Label]] = {}
@@ -78,8 +79,11 @@ def _plain(value: object) -> bool | str | None:
         if isinstance(value, bytes):
             return bytes.decode(value, "utf-8", "replace")
         return str.__str__(value) if isinstance(value, str) else None
-    except Exception:
-        return None  # a class that cannot even be asked
+    except Exception as exception:  # a class that cannot even be asked
+        if type(value) in _SIMPLE:
+            raise
+        pass_on_signals(exception)
+        return None
 
 
 def report_to_named(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
@@ -87,16 +91,16 @@ def report_to_named(transaction: DoorTransaction, request: Mapping[str, Any]) ->
     value = request.get(APP_NAME)
     if value is None:
         return
-    known = (transaction.label, value) if type(value) is str else None
+    known = (transaction._label, value) if type(value) is str else None
     label = None if known is None else _labels.get(known)
     if label is None:
         application = _application_of(value)
         if application is not None:
-            transaction.report_to(application)
+            transaction._report_to(application)
             if known is not None:
-                _remember(known, transaction.label)
+                _remember(known, transaction._label)
     else:
-        transaction.label = label
+        transaction._label = label
 
 
 def _application_of(value: object) -> Application | None:
@@ -122,26 +126,26 @@ def apply_changed(transaction: DoorTransaction, request: Mapping[str, Any]) -> N
     Values are compared by identity, which asks nothing of their classes.
     """
     values = tuple(map(request.get, LIVE_KEYS, NONE_SEEN))
-    seen = getattr(transaction, "keys_seen", NONE_SEEN)
+    seen = getattr(transaction, "_keys_seen", NONE_SEEN)
     if seen is not NONE_SEEN:
         if not all(map(is_, values, seen)):
             _apply_each(transaction, values, seen)
-    elif transaction.extras is None and _SIMPLE.issuperset(map(type, values)):
+    elif transaction._extras is None and _SIMPLE.issuperset(map(type, values)):
         _apply_as_before(transaction, values)
     else:
         _apply_each(transaction, values, NONE_SEEN)
 
 
 def _apply_as_before(transaction: DoorTransaction, values: tuple[object, ...]) -> None:
-    known = (transaction.label, values)
+    known = (transaction._label, values)
     label = _labels.get(known)
     if label is not None:
-        transaction.label = label
-        transaction.keys_seen = values
+        transaction._label = label
+        transaction._keys_seen = values
         return
     _apply_each(transaction, values, NONE_SEEN)
-    if transaction.extras is None:  # it is not ignored
-        _remember(known, transaction.label)
+    if transaction._extras is None:  # it is not ignored
+        _remember(known, transaction._label)
 
 
 def _remember(known: tuple[Label, object], label: Label) -> None:
@@ -161,20 +165,20 @@ def _apply_each(transaction: DoorTransaction, values: tuple[object, ...], seen: 
         if said is not None:
             now[place] = value if type(value) in _SIMPLE else plain
             _apply(transaction, key, said)
-    transaction.keys_seen = tuple(now)
+    transaction._keys_seen = tuple(now)
 
 
 def _apply(transaction: DoorTransaction, key: str, said: bool) -> None:
     if key == BACKGROUND:
-        transaction.set_background(said)
+        transaction._set_background(said)
     elif key == NO_APDEX:
-        transaction.rate(not said)
+        transaction._rate(not said)
     elif key == NO_TRACE:
-        transaction.sample(not said)
+        transaction._sample(not said)
     elif key == PARAMS:
-        transaction.keep_params(said)
-    elif said or transaction.extras is not None:
-        transaction.more.ignored = said
+        transaction._keep_params(said)
+    else:
+        transaction._ignore(said)
 
 
 def _say_ignored(key: str, value: object, wanted: str) -> None:
@@ -189,5 +193,6 @@ def _say_ignored(key: str, value: object, wanted: str) -> None:
 def _shown(value: object) -> str:
     try:
         return f"{value!r:.80}"
-    except Exception:
+    except Exception as exception:
+        pass_on_signals(exception)
         return f"a {type(value).__name__}"

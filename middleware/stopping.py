@@ -9,19 +9,97 @@ no part in it, as Django, the signal itself is listened to.
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..transactions.control import flush, write_at_once
+from ..transactions.late_imports import late_imports
 from ..transactions.log import swallowed
 from ..transactions.model.process import here
+from ..transactions.runtime import last_write, write_at_once
+from ..transactions.stack.event_loops import running_task
 
-__all__ = ["flush_at_shutdown", "listen_for_the_end"]
+__all__ = ["lifespan_send", "listen_for_the_end", "write_beside_the_loop"]
 
 
-def flush_at_shutdown() -> None:
-    """Write what is left when the server has told the application that it is over."""
-    here.read()
-    flush(here.settings.shutdown_timeout)
+def lifespan_send(send: Any) -> Any:
+    """The ``send`` that a lifespan is given: the server's own, but under uvicorn.
+
+    That does not wait for the application to return, but for its last message
+    only, and is gone at once. So what is left is written before it.
+    """
+    return send if _handler_of_uvicorn() is None else _send_when_written(send)
+
+
+def _send_when_written(send: Any) -> Any:
+    async def send_after(message: Any) -> None:
+        try:
+            if message["type"].startswith("lifespan.shutdown."):
+                await write_beside_the_loop()
+        except Exception:  # a message of some other form is between application and server
+            swallowed("write_beside_the_loop")
+        await send(message)
+
+    return send_after
+
+
+async def write_beside_the_loop() -> None:
+    """Write what is left, in a thread that is awaited: it may have to wait for the disk, and the loop must not."""
+    write = last_write()
+    if write is not None:
+        await _in_a_thread(write)
+
+
+async def _in_a_thread(work: Callable[[], object]) -> None:
+    """Have a thread of its own do something, whatever other threads the loop has and however busy they are."""
+    ring, ringing = _bell()
+
+    def work_and_ring() -> None:
+        try:
+            work()
+        finally:
+            ring()
+
+    try:
+        _start_thread(work_and_ring)
+    except RuntimeError:  # none can be started: rather late than never
+        work()
+    else:
+        await ringing()
+
+
+def _bell() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    """What another thread calls to end the waiting, and what waits for that: in asyncio's loop, or in trio's."""
+    if type(running_task()).__module__.partition(".")[0] == "trio":
+        return _bell_of_trio(sys.modules["trio"])
+    return _bell_of_asyncio(sys.modules["asyncio"].get_running_loop())
+
+
+def _bell_of_trio(trio: Any) -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    event, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    async def wait() -> None:
+        with trio.CancelScope(shield=True):  # it does not take long
+            await event.wait()
+
+    return lambda: token.run_sync_soon(event.set), wait
+
+
+def _bell_of_asyncio(loop: Any) -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    future = loop.create_future()
+
+    def ring() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+
+    return ring, lambda: future
+
+
+def _start_thread(work: Callable[[], object]) -> Any:
+    with late_imports:
+        import threading  # noqa: PLC0415  whoever runs an event loop has loaded it
+    thread = threading.Thread(target=late_imports.never_in(work), name="weighbridge-last-write", daemon=True)
+    thread.start()
+    return thread
 
 
 def listen_for_the_end() -> None:
@@ -30,33 +108,45 @@ def listen_for_the_end() -> None:
     uvicorn itself takes both away when it has shut down.
     """
     try:
-        if "uvicorn.server" in sys.modules:
-            _listen_beside_uvicorn()
+        handler = _handler_of_uvicorn()
+        if handler is not None:
+            _listen_before(handler)
     except Exception:
         swallowed("listen_for_the_end")
 
 
-def _listen_beside_uvicorn() -> None:
-    import signal  # noqa: PLC0415  uvicorn has loaded both; they would be a tenth of what our import costs
-    import threading  # noqa: PLC0415
-
+def _handler_of_uvicorn() -> Any:
+    """What uvicorn has called at a SIGTERM, where it serves in this thread; else ``None``."""
+    if "uvicorn.server" not in sys.modules:
+        return None
+    with late_imports:
+        import signal  # noqa: PLC0415  uvicorn has loaded both; they would be a tenth of what our import costs
+        import threading  # noqa: PLC0415
     handler: Any = signal.getsignal(signal.SIGTERM)
-    server = getattr(handler, "__self__", None)
-    if type(server).__module__ != "uvicorn.server" or threading.current_thread() is not threading.main_thread():
-        return
+    is_its_own = type(getattr(handler, "__self__", None)).__module__ == "uvicorn.server"
+    return handler if is_its_own and threading.current_thread() is threading.main_thread() else None
 
-    def write() -> None:
-        # In a thread of its own: the signal may have interrupted a write in this one. It is waited for, as at any
-        # other end, for uvicorn may die of the signal a moment later.
-        writer = threading.Thread(target=write_at_once, name="weighbridge-last-write", daemon=True)
-        writer.start()
-        writer.join(here.settings.shutdown_timeout)
+
+def _listen_before(handler: Any) -> None:
+    with late_imports:
+        import signal  # noqa: PLC0415  as above
 
     def stop(number: int, frame: Any) -> Any:
         try:
-            write()
+            _write_at_once()
         except Exception:
             swallowed("listen_for_the_end")
         return handler(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def _write_at_once() -> None:
+    """In a thread of its own: the signal may have interrupted a write in this one.
+
+    It is waited for, as at any other end, for uvicorn may die of the signal a moment later.
+    """
+    if last_write() is None:
+        write_at_once()
+    else:
+        _start_thread(write_at_once).join(here.settings.shutdown_timeout)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.host_exceptions import pass_on
 from ..transactions.log import swallowed
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
+from ..transactions.model.numbers import whole_number
 from ..transactions.model.outlet import outlet
 from ..transactions.model.process import here
 from ..transactions.model.queue_time import queue_time_in
-from ..transactions.stack.current import abandon, current, resume, withdraw
+from ..transactions.stack.current import current, resume, withdraw
+from ..transactions.stack.dropped import EndsWhenCollected
+from ..transactions.stack.lifetime import Mark, recover, take_back
 from .door import Door
+from .joining import inner_request
 from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .routes import read_wsgi_route
@@ -61,13 +67,15 @@ class WSGITransactionMiddleware(Door):
 
     __slots__ = ()
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:  # noqa: C901  see below
         """Serve one request (PEP 3333). All in one place, as every request pays for each call."""
         app = self.__wrapped__  # in two steps: to call what is in a slot is slow
-        transaction = None
+        mark: Mark = []
+        transaction = before = None
         try:
             labels = self._labels
-            ready = labels.made_for is here.measures_for and _current() is None
+            before = _current()
+            ready = labels.made_for is here.measures_for and before is None
             plain = ready and not (
                 APP_NAME in environ
                 or ENABLED in environ
@@ -76,74 +84,82 @@ class WSGITransactionMiddleware(Door):
                 or _QUEUE_START in environ
             )
             if plain or self._measures(environ, ready):
-                opened = WSGITransaction()
-                opened.label = labels.label
-                opened.extras = opened.head = opened.route = None
-                opened.ended = 0.0
+                transaction = WSGITransaction()
+                transaction._mark = mark
+                transaction._label = labels.label
+                transaction._extras = transaction._token = transaction._head = None
+                transaction._route = self._unrouted
+                transaction._ended = 0.0
                 try:
-                    opened.method = environ["REQUEST_METHOD"]
-                    opened.mount = mount = environ["SCRIPT_NAME"]
-                    opened.request_path = mount + environ["PATH_INFO"]
+                    transaction._method = environ["REQUEST_METHOD"]
+                    transaction._mount = mount = environ["SCRIPT_NAME"]
+                    transaction._request_path = mount + environ["PATH_INFO"]
                 except KeyError:  # one that is empty may be missing (PEP 3333)
-                    opened.method = environ.get("REQUEST_METHOD")
-                    opened.mount = mount = environ.get("SCRIPT_NAME", "")
-                    opened.request_path = mount + environ.get("PATH_INFO", "")
-                opened.request = environ
-                opened.server = start_response
-                opened.sent = 0
-                opened.paused = False
-                _now_live(opened)
-                opened.entered = monotonic()
-                opened.token = _make_current(opened)
-                transaction = opened
+                    transaction._method = environ.get("REQUEST_METHOD")
+                    transaction._mount = mount = environ.get("SCRIPT_NAME", "")
+                    transaction._request_path = mount + environ.get("PATH_INFO", "")
+                transaction._request = environ
+                transaction._server = start_response
+                transaction._sent = 0
+                transaction._paused = False
+                _now_live(transaction)
+                transaction._entered = monotonic()
+                transaction._token = _make_current(transaction)
                 if not plain:
-                    transaction.apply_special()
-        except Exception:
+                    transaction._apply_special()
+            elif inner := inner_request(environ, self._unrouted, start_response):
+                start_response = inner.start_response
+        except BaseException:
+            take_back(transaction, before)
+            transaction = None
             swallowed("WSGITransactionMiddleware")
         if transaction is None:
             return app(environ, start_response)  # type: ignore[no-any-return]
         try:
-            body = app(environ, transaction.start_response)
-        except BaseException as exception:
-            transaction.broken_by(exception)
+            try:
+                body = app(environ, transaction._start_response)
+            except BaseException as exception:
+                transaction._broken_by(exception)
+                raise
+            return transaction._answered(body, environ, mark)
+        except BaseException:
+            recover(transaction)
             raise
-        return transaction.answered(body, environ)
 
     def _measures(self, environ: WSGIEnvironment, ready: bool) -> bool:
         """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
         return (
-            is_enabled(environ, ready or self._labels.prepare())
+            is_enabled(environ, ready or self._prepare())
             and not (_UPGRADE in environ and _is_websocket(environ[_UPGRADE]))
-            and (ready or not self._joins())
+            and (ready or not self._joins(environ))
         )
 
 
 class WSGITransaction(DoorTransaction):
     """A WSGI request's transaction, and the ``start_response`` that its application calls."""
 
-    __slots__ = ("paused", "sent", "server")
+    __slots__ = ("_paused", "_sent", "_server")
 
-    paused: bool
-    """See `Transaction.paused`. It stays current while the server takes the body, which costs less."""
-    sent: int
+    _paused: bool
+    """See `Transaction._paused`. It stays current while the server takes the body, which costs less."""
+    _sent: int
     """Bytes of the body so far."""
-    server: StartResponse | None
+    _server: StartResponse | None
     """The server's ``start_response``, while the transaction runs."""
 
-    def start_response(
+    def _start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
     ) -> Callable[[bytes], object]:
         """What the application calls in the place of the server's own."""
-        server = self.server
+        server = self._server
         if server is None:
             raise AssertionError("start_response() was called after the end of the response")
         try:
-            self.response_started: float = monotonic()
-            self.status: Any = status
-            self.head = headers
-            request = self.request
-            if "werkzeug.request" in request or "bottle.app" in request or self.route is not None:
-                read_wsgi_route(self, request)
+            self._response_started: float = monotonic()
+            self._status: Any = status
+            self._head = headers
+            if self._route is not None or "flask" in modules or "bottle" in modules:
+                read_wsgi_route(self, self._request)
         except Exception:
             swallowed("WSGITransaction.start_response")
         if exc_info is None:
@@ -153,19 +169,19 @@ class WSGITransaction(DoorTransaction):
         finally:
             exc_info = None  # a traceback refers to this frame
 
-    def broken_by(self, exception: BaseException) -> None:
+    def _broken_by(self, exception: BaseException) -> None:
         """The application raised instead of answering, or while it did. Never raises."""
         try:
-            self.left_by(exception)
-            if not self.sent and is_error(exception):
-                self.answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
-            if "bottle.app" in self.request:
-                read_wsgi_route(self, self.request)
+            self._left_by(exception)
+            if not self._sent and is_error(exception):
+                self._answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
+            if self._route is not None or "bottle" in modules:
+                read_wsgi_route(self, self._request)
         except Exception:
             swallowed("WSGITransaction.broken_by")
-        self.finish()
+        self._finish()
 
-    def answered(self, body: Iterable[bytes], environ: WSGIEnvironment) -> Iterable[bytes]:
+    def _answered(self, body: Iterable[bytes], environ: WSGIEnvironment, mark: Mark) -> Iterable[bytes]:
         """The application returned a body: what goes to the server. Never raises."""
         try:
             kind = type(body)
@@ -174,97 +190,110 @@ class WSGITransaction(DoorTransaction):
                 or kind is tuple
                 or ("wsgi.file_wrapper" in environ and _is_file(body, environ["wsgi.file_wrapper"]))
             ):
-                self.finish()
+                if self._head is None:
+                    self._answer_with(500)  # as the server does for who does not start a response
+                self._finish()
                 return body
-            self.paused = True
+            self._paused = True
             measured = MeasuredBody()  # without an __init__: at half the cost
-            measured._transaction = self
+            measured._mark = mark
             measured._body = body
+            measured.transaction = self
             return measured
         except Exception:
+            recover(self)
             swallowed("WSGITransaction.answered")
-            abandon(self)
             return body
 
-    def go_on(self) -> None:
-        """A step begins, in another context perhaps. Never raises."""
+    def _go_on(self) -> None:
+        """A step begins, in another context perhaps."""
         try:
             resume(self)
         except Exception:
             swallowed("WSGITransaction.go_on")
-        self.paused = False
+        self._paused = False
 
-    def finish(self) -> None:
-        """The last byte is out: leave, stop the clock and record. Never raises."""
+    def _finish(self) -> None:
+        """The last byte is out: leave, stop the clock and record; `lifetime.finish` is written out."""
         try:
             try:
-                _reset(self.token)  # type: ignore[arg-type]
-                self.token: Token[Transaction | None] | None = None
-            except (TypeError, ValueError, RuntimeError):  # the step ends elsewhere than it began
+                _reset(self._token)  # type: ignore[arg-type]
+                self._token: Token[Transaction | None] | None = None
+            except (TypeError, ValueError, RuntimeError) as refusal:  # the step ends elsewhere than it began
+                pass_on(refusal)
                 withdraw(self)
-            self.end()
-            if self.extras is not None:
-                self.extras.left_in.clear()
-            self.server = None
-            self.request: Mapping[str, Any] = NOTHING
-        except Exception:
+            self._end()
+            if self._extras is not None:
+                self._extras.left_in.clear()
+            self._server = None
+            self._request: Mapping[str, Any] = NOTHING
+        except BaseException:
+            recover(self)
+            self._let_go_of_request()
             swallowed("WSGITransaction.finish")
-            abandon(self)
 
-    def closed_early(self) -> None:
+    def _goes_on(self) -> None:
+        """See `Transaction._goes_on`."""
+        self._paused = False
+
+    def _let_go_of_request(self) -> None:
+        """Refer to nothing of the host's any more."""
+        self._server = None
+        self._request = NOTHING
+
+    def _closed_early(self) -> None:
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
         try:
-            if not self.all_sent():
-                self.more.disconnected = True
+            if self._method != "HEAD" and not self._all_sent():
+                self._more.disconnected = True
         except Exception:
             swallowed("WSGITransaction.closed_early")
 
-    def between_steps(self) -> bool:
+    def _between_steps(self) -> bool:
         """Whether nothing of the application runs for it now."""
-        return self.paused or self.token is None
+        return self._paused or self._token is None
 
-    def all_sent(self) -> bool:
+    def _all_sent(self) -> bool:
         """Whether the body has all the bytes that its ``Content-Length`` announced."""
         declared = self._declared_size()
-        return declared is not None and self.sent >= declared
+        return declared is not None and self._sent >= declared
 
     def _declared_size(self) -> int | None:
-        sizes = (value for name, value in self.head or () if name.lower() == "content-length")
-        size = next(sizes, "")
-        return int(size) if size.isdigit() else None
+        sizes = (value for name, value in self._head or () if name.lower() == "content-length")
+        return whole_number(next(sizes, ""))
 
-    def readable_path(self) -> str:
+    def _readable_path(self) -> str:
         """``SCRIPT_NAME`` and ``PATH_INFO``, whose bytes PEP 3333 hands over as Latin-1."""
-        path = self.request_path
+        path = self._request_path
         return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
-    def apply_special(self) -> None:
+    def _apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            request = self.request
-            self.keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
+            request = self._request
+            self._keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
             report_to_named(self, request)
-            self.refresh()
+            self._refresh()
             if here.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
-                self.more.queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
+                self._more.queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
         except Exception:
             swallowed("WSGITransaction.apply_special")
 
-    def query_string(self) -> str:
+    def _query_string(self) -> str:
         """The query, without the question mark."""
-        return str(self.request.get("QUERY_STRING") or "")
+        return str(self._request.get("QUERY_STRING") or "")
 
-    def read_details(self) -> dict[str, AttributeValue]:
+    def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
-        environ = self.request
-        details = super().read_details()
+        environ = self._request
+        details = super()._read_details()
         for key, attribute in _DETAILS:
             value = environ.get(key)
             if value and isinstance(value, str):
                 details[attribute] = value[:255]
         size = self._declared_size()
-        if size is not None or self.sent:
-            details["response.size"] = self.sent if size is None else size
+        if size is not None or self._sent:
+            details["response.size"] = self._sent if size is None else size
         return details
 
 
@@ -275,49 +304,20 @@ _DETAILS: Final = (
 )
 
 
-class MeasuredBody:
-    """A response's body whose every step runs in its transaction, which ends with the last byte.
+class _Body:
+    """A response's body, handed on."""
 
-    After that it only hands on: what the application does in ``close()`` then
-    is no part of the transaction any more.
-    """
+    __slots__ = ("_body", "_mark", "_steps", "transaction")
 
-    __slots__ = ("_body", "_steps", "_transaction")
-
-    _transaction: WSGITransaction | None
+    transaction: WSGITransaction
+    _mark: Mark
+    """Held until the body is gone, see `Transaction._mark`."""
     _body: Iterable[bytes]
     _steps: Iterator[bytes]
     """Made only for those who step through it by hand."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """The chunks, one for one. A generator: its end costs no exception in Python."""
-        transaction = self._transaction
-        if transaction is None:
-            yield from self._body
-            return
-        sent = 0
-        try:
-            if _current() is not transaction:
-                transaction.go_on()
-            transaction.paused = False
-            for chunk in self._body:
-                try:  # noqa: SIM105  a context manager would cost two calls
-                    transaction.sent = sent = sent + len(chunk)
-                except TypeError:  # no bytes: what the server makes of it is not our business
-                    pass
-                transaction.paused = True
-                yield chunk
-                if _current() is not transaction:
-                    transaction.go_on()
-                transaction.paused = False
-        except GeneratorExit:  # the server wants no more: what ends the transaction is close()
-            raise
-        except BaseException as exception:
-            self._transaction = None
-            transaction.broken_by(exception)
-            raise
-        self._transaction = None
-        transaction.finish()
+        yield from self._body
 
     def __next__(self) -> bytes:
         if not hasattr(self, "_steps"):
@@ -327,31 +327,76 @@ class MeasuredBody:
     def close(self) -> None:
         """Close the application's body, as often as the server says so."""
         close = getattr(self._body, "close", None)
-        transaction = self._transaction
-        if transaction is None:
-            if close is not None:
-                close()
-            return
-        self._transaction = None
-        transaction.closed_early()
-        transaction.go_on()
-        try:
-            if close is not None:
-                close()
-        except BaseException as exception:
-            transaction.left_by(exception)
-            raise
-        finally:
-            transaction.finish()
+        if close is not None:
+            close()
 
-    def __del__(self) -> None:
-        """The server dropped it without closing it: it ends after the application's own cleanup."""
-        transaction = self._transaction
-        if transaction is not None:
-            transaction.go_on()
-            self._steps = iter(())
-            self._body = ()
-            transaction.finish()
+
+class DeliveredBody(_Body):
+    """It is over: what the application does in ``close()`` now is no part of the transaction any more."""
+
+    __slots__ = ()
+
+
+class MeasuredBody(EndsWhenCollected, _Body):
+    """A response's body whose every step runs in its transaction, which ends with the last byte.
+
+    After that it is a `DeliveredBody`. One that the server drops without closing
+    it ends after the application's own cleanup.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The chunks, one for one. A generator: its end costs no exception in Python."""
+        transaction = self.transaction
+        sent = 0
+        try:
+            if _current() is not transaction:
+                transaction._go_on()
+            transaction._paused = False
+            for chunk in self._body:
+                try:
+                    transaction._sent = sent = sent + len(chunk)
+                except TypeError as refusal:  # no bytes: what the server makes of it is not our business
+                    pass_on(refusal)
+                transaction._paused = True
+                yield chunk
+                if _current() is not transaction:
+                    transaction._go_on()
+                transaction._paused = False
+        except GeneratorExit:  # the server wants no more: what ends the transaction is close()
+            raise
+        except BaseException as exception:
+            transaction._broken_by(exception)
+            self.__class__ = DeliveredBody  # type: ignore[assignment]
+            raise
+        if transaction._head is None:
+            transaction._answer_with(500)
+        transaction._finish()
+        self.__class__ = DeliveredBody  # type: ignore[assignment]
+
+    def close(self) -> None:
+        """Close the application's body within its transaction, which ends."""
+        transaction = self.transaction
+        self.__class__ = DeliveredBody  # type: ignore[assignment]
+        try:
+            transaction._closed_early()
+            transaction._go_on()
+            try:
+                self.close()
+            except BaseException as exception:
+                transaction._left_by(exception)
+                raise
+            finally:
+                transaction._finish()
+        except BaseException:
+            recover(transaction)
+            raise
+
+    def clean_up(self) -> None:
+        """See `EndsWhenCollected.clean_up`."""
+        self._steps = iter(())
+        self._body = ()
 
 
 def _is_file(body: object, wrapper: object) -> bool:

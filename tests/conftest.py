@@ -18,6 +18,8 @@ from weighbridge.transactions.model.outlet import outlet
 from weighbridge.transactions.model.process import here
 from weighbridge.transactions.stack.current import current
 
+from . import processes
+
 # How long an example takes is the machine's business, which may be doing other things as well.
 settings.register_profile("weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("weighbridge")
@@ -26,27 +28,47 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts pytest in the background has it ignore Ctrl-C, and all that the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ONCE = (
-    "benchmarks/test_instructions.py",
-    "benchmarks/test_measuring.py",
-    "benchmarks/test_on_a_small_store.py",
-    "console/test_browser.py",
-    "demo",
-    "examples",
-    "packaging/test_distributions.py",
-    "readme/test_commands.py",
-    "readme/test_pictures.py",
-)
-"""What takes long and gives the same on every Python: it is about pages, pictures, files, or processes that use
-what the other tests try on every Python. tox runs it on one, in the environment ``once``."""
+HERE = Path(__file__).parent
+
+MARKED = {
+    "once": (
+        *("benchmarks", "console/test_browser.py", "demo", "examples", "infrastructure"),
+        *("packaging/test_distributions.py", "readme/test_commands.py", "readme/test_pictures.py"),
+    ),
+    "core": ("configuration", "doors", "packaging/test_import.py", "recording", "semantics", "store"),
+}
+"""By mark, the folders and files.
+
+``once``: what takes long and gives the same on every Python: it is about pages, pictures, files, or processes that use
+what the other tests try. ``core``: what a version of Python can break, and what no other test would notice. `tox` runs
+all tests on one Python and the core on the others; `tox -e full` runs all but the first on each.
+"""
+
+APART = ("faults", "suites")
+"""Folders that take minutes or hours, with an environment of tox for each: they are run where they are named."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what was not named."""
+    apart = HERE / collection_path.name
+    if collection_path != apart or apart.name not in APART:
+        return None
+    named = (Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args)
+    return not any(path.is_relative_to(apart) for path in named)
+
+
+def pytest_sessionstart() -> None:
+    """Whatever the tests start ends with them."""
+    processes.keep()
+    processes.adopt_orphans()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is to run once."""
-    here = Path(__file__).parent
+    """Mark what is to run once, and what is the core."""
     for item in items:
-        if any(item.path.is_relative_to(here / name) for name in ONCE):
-            item.add_marker("once")
+        for mark, names in MARKED.items():
+            if any(item.path.is_relative_to(HERE / name) for name in names):
+                item.add_marker(mark)
 
 
 class _Mistakes(logging.Handler):
@@ -101,10 +123,18 @@ def nothing_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("application_blocks"):
         yield
     else:
-        with blockbuster_ctx("weighbridge") as blockbuster:
-            for function in blockbuster.functions.values():  # the last write, when a server is shutting down
-                function.can_block_in("weighbridge/middleware/stopping.py", "flush_at_shutdown")
+        with blockbuster_ctx("weighbridge"):
             yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """No process is left running when a test is over, not even one that a process of the test has left."""
+    before = processes.children()
+    yield
+    left = processes.running_on(before)
+    processes.end(left.keys() | set().union(*map(processes.descendants, left)))
+    assert not left, f"left running: {left}"
 
 
 @pytest.fixture(autouse=True)
@@ -115,4 +145,4 @@ def nothing_left(own_settings: None, mistakes: list[str]) -> Iterator[None]:
     outlet.live.clear()
     current.set(None)
     assert not left
-    assert found is None or (found.over and found.token is None)  # one that went on in another context may stay
+    assert found is None or (found._over and found._token is None)  # one that went on in another context may stay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import late_imports as _late_imports  # isort: skip  # noqa: F401  first of all: it watches forks
 from . import runtime
 from .calls import (
     add_custom_attribute,
@@ -22,6 +23,7 @@ from .control import (
     flush,
     global_settings,
     initialize,
+    preload,
     register_application,
     shutdown_agent,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "ignore_transaction",
     "initialize",
     "notice_error",
+    "preload",
     "register_application",
     "set_background_task",
     "set_transaction_name",

@@ -10,11 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Any, TypeVar, cast
+from itertools import islice
+from typing import Any, Final, TypeVar, cast
 
+from .host_exceptions import pass_on_signals
 from .log import log_once, swallowed
 from .model.errors import ExcInfo, class_names, matches, noticed
 from .model.naming import callable_name, text_of
+from .model.numbers import whole_number
 from .model.process import here
 from .model.transaction import Transaction
 from .stack.current import running
@@ -40,7 +43,7 @@ def _current() -> Transaction | None:
     """The transaction that a call acts on, with all that was said before in other ways applied."""
     transaction = running()
     if transaction is not None:
-        transaction.refresh()
+        transaction._refresh()
     return transaction
 
 
@@ -81,7 +84,7 @@ def current_transaction(active_only: bool = True) -> Transaction | None:
         active_only: ``False`` also gives one that is ignored or stopped.
     """
     transaction = _current()
-    return transaction if transaction is None or transaction.active or not active_only else None
+    return transaction if transaction is None or transaction._active or not active_only else None
 
 
 @_harmless
@@ -89,7 +92,7 @@ def set_background_task(flag: bool = True) -> None:
     """Make the transaction a background one, or a web one again; name and group stay."""
     transaction = _current()
     if transaction is not None:
-        transaction.set_background(bool(flag))
+        transaction._set_background(bool(flag))
 
 
 @_harmless
@@ -101,14 +104,14 @@ def set_transaction_name(name: str, group: str | None = None, priority: float | 
         group: ``Function`` by default.
         priority: the name with the highest priority stays, at equal priority
             the later one wins; ``None`` always wins and leaves the priority as
-            it was. The names that decorators give have priority 1.
+            it was. Default names, and those that decorators give, have priority 1.
     """
     transaction = _current()
     if transaction is None:
         return
     text = text_of(name, "a transaction's name")
     if text is not None:
-        transaction.rename(text_of(group, "a transaction's group"), text, _priority(priority))
+        transaction._rename(text_of(group, "a transaction's group"), text, _priority(priority))
     elif name is None:
         log_once("no name", "None is no name: the transaction keeps the one it has")
 
@@ -122,10 +125,13 @@ def _priority(priority: object) -> float | None:
 
 @_harmless
 def ignore_transaction(flag: bool = True) -> None:
-    """Record nothing of the transaction; ``False``, before its end, undoes that."""
+    """Record nothing of the transaction; ``False``, before its end, undoes that.
+
+    After `end_of_transaction` neither changes anything.
+    """
     transaction = _current()
     if transaction is not None:
-        transaction.more.ignored = bool(flag)
+        transaction._ignore(bool(flag))
 
 
 @_harmless
@@ -133,7 +139,7 @@ def suppress_apdex_metric(flag: bool = True) -> None:
     """Leave the transaction out of the Apdex score."""
     transaction = _current()
     if transaction is not None:
-        transaction.rate(not flag)
+        transaction._rate(not flag)
 
 
 @_harmless
@@ -141,7 +147,7 @@ def suppress_transaction_trace(flag: bool = True) -> None:
     """Do not keep the transaction as a sample."""
     transaction = _current()
     if transaction is not None:
-        transaction.sample(not flag)
+        transaction._sample(not flag)
 
 
 @_harmless
@@ -149,26 +155,32 @@ def capture_request_params(flag: bool = True) -> None:
     """Keep the request's query parameters with its sample, less the denied ones."""
     transaction = _current()
     if transaction is not None:
-        transaction.keep_params(bool(flag))
+        transaction._keep_params(bool(flag))
 
 
 @_harmless
 def end_of_transaction() -> None:
-    """Freeze the transaction's clock, name and kind; it is recorded when the work really ends."""
+    """Freeze the transaction's clock, name, kind and whether it is ignored.
+
+    It is recorded when the work really ends.
+    """
     transaction = _current()
     if transaction is not None:
-        transaction.stop()
+        transaction._stop()
 
 
 @_harmless
 def add_custom_attribute(key: str, value: Any) -> bool:
     """Attach a value to the transaction; whether it was taken.
 
-    At most 128 a transaction; text, numbers and booleans; key and text at most
-    255 bytes, a longer text is cut.
+    Text, numbers and booleans are taken as they are; ``UUID``, ``Decimal``, dates
+    and times, enums, paths, and lists, tuples, sets and dicts of all these (their
+    first 20 items) as their ``str()``. At most 128 a transaction, keys of at most
+    255 bytes; longer text is cut. Anything else is dropped and counted. Nothing is
+    taken where the settings keep none (``high_security``, ``attributes_enabled``).
     """
     transaction = _current()
-    return transaction is not None and transaction.add_attribute(key, value)
+    return transaction is not None and transaction._add_attribute(key, value)
 
 
 @_harmless
@@ -177,16 +189,37 @@ def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) 
     transaction = _current()
     if transaction is None:
         return False
-    taken = [transaction.add_attribute(key, value) for key, value in _pairs(items)]
-    return all(taken)
+    pairs = _items_of(items)
+    taken = [transaction._add_attribute(*_pair(pair)) for pair in pairs or ()]
+    return pairs is not None and all(taken)
 
 
-def _pairs(items: Any) -> list[tuple[Any, Any]]:
+_PAIRS_AT_MOST: Final = 1000
+"""Of one call; an iterable may have no end."""
+
+
+def _items_of(items: Any) -> list[Any] | None:
+    """What is in a mapping or an iterable of the host program's; ``None`` where that cannot be had."""
     try:
-        return [(key, value) for key, value in (items.items() if isinstance(items, Mapping) else items)]
-    except (TypeError, ValueError):
-        log_once("attributes", "attributes are a mapping or pairs, not %.80r: they are not used", items)
-        return []
+        found = list(islice(items.items() if isinstance(items, Mapping) else items, _PAIRS_AT_MOST + 1))
+    except Exception as exception:
+        pass_on_signals(exception)
+        kind = type(items).__name__
+        log_once(("attributes", kind), "attributes are a mapping or pairs, not a %s: they are not used", kind)
+        return None
+    if len(found) > _PAIRS_AT_MOST:
+        log_once("many attributes", "of more than %s attributes at once the rest is not used", _PAIRS_AT_MOST)
+    return found[:_PAIRS_AT_MOST]
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    """Key and value; for what is no pair two that nobody takes."""
+    try:
+        key, value = item
+    except Exception as exception:
+        pass_on_signals(exception)
+        return None, None
+    return key, value
 
 
 _ErrorCheck = Callable[[Any, Any, Any], bool | None]
@@ -211,21 +244,26 @@ def notice_error(
             class, value and traceback that gives a boolean or ``None``.
         ignore: whether it is not kept at all, likewise.
         status_code: the HTTP status that it led to, or a callable that gives it;
-            kept as the attribute ``error.status``.
+            kept as the attribute ``error.status``, and judged by the settings
+            ``ignore_status_codes`` (404 and others) and ``expected_status_codes``.
+
+    What ``expected`` and ``ignore`` say themselves comes before the settings.
     """
     transaction = _current()
     exception = None if transaction is None else _exception_of(error)
     if transaction is None or exception is None:
         return
-    names = class_names(exception)
-    settings = here.settings
-    if _applies(ignore, exception, names, matches(names, settings.ignored_errors)):
+    names, settings = class_names(exception), here.settings
+    status = _status_of(status_code, exception)
+    ignored = matches(names, settings.ignored_errors) or status in settings.ignore_status_codes
+    if _applies(ignore, exception, names, ignored):
         return
-    is_expected = _applies(expected, exception, names, matches(names, settings.expected_errors))
-    transaction.notice(noticed(exception, is_expected))
-    if attributes:
+    is_expected = matches(names, settings.expected_errors) or status in settings.expected_status_codes
+    transaction._notice(noticed(exception, _applies(expected, exception, names, is_expected)))
+    if attributes is not None:
         add_custom_attributes(attributes)
-    _keep_status(transaction, status_code, exception)
+    if status is not None:
+        transaction._more.attributes["error.status"] = status
 
 
 def _exception_of(error: Any) -> BaseException | None:
@@ -234,32 +272,50 @@ def _exception_of(error: Any) -> BaseException | None:
     value = error[1] if isinstance(error, tuple) and len(error) == 3 else error
     if isinstance(value, BaseException):
         return value
-    log_once(("notice_error", type(error)), "notice_error() takes an exception or sys.exc_info(), not %.80r", error)
+    kind = type(error).__name__
+    log_once(("notice_error", kind), "notice_error() takes an exception or sys.exc_info(), not a %s", kind)
     return None
 
 
 def _applies(rule: Any, exception: BaseException, names: frozenset[str], otherwise: bool) -> bool:
     """Whether a rule about an error says yes; where it says nothing, what the settings say."""
     if callable(rule):
-        try:
-            rule = rule(type(exception), exception, exception.__traceback__)
-        except Exception:
-            log_once(("rule", callable_name(rule)), "%r failed: the settings decide about the error", rule)
-            rule = None
+        rule = _answer_of(rule, exception, "the settings decide about the error")
     if rule is None:
         return otherwise
     if isinstance(rule, bool):
         return rule
-    wanted = [rule] if isinstance(rule, str) else list(rule)
-    return otherwise or matches(names, frozenset(wanted))
-
-
-def _keep_status(
-    transaction: Transaction, status: int | Callable[[Any, Any, Any], Any] | None, exception: BaseException
-) -> None:
     try:
-        value = status(type(exception), exception, exception.__traceback__) if callable(status) else status
-        if value is not None:
-            transaction.add_attribute("error.status", int(value))
-    except Exception:
-        log_once("status_code", "status_code=%.80r gives no number: no status is kept with the error", status)
+        wanted = frozenset([rule] if isinstance(rule, str) else rule)
+    except Exception as failure:
+        pass_on_signals(failure)
+        kind = type(rule).__name__
+        log_once(("rule", kind), "a %s says nothing about an error: use a boolean, class names or a callable", kind)
+        return otherwise
+    return otherwise or matches(names, wanted)
+
+
+def _answer_of(rule: Callable[[Any, Any, Any], Any], exception: BaseException, otherwise: str) -> Any:
+    """What a callable of the host program says about an error; ``None`` where it raises."""
+    try:
+        return rule(type(exception), exception, exception.__traceback__)
+    except Exception as failure:
+        pass_on_signals(failure)
+        name = callable_name(rule)
+        log_once(("rule", name), "%s failed: %s", name, otherwise)
+        return None
+
+
+def _status_of(status: Any, exception: BaseException) -> int | None:
+    """The HTTP status that an error led to, where a number is given that is one."""
+    value = _answer_of(status, exception, "no status is kept with the error") if callable(status) else status
+    if value is None:
+        return None
+    number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, str):
+        number = whole_number(value)
+    if number is not None and 100 <= number <= 999:
+        return int(number)
+    kind = type(value).__name__
+    log_once(("status_code", kind), "status_code= is no status from 100 to 999 (a %s): it is not used", kind)
+    return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
 
 from . import configuration, runtime
+from .late_imports import late_imports
+from .log import not_imported, swallowed
 from .model.applications import Application
 from .model.process import here
 
 if TYPE_CHECKING:
-    from .configuration import ApplicationSettings, Settings
+    from .configuration import ApplicationSettings, Configuration, Settings
 
 __all__ = [
     "application",
@@ -17,6 +20,7 @@ __all__ = [
     "flush",
     "global_settings",
     "initialize",
+    "preload",
     "register_application",
     "shutdown_agent",
     "write_at_once",
@@ -25,7 +29,8 @@ __all__ = [
 
 def application(name: str | None = None) -> Application:
     """The application of that name (``"a;b"`` links), by default the configured one."""
-    here.read()
+    late_imports.retry()
+    here.can_read()
     return here.application_of(name)
 
 
@@ -42,13 +47,32 @@ def register_application(name: str | None = None, timeout: float | None = None) 
 def application_settings(name: str | None = None) -> ApplicationSettings:
     """The settings in force for an application."""
     wanted = application(name)
-    return here.settings.for_application(wanted)
+    return global_settings().for_application(wanted)
 
 
 def global_settings() -> Settings:
-    """The settings in force in this process."""
-    here.read()
-    return here.settings
+    """The settings in force in this process.
+
+    Where they cannot be read at this moment (there is no free file descriptor,
+    say), nothing is measured, and every one of them is ``None``.
+    """
+    late_imports.retry()
+    return here.settings if here.can_read() else cast("Settings", _UNREAD)
+
+
+class _Unread:
+    """In the place of settings whose modules cannot be imported."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+    def for_application(self, name: str) -> _Unread:
+        """As `Settings.for_application`."""
+        return self
+
+
+_UNREAD: Final = _Unread()
 
 
 def initialize(
@@ -58,7 +82,7 @@ def initialize(
     log_file: str | None = None,
     log_level: str | int | None = None,
 ) -> None:
-    """Read the settings now. Without this call they are read when the first transaction starts.
+    """Read the settings now, and import what measuring takes. Without this call the first transaction does that.
 
     Args:
         config_file: a TOML or INI file; by default what ``WEIGHBRIDGE_CONFIG_FILE`` names.
@@ -70,14 +94,47 @@ def initialize(
     Raises:
         weighbridge.transactions.configuration.ConfigurationError: something is
             wrong in the configuration and ``ignore_errors`` is ``False``.
+        ImportError, OSError: likewise, where what reads it cannot be imported.
     """
     arguments = {"log_file": log_file, "log_level": log_level}
     given = {name: value for name, value in arguments.items() if value is not None}
-    read = configuration.load_from_environment(config_file, environment, given)
+    late_imports.retry()
+    try:
+        with late_imports:
+            from .configuration.loading import load_from_environment  # noqa: PLC0415  see `Process.read`
+        read = load_from_environment(config_file, environment, given)
+    except (ImportError, OSError) as problem:
+        if ignore_errors is False:
+            raise
+        not_imported(problem)
+        here.postponed = partial(initialize, config_file, environment, ignore_errors, log_file, log_level)
+        return
     if ignore_errors is False:
         read.require()
-    runtime.renew(read)
-    configuration.direct_log(read)
+    _use(read)
+    if ignore_errors is False:
+        configuration.current().require()
+
+
+def _use(read: Configuration) -> None:
+    """Put settings into force. What fails after they were read is no matter of the program's."""
+    try:
+        runtime.renew(read)
+    except Exception:
+        swallowed("initialize")
+    if read.settings.enabled:
+        runtime.preload()
+
+
+def preload() -> None:
+    """Import all that measuring and writing takes, for the sake of children that this process is going to fork.
+
+    A child that is forked for each job, as RQ does it, imports it otherwise
+    again and again. Starts no thread, opens and reads nothing, and may be
+    called at any time.
+    """
+    late_imports.retry()
+    runtime.preload()
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -86,7 +143,12 @@ def flush(timeout: float | None = None) -> bool:
     Args:
         timeout: seconds to wait at most where another write is under way.
     """
-    return runtime.flush(timeout)
+    late_imports.retry()
+    try:
+        return runtime.flush(timeout)
+    except Exception:
+        swallowed("flush")
+        return False
 
 
 def shutdown_agent(timeout: float | None = None) -> None:
@@ -95,9 +157,15 @@ def shutdown_agent(timeout: float | None = None) -> None:
     Args:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
     """
-    runtime.shutdown(timeout)
+    try:
+        runtime.shutdown(timeout)
+    except Exception:
+        swallowed("shutdown_agent")
 
 
 def write_at_once() -> None:
     """The process is about to end in a way that Python is not told of: from now on everything is written as it ends."""
-    runtime.write_at_once()
+    try:
+        runtime.write_at_once()
+    except Exception:
+        swallowed("write_at_once")

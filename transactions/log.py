@@ -1,40 +1,131 @@
-"""The one place that writes log lines: to the logger ``weighbridge``, each matter once."""
+"""The one place that writes log lines: to the logger ``weighbridge``, each matter once.
+
+It is the last line of defence, so nothing here raises: neither where `logging`
+cannot be imported (then it is said as soon as it can be), nor where a handler,
+filter, formatter or ``__repr__`` of the host program's fails in a line of ours.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from .host_exceptions import is_the_hosts, pass_on, pass_on_signals
+from .late_imports import late_imports
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
     from logging import Logger
 
-__all__ = ["log_once", "logger", "swallowed"]
+__all__ = ["import_logging", "log_once", "logger", "not_imported", "swallowed"]
 
 _MATTERS_AT_MOST: Final = 1000
-_said: set[object] = set()
+_UNSAID_AT_MOST: Final = 20
+
+_said: set[Hashable] = set()
+_unsaid: Final[list[tuple[str, str]]] = []
+"""Level and text of lines that could not be written so far."""
+_logging: Any = None
+
+
+def import_logging() -> None:
+    """Import `logging`, if that has not been done, and write what could not be written so far.
+
+    Raises:
+        ImportError: it cannot be imported at this moment.
+    """
+    global _logging
+    if _logging is None:
+        with late_imports:
+            import logging  # noqa: PLC0415  half as long to import as all that is needed at once
+        late_imports.watch_forks()
+        _logging = logging
+    try:
+        while _unsaid:
+            _hand_over(*_unsaid.pop(0))
+    except IndexError:  # another thread was faster
+        return
 
 
 def logger() -> Logger:
-    """The logger ``weighbridge``; `logging` is loaded when there is something to say."""
-    import logging  # noqa: PLC0415  half as long to load as all that is needed at once
+    """The logger ``weighbridge``; `logging` is imported when there is something to say.
 
-    return logging.getLogger("weighbridge")
+    Raises:
+        ImportError: it cannot be imported at this moment.
+    """
+    import_logging()
+    found: Logger = _logging.getLogger("weighbridge")
+    return found
 
 
-def log_once(matter: object, message: str, *arguments: object) -> None:
-    """Log one line per distinct ``matter`` (any hashable), at most a thousand matters a process."""
-    if matter in _said or len(_said) >= _MATTERS_AT_MOST:
-        return
-    _said.add(matter)
-    logger().warning(message, *arguments)
+def log_once(matter: Hashable, message: str, *arguments: object) -> None:
+    """Log one line per distinct ``matter``, at most a thousand matters a process. Never raises."""
+    if _is_new(matter):
+        _emit("warning", message, *arguments)
+
+
+def not_imported(problem: Exception) -> None:
+    """Log, once, that modules of ours cannot be imported at this moment. Never raises."""
+    log_once("not imported", _NOT_IMPORTED, problem)
+
+
+_NOT_IMPORTED: Final = (
+    "weighbridge cannot import what it needs (%s); "
+    "until it can, nothing is written, and what cannot be measured is counted as lost"
+)
 
 
 def swallowed(place: str) -> None:
-    """Log, once a place, a mistake of our own that the host program must not feel.
+    """Log, once a place, a mistake of our own that the host program must not feel. Never raises.
 
-    Called from an ``except Exception`` block; tests turn it into a failure.
+    Called from an ``except`` block. What is not ours to swallow (see
+    `host_exceptions`) is raised again.
     """
-    if ("swallowed", place) in _said:
+    exception = sys.exc_info()[1]
+    if exception is not None and is_the_hosts(exception):
+        raise exception
+    if _is_new(("swallowed", place)):
+        message = "weighbridge failed inside %s; the program goes on unharmed"
+        _emit("error", message, place, exc_info=sys.exc_info())
+
+
+def _is_new(matter: Hashable) -> bool:
+    """Whether nothing was said of a matter so far. It is marked at once: a handler may come to the same matter."""
+    try:
+        if matter in _said or len(_said) >= _MATTERS_AT_MOST:
+            return False
+        _said.add(matter)
+    except Exception as exception:  # it has parts of the host's, whose hash or comparison fails
+        pass_on_signals(exception)
+        return False
+    return True
+
+
+def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
+    """Write a line; while the interpreter goes down there is nobody to read it."""
+    if sys.is_finalizing():
         return
-    _said.add(("swallowed", place))
-    logger().error("weighbridge failed inside %s; the program goes on unharmed", place, exc_info=sys.exc_info())
+    try:
+        import_logging()
+    except Exception as exception:
+        pass_on(exception)
+        _keep(level, message, arguments)
+    else:
+        _hand_over(level, message, *arguments, exc_info=exc_info)
+
+
+def _hand_over(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
+    """Hand a line to the host's `logging`. What fails in there ends here."""
+    try:
+        getattr(_logging.getLogger("weighbridge"), level)(message, *arguments, exc_info=exc_info)
+    except Exception as exception:
+        pass_on_signals(exception)
+
+
+def _keep(level: str, message: str, arguments: tuple[object, ...]) -> None:
+    """Keep a line until it can be written; as text, so that nothing of the host's is kept alive."""
+    try:
+        if len(_unsaid) < _UNSAID_AT_MOST:
+            _unsaid.append((level, message % arguments))
+    except Exception as exception:
+        pass_on_signals(exception)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import sys
+from _thread import get_ident
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from . import configuration
+from .late_imports import Unloadable, late_imports
+from .log import import_logging, not_imported
 from .model.outlet import ALWAYS, outlet
 from .model.process import here
+from .stack import collector
 from .stack.current import current
 
 if TYPE_CHECKING:
-    from .configuration import Settings
-    from .recording.recorder import Recorder
-    from .recording.snapshot import Store
+    from collections.abc import Callable
 
-__all__ = ["connect", "flush", "renew", "shutdown", "write_at_once"]
+    from .recording.recorder import Recorder
+
+__all__ = ["connect", "flush", "last_write", "preload", "renew", "shutdown", "write_at_once"]
 
 _recorders: Final[dict[str, Recorder]] = {}
 """The recorder in force, under one key: where two threads make one at the same time, the first to put it here wins."""
@@ -29,21 +35,74 @@ _finalized: Final[set[int]] = set()
 """Processes of ``multiprocessing`` (this one, by its number) whose end was seen to."""
 
 
-def _open_store(settings: Settings) -> Store:
-    from .store.writer import StoreWriter  # noqa: PLC0415  sqlite3 is loaded where there is something to write
+# What is imported late: in a thread of the program's that begins or ends a transaction, never in the recorder's own
 
-    return StoreWriter.of(settings)
+
+_NEEDED_LATE: Final = (
+    "configuration.files",
+    "configuration.in_force",
+    "configuration.loading",
+    "configuration.privacy",
+    "model.query",
+    "recording.recorder",
+)
+"""Modules of ours that are imported at their first use."""
+
+
+def preload() -> None:
+    """Import all that a process needs to measure and to write. Starts, opens and reads nothing. Never raises."""
+    try:
+        with late_imports:
+            import_module("encodings.utf_8_sig")  # in which a configuration file is read
+            for name in _NEEDED_LATE:
+                import_module(f"{__package__}.{name}")
+        _import_the_rest()
+    except Unloadable as problem:
+        not_imported(problem)
 
 
 def _new_recorder() -> Recorder:
-    from .recording.recorder import Recorder  # noqa: PLC0415  counting is loaded where something is measured
-
+    with late_imports:
+        from .recording.recorder import Recorder  # noqa: PLC0415  counting is imported where something is measured
+    if vars(sys.modules[Recorder.__module__])["outlet"] is not outlet:
+        raise Unloadable(f"{__package__} was taken out of sys.modules, and is there a second time")
     here.read()
-    return Recorder(here.settings, partial(_open_store, here.settings))
+    return Recorder(here.settings, outlived=_outlived[0])
+
+
+def _connect_to_store(recorder: Recorder) -> None:
+    """Tell a recorder how the store is opened; where that cannot be imported, the next call tries again."""
+    try:
+        _import_the_rest()
+        with late_imports:
+            from .store.writer import StoreWriter  # noqa: PLC0415  so is sqlite3, where there is something to write
+    except Unloadable as problem:
+        not_imported(problem)
+    else:
+        recorder.delivery.open_store = partial(StoreWriter.of, here.settings)
+
+
+def _import_the_rest() -> None:
+    """What the recorder's thread needs besides, and what the end of a transaction may need, perhaps in a finalizer.
+
+    Raises:
+        Unloadable: not all of it can be imported at this moment.
+    """
+    try:
+        import_logging()
+    except Unloadable as problem:  # the thread writes all the same
+        not_imported(problem)
+    with late_imports:
+        for name in ("pwd", f"{__package__}.model.query", f"{__package__}.store.writer"):
+            import_module(name)
 
 
 def _recorder() -> Recorder:
-    """The recorder of this process, made where there is none."""
+    """The recorder of this process, made where there is none.
+
+    Raises:
+        Unloadable: it cannot be imported at this moment.
+    """
     recorder = _recorders.get(_IN_FORCE)
     if recorder is not None and recorder.pid != os.getpid():  # forked by a server written in C: no hook was called
         _after_fork_in_child()
@@ -51,11 +110,20 @@ def _recorder() -> Recorder:
     if recorder is None:
         recorder = _recorders.setdefault(_IN_FORCE, _new_recorder())
         _see_to_the_end_of_a_child()
+    if recorder.delivery.open_store is None:
+        _connect_to_store(recorder)
     return recorder
 
 
 def _attend() -> int:
-    return _recorder().attend()
+    """Have what has finished counted; where that cannot be, a bounded number waits."""
+    try:
+        patience = _recorder().attend()
+    except Unloadable as problem:
+        not_imported(problem)
+        patience = ALWAYS
+    outlet.bound(here.settings.max_backlog)
+    return patience
 
 
 def _see_to_the_end_of_a_child() -> None:
@@ -73,7 +141,11 @@ def write_at_once() -> int:
     outlet.attendant = write_at_once
     outlet.relax(ALWAYS)
     if outlet.queue or _recorders:
-        recorder = _recorder()
+        try:
+            recorder = _recorder()
+        except Unloadable:
+            outlet.bound(here.settings.max_backlog)
+            return ALWAYS
         recorder.patience = ALWAYS
         recorder.flush(here.settings.shutdown_timeout)
     return ALWAYS
@@ -85,7 +157,7 @@ def _at_the_end() -> None:
     while _unfinished:
         _unfinished.pop().close(here.settings.shutdown_timeout)
     shutdown()
-    outlet.attendant = write_at_once
+    write_at_once()  # what has ended meanwhile went to a recorder that nobody else will ask
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -94,7 +166,28 @@ def flush(timeout: float | None = None) -> bool:
     Args:
         timeout: seconds to wait at most where another write is under way.
     """
-    return _recorder().flush(timeout)
+    if _has_nothing_to_write():
+        return True
+    try:
+        return _recorder().flush(timeout)
+    except Unloadable as problem:
+        not_imported(problem)
+        return False
+
+
+def last_write() -> Callable[[], object] | None:
+    """What writes all that has finished, to be called in any thread; ``None`` where there is nothing to write."""
+    if _has_nothing_to_write():
+        return None
+    try:
+        return partial(_recorder().flush, here.settings.shutdown_timeout)
+    except Unloadable as problem:
+        not_imported(problem)
+        return None
+
+
+def _has_nothing_to_write() -> bool:
+    return not _recorders and outlet.holds_nothing()
 
 
 def shutdown(timeout: float | None = None) -> None:
@@ -119,11 +212,39 @@ def renew(settings: configuration.Configuration) -> None:
     here.forget()
 
 
+# Forks
+
+_forking_apart: Final[set[int]] = set()
+"""Threads that are forking at this moment, other than the main one."""
+_outlived: Final = [0]
+"""The number of the thread that was forked, where this process is a child of such a thread."""
+
+
+def _before_fork() -> None:
+    if _outlived[0] or not _is_main_thread():
+        _forking_apart.add(get_ident())
+
+
+def _is_main_thread() -> bool:
+    """Whether this is the thread at whose end the interpreter goes down."""
+    if sys.platform == "linux":
+        return _thread.get_native_id() == os.getpid()
+    threading: Any = sys.modules.get("threading")
+    return threading is None or threading.main_thread() is threading.current_thread()
+
+
+def _after_fork_in_parent() -> None:
+    _forking_apart.discard(get_ident())
+
+
 def _after_fork_in_child() -> None:
     """Nothing of the parent's is recorded here, and nothing that it holds is touched."""
+    _outlived[0] = get_ident() if get_ident() in _forking_apart else 0
+    _forking_apart.clear()
     _abandoned.extend((*_recorders.values(), *_unfinished))
     _recorders.clear()
     _unfinished.clear()
+    collector.forget()
     current.set(None)
     outlet.forget()
     outlet.attendant = _attend
@@ -137,6 +258,12 @@ _abandoned: Final[list[Recorder]] = []
 def connect() -> None:
     """Let finished transactions be recorded. Called once, when the package is imported; it starts nothing."""
     outlet.attendant = _attend
+    collector.watch()
+    threading: Any = sys.modules.get("threading")
+    if threading is not None and type(threading.main_thread()).__name__ != "_MainThread":  # forked by another one
+        _outlived[0] = threading.main_thread().ident
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )
     atexit.register(_at_the_end)

@@ -11,15 +11,18 @@ makes some blocks dearer, and none cheaper: of several, the cheapest counts.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from .environments import child_environment
 from .marks import MARK
+from .processes import end_with
 from .subjects import REQUIREMENTS
 from .workers import Job, Worker, command_of, require_recorded
 
@@ -153,6 +156,7 @@ def _callgrind(command: list[str], folder: str, told: str = "", *options: str, *
         text=True,
         cwd=folder,
         env=child_environment(**settings),
+        preexec_fn=partial(end_with, os.getpid()),
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed under valgrind:\n{done.stderr}")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Ser
 from weighbridge.transactions.store.writer import StoreWriter
 
 from .environments import child_environment
+from .processes import end_with
 
 __all__ = ["Answer", "ConsoleServer", "writing"]
 
@@ -45,6 +47,7 @@ class ConsoleServer:
             stderr=subprocess.PIPE,
             text=True,
             env=child_environment(),
+            preexec_fn=partial(end_with, os.getpid()),
         )
         assert self._process.stderr
         said = self._process.stderr.readline()
@@ -83,7 +86,10 @@ class ConsoleServer:
 def writing(store: str, processes: int, names: int) -> Iterator[None]:
     """Processes that report to the store all the while."""
     spawn = multiprocessing.get_context("spawn")
-    writers = [spawn.Process(target=_write, args=(store, number, names), daemon=True) for number in range(processes)]
+    writers = [
+        spawn.Process(target=_write, args=(os.getpid(), store, number, names), daemon=True)
+        for number in range(processes)
+    ]
     for writer in writers:
         writer.start()
     try:
@@ -96,10 +102,11 @@ def writing(store: str, processes: int, names: int) -> Iterator[None]:
             writer.join()
 
 
-def _write(store: str, number: int, names: int) -> None:
+def _write(parent: int, store: str, number: int, names: int) -> None:
+    end_with(parent)
     writer, sequence = StoreWriter(store), 0
     instance = Instance(f"writer-{number}-{os.getpid()}", "host", os.getpid(), time.time(), "benchmark")
-    while os.getppid() != 1:
+    while True:
         now = time.time()
         rows = tuple(_row(f"GET /resource/{name}/{{id}}", now) for name in range(1, names, 2))
         try:

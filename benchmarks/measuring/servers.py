@@ -14,9 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from .environments import child_environment
+from .processes import end_with
 from .stored import counted
 from .workers import Job, require_recorded
 
@@ -25,8 +27,8 @@ __all__ = ["SERVERS", "Server", "leave_a_cpu"]
 _CPUS = os.sched_getaffinity(0)
 _CPU_OF_SERVERS = max(_CPUS)
 
-_PATIENCE = 60.0
-"""Seconds for a server to start; under valgrind it takes long."""
+_PATIENCE = 300.0
+"""Seconds for a server to start; under valgrind, on a busy machine, it takes long."""
 
 _REQUEST = b"GET /hello?page=2 HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
 
@@ -70,6 +72,7 @@ class Server:
             ],
             cwd=self._folder.name,
             env=child_environment(WEIGHBRIDGE_STORE=self._store, **settings),
+            preexec_fn=partial(end_with, os.getpid()),
         )
         os.sched_setaffinity(self._process.pid, {_CPU_OF_SERVERS})
         self._await_start()

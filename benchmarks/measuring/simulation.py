@@ -20,7 +20,7 @@ __all__ = ["Served", "simulated"]
 _AT_ONCE = 8
 _CACHES = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=33554432,16,64"]
 """Bytes, ways, bytes of a line."""
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 """Seconds for valgrind to write what it counted."""
 
 

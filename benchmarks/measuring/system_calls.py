@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from .environments import child_environment
+from .processes import end_with
 from .workers import Job, command_of
 
 __all__ = ["STRACE", "system_calls"]
@@ -37,5 +40,6 @@ def _traced(job: Job, requests: int) -> int:
             text=True,
             cwd=folder,
             env=child_environment(**settings),
+            preexec_fn=partial(end_with, os.getpid()),
         )
         return len(Path(folder, "calls").read_text(errors="replace").splitlines())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .environments import child_environment, python_of
+from .processes import end_with
 from .subjects import KEEP_NONE
 
 __all__ = ["Job", "NotRecording", "Worker", "command_of", "require_recorded"]
@@ -61,6 +64,7 @@ class Worker:
             text=True,
             cwd=self._folder.name,
             env=child_environment(WEIGHBRIDGE_STORE=str(store or Path(self._folder.name) / "store.db")),
+            preexec_fn=partial(end_with, os.getpid()),
         )
         self.served = 0
 

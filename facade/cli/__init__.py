@@ -15,11 +15,11 @@ def main() -> None:
     """Run the command line; without the libraries that it needs, say so and exit with 2."""
     try:
         from weighbridge.cli.commands import weighbridge  # noqa: PLC0415 - click and rich are optional
-    except ModuleNotFoundError as missing:
-        name = (missing.name or "").partition(".")[0]
-        if name not in (*_PARTS, *_SQLITE):
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in (*_PARTS, *_SQLITE):
             raise
-        sys.stderr.write(_NO_SQLITE if name in _SQLITE else _how_to_install(missing.name or ""))
+        sys.stderr.write(_NO_SQLITE if missing in _SQLITE else _how_to_install(missing))
         raise SystemExit(2) from None
     weighbridge(prog_name="weighbridge")
 

@@ -14,32 +14,34 @@ from rich.console import Console
 
 from weighbridge.reporting import span
 from weighbridge.reporting.exports import as_csv, as_json
-from weighbridge.reporting.report import SORTS, Report, known_applications, read_report
+from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
 
-from .plain import one_line, plain_lines
-from .problems import Problem
+from .output import say
+from .plain import plain_lines
+from .problems import Group, Problem
 from .settings_view import ConfigurationView, configuration_lines
-from .stores import opened_store, require_valid
+from .stores import Place, checked_store, chosen_place, opened_store, require_valid
 from .terminal import ReportView
 from .top import watch
-from .words import clock_line, empty_lines, left_out_line, uncounted_line
+from .words import clock_line, empty_lines, loss_lines
 
 __all__ = ["weighbridge"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_SINCE_HELP: Final = f"How far back: {span.EXAMPLES}."
+_SINCE_HELP: Final = f"How far back: {span.EXAMPLES}. Local time is that of this machine."
 _SORT_HELP: Final = (
     "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
 )
+_STORE_HELP: Final = "Read this store instead of the configured one."
 _INTERVAL_HELP: Final = "Seconds between two pictures."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
 _KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
-_DEMO_STORE_HELP: Final = "Record into this file and keep it; without it, a temporary one."
+_DEMO_STORE_HELP: Final = "Record into this file; without it, into one in your state directory, anew each time."
 _PORT_HELP: Final = "Port of the page; 0 takes a free one."
 _HOST_HELP: Final = "Address to bind; any but a loopback address needs --token-file."
 _VISITORS_HELP: Final = "File with a token (16 characters or more) that visitors must give."
@@ -65,21 +67,17 @@ class _Question(NamedTuple):
     kind: Kind | None
     sort: str
 
-    def answer(self, reader: StoreReader) -> Report:
-        """Read the report as of now."""
+    def answer(self, place: Place, reader: StoreReader) -> Report:
+        """Read the report as of now; an empty one where nothing has been recorded yet."""
         now = time.time()
         window = Window(span.parse_since(self.since, now), now)
-        report = read_report(reader, window, Selection(self.application, self.kind), self.sort)
-        if self.application and not report.sections:
-            _require_known(reader, self.application, now)
-        return report
-
-
-def _require_known(reader: StoreReader, application: str, now: float) -> None:
-    known = known_applications(reader, now)
-    if application not in known:
-        there_are = ", ".join(map(one_line, known)) or "none yet"
-        raise Problem(f"there is no application {application!r} in {reader.health().path}; there are: {there_are}")
+        if place.is_empty:
+            return nothing_recorded(place.path, window)
+        try:
+            require_known(reader, Selection(self.application))
+        except UnknownName as error:
+            raise Problem(str(error)) from None
+        return read_report(reader, window, Selection(self.application, self.kind), self.sort)
 
 
 def _asking(since: str) -> Callable[[_Command], _Command]:
@@ -103,11 +101,11 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
         click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
-        click.option("--store", metavar="FILE", help="Read this store instead of the configured one."),
+        click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP),
     )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="weighbridge", message="weighbridge %(version)s")
 def weighbridge() -> None:
     """Show what web requests and background jobs weigh."""
@@ -119,10 +117,11 @@ def weighbridge() -> None:
 @click.option("--csv", "form", flag_value="csv", help="Write CSV: one line per transaction.")
 def report(store: str | None, form: str | None, **question: Any) -> None:
     """Print the figures of each application, web and non-web apart."""
-    with opened_store(store) as reader:
-        answer = _Question(**question).answer(reader)
+    place = chosen_place(store)
+    with opened_store(place) as reader:
+        answer = _Question(**question).answer(place, reader)
     if form:
-        click.echo(as_json(answer) if form == "json" else as_csv(answer))
+        say(as_json(answer) if form == "json" else as_csv(answer))
     elif sys.stdout.isatty():
         Console().print(ReportView(answer))
     else:
@@ -131,11 +130,12 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
 
 def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and what there is to say about them to standard error."""
-    click.echo("\n".join(plain_lines(answer)))
-    now, health = time.time(), answer.health
+    say("\n".join(plain_lines(answer)))
+    now = time.time()
     notes = [] if answer.sections else empty_lines(answer, now)
-    for line in filter(None, [*notes, uncounted_line(health), clock_line(health, now), left_out_line(health)]):
-        click.echo(line, err=True)
+    figures, details = loss_lines(answer)
+    for line in filter(None, [*notes, *figures, clock_line(answer.health, now), *details]):
+        say(line, error=True)
 
 
 @weighbridge.command()
@@ -144,8 +144,9 @@ def _print_plain(answer: Report) -> None:
 @click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many pictures.")
 def top(store: str | None, interval: float, count: int | None, **question: Any) -> None:
     """Show the same figures live; q or Ctrl-C ends it."""
-    with opened_store(store) as reader:
-        watch(lambda: _Question(**question).answer(reader), interval, count)
+    place = chosen_place(store)
+    with opened_store(place) as reader:
+        watch(lambda: _Question(**question).answer(place, reader), interval, count)
 
 
 @weighbridge.command()
@@ -155,14 +156,14 @@ def config() -> None:
     if sys.stdout.isatty():
         Console().print(ConfigurationView(loaded))
     else:
-        click.echo("\n".join(configuration_lines(loaded)))
+        say("\n".join(configuration_lines(loaded)))
     require_valid(loaded)
 
 
 @weighbridge.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help=_HOST_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
-@click.option("--store", metavar="FILE", help="Read this store instead of the configured one.")
+@click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP)
 @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
 @click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
@@ -177,19 +178,19 @@ def serve(**options: Any) -> None:
 @weighbridge.command()
 @click.option("--requests", type=click.IntRange(1, 100_000), default=600, show_default=True, help=_REQUESTS_HELP)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed sends the same traffic.")
-@click.option("--store", type=click.Path(path_type=Path), metavar="FILE", help=_DEMO_STORE_HELP)
+@click.option("--store", metavar="FILE", callback=checked_store, help=_DEMO_STORE_HELP)
 @click.option("--keep", is_flag=True, help=_KEEP_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
-def demo(requests: int, seed: int, store: Path | None, keep: bool, port: int) -> None:
+def demo(requests: int, seed: int, store: str | None, keep: bool, port: int) -> None:
     """Run a bookshop on real servers, send it traffic, and prove that all of it was counted."""
     _require(_DEMO_LIBRARIES, "the demo", "demo")
     if keep:
         from .keep_command import keep_demo  # noqa: PLC0415 - needs what was just looked for
 
-        return keep_demo(seed, store, port)
+        return keep_demo(seed, Path(store) if store else None, port)
     from .demo_command import demonstrate  # noqa: PLC0415 - needs what was just looked for
 
-    sys.exit(0 if demonstrate(requests, seed, store) else 1)
+    sys.exit(0 if demonstrate(requests, seed, Path(store) if store else None) else 1)
 
 
 def _require(libraries: Sequence[str], what: str, extra: str) -> None:

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-import click
 from rich.console import Console
 
 from weighbridge.demo.run import Outcome, run_demo
@@ -21,10 +20,12 @@ from weighbridge.transactions.recording.snapshot import Instance, Snapshot, Stor
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 from weighbridge.transactions.store.writer import StoreWriter
 
+from .demo_store import kept_store, next_steps
 from .demo_view import CheckView, check_lines, progress, verdict
+from .output import say
 from .plain import plain_lines
 from .problems import Problem
-from .stores import opened_store
+from .stores import Place, opened_store
 from .terminal import ReportView
 
 __all__ = ["demonstrate", "require_writable"]
@@ -36,12 +37,10 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
     Raises:
         Problem: the store that was named cannot be used.
     """
-    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
-        kept = store.absolute() if store else Path(folder, "weighbridge.db")
+    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder, kept_store(store) as kept:
         require_writable(kept)
         right = _run(requests, seed, kept, Path(folder))
-    if store:
-        click.echo(f"\nThe figures are kept: weighbridge report --store {store}")
+    say("\n" + "\n".join(next_steps(kept)))
     return right
 
 
@@ -71,7 +70,7 @@ def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
         with progress(console, len(sent)) as watcher:
             outcome = run_demo(sent, store, folder, watcher)
     except ServiceFailed as error:
-        click.echo(f"weighbridge: {error}", err=True)
+        say(f"weighbridge: {error}", error=True)
         return False
     except StoreUnreadable as error:
         raise Problem(str(error)) from None
@@ -80,11 +79,11 @@ def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
 
 
 def _show(console: Console, store: Path, outcome: Outcome, sent: int) -> None:
-    with opened_store(str(store)) as reader:
+    with opened_store(Place(str(store))) as reader:
         report = read_report(reader, outcome.window, Selection(), "time")
-    click.echo()
+    say()
     if sys.stdout.isatty():
         console.print(ReportView(report), "", CheckView(outcome), sep="\n")
     else:
-        click.echo("\n".join([*plain_lines(report), "", *check_lines(outcome)]))
-    click.secho("\n" + "\n".join(verdict(outcome, sent)), fg="green" if outcome.right else "red", bold=True)
+        say("\n".join([*plain_lines(report), "", *check_lines(outcome)]))
+    say("\n" + "\n".join(verdict(outcome, sent)), color="green" if outcome.right else "red")

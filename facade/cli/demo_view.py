@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-import click
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -15,8 +14,10 @@ from rich.text import Text
 from weighbridge.demo.check import Calls, Comparison
 from weighbridge.demo.run import Outcome, Watcher
 from weighbridge.reporting.report import KIND_WORDS
+from weighbridge.transactions.model.naming import display_name
 
-from .plain import aligned, one_line, shortened
+from .output import one_line, rich_text, say
+from .plain import aligned, shortened
 
 __all__ = ["CheckView", "check_lines", "progress", "verdict"]
 
@@ -33,17 +34,17 @@ def progress(console: Console, total: int) -> Iterator[Watcher]:
         disable=not console.is_terminal,
     )
 
-    def say(words: str) -> None:
+    def stage(words: str) -> None:
         stages.update(bar, description=words)
         if not console.is_terminal:
-            click.echo(words)
+            say(words)
 
     with stages:
         bar = stages.add_task("Opening the bookshop: gunicorn, uvicorn, a worker", total=total)
         yield Watcher(
-            ready=lambda: say(f"Sending {total} requests and jobs"),
+            ready=lambda: stage(f"Sending {total} requests and jobs"),
             answered=lambda: stages.advance(bar),
-            closing=lambda: say("Closing the bookshop"),
+            closing=lambda: stage("Closing the bookshop"),
         )
 
 
@@ -97,7 +98,7 @@ def _cells(comparison: Comparison) -> tuple[str, ...]:
     application, kind, group, name = comparison.series
     return (
         comparison.because or "(nothing of this was sent)",
-        one_line(f"{application} {KIND_WORDS[kind]} {group}/{name}"),
+        one_line(f"{application} {KIND_WORDS[kind]} {display_name(group, name)}"),
         _calls(comparison.sent),
         _calls(comparison.counted),
         "ok" if comparison.right else "WRONG",
@@ -108,11 +109,11 @@ def _styled(row: Sequence[str], widths: Sequence[int], comparison: Comparison) -
     because, counts_as, sent, counted, mark = row
     application = len(one_line(comparison.series.application))
     kind = application + 1 + len(KIND_WORDS[comparison.series.kind])
-    name = Text(shortened(counts_as, widths[1], min(kind + 1, widths[1] // 2)))
+    name = rich_text(shortened(counts_as, widths[1], min(kind + 1, widths[1] // 2)))
     name.stylize("dim", 0, application)
     name.stylize("cyan", application, kind)
     style = "green" if comparison.right else "bold red"
-    return Text(shortened(because, widths[0], widths[0] - 1)), name, Text(sent), Text(counted), Text(mark, style)
+    return rich_text(shortened(because, widths[0], widths[0] - 1)), name, Text(sent), Text(counted), Text(mark, style)
 
 
 def _calls(calls: Calls) -> str:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Final
-
-import click
 
 from weighbridge.console.serving import serve
 from weighbridge.demo.bookshop import open_bookshop
 from weighbridge.demo.drive import drive
 from weighbridge.demo.services import Process, ServiceFailed
-from weighbridge.demo.traffic import WATCH, Service, plan
+from weighbridge.demo.traffic import WATCH, Service, Traffic, plan
 
 from .demo_command import require_writable
+from .demo_store import kept_store, next_steps
+from .output import say
 from .problems import Problem
 from .serve_command import bound
 
-__all__ = ["keep_demo"]
+__all__ = ["keep_demo", "visited"]
 
 _PAUSE: Final = 1.0
 """Seconds between two batches of visitors."""
@@ -38,31 +39,28 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
     Raises:
         Problem: the store that was named cannot be used, the port cannot be had, or the bookshop does not open.
     """
-    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder:
-        kept = store.absolute() if store else Path(folder, "weighbridge.db")
+    with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder, kept_store(store) as kept:
         require_writable(kept)
         listener = bound("127.0.0.1", port)
         try:
-            with open_bookshop(Path(folder), kept) as processes, _visited(processes, seed):
-                serve(str(kept), listener, None, (), lambda url: click.echo(f"weighbridge: {url} (Ctrl-C ends it)"))
+            with open_bookshop(Path(folder), kept) as processes, visited(processes, seed):
+                serve(str(kept), listener, None, (), lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
             raise Problem(str(error)) from None
+    say("\n" + "\n".join(next_steps(kept)))
 
 
 @contextmanager
-def _visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
-    """Send traffic while the block runs; what a process had to say when it broke down is printed."""
+def visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
+    """Send traffic while the block runs; visitors who get no answer say so, and others come after them."""
     closed = threading.Event()
 
     def visit() -> None:
-        number = seed
-        try:
-            drive([WATCH], processes, closed.is_set)
-            while not closed.wait(_PAUSE):
-                drive(plan(_batch(number), number), processes, closed.is_set)
-                number += 1
-        except ServiceFailed as error:
-            click.echo(f"weighbridge: {error}", err=True)
+        batches = chain([[WATCH]], (plan(_batch(number), number) for number in count(seed)))
+        while all(process.is_running for process in processes.values()):
+            _send(next(batches), processes)
+            if closed.wait(_PAUSE):
+                return
 
     visitors = threading.Thread(target=visit, name="weighbridge-demo")
     visitors.start()
@@ -71,6 +69,17 @@ def _visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
     finally:
         closed.set()
         visitors.join()
+
+
+def _send(batch: Sequence[Traffic], processes: Mapping[Service, Process]) -> None:
+    """Send some requests and jobs; of what went wrong only the first is told, as it may be all of them."""
+    try:
+        complaints = drive(batch, processes, lambda: None)
+    except ServiceFailed as error:
+        complaints = [str(error)]
+    for complaint in complaints[:1]:
+        others = f" (and {len(complaints) - 1} more)" if complaints[1:] else ""
+        say(f"weighbridge: {complaint}{others}", error=True)
 
 
 def _batch(number: int) -> int:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from weighbridge.reporting.formats import printable
 from weighbridge.reporting.report import KIND_WORDS, Report
+from weighbridge.transactions.model.naming import display_name
 
 from .columns import COLUMNS
+from .output import one_line
 
-__all__ = ["aligned", "one_line", "plain_lines", "shortened"]
+__all__ = ["aligned", "plain_lines", "shortened"]
 
 _TITLES = ("application", "type", "transaction", *(column.title for column in COLUMNS))
 _TEXTS = 3
@@ -35,11 +36,6 @@ def aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:
         ).rstrip()
 
 
-def one_line(text: str) -> str:
-    """Keep a name from breaking lines, columns or the terminal."""
-    return " ".join(printable(text).split())
-
-
 def shortened(text: str, width: int, head: int) -> str:
     """Cut the middle out of a text that is too long, after ``head`` characters: names differ at their end.
 
@@ -53,5 +49,5 @@ def _rows(report: Report) -> Iterator[tuple[str, ...]]:
     for section in report.sections:
         application, kind = one_line(section.application), KIND_WORDS[section.kind]
         for line in section.lines:
-            name = one_line(f"{line.series.group}/{line.series.name}")
+            name = one_line(display_name(line.series.group, line.series.name))
             yield application, kind, name, *(column.text(line.figures, line.share) for column in COLUMNS)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from pathlib import Path
 from typing import NamedTuple
 
-import click
-
 from weighbridge.console.serving import is_loopback, listen, open_browser, serve
+from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 
+from .demo_store import demo_store
+from .output import say
 from .problems import Problem
-from .stores import configured_store
+from .stores import chosen_place
 
 __all__ = ["Serving", "bound", "serve_page"]
 
@@ -36,15 +38,18 @@ def serve_page(options: Serving) -> None:
     token = _token(options.token_file) if options.token_file else None
     if token is None and not is_loopback(options.host):
         raise Problem(f"--host {options.host} is reached from other machines: name a token with --token-file")
-    store = options.store or configured_store()
+    place = chosen_place(options.store)
     listener = bound(options.host, options.port)
 
     def ready(url: str) -> None:
-        click.echo(f"weighbridge: {store} on {url} (Ctrl-C ends it)", err=True)
+        say(f"weighbridge: {place.path} on {url} (Ctrl-C ends it)", error=True)
+        if place.is_empty and not is_missing(demo_store()):
+            example = f"weighbridge serve --store {shlex.quote(str(demo_store()))}"
+            say(f"{NOTHING_YET} there; the figures of the last demo: {example}", error=True)
         if options.opened:
             open_browser(url)
 
-    serve(store, listener, token, options.hosts, ready)
+    serve(place.path, listener, token, options.hosts, ready)
 
 
 def _token(file: Path) -> str:

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from weighbridge.transactions.configuration.loading import Configuration
+from weighbridge.transactions.configuration.redaction import redacted
 from weighbridge.transactions.configuration.settings import SETTINGS, ApplicationSettings
 from weighbridge.transactions.store.location import locate
 
-from .plain import one_line
+from .output import one_line, rich_text
 
 __all__ = ["ConfigurationView", "configuration_lines", "value_text"]
 
@@ -48,14 +49,14 @@ class ConfigurationView:
         for name, value, origin in _rows(self._configuration):
             chosen = not origin.startswith("default")
             table.add_row(
-                Text(name), Text(value, style="bold" if chosen else ""), Text(origin, style="" if chosen else "dim")
+                Text(name), rich_text(value, "bold" if chosen else ""), rich_text(origin, "" if chosen else "dim")
             )
-        yield Text("\n".join(_sources(self._configuration)) + "\n", style="dim")
+        yield rich_text("\n".join(_sources(self._configuration)) + "\n", "dim")
         yield table
         unused = self._configuration.unused
         if unused:
             yield Text("\nSettings of the New Relic agent that mean nothing here:", style="dim")
-            yield Text("\n".join(f"  {entry.setting}  ({entry.place})" for entry in unused), style="dim")
+            yield rich_text("\n".join(f"  {entry.setting}  ({entry.place})" for entry in unused), "dim")
 
 
 def value_text(value: object) -> str:
@@ -67,10 +68,15 @@ def value_text(value: object) -> str:
     if isinstance(value, ApplicationSettings):
         value = {entry.name: getattr(value, entry.name) for entry in fields(value)}
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} = {value_text(item)}" for key, item in value.items()) or _NONE
+        return "; ".join(f"{_shown(str(key))} = {value_text(item)}" for key, item in value.items()) or _NONE
     if isinstance(value, frozenset):
         return _set_text(value) or _NONE
     return _plain_text(value)
+
+
+def _shown(text: str) -> str:
+    """On one line, with control characters made visible, and without a password."""
+    return redacted(one_line(text))
 
 
 def _plain_text(value: object) -> str:
@@ -78,12 +84,12 @@ def _plain_text(value: object) -> str:
         return _NONE
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else one_line(str(value))
+    return f"{value:g}" if isinstance(value, float) else _shown(str(value))
 
 
 def _set_text(items: frozenset[object]) -> str:
     numbers = sorted(item for item in items if isinstance(item, int))
-    return " ".join(_ranges(numbers) if numbers else sorted(map(str, items)))
+    return " ".join(_ranges(numbers) if numbers else sorted(_shown(str(item)) for item in items))
 
 
 def _ranges(numbers: list[int]) -> Iterator[str]:
@@ -96,20 +102,23 @@ def _ranges(numbers: list[int]) -> Iterator[str]:
 
 def _sources(configuration: Configuration) -> Iterator[str]:
     """Name the file that was read, and the section that was asked for."""
-    yield f"configuration file  {configuration.config_file or 'none (WEIGHBRIDGE_CONFIG_FILE names one)'}"
+    yield f"configuration file  {_shown(configuration.config_file or 'none (WEIGHBRIDGE_CONFIG_FILE names one)')}"
     if configuration.environment:
-        yield f"environment  {configuration.environment}"
+        yield f"environment  {_shown(configuration.environment)}"
 
 
 def _rows(configuration: Configuration) -> list[tuple[str, str, str]]:
     rows = [
-        (name, value_text(getattr(configuration.settings, name)), str(configuration.origins.get(name, "default")))
-        for name in SETTINGS
+        (name, value_text(getattr(configuration.settings, name)), _origin(configuration, name)) for name in SETTINGS
     ]
     return [_store_row(row) if row[0] == "store" and row[1] == _NONE else row for row in rows]
+
+
+def _origin(configuration: Configuration, name: str) -> str:
+    return one_line(str(configuration.origins.get(name, "default")))
 
 
 def _store_row(row: tuple[str, str, str]) -> tuple[str, str, str]:
     """Say where the store is when no setting says it."""
     name, _, origin = row
-    return name, locate(None).path, f"{origin} (the user's state directory)"
+    return name, _shown(locate(None).path), f"{origin} (the user's state directory)"

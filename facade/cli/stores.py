@@ -4,31 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import click
+
+from weighbridge.reporting.first_steps import is_missing
 from weighbridge.transactions.configuration.loading import Configuration, load_from_environment
+from weighbridge.transactions.configuration.values import STORE, Refused
 from weighbridge.transactions.store.location import MEMORY, locate
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
 from .problems import Problem
 from .words import user
 
-__all__ = ["configured_store", "opened_store", "require_valid"]
+__all__ = ["Place", "checked_store", "chosen_place", "opened_store", "require_valid"]
 
-_HINT = "Name another file with --store or WEIGHBRIDGE_STORE; `weighbridge demo` makes one of its own."
+_HINT = "Name another file with --store or WEIGHBRIDGE_STORE; `weighbridge demo` makes one."
+
+
+class Place(NamedTuple):
+    """A store to read."""
+
+    path: str
+    named: bool = True
+    """By an option; otherwise it is the configured one."""
+    default: bool = False
+    """Whether it is where programs of this user report to when nothing is configured."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been recorded yet, which is no problem in the default place."""
+        return self.default and is_missing(self.path)
+
+
+def checked_store(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Check that an option names a store that can be, and leave it as it was typed."""
+    try:
+        if value is not None:
+            STORE.read(value, None)
+    except ValueError as error:
+        shown, why = (error.shown or repr(value), f"{error}; ") if isinstance(error, Refused) else (repr(value), "")
+        raise click.BadParameter(f"{shown}: {why}it must be {STORE.valid}.", ctx, param) from None
+    return value
 
 
 @contextmanager
-def opened_store(path: str | None) -> Iterator[StoreReader]:
-    """Open the store at ``path`` (``None``: the configured one) for the length of a block.
+def opened_store(place: Place) -> Iterator[StoreReader]:
+    """Read a store for the length of a block.
 
     Raises:
-        Problem: the configuration is not valid, there is no store, or it cannot be read.
+        Problem: there is no store, or it cannot be read.
     """
     try:
-        with StoreReader.open(path or configured_store()) as reader:
+        with StoreReader(place.path) as reader:
             yield reader
     except StoreUnreadable as error:
-        raise Problem(f"{error}\n{_HINT if path else _whose_store()}") from None
+        raise Problem(f"{error}\n{_HINT if place.named else _whose_store()}") from None
+
+
+def chosen_place(path: str | None) -> Place:
+    """The store at ``path``, or the one that programs of this user report to.
+
+    Raises:
+        Problem: the configuration is not valid, or figures are kept in memory only.
+    """
+    return Place(path) if path else _configured_place()
 
 
 def require_valid(configuration: Configuration) -> None:
@@ -42,17 +82,11 @@ def _whose_store() -> str:
     return f"You are {user()}; programs run by other users report to stores of their own.\n{_HINT}"
 
 
-def configured_store() -> str:
-    """Name the store that programs of this user report to by default.
-
-    Raises:
-        Problem: the configuration is not valid, or figures are kept in memory only.
-    """
+def _configured_place() -> Place:
     configuration = load_from_environment()
     require_valid(configuration)
     location = locate(configuration.settings.store)
     if location.path == MEMORY:
-        place = configuration.origins["store"]
-        why = location.problem or f"the setting store is {MEMORY} ({place})"
+        why = location.problem or f"the setting store is {MEMORY} ({configuration.origins['store']})"
         raise Problem(f"figures are kept nowhere that can be read: {why}\n{_HINT}")
-    return location.path
+    return Place(location.path, named=False, default=location.origin == "user")

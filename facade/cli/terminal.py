@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
+from weighbridge.transactions.model.naming import display_name, display_parts
 
 from .columns import COLUMNS, fitting
-from .plain import one_line, shortened
-from .words import clock_line, empty_lines, head_lines, left_out_line, uncounted_line
+from .output import one_line, rich_text
+from .plain import shortened
+from .words import clock_line, empty_lines, head_lines, loss_lines
 
 __all__ = ["ReportView"]
 
@@ -30,10 +32,10 @@ class ReportView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give the tables, between a line that says what they cover and one that says what they do not."""
         if not self._report.sections:
-            yield Text("\n".join(empty_lines(self._report, time.time())))
+            yield rich_text("\n".join(empty_lines(self._report, time.time())))
             yield from self._notes([])
             return
-        yield Text("\n".join(head_lines(self._report, time.time())), style="dim")
+        yield rich_text("\n".join(head_lines(self._report, time.time())), "dim")
         widths = _widths(self._report)
         columns = fitting(widths, options.max_width - _NAME_AT_LEAST)
         name_width = options.max_width - sum(widths[position] + 2 for position in columns)
@@ -59,11 +61,10 @@ class ReportView:
         hidden = [column.title for position, column in enumerate(COLUMNS) if position not in columns]
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
-        health = self._report.health
-        clock = clock_line(health, time.time())
-        for line, style in ((uncounted_line(health), "yellow"), (clock, "yellow"), (left_out_line(health), "dim")):
-            if line:
-                yield Text(f"\n{line}", style=style)
+        figures, details = loss_lines(self._report)
+        clock = clock_line(self._report.health, time.time())
+        for lines, style in ((filter(None, [*figures, clock]), "yellow"), (details, "dim")):
+            yield from (rich_text(f"\n{line}", style) for line in lines)
 
 
 def _title(section: Section) -> Text:
@@ -72,9 +73,9 @@ def _title(section: Section) -> Text:
 
 
 def _name(line: Line, width: int) -> Text:
-    group = one_line(f"{line.series.group}/")
+    group, own = map(one_line, display_parts(line.series.group, line.series.name))
     head = min(len(group) + len("GET /"), width // 2)
-    name = Text(shortened(group + one_line(line.series.name), width, head), no_wrap=True)
+    name = rich_text(shortened(group + own, width, head), no_wrap=True)
     name.stylize("dim", 0, len(group))
     return name
 
@@ -98,6 +99,6 @@ def _widths(report: Report) -> list[int]:
 
 
 def _longest_name(report: Report) -> int:
-    names = [f"{line.series.group}/{line.series.name}" for section in report.sections for line in section.lines]
-    titles = [f"{section.application}  {KIND_WORDS[section.kind]}" for section in report.sections]
-    return max(map(len, (*names, *titles)), default=0)
+    names = [display_name(*line.series[2:]) for section in report.sections for line in section.lines]
+    titles = [f"{one_line(section.application)}  {KIND_WORDS[section.kind]}" for section in report.sections]
+    return max(map(len, (*map(one_line, names), *titles)), default=0)

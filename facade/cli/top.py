@@ -11,13 +11,13 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from weighbridge.reporting.report import Report
 
+from .output import say
 from .plain import plain_lines
 from .terminal import ReportView
 
@@ -48,12 +48,12 @@ def _on_screen(read: Callable[[], Report], interval: float, rounds: int | None) 
 
 def _one_below_the_other(read: Callable[[], Report], interval: float, rounds: int | None) -> None:
     while True:
-        click.echo("\n".join(plain_lines(read())))
+        say("\n".join(plain_lines(read())))
         rounds = rounds and rounds - 1
         if rounds == 0:
             return
         time.sleep(interval)
-        click.echo()
+        say()
 
 
 def _rows_a_section(report: Report, height: int) -> int:

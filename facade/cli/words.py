@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import time
-from types import MappingProxyType
 from typing import Final
 
 from weighbridge.reporting import formats
+from weighbridge.reporting.first_steps import NOTHING_YET, first_steps_lines, is_missing
+from weighbridge.reporting.losses import missing_details, missing_transactions
 from weighbridge.reporting.report import Report
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.reader import Health
 
-__all__ = ["clock_line", "empty_lines", "head_lines", "left_out_line", "uncounted_line", "user"]
+from .demo_store import demo_store
+
+__all__ = ["clock_line", "empty_lines", "head_lines", "loss_lines", "user"]
 
 _WRONG: Final = 60.0
 """Seconds by which a clock is ahead when that is worth a word."""
@@ -25,20 +29,6 @@ def head_lines(report: Report, now: float) -> list[str]:
     return [f"{span}, {_last_write(report.health, now)}", f"store {report.health.path}"]
 
 
-def uncounted_line(health: Health) -> str:
-    """Say how many transactions no figure shows, since the store exists; empty if all are shown."""
-    lost = [(why, health.lost[cause]) for cause, why in _UNCOUNTED.items() if health.lost.get(cause)]
-    return "\n".join(f"In no figure, because {why}: {formats.count(number)} transactions." for why, number in lost)
-
-
-_UNCOUNTED: Final = MappingProxyType(
-    {
-        "transactions": "a limit was reached",
-        "expired": "they are older than all that is kept, by the clock of their process",
-    }
-)
-
-
 def clock_line(health: Health, now: float) -> str:
     """Say that a process reports by a clock that is ahead; empty if none does."""
     ahead = 0.0 if health.latest is None else health.latest - now
@@ -47,20 +37,40 @@ def clock_line(health: Health, now: float) -> str:
     return f"A process reports by a clock that is {roughly(ahead)} ahead: its figures are kept under that time."
 
 
-def left_out_line(health: Health) -> str:
-    """Say what else limits have cost since the store exists, names and samples; empty if nothing."""
-    lost = {cause: number for cause, number in sorted(health.lost.items()) if number and cause not in _UNCOUNTED}
-    details = ", ".join(f"{formats.count(number)} {_CAUSES.get(cause, cause)}" for cause, number in lost.items())
-    return f"Left out of the details, because of limits: {details}." if details else ""
-
-
-_CAUSES: Final = MappingProxyType(
-    {"names": "names (counted under <other>)", "samples_thinned": "samples (the slowest and the latest are kept)"}
-)
+def loss_lines(report: Report) -> tuple[list[str], list[str]]:
+    """Say what is missing from the figures of this report, and what from its details."""
+    figures, details = missing_transactions(report.lost), missing_details(report.lost)
+    return [f"{sentence}." for sentence in figures], [f"{sentence}." for sentence in details]
 
 
 def empty_lines(report: Report, now: float) -> list[str]:
     """Say where nothing was found, and what may be the reason."""
+    return _nothing_in_this_time(report, now) if report.ever else _nothing_yet(report.health, now)
+
+
+def _nothing_yet(health: Health, now: float) -> list[str]:
+    there = "no such file yet" if health.last_write is None else _last_write(health, now)
+    return [
+        f"{NOTHING_YET}.",
+        "",
+        f"  looked for  {health.path} ({there})",
+        f"  you are     {user()}; programs run by other users report to stores of their own",
+        *_last_demo(health),
+        "",
+        "Lines that have a program measured:",
+        "",
+        *first_steps_lines(),
+    ]
+
+
+def _last_demo(health: Health) -> list[str]:
+    store = demo_store()
+    if is_missing(store) or str(store) == health.path:
+        return ["  an example  weighbridge demo"]
+    return [f"  an example  the figures of the last demo: weighbridge report --store {shlex.quote(str(store))}"]
+
+
+def _nothing_in_this_time(report: Report, now: float) -> list[str]:
     health = report.health
     return [
         f"Nothing was recorded from {_clock(report.window.since, now)} to {_clock(report.window.until, now)}.",

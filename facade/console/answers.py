@@ -44,11 +44,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Compared:
-    """The same span, some time before."""
+    """The same time a day or a week before, by the clock on the wall."""
 
     window: Window
     figures: Figures
     timeline: Timeline
+    places: Sequence[int | None]
+    """For each bucket of what is shown, which one of this timeline (from 0) shows the same time of its day."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ class Application:
 
     application: str
     kind: Kind
+    window: Window
+    """From its first figure on, where it is younger than the time that is shown."""
     figures: Figures
     timeline: Timeline
     linked: Sequence[str]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from weighbridge.reporting.exports import as_csv
-from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
+from weighbridge.reporting.report import UnknownName, require_known
+from weighbridge.transactions.configuration.values import read_store
+from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
 from . import questions
 from .access import HEADERS, Access
@@ -67,7 +70,7 @@ class Console:
         clock: gives the time in epoch seconds.
 
     Raises:
-        ValueError: the token has fewer than 16 characters.
+        ValueError: the token has fewer than 16 characters, or ``store`` names no store that can be.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class Console:
         hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._reader = StoreReader(store)
+        self._reader = StoreReader(read_store(store))
         self._access = Access(token, hosts)
         self._clock = clock
 
@@ -107,19 +110,29 @@ class Console:
     def _shown(self, request: Request) -> Response:
         name, now = request.path.strip("/"), self._clock()
         try:
-            state = parse(request.query)
+            state = parse(request.query, by_browser=not name.startswith("api/"))
             return self._special(request, name, state, now) or self._page(request, name, state, now)
         except BadParameter as error:
             return _problem(request, 400, str(error), error.name)
+        except UnknownName as error:
+            return _problem(request, 404, f"{error}.", applications=error.applications)
         except StoreUnreadable as error:
+            return self._unreadable(request, error)
+
+    def _unreadable(self, request: Request, error: StoreUnreadable) -> Response:
+        store = self._reader.path
+        if not is_missing(store):
             return _problem(request, 503, str(error))
+        return _problem(request, 503, f"{NOTHING_YET}: {error}", looked_for=store)
 
     def _special(self, request: Request, name: str, state: State, now: float) -> Response | None:
         """What is no page of figures."""
-        if not name:
-            return redirect(f"{request.root}/{self._landing(state, now)}")
         if name == "api":
             return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
+        require_known(self._reader, Selection(state.app or None))
+        if not name:
+            opened = questions.landing(self._reader, state, now)
+            return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
         if name == "transactions.csv":
             return _csv(as_csv(questions.report(self._reader, self._named(state, now), now)))
         return None
@@ -131,6 +144,8 @@ class Console:
         page = PAGES[wanted]
         state = self._named(state, now) if page.of_one else state
         _require(state, page.needs)
+        if "name" in page.needs:
+            require_known(self._reader, Selection(state.app, state.kind, state.group, state.name))
         answer = page.answer(self._reader, state, now)
         if answer is None:
             return _problem(request, 404, _NO_SAMPLE)
@@ -140,15 +155,12 @@ class Console:
         return _html(
             request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
             now=now, names=self._names(state, now), health=self._reader.health(),
+            lost=self._reader.losses(window, state.app or None),
         )  # fmt: skip
 
-    def _landing(self, state: State, now: float) -> str:
-        """With one application its summary, else the list of them."""
-        names = self._names(state, now)
-        return f"summary?{state.query(app=names[0])}" if len(names) == 1 else f"applications?{state.query()}"
-
     def _names(self, state: State, now: float) -> list[str]:
-        names = self._reader.application_names(state.window(now))
+        """What can be chosen: the applications of this time, or all where there is none."""
+        names = self._reader.application_names(state.window(now)) or self._reader.known_applications()
         return names if state.app in ("", *names) else sorted([*names, state.app], key=str.casefold)
 
     def _named(self, state: State, now: float) -> State:
@@ -170,11 +182,24 @@ def _csv(body: str) -> Response:
     return text(200, "text/csv", f"{body}\n", named)
 
 
-def _problem(request: Request, status: int, message: str, parameter: str = "") -> Response:
+def _problem(
+    request: Request,
+    status: int,
+    message: str,
+    parameter: str = "",
+    applications: Sequence[str] = (),
+    looked_for: str = "",
+) -> Response:
     if request.path.startswith("/api/"):
         told = {"error": message, "parameter": parameter} if parameter else {"error": message}
         return text(status, "application/json", as_json(told))
-    return _html(request, status, "problem.html", code=status, message=message, title="Problem")
+    values = {
+        "code": status,
+        "message": message,
+        "applications": applications,
+        "looked_for": looked_for,
+    }
+    return _html(request, status, "problem.html", title="Problem", **values)
 
 
 def _login(request: Request, message: str = "") -> Response:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from weighbridge.transactions.store.figures import Figures
+from weighbridge.transactions.model.naming import display_name
+from weighbridge.transactions.store.figures import Figures, Window
 from weighbridge.transactions.store.reader import Timeline
+from weighbridge.transactions.visible import visible
 
 from .answers import Compared, ErrorsOverTime, Trend
 
 __all__ = [
     "apdex",
+    "drawable",
     "error_classes",
     "error_rate",
     "response_start",
@@ -21,6 +24,9 @@ __all__ = [
     "throughputs",
     "time_spent",
 ]
+
+_WIDTH, _HEIGHT = 160, 28
+"""Of a sparkline."""
 
 Chart = dict[str, Any]
 _Value = Callable[[Figures], float | None]
@@ -67,7 +73,7 @@ def error_classes(over_time: ErrorsOverTime, at_most: int = 5) -> Chart:
     classes = [one for one in over_time.classes if not one.expected]
     several = len(classes) > at_most
     shown, rest = (classes[: at_most - 1], classes[at_most - 1 :]) if several else (classes, [])
-    lines: list[Chart] = [{"title": one.type.rpartition(":")[2], "values": list(one.counts)} for one in shown]
+    lines: list[Chart] = [{"title": visible(one.type.rpartition(":")[2]), "values": list(one.counts)} for one in shown]
     if rest:
         together = [sum(counts) for counts in zip(*(one.counts for one in rest), strict=True)]
         lines.append({"title": f"{len(rest)} others", "values": together})
@@ -79,22 +85,33 @@ def time_spent(trends: Sequence[Trend]) -> Chart | None:
     if not trends:
         return None
     first = trends[0].timeline
-    lines = [_line(f"{trend.series.group}/{trend.series.name}", trend.timeline, _work) for trend in trends]
+    lines = [_line(visible(display_name(*trend.series[2:])), trend.timeline, _work) for trend in trends]
     return {**_chart(first, "work", lines), "stacked": True}
 
 
-def sparkline(values: Sequence[float], width: float = 160, height: float = 28) -> str:
-    """Values as points of an SVG polyline."""
+def drawable(chart: Chart | None) -> bool:
+    """Whether there is something to see: a line between two points, or a bar."""
+    if chart is None:
+        return False
+    some = any(value is not None for line in chart["lines"] for value in line["values"])
+    return some and (len(chart["x"]) > 1 or bool(chart.get("bars")))
+
+
+def sparkline(values: Sequence[float], places: Sequence[float] = ()) -> str:
+    """Values as points of an SVG polyline: evenly, or each at its place from 0 (left) to 1."""
     top, steps = max(values, default=0) or 1, max(1, len(values) - 1)
+    places = places or [position / steps for position in range(len(values))]
     return " ".join(
-        f"{position * width / steps:.1f},{height - 2 - value / top * (height - 4):.1f}"
-        for position, value in enumerate(values)
+        f"{place * _WIDTH:.1f},{_HEIGHT - 2 - value / top * (_HEIGHT - 4):.1f}"
+        for place, value in zip(places, values, strict=True)
     )
 
 
-def throughputs(timeline: Timeline) -> list[float]:
-    """Calls per minute over time."""
-    return [bucket.figures.per_minute for bucket in timeline.buckets]
+def throughputs(timeline: Timeline, window: Window) -> str:
+    """Calls per minute over a window as a sparkline; what is younger begins further right."""
+    length = max(timeline.step, window.until - window.since - timeline.step)
+    places = [min(1.0, max(0.0, bucket.start - window.since) / length) for bucket in timeline.buckets]
+    return sparkline([bucket.figures.per_minute for bucket in timeline.buckets], places)
 
 
 def _single(timeline: Timeline, unit: str, title: str, value: _Value, compared: Compared | None) -> Chart:
@@ -103,7 +120,7 @@ def _single(timeline: Timeline, unit: str, title: str, value: _Value, compared: 
 
 def _chart(timeline: Timeline, unit: str, lines: Sequence[Chart]) -> Chart:
     starts = [bucket.start for bucket in timeline.buckets]
-    return {"unit": unit, "step": timeline.step, "x": starts, "lines": [_fitted(line, len(starts)) for line in lines]}
+    return {"unit": unit, "step": timeline.step, "x": starts, "lines": list(lines)}
 
 
 def _line(title: str, timeline: Timeline, value: _Value) -> Chart:
@@ -116,13 +133,11 @@ def _work(figures: Figures) -> float | None:
 
 
 def _before(compared: Compared | None, title: str, value: _Value) -> list[Chart]:
-    return [{**_line(title, compared.timeline, value), "before": True}] if compared else []
-
-
-def _fitted(line: Chart, length: int) -> Chart:
-    """A span of the same length may touch one step more or less."""
-    values = line["values"][:length]
-    return {**line, "values": values + [None] * (length - len(values))}
+    """What was before, each value under that of the same time of day."""
+    if compared is None:
+        return []
+    values = [_short(value(bucket.figures)) for bucket in compared.timeline.buckets]
+    return [{"title": title, "values": [None if at is None else values[at] for at in compared.places], "before": True}]
 
 
 def _short(value: float | None) -> float | None:

@@ -16,6 +16,7 @@ from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route
 
 from weighbridge import ignore_transaction
+from weighbridge.transactions.model.numbers import whole_number
 
 from .application import Console
 from .exchange import LARGEST_BODY, Request
@@ -99,18 +100,18 @@ async def _body(request: StarletteRequest) -> bytes:
 
 def _from_environ(environ: WSGIEnvironment) -> Request:
     method = environ.get("REQUEST_METHOD", "GET")
-    length = environ.get("CONTENT_LENGTH") or "0"
-    fits = method == "POST" and length.isdigit() and int(length) <= LARGEST_BODY
+    length = whole_number(environ.get("CONTENT_LENGTH") or "0") or 0
+    fits = method == "POST" and length <= LARGEST_BODY
     return Request(
         method=method,
-        path=environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace") or "/",
+        path=environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace") or "/",
         root=environ.get("SCRIPT_NAME", "").rstrip("/"),
         query=environ.get("QUERY_STRING", ""),
         host=environ.get("HTTP_HOST", ""),
         cookie=environ.get("HTTP_COOKIE", ""),
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
         secure=environ.get("wsgi.url_scheme") == "https",
-        body=environ["wsgi.input"].read(int(length)) if fits else b"",
+        body=environ["wsgi.input"].read(length) if fits else b"",
     )
 
 

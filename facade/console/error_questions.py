@@ -6,21 +6,19 @@ from collections.abc import Iterable
 from operator import add
 
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import step_for
 from weighbridge.transactions.store.reader import ErrorFigures, ErrorKey, Selection, StoredSample, StoreReader
 
 from .answers import ErrorCounts, Errors, ErrorsOverTime
+from .frame import Frame, frame_of, timeline
 from .parameters import State
-from .spans import STEPS, in_steps
 
 __all__ = ["errors"]
 
 
 def errors(reader: StoreReader, state: State, now: float) -> Errors:
     """What the page of that name shows."""
-    window, selection, wanted = state.window(now), Selection(state.app, state.kind), state.search.casefold()
-    step = step_for(window, STEPS)
+    frame, selection, wanted = frame_of(reader, state, now), Selection(state.app, state.kind), state.search.casefold()
+    window = frame.window
     found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)]
     kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
     return Errors(
@@ -28,10 +26,10 @@ def errors(reader: StoreReader, state: State, now: float) -> Errors:
         application=state.app,
         kind=state.kind,
         figures=reader.totals(window, selection),
-        timeline=reader.timeline(in_steps(window, step, now), step, selection),
+        timeline=timeline(reader, frame, selection),
         unexpected=[error for error in found if not error.expected],
         expected=[error for error in found if error.expected],
-        over_time=_errors_over_time(reader, window, selection, step, wanted),
+        over_time=_errors_over_time(reader, frame, selection, wanted),
         samples=[one for one in kept if not wanted or _failed_by(one, wanted)][:20],
     )
 
@@ -40,10 +38,8 @@ def _failed_by(one: StoredSample, wanted: str) -> bool:
     return any(_speaks_of(error, wanted) for error in one.transaction.errors)
 
 
-def _errors_over_time(
-    reader: StoreReader, window: Window, selection: Selection, step: int, wanted: str
-) -> ErrorsOverTime:
-    told = reader.error_timeline(window, step, selection)
+def _errors_over_time(reader: StoreReader, frame: Frame, selection: Selection, wanted: str) -> ErrorsOverTime:
+    told = reader.error_timeline(frame.window, frame.step, selection)
     counts = {key: numbers for key, numbers in told.counts.items() if _speaks_of(key, wanted)}
     classes: dict[tuple[str, bool], list[int]] = {}
     for key, numbers in counts.items():

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timezone
+from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode
 
 from weighbridge.reporting.report import SORTS
+from weighbridge.reporting.zones import MOMENTS, find_zone, parse_moment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.levels import FINEST
 
-from .spans import in_minutes
-
-__all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "parse"]
+__all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "in_minutes", "parse"]
 
 RANGES: Final[Mapping[str, int]] = MappingProxyType(
     {
-        "30m": 1800, "1h": 3600, "3h": 10800, "6h": 21600, "12h": 43200, "24h": 86400,
+        "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "3h": 10800, "6h": 21600, "12h": 43200, "24h": 86400,
         "3d": 3 * 86400, "7d": 7 * 86400, "14d": 14 * 86400, "30d": 30 * 86400,
     }
 )  # fmt: skip
 """What can be chosen, in seconds up to now."""
 
-COMPARISONS: Final[Mapping[str, int]] = MappingProxyType({"none": 0, "day": 86400, "week": 7 * 86400})
-"""How many seconds earlier the span lies that a page is compared with."""
+COMPARISONS: Final[Mapping[str, int]] = MappingProxyType({"none": 0, "day": 1, "week": 7})
+"""How many days earlier the time lies that a page is compared with."""
 
 REFRESHES: Final = ("10", "30", "60", "300")
 """Seconds from one refresh to the next."""
@@ -35,6 +36,7 @@ REFRESHES: Final = ("10", "30", "60", "300")
 PAUSED: Final = ("no", "yes")
 """Whether the page stays as it is."""
 
+_ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
 _LONGEST: Final = 400 * 86400.0
 _LATEST: Final = 253402300799.0
 """The end of the year 9999, which is the last that dates know."""
@@ -59,6 +61,9 @@ class State:
     since: float | None = None
     """Epoch seconds; together with ``until`` it takes the place of ``range``."""
     until: float | None = None
+    tz: str = ""
+    """IANA name of the zone whose clock says when days begin, what is compared, and what a moment without a zone
+    means; empty: that of the machine that serves."""
     compare: str = "none"
     sort: str = "time"
     search: str = ""
@@ -70,6 +75,11 @@ class State:
     """The ``id`` of a sample."""
     refresh: str = "10"
     paused: str = "no"
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The time zone; that of the machine where none is named, or none that it knows."""
+        return find_zone(self.tz) if self.tz else None
 
     def window(self, now: float) -> Window:
         """The span of time that is shown, as of ``now`` (epoch seconds)."""
@@ -84,25 +94,46 @@ class State:
     def query(self, **changes: Any) -> str:
         """The part of the address behind the question mark; what has its default value is left out."""
         state = replace(self, **changes)
-        given = {name: getattr(state, name) for name in _READERS}
+        given = {name: getattr(state, name) for name in _DEFAULTS}
         told = {name: _written(value) for name, value in given.items() if value != _DEFAULTS[name]}
         return urlencode(told, errors="replace")
 
 
-def parse(query: str) -> State:
+def in_minutes(window: Window, now: float) -> Window:
+    """The window to the end of its last minute, if that is over: calls are counted by the minute."""
+    return window._replace(until=max(window.until, min(math.ceil(window.until / FINEST) * FINEST, now)))
+
+
+def parse(query: str, by_browser: bool = False) -> State:
     """Read the state from the part of an address behind the question mark.
+
+    Args:
+        query: what stands there.
+        by_browser: the page's script adds the viewer's time zone, which may be none that this machine knows.
 
     Raises:
         BadParameter: one is unknown, given twice or not valid.
     """
-    values: dict[str, Any] = {}
+    given = _given(query)
+    tz = _zone_name(given.pop("tz", ""), by_browser)
+    zone = find_zone(tz) if tz else None
+    values: dict[str, Any] = {name: _read(name, value, zone) for name, value in given.items()}
+    return _checked(State(**values, tz=tz))
+
+
+def _given(query: str) -> dict[str, str]:
+    given: dict[str, str] = {}
     for name, value in _pairs(query):
-        if name not in _READERS:
-            raise BadParameter(name, f"there is no such parameter; there are {', '.join(_READERS)}")
-        if name in values:
+        if name not in _DEFAULTS:
+            raise BadParameter(name, f"there is no such parameter; there are {', '.join(_DEFAULTS)}")
+        if name in given:
             raise BadParameter(name, "is given twice")
-        values[name] = _READERS[name](name, value)
-    return _checked(State(**values))
+        given[name] = value
+    return given
+
+
+def _read(name: str, value: str, zone: tzinfo | None) -> Any:
+    return _moment(name, value, zone) if name in _MOMENTS else _READERS[name](name, value)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
@@ -141,23 +172,31 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
     return read
 
 
-def _moment(name: str, value: str) -> float:
-    """Epoch seconds, or a date and time; UTC where no zone is given."""
+def _moment(name: str, value: str, zone: tzinfo | None) -> float:
+    """Epoch seconds, or a date and time; without an offset it is a time of ``zone``."""
     try:
         moment = _number(value)
     except ValueError:
-        moment = _date(name, value)
+        moment = _date(name, value, zone)
     if not 0 <= moment <= _LATEST:
         raise BadParameter(name, "lies before 1970 or after 9999")
     return moment
 
 
-def _date(name: str, value: str) -> float:
+def _date(name: str, value: str, zone: tzinfo | None) -> float:
     try:
-        date = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
-    except (ValueError, OverflowError):
-        raise BadParameter(name, "must be epoch seconds, or such as 2026-01-31T08:00Z") from None
+        return parse_moment(value, zone)
+    except ValueError:
+        local = f"local time is that of {zone or 'the machine that serves; tz names another zone'}"
+        raise BadParameter(name, f"must be epoch seconds, or such as {MOMENTS}; {local}") from None
+
+
+def _zone_name(value: str, by_browser: bool) -> str:
+    if value and not _ZONE_NAME.fullmatch(value):
+        raise BadParameter("tz", "must be the name of a time zone, such as Europe/Berlin or UTC")
+    if value and not by_browser and find_zone(value) is None:
+        raise BadParameter("tz", f"{value!r} is no time zone that this machine knows, such as Europe/Berlin or UTC")
+    return value
 
 
 def _threshold(name: str, value: str) -> float:
@@ -183,13 +222,12 @@ def _number(value: str) -> float:
     return number
 
 
+_MOMENTS: Final = frozenset({"since", "until"})
 _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
     {
         "app": _text,
         "kind": cast(Callable[[str, str], Kind], _one_of(("web", "background"))),
         "range": _one_of(tuple(RANGES)),
-        "since": _moment,
-        "until": _moment,
         "compare": _one_of(tuple(COMPARISONS)),
         "sort": _one_of(tuple(SORTS)),
         "search": _text,

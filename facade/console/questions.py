@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from weighbridge.reporting.report import Line, Report, known_applications, read_report
+from weighbridge.reporting.report import Line, Report, per_minute_of, read_report
+from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Tally, Window
-from weighbridge.transactions.store.levels import step_for
-from weighbridge.transactions.store.reader import Selection, StoreReader
+from weighbridge.transactions.store.reader import ApplicationFigures, Selection, StoreReader, Timeline
 
 from .answers import (
     Application,
@@ -25,15 +25,16 @@ from .answers import (
     WhatIf,
 )
 from .error_questions import errors
+from .frame import SPARKS, Frame, begun, charted_step, compared_places, frame_before, frame_of, holding, timeline
 from .histogram import bars_of
-from .parameters import COMPARISONS, State
-from .spans import SPARKS, STEPS, holding, in_minutes, in_steps
+from .parameters import RANGES, State
 from .what_if import THRESHOLDS, scores, without
 
 __all__ = [
     "applications",
     "errors",
     "first_application",
+    "landing",
     "report",
     "running",
     "sample",
@@ -45,20 +46,37 @@ __all__ = [
 
 def first_application(reader: StoreReader, window: Window) -> str:
     """The application that is shown where none was asked for; empty if there is none."""
-    return (reader.application_names(window) or known_applications(reader, window.until) or [""])[0]
+    return (reader.application_names(window) or reader.known_applications() or [""])[0]
+
+
+def landing(reader: StoreReader, state: State, now: float) -> State:
+    """What the page opens on: the last time in which there was something, of a kind of which there was any.
+
+    Of several applications it names none. Where somebody has chosen a time, that stays.
+    """
+    chosen = state.since is not None or state.range != State.range
+    ranges = [state.range] if chosen else [name for name in RANGES if RANGES[name] >= RANGES[State.range]]
+    for longer in (state.changed(range=name) for name in ranges):
+        found = [one for one in reader.applications(longer.window(now)) if state.app in ("", one.application)]
+        if len({one.application for one in found}) == 1:
+            kind = state.kind if any(one.kind == state.kind for one in found) else found[0].kind
+            return longer.changed(app=found[0].application, kind=kind)
+        if found:
+            return longer
+    return state
 
 
 def summary(reader: StoreReader, state: State, now: float) -> Summary:
     """What the page of that name shows."""
-    window, selection = state.window(now), Selection(state.app, state.kind)
-    step = step_for(window, STEPS)
+    frame, selection = frame_of(reader, state, now), Selection(state.app, state.kind)
+    window, shown = frame.window, timeline(reader, frame, selection)
     return Summary(
         window=window,
         application=state.app,
         kind=state.kind,
         figures=reader.totals(window, selection),
-        timeline=reader.timeline(in_steps(window, step, now), step, selection),
-        compared=_compared(reader, state, window, step, now),
+        timeline=shown,
+        compared=_compared(reader, state, frame, shown, now),
         top=[Line(one.series, one.figures, one.share) for one in reader.transactions(window, selection, limit=5)],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5],
@@ -79,28 +97,28 @@ def report(reader: StoreReader, state: State, now: float) -> Report:
 
 def transactions(reader: StoreReader, state: State, now: float) -> Transactions:
     """What the page of that name shows."""
-    window = state.window(now)
-    found = _lines(read_report(reader, window, Selection(state.app, state.kind), state.sort))
+    frame = frame_of(reader, state, now)
+    found = _lines(read_report(reader, frame.window, Selection(state.app, state.kind), state.sort))
     wanted = state.search.casefold()
     lines = [line for line in found if wanted in _title(line.series)]
-    step = step_for(window, STEPS)
     top = [line.series for line in sorted(lines, key=lambda line: -line.figures.total)[:5]]
-    trends = [Trend(*found) for found in reader.timelines(in_steps(window, step, now), step, top).items()]
-    return Transactions(window, state.app, state.kind, lines, len(found), trends)
+    over_time = reader.timelines(frame.charted, charted_step(frame), top)
+    trends = [Trend(series, begun(one, frame.first)) for series, one in over_time.items()]
+    return Transactions(frame.window, state.app, state.kind, lines, len(found), trends)
 
 
 def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
     """What the page of that name shows."""
-    window = state.window(now)
+    frame = frame_of(reader, state, now)
+    window = frame.window
     series = Series(state.app, state.kind, state.group, state.name)
     selection = Selection(*series)
-    step = step_for(window, STEPS)
     figures, tally = _of_series(reader, window, series)
     return Transaction(
         window=window,
         series=series,
         figures=figures,
-        timeline=reader.timeline(in_steps(window, step, now), step, selection),
+        timeline=timeline(reader, frame, selection),
         histogram=bars_of(tally.histogram),
         slowest=reader.samples(window, selection, "slow", 10),
         failed=reader.samples(window, selection, "failed", 10),
@@ -123,7 +141,7 @@ def sample(reader: StoreReader, state: State, now: float) -> Sample | None:
     if found is None or found.series != series:
         return None
     one = found.transaction
-    window = holding(one.started + one.duration, state.window(now))
+    window = reader.counted(holding(one.started + one.duration, state.window(now)))
     figures, tally = _of_series(reader, window, series)
     return Sample(window, found, figures, bars_of(tally.histogram), _faster(tally.histogram, one.duration))
 
@@ -137,21 +155,25 @@ def _faster(histogram: Histogram, duration: float) -> float | None:
 
 def applications(reader: StoreReader, state: State, now: float) -> Applications:
     """What the page of that name shows: by name, web before non-web."""
-    window = state.window(now)
-    step, links = step_for(window, SPARKS), reader.links()
+    window, links = reader.counted(state.window(now)), reader.links()
     found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
-    shown = [
-        Application(
-            one.application,
-            one.kind,
-            one.figures,
-            reader.timeline(in_steps(window, step, now), step, Selection(one.application, one.kind)),
-            linked=links.get(one.application, ()),
-            linked_from=[source for source, targets in links.items() if one.application in targets],
-        )
-        for one in found
-    ]
+    frames = {one: frame_of(reader, state.changed(app=one), now, SPARKS) for one in {one.application for one in found}}
+    shown = [_application(reader, one, frames[one.application], links) for one in found]
     return Applications(window, shown, reader.health())
+
+
+def _application(
+    reader: StoreReader, one: ApplicationFigures, frame: Frame, links: Mapping[str, Sequence[str]]
+) -> Application:
+    return Application(
+        one.application,
+        one.kind,
+        frame.window,
+        per_minute_of(one.figures, frame.window),
+        timeline(reader, frame, Selection(one.application, one.kind)),
+        linked=links.get(one.application, ()),
+        linked_from=[source for source, targets in links.items() if one.application in targets],
+    )
 
 
 def running(reader: StoreReader, state: State, now: float) -> Running:
@@ -160,14 +182,13 @@ def running(reader: StoreReader, state: State, now: float) -> Running:
     return Running(now, found, reader.reporting(now))
 
 
-def _compared(reader: StoreReader, state: State, window: Window, step: int, now: float) -> Compared | None:
-    back = COMPARISONS[state.compare]
-    if not back:
+def _compared(reader: StoreReader, state: State, frame: Frame, shown: Timeline, now: float) -> Compared | None:
+    before, selection = frame_before(reader, state, frame, now), Selection(state.app, state.kind)
+    if before is None:
         return None
-    before = in_minutes(Window(window.since - back, window.until - back), now)
-    selection = Selection(state.app, state.kind)
-    timeline = reader.timeline(in_steps(before, step, now), step, selection)
-    return Compared(before, reader.totals(before, selection), timeline)
+    over_time = timeline(reader, before, selection)
+    places = tuple(compared_places(shown, over_time, state))
+    return Compared(before.window, reader.totals(before.window, selection), over_time, places)
 
 
 def _what_if(reader: StoreReader, state: State, window: Window, tally: Tally) -> WhatIf:
@@ -192,4 +213,4 @@ def _lines(found: Report) -> Sequence[Line]:
 
 
 def _title(series: Series) -> str:
-    return f"{series.group}/{series.name}".casefold()
+    return display_name(series.group, series.name).casefold()

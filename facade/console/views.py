@@ -10,15 +10,22 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
+from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET
+from weighbridge.reporting.losses import missing_details, missing_transactions
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.span import describe, roughly
+from weighbridge.reporting.zones import zone_name
+from weighbridge.transactions.model.naming import display_name, display_parts
 from weighbridge.transactions.store.figures import Figures
 from weighbridge.transactions.store.reader import RunningNow, StoredInstance
+from weighbridge.transactions.visible import visible
 
 from . import charts, histogram
+from .days import day_note
+from .frame import offsets_used
 from .json_form import FIGURE_WORDS
 from .parameters import RANGES, REFRESHES
 
@@ -43,8 +50,6 @@ _SORT_WORDS: Final = MappingProxyType(
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
 _SIZES: Final = frozenset({"request.size", "response.size"})
 _REFRESH_WORDS: Final = MappingProxyType({every: f"every {describe(int(every))}" for every in REFRESHES})
-_THINNED: Final = "samples_thinned"
-"""Not a loss that anybody need worry about: of many samples the most telling ones are kept."""
 
 
 def render(template: str, **values: Any) -> str:
@@ -112,10 +117,9 @@ def last_word(name: str) -> str:
     return name.rpartition(":")[2] or name
 
 
-def _losses(one: StoredInstance) -> str:
-    """What a process had to drop, in words."""
-    told = [f"{formats.count(number)} {cause}" for cause, number in one.lost.items() if number and cause != _THINNED]
-    return ", ".join(told) or "nothing"
+def losses(one: StoredInstance) -> str:
+    """What a process had to drop, in words; empty if nothing."""
+    return "; ".join((*missing_transactions(one.lost), *missing_details(one.lost)))
 
 
 def _age(one: RunningNow, now: float) -> str:
@@ -124,12 +128,22 @@ def _age(one: RunningNow, now: float) -> str:
 
 _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
-        "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "duration": formats.duration,
-        "last_word": last_word, "moment": moment, "rate": formats.rate, "rating": histogram.rating, "roughly": roughly,
-        "score": formats.apdex, "share": share, "size": formats.size, "starred": starred,
+        "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "drawable": charts.drawable,
+        "duration": formats.duration,
+        "last_word": last_word, "losses": losses, "moment": moment,
+        "rate": formats.rate, "rating": histogram.rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
+        "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,
     }
 )  # fmt: skip
+
+
+def _shown(value: object) -> object:
+    """What every expression of a template passes through: the page shows control characters, as a terminal would.
+
+    Values of forms are given back as they came, by the filter ``raw``.
+    """
+    return visible(value, keep="\t\n\r") if type(value) is str else value
 
 
 def _made() -> Environment:
@@ -140,11 +154,16 @@ def _made() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_shown,
     )
     environment.filters.update(_FILTERS)
     environment.globals.update(
-        charts=charts, histogram=histogram, age=_age, losses=_losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
+        charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
+        losses=losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
+        zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
+        first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET,
+        missing_details=missing_details, missing_transactions=missing_transactions,
     )  # fmt: skip
     return environment
 

@@ -38,7 +38,7 @@ def drive(sent: Sequence[Traffic], processes: Mapping[Service, Process], advance
     """Send everything, calling ``advance`` after each answer; return what was wrong with the answers.
 
     Raises:
-        ServiceFailed: a process gave no answer.
+        ServiceFailed: a process has ended, or takes too long.
     """
     with _client() as client, _threads(_VISITORS) as visitors, _threads(1) as clerk:
         answers: list[Future[str | None]] = [
@@ -57,12 +57,18 @@ def _complaints(answers: Iterable[Future[str | None]], advance: Callable[[], obj
 
 
 def _visit(client: httpx.Client, process: Process, traffic: Traffic, number: int) -> str | None:
-    """Send one request and read its whole answer."""
+    """Send one request and read its whole answer.
+
+    A connection that breaks is one visitor's bad luck, as long as the process is there to answer the others.
+    """
     method, path = traffic.what.format(number).split()
     try:
         status = client.request(method, process.url + path).status_code
     except httpx.HTTPError as error:
-        raise process.failed(f"gave no answer to {method} {path} ({error})") from error
+        reason = f"gave no answer to {method} {path} ({error})"
+        if process.is_running and not isinstance(error, httpx.TimeoutException):
+            return f"{process.title} {reason}"
+        raise process.failed(reason) from error
     return None if status == traffic.status else f"{method} {path} answered {status} instead of {traffic.status}"
 
 
@@ -85,7 +91,7 @@ def _expect_line(process: Process, line: str) -> None:
 def _wait_for_server(process: Process, deadline: float) -> None:
     with _client() as client:
         while not _answers(client, process):
-            if process.popen.poll() is not None:
+            if not process.is_running:
                 raise process.failed(f"ended with status {process.popen.returncode} instead of coming up")
             if time.monotonic() > deadline:
                 raise process.failed("did not come up in time")

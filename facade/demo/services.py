@@ -36,6 +36,11 @@ class Process:
     url: str = ""
     """Where it answers; empty for the worker."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.popen.poll() is None
+
     def failed(self, reason: str) -> ServiceFailed:
         """Make the error that says what happened and what the process wrote last."""
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from weighbridge.transactions.store.figures import Figures
+from weighbridge.transactions.visible import visible
 
-from .formats import printable
 from .report import Line, Report
 
 __all__ = ["as_csv", "as_json", "figures_record", "harmless"]
@@ -38,17 +38,33 @@ _FORMULA: Final = ("=", "+", "-", "@", "|", "%")
 
 
 def as_json(report: Report) -> str:
-    """Give the report as one JSON object; moments are epoch seconds, rates and shares are 0 to 1."""
+    """Give the report as one JSON object; moments are epoch seconds, rates and shares are 0 to 1.
+
+    ``since`` and ``until`` are what was counted: whole minutes, and of each
+    application no time before its first figure. ``lost`` is what is missing
+    from that, by cause; that of the store is all that was ever dropped.
+    """
     health = report.health
     store = {"path": health.path, "owner": health.owner, "last_write": health.last_write, "lost": dict(health.lost)}
     sections = [
-        {"application": section.application, "type": section.kind, **figures_record(section.figures)}
+        {
+            "application": section.application,
+            "type": section.kind,
+            "since": section.window.since,
+            "until": section.window.until,
+            **figures_record(section.figures),
+        }
         for section in report.sections
     ]
-    window = {"since": report.window.since, "until": report.window.until}
-    return json.dumps(
-        {**window, "store": store, "applications": sections, "transactions": [*_records(report)]}, indent=2
-    )
+    told = {
+        "since": report.window.since,
+        "until": report.window.until,
+        "lost": dict(report.lost),
+        "store": store,
+        "applications": sections,
+        "transactions": [*_records(report)],
+    }
+    return json.dumps(told, indent=2)
 
 
 def as_csv(report: Report) -> str:
@@ -69,7 +85,7 @@ def harmless(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    return f"'{printable(value)}" if value.lstrip().startswith(_FORMULA) or value[:1].isspace() else printable(value)
+    return f"'{visible(value)}" if value.lstrip().startswith(_FORMULA) or value[:1].isspace() else visible(value)
 
 
 def _records(report: Report) -> Iterator[dict[str, Any]]:

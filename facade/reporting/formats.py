@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "printable", "rate", "size"]
+__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "rate", "size", "things"]
 
 NOTHING: Final = "-"
 
@@ -71,6 +71,15 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def things(number: int, word: str) -> str:
+    """Write how many of something there are.
+
+    >>> things(1, "call"), things(1200, "call"), things(0, "call")
+    ('1 call', '1,200 calls', '0 calls')
+    """
+    return f"{count(number)} {word}" if number == 1 else f"{count(number)} {word}s"
+
+
 def size(number: int) -> str:
     """Write a number of bytes.
 
@@ -81,11 +90,6 @@ def size(number: int) -> str:
         if number >= factor:
             return f"{_digits(number / factor)} {unit}"
     return f"{number} B"
-
-
-def printable(text: str) -> str:
-    """Write a blank for each control character and the like."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _digits(value: float, places: int = 3) -> str:

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Figures, Window
-from weighbridge.transactions.store.reader import Health, Selection, SeriesFigures, StoreReader
+from weighbridge.transactions.store.levels import FINEST
+from weighbridge.transactions.store.reader import ApplicationFigures, Health, Selection, SeriesFigures, StoreReader
 
-__all__ = ["KIND_WORDS", "SORTS", "Line", "Report", "Section", "known_applications", "read_report"]
+__all__ = [
+    "KIND_WORDS",
+    "SORTS",
+    "Line",
+    "Report",
+    "Section",
+    "UnknownName",
+    "first_within",
+    "nothing_recorded",
+    "per_minute_of",
+    "read_report",
+    "require_known",
+    "since_first",
+]
 
 KIND_WORDS: Final[Mapping[Kind, str]] = MappingProxyType({"web": "web", "background": "non-web"})
 """How people read the kinds."""
+
+
+_NAMED: Final = 20
+"""Applications that a message names."""
 
 
 class Line(NamedTuple):
@@ -33,6 +52,8 @@ class Section:
 
     application: str
     kind: Kind
+    window: Window
+    """That of the report, from the first figure of the application on."""
     figures: Figures
     lines: Sequence[Line]
 
@@ -42,8 +63,13 @@ class Report:
     """All that was asked for, and the state of the store it came from."""
 
     window: Window
+    """What was counted: whole minutes, or what is kept of older ones, from the first application's first figure on."""
     sections: Sequence[Section]
+    lost: Mapping[str, int]
+    """What was dropped in that time by processes that report what was asked for, by cause."""
     health: Health
+    ever: bool = True
+    """Whether anything has been recorded since the store exists."""
 
 
 def _dissatisfaction(line: Line) -> float:
@@ -65,25 +91,83 @@ SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
 
 def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str) -> Report:
     """Read the figures of a window: applications by name, web before non-web, lines in the order of ``sort``."""
-    lines: dict[tuple[str, Kind], list[Line]] = {}
-    for found in reader.transactions(window, selection):
-        series = found.series
-        lines.setdefault((series.application, series.kind), []).append(_line(found))
+    counted = reader.counted(window)
+    lines: dict[tuple[str, Kind], list[SeriesFigures]] = {}
+    for found in reader.transactions(counted, selection):
+        lines.setdefault((found.series.application, found.series.kind), []).append(found)
     sections = [
-        Section(whole.application, whole.kind, whole.figures, _sorted(lines[whole.application, whole.kind], sort))
-        for whole in reader.applications(window)
+        _section(reader, counted, whole, lines[whole.application, whole.kind], sort)
+        for whole in reader.applications(counted)
         if (whole.application, whole.kind) in lines
     ]
-    return Report(window, sorted(sections, key=_web_first), reader.health())
+    windows = [section.window for section in sections] or [counted]
+    all_of_them = Window(min(one.since for one in windows), max(one.until for one in windows))
+    lost = reader.losses(counted, selection.application)
+    ever = bool(sections) or bool(reader.known_applications())
+    return Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
 
 
-def known_applications(reader: StoreReader, now: float) -> list[str]:
-    """The names of all applications that the store knows of, however long ago they reported."""
-    return reader.application_names(Window(0, now))
+def nothing_recorded(store: str, window: Window) -> Report:
+    """The report on a store that is not there yet."""
+    return Report(window, (), {}, Health(store, 0, "", None, {}, 0), ever=False)
 
 
-def _line(found: SeriesFigures) -> Line:
-    return Line(found.series, found.figures, found.share)
+def first_within(reader: StoreReader, window: Window, application: str) -> int | None:
+    """Tell when an application was seen first (epoch seconds), if that lies within the window."""
+    first = reader.first_counted(application, window.since)
+    return first if first is not None and window.since < first < window.until else None
+
+
+def since_first(window: Window, first: int | None) -> Window:
+    """Leave out the time before an application was seen first: no rate is to be averaged over that.
+
+    Its first minute counts as a whole one, also while it runs.
+    """
+    return window if first is None else Window(first, max(window.until, first + FINEST))
+
+
+def per_minute_of(figures: Figures, window: Window) -> Figures:
+    """Give the same figures, their throughput averaged over a window."""
+    return replace(figures, per_minute=figures.calls / window.minutes)
+
+
+def _section(
+    reader: StoreReader, counted: Window, whole: ApplicationFigures, found: Sequence[SeriesFigures], sort: str
+) -> Section:
+    window = since_first(counted, first_within(reader, counted, whole.application))
+    lines = [Line(one.series, per_minute_of(one.figures, window), one.share) for one in found]
+    figures = per_minute_of(whole.figures, window)
+    return Section(whole.application, whole.kind, window, figures, _sorted(lines, sort))
+
+
+class UnknownName(LookupError):
+    """The store knows no application or transaction of that name; the message says so, and names those there are."""
+
+    def __init__(self, message: str, applications: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.applications = applications
+        """Those that the store knows, where that of the question is not among them."""
+
+
+def require_known(reader: StoreReader, selection: Selection) -> None:
+    """Tell a name that was mistyped from one to which nothing happened lately.
+
+    Raises:
+        UnknownName: nothing of what is selected has ever been recorded.
+    """
+    if selection.application is None or reader.knows(selection):
+        return
+    if selection.name is None or not reader.knows(Selection(selection.application)):
+        raise _no_application(reader, selection.application)
+    kind, path = KIND_WORDS[selection.kind or "web"], display_name(selection.group or "", selection.name)
+    raise UnknownName(f"there is no {kind} transaction {path!r} of the application {selection.application!r}")
+
+
+def _no_application(reader: StoreReader, name: str) -> UnknownName:
+    known = reader.known_applications()
+    several = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    there_are = ", ".join(known[:_NAMED]) + several if known else "none yet"
+    return UnknownName(f"there is no application {name!r} in {reader.path}; there are: {there_are}", known)
 
 
 def _sorted(lines: Sequence[Line], sort: str) -> Sequence[Line]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Final
+
+from .zones import MOMENTS, parse_moment
 
 __all__ = ["EXAMPLES", "describe", "parse_since", "roughly"]
 
-EXAMPLES: Final = "30m, 12h, 7d, 90s, or a moment such as 2026-01-31T08:00"
+EXAMPLES: Final = f"30m, 12h, 7d, 90s, or a moment such as {MOMENTS}"
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])")
@@ -16,7 +17,7 @@ _WORDS: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 def parse_since(text: str, now: float) -> float:
-    """Give the moment (epoch seconds) that ``text`` means; a moment without a zone is local time.
+    """Give the moment (epoch seconds) that ``text`` means; one without a zone is local time, as on the page.
 
     >>> parse_since("30m", now=10_000.0)
     8200.0
@@ -62,6 +63,6 @@ def _plural(number: int, word: str) -> str:
 
 def _moment(text: str) -> float:
     try:
-        return datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp()
-    except (ValueError, OverflowError, OSError):
+        return parse_moment(text)
+    except ValueError:
         raise ValueError(f"{text!r} is neither a span nor a moment") from None

@@ -25,10 +25,7 @@ from measuring.workers import Job
 _MARGIN = 1.05
 """How often a background thread wakes is the machine's business, which makes a few percent."""
 
-pytestmark = [
-    pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed"),
-    pytest.mark.timeout(600),
-]
+pytestmark = [pytest.mark.bench, pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed")]
 
 
 @pytest.mark.skipif(not recorded(), reason="nothing is recorded for this version of Python")

@@ -18,9 +18,9 @@ from measuring.costs import counted
 from measuring.workers import Job
 
 pytestmark = [
+    pytest.mark.bench,
     pytest.mark.skipif(sys.version_info >= (3, 11), reason="is about Python 3.10"),
     pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed"),
-    pytest.mark.timeout(600),
 ]
 
 _MISSED = pytest.mark.xfail(

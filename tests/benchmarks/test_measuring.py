@@ -74,6 +74,7 @@ def test_a_plain_request_leaves_nothing_to_the_cyclic_collector() -> None:
             assert worker.garbage(2000) == 0, door
 
 
+@pytest.mark.bench
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 @pytest.mark.parametrize("door", ["wsgi", "asgi", "task"])
 def test_a_plain_request_makes_no_system_call(door: str) -> None:
@@ -114,11 +115,11 @@ def rows(text: str) -> list[list[str]]:
 def run(script: str, *arguments: str) -> list[list[str]]:
     """The table that it prints."""
     command = [sys.executable, BENCHMARKS / script, *arguments]
-    return rows(subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout)
+    return rows(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def test_real_servers_are_loaded_and_judged() -> None:
-    found = run("sockets.py", "--rounds", "6", "--requests", "80")
+    found = run("sockets.py", "--rounds", "2", "--requests", "40")
     assert [(row[0], row[6]) for row in found] == [
         ("gunicorn, floor", ""),
         ("gunicorn, weighbridge", "too few rounds"),
@@ -127,6 +128,7 @@ def test_real_servers_are_loaded_and_judged() -> None:
     ]
 
 
+@pytest.mark.bench
 @pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
@@ -138,6 +140,7 @@ def test_a_real_server_loses_no_more_than_is_allowed(server: str) -> None:
     assert row[6] == "yes"
 
 
+@pytest.mark.bench
 @pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed")
 def test_what_a_real_server_does_and_misses_is_shown() -> None:
     bare, floor = run("server_profile.py", "--server", "uvicorn", "--only", "floor", "--requests", "200")
@@ -146,6 +149,7 @@ def test_what_a_real_server_does_and_misses_is_shown() -> None:
     assert re.fullmatch(r"\+\d+\.\d k, \+\d+\.\d%", floor[1])
 
 
+@pytest.mark.bench
 @pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed")
 def test_where_the_instructions_are_is_shown() -> None:
     whole, *functions = run("instruction_profile.py", "--door", "task", "--only", "floor", "--most", "3")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
@@ -51,13 +56,45 @@ def _minute_row(series: Series, minute: int, calls: list[Call]) -> MinuteRow:
     )
 
 
-def _snapshot(calls: Iterable[Call], lost: Mapping[str, int], taken: float) -> Snapshot:
+def _snapshot(calls: Iterable[Call], lost: Mapping[str, int], taken: float, instance: str = "one") -> Snapshot:
     grouped: dict[tuple[Series, int], list[Call]] = {}
     for call in calls:
         minute = int((taken - call.age) // 60) * 60
         grouped.setdefault((call.series, minute), []).append(call)
     rows = tuple(_minute_row(series, minute, group) for (series, minute), group in grouped.items())
-    return Snapshot(Instance("one", "host", 1, taken - 60, "test"), 1, taken, rows, lost=lost)
+    return Snapshot(Instance(instance, "host", 1, taken - 60, "test"), 1, taken, rows, lost=lost)
+
+
+def write_more(path: Path, calls: Iterable[Call], lost: Mapping[str, int] | None = None, ago: float = 0.0) -> None:
+    """Write what another process has recorded, so many seconds ago."""
+    store = StoreWriter(str(path))
+    store.write(_snapshot(calls, lost or {}, time.time() - ago, uuid4().hex))
+    store.close()
+
+
+def on_a_terminal(*arguments: object, **environ: str) -> str:
+    """What a command writes to a wide terminal, standard error included."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "weighbridge.cli", *map(str, arguments)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "900", **environ},
+    ) as process:
+        os.close(theirs)
+        written = b"".join(iter(lambda: _read(ours), b""))
+        process.wait(30)
+    os.close(ours)
+    return written.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # on Linux, the end of a terminal
+        return b""
 
 
 WriteStore = Callable[..., Path]

@@ -11,12 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.cli import plain, settings_view
-from weighbridge.reporting import exports, formats, span
+from weighbridge.reporting import exports, formats, losses, span
+from weighbridge.transactions.model import naming
 
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-@pytest.mark.parametrize("module", [exports, formats, plain, settings_view, span], ids=lambda module: module.__name__)
+MODULES = [exports, formats, losses, naming, plain, settings_view, span]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     failed, attempted = doctest.testmod(module)
     assert attempted > 0

@@ -28,8 +28,9 @@ def test_a_store_that_is_not_there(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
-def test_no_store_of_this_user_yet(run: Run, tmp_path: Path) -> None:
-    refused(run("report", HOME=str(tmp_path), XDG_STATE_HOME=str(tmp_path)), str(tmp_path), "You are", "other users")
+def test_a_configured_store_that_is_not_there_is_no_default(run: Run, tmp_path: Path) -> None:
+    result = run("report", WEIGHBRIDGE_STORE=str(tmp_path / "none.db"))
+    refused(result, str(tmp_path / "none.db"), "You are", "other users")
 
 
 @pytest.mark.parametrize("command", ["report", "top"])

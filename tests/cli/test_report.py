@@ -16,7 +16,7 @@ from click.testing import Result
 
 from weighbridge.transactions.recording.snapshot import Series
 
-from .conftest import Call, T, WriteStore
+from .conftest import Call, T, WriteStore, on_a_terminal, write_more
 
 Run = Callable[..., Result]
 
@@ -53,11 +53,17 @@ def transactions(result: Result) -> list[dict[str, Any]]:
     return found
 
 
-def covered_minutes(result: Result) -> float:
-    """The span asked for, widened to whole minutes at its start: that is what is counted."""
-    window = json.loads(result.stdout)
-    assert window["until"] - window["since"] == pytest.approx(1800)
-    return float(window["until"] - window["since"] // 60 * 60) / 60
+def covered_minutes(result: Result) -> dict[tuple[str, str], float]:
+    """What is counted of each application and type: whole minutes, from its first figure on."""
+    told = json.loads(result.stdout)
+    return {
+        (whole["application"], whole["type"]): (told["until"] - whole["since"]) / 60 for whole in told["applications"]
+    }
+
+
+def minutes_since_first(calls: list[Call], until: float) -> float:
+    """From the start of the minute of the first of these calls, written a moment before ``until``."""
+    return (until - (until - max(call.age for call in calls)) // 60 * 60) / 60
 
 
 def test_the_figures_are_those_of_the_raw_durations(run: Run, write_store: WriteStore) -> None:
@@ -74,7 +80,7 @@ def test_the_figures_are_those_of_the_raw_durations(run: Run, write_store: Write
         durations = [call.duration for call in mine]
         assert record["calls"] == len(mine)
         assert record["errors"] == sum(call.failed for call in mine)
-        assert record["per_minute"] == pytest.approx(len(mine) / minutes)
+        assert record["per_minute"] == pytest.approx(len(mine) / minutes[record["application"], record["type"]])
         assert record["total_seconds"] == pytest.approx(sum(durations))
         assert record["average_seconds"] == pytest.approx(sum(durations) / len(mine))
         assert (record["minimum_seconds"], record["maximum_seconds"]) == (min(durations), max(durations))
@@ -145,6 +151,40 @@ def test_what_ended_before_the_span_is_left_out(run: Run, write_store: WriteStor
     assert len(transactions(run("report", "--json", "--since", "3h", "--store", store))) == 2
 
 
+@pytest.mark.parametrize("since", ["10m", "30m", "1h", "1d"])
+def test_since_and_until_are_the_window_that_was_counted(run: Run, write_store: WriteStore, since: str) -> None:
+    old = [Call(HOME, 0.1, age=3 * 86400)]
+    store = write_store([*old, *(Call(HOME, 0.1, age=age) for age in range(0, 7200, 7))])
+    told = json.loads(run("report", "--json", "--since", since, "--store", store).stdout)
+    (whole,) = told["applications"]
+    assert whole["since"] == told["since"]
+    assert told["since"] % 60 == 0
+    asked = {"10m": 600, "30m": 1800, "1h": 3600, "1d": 86400}[since]
+    assert asked <= told["until"] - told["since"] < asked + 60
+    assert whole["per_minute"] == pytest.approx(whole["calls"] / (told["until"] - told["since"]) * 60)
+
+
+def test_a_new_application_is_not_averaged_over_the_time_before_it(run: Run, write_store: WriteStore) -> None:
+    calls = [
+        *(Call(HOME, 0.1, age=age) for age in range(0, 3600, 60)),
+        *(Call(OTHER, 0.1, age=age) for age in (5, 130)),
+    ]
+    result = run("report", "--json", "--store", write_store(calls))
+    told, minutes = json.loads(result.stdout), covered_minutes(result)
+    assert told["since"] == min(whole["since"] for whole in told["applications"])
+    assert 30 <= minutes["Shop", "web"] < 31
+    assert minutes["Depot", "web"] == pytest.approx(minutes_since_first(calls[-2:], told["until"]), abs=1.05)
+    rates = {record["application"]: record["per_minute"] for record in told["transactions"]}
+    assert rates["Depot"] == pytest.approx(2 / minutes["Depot", "web"])
+
+
+def test_the_very_first_call_counts_as_one_a_minute_and_no_more(run: Run, write_store: WriteStore) -> None:
+    result = run("report", "--json", "--store", write_store([Call(HOME, 0.1, age=0)]))
+    (record,), told = transactions(result), json.loads(result.stdout)
+    assert told["until"] - told["since"] >= 60
+    assert record["per_minute"] == pytest.approx(60 / (told["until"] - told["since"]))
+
+
 def test_plain_output_has_one_line_per_transaction_and_columns_that_split(run: Run, write_store: WriteStore) -> None:
     result = run("report", "--store", write_store([*some_calls(), Call(EVIL, 0.1)]))
     heading, *lines = (re.split(r"  +", line.strip()) for line in result.stdout.splitlines())
@@ -169,9 +209,70 @@ def test_csv_says_the_same_as_json_and_runs_no_formula(run: Run, write_store: Wr
 
 def test_what_was_dropped_is_said(run: Run, write_store: WriteStore) -> None:
     result = run("report", "--store", write_store([Call(HOME, 0.1)], {"names": 12, "samples": 0}))
-    assert "12 names" in result.stderr
-    assert "samples" not in result.stderr
-    assert "Dropped" not in run("report", "--store", write_store([Call(HOME, 0.1)])).stdout
+    assert result.stderr == "12 names were counted under <other> (limit reached).\n"
+
+
+@pytest.mark.parametrize(
+    ("cause", "number", "sentence"),
+    [
+        ("transactions", 3, "3 transactions were dropped (limit reached)."),
+        ("expired", 1, "1 transaction was dropped (older than all that is kept, by the clock of their process)."),
+        (
+            "interrupted",
+            1,
+            "1 transaction was discarded: an exception from outside, such as a time limit, cut it off.",
+        ),
+        (
+            "interrupted",
+            2000,
+            "2,000 transactions were discarded: an exception from outside, such as a time limit, cut them off.",
+        ),
+    ],
+)
+def test_transactions_that_are_in_no_figure_are_said_with_the_cause(
+    run: Run, write_store: WriteStore, cause: str, number: int, sentence: str
+) -> None:
+    store = write_store([Call(HOME, 0.1)], {cause: number})
+    assert run("report", "--store", store).stderr == f"{sentence}\n"
+    assert sentence in on_a_terminal("report", "--store", store)
+
+
+def test_a_clock_that_is_ahead_is_said(run: Run, write_store: WriteStore) -> None:
+    store = write_store([Call(HOME, 0.1)])
+    write_more(store, [Call(HOME, 0.1)], ago=-5 * 86400)
+    sentence = "A process reports by a clock that is 5 days ahead: its figures are kept under that time."
+    assert run("report", "--store", store).stderr == f"{sentence}\n"
+    assert sentence in on_a_terminal("report", "--store", store)
+
+
+def test_that_the_most_telling_samples_are_kept_is_no_loss(run: Run, write_store: WriteStore) -> None:
+    assert run("report", "--store", write_store([Call(HOME, 0.1)], {"samples_thinned": 4000})).stderr == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_what_was_dropped_is_said_of_its_application_and_time_alone(
+    run: Run, write_store: WriteStore, terminal: bool
+) -> None:
+    store = write_store([Call(HOME, 0.1)], {"transactions": 3, "attributes": 1})
+    write_more(store, [Call(OTHER, 0.1)], {"names": 7})
+    write_more(store, [Call(HOME, 0.1)], {"errors": 5}, ago=7200)
+    write_more(store, [], {"samples": 2})  # by a process that does not say what it reports
+
+    def dropped(*arguments: str) -> set[str]:
+        options = ("report", "--store", store, *arguments)
+        text = on_a_terminal(*options) if terminal else run(*options).stderr
+        return set(re.findall(r"\d[^\n]* \(limit reached\)", re.sub(r"\x1b\[[\d;]*m", "", text)))
+
+    shop = {"1 attribute was dropped (limit reached)", "3 transactions were dropped (limit reached)"}
+    depot = {"7 names were counted under <other> (limit reached)"}
+    both = {"2 samples were dropped (limit reached)"}
+    assert dropped("--app", "Shop") == shop | both
+    assert dropped("--app", "Depot") == depot | both
+    assert dropped() == shop | depot | both
+    assert dropped("--app", "Shop", "--since", "3h") == shop | both | {"5 errors were dropped (limit reached)"}
+    told = json.loads(run("report", "--json", "--app", "Depot", "--store", store).stdout)
+    assert told["lost"] == {"names": 7, "samples": 2}
+    assert told["store"]["lost"] == {"attributes": 1, "errors": 5, "names": 7, "samples": 2, "transactions": 3}
 
 
 def test_an_empty_report_says_where_it_looked_and_who_wrote_there_last(run: Run, write_store: WriteStore) -> None:

@@ -36,7 +36,7 @@ log_level = info
 transaction_tracer.enabled = true
 error_collector.ignore_errors = django.http.response:Http404
 error_collector.ignore_status_codes = 100-102 200-208 226 300-308 404 !403 501
-ignored_params = pin
+ignored_params = maiden_name
 
 [newrelic:development]
 monitor_mode = false
@@ -104,7 +104,8 @@ def test_ini(tmp_path: Path) -> None:
     assert (settings.app_name, settings.enabled, settings.log_level) == ("Shop;All shops", True, "info")
     assert settings.ignored_errors == {"django.http.response:Http404"}
     assert settings.error_statuses == set(range(500, 600)) - {501}
-    assert {"pin", "password"} <= settings.denied_params
+    assert settings.ignore_status_codes == load().settings.ignore_status_codes | {501}
+    assert {"maiden_name", "password"} <= settings.denied_params
 
 
 def test_ini_environment_is_laid_over_the_common_section(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_the_agents_variables_act_on_their_counterparts() -> None:
     assert found.settings.enabled is False
     assert found.settings.log_file == "stderr"
     assert found.settings.expected_errors == {"builtins:KeyError", "builtins:OSError"}
-    assert found.settings.denied_params - load().settings.denied_params == {"pin"}
+    assert found.settings.attributes_exclude == {"request.parameters.PIN", "request.headers.*"}
 
 
 def test_a_misspelt_setting_in_the_agents_section_is_reported(tmp_path: Path) -> None:

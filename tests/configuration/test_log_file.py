@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +80,38 @@ def test_problems_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None
     configuration.use(found)
     assert caplog.messages == [str(problem) for problem in found.problems]
     assert configuration.current() is found
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_a_pipe_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    problem = direct_log(to(tmp_path / "pipe"))
+    assert problem is not None
+    assert "cannot be written" in str(problem)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_a_pipe_that_is_full_holds_nobody_up_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert direct_log(to(tmp_path / "pipe")) is None
+        for _ in range(200):
+            logger().warning("weighed %s", "x" * 1000)
+        assert b"weighed" in os.read(reader, 1000)
+    finally:
+        os.close(reader)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_line_that_cannot_be_written_is_nobody_elses_business(capsys: pytest.CaptureFixture[str]) -> None:
+    assert direct_log(to("/dev/full")) is None
+    logger().warning("weighed")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_text_that_is_no_unicode_is_written_all_the_same(tmp_path: Path) -> None:
+    direct_log(to(tmp_path / "own.log"))
+    logger().warning("weighed \udce9")
+    assert "weighed \\udce9" in (tmp_path / "own.log").read_text()

@@ -36,9 +36,9 @@ def test_each_source_beats_the_one_below(toml: Path) -> None:
 
 
 def test_origins_name_the_place(toml: Path) -> None:
-    found = load(toml, environ={"NEW_RELIC_STORE": "x.sqlite"})
+    found = load(toml, environ={"NEW_RELIC_APDEX_T": "2"})
     assert str(found.origins["app_name"]) == f"{toml} [weighbridge], line 5"
-    assert str(found.origins["store"]) == "environment variable NEW_RELIC_STORE"
+    assert str(found.origins["apdex_t"]) == "environment variable NEW_RELIC_APDEX_T"
     assert str(found.origins["enabled"]) == "default"
 
 

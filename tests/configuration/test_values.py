@@ -30,6 +30,7 @@ VALID = [
     ("max_names", "50", 50),
     ("max_samples", 0, 0),
     ("log_level", "DEBUG", "debug"),
+    ("log_level", 30, "warning"),
 ]  # fmt: skip
 
 INVALID = [
@@ -41,7 +42,7 @@ INVALID = [
     *[("error_statuses", value) for value in ("5xx", "99", "504-500", "1000", True, "500-", "-")],
     *[("ignored_errors", value) for value in ("ValueError", "a:", ":b", "a b:c", {"a:b": 1})],
     *[("max_names", value) for value in ("0", "1.5", "many", "9" * 400)],
-    *[("log_level", value) for value in ("loud", "", 20)],
+    *[("log_level", value) for value in ("loud", "", 21, True)],
     *[("store", value) for value in ("", 3, [])],
 ]
 

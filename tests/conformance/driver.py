@@ -17,16 +17,14 @@ from typing import Final
 
 from weighbridge.transactions.store.reader import Selection, SeriesFigures, StoredSample, StoreReader, Window
 
+from ..waiting import PATIENCE, eventually
 from .columns import Column
 from .editions import Edition
-from .manners import MANNERS, PATIENCE, Target
+from .manners import MANNERS, Target
 from .row import Row
 from .servers import Start
 
 HERE: Final = Path(__file__).parent
-_IN_FLIGHT: Final = 0.4
-"""Seconds after which a slow request runs, and the server is told to stop."""
-
 Statuses = tuple[int, ...]
 
 
@@ -59,8 +57,14 @@ def _statuses(column: Column, rows: Sequence[Row], store: Path, folder: Path) ->
     with ThreadPoolExecutor() as late, _serving(column, store, folder) as target:
         statuses = {row: MANNERS[row.manner](target, row) for row in rows if row.manner != "shutdown"}
         running = {row: late.submit(_answered, target, row) for row in rows if row.manner == "shutdown"}
-        time.sleep(_IN_FLIGHT if running else 0)
+        if running:
+            eventually(begun_in(store).exists)
     return statuses | {row: future.result() for row, future in running.items()}
+
+
+def begun_in(store: Path) -> Path:
+    """What is there once the slow request runs, of a server that reports to a store."""
+    return store.with_name(f"{store.name}.begun")
 
 
 def _answered(target: Target, row: Row) -> Statuses:

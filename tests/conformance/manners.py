@@ -10,11 +10,10 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from typing import Final, NamedTuple
 
+from ..waiting import PATIENCE
 from .row import Manner, Row
 
-PATIENCE: Final = 10.0
-"""Seconds that a request may take to be answered."""
-_LINGER: Final = 0.2
+_LINGER: Final = 1.0
 """Seconds that a client stays after the last byte which it waits for: the server may not be done yet."""
 _GRACE: Final = 1.0
 """Seconds in which a server notices that a client has gone, and in which it hangs up when it is to do so."""

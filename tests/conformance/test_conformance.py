@@ -19,7 +19,6 @@ WANTED = os.environ.get("CONFORMANCE")
 """``all``: all columns that can be had here. ``required``: all of them. Without it, those that stand for the others."""
 
 Cells = Callable[[Column], dict[Row, Cell]]
-pytestmark = pytest.mark.timeout(180)
 
 
 def _parameters() -> list[object]:

@@ -20,7 +20,7 @@ from .editions import CURRENT
 def test_what_children_run_is_counted(pool: str, method: str, tmp_path: Path) -> None:
     store = tmp_path / "store.db"
     command = [sys.executable, "-m", "apps.pools", pool, method]
-    subprocess.run(command, cwd=HERE, env=environment(store, CURRENT), check=True, timeout=60)
+    subprocess.run(command, cwd=HERE, env=environment(store, CURRENT), check=True)
     with StoreReader.open(store) as reader:
         found = reader.transactions(Window(time.time() - 120, time.time() + 60))
     assert [(one.series.kind, one.series.name, one.tally.count) for one in found] == [("background", "square", 8)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import socket
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,8 @@ from weighbridge.transactions.recording.snapshot import (
     Snapshot,
 )
 from weighbridge.transactions.store.writer import StoreWriter
+
+from ..waiting import eventually
 
 NOW = 1_790_000_040.0  # the start of a minute
 T = 0.5
@@ -148,10 +149,8 @@ def served(application: Any) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False, ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
         try:
+            eventually(lambda: server.started)
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import shutil
@@ -40,7 +41,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-LATENCY = 10_000
+LATENCY = 60_000
 HOSTILE = {"app": "hostile", "group": f"g{PAYLOAD}", "name": PAYLOAD}
 
 
@@ -92,7 +93,8 @@ def page(browser: Any, url: str) -> Iterator[Page]:
     opened.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     yield opened
     context.close()
-    assert [one for one in said if not one.endswith(ADDRESSES["gone"])] == []  # that one is a 404, and meant to be
+    not_found = (ADDRESSES["gone"], ADDRESSES["unknown"])  # these are 404s, and meant to be
+    assert [one for one in said if not one.endswith(not_found)] == []
     assert hosts == {urlsplit(url).netloc}
 
 
@@ -262,6 +264,41 @@ def test_times_are_those_of_the_viewers_zone(browser: Any, url: str) -> None:
     context.close()
 
 
+@pytest.fixture
+def month(tmp_path: Path) -> Iterator[str]:
+    """The page on the calls of more than a month."""
+    path = tmp_path / "month.db"
+    conftest.write(path, [Call(EXPORT, 0.1, age=age) for age in range(60, 40 * 86400, 7200)])
+    with served(asgi_application(path)) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("zone", "note"),
+    [("Asia/Tokyo", "days of Asia/Tokyo"), ("Asia/Kolkata", "days from 00:30 to 00:30, Asia/(Kolkata|Calcutta)")],
+)
+def test_days_and_what_is_compared_go_by_the_viewers_clock(browser: Any, month: str, zone: str, note: str) -> None:
+    context = browser.new_context(base_url=month, timezone_id=zone)
+    page = context.new_page()
+    for query in ("compare=week", "range=30d"):
+        page.goto(f"/summary?app=shop&{query}")
+        page.wait_for_url(re.compile(f"tz=Asia(%2F|/)({zone.partition('/')[2]}|Calcutta)"))  # its name in some browsers
+    page.get_by_text(re.compile(note)).first.wait_for()
+    chart = json.loads(page.locator(".plot").first.get_attribute("data-chart") or "")
+    assert len(chart["x"]) == 31
+    assert {page.evaluate(f"new Date({start} * 1000).getHours()") for start in chart["x"]} == {0}
+    context.close()
+
+
+def test_a_viewer_whose_clock_is_the_servers_need_not_name_it(browser: Any, month: str) -> None:
+    context = browser.new_context(base_url=month, timezone_id="UTC")
+    page = context.new_page()
+    page.goto("/summary?app=shop&range=30d&compare=week")
+    page.locator(".plot canvas").first.wait_for()
+    assert "tz=" not in page.url
+    context.close()
+
+
 def test_it_keeps_itself_up_to_date(page: Page) -> None:
     page.goto("/summary?app=shop")
     page.evaluate("document.querySelector('.tiles .value').textContent = 'old'")
@@ -357,7 +394,7 @@ def test_a_store_that_is_not_there_yet_is_shown_as_soon_as_it_is(browser: Any, t
     with served(asgi_application(path)) as address:
         page = browser.new_page()
         page.goto(f"{address}/summary?app=shop")
-        page.get_by_role("heading", name="The store cannot be read").wait_for()
+        page.get_by_role("heading", name="Nothing has been recorded yet").wait_for()
         conftest.write(path, CALLS[:5])
         page.evaluate("refresh()")
         page.get_by_role("heading", name="shop").wait_for()
@@ -401,8 +438,9 @@ ADDRESSES = {
     "sample": "/sample?app=shop&group=Route&name=GET+/export.csv&sample={sample}",
     "gone": "/sample?app=shop&group=Route&name=GET+/export.csv&sample=9999",
     "paused": "/summary?app=shop&paused=yes",
-    "no errors": "/errors?app=nobody",
-    "empty": "/summary?app=nobody",
+    "no errors": "/errors?app=shop&kind=background&search=no+such+error",
+    "empty": "/summary?app=shop&since=1000&until=2000",
+    "unknown": "/summary?app=nobody",
     "hostile": "/summary?app=hostile",
     "hostile errors": "/errors?app=hostile",
     "hostile transactions": "/transactions?app=hostile",

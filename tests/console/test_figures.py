@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, write
+from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, row, write
 from weighbridge.console import Console, histogram
 from weighbridge.console.application import PAGES
 from weighbridge.console.json_form import FIGURE_WORDS
@@ -24,9 +24,10 @@ from weighbridge.console.parameters import State
 from weighbridge.reporting import formats
 from weighbridge.reporting.exports import as_csv
 from weighbridge.reporting.report import SORTS, read_report
-from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.recording.snapshot import Instance, Series, Snapshot
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
+from weighbridge.transactions.store.writer import StoreWriter
 
 
 class Cells(HTMLParser):
@@ -92,6 +93,10 @@ class Marks(HTMLParser):
         self._mark = "" if tag == "g" else self._mark
 
 
+MINUTES = max(call.age for call in CALLS) / 60
+"""Since the first minute in which there was a call: nothing is averaged over the time before."""
+
+
 def of(series: Series) -> list[Call]:
     return [call for call in CALLS if call.series == series]
 
@@ -122,7 +127,7 @@ def test_the_summary_is_what_the_calls_come_to(ask: Ask, kind: str) -> None:
     assert sum(bucket["figures"]["calls"] for bucket in told["timeline"]["buckets"]) == len(calls)
     tiles = Cells(ask(f"/summary?app=shop&kind={kind}").body).tiles
     assert tiles[0] == formats.duration(average(calls))
-    assert tiles[1] == formats.rate(len(calls) / 30)
+    assert tiles[1] == formats.rate(len(calls) / MINUTES)
     assert (formats.apdex(apdex(calls)) in tiles) == (kind == "web")
 
 
@@ -134,7 +139,7 @@ def test_each_line_is_what_the_calls_come_to(ask: Ask, series: Series) -> None:
     durations = sorted(call.duration for call in calls)
     assert row[1:4] == [
         formats.count(len(calls)),
-        formats.rate(len(calls) / 30),
+        formats.rate(len(calls) / MINUTES),
         formats.duration(sum(durations)),
     ]
     assert row[5:7] == [formats.duration(average(calls)), formats.duration(durations[0])]
@@ -144,6 +149,21 @@ def test_each_line_is_what_the_calls_come_to(ask: Ask, series: Series) -> None:
         assert row[12] == formats.apdex(apdex(calls)) + star
     else:
         assert len(row) == 12
+
+
+def test_the_slash_of_a_path_is_not_doubled_where_it_is_shown(tmp_path: Path) -> None:
+    raw = [Series("shop", "web", "Uri", name) for name in ("/hello", "/")]
+    write(tmp_path / "raw.db", [Call(series, 0.1, True, error="Broken") for series in raw], [])
+    ask = asking(Console(tmp_path / "raw.db", clock=lambda: NOW))
+    for page in ("summary", "transactions", "errors", "transaction", "sample"):
+        body = ask(address(f"/{page}", raw[0], sample=1)).body.decode()
+        assert "Uri//" not in body
+        assert '<span class="group">Uri/</span>hello<' in body
+    assert [row[0] for row in Cells(ask("/transactions?app=shop").body).rows if row] == ["Uri/", "Uri/ hello"]
+    chart = Charts(ask("/transactions?app=shop").body).found["Top five by time over time"]
+    assert [line["title"] for line in chart["lines"]] == ["Uri/", "Uri/hello"]
+    told = json.loads(ask("/api/transactions?app=shop&search=uri/hello").body)
+    assert [line["series"]["name"] for line in told["lines"]] == ["/hello"]
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -219,7 +239,7 @@ def test_errors_over_time_are_what_the_calls_come_to(ask: Ask) -> None:
     (broken,) = told["classes"]
     assert (broken["type"], broken["message"], broken["expected"]) == ("shop:OutOfStock", None, False)
     assert dict(zip(told["starts"], broken["counts"], strict=True)) == {
-        start: minutes_of(failed)[start] for start in range(int(NOW) - 1800, int(NOW), 60)
+        start: minutes_of(failed)[start] for start in range(int(NOW - 60 * MINUTES), int(NOW), 60)
     }
     (error,) = told["errors"]
     assert (error["message"], error["counts"]) == ("OutOfStock", broken["counts"])
@@ -338,8 +358,22 @@ def test_instances_say_what_they_dropped(ask: Ask) -> None:
     rows = Cells(ask("/summary?app=shop").body).rows
     (row,) = (row for row in rows if row and row[0] == "shop")
     assert row[1:3] == ["host", "17"]
-    assert row[5].startswith("3 transactions")
-    assert b"In no figure, because a limit was reached: 3 transactions." in ask("/summary?app=shop").body
+    assert row[5] == "3 transactions were dropped (limit reached)"
+    assert b"<strong>3 transactions were dropped (limit reached)</strong>" in ask("/summary?app=shop").body
+
+
+def test_no_column_says_that_nothing_is_missing(tmp_path: Path) -> None:
+    writer = StoreWriter(str(tmp_path / "fine.db"))
+    minute = row(SEARCH, int(NOW) - 60, [Call(SEARCH, 0.1)])
+    instance = Instance("one", "host", 17, NOW - 3600, "shop")
+    writer.write(Snapshot(instance, 1, NOW - 5, (minute,), lost={"samples_thinned": 7}))
+    writer.close()
+    ask = asking(Console(tmp_path / "fine.db", clock=lambda: NOW))
+    for address in ("/summary?app=shop", "/running"):
+        page = ask(address).body
+        (process,) = (row for row in Cells(page).rows if row and row[0] == "shop")
+        assert len(process) == 5
+        assert b"ropped" not in page
 
 
 def test_the_api_page_explains_every_figure(ask: Ask) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.console.conftest import NOW, PAYLOAD, Ask, Call, asking, write
 from weighbridge.console import Console
+from weighbridge.reporting.first_steps import FIRST_STEPS
 from weighbridge.transactions.recording.snapshot import RunningTransaction, Series
 
 PAGES = ("summary", "transactions", "transaction", "sample", "errors", "applications", "running")
@@ -71,6 +72,39 @@ def test_hostile_text_is_whole_in_json(hostile: Ask, page: str) -> None:
     answer = hostile(f"/api/{page}?{query()}")
     assert answer.content_type == "application/json; charset=utf-8"
     assert PAYLOAD in json.dumps(json.loads(answer.body), ensure_ascii=False).replace('\\"', '"')
+
+
+CONTROLS = "[b]\x1b]0;owned\x07\x9b2J\u202eevil  two blanks"
+CONTROLS_SHOWN = r"[b]\x1b]0;owned\x07\x9b2J\u202eevil  two blanks"
+
+
+@pytest.fixture
+def controls(tmp_path: Path) -> Ask:
+    series = Series(f"app {CONTROLS}", "web", f"group {CONTROLS}", f"name {CONTROLS}")
+    call = Call(series, 0.7, True, error=CONTROLS, attributes={f"key {CONTROLS}": CONTROLS})
+    write(tmp_path / "controls.db", [call], [RunningTransaction(series, NOW - 10)])
+    return asking(Console(tmp_path / "controls.db", clock=lambda: NOW))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_control_characters_can_be_seen_and_do_nothing(controls: Ask, page: str) -> None:
+    parameters = {"app": f"app {CONTROLS}", "group": f"group {CONTROLS}", "name": f"name {CONTROLS}", "sample": 1}
+    answer = controls(f"/{page}?{urlencode(parameters)}")
+    elements = Elements(answer.body)
+    assert CONTROLS_SHOWN in elements.text
+    assert not [sign for sign in elements.text if sign in CONTROLS and not sign.isprintable()]
+    for tag, attributes in elements.found:
+        for name, value in attributes.items():
+            if value and not value.isprintable():  # what a form gives back has to be the name itself
+                assert (tag, name) in {("input", "value"), ("option", "value")}
+                assert CONTROLS in value
+
+
+def test_an_application_of_a_strange_name_can_be_chosen(controls: Ask) -> None:
+    found = Elements(controls("/transactions").body).found
+    (value,) = (attributes["value"] for tag, attributes in found if tag == "option" and "app" in str(attributes))
+    assert value == f"app {CONTROLS}"
+    assert controls(f"/summary?{urlencode({'app': value})}").status == 200
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " =", "|", "%"])
@@ -135,6 +169,59 @@ def test_a_transaction_needs_its_name(ask: Ask) -> None:
     assert (answer.status, json.loads(answer.body)["parameter"]) == (400, "group")
 
 
+DATA = [f"/api/{page}" for page in PAGES]
+NAVIGATED = [f"/{page}" for page in PAGES] + ["/", "/transactions.csv"]
+
+
+@pytest.mark.parametrize("path", DATA + NAVIGATED)
+@pytest.mark.parametrize("kind", ["web", "background"])
+def test_an_application_that_does_not_exist_is_not_found(ask: Ask, store: Path, path: str, kind: str) -> None:
+    answer = ask(f"{path}?app=Shoop&kind={kind}&group=Route&name=GET+/search&sample=1")
+    assert answer.status == 404
+    message = f"there is no application 'Shoop' in {store}; there are: shop"
+    if path in DATA:
+        assert json.loads(answer.body) == {"error": f"{message}."}
+    else:
+        elements = Elements(answer.body)
+        assert message in elements.text
+        assert "/summary?app=shop" in [attributes.get("href") for _, attributes in elements.found]
+
+
+@pytest.mark.parametrize("path", ["/transaction", "/sample", "/api/transaction", "/api/sample"])
+@pytest.mark.parametrize(
+    ("kind", "group", "name", "shown"),
+    [("web", "Route", "GET /serch", "web transaction 'Route/GET /serch'"),
+     ("background", "Route", "GET /search", "non-web transaction 'Route/GET /search'"),
+     ("web", "Uri", "/search", "web transaction 'Uri/search'")],
+)  # fmt: skip
+def test_a_transaction_that_does_not_exist_is_not_found(
+    ask: Ask, path: str, kind: str, group: str, name: str, shown: str
+) -> None:
+    parameters = {"app": "shop", "kind": kind, "group": group, "name": name, "sample": 1}
+    answer = ask(f"{path}?{urlencode(parameters)}")
+    assert answer.status == 404
+    message = f"there is no {shown} of the application 'shop'"
+    assert message in (json.loads(answer.body)["error"] if "/api/" in path else Elements(answer.body).text)
+
+
+def test_an_application_without_calls_in_this_time_is_found(ask: Ask) -> None:
+    for parameters in ("kind=background&range=30m&since=1000&until=2000", f"since={NOW - 90000}&until={NOW - 86400}"):
+        for page in ("summary", "transactions", "errors", "applications", "running"):
+            assert ask(f"/{page}?app=shop&{parameters}").status == 200
+            told = ask(f"/api/{page}?app=shop&{parameters}")
+            assert told.status == 200
+        assert json.loads(ask(f"/api/summary?app=shop&{parameters}").body)["figures"]["calls"] == 0
+
+
+def test_one_of_which_only_an_open_transaction_is_known_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "open.db"
+    write(path, [], [RunningTransaction(Series("loop", "background", "Function", "watch"), NOW - 10)])
+    ask = asking(Console(path, clock=lambda: NOW))
+    assert ask("/summary?app=loop&kind=background").status == 200
+    assert ask("/transaction?app=loop&kind=background&group=Function&name=watch").status == 200
+    assert ask("/running?app=loop").status == 200
+
+
 @pytest.mark.parametrize("address", ["/", "/summary", "/nowhere", "/static/page.js", "/api/summary?range=x"])
 def test_every_answer_forbids_what_it_can(ask: Ask, address: str) -> None:
     headers = dict(ask(address).headers)
@@ -188,9 +275,17 @@ def test_a_head_has_no_body(ask: Ask) -> None:
 def test_a_missing_store_is_explained_and_picked_up_later(tmp_path: Path) -> None:
     path = tmp_path / "later.db"
     ask = asking(Console(path, clock=lambda: NOW))
-    answer = ask("/summary")
-    assert answer.status == 503
-    assert b"weighbridge demo --keep" in answer.body
+    for address in ("/", "/summary", "/summary?app=shop", "/running"):
+        answer = ask(address)
+        assert answer.status == 503
+        text = Elements(answer.body).text
+        assert "Nothing has been recorded yet" in text
+        for told in (str(path), "weighbridge demo --keep", *(line for step in FIRST_STEPS for line in step.lines)):
+            assert told in text
+        assert b"data-waiting" in answer.body
+    error = json.loads(ask("/api/summary").body)["error"]
+    assert error.startswith("Nothing has been recorded yet: ")
+    assert str(path) in error
     write(path, [Call(Series("shop", "web", "Route", "GET /"), 0.1)])
     assert ask("/summary").status == 200
 

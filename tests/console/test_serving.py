@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -19,6 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from weighbridge.cli.commands import weighbridge
+
+from ..waiting import PATIENCE, eventually
 
 TOKEN = "a token of more than sixteen signs"
 
@@ -32,7 +33,7 @@ sys.addaudithook(lambda event, arguments: compiled.append(str(arguments[1])) if 
 
 def visit(url):
     for path in ("static/page.css", "summary"):
-        urllib.request.urlopen(url + path, timeout=20).read()
+        urllib.request.urlopen(url + path).read()
         print(sum(name.endswith(".html") for name in compiled))
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -51,11 +52,11 @@ def running(*arguments: object, log: Path) -> Iterator[httpx.Client]:
             line = process.stdout.readline()
             address = re.search(r"http://\S+", line)
             assert address, line
-            with httpx.Client(base_url=address[0], trust_env=False, timeout=20) as client:
+            with httpx.Client(base_url=address[0], trust_env=False, timeout=PATIENCE) as client:
                 yield client
         finally:
             process.send_signal(signal.SIGINT)
-            output.write(process.communicate(timeout=30)[0])
+            output.write(process.communicate()[0])
     assert process.returncode == 0
     assert "Traceback" not in log.read_text()
 
@@ -84,7 +85,7 @@ def test_it_serves_until_it_is_told_to_stop(store: Path, tmp_path: Path) -> None
 
 def test_the_first_page_finds_its_templates_compiled(store: Path) -> None:
     command = [sys.executable, "-c", FIRST_PAGE, str(store)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
     assert before == after == len(list((files("weighbridge.console") / "templates").iterdir()))
 
@@ -96,9 +97,7 @@ def test_it_opens_the_viewers_browser(store: Path, tmp_path: Path, monkeypatch: 
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", f"{browser} %s")
     with running("serve", "--store", store, "--open", log=tmp_path / "log") as client:
-        deadline = time.monotonic() + 10
-        while not opened.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        eventually(opened.exists)
         assert opened.read_text().strip() == str(client.base_url)
 
 
@@ -122,10 +121,8 @@ def test_a_taken_port_is_named(store: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="the demo needs gunicorn")
 def test_the_demo_keeps_running_with_the_page(tmp_path: Path) -> None:
+    def applications() -> set[str]:
+        return {one["application"] for one in client.get("/api/applications").json()["applications"]}
+
     with running("demo", "--keep", log=tmp_path / "log") as client:
-        for _ in range(100):
-            found = client.get("/api/applications").json()["applications"]
-            if len(found) >= 6:
-                break
-            time.sleep(0.2)
-    assert {one["application"] for one in found} >= {"Bookshop", "Bookshop API", "Bookshop worker"}
+        eventually(lambda: applications() >= {"Bookshop", "Bookshop API", "Bookshop worker"})

@@ -17,6 +17,7 @@ from django.test import RequestFactory
 
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import DjangoTransactionMiddleware, django
+from weighbridge.transactions.stack import lifetime
 
 from .kit import Side
 
@@ -25,19 +26,21 @@ Ended = list[FinishedTransaction]
 INTERNALS = [
     (django, "joined"),
     (django, "is_enabled"),
-    (django, "enter"),
-    (django, "leave"),
+    (lifetime, "attach"),
+    (lifetime, "detach"),
+    (django, "detach"),
+    (django, "begin"),
     (django, "note_django_route"),
     (django, "monotonic"),
     (django, "_Closing"),
     (django, "_Steps"),
-    (django.DjangoTransaction, "of"),
-    (django.DjangoTransaction, "begin"),
-    (django.DjangoTransaction, "apply_special"),
-    (django.DjangoTransaction, "refresh"),
+    (django.DjangoTransaction, "_of"),
+    (django.DjangoTransaction, "_describe"),
+    (django.DjangoTransaction, "_apply_special"),
+    (django.DjangoTransaction, "_refresh"),
     (django.DjangoTransaction, "_last_until_closed"),
-    (django.DjangoTransaction, "freeze"),
-    (django.DjangoTransaction, "deliver"),
+    (django.DjangoTransaction, "_freeze"),
+    (django.DjangoTransaction, "_hand_over"),
 ]
 
 
@@ -136,5 +139,5 @@ print(*(error.type for transaction in ended for error in transaction.errors))
 
 
 def test_in_a_process_of_its_own_it_hears_of_exceptions() -> None:
-    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
     assert done.stdout == "builtins:LookupError\n"

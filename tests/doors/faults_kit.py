@@ -18,6 +18,8 @@ _OURS: Final = ("weighbridge.transactions.", "weighbridge.middleware.")
 class Fault(Exception):
     """A mistake of ours, in a test."""
 
+    __module__ = "weighbridge.tests"
+
 
 class Place(NamedTuple):
     """An internal step, and whether it fails before it has done anything or after everything."""

@@ -240,7 +240,7 @@ def test_a_return_without_the_last_message_is_disconnected(messages: list[Messag
 def test_a_return_without_any_answer_ends_it(run: Run, ended: Ended) -> None:
     app, _ = ends_after(ended)
     run(get, ASGITransactionMiddleware(app))
-    assert [(t.disconnected, t.failed, t.status) for t in ended] == [(False, False, None)]
+    assert [(t.disconnected, t.failed, t.status) for t in ended] == [(False, True, 500)]
 
 
 def test_a_client_that_goes_away_is_no_error(run: Run, ended: Ended) -> None:

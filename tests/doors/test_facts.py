@@ -94,7 +94,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.mark.application_blocks
 def test_method_status_path_and_times(door: Door, ended: Ended) -> None:
-    before = time.time()
+    before, began = time.time(), time.monotonic()
     door(lambda: time.sleep(0.02), status=404)("/books/7", "page=2", "DELETE")
     (only,) = ended
     assert (only.status, only.failed) == (404, False)
@@ -102,7 +102,7 @@ def test_method_status_path_and_times(door: Door, ended: Ended) -> None:
     assert only.attributes["request.path"] == "/books/7"
     started = only.attributes["response.start"]
     assert isinstance(started, float)
-    assert 0.02 <= started <= only.duration < 1
+    assert 0.02 <= started <= only.duration <= time.monotonic() - began
     assert before - 1 < only.started < time.time() + 1
 
 
@@ -179,10 +179,11 @@ def written(form: str, seconds_ago: float) -> str:
 )
 @pytest.mark.parametrize("header", ["x_request_start", "x_queue_start"])
 def test_every_form_of_the_queue_time(door: Door, form: str, header: str, ended: Ended) -> None:
+    before = time.time()
     door()(**{header: written(form, 10)})
     waited = ended[0].attributes["request.queue_time"]
     assert isinstance(waited, float)
-    assert 9.9 < waited < 12
+    assert 9.9 < waited < 11.1 + time.time() - before
 
 
 @pytest.mark.parametrize("form", ["{s}", "t={ms}"])
@@ -199,10 +200,10 @@ def test_what_is_no_time_is_no_queue_time(door: Door, value: str, ended: Ended) 
 
 def test_the_first_header_that_is_a_time_counts(door: Door, ended: Ended) -> None:
     serve = door()
-    serve("/a", x_queue_start=written("{s}", 10), x_request_start=written("{s}", 20))
-    serve("/b", x_queue_start=written("{s}", 10), x_request_start="yesterday")
-    waited = {t.name: round(float(t.attributes["request.queue_time"])) for t in ended}
-    assert waited == {"/a": 20, "/b": 10}
+    serve("/a", x_queue_start=written("{s}", 100), x_request_start=written("{s}", 200))
+    serve("/b", x_queue_start=written("{s}", 100), x_request_start="yesterday")
+    waited = {t.name: round(float(t.attributes["request.queue_time"]) / 100) for t in ended}
+    assert waited == {"/a": 2, "/b": 1}
 
 
 def test_the_queue_time_is_a_setting(door: Door, settings: Callable[..., None], ended: Ended) -> None:
@@ -314,12 +315,20 @@ def test_an_exit_with_a_status_is_an_error(ended: Ended) -> None:
 # Apdex
 
 
+T = 0.05
+
+
+def zone(duration: float) -> str:
+    """Of a request that took so many seconds: on a busy machine that is more than was meant."""
+    return "satisfied" if duration <= T else "tolerating" if duration <= 4 * T else "frustrated"
+
+
 @pytest.mark.application_blocks
-@pytest.mark.parametrize(("seconds", "zone"), [(0.0, "satisfied"), (0.06, "tolerating"), (0.25, "frustrated")])
-def test_the_zones_of_apdex(door: Door, seconds: float, zone: str, settings: Callable[..., None], ended: Ended) -> None:
-    settings(apdex_t="0.05")
+@pytest.mark.parametrize("seconds", [0.0, 0.06, 0.25])
+def test_the_zones_of_apdex(door: Door, seconds: float, settings: Callable[..., None], ended: Ended) -> None:
+    settings(apdex_t=str(T))
     door(lambda: time.sleep(seconds))()
-    assert ended[0].apdex == zone
+    assert ended[0].apdex == zone(ended[0].duration)
 
 
 def test_the_threshold_is_half_a_second_by_default() -> None:
@@ -332,7 +341,7 @@ def test_a_threshold_of_an_application_and_of_a_name(
 ) -> None:
     file = tmp_path / "weighbridge.toml"
     file.write_text(
-        '[weighbridge]\nstore = ":memory:"\n'
+        '[weighbridge]\nstore = ":memory:"\napdex_t = 3600\n'
         '[weighbridge.applications."impatient"]\napdex_t = 0.001\n'
         '[weighbridge.transaction_apdex_t]\n"WebTransaction/Uri/quick" = 0.001\n'
     )
@@ -357,8 +366,9 @@ def test_suppressed_and_background_transactions_have_none(
 def test_the_score_is_satisfied_plus_half_of_the_tolerating(
     door: Door, settings: Callable[..., None], ended: Ended
 ) -> None:
-    settings(apdex_t="0.05")
+    settings(apdex_t=str(T))
     for seconds in (0, 0, 0.06, 0.3):
         door(lambda pause=seconds: time.sleep(pause), application="score")()
     (figures,) = [row.figures for row in rows() if row.series.application == "score"]
-    assert figures.apdex == pytest.approx((2 + 0.5) / 4)
+    worth = {"satisfied": 1.0, "tolerating": 0.5, "frustrated": 0.0}
+    assert figures.apdex == pytest.approx(sum(worth[zone(one.duration)] for one in ended) / 4)

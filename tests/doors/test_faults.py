@@ -7,6 +7,7 @@ that nothing is lost without a line in the log, and that the next one is measure
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import gc
 import sys
@@ -17,6 +18,7 @@ import bottle
 import fastapi
 import flask
 import pytest
+import wrapt
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -547,6 +549,95 @@ def call_of_a_partial_and_an_instance(m: Any) -> Act:
 
 
 @scenario
+def call_of_a_class_without_an_init(m: Any) -> Act:
+    @m.background_task()
+    class Bare:
+        number = 7
+
+    @m.background_task()
+    class Derived(dict[str, int]):
+        pass
+
+    @dataclasses.dataclass
+    @m.background_task()
+    class Given:
+        number: int
+
+    return lambda: (Bare().number, Derived(number=8), Given(9).number)
+
+
+@scenario
+def call_of_inherited_methods_and_descriptors(m: Any) -> Act:
+    class Base:
+        @m.background_task()
+        def method(self) -> str:
+            return type(self).__name__
+
+        @m.background_task()
+        @classmethod
+        def of_the_class(cls) -> str:
+            return cls.__name__
+
+        @m.background_task()
+        @property
+        def read(self) -> int:
+            return 7
+
+        @m.background_task()
+        @functools.singledispatchmethod
+        def dispatched(self, number: int) -> int:
+            return number
+
+        partial = m.background_task()(functools.partialmethod(dispatched, 8))
+
+    class Derived(Base):
+        pass
+
+    def act() -> Any:
+        it = Derived()
+        return it.method(), it.of_the_class(), Derived.of_the_class(), it.read, it.dispatched(9), it.partial()
+
+    return act
+
+
+@scenario
+def call_of_what_another_library_has_wrapped(m: Any) -> Act:
+    @wrapt.decorator
+    def adding(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        return type(instance).__name__, wrapped(*args, **kwargs)
+
+    class Owner:
+        @m.background_task()
+        @adding
+        def method(self, number: int) -> int:
+            return number
+
+        @m.background_task()
+        @adding
+        @classmethod
+        def of_the_class(cls, number: int) -> int:
+            return number
+
+    return lambda: (Owner().method(7), Owner.of_the_class(8))
+
+
+@scenario
+def call_of_a_function_that_returns_a_coroutine(m: Any) -> Act:
+    async def work(number: int) -> int:
+        await asyncio.sleep(0)
+        return 7 // number
+
+    @m.background_task()
+    def job(number: int) -> Any:
+        return work(number)
+
+    async def main() -> Any:
+        return await asyncio.gather(job(1), job(0), return_exceptions=True)
+
+    return lambda: repr(asyncio.run(main()))
+
+
+@scenario
 def call_of_a_coroutine_function(m: Any) -> Act:
     @m.background_task()
     async def job(number: int) -> int:
@@ -671,16 +762,19 @@ def calls_outside_of_any_transaction(m: Any) -> Act:
 GUARDS = {
     # called by the host program: they catch what happens below them, and nothing stands around them
     "middleware.wsgi:WSGITransactionMiddleware.__call__",
-    "middleware.wsgi:WSGITransaction.start_response",
+    "middleware.wsgi:WSGITransaction._start_response",
     "middleware.wsgi:MeasuredBody.__iter__",
     "middleware.wsgi:MeasuredBody.__next__",
     "middleware.wsgi:MeasuredBody.close",
     "middleware.wsgi:MeasuredBody.__del__",
     "middleware.asgi:ASGITransactionMiddleware.__call__",
     "middleware.asgi:ASGITransaction.__call__",
-    "middleware.asgi:ASGITransaction.send",
+    "middleware.asgi:ASGITransaction._send",
     "middleware.asgi:ASGITransaction._send_last",
-    "middleware.routes:_on_flask_exception",
+    "middleware.framework_signals:_on_flask_exception",
+    "middleware.framework_signals:_on_flask_request",
+    "middleware.joining:InnerRequest.send",
+    "middleware.joining:InnerRequest.start_response",
     "transactions.calls:_harmless.<locals>.guarded",
     "transactions.entries.background:BackgroundTask.__init__",
     "transactions.entries.blocks:Block.__init__",
@@ -689,9 +783,16 @@ GUARDS = {
     "transactions.entries.blocks:Block.__aenter__",
     "transactions.entries.blocks:Block.__aexit__",
     "transactions.entries.blocks:Block._enter",
-    "transactions.entries.measured_classes:_metaclass_for.<locals>.call",
-    "transactions.entries.measured_classes:_entries_of",
+    "transactions.entries.measured_classes:_init_of.<locals>.call",
     "transactions.entries.measured_classes:_instantiate",
+    "transactions.entries.measured_classes:_new_behind.<locals>.create",
+    "transactions.entries.measured_classes:_replace_init.<locals>.init",
+    "transactions.entries.measured_classes:_replace_new.<locals>.new",
+    "transactions.entries.proxies:_call",
+    "transactions.entries.proxies:_get",
+    "transactions.entries.proxies:_read",
+    "transactions.entries.proxies:_binding_again.<locals>.call",
+    "transactions.entries.proxies:_measured_call.<locals>.call",
     "transactions.entries.shapes:_around_function.<locals>.wrapper",
     "transactions.entries.shapes:_around_coroutine.<locals>.wrapper",
     "transactions.entries.shapes:_around_generator.<locals>.wrapper",
@@ -700,34 +801,53 @@ GUARDS = {
     "transactions.entries.shapes:_Step.__init__",
     "transactions.entries.shapes:_Step.__enter__",
     "transactions.entries.shapes:_Step.__exit__",
-    "transactions.entries.shapes:_Step.__del__",
-    "transactions.entries.proxies:MeasuredCallable._self_measure",
+    "transactions.stack.dropped:EndsWhenCollected.__del__",
+    "transactions.stack.dropped:_Holder.__init__",
+    "transactions.stack.dropped:release",
+    "transactions.host_exceptions:pass_on",
+    "transactions.host_exceptions:pass_on_signals",
+    "transactions.host_exceptions:is_the_hosts",
+    "transactions.host_exceptions:comes_from_a_signal",
+    "transactions.host_exceptions:_codes_of_handlers",
+    "transactions.host_exceptions:code_of",
+    "transactions.entries.shapes:_in_step",
+    "transactions.entries.shapes:_rest_of",
     "transactions.entries.web:WebTransaction.__init__",
     "transactions.entries.web:_facts",
     # called by those, outside of any try: they say "Never raises", and catch what happens below them
-    "middleware.wsgi:WSGITransaction.answered",
-    "middleware.wsgi:WSGITransaction.broken_by",
-    "middleware.wsgi:WSGITransaction.closed_early",
-    "middleware.wsgi:WSGITransaction.finish",
-    "middleware.wsgi:WSGITransaction.go_on",
-    "middleware.request:DoorTransaction.pause",
-    "middleware.wsgi:WSGITransaction.apply_special",
-    "middleware.asgi:ASGITransaction.apply_special",
-    "middleware.asgi:ASGITransaction.broken_by",
-    "middleware.asgi:ASGITransaction.read_queue_time",
+    "middleware.wsgi:WSGITransaction._answered",
+    "middleware.wsgi:WSGITransaction._broken_by",
+    "middleware.wsgi:WSGITransaction._closed_early",
+    "middleware.wsgi:WSGITransaction._finish",
+    "middleware.wsgi:WSGITransaction._go_on",
+    "middleware.wsgi:WSGITransaction._apply_special",
+    "middleware.asgi:ASGITransaction._apply_special",
+    "middleware.asgi:ASGITransaction._broken_by",
+    "middleware.asgi:ASGITransaction._read_queue_time",
     "middleware.asgi:ASGITransactionMiddleware._live",
     "middleware.asgi:ASGITransactionMiddleware._pass",
     "middleware.asgi:ASGITransactionMiddleware._called_first",
     "middleware.asgi:single_callable",
-    "middleware.asgi:ASGITransaction.returned",
+    "middleware.asgi:ASGITransaction._returned",
+    "middleware.framework_signals:_note_rule",
+    "middleware.plug:note_exception",
+    "middleware.plug:note_route",
     "transactions.entries.entry:BackgroundEntry.open",
-    "transactions.entries.entry:finish",
-    "transactions.entries.entry:pause",
-    "transactions.entries.entry:resume",
-    "transactions.entries.proxies:MeasuredCallable._self_measured",
+    "transactions.entries.blocks:Block._leave",
+    "transactions.stack.lifetime:enter_step",
+    "transactions.stack.lifetime:finish",
+    "transactions.stack.lifetime:finish_out_of_order",
+    "transactions.stack.lifetime:leave_step",
+    "transactions.stack.lifetime:recover",
+    "middleware.wsgi:WSGITransaction._let_go_of_request",
+    "middleware.wsgi:_Body.close",
+    "transactions.entries.measured_classes:_measures_init",
+    "transactions.entries.proxies:_measured_when_bound",
     "transactions.entries.renaming:NamingEntry.open",
+    "transactions.entries.shapes:_Rest.open",
+    "transactions.entries.shapes:_handed_on",
     "transactions.entries.web:WebEntry.open",
-    "transactions.model.transaction:Transaction.left_by",
+    "transactions.model.transaction:Transaction._left_by",
 }
 
 HANDOVERS = {
@@ -735,8 +855,7 @@ HANDOVERS = {
     "middleware.asgi:ASGITransactionMiddleware._open",
     "middleware.wsgi:WSGITransactionMiddleware._open",
     "transactions.entries.web:WebEntry._fresh",
-    "transactions.model.request:RequestTransaction.begin",
-    "transactions.stack.current:enter",
+    "transactions.stack.lifetime:begin",
 }
 
 
@@ -794,7 +913,7 @@ def harm(
         gc.collect()
     if outlet.live:
         yield f"leaves {len(outlet.live)} open"
-    if current.get() is not None and not current.get().over:
+    if current.get() is not None and not current.get()._over:
         yield "leaves one current"
     if [(t.path, t.application) for t in ended] != expected and not caplog.records:
         yield f"loses something silently: {[t.path for t in ended]}"

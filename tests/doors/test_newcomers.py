@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from weighbridge import background_task
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 from weighbridge.testing import capture_transactions
 
+from ..waiting import PATIENCE, eventually
 from . import wsgi_kit
 from .store_kit import rows
 
@@ -178,7 +178,7 @@ def test_uvicorn_inside_a_background_task_still_measures_each_request(tmp_path: 
                 fetch(listener.getsockname()[1], f"/page/{number % 2}")
         finally:
             server.send_signal(signal.SIGINT)
-            assert server.wait(20) == 0
+            assert server.wait() == 0
     calls = {(row.series.kind, row.series.name): row.figures.calls for row in rows(str(store))}
     assert calls == {("web", "/page/0"): 3, ("web", "/page/1"): 2, ("background", "main"): 1}
 
@@ -207,11 +207,12 @@ def test_a_wsgi_server_inside_a_background_task_still_measures_each_request() ->
 
 def fetch(port: int, path: str) -> bytes:
     """A page of a server that may not be listening yet."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
-                return bytes(response.read())
-        except ConnectionError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    return bytes(eventually(lambda: _page(port, path)))
+
+
+def _page(port: int, path: str) -> bytes | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
+            return response.read()
+    except ConnectionError:
+        return None

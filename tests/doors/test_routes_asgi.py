@@ -110,7 +110,7 @@ STARLETTE = [
     ("GET", "/admin/users/ann", "WebTransaction/Route/GET /admin/users/{name}"),
     ("GET", "/admin/deep/leaf", "WebTransaction/Route/GET /admin/deep/{leaf}"),
     ("GET", "/bare/some/where", "WebTransaction/Route/GET /bare/{path}"),
-    ("GET", "/tenants/acme/books", "WebTransaction/Route/GET /tenants/acme/books"),
+    ("GET", "/tenants/acme/books", "WebTransaction/Route/GET /tenants/{tenant}/books"),
     ("GET", "/inner/page/2", "WebTransaction/Route/GET /inner/page/{number}"),
     ("GET", "/nowhere", "WebTransaction/StatusCode/404"),
     ("GET", "/admin/nowhere", "WebTransaction/StatusCode/404"),

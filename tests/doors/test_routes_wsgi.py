@@ -105,11 +105,11 @@ def test_a_name_set_by_the_application_is_above_the_middlewares(options: Any, en
     assert paths(ended) == ["WebTransaction/Function/mine"]
 
 
-def test_a_name_of_a_low_priority_is_below_the_middlewares_and_above_the_path(ended: Ended) -> None:
+def test_a_name_of_a_low_priority_is_below_the_middlewares_and_the_path(ended: Ended) -> None:
     app = naming("mine", "Python/Shop", 0)
     get(WSGITransactionMiddleware(app))
     get(WSGITransactionMiddleware(app, name="site"))
-    assert paths(ended) == ["WebTransaction/Python/Shop/mine", "WebTransaction/Function/site"]
+    assert paths(ended) == ["WebTransaction/Uri/books", "WebTransaction/Function/site"]
 
 
 def test_an_inner_door_adds_its_name_and_no_transaction(ended: Ended) -> None:

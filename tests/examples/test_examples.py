@@ -7,9 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import httpx
 import pytest
 from redis import Redis
 
-from ..workers.kit import eventually, worker
+from ..waiting import PATIENCE, eventually
+from ..workers.kit import worker
 from ..workers.redis_kit import needs_redis, redis, url_of
 
 __all__ = ["redis"]
@@ -41,6 +42,21 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
+class UntilItHangsUp(httpx.BaseTransport):
+    """A connection for each request, which the server ends: when it has, it is done with the request."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        address, target = (request.url.host, request.url.port or 80), request.url.raw_path.decode()
+        lines = [f"{request.method} {target} HTTP/1.1", "Host: localhost", "Content-Length: 0", "Connection: close"]
+        with socket.create_connection(address, timeout=PATIENCE) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+            with HTTPResponse(connection, method=request.method) as response:
+                response.begin()
+                answer = httpx.Response(response.status, headers=response.headers.items(), content=response.read())
+            assert connection.recv(1) == b""
+        return answer
+
+
 @contextmanager
 def served(example: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.Client]:
     """The example's server, until it is told to end, by Ctrl-C or otherwise; it must do so quietly."""
@@ -48,14 +64,13 @@ def served(example: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.
     command = [sys.executable, str(EXAMPLES / example), str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(port, process)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        eventually(lambda: process.poll() is not None or listened_on(port))
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=UntilItHangsUp()) as client:
             yield client
-        time.sleep(0.3)  # the client has all it wants before the server is done with the request
     finally:
         process.send_signal(end)
         try:
-            said, complained = process.communicate(timeout=20)
+            said, complained = process.communicate()
         finally:
             process.kill()
     assert f"http://127.0.0.1:{port}/" in said
@@ -63,23 +78,18 @@ def served(example: str, end: signal.Signals = signal.SIGINT) -> Iterator[httpx.
     assert "failed inside" not in complained
 
 
-def wait_for(port: int, process: subprocess.Popen[str]) -> None:
-    """Return when the port is listened on."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(f"nothing listens on {port}: {process.communicate(timeout=5)}")
+def listened_on(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def counted(store: Path) -> dict[tuple[str, str], int]:
     """How often each transaction was counted, by application and path."""
     command = [sys.executable, "-m", "weighbridge.cli", "report", "--json", "--store", str(store)]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout)
+    report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return {(row["application"], path_of(row)): row["calls"] for row in report["transactions"]}
 
 
@@ -92,7 +102,7 @@ def path_of(row: dict[str, Any]) -> str:
 def run(example: str, *arguments: str, jobs: str = "") -> str:
     """What an example without a server says, given lines on its standard input."""
     command = [sys.executable, str(EXAMPLES / example), *arguments]
-    done = subprocess.run(command, input=jobs, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, input=jobs, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return done.stdout
 
@@ -153,7 +163,6 @@ def test_fastapi_and_what_it_does_after_the_response(store: Path) -> None:
     with served("fastapi_app.py") as client:
         assert client.get("/users/7").json() == {"user": 7}
         assert client.post("/users/7/welcome").json() == {"letter": "on its way"}
-        time.sleep(0.2)
     assert counted(store) == of_default_application(
         {
             "WebTransaction/Route/GET /users/{number}": 1,

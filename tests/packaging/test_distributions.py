@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Distributions
 
+BESIDE = {"_weighbridge_pytestplugin.py"}
+"""What pytest imports for every program's tests."""
 FOLDERS = {"facade": "weighbridge", "middleware": "weighbridge/middleware", "transactions": "weighbridge/transactions"}
 
 
@@ -38,7 +40,7 @@ def test_the_wheel_has_every_file_of_the_three_folders_under_one_name(
     expected = {
         f"{package}/{file}" for folder, package in FOLDERS.items() for file in files_below(distributions.root / folder)
     }
-    assert {name for name in wheel if ".dist-info/" not in name} == expected
+    assert {name for name in wheel if ".dist-info/" not in name} == expected | BESIDE
     assert "weighbridge/py.typed" in wheel
 
 
@@ -51,7 +53,7 @@ def test_the_wheel_has_the_licence_and_the_command(distributions: Distributions,
 
 
 def test_the_sdist_has_what_its_tests_and_checks_need(distributions: Distributions, sdist: set[str]) -> None:
-    needed = {"LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "tox.ini", ".ci/run"}
+    needed = {*BESIDE, "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "tox.ini", ".ci/run"}
     for folder in ("benchmarks", "docs", "examples", "tests", *FOLDERS):
         needed |= {f"{folder}/{file}" for file in files_below(distributions.root / folder)}
     assert needed - sdist == set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -120,3 +122,59 @@ def test_doors_are_listed_before_they_are_loaded(module: str, tmp_path: Path) ->
 def test_what_there_is_not_is_said_as_by_any_module(module: str, tmp_path: Path) -> None:
     done = python(f"import {module} as ours; ours.weigh", tmp_path)
     assert done.stderr.endswith(f"AttributeError: module '{module}' has no attribute 'weigh'\n")
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("read", ["vars(ours)", "ours.__dict__"])
+def test_tools_that_read_the_dictionary_find_every_name(module: str, read: str, tmp_path: Path) -> None:
+    """Documentation builders warn of what ``__all__`` says and the dictionary has not."""
+    code = f"import {module} as ours; names = {read}; print({{*ours.__all__}} - {{*names}}, names['__name__'])"
+    done = python(code, tmp_path)
+    assert (done.stdout, done.stderr) == (f"set() {module}\n", "")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_door_is_looked_for_once(module: str, tmp_path: Path) -> None:
+    code = (
+        f"import {module} as ours; door = ours.WSGITransactionMiddleware; del ours.__getattr__; "
+        "print(door is ours.WSGITransactionMiddleware)"
+    )
+    done = python(code, tmp_path)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_can_be_loaded_again(module: str, tmp_path: Path) -> None:
+    code = (
+        f"import importlib, {module} as ours; assert importlib.reload(ours) is ours; "
+        "from weighbridge import *; print(len({*ours.__all__} - {*dir(ours)}))"
+    )
+    done = python(code, tmp_path)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+PUBLIC = ("weighbridge", "weighbridge.agent", "weighbridge.middleware", "weighbridge.testing")
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_each_public_name_tells_its_arguments(module: str) -> None:
+    ours = importlib.import_module(module)
+    things = {name: getattr(ours, name) for name in ours.__all__}
+    signatures = {name: inspect.signature(thing) for name, thing in things.items() if callable(thing)}
+    assert len(signatures) >= len(things) - 1
+    for name in signatures.keys() & {"ASGITransactionMiddleware", "WSGITransactionMiddleware"}:
+        assert list(signatures[name].parameters) == ["app", "application", "name", "group"]
+
+
+def test_a_door_tells_the_arguments_of_what_is_behind_it() -> None:
+    from weighbridge import WSGITransactionMiddleware
+
+    class Narrow(WSGITransactionMiddleware):
+        def __init__(self, app: object) -> None:
+            super().__init__(app)
+
+    assert str(inspect.signature(Narrow)) == "(app: 'object') -> 'None'"
+    assert list(inspect.signature(WSGITransactionMiddleware(lambda environ, start: [])).parameters) == [
+        "environ",
+        "start",
+    ]

@@ -190,5 +190,5 @@ def test_django_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("WEIGHBRIDGE_STORE", ":memory:")
     (tmp_path / "readme_settings.py").write_text(BLOCKS["Django", 0].code, "utf-8")
     command = [sys.executable, "-c", PROJECT.format(folder=str(tmp_path))]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "['WebTransaction/Route/GET /users/<int:number>/']\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,12 +11,15 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import weighbridge
 from weighbridge.transactions.store.reader import StoreReader, Window
+
+from ..waiting import eventually
+
+__all__ = ["Programs", "Stored", "eventually", "lately", "line_of", "programs", "stored", "work"]
 
 
 def lately() -> Window:
@@ -99,6 +103,7 @@ class Programs:
             text=True,
             env={**os.environ, "PYTHONPATH": str(self.folder), **environ},
             cwd=self.folder,
+            start_new_session=True,
         )
         self.started.append(process)
         return process
@@ -106,15 +111,16 @@ class Programs:
     def run(self, text: str, *options: str, status: int | None = 0, **environ: str) -> str:
         """Run it to its end; gives what it wrote to standard output. With status ``None`` it fails, somehow."""
         process = self.start(text, *options, **environ)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate()
         assert process.returncode == status or (status is None and process.returncode), errors
         self.errors = errors
         return output
 
     def stop(self) -> None:
+        """End them with all that they have started."""
         for process in self.started:
             if process.poll() is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
 
 
@@ -130,17 +136,6 @@ def line_of(process: subprocess.Popen[str]) -> str:
     """The next line of a program's output."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """The first true value of a condition."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value or time.monotonic() > deadline:
-            assert value
-            return value
-        time.sleep(0.01)
 
 
 @pytest.fixture

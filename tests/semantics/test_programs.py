@@ -311,9 +311,11 @@ class Modelled:
         for key, value in (self.environ or {}).items():
             if self.applied.get(key) is not value:
                 self.applied[key] = value
+                if self.stopped:
+                    continue
                 if key == IGNORE_KEY:
                     self.ignored = value
-                elif not self.stopped:
+                else:
                     self.background = value
 
     def rename(self, name: str, priority: float | None) -> None:
@@ -368,7 +370,7 @@ class Model:
             found.rename(*say.arguments)
         elif say.what == "background" and not found.stopped:
             found.background = say.arguments[0]
-        elif say.what == "ignore":
+        elif say.what == "ignore" and not found.stopped:
             found.ignored = say.arguments[0]
         elif say.what == "stop":
             found.stopped = True
@@ -414,6 +416,8 @@ class Model:
             self.reclassify(owner, enter.name)
             return None
         if enter.family == "web" and owner is not None and owner.by_web_entry:
+            if environ and owner.environ is not None:  # a door further inside hands on what its request says
+                owner.environ = {**owner.environ, **environ}
             owner.apply_keys()
             if owner.active():
                 owner.rename(enter.name, 1)
@@ -520,7 +524,7 @@ def enter_and_leave(moves: list[Move]) -> int:
             assert measuring is not None
             opened += measuring is not before
         current = current_transaction(active_only=False)
-        assert current is None or not current.over
+        assert current is None or not current._over
     for block in blocks.values():
         block.__exit__(None, None, None)
     assert current_transaction(active_only=False) is None

@@ -171,6 +171,14 @@ def test_two_wrong_clocks_of_three(machine) -> None:
     machine.require_all()
 
 
+def test_what_is_dropped_by_a_clock_far_behind_is_shown_at_present(machine) -> None:
+    with_history(machine)
+    machine.pass_by(2 * HOUR, machine.process(), machine.process(-30 * YEAR), every=HOUR)
+    with StoreReader.open(machine.path) as reader:
+        lost = reader.losses(Window(machine.now - 3 * HOUR, machine.now + 1), JOB.application)
+    assert lost == machine.lost() == {"expired": 2}
+
+
 def test_a_store_whose_rows_expired_by_wrong_clocks_takes_new_ones(machine) -> None:
     """More wrong clocks than are allowed for, and nobody there who knows better. What is lost then is the past."""
     with_history(machine)

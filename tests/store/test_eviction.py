@@ -93,6 +93,7 @@ def test_a_flood_hides_new_names_for_no_longer_than_it_lasts(make, writer, path)
     assert len(found) <= 21
     with StoreReader.open(path) as reader:
         assert reader.health().lost["names"] >= 131, "those that were not taken in, and those that left"
+        assert reader.losses(Window(0, NOW * 2), PAGE.application) == reader.health().lost
 
 
 def test_those_called_least_in_the_last_hour_make_room_and_of_them_those_seen_longest_ago(make, writer, path) -> None:

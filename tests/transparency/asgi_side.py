@@ -85,7 +85,7 @@ class Server:
     async def run(self, app: Any) -> None:
         self.task = asyncio.ensure_future(app(scope_of(self.asked, self.manner), self.receive, self.send))
         with suppress(asyncio.CancelledError):
-            await asyncio.wait([self.task], timeout=20)
+            await asyncio.wait([self.task])
             self.seen.append("cancelled" if self.task.cancelled() else f"raised {self.task.exception()!r}")
 
 

@@ -19,8 +19,9 @@ import weighbridge
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 from weighbridge.transactions.model.transaction import Transaction
 
+from .. import waiting
 from ..doors import asgi_kit, wsgi_kit
-from ..workers.kit import eventually
+from ..waiting import eventually
 from . import asgi_side, django_apps, wsgi_side
 from .asked import Asked
 from .builds import ASGI, WSGI
@@ -70,14 +71,14 @@ def there() -> There:
     )
 
 
-def nothing_stays_behind(cycle: Callable[[], object], seconds: float = 10.0) -> None:
+def nothing_stays_behind(cycle: Callable[[], object]) -> None:
     """As much is there after many cycles as after the first ones. Threads may take a while to end."""
     for _ in range(3):
         cycle()
     before = there()
     for _ in range(CYCLES):
         cycle()
-    eventually(lambda: all(now <= then for now, then in zip(there(), before, strict=True)), seconds)
+    eventually(lambda: all(now <= then for now, then in zip(there(), before, strict=True)))
 
 
 def stop() -> None:
@@ -148,11 +149,12 @@ def test_thousands_of_requests() -> None:
     nothing_stays_behind(cycle)
 
 
-def test_what_stays_behind_would_be_found() -> None:
+def test_what_stays_behind_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 0.1)
     with ExitStack() as kept:
 
         def cycle() -> None:
             kept.enter_context(Path(__file__).open("rb"))
 
         with pytest.raises(AssertionError):
-            nothing_stays_behind(cycle, seconds=0.1)
+            nothing_stays_behind(cycle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from functools import partial
+from functools import cached_property, partial, partialmethod, singledispatchmethod
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import assert_type
@@ -68,6 +68,18 @@ class Made:
 
 
 class Holder:
+    @background_task  # type: ignore[prop-decorator]
+    @cached_property
+    def cached(self) -> int:
+        return 1
+
+    @web_transaction()
+    @singledispatchmethod
+    def dispatched(self, value: int) -> str:
+        return ""
+
+    bound: partialmethod[str] = background_task(partialmethod(dispatched, 1))
+
     @background_task
     def method(self, value: int) -> str:
         return ""
@@ -95,6 +107,8 @@ def calls() -> None:
     assert_type(renamed(1), str)
     assert_type(Made(1).value, int)
     assert_type(Holder().method(1), str)
+    assert_type(Holder().cached, int)
+    assert_type(Holder().dispatched(1), str)
     assert_type(Holder.of_class(1), str)
     assert_type(Holder.of_none(1), str)
     assert_type(BackgroundTaskWrapper(plain, name="x")(1), str)
@@ -166,6 +180,8 @@ def applications() -> None:
     assert_type(weighbridge.application().linked, tuple[str, ...])
     assert_type(weighbridge.callable_name(plain), str)
     assert_type(weighbridge.flush(timeout=1.0), bool)
+    assert_type(weighbridge.__version__, str)
+    weighbridge.preload()
 
 
 def captured() -> Generator[FinishedTransaction, None, None]:

@@ -6,15 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["eventually", "worker"]
+from ..waiting import PATIENCE, eventually
 
-_PATIENCE = 30.0
-"""Seconds in which a worker has started, or done what it was given, or stopped."""
+__all__ = ["eventually", "worker"]
 
 
 @contextmanager
@@ -32,7 +30,7 @@ def worker(*command: str, folder: Path, status: int = 0, **environ: str) -> Iter
         try:
             yield said
             process.send_signal(signal.SIGTERM)
-            ended = process.wait(_PATIENCE)
+            ended = process.wait(PATIENCE)
         except BaseException:
             sys.stderr.write(said.read_text("utf-8"))
             raise
@@ -42,11 +40,3 @@ def worker(*command: str, folder: Path, status: int = 0, **environ: str) -> Iter
     text = said.read_text("utf-8")
     assert ended == status, text
     assert "failed inside" not in text, text
-
-
-def eventually(condition: Callable[[], bool], seconds: float = _PATIENCE) -> None:
-    """Return when it is so."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)

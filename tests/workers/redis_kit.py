@@ -35,7 +35,7 @@ def redis() -> Iterator[Redis]:
         eventually(lambda: _answers(connection))
         yield connection
     server.terminate()
-    server.wait(20)
+    server.wait()
 
 
 def _answers(redis: Redis) -> bool:

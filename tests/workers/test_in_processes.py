@@ -17,7 +17,6 @@ def run(*arguments: str) -> None:
         [sys.executable, "-m", *arguments],
         cwd=JOBS,
         env={**os.environ, "PYTHONPATH": str(JOBS)},
-        timeout=60,
         check=False,
         capture_output=True,
         text=True,

@@ -10,27 +10,39 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .loading import Configuration, ConfigurationError, current, load, load_from_environment, reset, use
-    from .log_file import direct_log
+    from .in_force import current, reset, use
+    from .loading import Configuration, ConfigurationError, load, load_from_environment
+    from .privacy import Privacy
     from .settings import ApplicationSettings, Settings
+
+_PLACES: Final = {
+    "ApplicationSettings": ".settings",
+    "Configuration": ".loading",
+    "ConfigurationError": ".loading",
+    "Privacy": ".privacy",
+    "Settings": ".settings",
+    "current": ".in_force",
+    "load": ".loading",
+    "load_from_environment": ".loading",
+    "reset": ".in_force",
+    "use": ".in_force",
+}
 
 __all__ = [
     "ApplicationSettings",
     "Configuration",
     "ConfigurationError",
+    "Privacy",
     "Settings",
     "current",
-    "direct_log",
     "load",
     "load_from_environment",
     "reset",
     "use",
 ]
 
-_ELSEWHERE: Final = {"ApplicationSettings": ".settings", "Settings": ".settings", "direct_log": ".log_file"}
-
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_ELSEWHERE.get(name, ".loading"), __name__), name)
+    return getattr(importlib.import_module(_PLACES[name], __name__), name)

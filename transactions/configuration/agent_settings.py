@@ -5,12 +5,25 @@ Source: the agent's public documentation and the comments of the file that it ge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
-from .values import CLASSES, FILE, NAMES, STATUSES, SWITCH, ValueKind, adding, without
+from .values import CLASSES, LOG_FILE, NAMES, PATTERNS, SWITCH, ValueKind, adding, all_of
 
-__all__ = ["COUNTERPARTS", "Counterpart", "is_agent_section", "is_agent_setting"]
+__all__ = ["ALIASES", "COUNTERPARTS", "Counterpart", "is_agent_section", "is_agent_setting", "is_agent_variable"]
+
+ALIASES: Final[Mapping[str, str]] = {
+    "attributes.enabled": "attributes_enabled",
+    "attributes.exclude": "attributes_exclude",
+    "attributes.include": "attributes_include",
+    "error_collector.enabled": "error_collector_enabled",
+    "strip_exception_messages.allowlist": "strip_exception_messages_allowlist",
+    "strip_exception_messages.enabled": "strip_exception_messages",
+    "strip_exception_messages.whitelist": "strip_exception_messages_allowlist",
+    "error_collector.ignore_status_codes": "ignore_status_codes",
+    "error_collector.expected_status_codes": "expected_status_codes",
+}
+"""Our names, by the agent's, of settings that are the very same."""
 
 
 class Counterpart(NamedTuple):
@@ -18,72 +31,76 @@ class Counterpart(NamedTuple):
 
     setting: str
     kind: ValueKind
+    lasting: bool = False
+    """It holds besides whatever is said of the setting, wherever that stands."""
 
 
-_PARAMETER: Final = "request.parameters."
+_DESTINATIONS: Final = ("transaction_events", "transaction_tracer", "error_collector")
+"""What the agent sends attributes with. A sample is all of these at once, so what is left out of one is left out."""
 
 
-def _read_excluded(value: object, so_far: Any) -> frozenset[str]:
-    named: frozenset[str] = NAMES.read(value, so_far)
-    return frozenset(so_far) | frozenset(name[len(_PARAMETER) :] for name in named if name.startswith(_PARAMETER))
+def _of_destinations() -> Iterator[tuple[str, Counterpart]]:
+    for destination in _DESTINATIONS:
+        name = f"{destination}.attributes"
+        yield f"{name}.enabled", Counterpart("attributes_enabled", all_of(SWITCH), lasting=True)
+        yield f"{name}.include", Counterpart("attributes_include", adding(PATTERNS), lasting=True)
+        yield f"{name}.exclude", Counterpart("attributes_exclude", adding(PATTERNS), lasting=True)
 
-
-def _read_not_failing(value: object, so_far: Any) -> frozenset[int]:
-    """Statuses that do not fail; ``!404`` takes one out of the agent's own list, which says nothing here."""
-    items = value.replace(",", " ").split() if isinstance(value, str) else value
-    kept = [item for item in items if not str(item).startswith("!")] if isinstance(items, list) else items
-    left: frozenset[int] = without(STATUSES).read(kept, so_far)
-    return left
-
-
-_EXCLUDED: Final = ValueKind("names", NAMES.valid, _read_excluded)
-_NOT_FAILING: Final = ValueKind("statuses", STATUSES.valid, _read_not_failing)
 
 COUNTERPARTS: Final[Mapping[str, Counterpart]] = {
     "monitor_mode": Counterpart("enabled", SWITCH),
-    "log": Counterpart("log_file", FILE),
+    "log": Counterpart("log_file", LOG_FILE),
     "error_collector.ignore_errors": Counterpart("ignored_errors", adding(CLASSES)),
     "error_collector.ignore_classes": Counterpart("ignored_errors", adding(CLASSES)),
     "error_collector.expected_classes": Counterpart("expected_errors", adding(CLASSES)),
-    "error_collector.ignore_status_codes": Counterpart("error_statuses", _NOT_FAILING),
-    "error_collector.expected_status_codes": Counterpart("error_statuses", _NOT_FAILING),
     "ignored_params": Counterpart("denied_params", adding(NAMES)),
-    "attributes.exclude": Counterpart("denied_params", _EXCLUDED),
+    **dict(_of_destinations()),
 }
 """By the agent's name, in lower case."""
 
 _FAMILIES: Final = frozenset(
     (
-        "agent_limits ai_monitoring application_logging attributes azure_operator browser_monitoring cloud "
-        "code_level_metrics cross_application_tracer custom_insights_events datastore_tracer debug "
-        "distributed_tracing error_collector event_harvest_config event_loop_visibility gc_runtime_metrics heroku "
-        "import_hooks infinite_tracing instrumentation k8s_operator machine_learning memory_runtime_pid_metrics "
-        "message_tracer ml_insights_events opentelemetry otlp_host package_reporting process_host rum security "
-        "serverless_mode slow_sql span_events strip_exception_messages synthetics thread_profiler "
+        "agent_limits ai_monitoring application_logging azure_operator browser_monitoring cloud "
+        "code_level_metrics console cross_application_tracer custom_insights_events datastore_tracer debug "
+        "distributed_tracing event_harvest_config event_loop_visibility gc_runtime_metrics heroku "
+        "import_hooks infinite_tracing instrumentation k8s_operator launch_darkly_integration machine_learning "
+        "memory_runtime_pid_metrics message_tracer ml_insights_events opentelemetry package_reporting process_host "
+        "rum security serverless_mode slow_sql span_events synthetics thread_profiler "
         "transaction_events transaction_metrics transaction_name transaction_segments transaction_tracer utilization "
         "cat_enabled extensions local_daemon vendor_detection"
     ).split()
 )
+"""First parts of dotted names, but of those that decide what is kept: a misspelt one of these must be heard of."""
 _SINGLE: Final = frozenset(
     (
-        "account_id api_key application_id aws_lambda_metadata audit_log_file ca_bundle_path capture_environ "
-        "compressed_content_encoding developer_mode feature_flag high_security host include_environ labels "
-        "license_key linked_applications max_payload_size_in_bytes max_stack_trace_lines port "
-        "primary_application_id proxy_host proxy_pass proxy_port proxy_scheme proxy_user security_policies_token "
-        "ssl startup_timeout trusted_account_key web_transactions_apdex"
+        "error_collector.capture_events error_collector.capture_source error_collector.error_group_callback "
+        "error_collector.max_event_samples_stored api_key application_id aws_lambda_metadata audit_log_file "
+        "ca_bundle_path capture_environ compressed_content_encoding developer_mode feature_flag host include_environ "
+        "account_id labels license_key linked_applications max_payload_size_in_bytes max_stack_trace_lines otlp_host "
+        "otlp_port port primary_application_id proxy_host proxy_pass proxy_port proxy_scheme proxy_user "
+        "security_policies_token ssl startup_timeout trusted_account_key web_transactions_apdex"
     ).split()
 )
 _SECTIONS: Final = frozenset(
     (
-        "background-task data-source database-trace error-trace external-trace function-profile function-trace "
-        "generator-trace import-hook memcache-trace transaction-name wsgi-application"
+        "background-task data-source database-trace datastore-trace error-trace external-trace function-profile "
+        "function-trace generator-trace import-hook memcache-trace message-trace message-transaction profile-trace "
+        "transaction-name web-transaction wsgi-application"
     ).split()
 )
 
 
 def is_agent_setting(name: str) -> bool:
     """Whether the agent has such a setting, as far as its documentation tells."""
+    if name.partition(".")[0] in _DESTINATIONS and ".attributes." in name:
+        return name in COUNTERPARTS
     return name in _SINGLE or name in COUNTERPARTS or name.partition(".")[0] in _FAMILIES
+
+
+def is_agent_variable(name: str) -> bool:
+    """Whether the agent may have a setting of which the variable is called so, in lower case and without its prefix."""
+    named = {setting.replace(".", "_") for setting in (*_SINGLE, *COUNTERPARTS)}
+    return name in named or any(name.startswith(f"{family}_") for family in _FAMILIES)
 
 
 def is_agent_section(section: str) -> bool:

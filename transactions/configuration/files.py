@@ -6,10 +6,13 @@ Loaded only where a file is named: the parsers cost more than the rest of the pa
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from .agent_settings import is_agent_section
@@ -26,6 +29,16 @@ _TABLES: Final = ("applications", "transaction_apdex_t")
 """Settings whose value is itself a table."""
 
 
+_ENVIRONMENTS: Final = ("environments", "env")
+"""Tables of TOML with a table for each environment: ours, and as the agent has it."""
+_LARGEST: Final = 250_000
+"""Bytes; a larger file is none of settings."""
+_LONGEST_LINE: Final = 20_000
+"""Characters; parsers of TOML take very long for longer ones (``a.a.a.a``...)."""
+_SHOWN_AT_MOST: Final = 50
+"""Sections that are looked at, or named, where one was expected that is not there."""
+
+
 class _Section(NamedTuple):
     """One section of a file, in force; later ones beat earlier ones."""
 
@@ -34,16 +47,57 @@ class _Section(NamedTuple):
     from_agent: bool
 
 
+class _Unreadable(Exception):
+    """There is a file, but it cannot be read as one of settings; the message says why."""
+
+
 def read_file(path: str, environment: str | None) -> FileReading:
     """What the file says for that environment (``production``); what is wrong with the file is a problem in it."""
     try:
-        text = Path(path).read_text("utf-8-sig")
+        text = _text_of(path)
         read = _read_toml if path.endswith(".toml") else _read_ini
         return read(path, text, environment)
     except OSError as error:
         return FileReading(problems=(Problem(path, f"cannot be read: {error.strerror}"),))
+    except _Unreadable as error:
+        return FileReading(problems=(Problem(path, f"cannot be read: {error}"),))
+    except RecursionError:
+        return FileReading(problems=(Problem(path, "cannot be parsed: it is nested too deeply"),))
     except (ValueError, configparser.Error) as error:
-        return FileReading(problems=(Problem(path, "cannot be parsed: " + " ".join(str(error).split())),))
+        return FileReading(problems=(Problem(path, f"cannot be parsed: {_reason(error)}"),))
+
+
+def _text_of(path: str) -> str:
+    """The text of a regular file. Nothing else is read: a pipe or a device may never come to its end."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise _Unreadable("it is no regular file")
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise _Unreadable(f"it has more than {_LARGEST} bytes")
+    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    if any(len(line) > _LONGEST_LINE for line in text.split("\n")):
+        raise _Unreadable(f"it has a line of more than {_LONGEST_LINE} characters")
+    return text
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _reason(error: ValueError | configparser.Error) -> str:
+    """Why a file cannot be parsed. What stands in it may be a secret: the place must do where that is enough."""
+    if isinstance(error, UnicodeDecodeError):
+        line = 1 + error.object.count(b"\n", 0, error.start)
+        return f"it is not written in UTF-8 (line {line})"
+    if isinstance(error, configparser.ParsingError):
+        line = getattr(error, "lineno", 0) or error.errors[0][0]
+        return f"it is neither [section] nor name = value (line {line})"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"{error.option} is there twice in [{error.section}] (line {error.lineno})"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"[{error.section}] is there twice (line {error.lineno})"
+    return str(error)
 
 
 def _read_toml(path: str, text: str, environment: str | None) -> FileReading:
@@ -51,10 +105,13 @@ def _read_toml(path: str, text: str, environment: str | None) -> FileReading:
     places = {"tool.newrelic": ("tool", "newrelic"), "tool.weighbridge": ("tool", "weighbridge")}
     found = {title: _table(document, *keys) for title, keys in (places | {"weighbridge": ("weighbridge",)}).items()}
     tables = {title: table for title, table in found.items() if table is not None}
-    problems = () if tables else _missing(path, "neither [weighbridge] nor [tool.weighbridge]", document)
-    names = {name for table in tables.values() for name in _table(table, "environments") or ()}
-    entries = tuple(_entries(path, text, list(_toml_sections(tables, environment))))
-    return FileReading(entries, problems + _unknown_environment(path, environment, names))
+    names = {name for table in tables.values() for _, name, _ in _environments_in(table)}
+    problems = (
+        *(() if tables else _missing(path, "neither [weighbridge] nor [tool.weighbridge]", document)),
+        *_misspelt(path, (*document, *(f"tool.{name}" for name in _table(document, "tool") or ()))),
+        *_unknown_environment(path, environment, names),
+    )
+    return FileReading(tuple(_entries(path, text, _toml_sections(tables, environment))), problems)
 
 
 def _table(document: Mapping[str, Any], *keys: str) -> Mapping[str, Any] | None:
@@ -68,8 +125,17 @@ def _toml_sections(tables: Mapping[str, Mapping[str, Any]], environment: str | N
     for title, table in tables.items():
         yield _Section(title, dict(_flat(table)), title.endswith("newrelic"))
     for title, table in tables.items():
-        chosen = _table(table, "environments", environment or "")
-        yield _Section(f"{title}.environments.{environment}", dict(_flat(chosen or {})), title.endswith("newrelic"))
+        for place, name, chosen in _environments_in(table):
+            if name == environment:
+                yield _Section(f"{title}.{place}.{name}", dict(_flat(chosen)), title.endswith("newrelic"))
+
+
+def _environments_in(table: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Of each environment of a table: where it stands, its name, its own table."""
+    for place in _ENVIRONMENTS:
+        for name, chosen in (_table(table, place) or {}).items():
+            if isinstance(chosen, Mapping):
+                yield place, name, chosen
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -78,7 +144,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, obj
         name = prefix + key
         if not isinstance(value, Mapping) or name in _TABLES:
             yield name, value
-        elif name != "environments":
+        elif name not in _ENVIRONMENTS:
             yield from _flat(value, f"{name}.")
 
 
@@ -86,13 +152,17 @@ def _read_ini(path: str, text: str, environment: str | None) -> FileReading:
     parser = configparser.RawConfigParser()
     # Application names and transaction paths keep their case; names of settings are lowered later.
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(text, path)
+    parser.read_string(text)
     sections = list(_ini_sections(parser, environment))
-    problems = () if sections else _missing(path, "neither [weighbridge] nor [newrelic]", parser.sections())
     environments = {name for section in parser.sections() for name in _environment_of(section)}
+    problems = (
+        *(() if sections else _missing(path, "neither [weighbridge] nor [newrelic]", parser.sections())),
+        *_misspelt(path, parser.sections()),
+        *_unknown_environment(path, environment, environments),
+    )
     return FileReading(
         (*_entries(path, text, sections), *_ini_applications(path, parser)),
-        problems + _unknown_environment(path, environment, environments),
+        problems,
         tuple(Unused(f"[{name}]", path) for name in parser.sections() if is_agent_section(name)),
     )
 
@@ -116,31 +186,49 @@ def _ini_applications(path: str, parser: configparser.RawConfigParser) -> Iterat
         yield Entry("applications", tables, Origin("file", f"{path} [application:...]"))
 
 
-def _entries(path: str, text: str, sections: list[_Section]) -> Iterator[Entry]:
+def _entries(path: str, text: str, sections: Iterable[_Section]) -> Iterator[Entry]:
+    lines = _lines(text)
     for section in sections:
         for name, value in section.values.items():
-            origin = Origin("file", f"{path} [{section.title}]{_line(text, section.title, name)}")
+            line = lines.get(f"{section.title}.{name}")
+            origin = Origin("file", f"{path} [{section.title}]" + (f", line {line}" if line else ""))
             yield Entry(name.lower(), value, origin, section.from_agent)
 
 
-def _line(text: str, section: str, name: str) -> str:
-    """``, line 3`` where the name is found below its section's header (TOML has more ways to write it)."""
-    header = re.search(rf"^\s*\[\s*{re.escape(section)}\s*\]", text, re.MULTILINE)
-    start = header.end() if header else len(text)
-    found = re.compile(rf"^[ \t]*[\"']?{re.escape(name)}[\"']?\s*[=:]", re.MULTILINE).search(text, start)
-    end = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, start)
-    if not found or (end and end.start() < found.start()):
-        return ""
-    return f", line {text.count(chr(10), 0, found.end()) + 1}"
+_HEADER: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_NAME: Final = re.compile(r"[ \t]*[\"']?([^\s=:\"'#;\[]+)[\"']?\s*[=:]")
+
+
+def _lines(text: str) -> dict[str, int]:
+    """The number of the line of each ``section.name``, where it is written in the usual ways (TOML has more)."""
+    lines: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        header, name = _HEADER.match(line), _NAME.match(line)
+        if header:
+            section = header[1]
+        elif name:
+            lines.setdefault(f"{section}.{name[1]}", number)
+    return lines
 
 
 def _missing(path: str, what: str, found: Iterable[str]) -> tuple[Problem, ...]:
-    there = ", ".join(found) or "nothing"
+    there = ", ".join(islice(found, _SHOWN_AT_MOST)) or "nothing"
     return (Problem(path, f"has {what} (found: {there})"),)
+
+
+def _misspelt(path: str, sections: Iterable[str]) -> Iterator[Problem]:
+    """Sections that nobody reads and that were meant for us, from the looks of them."""
+    for section in islice(sections, _SHOWN_AT_MOST):
+        head = section.removeprefix("tool.").partition(":")[0]
+        near = get_close_matches(head.strip().lower(), ("weighbridge", "newrelic"), n=1, cutoff=0.8)
+        if near and head != near[0]:
+            yield Problem(path, f"[{section}] is not read; did you mean [{section.replace(head, near[0])}]?")
 
 
 def _unknown_environment(path: str, environment: str | None, known: set[str]) -> tuple[Problem, ...]:
     """A file without environments holds for all of them; one that has some must have the one asked for."""
     if not environment or not known or environment in known:
         return ()
-    return (Problem(path, f"has no environment {environment!r} (it has: {', '.join(sorted(known))})"),)
+    there = ", ".join(sorted(known)[:_SHOWN_AT_MOST])
+    return (Problem(path, f"has no environment {environment!r} (it has: {there})"),)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
-from typing import Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from ..log import logger
-from .loading import Configuration
-from .records import Problem
+from .records import Configuration, Problem
 
 __all__ = ["direct_log"]
 
@@ -34,13 +36,40 @@ def direct_log(configuration: Configuration) -> Problem | None:
     return None
 
 
+if TYPE_CHECKING:
+    _Stream = logging.StreamHandler[Any]
+else:
+    _Stream = logging.StreamHandler  # of no type that could be named before Python 3.11
+
+
+class _Quiet(_Stream):
+    """Loses a line that cannot be written, and says nothing on the program's own streams."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the name that `logging` calls
+        pass
+
+
+class _QuietFile(logging.FileHandler, _Quiet):
+    """A file, or a pipe that somebody reads. The program waits for neither: where a pipe is full a line is lost."""
+
+    def close(self) -> None:
+        """Let go of it, and of a line that could not be written."""
+        with suppress(OSError, ValueError):
+            super().close()
+
+    def _open(self) -> io.TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=_without_waiting)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
+
+
 def _open(target: str | None) -> logging.Handler | None:
     if target is None:
         return None
     streams = {"stdout": sys.stdout, "stderr": sys.stderr}
-    if target in streams:
-        return logging.StreamHandler(streams[target])
-    return logging.FileHandler(target, encoding="utf-8")
+    return _Quiet(streams[target]) if target in streams else _QuietFile(target)
 
 
 def _install(handler: logging.Handler | None) -> None:

@@ -10,17 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
+from .redaction import redacted
 from .values import (
     APDEX_TABLE,
     APPLICATION,
     APPLICATIONS,
     CLASSES,
     DAYS,
-    FILE,
+    LOG_FILE,
     LOG_LEVEL,
+    MORE_STATUSES,
     NAMES,
+    PATTERNS,
     SECONDS,
     STATUSES,
+    STORE,
     SWITCH,
     ValueKind,
     whole,
@@ -38,11 +42,13 @@ class SettingInfo(NamedTuple):
     kind: ValueKind
     meaning: str
     default: Any
+    ours_alone: bool
+    """Where the agent's settings stand (``[newrelic]``, ``NEW_RELIC_...``) it is not read."""
 
 
-def _setting(default: T, kind: ValueKind, meaning: str) -> T:
+def _setting(default: T, kind: ValueKind, meaning: str, *, ours_alone: bool = False) -> T:
     """A dataclass field; typed as its value, as type checkers expect of a default."""
-    metadata = {"kind": kind, "meaning": meaning}
+    metadata = {"kind": kind, "meaning": meaning, "ours_alone": ours_alone}
     made: Any = field(default_factory=dict[str, Any], metadata=metadata)
     if not isinstance(default, Mapping):
         made = field(default=default, metadata=metadata)
@@ -62,9 +68,14 @@ class ApplicationSettings:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Settings(ApplicationSettings):
     """All settings in force in this process."""
+
+    def __repr__(self) -> str:
+        """What differs from the defaults, without credentials."""
+        chosen = {name: value for name, value in vars(self).items() if value != getattr(DEFAULTS, name)}
+        return f"Settings({', '.join(f'{name}={redacted(repr(value))}' for name, value in chosen.items())})"
 
     app_name: str = _setting(
         "Python Application", APPLICATION, "The default application; `a;b` reports to `a` and also to `b`."
@@ -75,7 +86,10 @@ class Settings(ApplicationSettings):
     )
 
     store: str | None = _setting(
-        None, FILE, "The store's file; `:memory:` keeps nothing; without it, in the user's state directory."
+        None,
+        STORE,
+        "The store's file; `:memory:` keeps nothing; without it, in the user's state directory.",
+        ours_alone=True,
     )
     flush_interval: float = _setting(5.0, SECONDS, "Seconds between two writes to the store.")
     shutdown_timeout: float = _setting(2.5, SECONDS, "Seconds that a normal exit waits at most for the last write.")
@@ -92,18 +106,57 @@ class Settings(ApplicationSettings):
         frozenset[str](), CLASSES, "Exception classes that are kept but do not fail a transaction."
     )
     ignored_errors: frozenset[str] = _setting(frozenset[str](), CLASSES, "Exception classes that are not kept at all.")
+    expected_status_codes: frozenset[int] = _setting(
+        frozenset[int](), MORE_STATUSES, "Errors noticed with such a status are kept but do not fail a transaction."
+    )
+    ignore_status_codes: frozenset[int] = _setting(
+        frozenset((*range(100, 103), *range(200, 209), 226, *range(300, 309), 404)),
+        MORE_STATUSES,
+        "Errors noticed with such a status are not kept at all.",
+    )
+    error_collector_enabled: bool = _setting(
+        True, SWITCH, "Off: no class, message or traceback of an error is kept; failures are still counted."
+    )
+
+    high_security: bool = _setting(
+        False,
+        SWITCH,
+        "On: no messages of exceptions, no query parameters and no custom attributes are kept, whatever else is set.",
+    )
+    strip_exception_messages: bool = _setting(False, SWITCH, "On: `<stripped>` is kept in place of an error's message.")
+    strip_exception_messages_allowlist: frozenset[str] = _setting(
+        frozenset[str](), CLASSES, "Exception classes whose messages are kept all the same."
+    )
+    attributes_enabled: bool = _setting(True, SWITCH, "Off: samples have no attributes.")
+    attributes_include: frozenset[str] = _setting(
+        frozenset[str](),
+        PATTERNS,
+        "Attributes of samples that are kept: those of a query (`request.parameters.page`) without `capture_params`, "
+        "and what a shorter name in `attributes_exclude` would leave out.",
+    )
+    attributes_exclude: frozenset[str] = _setting(
+        frozenset[str](), PATTERNS, "Attributes of samples that are not kept, such as `card.*`; the longer name wins."
+    )
 
     queue_time: bool = _setting(True, SWITCH, "Read `X-Request-Start` and `X-Queue-Start`.")
+    max_queue_time: float = _setting(
+        300.0,
+        SECONDS,
+        "Seconds beyond which a queue time is taken for an error, or for a client's invention.",
+        ours_alone=True,
+    )
     capture_params: bool = _setting(
         False, SWITCH, "Keep the query parameters of every request with its samples, less the denied ones."
     )
     denied_params: frozenset[str] = _setting(
         frozenset(
-            "password passwd pwd secret token api_key apikey access_token auth authorization session sessionid "
-            "csrf csrfmiddlewaretoken credit_card card_number cvv ssn".split()
+            "password passwd pwd secret token api_key apikey access_token refresh_token client_secret private_key "
+            "auth authorization bearer credential jwt otp signature session sessionid csrf csrfmiddlewaretoken "
+            "credit_card card_number cvc cvv iban pin ssn".split()
         ),
         NAMES,
-        "Names of query parameters, in any case, whose values are never kept; a list replaces this one.",
+        "Words that keep the value of a query parameter from being kept: of six letters or more anywhere in its name, "
+        "shorter ones as a word of it (`pin` in `userPin`); a list replaces this one.",
     )
 
     max_names: int = _setting(
@@ -125,7 +178,7 @@ class Settings(ApplicationSettings):
     )
 
     log_file: str | None = _setting(
-        None, FILE, "Where our own log lines go: a file, `stdout` or `stderr`; without it, to the host's `logging`."
+        None, LOG_FILE, "Where our own log lines go: a file, `stdout` or `stderr`; without it, to the host's `logging`."
     )
     log_level: str = _setting("info", LOG_LEVEL, "The least serious log lines that are written.")
 
@@ -142,7 +195,7 @@ def _infos(owner: type[ApplicationSettings]) -> dict[str, SettingInfo]:
 
 
 def _info(name: str, metadata: Mapping[str, Any]) -> SettingInfo:
-    return SettingInfo(name, metadata["kind"], metadata["meaning"], getattr(DEFAULTS, name))
+    return SettingInfo(name, metadata["kind"], metadata["meaning"], getattr(DEFAULTS, name), metadata["ours_alone"])
 
 
 SETTINGS: Final[Mapping[str, SettingInfo]] = _infos(Settings)

@@ -1,14 +1,18 @@
 """What the value of a setting may be, and how it is read from text or from a TOML value.
 
 Every reader takes what somebody wrote and what holds so far, and returns the new
-value or raises ``ValueError``.
+value or raises ``ValueError``: `Refused` where there is more to say than what
+would be valid.
 """
 
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
+
+from .redaction import redacted
 
 __all__ = [
     "APDEX_TABLE",
@@ -16,18 +20,38 @@ __all__ = [
     "APPLICATIONS",
     "CLASSES",
     "DAYS",
-    "FILE",
+    "LOG_FILE",
     "LOG_LEVEL",
+    "MEMORY",
+    "MORE_STATUSES",
     "NAMES",
+    "PATTERNS",
     "SECONDS",
     "STATUSES",
+    "STORE",
+    "STREAMS",
     "SWITCH",
+    "Refused",
     "ValueKind",
     "adding",
+    "all_of",
+    "read_store",
     "read_switch",
     "whole",
-    "without",
 ]
+
+
+class Refused(ValueError):
+    """A value that is not taken; the message says why, in words that fit behind "is not valid:".
+
+    Args:
+        why: the message.
+        shown: what may be shown of the value; by default what `redacted` leaves of it.
+    """
+
+    def __init__(self, why: str, shown: str | None = None) -> None:
+        super().__init__(why)
+        self.shown: str | None = shown
 
 
 class ValueKind(NamedTuple):
@@ -87,13 +111,69 @@ def _read_text(value: object, _so_far: object) -> str:
     raise ValueError(value)
 
 
-def _read_file(value: object, _so_far: object) -> str:
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    return os.path.expanduser(_read_text(value, None))
+MEMORY: Final = ":memory:"
+"""As the setting ``store``: figures are kept in memory, and nowhere else."""
+STREAMS: Final = ("stdout", "stderr")
+"""As the setting ``log_file``: no file, but a stream of the program's."""
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):|([A-Za-z]):(?![/\\])")
+"""Of a URL, as RFC 3986 has it; one letter before a slash is a drive."""
+_LATER: Final = frozenset({"postgres", "postgresql"})
+"""Schemes of stores that are meant, and that this version does not know yet."""
+
+
+def read_store(value: object, _so_far: object = None) -> str:
+    """``:memory:`` as it is; a path as an absolute one, as of now.
+
+    Raises:
+        ValueError: it is neither; a `Refused` says why.
+    """
+    text = _read_path(value)
+    if text.startswith(":") and text != MEMORY:
+        raise Refused(f"the only special name is {MEMORY}")
+    return text if text == MEMORY else _absolute(text)
+
+
+def _read_log_file(value: object, _so_far: object) -> str:
+    text = _read_path(value)
+    return text if text in STREAMS else _absolute(text)
+
+
+def _read_path(value: object) -> str:
+    return _read_text(os.fspath(value) if isinstance(value, os.PathLike) else value, None)
+
+
+def _absolute(path: str) -> str:
+    """A path that stays the same wherever the process goes."""
+    _refuse_url(path)
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise Refused("nobody knows the home directory that ~ stands for")
+    if "\0" in expanded:
+        raise Refused("no path has a NUL character in it")
+    if os.path.isabs(expanded):  # noqa: PTH117 - pathlib is half as long to load as all settings
+        return os.path.normpath(expanded)
+    try:
+        return os.path.normpath(os.path.join(os.getcwd(), expanded))  # noqa: PTH109
+    except OSError as error:
+        raise Refused(f"the path is relative, and the current directory is not there ({error.strerror})") from None
+
+
+def _refuse_url(text: str) -> None:
+    found = _SCHEME.match(text)
+    scheme = (found[1] or found[2]).lower() if found else ""
+    if scheme in _LATER:
+        raise Refused(f"{scheme}:// is not supported yet", shown=f"{scheme}:...")
+    if scheme:
+        raise Refused(f"{scheme}:// is not supported (a file of that name is ./{scheme}:...)", shown=f"{scheme}:...")
+    if redacted(text) != text:
+        raise Refused("it looks like a URL, or has a password in it")
 
 
 def _read_log_level(value: object, _so_far: object) -> str:
+    """A name of a level, or its number in `logging`."""
+    if isinstance(value, int) and value in _LOG_LEVELS.values():
+        return next(name for name, number in _LOG_LEVELS.items() if number == value)
     level = _read_text(value, None).lower()
     if level in _LOG_LEVELS:
         return level
@@ -103,6 +183,8 @@ def _read_log_level(value: object, _so_far: object) -> str:
 def _items(value: object) -> list[object]:
     """The items of a list, or of a text where blanks, commas or line ends stand between them."""
     if isinstance(value, str):
+        if redacted(value) != value:
+            raise Refused("it looks like a URL, or has a password in it")
         return list(value.replace(",", " ").split())
     if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
         return list(value)
@@ -125,16 +207,29 @@ def _read_classes(value: object, _so_far: object) -> frozenset[str]:
     return frozenset(map(_class_name, _items(value)))
 
 
+_RANGE: Final = re.compile(r"([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?")
+
+
 def _status_range(item: object) -> range:
-    first, dash, last = str(item).strip().partition("-")
-    low, high = int(first), int(last if dash else first)
-    if isinstance(item, bool) or not 100 <= low <= high <= 999:
+    found = _RANGE.fullmatch(str(item).strip())
+    if found is None or int(found[2] or found[1]) < int(found[1]):
         raise ValueError(item)
-    return range(low, high + 1)
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
 
 
 def _read_statuses(value: object, _so_far: object) -> frozenset[int]:
     return frozenset(status for item in _items(value) for status in _status_range(item))
+
+
+def _read_more_statuses(value: object, so_far: frozenset[int]) -> frozenset[int]:
+    """Statuses that are added to those so far; those behind a ``!`` are taken out."""
+    items = [str(item).strip() for item in _items(value)]
+    out = _read_statuses([item[1:] for item in items if item.startswith("!")], None)
+    return (so_far | _read_statuses([item for item in items if not item.startswith("!")], None)) - out
+
+
+def _read_patterns(value: object, _so_far: object) -> frozenset[str]:
+    return frozenset(_read_text(item, None) for item in _items(value))
 
 
 def _table_lines(value: object) -> Mapping[str, object]:
@@ -164,24 +259,33 @@ def adding(kind: ValueKind) -> ValueKind:
     return kind._replace(read=lambda value, so_far: so_far | kind.read(value, so_far))
 
 
-def without(kind: ValueKind) -> ValueKind:
-    """The same values, taken out of the set that holds so far instead of replacing it."""
-    return kind._replace(read=lambda value, so_far: so_far - kind.read(value, so_far))
+def all_of(kind: ValueKind) -> ValueKind:
+    """Of switches: on if the one so far is on and this one, too."""
+    return kind._replace(read=lambda value, so_far: kind.read(value, so_far) and so_far)
 
 
-_LOG_LEVELS: Final = ("critical", "error", "warning", "info", "debug")
+_LOG_LEVELS: Final = {"critical": 50, "error": 40, "warning": 30, "info": 20, "debug": 10}
 
 SECONDS: Final = ValueKind("seconds", "a number of seconds above 0, at most 86400", _positive(86_400))
 DAYS: Final = ValueKind("days", "a number of days above 0, at most 36500", _positive(36_500))
 SWITCH: Final = ValueKind("switch", "true or false (also 1/0, on/off, yes/no)", read_switch)
 APPLICATION: Final = ValueKind("text", "a name that is not empty, or several with ; between them", _read_text)
-FILE: Final = ValueKind("file", "the path of a file, or a special name", _read_file)
+STORE: Final = ValueKind("store", f"the path of a file, or `{MEMORY}`", read_store)
+LOG_FILE: Final = ValueKind("file", "the path of a file, `stdout` or `stderr`", _read_log_file)
 LOG_LEVEL: Final = ValueKind("word", "one of " + ", ".join(_LOG_LEVELS), _read_log_level)
 NAMES: Final = ValueKind("names", "names, with blanks or commas between them", _read_names)
+PATTERNS: Final = ValueKind(
+    "patterns", "names, with blanks or commas between them; a `*` stands for anything", _read_patterns
+)
 CLASSES: Final = ValueKind(
     "classes", "exception classes as module:Class, for example builtins:ValueError", _read_classes
 )
 STATUSES: Final = ValueKind("statuses", "statuses from 100 to 999, and ranges: 500-599 or 500 502-504", _read_statuses)
+MORE_STATUSES: Final = ValueKind(
+    "statuses",
+    "statuses from 100 to 999, and ranges, which are added: 418 500-503; `!404` takes one out",
+    _read_more_statuses,
+)
 APDEX_TABLE: Final = ValueKind(
     "table",
     "WebTransaction/<group>/<name> = seconds (above 0, at most 86400), in text with ; or a line end between them",

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
 from ..model.applications import ApplicationArgument
-from ..model.naming import callable_name
 from .blocks import Block
 from .entry import BackgroundEntry, Naming, TextArgument
+from .method_names import naming_for
 from .paths import wrap_object
-from .wrapping import can_be_wrapped, wrap
+from .wrapping import Decorated, can_be_wrapped, wrap
 
 __all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_background_task"]
 
-_Callable = TypeVar("_Callable", bound=Callable[..., Any])
-
 
 def _entry(wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument) -> BackgroundEntry:
-    return BackgroundEntry(application, Naming(name, group, callable_name(wrapped)))
+    return BackgroundEntry(application, naming_for(wrapped, name, group))
 
 
 @overload
-def background_task(application: _Callable, /) -> _Callable: ...
+def background_task(application: Decorated, /) -> Decorated: ...
 @overload
 def background_task(
     application: ApplicationArgument = None, name: TextArgument = None, group: TextArgument = None
-) -> Callable[[_Callable], _Callable]: ...
+) -> Callable[[Decorated], Decorated]: ...
 def background_task(application: Any = None, name: TextArgument = None, group: TextArgument = None) -> Any:
     """Measure every call of the decorated callable as a background task.
 
@@ -41,26 +39,31 @@ def background_task(application: Any = None, name: TextArgument = None, group: T
         application: the application to report to: a name, an `Application`, or
             ``None`` for the configured one. Looked up at each call.
         name: the name of the transaction, or a callable of the call's arguments
-            that gives it; by default `callable_name` of the function.
+            that gives it; by default `callable_name` of the function, and of a
+            method that of each instance's, as every subclass is a job of its own.
         group: the group of the name, likewise; by default ``Function``. A group
             of one's own is best prefixed ``Python/``.
     """
     if can_be_wrapped(application):
-        return BackgroundTaskWrapper(application)
+        return background_task()(application)
 
     def decorator(wrapped: Any) -> Any:
-        return BackgroundTaskWrapper(wrapped, application, name, group)
+        return wrap(wrapped, _entry(wrapped, application, name, group), decorating=True)
 
     return decorator
 
 
 def BackgroundTaskWrapper(  # noqa: N802  the agent's name
-    wrapped: _Callable,
+    wrapped: Decorated,
     application: ApplicationArgument = None,
     name: TextArgument = None,
     group: TextArgument = None,
-) -> _Callable:
+) -> Decorated:
     """A stand-in for ``wrapped`` whose calls are measured as `background_task` says.
+
+    What it wraps stays as it is, a class too: its stand-in is one that is
+    derived from it, or behaves as it where whatever is derived from it is
+    registered somewhere.
 
     Raises:
         TypeError: ``wrapped`` cannot be called.

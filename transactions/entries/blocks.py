@@ -8,7 +8,9 @@ from types import FrameType, TracebackType
 from ..log import swallowed
 from ..model.naming import function_name
 from ..model.transaction import Transaction
-from ..stack.current import abandon, running, withdraw
+from ..stack.current import running
+from ..stack.dropped import Guard, release
+from ..stack.lifetime import Mark, finish_out_of_order
 from .entry import Entry
 
 __all__ = ["Block"]
@@ -22,9 +24,14 @@ def _user_of(frame: FrameType) -> FrameType:
 
 
 class Block:
-    """One use of a context manager; what it opens is decided by its entry."""
+    """One use of a context manager; what it opens is decided by its entry.
+
+    One that is entered by hand and never left ends its transaction when it is collected.
+    """
 
     def __init__(self) -> None:
+        self._guard: Guard | None = None
+        self._mark: Mark = []
         self._used = False
         self._opened: Transaction | None = None
 
@@ -37,11 +44,24 @@ class Block:
             raise RuntimeError(f"one {type(self).__name__} cannot be entered twice: make a new one for each block")
         self._used = True
         try:
-            self._opened = self._entry(function_name(_user_of(frame))).open((), {})
-            return self._opened or running()
-        except Exception:
-            swallowed("Block")
+            self._opened = self._entry(function_name(_user_of(frame))).open((), {}, self._mark)
+            if self._opened is None:
+                return running()
+            self._guard = Guard(self._opened)
             return self._opened
+        except BaseException:
+            self._leave()
+            swallowed("Block")
+            return None
+
+    def _leave(self) -> None:
+        """End what was opened, if anything was, wherever that happens and in whatever order."""
+        opened = self._opened
+        if opened is not None:
+            finish_out_of_order(opened)
+            self._opened = None
+            if self._guard is not None:
+                release(self._guard)
 
     def __enter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))
@@ -49,17 +69,14 @@ class Block:
     def __exit__(
         self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        opened, self._opened = self._opened, None
+        opened = self._opened
         if opened is None:
             return
-        if exception is not None:
-            opened.left_by(exception)
         try:
-            withdraw(opened)
-            opened.end()
-        except Exception:
-            swallowed("Block")
-            abandon(opened)
+            if exception is not None:
+                opened._left_by(exception)
+        finally:
+            self._leave()
 
     async def __aenter__(self) -> Transaction | None:
         return self._enter(sys._getframe(1))

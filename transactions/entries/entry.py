@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from ..host_exceptions import pass_on_signals
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
 from ..model.clock import monotonic
@@ -18,14 +19,15 @@ from ..model.outlet import outlet
 from ..model.process import here
 from ..model.transaction import Transaction
 from ..stack.belonging import belongs
-from ..stack.current import abandon, current, enter, found, leave, withdraw
+from ..stack.collector import collecting
+from ..stack.current import current, found
+from ..stack.lifetime import Mark, take_back
 
-__all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "finish", "owner_of", "pause", "resume"]
+__all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "owner_of"]
 
 _now_live: Final = outlet.live.add
 _current: Final = current.get
 _make_current: Final = current.set
-_reset: Final = current.reset
 
 TextArgument = str | Callable[..., Any] | None
 """A text, or a callable of the call's own arguments that gives one."""
@@ -34,8 +36,15 @@ TextArgument = str | Callable[..., Any] | None
 class Entry(Protocol):
     """What a call enters by."""
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
-        """The transaction that the call opened and that is current now, or ``None``. Never raises."""
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
+        """The transaction that the call opened and that is current now, or ``None``.
+
+        Raises nothing of ours; only what strikes from outside.
+
+        Args:
+            args: those of the call, as are ``kwargs``.
+            mark: a new one, which the call holds until it is done.
+        """
 
 
 class Naming:
@@ -56,8 +65,12 @@ class Naming:
         """What one call is called, if it gives a name or has one by default."""
         if self.fixed is not None:
             return self.fixed
-        name = self.given_name(args, kwargs) or self.default
+        name = self.given_name(args, kwargs) or self.default_name(args)
         return None if name is None else Given(self.given_group(args, kwargs), name)
+
+    def default_name(self, args: tuple[Any, ...]) -> str | None:
+        """The name of a call that gives none; its arguments tell the class of a method's instance."""
+        return self.default
 
     def given_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
         """The name that one call gives itself, if it gives one."""
@@ -74,7 +87,8 @@ def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[s
         return text_of(argument, what)
     try:
         return text_of(argument(*args, **kwargs), what)
-    except Exception:
+    except Exception as exception:
+        pass_on_signals(exception)
         log_once(("evaluated", what, callable_name(argument)), "%s%r failed: the default is used", what, argument)
         return None
 
@@ -94,70 +108,45 @@ class BackgroundEntry:
         self.labels: LabelSource = LabelSource(application, True, naming.fixed)
         self.naming: Naming = naming
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
-        """See `Entry.open`."""
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
+        """See `Entry.open`; `lifetime.begin` is written out."""
+        transaction = before = None
         try:
-            if _current() is not None:
+            before = _current()
+            if before is not None:
                 owner = owner_of()
                 if owner is not None:
                     self.reclassify(owner, args, kwargs)
                     return None
+                before = _current()
             labels = self.labels
             if labels.made_for is not here.measures_for and not labels.prepare():
                 return None
-            transaction = Transaction()
+            label = labels.label
             if self.naming.fixed is None:
-                transaction.label = labels.named(self.naming.evaluate(args, kwargs))
-            else:
-                transaction.label = labels.label
-            transaction.extras = None
-            transaction.ended = 0.0
+                label = labels.named(self.naming.evaluate(args, kwargs))
+            transaction = Transaction()
+            transaction._mark = mark
+            transaction._label = label
+            transaction._extras = transaction._token = None
+            transaction._ended = 0.0
             _now_live(transaction)
-            transaction.entered = monotonic()
-            transaction.token = _make_current(transaction)
+            transaction._entered = monotonic()
+            if not collecting:
+                transaction._token = _make_current(transaction)
             return transaction
-        except Exception:
+        except BaseException:
+            take_back(transaction, before)
             swallowed("BackgroundEntry.open")
             return None
 
     def reclassify(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Make a running web transaction a background one, called as this call says."""
-        owner.refresh()
-        if owner.background or not owner.active:
+        owner._refresh()
+        if owner._background or not owner._active:
             return
-        owner.set_background(True)
-        if not owner.keeps_name_when_reclassified():
+        owner._set_background(True)
+        if not owner._keeps_name_when_reclassified():
             given = self.naming.evaluate(args, kwargs)
             if given is not None:
-                owner.rename(*given)
-
-
-def finish(transaction: Transaction) -> None:
-    """The call that opened it is done. Never raises."""
-    try:
-        try:
-            _reset(transaction.token)  # type: ignore[arg-type]
-            transaction.token = None
-        except (TypeError, ValueError, RuntimeError):  # the call ends elsewhere than it began
-            withdraw(transaction)
-        transaction.end()
-    except Exception:
-        swallowed("finish")
-        abandon(transaction)
-
-
-def resume(transaction: Transaction) -> None:
-    """A further step of its work begins. Never raises."""
-    try:
-        enter(transaction)
-    except Exception:
-        swallowed("resume")
-
-
-def pause(transaction: Transaction) -> None:
-    """A step of its work is done, and there may be more. Never raises."""
-    try:
-        leave(transaction)
-    except Exception:
-        swallowed("pause")
-        withdraw(transaction)
+                owner._rename(*given)

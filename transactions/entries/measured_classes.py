@@ -1,117 +1,278 @@
 """Classes whose instantiation is the measured call.
 
-The stand-in is a subclass of the class with the same name, so that
-``isinstance``, subclassing and pickling its instances work as before; only a
-metaclass sees the whole of an instantiation.
+A class that is decorated stays that very class, so that whatever holds it by now (the
+registry of a metaclass or of ``__init_subclass__``, a cell of ``super()``), or
+is made of it later, has the measured one. Nothing is replaced but what runs
+when it is instantiated, and only the instances of the very class are measured:
+
+* the class's own ``__init__``, where it has one;
+* else ``__new__``, as a decorator further out, like ``dataclass``, may give it
+  an ``__init__``: that one, or an inherited one, is then measured from the first
+  instance on, and where there is none, ``__new__`` is.
+
+``__new__`` cannot be measured where there is an ``__init__``: copying and
+unpickling call it too. A class that is wrapped, and found under its name
+besides, is left as it is, and the wrapper is one that is derived from it.
 """
 
 from __future__ import annotations
 
 import copyreg
-import types
-from typing import Any
+import enum
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, Final
 
+from ..log import swallowed
 from ..model.naming import is_found_under
-from .entry import Entry, finish
+from ..stack.lifetime import Mark, finish, recover
+from .entry import Entry
+from .signatures import keep_signature
 
-__all__ = ["measured_class"]
+__all__ = ["class_beside", "measure_class"]
 
+_Call = Callable[..., Any]
 _Entries = tuple[Entry, ...]
 
-_ENTRIES = "_weighbridge_entries"
-_WRAPPED = "_weighbridge_wrapped"
+_KEY: Final = "_weighbridge_instantiation"
+_ADDED: Final = "_weighbridge_added"
+"""On an ``__init__`` or ``__new__`` of ours: whether the class has none of its own."""
+_WRAPPED: Final = "_weighbridge_wrapped"
 
 
-def measured_class(cls: type, entry: Entry) -> type:
-    """A subclass of ``cls`` under its name, whose every instantiation asks ``entry``.
+def measure_class(cls: type, entry: Entry) -> None:
+    """Have every instantiation of that very class ask ``entry``.
 
     Raises:
-        TypeError: ``cls`` cannot be subclassed.
+        TypeError: the class cannot be changed.
     """
+    known = vars(cls).get(_KEY)
+    if known is not None:
+        known.entries = (entry, *known.entries)
+        return
+    instantiation = _Instantiation(entry)
+    type.__setattr__(cls, _KEY, instantiation)
+    if _is_the_programs(vars(cls).get("__init__")) and not isinstance(cls, enum.EnumMeta):
+        _replace_init(cls, instantiation)
+    elif getattr(cls, "__members__", True):  # of an enumeration without members others are made, by its ``__new__``
+        _replace_new(cls, instantiation)
+
+
+def class_beside(cls: type, entry: Entry) -> type:
+    """A class like ``cls`` under its name, derived from it, whose every instantiation asks ``entry``.
+
+    Raises:
+        TypeError: none can be derived, or others would notice.
+    """
+    if type(cls) not in (type, _Beside) or any("__init_subclass__" in vars(base) for base in cls.__mro__[:-1]):
+        raise TypeError(f"{cls!r} may have whatever is derived from it registered")
     kept = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "__slots__": ()}
-    options = {"metaclass": _metaclass_for(type(cls))}
-    made = types.new_class(cls.__name__, (cls,), options, lambda body: body.update(kept))
-    type.__setattr__(made, _ENTRIES, (entry, *_entries_of(cls)))
-    type.__setattr__(made, _WRAPPED, cls)
+    made = _Beside(cls.__name__, (cls,), {**kept, _WRAPPED: (cls, entry)})
+    for each in (*_entries_of(cls)[::-1], entry):
+        measure_class(made, each)
     return made
 
 
 def _entries_of(cls: type) -> _Entries:
-    """What an instantiation of that very class asks; a subclass of it asks nothing."""
-    entries: _Entries = vars(cls).get(_ENTRIES, ())
-    return entries
+    """What an instantiation of that very class asks."""
+    instantiation = vars(cls).get(_KEY)
+    return instantiation.entries if instantiation is not None else ()
 
 
-_metaclasses: dict[type, type] = {}
+class _Beside(type):
+    """The class of classes that stand beside the one that they are derived from, and may have no name of their own."""
+
+    @property
+    def __wrapped__(cls) -> type:
+        if _WRAPPED not in vars(cls):
+            raise AttributeError("__wrapped__")
+        wrapped: type = vars(cls)[_WRAPPED][0]
+        return wrapped
 
 
-def _metaclass_for(base: Any) -> Any:
-    """A metaclass below ``base`` that measures instantiation; made once for each."""
-    if base in _metaclasses.values():
-        return base
-    if base not in _metaclasses:
+def _reduce_class(cls: type) -> str | tuple[Any, ...]:
+    """Pickle a class by its name where that finds it, else as what it stands beside and how."""
+    if _WRAPPED not in vars(cls) or is_found_under(cls.__module__, cls.__qualname__, cls):
+        return cls.__qualname__
+    return class_beside, vars(cls)[_WRAPPED]
 
-        def call(cls: Any, *args: Any, **kwargs: Any) -> Any:
-            return _instantiate(super(metaclass, cls).__call__, _entries_of(cls), args, kwargs)
 
-        namespace = {"__call__": call, "__signature__": _Signature(), "__wrapped__": _Wrapped()}
-        metaclass: Any = type(base)(f"Measured{base.__name__}", (base,), namespace)
-        copyreg.pickle(metaclass, _reduce_class)
-        _metaclasses[base] = metaclass
-    return _metaclasses[base]
+copyreg.pickle(_Beside, _reduce_class)
+
+
+class _Instantiation:
+    """What an instantiation of one class asks, and of a copy of it, as dataclasses make one for slots.
+
+    Classes that are derived from it have it too, but not of their own.
+    """
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entry: Entry) -> None:
+        self.entries: _Entries = (entry,)
 
 
 def _instantiate(create: Any, entries: _Entries, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if not entries:
         return create(*args, **kwargs)
-    transaction = entries[0].open(args, kwargs)
+    mark: Mark = []
+    transaction = entries[0].open(args, kwargs, mark)
     if transaction is None:
         return _instantiate(create, entries[1:], args, kwargs)
     try:
-        return _instantiate(create, entries[1:], args, kwargs)
-    except BaseException as exception:
-        transaction.left_by(exception)
-        raise
-    finally:
-        finish(transaction)
-
-
-class _Wrapped:
-    """``__wrapped__`` of the classes alone: their subclasses and instances are not wrapped."""
-
-    def __get__(self, cls: type, metaclass: type) -> Any:
         try:
-            return vars(cls)[_WRAPPED]
-        except KeyError:
-            raise AttributeError("__wrapped__") from None
+            return _instantiate(create, entries[1:], args, kwargs)
+        except BaseException as exception:
+            transaction._left_by(exception)
+            raise
+        finally:
+            finish(transaction)
+    except BaseException:
+        recover(transaction)
+        raise
+
+
+# __init__
+
+
+def _replace_init(cls: type, instantiation: _Instantiation) -> None:
+    """Give the class an ``__init__`` that measures its own, or the one that it inherits."""
+    own = vars(cls).get("__init__")
+    call: Any = own if isinstance(own, FunctionType) else _init_of(cls)
+
+    @functools.wraps(call)
+    def init(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        create = functools.partial(call, self)
+        if vars(type(self)).get(_KEY) is instantiation:
+            return _instantiate(create, instantiation.entries, args, kwargs)
+        return create(*args, **kwargs)
+
+    setattr(init, _ADDED, own is None)
+    type.__setattr__(cls, "__init__", keep_signature(init, call))
+
+
+def _init_of(cls: type) -> _Call:
+    """A function that does what the ``__init__`` does which the class has now, or inherits."""
+    own = vars(cls).get("__init__")
+
+    @functools.wraps(cls.__init__)  # type: ignore[misc]
+    def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        init = own or next(_inits(_behind(cls, type(self))))
+        return init.__get__(self, type(self))(*args, **kwargs)
+
+    return call
+
+
+def _inits(classes: Iterable[type]) -> Iterator[Any]:
+    """The ``__init__`` of each, without the one that `typing` gives to protocols, which only looks for another one."""
+    for cls in classes:
+        init = vars(cls).get("__init__")
+        if init is not None and not _is_of_protocols(init):
+            yield init
+
+
+def _is_of_protocols(init: Any) -> bool:
+    return str(getattr(init, "__module__", "")).startswith("typing") and init.__name__.startswith("_no_init")
+
+
+def _is_the_programs(init: Any) -> bool:
+    """Whether there is an ``__init__``, and it is that of no builtin type and of no protocol."""
+    return hasattr(init, "__get__") and not isinstance(init, _OfBuiltin) and not _is_of_protocols(init)
+
+
+_OfBuiltin: Final = type(object.__init__)
+
+
+# __new__
+
+
+def _replace_new(cls: type, instantiation: _Instantiation) -> None:
+    """Give the class a ``__new__`` that measures its ``__init__``, or itself where there is none."""
+    own = vars(cls).get("__new__")
+    create = _new_behind(instantiation) if own is None else getattr(own, "__func__", own)
+
+    @functools.wraps(create)
+    def new(cls: type, /, *args: Any, **kwargs: Any) -> Any:
+        if vars(cls).get(_KEY) is instantiation and not _measures_init(cls, instantiation):
+            return _instantiate(functools.partial(create, cls), instantiation.entries, args, kwargs)
+        return create(cls, *args, **kwargs)
+
+    setattr(new, _ADDED, own is None)
+    type.__setattr__(cls, "__new__", staticmethod(new))
+    if own is None and "__signature__" not in vars(cls):
+        type.__setattr__(cls, "__signature__", _Signature())
+
+
+def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
+    """Whether there is an ``__init__`` to measure; it is, from now on. Never raises."""
+    try:
+        if isinstance(cls.__init__, _OfBuiltin):  # type: ignore[misc]
+            return False
+        if isinstance(getattr(vars(cls).get("__init__"), _ADDED, None), bool):  # a mock has any attribute
+            return True
+        if isinstance(cls, enum.EnumMeta) or not _is_the_programs(next(_inits(cls.__mro__))):
+            return False  # that of an enumeration ran when its members were made
+        _replace_init(cls, instantiation)
+        return True
+    except Exception:
+        swallowed("measured_classes")
+        return False
+
+
+def _new_behind(instantiation: _Instantiation) -> _Call:
+    """A function that does what the ``__new__`` does which the class inherits."""
+
+    def create(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
+        inherited: Any = object.__new__
+        for base in cls.__mro__:
+            if vars(base).get(_KEY) is instantiation:
+                inherited = super(base, cls).__new__
+                break
+        if inherited is not object.__new__:
+            return inherited(cls, *args, **kwargs)
+        if (args or kwargs) and cls.__init__ is object.__init__:  # as `object` says it of classes without ``__new__``
+            raise TypeError(f"{cls.__name__}() takes no arguments")
+        return inherited(cls)
+
+    return create
+
+
+def _behind(cls: type, owner: type) -> tuple[type, ...]:
+    """The classes that come after a class where attributes of another one are looked up."""
+    return owner.__mro__[owner.__mro__.index(cls) + 1 :]
 
 
 class _Signature:
-    """``__signature__`` of the classes, which a metaclass with ``__call__`` would hide."""
+    """The signature of a class, and of those derived from it, as it is without what was added to the class."""
 
-    def __get__(self, cls: type, metaclass: type) -> Any:
-        from inspect import signature  # noqa: PLC0415  whoever asks for a signature has it loaded
-
+    def __get__(self, instance: object, owner: Any) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
         try:
-            if _WRAPPED in vars(cls):
-                return signature(vars(cls)[_WRAPPED])
-            whole = signature(_constructor(cls))
+            return _signature_of(owner)
         except ValueError as error:
             raise AttributeError("__signature__") from error
-        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
-def _constructor(cls: type) -> Any:
-    """What takes the arguments of an instantiation: the nearest ``__new__`` or ``__init__``."""
+def _signature_of(cls: type) -> inspect.Signature:
+    """That of what takes the arguments of an instantiation, as `inspect` looks for it.
+
+    Raises:
+        ValueError: it is a builtin type's, which has none.
+    """
+    if isinstance(type(cls).__call__, FunctionType):
+        return _without_first(type(cls).__call__)
     for base in cls.__mro__:
         for name in ("__new__", "__init__"):
-            if name in vars(base):
-                return getattr(base, name)
+            if name in vars(base) and getattr(getattr(base, name), _ADDED, False) is not True:
+                constructor = getattr(base, name)
+                is_builtin = isinstance(constructor, (BuiltinFunctionType, _OfBuiltin))
+                return inspect.signature(base) if is_builtin else _without_first(constructor)
     raise ValueError(cls)
 
 
-def _reduce_class(cls: Any) -> str | tuple[Any, ...]:
-    """Pickle a class by its name where that finds it, else as what it wraps and how."""
-    if is_found_under(cls.__module__, cls.__qualname__, cls) or _WRAPPED not in vars(cls):
-        return str(cls.__qualname__)
-    return measured_class, (vars(cls)[_WRAPPED], _entries_of(cls)[0])
+def _without_first(function: Any) -> inspect.Signature:
+    whole = inspect.signature(function)
+    return whole.replace(parameters=list(whole.parameters.values())[1:])

@@ -20,11 +20,26 @@ def wrap_object(module: ModuleType | str, object_path: str, entry_for: Callable[
         ImportError: there is no such module.
         AttributeError: the module has no such attribute; the message names it.
     """
-    replace_object(module, object_path, lambda wrapped: wrap(wrapped, entry_for(wrapped), replacing=True))
+    owner, attribute, found = _resolved(module, object_path)
+    is_member = isinstance(owner, type) and not isinstance(found, type)
+    replacing = is_member or _is_at_home(module, object_path, found)
+    setattr(owner, attribute, wrap(found, entry_for(found), replacing))
+
+
+def _is_at_home(module: ModuleType | str, object_path: str, found: Any) -> bool:
+    """Whether this is the module and the name that something has by itself, and not those of one that imported it."""
+    place = module if isinstance(module, str) else getattr(module, "__name__", None)
+    return (getattr(found, "__module__", None), getattr(found, "__qualname__", None)) == (place, object_path)
 
 
 def replace_object(module: ModuleType | str, object_path: str, make: Callable[[Any], Any]) -> None:
     """Replace ``module``'s attribute at a dotted path by what ``make`` makes of it; raises as `wrap_object`."""
+    owner, attribute, found = _resolved(module, object_path)
+    setattr(owner, attribute, make(found))
+
+
+def _resolved(module: ModuleType | str, object_path: str) -> tuple[Any, str, Any]:
+    """What has the attribute at a dotted path, its name, and its value before it is bound."""
     owner: Any = importlib.import_module(module) if isinstance(module, str) else module
     *parents, attribute = object_path.split(".")
     for parent in parents:
@@ -32,7 +47,7 @@ def replace_object(module: ModuleType | str, object_path: str, make: Callable[[A
     found = _attribute(owner, attribute, module, object_path)
     if isinstance(owner, type):
         found = _as_defined(owner, attribute, found)
-    setattr(owner, attribute, make(found))
+    return owner, attribute, found
 
 
 def _as_defined(owner: type, name: str, found: Any) -> Any:

@@ -1,12 +1,16 @@
-"""Stand-ins for what a closure cannot stand for: partials, callable instances, bound methods, descriptors.
+"""Stand-ins for what a closure cannot stand for: partials, callable instances, bound methods, wrappers of others.
 
 Loaded only where one is needed: wrapt imports asyncio.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+import copy
+import functools
+from collections.abc import Callable
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 import wrapt
 
@@ -15,51 +19,209 @@ from ..model.naming import is_found_under
 from .entry import Entry
 from .shapes import around
 
-__all__ = ["MeasuredCallable"]
+__all__ = ["stand_in"]
 
+_PROXY: Final[type] = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
+"""The latter has ``__iter__`` in some releases, whatever it stands for."""
 
 if TYPE_CHECKING:
-    _Wrapper = wrapt.FunctionWrapper[..., Any]
+    _Proxy = wrapt.ObjectProxy[Any]
 else:
-    _Wrapper = wrapt.FunctionWrapper
+    _Proxy = _PROXY
 
 
-class MeasuredCallable(_Wrapper):
-    """Behaves as what it wraps in every way, and asks ``entry`` at every call."""
+class MeasuredCallable(_Proxy):
+    """Behaves as what it wraps in every way, but for ``call``, which is called in the place of it.
 
-    def __init__(self, wrapped: Any, entry: Entry) -> None:
-        super().__init__(wrapped, self._self_measure)
-        self._self_entry = entry
-        self._self_latest: tuple[Any, Any] = (None, None)
+    Args:
+        wrapped: what can be called, or a descriptor: of one that gives nothing
+            to call, each reading from an instance is the call.
+        call: what is called instead.
+        arguments: those of `stand_in` that it was made with, after the first.
+    """
 
-    def _self_measure(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._self_measured(wrapped, instance)(*args, **kwargs)
+    @property
+    def __signature__(self) -> Any:
+        """That of what it wraps: from Python 3.13 on `inspect` would look at our own ``__call__`` for a class."""
+        import inspect  # noqa: PLC0415  whoever asks for a signature has it loaded
 
-    def _self_measured(self, wrapped: Any, instance: Any) -> Any:
-        """What is called in the place of ``wrapped``, as it is bound in this call. Never raises."""
-        try:
-            function = getattr(wrapped, "__func__", None)
-            if instance is None or function is None:
-                return self._self_around(wrapped)
-            return partial(self._self_around(function), instance)
-        except Exception:
-            swallowed("MeasuredCallable")
-            return wrapped
+        return inspect.signature(self.__wrapped__)
 
-    def _self_around(self, target: Any) -> Any:
-        """The measured closure around a target: made once, it is the same one at almost every call."""
-        latest, measured = self._self_latest
-        if latest is not target:
-            measured = around(target)(target, self._self_entry)
-            self._self_latest = target, measured
-        return measured
+    def __init__(self, wrapped: Any, call: Any, *arguments: Any) -> None:
+        super().__init__(wrapped)
+        self._self_call = call
+        self._self_arguments = arguments
+        self._self_method: _Method | None = None
+
+    def _self_like(self, wrapped: Any) -> Any:
+        """The stand-in of a copy of what is wrapped; some things are never copied."""
+        return self if wrapped is self.__wrapped__ else stand_in(wrapped, *self._self_arguments)
+
+    def __copy__(self) -> Any:
+        return self._self_like(copy.copy(self.__wrapped__))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self._self_like(copy.deepcopy(self.__wrapped__, memo))
 
     def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
         """By name where the module's attribute is this stand-in, else as what it wraps and how."""
         name = getattr(self.__wrapped__, "__qualname__", None)
         if is_found_under(getattr(self.__wrapped__, "__module__", None), name, self):
             return str(name)
-        return MeasuredCallable, (self.__wrapped__, self._self_entry)
+        return stand_in, (self.__wrapped__, *self._self_arguments)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         return self.__reduce_ex__(2)
+
+
+def stand_in(wrapped: Any, entry: Entry, *instance: Any) -> Any:
+    """Something in the place of ``wrapped`` whose every call asks ``entry``.
+
+    Args:
+        wrapped: see `MeasuredCallable`.
+        entry: what a call enters by.
+        instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``entry`` is told.
+    """
+    return _class_for(type(wrapped))(wrapped, _measured_call(wrapped, entry, *instance), entry, *instance)
+
+
+def _class_for(kind: type) -> Any:
+    """A class of stand-ins with those special methods that a class has."""
+    made = _classes.get(kind)
+    if made is None:
+        has = frozenset[str]().union(*map(vars, kind.__mro__))
+        made = _classes[kind] = _class_with(tuple(name for name in _SPECIAL if name in has))
+    return made
+
+
+_classes: Final[WeakKeyDictionary[type, Any]] = WeakKeyDictionary()
+
+
+@functools.cache
+def _class_with(names: tuple[str, ...]) -> Any:
+    return type("MeasuredCallable", (MeasuredCallable,), {name: _SPECIAL[name] for name in names})
+
+
+def _measured_call(wrapped: Any, entry: Entry, *instance: Any) -> Any:
+    """What is called in the place of something, with the instance that it is bound to for the first argument."""
+    if not callable(wrapped):
+        reading = functools.partial(_read, wrapped)
+        return around(reading)(reading, entry)
+    if type(wrapped) is MethodType:
+        method: Any = wrapped
+        return functools.partial(around(method)(method.__func__, entry), method.__self__)
+    if isinstance(wrapped, MethodType):  # as a wrapper of one says
+        instance = (wrapped.__self__,)
+    if not instance:
+        return around(wrapped)(wrapped, entry)
+
+    def call(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return wrapped(*args, **kwargs)
+
+    return functools.partial(around(wrapped)(call, entry), *instance)
+
+
+def _call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return self._self_call(*args, **kwargs)
+
+
+def _read(descriptor: Any, instance: Any) -> Any:
+    return type(descriptor).__get__(descriptor, instance, type(instance))
+
+
+def _get(self: Any, instance: Any, owner: Any = None) -> Any:
+    wrapped = self.__wrapped__
+    if instance is not None and not callable(wrapped) and not isinstance(wrapped, _GIVE_CALLABLES):
+        return self._self_call(instance)
+    bind: Any = type(wrapped).__get__
+    return _measured_when_bound(self, bind(wrapped, instance, owner), instance, owner)
+
+
+_GIVE_CALLABLES: Final = (classmethod, staticmethod, functools.singledispatchmethod)
+"""Descriptors that are read to call what they give."""
+
+
+def _measured_when_bound(self: Any, bound: Any, instance: Any, owner: Any) -> Any:
+    """A stand-in for what one that is a descriptor gives. Never raises."""
+    try:
+        wrapped = self.__wrapped__
+        if bound is wrapped:
+            return self
+        if type(bound) is MethodType and bound.__func__ is wrapped:
+            return MethodType(self, bound.__self__)
+        if not callable(bound):
+            return bound
+        method = _method_of(self, bound, instance)
+        first = method.first_of(instance, owner)
+        if first is None:
+            return stand_in(bound, *self._self_arguments)
+        return _class_for(type(bound))(bound, functools.partial(method.call, first), *self._self_arguments, first)
+    except Exception:
+        swallowed("MeasuredCallable")
+        return bound
+
+
+class _Method(NamedTuple):
+    """What is called, with what it was bound to, in the place of something bound."""
+
+    function: Any
+    to: Literal["instance", "class", "nothing"]
+    call: Any
+
+    def first_of(self, instance: Any, owner: Any) -> Any:
+        """What it was bound to by being read from an instance, or from a class."""
+        return {"instance": instance, "class": owner or type(instance), "nothing": None}[self.to]
+
+
+def _method_of(self: Any, bound: Any, instance: Any) -> _Method:
+    """Made once, as that takes long: so it binds once more when it is called."""
+    method: _Method | None = self._self_method
+    function = _function_of(bound)
+    if method is None or method.function is not function:
+        wrapped = self.__wrapped__
+        to: Any = "nothing" if isinstance(wrapped, staticmethod) else "instance"
+        if isinstance(bound, MethodType) and bound.__self__ is not instance:
+            to = "class"
+        call = _binding_again(wrapped, to == "class")
+        method = self._self_method = _Method(function, to, around(bound)(call, self._self_arguments[0]))
+    return method
+
+
+def _function_of(bound: Any) -> Any:
+    """What tells one that is bound from another. A wrapper of wrapt has one function, and takes long to give it."""
+    if isinstance(bound, _PROXY):
+        return type(bound)
+    return getattr(bound, "__func__", None) or getattr(bound, "func", None) or getattr(bound, "__code__", type(bound))
+
+
+def _binding_again(descriptor: Any, of_class: bool) -> Callable[..., Any]:
+    bind = type(descriptor).__get__
+
+    def call(first: Any, /, *args: Any, **kwargs: Any) -> Any:
+        bound = bind(descriptor, None, first) if of_class else bind(descriptor, first, type(first))
+        return bound(*args, **kwargs)
+
+    return call
+
+
+def _passed_on(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any) -> Any:
+        wrapped = self.__wrapped__
+        return getattr(type(wrapped), name)(wrapped, *args)
+
+    method.__name__ = name
+    return method
+
+
+_SPECIAL: Final[dict[str, Callable[..., Any]]] = {
+    "__call__": _call,
+    "__get__": _get,
+    **{
+        name: _passed_on(name)
+        for name in (
+            *("__set__", "__delete__", "__set_name__"),
+            *("__iter__", "__next__", "__aiter__", "__anext__", "__await__"),
+        )
+    },
+}
+"""What a class has or has not, as that alone says what its instances are."""

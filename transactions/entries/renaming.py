@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from ..log import swallowed
-from ..model.naming import callable_name
 from ..stack.current import running
 from .entry import Naming, TextArgument
+from .method_names import naming_for
 from .paths import wrap_object
-from .wrapping import wrap
+from .wrapping import Decorated, wrap
 
 __all__ = ["TransactionNameWrapper", "transaction_name", "wrap_transaction_name"]
-
-_Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 
 class NamingEntry:
@@ -26,39 +24,45 @@ class NamingEntry:
         self.naming: Naming = naming
         self.priority: float | None = priority
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: object) -> None:
         """See `entries.Entry.open`."""
         try:
             transaction = running()
             if transaction is None:
                 return
-            transaction.refresh()
-            if transaction.takes_name(self.priority):
+            transaction._refresh()
+            if transaction._takes_name(self.priority):
                 given = self.naming.evaluate(args, kwargs)
                 if given is not None:
-                    transaction.rename(given.group, given.name, self.priority)
+                    transaction._rename(given.group, given.name, self.priority)
         except Exception:
             swallowed("NamingEntry.open")
 
 
 def _entry(wrapped: Any, name: TextArgument, group: TextArgument, priority: float | None) -> NamingEntry:
-    return NamingEntry(Naming(name, group, callable_name(wrapped)), priority)
+    return NamingEntry(naming_for(wrapped, name, group), priority)
 
 
 def transaction_name(
     name: TextArgument = None, group: TextArgument = None, priority: float | None = None
-) -> Callable[[_Callable], _Callable]:
+) -> Callable[[Decorated], Decorated]:
     """Name the running transaction at every call of the decorated callable.
 
     The arguments are those of `set_transaction_name`, texts or callables of the
-    call's arguments; the name is that of the callable by default.
+    call's arguments; the name is that of the callable by default. The
+    parentheses are needed, as a callable within them is one that gives a name;
+    only a property, or another descriptor that cannot be called, is decorated
+    without.
     """
-    return lambda wrapped: TransactionNameWrapper(wrapped, name, group, priority)
+    descriptor: Any = name
+    if not callable(descriptor) and hasattr(type(descriptor), "__get__"):
+        return wrap(descriptor, _entry(descriptor, None, None, None))  # type: ignore[no-any-return]
+    return lambda wrapped: wrap(wrapped, _entry(wrapped, name, group, priority), decorating=True)
 
 
 def TransactionNameWrapper(  # noqa: N802  the agent's name
-    wrapped: _Callable, name: TextArgument = None, group: TextArgument = None, priority: float | None = None
-) -> _Callable:
+    wrapped: Decorated, name: TextArgument = None, group: TextArgument = None, priority: float | None = None
+) -> Decorated:
     """A stand-in for ``wrapped`` whose calls name the running transaction, see `transaction_name`."""
     return wrap(wrapped, _entry(wrapped, name, group, priority))  # type: ignore[no-any-return]
 

@@ -8,11 +8,17 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any
+from contextlib import suppress
+from contextvars import copy_context
+from types import CodeType, CoroutineType, FunctionType, MethodType, coroutine
+from typing import Any, Final
 
-from ..model.outlet import outlet
+from ..log import swallowed
 from ..model.transaction import Transaction
-from .entry import Entry, finish, pause, resume
+from ..stack.current import current
+from ..stack.dropped import Guard, release
+from ..stack.lifetime import Mark, enter_step, finish, leave_step, recover
+from .entry import Entry
 
 __all__ = ["around"]
 
@@ -21,18 +27,34 @@ _Around = Callable[[Callable[..., Any], Entry], Callable[..., Any]]
 
 def around(wrapped: Any) -> _Around:
     """The kind of wrapper that a callable needs, by what its call gives."""
+    code = getattr(_called(wrapped), "__code__", None)
+    flags = code.co_flags if isinstance(code, CodeType) else 0
+    return next((shape for flag, shape in _SHAPES.items() if flags & flag), _around_function)
+
+
+def _called(wrapped: Any) -> Any:
+    """The function that runs when something is called, as far as Python tells.
+
+    Its own code decides, and not what `inspect.markcoroutinefunction` says of
+    it: a function that is marked runs when it is called, and not when what it
+    gives is awaited.
+    """
     target = wrapped
-    while isinstance(target, functools.partial):
-        target = target.func
-    if not inspect.isroutine(target) and not isinstance(target, type):
-        target = getattr(target, "__call__", target)  # noqa: B004  the function behind it is wanted
-    if inspect.iscoroutinefunction(target):
-        return _around_coroutine
-    if inspect.isasyncgenfunction(target):
-        return _around_async_generator
-    if inspect.isgeneratorfunction(target):
-        return _around_generator
-    return _around_function
+    while not isinstance(target, (FunctionType, type)):
+        within = _called_by(target)
+        if within is None:
+            break
+        target = within
+    return target
+
+
+def _called_by(target: Any) -> Any:
+    if isinstance(target, functools.partial):
+        return target.func
+    if isinstance(target, MethodType):
+        return target.__func__
+    call = getattr(type(target), "__call__", None)  # noqa: B004  it is read, not asked for
+    return call if isinstance(call, FunctionType) else None
 
 
 def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
@@ -40,16 +62,24 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
 
     @functools.wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        transaction = open_(args, kwargs)
+        mark: Mark = []
+        transaction = open_(args, kwargs, mark)
         if transaction is None:
             return wrapped(*args, **kwargs)
         try:
-            return wrapped(*args, **kwargs)
-        except BaseException as exception:
-            transaction.left_by(exception)
-            raise
-        finally:
+            try:
+                result = wrapped(*args, **kwargs)
+            except BaseException as exception:
+                transaction._left_by(exception)
+                finish(transaction)
+                raise
+            if type(result) is CoroutineType:
+                return _handed_on(result, transaction, mark)
             finish(transaction)
+        except BaseException:
+            recover(transaction)
+            raise
+        return result
 
     return wrapper
 
@@ -57,16 +87,21 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
 def _around_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        transaction = entry.open(args, kwargs)
+        mark: Mark = []
+        transaction = entry.open(args, kwargs, mark)
         if transaction is None:
             return await wrapped(*args, **kwargs)
         try:
-            return await wrapped(*args, **kwargs)
-        except BaseException as exception:
-            transaction.left_by(exception)
+            try:
+                return await wrapped(*args, **kwargs)
+            except BaseException as exception:
+                transaction._left_by(exception)
+                raise
+            finally:
+                finish(transaction)
+        except BaseException:
+            recover(transaction)
             raise
-        finally:
-            finish(transaction)
 
     return wrapper
 
@@ -74,49 +109,84 @@ def _around_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[...
 class _Step:
     """One step of a generator's body: its transaction is current within, and ends where the body does."""
 
-    __slots__ = ("transaction",)
+    __slots__ = ("guard", "mark", "transaction")
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, mark: Mark) -> None:
+        self.guard = Guard(transaction)
+        """For a body that is dropped where nobody closes dropped async generators."""
         self.transaction = transaction
+        self.mark = mark
 
     def __enter__(self) -> None:
-        if self.transaction.token is None:
-            resume(self.transaction)
+        if self.transaction._token is None:
+            enter_step(self.transaction)
 
     def __exit__(self, kind: object, exception: BaseException | None, traceback: object) -> None:
         if exception is None:
-            pause(self.transaction)
+            leave_step(self.transaction)
             return
-        if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-            self.transaction.left_by(exception)
-        finish(self.transaction)
-
-    def __del__(self) -> None:
-        """A body that was dropped where nobody closes dropped async generators."""
-        if self.transaction in outlet.live:
+        try:
+            if not isinstance(exception, (StopIteration, StopAsyncIteration)):
+                self.transaction._left_by(exception)
+        finally:
             finish(self.transaction)
+            release(self.guard)
+
+
+def _handed_on(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark) -> Any:
+    """A coroutine that a plain function returned, within one of ours that ends its transaction."""
+    try:
+        leave_step(transaction)
+        made: Any = _rest_of(result, transaction, mark, Guard(transaction, unawaited=result))
+        made.__name__, made.__qualname__ = result.__name__, result.__qualname__
+        return made
+    except Exception:
+        finish(transaction)
+        swallowed("_handed_on")
+        return result
+
+
+async def _rest_of(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark, guard: Guard) -> Any:
+    """The rest of a call whose function has returned a coroutine, once that is awaited."""
+    try:
+        enter_step(transaction)
+        try:
+            return await result
+        except BaseException as exception:
+            transaction._left_by(exception)
+            raise
+        finally:
+            finish(transaction)
+            release(guard)
+    except BaseException:
+        recover(transaction)
+        raise
 
 
 def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        transaction = entry.open(args, kwargs)
+        mark: Mark = []
+        transaction = entry.open(args, kwargs, mark)
         if transaction is None:
             return (yield from wrapped(*args, **kwargs))
-        return (yield from _stepwise(wrapped, args, kwargs, transaction))
+        try:
+            return (yield from _stepwise(wrapped, args, kwargs, _Step(transaction, mark)))
+        except BaseException:
+            recover(transaction)
+            raise
 
     return wrapper
 
 
 def _stepwise(
-    wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], transaction: Transaction
+    wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], step: _Step
 ) -> Generator[Any, Any, Any]:
     """Run a generator's body step by step, each in its transaction and nothing else in it.
 
     What passes through is taken out of ``passing`` at once, so that nothing of
     the caller's is kept between the steps, and no exception while it is handled.
     """
-    step = _Step(transaction)
     passing: list[Any] = []
     try:
         with step:
@@ -128,7 +198,7 @@ def _stepwise(
                 passing.append((yield passing.pop()))
             except GeneratorExit:
                 with step:
-                    body.close()
+                    _in_step(body.close, step)
                     raise
             except BaseException as thrown:
                 passing.append(thrown)
@@ -139,13 +209,30 @@ def _stepwise(
         return stop.value
 
 
+def _in_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -> None:
+    """Do a body's cleanup; in a copy of the context where a finaliser that the collector runs must not touch it.
+
+    There, too, it sees the transaction of its body as current, and no innocent one.
+    """
+    if step.transaction._token is None:
+        copy_context().run(_in_copied_step, cleanup, step, *arguments)
+    else:
+        cleanup(*arguments)
+
+
+def _in_copied_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -> None:
+    current.set(step.transaction)
+    cleanup(*arguments)
+
+
 def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        transaction = entry.open(args, kwargs)
-        step = _NO_STEP if transaction is None else _Step(transaction)
+        mark: Mark = []
+        transaction = entry.open(args, kwargs, mark)
         passing: list[Any] = []
         try:
+            step = _NO_STEP if transaction is None else _Step(transaction, mark)
             with step:
                 body = wrapped(*args, **kwargs)
                 passing.append(await body.__anext__())
@@ -155,7 +242,7 @@ def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callab
                     passing.append((yield passing.pop()))
                 except GeneratorExit:
                     with step:
-                        await body.aclose()
+                        await _closing(body, step)
                         raise
                 except BaseException as thrown:
                     passing.append(thrown)
@@ -164,8 +251,21 @@ def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callab
                     passing.append(await resume(passing.pop()))
         except StopAsyncIteration:
             return
+        except BaseException:
+            if transaction is not None:
+                recover(transaction)
+            raise
 
     return wrapper
+
+
+async def _closing(body: AsyncGenerator[Any, Any], step: _Step | _NoStep) -> None:
+    """Close an async generator's body, as `_in_step` does it."""
+    if isinstance(step, _NoStep) or step.transaction._token is not None:
+        await body.aclose()
+    else:  # a finaliser that the collector runs; nothing can be waited for there
+        with suppress(StopIteration):
+            _in_step(body.aclose().send, step, None)
 
 
 class _NoStep:
@@ -179,3 +279,16 @@ class _NoStep:
 
 
 _NO_STEP = _NoStep()
+
+
+def _around_generator_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
+    """Around a generator that can be awaited (`types.coroutine`)."""
+    return coroutine(_around_generator(wrapped, entry))
+
+
+_SHAPES: Final[dict[int, _Around]] = {
+    inspect.CO_ITERABLE_COROUTINE: _around_generator_coroutine,
+    inspect.CO_COROUTINE: _around_coroutine,
+    inspect.CO_ASYNC_GENERATOR: _around_async_generator,
+    inspect.CO_GENERATOR: _around_generator,
+}

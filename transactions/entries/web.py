@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, overload
 
+from ..host_exceptions import pass_on_signals
 from ..log import log_once, swallowed
 from ..model.applications import ApplicationArgument
 from ..model.finished import AttributeValue
@@ -14,11 +15,12 @@ from ..model.process import here
 from ..model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..model.request import RequestTransaction
 from ..model.transaction import Extras, Transaction
-from ..stack.current import current
+from ..stack.lifetime import Mark, begin
 from .blocks import Block
 from .entry import Naming, TextArgument, owner_of
+from .method_names import naming_for
 from .paths import wrap_object
-from .wrapping import can_be_wrapped, wrap
+from .wrapping import Decorated, can_be_wrapped, wrap
 
 __all__ = [
     "RequestArgument",
@@ -29,8 +31,6 @@ __all__ = [
     "web_transaction",
     "wrap_web_transaction",
 ]
-
-_Callable = TypeVar("_Callable", bound=Callable[..., Any])
 
 Headers = Mapping[str, str] | Iterable[tuple[Any, Any]] | None
 RequestArgument = str | int | Callable[..., Any] | None
@@ -46,41 +46,41 @@ def outer_request() -> Transaction | None:
     that runs a server must not swallow the server's requests.
     """
     owner = owner_of()
-    return owner if owner is not None and owner.opened_by_web_entry else None
+    return owner if owner is not None and owner._opened_by_web_entry else None
 
 
 def joined(given: Given | None) -> Transaction | None:
     """The `outer_request`, which takes the name of the web entry that was reached."""
     owner = outer_request()
     if owner is not None and given is not None:
-        owner.refresh()
-        if owner.active:
-            owner.rename(*given)
+        owner._refresh()
+        if owner._active:
+            owner._rename(*given)
     return owner
 
 
 class CalledRequest(RequestTransaction):
     """A request whose facts were given by the call that handles it."""
 
-    __slots__ = ("facts",)
+    __slots__ = ("_facts",)
 
-    facts: Mapping[str, Any]
+    _facts: Mapping[str, Any]
 
-    def query_string(self) -> str:
+    def _query_string(self) -> str:
         """The query, without the question mark."""
-        query = self.facts.get("query_string") or ""
+        query = self._facts.get("query_string") or ""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
-    def let_go(self, whole: bool) -> None:
-        """See `Transaction.let_go`."""
-        super().let_go(whole)
-        self.facts = {}
+    def _let_go(self, whole: bool) -> None:
+        """See `Transaction._let_go`."""
+        super()._let_go(whole)
+        self._facts = {}
 
-    def read_details(self) -> dict[str, AttributeValue]:
+    def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
-        details = super().read_details()
+        details = super()._read_details()
         for fact, attribute in (("host", "request.host"), ("port", "request.port"), ("scheme", "request.scheme")):
-            value = self.facts.get(fact)
+            value = self._facts.get(fact)
             if isinstance(value, (str, int)):
                 details[attribute] = value
         return details
@@ -96,7 +96,7 @@ class WebEntry:
         self.naming: Naming = naming
         self.facts: Mapping[str, Any] = facts
 
-    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Transaction | None:
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
         """See `entries.Entry.open`."""
         try:
             owner = outer_request()
@@ -105,32 +105,35 @@ class WebEntry:
                 return None
             if not here.prepare():
                 return None
-            return self._fresh(args, kwargs, {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS})
+            facts = {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS}
+            return self._fresh(args, kwargs, facts, mark)
         except Exception:
             swallowed("WebEntry.open")
             return None
 
     def _name(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Give the outer request the explicit name of this call, where it takes one."""
-        owner.refresh()
-        if not owner.active or not owner.takes_name(1):
+        owner._refresh()
+        if not owner._active or not owner._takes_name(1):
             return
         name = self.naming.given_name(args, kwargs)
         if name is not None:
-            owner.rename(self.naming.given_group(args, kwargs), name, priority=1)
+            owner._rename(self.naming.given_group(args, kwargs), name, priority=1)
 
-    def _fresh(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> Transaction:
+    def _fresh(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any], mark: Mark
+    ) -> Transaction:
         path = str(facts["request_path"] or "")
-        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default)
+        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default_name(args))
         given = None if name is None else Given(self.naming.given_group(args, kwargs), name)
         method = facts["request_method"]
         label = label_of(here.application_of(self.application), False, given)
         extras = _extras(facts["headers"]) if here.settings.queue_time else None
         transaction = CalledRequest()
-        transaction.facts = facts
-        transaction.begin(label, str(method) if method else None, path)
-        transaction.extras = extras
-        transaction.token = current.set(transaction)
+        transaction._facts = facts
+        transaction._describe(str(method) if method else None, path)
+        begin(transaction, label, mark)
+        transaction._extras = extras
         return transaction
 
 
@@ -143,7 +146,8 @@ def _given(fact: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return fact
     try:
         return fact(*args, **kwargs)
-    except Exception:
+    except Exception as exception:
+        pass_on_signals(exception)
         log_once(("fact", callable_name(fact)), "%r failed: the request goes without what it was to give", fact)
         return None
 
@@ -169,11 +173,11 @@ def _text(value: Any) -> str:
 def _entry(
     wrapped: Any, application: ApplicationArgument, naming: tuple[Any, Any], facts: Mapping[str, Any]
 ) -> WebEntry:
-    return WebEntry(application, Naming(*naming, callable_name(wrapped)), facts)
+    return WebEntry(application, naming_for(wrapped, *naming), facts)
 
 
 @overload
-def web_transaction(application: _Callable, /) -> _Callable: ...
+def web_transaction(application: Decorated, /) -> Decorated: ...
 @overload
 def web_transaction(
     application: ApplicationArgument = None,
@@ -186,7 +190,7 @@ def web_transaction(
     request_path: RequestArgument = None,
     query_string: RequestArgument = None,
     headers: Headers | Callable[..., Any] = None,
-) -> Callable[[_Callable], _Callable]: ...
+) -> Callable[[Decorated], Decorated]: ...
 def web_transaction(
     application: Any = None,
     name: TextArgument = None,
@@ -202,7 +206,8 @@ def web_transaction(
     """Measure every call of the decorated callable as a web request.
 
     Inside a transaction that another web entry opened no second one is opened;
-    an explicit ``name`` applies to that one.
+    an explicit ``name`` applies to that one. Works on whatever `background_task`
+    works on, and measures it as long.
 
     Args:
         application: as in `background_task`, as are ``name`` and ``group``;
@@ -213,18 +218,17 @@ def web_transaction(
         headers: a mapping or pairs; read for the time in front-end queues.
     """
     if can_be_wrapped(application):
-        return WebTransactionWrapper(application)
+        return web_transaction()(application)
+    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
 
     def decorator(wrapped: Any) -> Any:
-        return WebTransactionWrapper(
-            wrapped, application, name, group, scheme, host, port, request_method, request_path, query_string, headers
-        )
+        return wrap(wrapped, _entry(wrapped, application, (name, group), facts), decorating=True)
 
     return decorator
 
 
 def WebTransactionWrapper(  # noqa: N802  the agent's name
-    wrapped: _Callable,
+    wrapped: Decorated,
     application: ApplicationArgument = None,
     name: TextArgument = None,
     group: TextArgument = None,
@@ -235,7 +239,7 @@ def WebTransactionWrapper(  # noqa: N802  the agent's name
     request_path: RequestArgument = None,
     query_string: RequestArgument = None,
     headers: Headers | Callable[..., Any] = None,
-) -> _Callable:
+) -> Decorated:
     """A stand-in for ``wrapped`` whose calls are measured as `web_transaction` says.
 
     Raises:

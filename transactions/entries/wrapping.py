@@ -1,76 +1,104 @@
 """Stand-ins that open a transaction around a call, for everything that can be called.
 
-A function stays a function of its own kind (`shapes`), a class stays a class
-(`measured_classes`); what a closure cannot stand for (partials, callable
-instances, other descriptors) goes through `proxies`.
+A function stays a function of its own kind (`shapes`), a descriptor is the same
+descriptor around measured functions (`descriptors`), a class that is decorated
+stays that very class (`measured_classes`); what none of these can be done to
+(partials, callable instances, wrappers of other libraries) goes through `proxies`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ..log import log_once
 from ..model.naming import is_found_under
 from .entry import Entry
 
-__all__ = ["can_be_wrapped", "wrap"]
+__all__ = ["Decorated", "can_be_wrapped", "wrap"]
+
+
+class Descriptor(Protocol):
+    """Anything with ``__get__``, whether it can be called or not."""
+
+    def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
+
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any] | Descriptor)
+"""What a decorator is put on; it gives something of the same type."""
 
 
 def can_be_wrapped(argument: object) -> bool:
     """Whether a decorator was given the thing to decorate itself, rather than what comes in parentheses."""
-    return callable(argument) or isinstance(argument, (classmethod, staticmethod))
+    return callable(argument) or hasattr(type(argument), "__get__")
 
 
-def wrap(wrapped: Any, entry: Entry, replacing: bool = False) -> Any:
+def wrap(wrapped: Any, entry: Entry, replacing: bool = False, decorating: bool = False) -> Any:
     """A stand-in for ``wrapped`` whose every call asks ``entry``.
 
+    What something *is* is told by its type alone: a wrapper of another library
+    may say by ``__class__`` that it is a function, and needs its instance all
+    the same.
+
     Args:
-        wrapped: anything that can be called, a classmethod or staticmethod object included.
+        wrapped: anything that can be called, or a descriptor.
         entry: what a call enters by.
         replacing: whether the stand-in takes the place of ``wrapped`` under its
             own name, so that it pickles by that name.
+        decorating: whether it will, unless something is found under that name already.
 
     Raises:
         TypeError: ``wrapped`` cannot be called.
     """
-    if isinstance(wrapped, (classmethod, staticmethod)):
-        return type(wrapped)(wrap(wrapped.__func__, entry, replacing=True))
-    if isinstance(wrapped, type) and (made := _class(wrapped, entry)) is not None:
-        return made
-    if isinstance(wrapped, FunctionType) and (replacing or not _pickles_by_name(wrapped)):
+    kind = type(wrapped)
+    if kind is FunctionType and (replacing or not _is_found_by_name(wrapped)):
         return _closure(wrapped, entry)
-    if not callable(wrapped) and not hasattr(wrapped, "__get__"):
-        raise TypeError(f"{wrapped!r} cannot be called, so it cannot be measured")
+    if issubclass(kind, type):
+        return _measured_class(wrapped, entry, replacing or (decorating and not _is_found_by_name(wrapped)))
+    if not callable(wrapped) or kind is staticmethod:
+        return _descriptor(wrapped, entry)
     _advise_on_tasks(wrapped)
     return _proxy(wrapped, entry)
 
 
-def _class(wrapped: type, entry: Entry) -> type | None:
-    """A class in the place of a class, or ``None`` where it cannot be subclassed."""
-    from .measured_classes import measured_class  # noqa: PLC0415  only where a class is decorated
-
-    try:
-        return measured_class(wrapped, entry)
-    except TypeError:
-        return None
-
-
 def _closure(wrapped: FunctionType, entry: Entry) -> Any:
     from .shapes import around  # noqa: PLC0415  needs inspect: only where something is decorated
+    from .signatures import keep_signature  # noqa: PLC0415  likewise
 
-    return around(wrapped)(wrapped, entry)
+    return keep_signature(around(wrapped)(wrapped, entry), wrapped)
+
+
+def _measured_class(wrapped: type, entry: Entry, itself: bool) -> Any:
+    from .measured_classes import class_beside, measure_class  # noqa: PLC0415  only where a class is decorated
+
+    try:
+        if not itself:
+            return class_beside(wrapped, entry)
+        measure_class(wrapped, entry)
+        return wrapped
+    except TypeError:  # one of the interpreter's own, which never change, and those that nothing can be derived from
+        return _proxy(wrapped, entry)
+
+
+def _descriptor(wrapped: Any, entry: Entry) -> Any:
+    if not hasattr(type(wrapped), "__get__"):
+        raise TypeError(f"{wrapped!r} cannot be called, so it cannot be measured")
+    from .descriptors import measured_descriptor  # noqa: PLC0415  only where one is decorated
+
+    made = measured_descriptor(wrapped, lambda function: wrap(function, entry, replacing=True))
+    return _proxy(wrapped, entry) if made is None else made
 
 
 def _proxy(wrapped: Any, entry: Entry) -> Any:
-    from .proxies import MeasuredCallable  # noqa: PLC0415  wrapt imports asyncio: only for what needs it
+    from .proxies import stand_in  # noqa: PLC0415  wrapt imports asyncio: only for what needs it
 
-    return MeasuredCallable(wrapped, entry)
+    return stand_in(wrapped, entry)
 
 
-def _pickles_by_name(function: FunctionType) -> bool:
-    """Whether its name is taken by the function itself: then a wrapper of it needs a pickle of its own."""
-    return is_found_under(function.__module__, function.__qualname__, function)
+def _is_found_by_name(wrapped: Any) -> bool:
+    """Whether its name is taken by itself: then a wrapper of it needs a pickle of its own."""
+    return is_found_under(wrapped.__module__, wrapped.__qualname__, wrapped)
 
 
 def _advise_on_tasks(wrapped: Any) -> None:

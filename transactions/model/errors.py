@@ -7,13 +7,27 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Final
 
+from ..host_exceptions import pass_on_signals
 from .finished import NoticedError
 from .naming import class_name
+from .process import here
 
-__all__ = ["CANCELLATIONS", "DISCONNECTS", "ERRORS_AT_MOST", "ExcInfo", "class_names", "is_error", "noticed"]
+__all__ = [
+    "CANCELLATIONS",
+    "DISCONNECTS",
+    "ERRORS_AT_MOST",
+    "ExcInfo",
+    "class_names",
+    "is_error",
+    "matches",
+    "noticed",
+    "to_keep",
+]
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+STRIPPED: Final = "<stripped>"
+"""In the place of a message that may not be kept."""
 ERRORS_AT_MOST: Final = 5
 """Distinct errors (type and message) a transaction."""
 _LONGEST_MESSAGE: Final = 1024
@@ -87,15 +101,30 @@ def is_error(exception: BaseException) -> bool:
     return any(map(is_error, exception.exceptions))  # type: ignore[attr-defined]
 
 
+_NOT_KEPT: Final = ""
+"""As `NoticedError.type`: it counts, and that is all that may be known of it."""
+
+
 def noticed(exception: BaseException, expected: bool) -> NoticedError:
-    """What is kept of an exception."""
-    return NoticedError(class_name(type(exception)), _message(exception), expected)
+    """What is kept of an exception until the transaction ends."""
+    if not here.privacy.keeps_errors:
+        return NoticedError(_NOT_KEPT, "", expected)
+    name = class_name(type(exception))
+    message = _message(exception) if here.privacy.keeps_message(name) else STRIPPED
+    return NoticedError(name, message, expected)
+
+
+def to_keep(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:
+    """Those of a transaction's errors that are kept when it is over."""
+    return tuple(error for error in errors if error.type != _NOT_KEPT)
 
 
 def _message(exception: BaseException) -> str:
+    """Its text, cut to size. (It is the host program's that makes it.)"""
     try:
-        return str(exception)[:_LONGEST_MESSAGE]
-    except Exception:
+        return str.__str__(str(exception))[:_LONGEST_MESSAGE]
+    except Exception as failure:
+        pass_on_signals(failure)
         return "<unprintable>"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from types import FrameType
+from types import FrameType, FunctionType, MethodType
 from typing import Any, Final, Literal
 
 from ..log import log_once
@@ -15,7 +15,11 @@ __all__ = [
     "Kind",
     "callable_name",
     "class_name",
+    "display_name",
+    "display_parts",
+    "function_behind",
     "function_name",
+    "functions_in",
     "is_found_under",
     "path_of",
     "text_of",
@@ -33,9 +37,21 @@ _GROUPS_OF_PATHS: Final = frozenset({"Uri", "Route"})
 
 def path_of(kind: Kind, group: str, name: str) -> str:
     """``<type>/<group>/<name>``; the leading slash of a URL path is not doubled."""
-    if group in _GROUPS_OF_PATHS and name.startswith("/"):
-        name = name[1:]
-    return f"{TYPES[kind]}/{group}/{name}"
+    return f"{TYPES[kind]}/{display_name(group, name)}"
+
+
+def display_name(group: str, name: str) -> str:
+    """``<group>/<name>``, as people read it everywhere: ``Uri/hello`` for the path ``/hello``.
+
+    >>> display_name("Uri", "/hello"), display_name("Uri", "/"), display_name("Route", "GET /"), display_name("G", "/n")
+    ('Uri/hello', 'Uri/', 'Route/GET /', 'G//n')
+    """
+    return "".join(display_parts(group, name))
+
+
+def display_parts(group: str, name: str) -> tuple[str, str]:
+    """The two parts of `display_name`: the group with its slash, and the name."""
+    return f"{group}/", name.removeprefix("/") if group in _GROUPS_OF_PATHS else name
 
 
 def class_name(cls: type) -> str:
@@ -47,15 +63,13 @@ def callable_name(obj: Any) -> str:
     """``module:qualified.name`` of anything that can be called.
 
     A bound method is named by the class of its instance, a classmethod by the
-    class it is called on, a partial by its function, an instance by its class.
+    class it is called on, a partial or a property by its function, an instance
+    by its class.
     """
-    while isinstance(obj, (functools.partial, functools.partialmethod)):
-        obj = obj.func
+    obj = function_behind(obj)
     owner = getattr(obj, "__self__", None)
     if owner is not None and hasattr(obj, "__func__"):
         return _method_name(owner, obj.__func__)
-    if isinstance(obj, (staticmethod, classmethod)):
-        obj = obj.__func__
     if not isinstance(getattr(obj, "__qualname__", None), str):
         obj = obj.__class__  # as a stand-in gives it
     return f"{_module_of(obj, owner)}:{obj.__qualname__}"
@@ -64,6 +78,46 @@ def callable_name(obj: Any) -> str:
 def _method_name(owner: Any, function: Any) -> str:
     cls = owner if isinstance(owner, type) else type(owner)
     return f"{class_name(cls)}.{getattr(function, '__name__', type(function).__name__)}"
+
+
+def function_behind(obj: Any) -> Any:
+    """The function that a partial or a descriptor is made of, else the very object."""
+    while (found := _held_by(obj)) is not None:
+        obj = found
+    return obj
+
+
+def _held_by(obj: Any) -> Any:
+    """What a partial or a descriptor keeps to call it, or ``None``."""
+    if isinstance(obj, property):
+        return obj.fget or obj.fset or obj.fdel
+    if isinstance(obj, (staticmethod, classmethod)):
+        return obj.__func__
+    if isinstance(obj, _MADE_OF_FUNC):
+        return obj.func
+    return next(iter(functions_in(obj).values()), None)
+
+
+_MADE_OF_FUNC: Final = (
+    functools.partial,
+    functools.partialmethod,
+    functools.cached_property,
+    functools.singledispatchmethod,
+)
+
+
+def functions_in(descriptor: Any) -> dict[str, Any]:
+    """The attributes of a descriptor that cannot be called itself which hold functions, and these."""
+    if isinstance(descriptor, (functools.partialmethod, functools.cached_property)):
+        return {"func": descriptor.func}
+    if callable(descriptor) or not hasattr(type(descriptor), "__get__"):
+        return {}
+    names = [*getattr(descriptor, "__dict__", ()), *getattr(descriptor, "__slots__", ())]
+    values = {name: getattr(descriptor, name, None) for name in names}
+    return {name: value for name, value in values.items() if isinstance(value, _ROUTINES)}
+
+
+_ROUTINES: Final = (FunctionType, MethodType, functools.partial, classmethod, staticmethod)
 
 
 def _module_of(obj: Any, owner: Any) -> str:

@@ -92,7 +92,7 @@ class Outlet:
         self.queue: deque[Transaction] = deque()
         """The finished ones that nobody has counted yet."""
         self.lanes: dict[object, Lane] = {}
-        """By what tells them apart (`Transaction.lane_key`); none are open while somebody wants them all."""
+        """By what tells them apart (`Transaction._lane_key`); none are open while somebody wants them all."""
         self.full: list[Lane] = []
         """Those that are to be emptied soon."""
         self.patience: int = ALWAYS
@@ -150,6 +150,19 @@ class Outlet:
         """Let it see no more of them."""
         self.listeners.remove(listener)
 
+    def bound(self, most: int) -> None:
+        """Drop the oldest where more wait in the queue, as nothing has been counted for too long."""
+        for _ in range(len(self.queue) - most):
+            try:
+                self.queue.popleft()
+            except IndexError:  # they are being counted at this moment
+                return
+            self.lose("transactions")
+
+    def holds_nothing(self) -> bool:
+        """Whether nothing waits here to be counted, or to be told."""
+        return not (self.queue or self.full or self._losses)
+
     def lose(self, cause: str, count: int = 1) -> None:
         """Count what was dropped, by cause."""
         if count:
@@ -162,10 +175,28 @@ class Outlet:
             taken, self._losses = self._losses, Counter()
         return dict(taken)
 
+    def open_ones(self, since: float) -> list[Transaction]:
+        """The transactions that have been open since a moment of the monotonic clock, or for longer.
+
+        Those whose thread is gone, too, without having ended them are discarded.
+        """
+        opened = [transaction for transaction in self.live.copy() if getattr(transaction, "_entered", since) < since]
+        for transaction in opened:
+            if transaction._over or not transaction._held:
+                self.discard(transaction)
+        return [transaction for transaction in opened if not transaction._over]
+
+    def discard(self, transaction: Transaction) -> None:
+        """Record nothing of a transaction whose call was cut off, but count it as such."""
+        if transaction._mark is not None:
+            transaction._disown()
+            self.lose("interrupted")
+        self.live.discard(transaction)
+
     def forget(self) -> None:
         """Drop everything: it belongs to the process this one was forked from."""
         for transaction in tuple(self.live):
-            transaction.disown()
+            transaction._disown()
         self.live.clear()
         self.queue.clear()
         self.full.clear()

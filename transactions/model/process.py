@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .. import configuration
-from ..log import log_once
+from ..late_imports import late_imports
+from ..log import log_once, not_imported, swallowed
 from .applications import Application, ApplicationArgument, application_named
 from .outlet import outlet
-from .queue_time import QUEUE_HEADERS
 
 if TYPE_CHECKING:
-    from ..configuration.settings import Settings
+    from collections.abc import Callable
 
-__all__ = ["NOBODY", "Process", "here"]
+    from ..configuration import Privacy, Settings
+
+__all__ = ["NOBODY", "QUEUE_HEADERS", "Process", "here"]
+
+QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
+"""Headers that may tell how long a request has waited in front of us."""
 
 NOBODY: Final = Application("nobody")
 """As `Process.measures_for`: nothing is measured, or not yet. Nothing is ever made for it."""
@@ -22,15 +26,29 @@ NOBODY: Final = Application("nobody")
 class Process:
     """The settings in the form in which every call needs them. Nothing is read before the first call."""
 
-    __slots__ = ("application", "error_statuses", "measures_for", "prepared", "queue_headers", "settings")
+    __slots__ = (
+        "application",
+        "error_statuses",
+        "measures_for",
+        "postponed",
+        "prepared",
+        "privacy",
+        "queue_headers",
+        "settings",
+    )
 
     application: Application
+    """The default one; until the settings are read, what it is called by default."""
     error_statuses: frozenset[int]
+    privacy: Privacy
     queue_headers: frozenset[bytes]
-    """Headers that may tell how long a request has waited, as ASGI names them; none where that is not asked for."""
+    """`QUEUE_HEADERS` as ASGI names them; none where they are not to be read."""
     settings: Settings
 
     def __init__(self) -> None:
+        self.application = Application("Python Application")
+        self.postponed: Callable[[], object] | None = None
+        """What the program said about its settings while they could not be read; to be done before they are."""
         self.forget()
 
     def forget(self) -> None:
@@ -40,20 +58,44 @@ class Process:
         """The default application, once something is measured."""
 
     def read(self) -> None:
-        """Read the settings if that has not been done."""
+        """Read the settings if that has not been done.
+
+        Raises:
+            ImportError, OSError: their modules cannot be imported at this moment.
+        """
         if not self.prepared:
-            self.settings = configuration.current().settings
+            postponed, self.postponed = self.postponed, None
+            if postponed is not None:
+                postponed()
+            with late_imports:
+                # dataclasses, and the table of settings
+                from ..configuration.in_force import current  # noqa: PLC0415
+                from ..configuration.privacy import Privacy  # noqa: PLC0415
+            self.settings = current().settings
+            self.privacy = Privacy(self.settings)
             self.error_statuses = self.settings.error_statuses
             self.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if self.settings.queue_time else ()))
             self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)
             self.prepared = True
 
+    def can_read(self) -> bool:
+        """Read the settings if that has not been done; whether they are read now. Where not, that is logged once."""
+        try:
+            self.read()
+        except (ImportError, OSError) as problem:
+            not_imported(problem)
+        except Exception:
+            swallowed("the settings")
+        return self.prepared
+
     def prepare(self) -> bool:
-        """A transaction may be about to begin: whether it is measured.
+        """A transaction may be about to begin: whether it is measured. Where that cannot be told, it counts as lost.
 
         From the first one on the process reports: a task that never ends is seen, too.
         """
-        self.read()
+        if not self.can_read():
+            outlet.lose("transactions")
+            return False
         if self.settings.enabled and self.measures_for is NOBODY:
             self.measures_for = self.application
             outlet.begin()

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
+from ..configuration.privacy import PARAMETER
+from ..configuration.redaction import redacted
 from .finished import AttributeValue
+from .process import here
 
 __all__ = ["parameters_of"]
 
 _PARAMETERS_AT_MOST: Final = 32
 _LONGEST: Final = 255
+"""Characters of a name or a value; what is longer is cut."""
+_SEARCHED: Final = 4000
+"""Characters of a name or a value; what is longer is not kept, as it would take long to say what is in it."""
+_NAME_WITHIN: Final = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
+"""A parameter within a value: an address to return to, or one behind a ``;``, at which some servers part them."""
 
 
-def parameters_of(query: str, denied: AbstractSet[str]) -> dict[str, AttributeValue]:
-    """The parameters of a query string as attributes ``request.parameters.<name>``, less the denied names."""
-    pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=None)[:_PARAMETERS_AT_MOST]
+def parameters_of(query: str, asked: bool | None) -> dict[str, AttributeValue]:
+    """The parameters of a query string that may be kept, as attributes ``request.parameters.<name>``.
+
+    Args:
+        query: without the question mark.
+        asked: what the request says of its parameters; ``None``: nothing.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True)[:_PARAMETERS_AT_MOST]
     return {
-        f"request.parameters.{name[:_LONGEST]}": value[:_LONGEST]
+        f"{PARAMETER}{name[:_LONGEST]}": redacted(value)[:_LONGEST]
         for name, value in pairs
-        if name.strip().lower() not in denied
+        if len(name) + len(value) <= _SEARCHED and here.privacy.keeps_parameter(name, asked) and _is_harmless(value)
     }
+
+
+def _is_harmless(value: str) -> bool:
+    return not any(map(here.privacy.denies, _NAME_WITHIN.findall(value)))

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from contextvars import Token
 from typing import Any, ClassVar, Final
 
 from ..log import swallowed
 from .clock import monotonic
+from .errors import ERRORS_AT_MOST
 from .finished import AttributeValue
-from .label import Label
 from .naming import LONGEST_NAME
-from .outlet import outlet
+from .numbers import whole_number
 from .process import here
-from .transaction import Extras, Transaction
+from .transaction import Transaction
 
-__all__ = ["NO_ROUTE", "RequestTransaction"]
+__all__ = ["METHODS", "NO_ROUTE", "OTHER_METHOD", "RequestTransaction"]
 
 NO_ROUTE: Final = ""
-"""As `RequestTransaction.route`: the framework found none."""
+"""As `RequestTransaction._route`: the framework found none."""
 
-_now_live: Final = outlet.live.add
-_no_longer_live: Final = outlet.live.discard
+METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+"""The methods that may stand in a name: those of RFC 9110, ``PATCH`` and ``QUERY``."""
+OTHER_METHOD: Final = "_OTHER"
+"""In a name, in the place of every other method: clients make them up. (OpenTelemetry calls them so.)"""
+_LONGEST_METHOD: Final = 255
 
 
 class RequestTransaction(Transaction):
@@ -29,151 +31,162 @@ class RequestTransaction(Transaction):
     It refers to what the application gave it no longer than until it is over.
     """
 
-    __slots__ = ("details", "head", "method", "mount", "request_path", "response_started", "route", "status")
+    __slots__ = ("_details", "_head", "_method", "_mount", "_request_path", "_response_started", "_route", "_status")
 
-    opened_by_web_entry: ClassVar[bool] = True
+    _opened_by_web_entry: ClassVar[bool] = True
 
-    method: str | None
-    request_path: str
-    mount: str
+    _method: str | None
+    _request_path: str
+    _mount: str
     """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
-    head: Any
+    _head: Any
     """What started the response, as the application gave it, until the transaction is over; ``None`` without one."""
 
     # These two are not set before the response starts, or the transaction is over.
-    status: Any
+    _status: Any
     """The response's status as the application gave it: a number, or a line that begins with one; 0 without one."""
-    response_started: float
+    _response_started: float
     """When the response started, on the monotonic clock; 0.0 where it did not."""
-    route: str | None
+    _route: str | None
     """What the framework routed it to, as the framework writes it (``/users/{id}``).
 
     `NO_ROUTE` where a known framework found none, ``None`` where no framework is known.
     """
-    details: dict[str, AttributeValue]
+    _details: dict[str, AttributeValue]
     """What only samples show; read at the end of those that may become one."""
 
-    def begin(self, label: Label, method: str | None, path: str, mount: str = "") -> None:
-        """Fill it, and start its clock. (The doors that every request comes in by do so themselves.)"""
-        self.label: Label = label
-        self.extras: Extras | None = None
-        self.token: Token[Transaction | None] | None = None
-        self.ended: float = 0.0
-        self.method = method
-        self.request_path = path
-        self.mount = mount
-        self.head = self.route = None
-        _now_live(self)
-        self.entered: float = monotonic()
+    def _describe(self, method: str | None, path: str, mount: str = "") -> None:
+        """Note what is requested. (The doors that every request comes in by do so themselves.)"""
+        self._method = method
+        self._request_path = path
+        self._mount = mount
+        self._head = self._route = None
 
-    def answer_with(self, status: int) -> None:
+    def _answer_with(self, status: int) -> None:
         """The server answers with that status, whatever the application meant to; 0: there is no response."""
-        if self.head is None:
-            self.head = ()
-            self.response_started = 0.0
-        self.status = status
+        if self._head is None:
+            self._head = ()
+            self._response_started = 0.0
+        self._status = status
+
+    def _told_of(self, exception: BaseException) -> None:
+        """A framework says that it turns an exception into an answer: it counts if that is a 5xx."""
+        error = self._as_error(exception)
+        told = self._more.told
+        if error is not None and len(told) < ERRORS_AT_MOST:
+            told.append(error)
+
+    def _settle_what_was_told(self) -> None:
+        if self._extras is not None and self._extras.told:
+            told, self._extras.told = self._extras.told, []
+            if (self.status or 0) >= 500:
+                for error in told:
+                    self._notice(error)
 
     # How it is called
 
-    def naming(self) -> tuple[str, str]:
+    def _naming(self) -> tuple[str, str]:
         """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
-        if self.given is not None:
-            return super().naming()
-        if self.route:
-            return "Route", (f"{self.method} {self.route}" if self.method else self.route)[:LONGEST_NAME]
-        if self.route is NO_ROUTE:
-            return "StatusCode", str(self.http_status or 0)
-        return "Uri", self.readable_path()[:LONGEST_NAME] or "/"
+        if self._given is not None:
+            return super()._naming()
+        if self._route:
+            method = self._named_method()
+            return "Route", (f"{method} {self._route}" if method else self._route)[:LONGEST_NAME]
+        if self._route is NO_ROUTE:
+            return "StatusCode", str(self.status or 0)
+        return "Uri", self._readable_path()[:LONGEST_NAME] or "/"
 
-    def counted_as(self) -> object:
-        """What is cheap to tell of it and decides where it is counted."""
-        if self.route is not None:
-            return self.label, self.method, self.route, self.status
-        if self.label.given is None:
-            return self.label, self.request_path, self.status
-        return self.label, self.status
+    def _counted_as(self) -> object:
+        """What is cheap to tell of it and decides where it is counted: nothing that a client can make up."""
+        if self._route is not None:
+            return self._label, self._named_method(), self._route, self._status
+        if self._label.given is None:
+            return self._label, self._request_path, self._status
+        return self._label, self._status
 
-    def readable_path(self) -> str:
+    def _named_method(self) -> str | None:
+        """Its method as it stands in names."""
+        method = self._method
+        return method if method in METHODS or not method else OTHER_METHOD
+
+    def _readable_path(self) -> str:
         """The request's path without its query string, as text."""
-        return self.request_path
+        return self._request_path
 
     # Its end
 
-    def end(self) -> None:
-        """See `Transaction.end`."""
-        if self.freeze():
-            self.deliver()
+    def _end(self) -> None:
+        """See `Transaction._end`."""
+        self._freeze()
+        self._hand_over()
 
-    def freeze(self) -> bool:
+    def _freeze(self) -> None:
         """Stop the clock for good, and hear what was said until now."""
-        if self.ended:
-            return False
+        if self._ended:
+            return
         moment = monotonic()
-        self.refresh()
-        if self.head is None:
-            self.answer_with(0)
-        self.ended = (self.extras is not None and self.extras.stopped) or moment
-        _no_longer_live(self)
-        return True
+        self._refresh()
+        if self._head is None:
+            self._answer_with(0)
+        self._settle_what_was_told()
+        self._ended = (self._extras is not None and self._extras.stopped) or moment
 
-    def disown(self) -> None:
-        """See `Transaction.disown`."""
-        if self.head is None:
-            self.answer_with(0)
-        self.head = None
-        super().disown()
+    def _disown(self) -> None:
+        """See `Transaction._disown`."""
+        if self._head is None:
+            self._answer_with(0)
+        self._head = None
+        super()._disown()
 
-    def let_go(self, whole: bool) -> None:
-        """See `Transaction.let_go`."""
+    def _let_go(self, whole: bool) -> None:
+        """See `Transaction._let_go`."""
         if whole:
             try:
-                self.details = self.read_details()
+                self._details = self._read_details()
             except Exception:
-                self.details = {}
+                self._details = {}
                 swallowed("RequestTransaction.let_go")
-        self.head = None
+        self._head = None
 
     # What is known of it afterwards
 
-    def read_details(self) -> dict[str, AttributeValue]:
+    def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
-        wanted = self.label.manner.with_params
-        if wanted is None:
-            wanted = here.settings.capture_params
-        if not wanted:
+        asked = self._label.manner.with_params
+        if not here.privacy.wants_parameters(asked):
             return {}
         from .query import parameters_of  # noqa: PLC0415  for the few who want parameters
 
-        return parameters_of(self.query_string(), here.settings.denied_params)
+        return parameters_of(self._query_string(), asked)
 
-    def query_string(self) -> str:
+    def _query_string(self) -> str:
         """The query, without the question mark."""
         return ""
 
-    def failed(self) -> bool:
+    def _failed(self) -> bool:
         """Whether an error or its status counts against it."""
-        return self.http_status in here.error_statuses or super().failed()
+        return self.status in here.error_statuses or super()._failed()
 
-    def response_start(self) -> float | None:
-        """See `Transaction.response_start`."""
-        return self.response_started - self.entered if self.response_started else None
+    def _response_start(self) -> float | None:
+        """See `Transaction._response_start`."""
+        return self._response_started - self._entered if self._response_started else None
 
     @property
-    def http_status(self) -> int | None:
+    def status(self) -> int | None:
         """The status of its response, if it had one."""
-        status = getattr(self, "status", 0)
+        status = getattr(self, "_status", 0)
         if isinstance(status, str):
-            status = int(status[:3]) if status[:3].isdigit() else None
-        return (isinstance(status, int) and int(status)) or None
+            status = whole_number(status[:3])
+        return int(status) if isinstance(status, int) and 0 < status < 1000 else None
 
-    def attributes(self) -> dict[str, AttributeValue]:
+    def _attributes(self) -> dict[str, AttributeValue]:
         """What is known of the request, and its custom attributes."""
-        known: dict[str, AttributeValue] = {"request.path": self.readable_path()}
-        if self.method:
-            known["request.method"] = self.method
-        start = self.response_start()
+        known: dict[str, AttributeValue] = {"request.path": self._readable_path()}
+        if self._method:
+            known["request.method"] = self._method[:_LONGEST_METHOD]
+        start = self._response_start()
         if start is not None:
             known["response.start"] = start
-        if self.extras is not None and self.extras.queue_time is not None:
-            known["request.queue_time"] = self.extras.queue_time
-        return {**known, **self.details, **super().attributes()}
+        if self._extras is not None and self._extras.queue_time is not None:
+            known["request.queue_time"] = self._extras.queue_time
+        return {**known, **self._details, **super()._attributes()}

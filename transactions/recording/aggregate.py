@@ -93,10 +93,10 @@ class Aggregate:
                 transaction = take()
             except IndexError:  # somebody else bounds the queue at this moment
                 break
-            ended = transaction.ended
+            ended = transaction._ended
             if not minute.start <= ended < minute.end:
                 minute = self._minute_of(ended)
-            key = transaction.lane_key()
+            key = transaction._lane_key()
             lane = minute.lanes.get(key) or self._lane_of(minute, transaction, key)
             lane.take(transaction)
         self._uncounted += waiting
@@ -122,9 +122,9 @@ class Aggregate:
         return minute
 
     def _lane_of(self, minute: _Minute, transaction: Transaction, key: _Key) -> Lane:
-        group, name = transaction.naming()
+        group, name = transaction._naming()
         wanted = Series(transaction.application.name, transaction.kind, group, name)
-        series = self.bounded(wanted, transaction.ended)
+        series = self.bounded(wanted, transaction._ended)
         if series is wanted:
             lane = minute.cell_of(transaction.application, series).lane_of(transaction)
             if len(minute.lanes) < _CELLS_AT_MOST:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from ..model.applications import Application
+from ..model.errors import to_keep
 from ..model.finished import NoticedError
 from ..model.outlet import ALL_WANTED, ROOM
 from ..model.outlet import Lane as OpenLane
@@ -52,12 +53,12 @@ class Lane(OpenLane):
 
     def take(self, transaction: Transaction) -> None:
         """Count one that came whole, and keep it if it is telling."""
-        duration = transaction.ended - transaction.entered
+        duration = transaction._ended - transaction._entered
         self.durations.append(duration)
-        start = transaction.response_start()
+        start = transaction._response_start()
         if start is not None:
             self.starts.append(start)
-        extras = transaction.extras
+        extras = transaction._extras
         if extras is not None:
             if extras.queue_time is not None:
                 self.queue_times.append(extras.queue_time)
@@ -114,12 +115,12 @@ class Cell:
 
     def lane_of(self, transaction: Transaction) -> Lane:
         """Where a transaction of this series is counted."""
-        manner = transaction.label.manner
+        manner = transaction._label.manner
         key = (
-            transaction.http_status or 0,
-            transaction.failed(),
-            transaction.extras is not None and bool(transaction.extras.errors),
-            manner.rated and not transaction.background,
+            transaction.status or 0,
+            transaction._failed(),
+            transaction._extras is not None and bool(transaction._extras.errors),
+            manner.rated and not transaction._background,
             manner.sampled,
         )
         lane = self._lanes.get(key)
@@ -163,7 +164,8 @@ class Cell:
 
     def noted_errors(self) -> Counter[NoticedError]:
         """How often each error was noted since this was asked last."""
-        return Counter(error for lane in self._lanes.values() if lane.errors for error in _taken_from(lane.errors))
+        lanes = [lane.errors for lane in self._lanes.values() if lane.errors]
+        return Counter(error for errors in lanes for error in to_keep(_taken_from(errors)))
 
     def compact(self) -> int:
         """Count what the lanes hold; gives how many have been counted since the last `rows`."""
@@ -189,7 +191,7 @@ class Cell:
     def samples(self) -> Iterator[Sample]:
         """The transactions that are kept, which are let go."""
         for reason, transaction in self.kept():
-            yield from self._linked(Sample(self._series, reason, transaction.finished()))
+            yield from self._linked(Sample(self._series, reason, transaction._finished()))
         self.let_go()
 
     def _linked(self, made: _Made) -> Iterator[_Made]:

@@ -10,9 +10,14 @@ import _thread
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from types import CodeType, FrameType
+from typing import Any, Final, Protocol
 
-__all__ = ["allocate_lock", "start_thread", "this_thread"]
+from ..host_exceptions import pass_on
+from ..late_imports import late_imports
+from ..log import log_once
+
+__all__ = ["NativeThread", "allocate_lock", "allocate_rlock", "has_ended", "is_within", "start_thread", "this_thread"]
 
 
 def _original(name: str) -> Any:
@@ -25,42 +30,84 @@ def allocate_lock() -> Any:
     return _original("allocate_lock")()
 
 
+def allocate_rlock() -> Any:
+    """A lock of the same kind that its thread can take again, and no other can release."""
+    return _original("RLock")()
+
+
 def this_thread() -> int:
     """The number of the thread, the same for all of its greenlets; never 0."""
     number: int = _original("get_ident")()
     return number
 
 
-def start_thread(run: Callable[[], None], name: str) -> Callable[[float], object] | None:
-    """Start a daemon thread; ``None`` where none can be started (the interpreter is going down).
+def has_ended(number: int) -> bool:
+    """Whether no thread of that number runs Python code."""
+    return number not in sys._current_frames()
 
-    Gives what waits for its end, for so many seconds at most.
-    """
+
+def is_within(number: int, code: CodeType) -> bool:
+    """Whether the thread of that number is running a function's code. Of greenlets that cannot be told: yes."""
+    if "gevent.monkey" in sys.modules:
+        return True
+    frame: FrameType | None = sys._current_frames().get(number)
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
+
+
+class NativeThread(Protocol):
+    """What is needed of a thread that was started; `threading.Thread` has it."""
+
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        ...
+
+    def join(self, timeout: float) -> None:
+        """Wait for its end, for so many seconds at most."""
+
+
+def start_thread(run: Callable[[], None], name: str) -> NativeThread | None:
+    """Start a daemon thread; ``None``, said once, where that is not possible at this moment."""
     monkey: Any = sys.modules.get("gevent.monkey")
+    run = late_imports.never_in(run)
     try:
         if monkey is not None and monkey.is_module_patched("threading"):
-            return _start_original_thread(run)
+            return _OriginalThread(run)
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
-    except RuntimeError:
+    except RuntimeError as error:
+        pass_on(error)
+        if "shutdown" not in str(error):  # the interpreter is going down
+            log_once("no thread", _NO_THREAD, error)
         return None
-    return thread.join
+    return thread
 
 
-def _start_original_thread(run: Callable[[], None]) -> Callable[[float], object]:
-    running = allocate_lock()
-    running.acquire()
+_NO_THREAD: Final = "%s: figures are written by flush() and at the end of the process, until a thread can be started"
 
-    def run_and_tell() -> None:
+
+class _OriginalThread:
+    """One that gevent knows nothing of."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._target = run
+        self._running = allocate_lock()
+        self._running.acquire()
+        _original("start_new_thread")(self._run, ())
+
+    def _run(self) -> None:
         try:
-            run()
+            self._target()
         finally:
-            running.release()
+            self._running.release()
 
-    _original("start_new_thread")(run_and_tell, ())
+    def is_alive(self) -> bool:
+        """See `NativeThread.is_alive`."""
+        alive: bool = self._running.locked()
+        return alive
 
-    def wait(timeout: float) -> None:
-        if running.acquire(True, timeout):
-            running.release()
-
-    return wait
+    def join(self, timeout: float) -> None:
+        """See `NativeThread.join`."""
+        if self._running.acquire(True, timeout):
+            self._running.release()

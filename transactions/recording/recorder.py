@@ -10,12 +10,14 @@ from itertools import repeat
 from typing import Final
 
 from ..configuration.settings import Settings
-from ..log import log_once, logger, swallowed
+from ..host_exceptions import refuses
+from ..log import log_once, swallowed
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from ..model.outlet import ALWAYS, outlet
 from .aggregate import Aggregate
-from .native import allocate_lock, start_thread, this_thread
-from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store, StoreUnavailable
+from .delivery import Delivery
+from .native import NativeThread, allocate_lock, allocate_rlock, has_ended, is_within, start_thread, this_thread
+from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store
 
 __all__ = ["Recorder"]
 
@@ -37,6 +39,10 @@ _GIVES_WAY: Final = 0.5
 """Seconds for which the thread lets others go first."""
 _FAREWELL: Final = 0.5
 """Seconds that the thread is given to end, once all is written: a thread that is left when Python ends may hang it."""
+_START_AGAIN: Final = 1.0
+"""Seconds after which it is tried again where no thread could be started."""
+_LOOK_AROUND: Final = 0.2
+"""Seconds after which a thread that waits looks what has become of others."""
 
 
 class Recorder:
@@ -44,29 +50,40 @@ class Recorder:
 
     Both can be done by any thread that holds the lock, so that a flush and a
     normal exit do not depend on the thread's being there.
+
+    Args:
+        settings: those in force.
+        open_store: gives the store; called in whatever thread is the first to write. ``None``: that is
+            told later, to ``delivery``.
+        outlived: the number of the thread that was forked, where that was not
+            the main one. Nothing tells of the end of such a process: it is over
+            when that thread is, unless others are left. Else 0.
     """
 
-    def __init__(self, settings: Settings, open_store: Callable[[], Store]) -> None:
+    def __init__(self, settings: Settings, open_store: Callable[[], Store] | None = None, outlived: int = 0) -> None:
         self.pid: int = os.getpid()
         """The process that it records; a fork that nobody told of is seen by it."""
         self.patience: int = _PATIENCE
         """How many finished transactions may wait to be counted."""
+        self.delivery: Delivery = Delivery(open_store)
+        """Where snapshots go."""
         self._settings = settings
-        self._open_store = open_store
-        self._store: Store | None = None
+        self._outlived = outlived
         self._aggregate = Aggregate(settings)
         self._instance = _this_process()
         self._started = monotonic()
-        self._sequence = 0
-        self._unwritten: Snapshot | None = None
         self._running: tuple[RunningTransaction, ...] = ()
         self._last_sign = self._emptied = monotonic()
         self._due = self._last_sign + settings.flush_interval
-        self._lock = allocate_lock()
+        self._lock = allocate_rlock()
         self._worker = 0
         """The thread that holds the lock."""
-        self._unstarted = allocate_lock()
-        self._wait_for_thread: Callable[[float], object] | None = None
+        self._thread: NativeThread | None = None
+        self._runs_in = 0
+        """The number of the thread, as it says itself: an exception may strike in the call that starts it."""
+        self._starting = allocate_lock()
+        self._start_at = 0.0
+        """On the monotonic clock: not before then, as that has failed."""
         self._alarm = allocate_lock()
         self._alarm.acquire()
         self._alarmed = False
@@ -87,31 +104,35 @@ class Recorder:
             return ALWAYS
         if not self._start() and (outlet.full or len(outlet.queue) >= self.patience):
             self._wake()
-        self._bound_queue()
-        return len(outlet.queue) + self.patience
+        if self._is_there():
+            return len(outlet.queue) + self.patience
+        if len(outlet.queue) >= _PATIENCE:
+            self._work(lambda: True, 0.0)  # counting takes no disk
+        return ALWAYS
 
     def _start(self) -> bool:
-        """Start the thread, unless that has been done."""
-        if not self._unstarted.acquire(False):
+        """Start the thread where there is none, or none any more; false if there is one."""
+        if self._is_there() or monotonic() < self._start_at or not self._starting.acquire(False):
             return False
-        self._wait_for_thread = start_thread(self._run, "weighbridge-recorder")
-        if self._wait_for_thread is None:
-            self._unstarted.release()
+        try:
+            if self._is_there():
+                return False
+            self._thread = start_thread(self._run, "weighbridge-recorder")
+            if self._thread is None:
+                self._start_at = monotonic() + _START_AGAIN
+        finally:
+            self._starting.release()
         return True
+
+    def _is_there(self) -> bool:
+        if self._thread is None:
+            return self._runs_in != 0 and not has_ended(self._runs_in)
+        return self._thread.is_alive()
 
     def _wake(self) -> None:
         if not self._alarmed:
             self._alarmed = True
-            with suppress(RuntimeError):  # another thread was faster
-                self._alarm.release()
-
-    def _bound_queue(self) -> None:
-        """Drop the oldest where nothing has been counted for too long."""
-        surplus = len(outlet.queue) - self._settings.max_backlog
-        for _ in range(surplus):
-            with suppress(IndexError):  # they are being counted at this moment
-                outlet.queue.popleft()
-                outlet.lose("transactions")
+            refuses(self._alarm.release, RuntimeError)  # where another thread was faster
 
     # What waits: for another thread, for the disk
 
@@ -133,23 +154,50 @@ class Recorder:
         with self._goes_first():
             done = self._work(self._fold_and_leave if closing else self._leave, timeout)
         if not done:
-            logger().warning("the last figures of this process could not be written to the store so far")
+            log_once(("close", self._instance.id), "the last figures of this process could not be written so far")
             self._start()
         self._wake()
-        if done and self._wait_for_thread is not None:
-            self._wait_for_thread(_FAREWELL)
+        if done and self._thread is not None and self._is_there():
+            self._thread.join(_FAREWELL)
         return done
 
     def _run(self) -> None:
+        """What the thread does. Nothing ends it but the end of what there is to do."""
+        self._runs_in = this_thread()
         while not self._gone:
-            now = monotonic()
-            pause = max(0.0, self._due - now)
-            self._alarm.acquire(True, min(pause, _LANES_FILL) if now < self._busy_until else pause)
-            self._alarmed = False
-            if self._first:
-                self._alarm.acquire(True, _GIVES_WAY)
-            self._work(self._write_if_due)
-        self._unstarted.release()
+            with suppress(BaseException):  # thrown into this thread while it speaks of another one
+                if self._works_to_the_end():
+                    return
+
+    def _works_to_the_end(self) -> bool:
+        """Write whenever that is due; whether nothing will ever be due again."""
+        try:
+            while not self._gone and not self._is_left():
+                self._wait()
+                self._work(self._write_if_due)
+            if not self._gone:
+                self.patience = ALWAYS  # whatever may still end: this thread is not there to wait for more of it
+                self._work(self._write)
+            return True
+        except BaseException as error:  # thrown into this thread; or the host's, where it is told of a failure
+            log_once("the recorder's thread", "the background thread goes on after %r", error)
+            self._alarm.acquire(True, _LANES_FILL)
+            return False
+
+    def _wait(self) -> None:
+        """Wait until something is due, or somebody calls."""
+        now = monotonic()
+        pause = max(0.0, self._due - now)
+        if now < self._busy_until:
+            pause = min(pause, _LANES_FILL)
+        self._alarm.acquire(True, min(pause, _LOOK_AROUND) if self._outlived else pause)
+        self._alarmed = False
+        if self._first:
+            self._alarm.acquire(True, _GIVES_WAY)
+
+    def _is_left(self) -> bool:
+        """Whether the process has come to its end, and is there for this thread only."""
+        return bool(self._outlived) and has_ended(self._outlived)
 
     @contextmanager
     def _goes_first(self) -> Iterator[None]:
@@ -168,10 +216,10 @@ class Recorder:
         """
         if self._worker == this_thread():
             return False
-        if not self._lock.acquire(True, -1 if timeout is None else max(0.0, timeout)):
-            return False
-        self._worker = this_thread()
         try:
+            if not self._acquire(timeout):
+                return False
+            self._worker = this_thread()
             if not self._closed:
                 self._fold()
             return task()
@@ -179,12 +227,29 @@ class Recorder:
             swallowed("the recorder")
             return False
         finally:
+            self._release()
+
+    def _acquire(self, timeout: float | None) -> bool:
+        """Take the lock; whether that was possible within so many seconds."""
+        deadline = float("inf") if timeout is None else monotonic() + timeout
+        lock, idle = self._lock, 0
+        while not lock.acquire(True, min(_LOOK_AROUND, max(0.0, deadline - monotonic()))):
+            if monotonic() >= deadline:
+                return False
+            idle = 0 if is_within(self._worker, Recorder._work.__code__) else idle + 1
+            if idle > 1 and lock is self._lock:  # left behind: an exception struck its thread between two steps of ours
+                self._lock = lock = allocate_rlock()
+        return True
+
+    def _release(self) -> None:
+        """Let go of the lock, if it was taken."""
+        if self._worker == this_thread():
             self._worker = 0
-            self._lock.release()
+        refuses(self._lock.release, RuntimeError)
 
     def _fold(self) -> None:
         renew()
-        outlet.relax(ALWAYS if self._closed else self.patience)
+        outlet.relax(ALWAYS if self._closed or not self._is_there() else self.patience)
         found = bool(outlet.queue)
         self._aggregate.empty(outlet.full)
         for _ in repeat(None, len(outlet.queue)):
@@ -214,36 +279,18 @@ class Recorder:
     def _leave(self) -> bool:
         """Write what is left; let go of the store."""
         self._gone = self._gone or self._write()
-        if self._store is not None:
-            self._store.close()
+        self.delivery.close()
         return self._gone
 
     def _write(self) -> bool:
         """Write what was counted; what could not be written waits for the next time, and nothing is lost."""
         self._due = monotonic() + self._settings.flush_interval
-        try:
-            self._write_waiting()
-            self._unwritten = self._snapshot()
-            self._write_waiting()
-        except StoreUnavailable as error:
-            log_once(("store", str(error)), "%s; the figures wait in memory and are written when it is back", error)
-            return False
-        return True
-
-    def _write_waiting(self) -> None:
-        snapshot = self._unwritten
-        if snapshot is None:
-            return
-        if self._store is None:
-            self._store = self._open_store()
-        try:
-            self._store.write(snapshot)
-        except StoreUnavailable:
-            raise
-        except Exception:  # it would fail the next time too, and all that comes after it would wait for ever
-            outlet.lose("transactions", sum(row.count for row in snapshot.minutes))
-            swallowed("Store.write")
-        self._unwritten = None
+        delivered = self.delivery.deliver()
+        snapshot = self._snapshot() if self.delivery.takes_another() else None
+        if snapshot is not None:
+            self.delivery.put(snapshot)
+            delivered = self.delivery.deliver()
+        return delivered
 
     # Snapshots
 
@@ -257,23 +304,19 @@ class Recorder:
             return None
         self._last_sign = now
         self._running = running
-        self._sequence += 1
         ran = now - self._started
-        return Snapshot(self._instance, self._sequence, epoch(), *harvest, lost=lost, running=running, ran=ran)
+        return Snapshot(self._instance, 0, epoch(), *harvest, lost=lost, running=running, ran=ran)
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """The transactions that have been open for a while, under names that are bounded as all others are."""
-        opened = outlet.live.copy()  # those that begin at this moment have not entered yet
-        long_open = [
-            transaction for transaction in opened if now - getattr(transaction, "entered", now) >= _RUNNING_FOR
-        ]
-        long_open.sort(key=lambda transaction: transaction.entered)
+        long_open = outlet.open_ones(now - _RUNNING_FOR)
+        long_open.sort(key=lambda transaction: transaction._entered)
         return tuple(
             RunningTransaction(
                 self._aggregate.bounded(
-                    Series(transaction.application.name, transaction.kind, *transaction.naming()), now
+                    Series(transaction.application.name, transaction.kind, *transaction._naming()), now
                 ),
-                epoch_at(transaction.entered),
+                epoch_at(transaction._entered),
             )
             for transaction in long_open[:_RUNNING_AT_MOST]
         )

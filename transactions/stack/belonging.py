@@ -24,10 +24,12 @@ __all__ = ["belongs"]
 
 def belongs(transaction: Transaction) -> bool:
     """Whether a call made here, now, belongs to the transaction that was found in its context."""
-    if transaction.over:
-        return False
+    return _works_for(transaction) and not transaction._over  # asked last: the question itself may have it collected
+
+
+def _works_for(transaction: Transaction) -> bool:
     if is_in_step_of(transaction):
-        return not transaction.paused
+        return not transaction._paused
     task = running_task()
     if task is None:
         return not within_event_loop() or _loop_runs_for(transaction)
@@ -36,7 +38,7 @@ def belongs(transaction: Transaction) -> bool:
 
 def _in_task_of_step(transaction: Transaction, task: object) -> bool:
     """The step's own task, in a copy of its context that somebody runs by hand."""
-    context = context_of_token(transaction.token)
+    context = context_of_token(transaction._token)
     return context is not None and context is context_of_task(task)
 
 
@@ -50,4 +52,4 @@ def _loop_runs_for(transaction: Transaction) -> bool:
     if main is None:
         return False
     context = context_of_task(main)
-    return carries(context, current, transaction) and context is not context_of_token(transaction.token)
+    return carries(context, current, transaction) and context is not context_of_token(transaction._token)

@@ -1,8 +1,11 @@
-"""The current transaction: where it is kept, and how one is entered and left.
+"""The current transaction: where it is kept, and how it becomes and stops being the one.
 
 It travels in one context variable, so it follows the work wherever Python
 carries contexts. Whether a call that finds it there is part of the work that it
 measures is a further question, answered in `belonging`.
+
+Nothing here touches a context variable while the collector runs (`collector`):
+what it would have put right is put right by the next look.
 """
 
 from __future__ import annotations
@@ -10,85 +13,88 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from typing import Final
 
+from ..host_exceptions import pass_on
 from ..model.outlet import outlet
 from ..model.transaction import Transaction
+from .collector import collecting
+from .event_loops import context_of_token
 
-__all__ = ["abandon", "current", "enter", "found", "is_in_step_of", "leave", "resume", "running", "withdraw"]
+__all__ = [
+    "attach",
+    "current",
+    "detach",
+    "found",
+    "is_in_step_of",
+    "resume",
+    "running",
+    "withdraw",
+]
 
 current: Final[ContextVar[Transaction | None]] = ContextVar("weighbridge.transaction", default=None)
+_probe: Final[ContextVar[None]] = ContextVar("weighbridge.probe", default=None)
+"""Set for a moment, to see in which context that is."""
+
+
+# Looking
 
 
 def found() -> Transaction | None:
-    """The transaction that this context has, once what steps elsewhere have left in it is put right."""
+    """The transaction that this context has, if it is not over; what no longer belongs into it is taken out."""
     transaction = current.get()
-    while transaction is not None and _was_left_here(transaction):
+    if collecting:
+        return None if transaction is None or transaction._over else transaction
+    while transaction is not None and (_was_left_here(transaction) or _was_cut_off(transaction)):
         transaction = current.get()
+    if transaction is not None and transaction._over:
+        current.set(None)  # what runs after the last byte belongs to nothing: not to what was current before, either
+        return None
     return transaction
 
 
-def _was_left_here(transaction: Transaction) -> bool:
-    """Whether it went on in another context while it was current in this one: it no longer is."""
-    left_in = () if transaction.extras is None else tuple(transaction.extras.left_in)
-    for token in left_in:
-        try:
-            current.reset(token)
-        except (ValueError, RuntimeError):
-            continue
-        return True
-    return False
-
-
 def running() -> Transaction | None:
-    """The transaction of the work that runs here, if it is not over."""
+    """The transaction of the work that runs here."""
     transaction = found()
-    if transaction is None or transaction.over or (transaction.paused and is_in_step_of(transaction)):
+    if transaction is None or (transaction._paused and is_in_step_of(transaction)):
         return None
     return transaction
 
 
 def is_in_step_of(transaction: Transaction) -> bool:
-    """Whether this is the context of its last step.
+    """Whether this is the context of its last step."""
+    token = transaction._token
+    if token is None or collecting:
+        return False
+    probe = _probe.set(None)
+    here = context_of_token(probe)
+    _probe.reset(probe)
+    return here is not None and here is context_of_token(token)
 
-    A token can be used only in the context that it was made in: that is the
-    test. Using it up and making a new one leaves the context as it was.
-    """
-    token = transaction.token
-    if token is None:
-        return False
-    try:
-        current.reset(token)
-    except (ValueError, RuntimeError):
-        return False
-    transaction.token = current.set(transaction)
-    return True
+
+# Becoming and ceasing to be the current one
+
+
+def attach(transaction: Transaction) -> None:
+    """Make it current for a step of its work; the step is where it is anchored from now on."""
+    if not collecting:
+        transaction._token = current.set(transaction)
+
+
+def detach(transaction: Transaction) -> None:
+    """Make current again what was so before the step, where steps are nested as calls are."""
+    if _resets(transaction._token):
+        transaction._token = None
+    else:
+        withdraw(transaction)
 
 
 def resume(transaction: Transaction) -> None:
     """A step begins, of one that stays current between its steps; the context is perhaps another one."""
-    token = transaction.token
+    token = transaction._token
     if current.get() is transaction:
         return
-    if token is not None:
-        try:
-            current.reset(token)
-        except (ValueError, RuntimeError):
-            transaction.more.left_in.append(token)
-    transaction.token = current.set(transaction)
-
-
-def enter(transaction: Transaction) -> None:
-    """Make it current for a step of its work; the step is where it is anchored from now on."""
-    transaction.token = current.set(transaction)
-
-
-def leave(transaction: Transaction) -> None:
-    """Make current again what was so before the step, where steps are nested as calls are."""
-    token = transaction.token
-    try:
-        current.reset(token)  # type: ignore[arg-type]
-    except (TypeError, ValueError, RuntimeError):
-        withdraw(transaction)
-    transaction.token = None
+    if token is not None and not _resets(token):
+        transaction._more.left_in.append(token)
+    attach(transaction)
 
 
 def withdraw(transaction: Transaction) -> None:
@@ -98,22 +104,45 @@ def withdraw(transaction: Transaction) -> None:
     nothing is restored unless this transaction is the one that is current; and
     never one that has ended.
     """
-    token, transaction.token = transaction.token, None
-    if token is None or current.get() is not transaction:
+    if collecting:
         return
-    previous = token.old_value
+    token, transaction._token = transaction._token, None
+    if current.get() is not transaction:
+        return
+    previous = None if token is None or token.old_value is Token.MISSING else token.old_value
+    _resets(token)
+    if previous is not None and previous._over:
+        previous = None
+    if current.get() is not previous:
+        current.set(previous)
+
+
+def _resets(token: Token[Transaction | None] | None) -> bool:
+    """Whether what was current before a token was made is so again: not where it is used, or of another context."""
     try:
-        current.reset(token)
-    except (ValueError, RuntimeError):
-        current.set(None if previous is Token.MISSING else previous)
-    if isinstance(previous, Transaction) and previous.over:
-        current.set(None)
+        current.reset(token)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError) as refusal:
+        pass_on(refusal)
+        return False
+    return True
 
 
-def abandon(transaction: Transaction) -> None:
-    """Give up one whose end failed by a mistake of ours: it is neither current nor live, and counted as lost."""
+# What no longer belongs into a context
+
+
+def _was_left_here(transaction: Transaction) -> bool:
+    """Whether it went on in another context while it was current in this one, or was dropped: it is taken out."""
+    left_in = () if transaction._extras is None else tuple(transaction._extras.left_in)
+    return any(map(_resets, left_in))
+
+
+def _was_cut_off(transaction: Transaction) -> bool:
+    """Whether the call that opened it is gone without having ended it: then it is discarded, and counted as such.
+
+    Judged only in the very context of its last step. A block has no call: it ends when its object is collected.
+    """
+    if transaction._held or not is_in_step_of(transaction):
+        return False
     withdraw(transaction)
-    if not transaction.over:
-        outlet.lose("transactions")
-        transaction.disown()
-    outlet.live.discard(transaction)
+    outlet.discard(transaction)
+    return True

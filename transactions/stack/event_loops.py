@@ -11,6 +11,8 @@ from contextvars import Context, ContextVar, Token
 from types import FrameType
 from typing import Any, Final
 
+from ..host_exceptions import pass_on
+
 __all__ = ["context_of_task", "context_of_token", "coroutine_of", "main_task", "running_task", "within_event_loop"]
 
 _NO_TASK: Final = object()
@@ -44,7 +46,8 @@ def running_task() -> Any:
         return None
     try:
         return trio.lowlevel.current_task()
-    except RuntimeError:
+    except RuntimeError as outside_of_trio:
+        pass_on(outside_of_trio)
         return None
 
 
@@ -104,7 +107,8 @@ def _trio_root() -> Any:
         return None
     try:
         return trio.lowlevel.current_root_task()
-    except RuntimeError:
+    except RuntimeError as outside_of_trio:
+        pass_on(outside_of_trio)
         return None
 
 

@@ -15,9 +15,10 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from ..log import log_once
+from ..visible import visible
 from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
-from .location import MEMORY, shown
+from .location import MEMORY
 from .lock_wait import LockWait
 from .schema import NotOurs, check
 from .tallies import define_functions
@@ -138,7 +139,7 @@ class StoreConnection:
 
     def _tell_of_log(self, found: Files, known: Files) -> None:
         if found.log != known.log or found.has_log < known.has_log:
-            log_once(("log gone", self.path), _LOG_GONE, shown(self.path))
+            log_once(("log gone", self.path), _LOG_GONE, visible(self.path))
 
     def _open_file(self) -> None:
         if self._mode == "rw":

@@ -8,8 +8,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from ..visible import visible
 from .files import real_path
-from .location import owner, shown, user
+from .location import owner, user
 
 __all__ = ["explain"]
 
@@ -48,9 +49,9 @@ def _obstacle(path: Path, writing: bool) -> str | None:
 
 def _what_is_missing(path: Path, writing: bool) -> str | None:
     if path.is_symlink():
-        return f"it is a symbolic link to {shown(str(path.readlink()))}, and that is not there"
+        return f"it is a symbolic link to {visible(str(path.readlink()))}, and that is not there"
     if not path.parent.exists():
-        return f"there is no directory {shown(str(path.parent))}"
+        return f"there is no directory {visible(str(path.parent))}"
     if writing and not _may(path.parent, os.W_OK | os.X_OK):
         return f"{user()} may not make files in {_whose(path.parent)}"
     return None
@@ -75,4 +76,4 @@ def _may(path: Path, how: int) -> bool:
 
 
 def _whose(path: Path) -> str:
-    return f"{shown(str(path))}, which belongs to {owner(str(path))} (mode {stat.S_IMODE(path.stat().st_mode):o})"
+    return f"{visible(str(path))}, which belongs to {owner(str(path))} (mode {stat.S_IMODE(path.stat().st_mode):o})"

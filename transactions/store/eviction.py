@@ -21,6 +21,7 @@ from typing import Any, Final
 from ..recording.overflow import OTHER, overflow_of
 from ..recording.snapshot import Series
 from .levels import COARSE_SPANS, FINEST, FOREVER
+from .losses import add_losses
 from .names import Names
 from .tallies import move
 
@@ -91,10 +92,11 @@ def _evict(connection: sqlite3.Connection, kind: str, whose: str, now: float) ->
     if kind == "series":
         evicted = _least_series(connection, names, whose, now)
     else:
-        evicted = _least_applications(connection, names, now)
+        whose, evicted = OTHER, _least_applications(connection, names, now)
     _note(connection, "series", evicted)
     _note(connection, "error", _pass_on_errors(connection))
     connection.execute(_COUNT_NAMES, (len(evicted),))
+    add_losses(connection, now, [whose], {"names": len(evicted)})
 
 
 def _note(connection: sqlite3.Connection, kind: str, evicted: _Replacements) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ..log import log_once
-from .location import shown
+from ..visible import visible
 
 __all__ = ["Files", "copy_mode", "create", "real_path", "remove_emptied", "restore_shared_memory", "size", "stat_files"]
 
@@ -115,7 +115,7 @@ def remove_emptied(path: str) -> None:
         for end in ("-wal", "-shm", ""):
             with suppress(FileNotFoundError):
                 Path(path + end).unlink()
-    log_once(("emptied", path), _EMPTIED, shown(path))
+    log_once(("emptied", path), _EMPTIED, visible(path))
 
 
 def copy_mode(path: str) -> None:

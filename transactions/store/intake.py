@@ -12,6 +12,7 @@ from .clocks import TrustedTime, observe, trusted_time
 from .figures import Tally
 from .levels import COARSEST, FINEST, FOREVER, floored
 from .liveness import process_identity
+from .losses import add_losses
 from .names import Names, storable
 from .samples import Body, add_samples, body_of
 from .tallies import add, add_errors, tally_of, values
@@ -76,7 +77,10 @@ def _add(connection: sqlite3.Connection, parcel: Parcel, instance: int, intake: 
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
     open_now = [(instance, intake.names.series(one.series, one.started), one.started) for one in snapshot.running]
     connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
-    for lost in (snapshot.lost, intake.lost, intake.names.surplus):
+    reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
+    applications = {series.application for series in reported}
+    for lost in (snapshot.lost, intake.lost, intake.names.overflow):
+        add_losses(connection, intake.shown_at(snapshot.taken), applications, lost)
         connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])
 
 
@@ -120,12 +124,17 @@ class _Intake:
         self._connection = connection
         self._levels = reopen(connection, retention, now).values()
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
+        self._now = now.latest
         self._units: dict[int, list[tuple[int, int]]] = {}
 
     def lose(self, cause: str, count: int) -> None:
         """Note that something was dropped."""
         if count:
             self.lost[cause] = self.lost.get(cause, 0) + count
+
+    def shown_at(self, moment: float) -> float:
+        """When a loss is shown: at its moment, or at present where nobody looks that far back, nor keeps anything."""
+        return moment if moment >= self._oldest else self._now
 
     def minutes(self, parcel: Parcel) -> None:
         """Count rows for their series, and for all of their application and kind."""

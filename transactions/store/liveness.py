@@ -41,7 +41,7 @@ def has_ended(pid: int, identity: str) -> bool | None:
 @cache
 def _here(_: int) -> str:
     """Boot and namespace of this process, which is the one of that number: after a fork it is asked again."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
 
 

@@ -10,7 +10,9 @@ from typing import Final, Literal
 
 import platformdirs
 
-__all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "shown", "user"]
+from ..visible import visible
+
+__all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "user"]
 
 MEMORY: Final = ":memory:"
 _FILE_NAME: Final = "weighbridge.db"
@@ -44,7 +46,7 @@ def locate(setting: str | None) -> Location:
 def _expanded(path: str) -> str:
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
-        raise RuntimeError(f"no home directory is known, as {shown(path)} needs one")
+        raise RuntimeError(f"no home directory is known, as {visible(path)} needs one")
     return expanded
 
 
@@ -60,10 +62,10 @@ def prepare(location: Location) -> Location:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        return Location(MEMORY, "memory", f"{shown(str(directory))} cannot be made: {error.strerror}")
+        return Location(MEMORY, "memory", f"{visible(str(directory))} cannot be made: {error.strerror}")
     if os.access(directory, os.W_OK | os.X_OK):
         return location
-    return Location(MEMORY, "memory", f"{shown(str(directory))} cannot be written")
+    return Location(MEMORY, "memory", f"{visible(str(directory))} cannot be written")
 
 
 def owner(path: str) -> str:
@@ -84,8 +86,3 @@ def _name_of_user(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
-
-
-def shown(path: str) -> str:
-    """A path as it may be written to a log or to a terminal, where no character of it does anything."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in path)

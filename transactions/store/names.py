@@ -57,7 +57,7 @@ class Names:
             (kind, number): replacement for kind, number, replacement in connection.execute("SELECT * FROM evicted")
         }
         self._applications: dict[str, bool] = {}
-        self.surplus: dict[str, int] = {}
+        self.overflow: dict[str, int] = {}
 
     def whole(self, series: Series, minute: float) -> int:
         """The number for all transactions of the application and kind that a series is of."""
@@ -124,7 +124,7 @@ class Names:
         bounded = not whole and OTHER not in key
         if bounded and self.count("series", "application", application) >= self.SERIES_AT_MOST:
             self._note_over_limit("series", application)
-            self.surplus["names"] = self.surplus.get("names", 0) + 1
+            self.overflow["names"] = self.surplus.get("names", 0) + 1
             return self._number(overflow_of(series), False, minute)
         number = self._insert(
             'INSERT INTO series (application, kind, whole, "group", name, seen) VALUES (?, ?, ?, ?, ?, ?)',
@@ -152,7 +152,7 @@ class Names:
         known = self.count("error", "series", series)
         if known >= self.ERRORS_AT_MOST:
             self._note_over_limit("error", series)
-            self.surplus["errors"] = self.surplus.get("errors", 0) + error.count
+            self.overflow["errors"] = self.surplus.get("errors", 0) + error.count
             type_ = type_ if known < 2 * self.ERRORS_AT_MOST else OTHER
             return self.overflow_error(series, type_, bool(expected), error.minute)
         if self._one_more("error", series) >= self.ERRORS_AT_MOST:

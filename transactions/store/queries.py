@@ -6,7 +6,7 @@ What a question is about is added up within SQLite, so that one row comes out fo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,7 +15,7 @@ from ..recording.snapshot import Series
 from .answers import ErrorKey, Selection, StoredInstance
 from .clocks import SILENT
 from .figures import Tally
-from .levels import FINEST, Range
+from .levels import FINEST, FOREVER, Level, Range
 from .liveness import has_ended
 from .past import Past, Row
 from .schema import CLOCKS_SINCE, check
@@ -25,6 +25,7 @@ __all__ = [
     "SERIES",
     "error_rows",
     "errors_by_step",
+    "first_start",
     "instances",
     "last_seen",
     "matching",
@@ -57,6 +58,10 @@ _SCANNED: Final = """
     WHERE series IN (VALUES {numbers}) {ending}
 """
 
+_FIRST: Final = """
+    SELECT start FROM tally WHERE span = ? AND start >= ? AND start < ? AND series IN ({numbers}) ORDER BY start LIMIT 1
+"""
+
 _ERRORS: Final = f"""
     SELECT error.type, error.message, error.expected, sum(error_count.count), max(start), {SERIES}
     FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
@@ -64,7 +69,7 @@ _ERRORS: Final = f"""
 """
 
 _ERRORS_BY_STEP: Final = """
-    SELECT error.type, error.message, error.expected, start / ?, sum(error_count.count)
+    SELECT error.type, error.message, error.expected, {number}, sum(error_count.count)
     FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
     WHERE span = ? AND start >= ? AND start < ? AND {where} GROUP BY 1, 2, 3, 4
 """
@@ -159,6 +164,26 @@ def _tally(rows: Sequence[Row]) -> Tally:
     return whole
 
 
+def first_start(
+    connection: sqlite3.Connection, levels: Iterable[Level], series: Collection[int], since: float
+) -> int | None:
+    """Start of the first row of some series, or of a coarser one that holds it where it lies before ``since``.
+
+    It is looked for among the coarsest rows first, and then within the one that holds it.
+    """
+    start, end, found = 0, FOREVER, False
+    statement = _FIRST.format(numbers=", ".join(f"{number:d}" for number in series))
+    for level in sorted(levels, reverse=True):
+        if found and (end <= since or level.complete_from > start):
+            break
+        row = connection.execute(statement, (level.span, start, end)).fetchone()
+        if row is not None:
+            start, end, found = row[0], row[0] + level.span, True
+        elif not found:
+            start = max(start, level.complete_until)
+    return start if found else None
+
+
 def statuses_in(connection: sqlite3.Connection, ranges: Sequence[Range], series: Collection[int]) -> dict[int, int]:
     """HTTP statuses and how often they were sent."""
     rows = _select(connection, "merged(statuses)", ranges, series, "GROUP BY NULL") if ranges and series else ()
@@ -176,12 +201,12 @@ def error_rows(
 
 
 def errors_by_step(
-    connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection, step: int
+    connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection, number: str
 ) -> Iterator[tuple[ErrorKey, int, int]]:
-    """Each distinct error in each range, the number of the step (seconds since the epoch / ``step``), and its count."""
+    """Each distinct error in each range, the number of the step (as an expression gives it), and its count."""
     where, arguments = matching(selection)
     for part in ranges:
-        for row in connection.execute(_ERRORS_BY_STEP.format(where=where), (step, *part, *arguments)):
+        for row in connection.execute(_ERRORS_BY_STEP.format(where=where, number=number), (*part, *arguments)):
             yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
 
 

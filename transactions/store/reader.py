@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..log import log_once
 from ..recording.histogram import Histogram
 from ..recording.snapshot import Series
+from ..visible import visible
 from .answers import (
     ApplicationFigures,
     Bucket,
@@ -31,13 +32,15 @@ from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .figures import Figures, Tally, Window, figures
 from .files import size
-from .levels import COARSE_SPANS, COARSEST, FINEST, Range, bounded_step, cover, end_of, floored, step_for
-from .location import MEMORY, owner, shown
+from .levels import COARSE_SPANS, COARSEST, FINEST, Level, Range, bounded_step, cover, end_of, floored, step_for
+from .location import MEMORY, owner
+from .losses import losses_in
 from .past import Past
 from .queries import (
     SERIES,
     error_rows,
     errors_by_step,
+    first_start,
     instances,
     last_seen,
     matching,
@@ -49,7 +52,8 @@ from .queries import (
     times_of,
 )
 from .schema import NotOurs, check
-from .timelines import figures_over_time, starts_of, timeline_of
+from .steps import Steps, steps_of
+from .timelines import figures_over_time, timeline_of
 from .upkeep import first_row, levels_of
 
 __all__ = [
@@ -63,6 +67,7 @@ __all__ = [
     "RunningNow",
     "Selection",
     "SeriesFigures",
+    "Steps",
     "StoreReader",
     "StoreUnreadable",
     "StoredInstance",
@@ -108,6 +113,11 @@ class StoreReader:
         with reader._reading():
             return reader
 
+    @property
+    def path(self) -> str:
+        """The file, absolute, or ``":memory:"``."""
+        return self._connection.path
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
@@ -129,6 +139,19 @@ class StoreReader:
                 for (number,), tally in tallies.items()
             ]
             return sorted(found, key=lambda one: -one.tally.total)
+
+    def knows(self, selection: Selection) -> bool:
+        """Whether anything selected has been counted, or is open, within the time for which names are kept."""
+        where, arguments = matching(selection)
+        with self._reading() as connection:
+            found = connection.execute(f"SELECT EXISTS (SELECT 1 FROM series WHERE {where})", arguments)
+            return bool(found.fetchone()[0])
+
+    def known_applications(self) -> list[str]:
+        """The names of all applications that the store knows, however long ago they reported."""
+        with self._reading() as connection:
+            found = [name for (name,) in connection.execute("SELECT DISTINCT application FROM series")]
+            return sorted(found, key=str.casefold)
 
     def application_names(self, window: Window) -> list[str]:
         """Those with calls in the window, without regard to upper and lower case in order."""
@@ -178,29 +201,43 @@ class StoreReader:
             series = series_matching(connection, selection, whole=_is_whole(selection))
             return statuses_in(connection, _ranges(connection, window)[0], series)
 
-    def timeline(self, window: Window, step: int, selection: Selection = _EVERYTHING) -> Timeline:
+    def counted(self, window: Window) -> Window:
+        """The window that is counted where this one is asked for: widened to whole minutes, or to what is kept."""
+        with self._reading() as connection:
+            return _counted(window, _ranges(connection, window)[0])
+
+    def first_counted(self, application: str, since: float) -> int | None:
+        """The minute (epoch seconds) in which the first transaction of an application ended; ``None`` without any.
+
+        Of what is older than ``since``, and where minutes are no longer kept, some earlier moment of the same day.
+        """
+        with self._reading() as connection:
+            series = series_matching(connection, Selection(application), whole=True)
+            return first_start(connection, levels_of(connection).values(), series, since)
+
+    def timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> Timeline:
         """The figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
 
         Steps by `step_for` are read quickly however long the window is. Where there would be more than 10 000 of
-        them, they are made longer.
+        them, they are made longer. Instead of a length, steps can be given: those of the days of a time zone.
         """
         with self._reading() as connection:
-            step, ranges = _stepped_ranges(connection, window, step)
+            steps, ranges = _stepped_ranges(connection, window, step)
             series = series_matching(connection, selection, whole=_is_whole(selection))
-            found = figures_over_time(connection, self._past, window, step, ranges, series)
-            return timeline_of(window, step, {at: one for (at,), one in found.items()})
+            found = figures_over_time(connection, self._past, window, steps, ranges, series)
+            return timeline_of(steps, {at: one for (at,), one in found.items()})
 
-    def timelines(self, window: Window, step: int, wanted: Collection[Series]) -> dict[Series, Timeline]:
+    def timelines(self, window: Window, step: int | Steps, wanted: Collection[Series]) -> dict[Series, Timeline]:
         """Likewise, of each of some transactions."""
         with self._reading() as connection:
-            step, ranges = _stepped_ranges(connection, window, step)
+            steps, ranges = _stepped_ranges(connection, window, step)
             numbers = {series: number for number, series in series_named(connection, wanted).items()}
             found: dict[int, dict[int, Figures]] = {}
             for (number, at), one in figures_over_time(
-                connection, self._past, window, step, ranges, numbers.values(), apart=True
+                connection, self._past, window, steps, ranges, numbers.values(), apart=True
             ).items():
                 found.setdefault(number, {})[at] = one
-            return {series: timeline_of(window, step, found.get(numbers.get(series, 0), {})) for series in wanted}
+            return {series: timeline_of(steps, found.get(numbers.get(series, 0), {})) for series in wanted}
 
     def samples(
         self,
@@ -242,15 +279,15 @@ class StoreReader:
             errors = [ErrorFigures(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
             return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
 
-    def error_timeline(self, window: Window, step: int, selection: Selection = _EVERYTHING) -> ErrorTimeline:
+    def error_timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> ErrorTimeline:
         """How often each distinct error occurred every ``step`` seconds, as in `timeline`."""
         counts: dict[ErrorKey, list[int]] = {}
         with self._reading() as connection:
-            step, ranges = _stepped_ranges(connection, window, step)
-            starts = starts_of(window, step)
-            for key, number, count in errors_by_step(connection, ranges, selection, step):
-                counts.setdefault(key, [0] * len(starts))[number - starts[0] // step] += count
-        return ErrorTimeline(step, starts, counts)
+            steps, ranges = _stepped_ranges(connection, window, step)
+            places = {number: place for place, number in enumerate(steps.start_of)}
+            for key, number, count in errors_by_step(connection, ranges, selection, steps.number_sql):
+                counts.setdefault(key, [0] * len(places))[places[number]] += count
+        return ErrorTimeline(steps.length, steps.starts, counts)
 
     def instances(self) -> list[StoredInstance]:
         """The processes that reported in the last days, the one that was seen last first."""
@@ -281,6 +318,11 @@ class StoreReader:
                 links[application] = (*links.get(application, ()), linked)
         return links
 
+    def losses(self, window: Window, application: str | None = None) -> dict[str, int]:
+        """What was dropped within a window by processes that report an application, or any: counts by cause."""
+        with self._reading() as connection:
+            return losses_in(connection, window, application)
+
     def health(self) -> Health:
         """The file, and what is known of those who write to it."""
         with self._reading() as connection:
@@ -305,7 +347,7 @@ class StoreReader:
         except (*FAILURES, LookupError, TypeError) as error:  # the last two: a value is none of its column's
             path = self._connection.path
             reason = str(error) if path == MEMORY else explain(error, path, writing=False)
-            raise StoreUnreadable(f"the store {shown(path)} cannot be read: {reason}") from error
+            raise StoreUnreadable(f"the store {visible(path)} cannot be read: {reason}") from error
 
 
 def _is_whole(selection: Selection) -> bool:
@@ -316,8 +358,13 @@ def _is_whole(selection: Selection) -> bool:
 def _ranges(connection: sqlite3.Connection, window: Window) -> tuple[list[Range], float]:
     """The rows to read, and the length in minutes of the window as it is widened by them."""
     ranges = cover(_clipped(connection, window), levels_of(connection).values())
+    return ranges, _counted(window, ranges).minutes
+
+
+def _counted(window: Window, ranges: Iterable[Range]) -> Window:
+    """The window as it is widened by the rows to be read."""
     since = min([floored(window.since, FINEST), *(part.start for part in ranges)])
-    return ranges, Window(since, end_of(window, ranges)).minutes
+    return Window(since, end_of(window, ranges))
 
 
 def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
@@ -327,17 +374,22 @@ def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
     return window._replace(since=max(window.since, first))
 
 
-def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int) -> tuple[int, list[Range]]:
-    """A step that the rows kept allow, and the rows of the steps, the last of which ends with the window.
+def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int | Steps) -> tuple[Steps, list[Range]]:
+    """Steps that the rows kept allow, and their rows, the last of which ends with the window.
 
     None of them belongs to two buckets.
     """
     levels = levels_of(connection).values()
+    steps = step if isinstance(step, Steps) else _allowed_steps(levels, window, step)
+    stepped = window._replace(since=min(steps.starts, default=window.since))
+    usable = [level for level in levels if steps.can_be_made_of(level.span)]
+    return steps, cover(_clipped(connection, stepped), usable)
+
+
+def _allowed_steps(levels: Collection[Level], window: Window, step: int) -> Steps:
     kept = [level.span for level in levels if level.complete_from <= window.since] or [COARSEST]
     grain = min(kept)
-    step = math.ceil(max(bounded_step(window, step), FINEST) / grain) * grain
-    stepped = window._replace(since=floored(window.since, step))
-    return step, cover(_clipped(connection, stepped), [level for level in levels if step % level.span == 0])
+    return steps_of(window, math.ceil(max(bounded_step(window, step), FINEST) / grain) * grain)
 
 
 def _share(time: float, of_all: float) -> float:

@@ -10,12 +10,13 @@ from typing import Final
 from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
+from ..visible import visible
 from .clocks import TrustedTime
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .forks import forked_midway
 from .intake import pack, take_in
-from .location import MEMORY, locate, prepare, shown
+from .location import MEMORY, locate, prepare
 from .schema import upgrade
 from .upkeep import DEFAULT_RETENTION, Retention, next_step
 
@@ -97,4 +98,4 @@ class StoreWriter:
             return f"the store in memory cannot be written: {error}"
         reason = explain(error, self.path, writing=True)
         forked = "; this process was forked in the middle of a write" if forked_midway() else ""
-        return f"the store {shown(self.path)} cannot be written: {reason}{forked}"
+        return f"the store {visible(self.path)} cannot be written: {reason}{forked}"

@@ -210,6 +210,15 @@ function address(changes) {
 
 function go(changes) { location.assign(address(changes)); }
 
+// Days, and the same time of another day, are those of the viewer's zone. Where the server's clocks show
+// the same, it need not be named.
+function askByOwnClock() {
+  const used = JSON.parse(document.body.dataset.offsets || "[]");
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const same = ([moment, ahead]) => new Date(moment * 1000).getTimezoneOffset() * -60 === ahead;
+  if (zone && !used.every(same)) location.replace(address({ tz: zone }));
+}
+
 function submitMoments(event) {
   event.preventDefault();
   const form = event.target;
@@ -282,6 +291,7 @@ function show() {
 }
 
 function start() {
+  askByOwnClock();
   const button = document.getElementById("theme");
   button.hidden = false;
   nameTheme(button);

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final
 
 from asgiref.sync import async_to_sync
@@ -266,5 +267,6 @@ def by_async_to_sync(keys: Keys) -> None:
 
 @_program
 def slow(keys: Keys) -> None:
-    """Long enough to be in flight when the server is told to stop."""
+    """Says that it has begun, and takes long enough to be in flight when the server is told to stop."""
+    Path(f"{os.environ['WEIGHBRIDGE_STORE']}.begun").touch()
     time.sleep(1)

@@ -7,12 +7,16 @@ from typing import Any
 
 from rq import SimpleWorker, Worker
 
-from weighbridge import background_task, flush
+from weighbridge import background_task, flush, preload
 
 __all__ = ["MeasuredWorker", "SimpleWorker"]
 
 
 class MeasuredWorker(Worker):
+    def work(self, *args: Any, **options: Any) -> bool:
+        preload()
+        return super().work(*args, **options)
+
     def perform_job(self, *args: Any, **kwargs: Any) -> bool:
         try:
             return super().perform_job(*args, **kwargs)
@@ -37,7 +41,7 @@ def fail() -> None:
 @background_task
 def late() -> None:
     """Takes longer than its queue allows."""
-    time.sleep(30)
+    time.sleep(600)
 
 
 class Letter:

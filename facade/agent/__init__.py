@@ -5,7 +5,9 @@ has no meaning here (traces within a transaction, custom events and metrics,
 distributed tracing, the browser) changes nothing and says so in the log, once
 a name: decorators and wrappers give back what they are given, blocks do
 nothing, ``wrap_...`` leaves the object alone, and the others give what an agent
-gives that is switched off.
+gives that is switched off. Tools for wrapping that have nothing to do with
+measuring (`function_wrapper`, `ObjectProxy`, `pre_function` and their kin) do
+what they say.
 """
 
 from __future__ import annotations
@@ -19,10 +21,36 @@ import weighbridge
 
 # The same names are the point; three of them take more arguments here.
 from weighbridge import *  # noqa: F403  # pyright: ignore[reportAssignmentType, reportWildcardImportFromLibrary]
+from weighbridge.middleware.late_names import load_late
 from weighbridge.transactions.log import log_once
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from weighbridge.agent.wrapping import (
+        CallableObjectProxy,
+        FunctionWrapper,
+        InFunctionWrapper,
+        ObjectProxy,
+        OutFunctionWrapper,
+        PostFunctionWrapper,
+        PreFunctionWrapper,
+        function_wrapper,
+        in_function,
+        out_function,
+        patch_function_wrapper,
+        post_function,
+        pre_function,
+        resolve_path,
+        transient_function_wrapper,
+        wrap_function_wrapper,
+        wrap_in_function,
+        wrap_object,
+        wrap_object_attribute,
+        wrap_out_function,
+        wrap_post_function,
+        wrap_pre_function,
+    )
 
 __all__ = [
     "CallableObjectProxy",
@@ -114,6 +142,32 @@ __all__ = [
 ]
 __all__ += weighbridge.__all__
 
+_WRAPPING: Final = (
+    "CallableObjectProxy",
+    "FunctionWrapper",
+    "InFunctionWrapper",
+    "ObjectProxy",
+    "OutFunctionWrapper",
+    "PostFunctionWrapper",
+    "PreFunctionWrapper",
+    "function_wrapper",
+    "in_function",
+    "out_function",
+    "patch_function_wrapper",
+    "post_function",
+    "pre_function",
+    "resolve_path",
+    "transient_function_wrapper",
+    "wrap_function_wrapper",
+    "wrap_in_function",
+    "wrap_object",
+    "wrap_object_attribute",
+    "wrap_out_function",
+    "wrap_post_function",
+    "wrap_pre_function",
+)
+"""What is loaded when it is asked for, as wrapt imports asyncio."""
+
 _T = TypeVar("_T")
 
 
@@ -196,23 +250,12 @@ datastore_trace: Final = _Decorator("datastore_trace")
 error_trace: Final = _Decorator("error_trace")
 external_trace: Final = _Decorator("external_trace")
 function_trace: Final = _Decorator("function_trace")
-function_wrapper: Final = _Decorator("function_wrapper")
 generator_trace: Final = _Decorator("generator_trace")
-in_function: Final = _Decorator("in_function")
 message_trace: Final = _Decorator("message_trace")
 message_transaction: Final = _Decorator("message_transaction")
-out_function: Final = _Decorator("out_function")
-patch_function_wrapper: Final = _Decorator("patch_function_wrapper")
-post_function: Final = _Decorator("post_function")
-pre_function: Final = _Decorator("pre_function")
 profile_trace: Final = _Decorator("profile_trace")
-transient_function_wrapper: Final = _Decorator("transient_function_wrapper")
 
 # Wrappers
-
-
-class CallableObjectProxy(_Wrapper):
-    """Gives what it is to wrap."""
 
 
 class DatabaseTraceWrapper(_Wrapper):
@@ -235,15 +278,7 @@ class FunctionTraceWrapper(_Wrapper):
     """Gives what it is to wrap."""
 
 
-class FunctionWrapper(_Wrapper):
-    """Gives what it is to wrap."""
-
-
 class GeneratorTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
-
-
-class InFunctionWrapper(_Wrapper):
     """Gives what it is to wrap."""
 
 
@@ -252,22 +287,6 @@ class MessageTraceWrapper(_Wrapper):
 
 
 class MessageTransactionWrapper(_Wrapper):
-    """Gives what it is to wrap."""
-
-
-class ObjectProxy(_Wrapper):
-    """Gives what it is to wrap."""
-
-
-class OutFunctionWrapper(_Wrapper):
-    """Gives what it is to wrap."""
-
-
-class PostFunctionWrapper(_Wrapper):
-    """Gives what it is to wrap."""
-
-
-class PreFunctionWrapper(_Wrapper):
     """Gives what it is to wrap."""
 
 
@@ -317,17 +336,10 @@ wrap_datastore_trace: Final = _Nothing("wrap_datastore_trace")
 wrap_error_trace: Final = _Nothing("wrap_error_trace")
 wrap_external_trace: Final = _Nothing("wrap_external_trace")
 wrap_function_trace: Final = _Nothing("wrap_function_trace")
-wrap_function_wrapper: Final = _Nothing("wrap_function_wrapper")
 wrap_generator_trace: Final = _Nothing("wrap_generator_trace")
-wrap_in_function: Final = _Nothing("wrap_in_function")
 wrap_message_trace: Final = _Nothing("wrap_message_trace")
 wrap_message_transaction: Final = _Nothing("wrap_message_transaction")
 wrap_mlmodel: Final = _Nothing("wrap_mlmodel")
-wrap_object: Final = _Nothing("wrap_object")
-wrap_object_attribute: Final = _Nothing("wrap_object_attribute")
-wrap_out_function: Final = _Nothing("wrap_out_function")
-wrap_post_function: Final = _Nothing("wrap_post_function")
-wrap_pre_function: Final = _Nothing("wrap_pre_function")
 wrap_profile_trace: Final = _Nothing("wrap_profile_trace")
 
 # What is told and asked
@@ -386,14 +398,6 @@ def extra_settings(
     return SimpleNamespace(**(defaults or {}))
 
 
-def resolve_path(target: Any, name: str) -> tuple[Any, str, Any]:
-    """The parent of what is found under a dotted path of a module (or its name), its attribute's name, and itself."""
-    from wrapt import resolve_path as resolve  # noqa: PLC0415  imports asyncio
-
-    found: tuple[Any, str, Any] = resolve(target, name)
-    return found
-
-
 class NewRelicContextFormatter(logging.Formatter):
     """Formats log records as `logging` does by default."""
 
@@ -427,3 +431,7 @@ def notice_error(  # type: ignore[no-redef]
     if application is not None:
         _say("notice_error(application=...)")
     weighbridge.notice_error(error, attributes, expected, ignore, status_code)
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+    load_late(__name__, dict.fromkeys(_WRAPPING, "weighbridge.agent.wrapping"))

@@ -1,0 +1,52 @@
+"""The days of a time zone as steps of a chart, and what to say of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+from typing import Final
+
+from weighbridge.reporting.zones import utc_offset, zone_name
+from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.levels import COARSEST, floored
+from weighbridge.transactions.store.reader import Steps
+
+__all__ = ["DAY", "day_note", "local_days"]
+
+DAY: Final = COARSEST
+_HOUR: Final = 3600
+
+
+def local_days(window: Window, zone: tzinfo | None) -> Steps:
+    """Give the days that a window touches, from midnight to midnight on the clocks of a zone.
+
+    What is some days old is kept by the hour of UTC. Where a zone is half an
+    hour from that, the hour in which its midnight lies belongs to the day before.
+    """
+    since, until = floored(window.since, DAY) - 2 * DAY, floored(window.until, DAY) + 3 * DAY
+    hours = Steps(DAY, range(since, until, _HOUR), until, _offsets(since, until, zone))
+    borders = [hour for hour in hours.starts[1:] if hours.number(hour) != hours.number(hour - _HOUR)]
+    first, last = bisect_right(borders, window.since) - 1, bisect_left(borders, window.until)
+    return Steps(DAY, tuple(borders[first:last]), borders[last], hours.offsets)
+
+
+def _offsets(since: int, until: int, zone: tzinfo | None) -> tuple[tuple[int, int], ...]:
+    """From when on clocks are how many seconds ahead of UTC; they are put forward and back on some hour of UTC."""
+    found = [(since, utc_offset(since, zone))]
+    for day in range(since + DAY, until + DAY, DAY):
+        before, ahead = found[-1][1], utc_offset(day, zone)
+        if ahead != before:
+            changed = (hour for hour in range(day - DAY, day, _HOUR) if utc_offset(hour, zone) != before)
+            found.append((next(changed, day), ahead))
+    return tuple(found)
+
+
+def day_note(starts: Iterable[int], zone: tzinfo | None) -> str:
+    """Say whose days a chart shows, and when they begin where that is not at midnight."""
+    begin = {f"{datetime.fromtimestamp(start, zone):%H:%M}": start for start in starts}
+    if not begin:
+        return ""
+    clock, start = next(iter(begin.items()))
+    name = zone_name(zone, start)
+    return f"days of {name}" if "00:00" in begin else f"days from {clock} to {clock}, {name}"

@@ -1,0 +1,59 @@
+"""What to do where nothing has been recorded yet."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, NamedTuple
+
+__all__ = ["FIRST_STEPS", "NOTHING_YET", "FirstStep", "first_steps_lines", "is_missing"]
+
+NOTHING_YET: Final = "Nothing has been recorded yet"
+
+
+class FirstStep(NamedTuple):
+    """How programs of one kind are measured."""
+
+    program: str
+    lines: tuple[str, ...]
+
+
+FIRST_STEPS: Final = (
+    FirstStep(
+        "Flask, WSGI",
+        (
+            "from weighbridge.middleware import WSGITransactionMiddleware",
+            "app.wsgi_app = WSGITransactionMiddleware(app.wsgi_app)",
+        ),
+    ),
+    FirstStep(
+        "FastAPI, ASGI",
+        (
+            "from weighbridge.middleware import ASGITransactionMiddleware",
+            "app.add_middleware(ASGITransactionMiddleware)",
+        ),
+    ),
+    FirstStep("Django", ('MIDDLEWARE = ["weighbridge.middleware.DjangoTransactionMiddleware", *MIDDLEWARE]',)),
+    FirstStep("a job", ("from weighbridge import background_task", "@background_task  # in the line above its def")),
+)
+"""The lines that have a program measured; the first request or job that it handles is recorded."""
+
+
+def first_steps_lines() -> list[str]:
+    """Give the same as indented lines of text."""
+    width = max(len(step.program) for step in FIRST_STEPS) + 2
+    return [
+        f"  {(step.program if number == 0 else '').ljust(width)}{line}"
+        for step in FIRST_STEPS
+        for number, line in enumerate(step.lines)
+    ]
+
+
+def is_missing(store: str | os.PathLike[str]) -> bool:
+    """Whether there is no such file, or none that anything has been written to; other problems are not told here."""
+    try:
+        return Path(store).stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,55 @@
+"""What was dropped, in words: nothing is without being told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from .formats import things
+
+__all__ = ["missing_details", "missing_transactions"]
+
+_DROPPED: Final = "dropped (limit reached)"
+_TRANSACTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "transactions": _DROPPED,
+        "expired": "dropped (older than all that is kept, by the clock of their process)",
+        "interrupted": "discarded: an exception from outside, such as a time limit, cut {them} off",
+    }
+)
+_DETAILS: Final[Mapping[str, str]] = MappingProxyType(
+    {"names": "counted under <other> (limit reached)", "exceptions": "only counted (the transaction had ended)"}
+)
+"""By the first word of the cause."""
+_THINNED: Final = "samples_thinned"
+"""No loss: of many samples the most telling ones are kept, as they should be."""
+
+
+def missing_transactions(lost: Mapping[str, int]) -> list[str]:
+    """Say how many transactions are in no figure, given counts by cause.
+
+    >>> missing_transactions({"transactions": 3, "names": 2}), missing_transactions({"transactions": 1})
+    (['3 transactions were dropped (limit reached)'], ['1 transaction was dropped (limit reached)'])
+    >>> missing_transactions({"interrupted": 2})
+    ['2 transactions were discarded: an exception from outside, such as a time limit, cut them off']
+    """
+    return [_sentence("transactions", lost[cause], fate) for cause, fate in _TRANSACTIONS.items() if lost.get(cause)]
+
+
+def missing_details(lost: Mapping[str, int]) -> list[str]:
+    """Say what else was dropped: it is missing among names, errors and samples, and in no figure.
+
+    >>> missing_details({"names": 12, "attributes": 1, "samples_thinned": 40})
+    ['1 attribute was dropped (limit reached)', '12 names were counted under <other> (limit reached)']
+    >>> missing_details({"exceptions after the response (shop)": 3})
+    ['3 exceptions after the response (shop) were only counted (the transaction had ended)']
+    """
+    causes = sorted(cause for cause in lost if lost[cause] and cause not in _TRANSACTIONS and cause != _THINNED)
+    return [_sentence(cause, lost[cause], _DETAILS.get(cause.split()[0], _DROPPED)) for cause in causes]
+
+
+def _sentence(cause: str, number: int, fate: str) -> str:
+    plural, *more = cause.split(" ", 1)
+    were, them = ("was", "it") if number == 1 else ("were", "them")
+    return " ".join([things(number, plural.removesuffix("s")), *more, were, fate.format(them=them)])

@@ -1,0 +1,70 @@
+"""What Django Channels routes HTTP requests to: its router, which tells the patterns.
+
+One word changes::
+
+    from weighbridge.middleware.channels import URLRouter
+
+    application = ASGITransactionMiddleware(ProtocolTypeRouter({"http": URLRouter([path("live/<int:id>", consumer)])}))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from .known_routers import has_router, publishes_its_routes
+from .plug import note_route, note_unrouted
+
+__all__ = ["URLRouter"]
+
+publishes_its_routes("channels.routing", "URLRouter")
+
+if TYPE_CHECKING:  # neither has types
+
+    class _URLRouter:
+        routes: Any
+
+        def __init__(self, routes: Any) -> None: ...
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> Any: ...
+
+else:
+    _URLRouter = import_module("channels.routing").URLRouter
+_URLPattern: Any = import_module("django.urls").URLPattern
+
+_SO_FAR: Final = "weighbridge.channels"
+"""Key of a scope: the patterns of the routers further out."""
+
+
+class URLRouter(_URLRouter):
+    """``channels.routing.URLRouter``, which names HTTP requests by the patterns that have matched."""
+
+    def __init__(self, routes: Iterable[Any]) -> None:
+        super().__init__(list(map(_telling, routes)))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Route a request or a connection."""
+        note_unrouted()
+        return await super().__call__(scope, receive, send)
+
+
+def _telling(route: Any) -> Any:
+    if not isinstance(route, _URLPattern):
+        return route  # which Channels refuses
+    return _URLPattern(route.pattern, _Telling(route), route.default_args, route.name)
+
+
+class _Telling:
+    """What a route leads to. Where that is another router, its route is the one."""
+
+    def __init__(self, route: Any) -> None:
+        self._route = route
+        self._leads_further = has_router(route.callback)
+        self._path_routing = getattr(route.callback, "_path_routing", False)  # what Channels asks a router for
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        path = f"{scope.get(_SO_FAR, '')}{self._route.pattern}"
+        if not self._leads_further:
+            note_route(f"/{path}", scope.get("root_path", ""))
+        return await self._route.callback({**scope, _SO_FAR: path}, receive, send)

@@ -1,0 +1,53 @@
+"""What Connexion routes to, and the exceptions that it answers with a 500.
+
+One line, before the application is wrapped::
+
+    app = connexion.AsyncApp(__name__)
+    weighbridge.middleware.connexion.instrument(app)
+    asgi = ASGITransactionMiddleware(app)
+
+Without it only what goes wrong has neither a route nor a class.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ..transactions.log import swallowed
+from ..transactions.model.request import NO_ROUTE
+from .joining import InnerRequest
+from .plug import current_request, note_exception
+
+__all__ = ["instrument"]
+
+
+def instrument(app: Any) -> None:
+    """Add middleware to a ``connexion.AsyncApp`` or ``FlaskApp``, in front of its router."""
+    app.add_middleware(_InFrontOfRouter, import_module("connexion.middleware").MiddlewarePosition.BEFORE_ROUTING)
+
+
+class _InFrontOfRouter:
+    """Its scope is the copy into which Connexion's router puts what it has found."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        inner = _inner_request(scope, send)
+        try:
+            await self.app(scope, receive, send if inner is None else inner.send)
+        except Exception as exception:
+            note_exception(exception)
+            if inner is not None:
+                inner.fails()
+            raise
+
+
+def _inner_request(scope: Any, send: Any) -> InnerRequest | None:
+    try:
+        transaction = current_request() if scope["type"] == "http" else None
+        return None if transaction is None else InnerRequest(transaction, scope, NO_ROUTE, send)
+    except Exception:
+        swallowed("weighbridge.middleware.connexion")
+        return None

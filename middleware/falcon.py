@@ -1,0 +1,65 @@
+"""What Falcon routes to, and what it answers with a 500.
+
+One line, before the application is wrapped; for WSGI and ASGI alike::
+
+    app = falcon.App()
+    weighbridge.middleware.falcon.instrument(app)
+    app = WSGITransactionMiddleware(app)
+
+Sinks and static routes have no template: what they answer is named by its status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .known_routers import publishes_its_routes
+from .plug import note_exception, note_route, note_unrouted
+
+__all__ = ["instrument"]
+
+
+def instrument(app: Any) -> None:
+    """Add to a ``falcon.App`` or ``falcon.asgi.App`` what tells its routes and unhandled errors.
+
+    Errors are told by a handler for ``Exception``, which hands them on to the
+    one that is there: one of your own has to be added before.
+    """
+    publishes_its_routes("falcon.app", "App")
+    app.add_middleware(_Routes())
+    handled = app._error_handlers[Exception]  # Falcon's own, or the user's: there is no public way to ask
+    is_asgi = any(base.__module__ == "falcon.asgi.app" for base in type(app).__mro__)
+    app.add_error_handler(Exception, _telling_async(handled) if is_asgi else _telling(handled))
+
+
+class _Routes:
+    """Falcon's middleware: ``process_resource`` is called when a route was found."""
+
+    def process_request(self, req: Any, resp: Any) -> None:
+        note_unrouted()
+
+    def process_resource(self, req: Any, resp: Any, resource: Any, params: Any) -> None:
+        note_route(req.uri_template, req.root_path)
+
+    async def process_request_async(self, req: Any, resp: Any) -> None:
+        note_unrouted()
+
+    async def process_resource_async(self, req: Any, resp: Any, resource: Any, params: Any) -> None:
+        note_route(req.uri_template, req.root_path)
+
+
+def _telling(handled: Callable[..., None]) -> Callable[..., None]:
+    def handler(req: Any, resp: Any, error: Exception, params: Any) -> None:
+        note_exception(error)
+        handled(req, resp, error, params)
+
+    return handler
+
+
+def _telling_async(handled: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def handler(req: Any, resp: Any, error: Exception, params: Any, **more: Any) -> None:
+        note_exception(error)
+        await handled(req, resp, error, params, **more)
+
+    return handler

@@ -1,0 +1,63 @@
+"""What a framework tells of the request that it handles, by its signals or by a plug of ours.
+
+The request is the one of the calling context: these need neither environ nor
+scope, so that it does not matter which copy of them the framework was given.
+None of them raises.
+"""
+
+from __future__ import annotations
+
+from ..transactions.log import swallowed
+from ..transactions.model.request import NO_ROUTE, RequestTransaction
+from ..transactions.stack.current import running
+from .mounts import mounts_passed
+from .request import DoorTransaction
+
+__all__ = ["current_request", "note_exception", "note_route", "note_unrouted"]
+
+
+def current_request() -> RequestTransaction | None:
+    """The transaction of the request that is handled here, if it is measured."""
+    transaction = running()
+    return transaction if isinstance(transaction, RequestTransaction) else None
+
+
+def note_unrouted() -> None:
+    """A framework has the request and has found no route yet."""
+    try:
+        transaction = current_request()
+        if transaction is None or transaction._route:
+            return
+        transaction._route = NO_ROUTE
+        if isinstance(transaction, DoorTransaction):
+            transaction._taken_on = ()
+    except Exception:
+        swallowed("note_unrouted")
+
+
+def note_route(route: str | None, mount: str = "") -> None:
+    """A framework has found a route. The first that does is right: it may call another application by itself.
+
+    Args:
+        route: as it is written in the program, with a slash in front; ``None`` where there is none.
+        mount: ``SCRIPT_NAME`` or ``root_path`` as the framework has it.
+    """
+    if route is None:
+        note_unrouted()
+        return
+    try:
+        transaction = current_request()
+        if transaction is not None and not transaction._route:
+            transaction._route = mounts_passed(transaction, mount) + route
+    except Exception:
+        swallowed("note_route")
+
+
+def note_exception(exception: BaseException | None) -> None:
+    """A framework answers a request with a page about an exception, or lets it escape: it counts if that is a 5xx."""
+    try:
+        transaction = current_request()
+        if transaction is not None and exception is not None:
+            transaction._told_of(exception)
+    except Exception:
+        swallowed("note_exception")

@@ -1,0 +1,62 @@
+"""What Pyramid routes to, and the exceptions that its exception views answer with a 500.
+
+One line in the configuration::
+
+    config.include("weighbridge.middleware.pyramid")
+
+A view that was found by traversal is named by the class of its context, and its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..transactions.log import swallowed
+from ..transactions.model.naming import class_name
+from .known_routers import publishes_its_routes
+from .plug import note_exception, note_route, note_unrouted
+
+__all__ = ["includeme", "tween_factory"]
+
+
+def includeme(config: Any) -> None:
+    """Called by ``config.include()``."""
+    publishes_its_routes("pyramid.router", "Router")
+    config.add_tween(f"{__name__}.tween_factory")
+
+
+def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
+    """A tween around the one that calls exception views."""
+
+    def tween(request: Any) -> Any:
+        note_unrouted()
+        try:
+            response = handler(request)
+        except BaseException:
+            _tell(request, None)
+            raise
+        _tell(request, response)
+        return response
+
+    return tween
+
+
+def _tell(request: Any, response: Any) -> None:
+    """Tell what was found and what went wrong. Never raises."""
+    try:
+        exception = getattr(request, "exception", None)  # that an exception view has answered
+        note_route(_route(request, exception), request.script_name)
+        if response is not None and response.status_int >= 500:
+            note_exception(exception)
+    except Exception:
+        swallowed("weighbridge.middleware.pyramid")
+
+
+def _route(request: Any, exception: Any) -> str | None:
+    matched = getattr(request, "matched_route", None)
+    if matched is not None:
+        return "/" + str(matched.pattern).lstrip("/")
+    if getattr(exception, "status_int", None) == 404 or not hasattr(request, "view_name"):
+        return None
+    return f"/{class_name(type(request.context))}/{request.view_name}".rstrip("/")

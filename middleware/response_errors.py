@@ -1,0 +1,63 @@
+"""What an exception says of the response that was on its way when it left the application."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any, Final
+
+from ..transactions.host_exceptions import code_of
+
+__all__ = ["broke_the_body", "came_from", "closed_by_middleware"]
+
+_RESPONSES: Final = "starlette.responses"
+_BACKGROUND: Final = "starlette.background"
+_CLOSING: Final = "starlette.middleware.base"
+_CALL: Final = (_RESPONSES, "__call__")
+
+
+def came_from(function: Any, exception: BaseException) -> bool:
+    """Whether an exception passed through a function written in Python, a method or an object that is called."""
+    code = code_of(function)
+    return code is not None and any(frame.f_code is code for frame in _frames(exception.__traceback__))
+
+
+def closed_by_middleware() -> bool:
+    """Whether a middleware sends the message in hand, and would send it for a stream that broke as well."""
+    if _CLOSING not in sys.modules:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if _module_of(frame) == _CLOSING:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def broke_the_body(exception: BaseException) -> bool:
+    """Whether an exception that followed the last byte was raised by what makes the body.
+
+    Behind Starlette's ``BaseHTTPMiddleware`` a stream that breaks is closed by
+    an empty last message before its exception is raised again. The exception of
+    a background task, which also follows the last byte, breaks nothing: it
+    comes from `starlette.background`, or straight from a response's call.
+    """
+    frames = list(_frames(exception.__traceback__))
+    modules = list(map(_module_of, frames))
+    if _BACKGROUND in modules:
+        return False
+    calls = [index for index, frame in enumerate(frames) if (modules[index], frame.f_code.co_name) == _CALL]
+    below = modules[calls[-1] + 1 :] if calls else ()
+    return not below or _RESPONSES in below  # the frames of a task group may come in between
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
+    """From the outermost to the innermost."""
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))

@@ -1,0 +1,39 @@
+"""What Sanic routes to, and what it answers with a 500, where an ASGI server runs it.
+
+One line, before the application is wrapped::
+
+    app = Sanic("shop")
+    weighbridge.middleware.sanic.instrument(app)
+    asgi = ASGITransactionMiddleware(app)
+
+Sanic's own server knows no middleware around an application: requests to it are not measured.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .known_routers import publishes_its_routes
+from .plug import note_exception, note_route, note_unrouted
+
+__all__ = ["instrument"]
+
+
+def instrument(app: Any) -> None:
+    """Let Sanic's signals tell what it does with a request."""
+    publishes_its_routes("sanic.app", "Sanic")
+    app.add_signal(_begins, "http.routing.before")
+    app.add_signal(_is_routed, "http.routing.after")
+    app.add_signal(_fails, "http.lifecycle.exception")
+
+
+async def _begins(**_: Any) -> None:
+    note_unrouted()
+
+
+async def _is_routed(route: Any, **_: Any) -> None:
+    note_route(f"/{route.path}")
+
+
+async def _fails(exception: BaseException, **_: Any) -> None:
+    note_exception(exception)

@@ -1,0 +1,37 @@
+"""Exceptions of the host's that strike in code of ours: each reaches the host, and nothing is left open or current."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Run
+
+FORMS = (
+    "function coroutine generator closed_generator async_generator block async_block web_function web_block calls "
+    "reclassified named partial instance method made wsgi wsgi_stream wsgi_closed asgi"
+).split()
+
+STRIKERS = ["signal:SoftTimeLimit", "signal:Abort", "signal:Timeout", "signal:TimeoutError", "thread:SoftTimeLimit"]
+"""A class of the host's own, one that is no ``Exception``, one that is also a ``RuntimeError``, a built-in one."""
+
+
+CASES = [
+    (form, striker)
+    for form in FORMS
+    for striker in STRIKERS
+    # what strikes while a ``name=`` of the host's runs, and by no signal, is taken for what that makes of the call
+    if not (form == "named" and striker.startswith("thread"))
+]
+
+
+@pytest.mark.parametrize(("form", "striker"), CASES)
+def test_whatever_strikes_reaches_the_host(form: str, striker: str, run_program: Run, seconds: float) -> None:
+    told = run_program("strikes.py", form, striker, seconds)
+    assert told["raised"] > 0
+    assert (told["swallowed"], told["arrived"]) == (0, told["raised"])
+    assert (told["blinded"], told["open"], told["current"]) == (0, 0, False)
+    # One that was struck before the first line of the program's own work may be counted, too.
+    counted = told["counted"] + told["lost"].get("interrupted", 0)
+    assert told["ran"] <= counted <= told["ran"] + told["raised"]
+    assert told["lost"].get("interrupted", 0) <= told["raised"]
+    assert "transactions" not in told["lost"]

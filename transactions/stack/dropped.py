@@ -1,0 +1,96 @@
+"""What is dropped ends when it is collected: blocks, response bodies and generators that nobody left or closed.
+
+Whoever may be dropped holds a `Guard` or is one: its ``__del__`` ends the
+transaction. It touches no context variable, as it may run in the collector
+(`collector`); what the context still has is put right by the next look
+(`current.found`).
+
+An exception that strikes in a ``__del__`` is swallowed by Python itself. So
+what ends in good order becomes an object of a class without one.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from types import CoroutineType
+from typing import Any
+
+from ..log import swallowed
+from ..model.outlet import outlet
+from ..model.transaction import Transaction
+from .current import current
+
+__all__ = ["EndsWhenCollected", "Guard", "release"]
+
+
+class EndsWhenCollected:
+    """Ends its ``transaction`` when it is collected, if it still has one, after the cleanup of what goes with it."""
+
+    __slots__ = ()
+
+    transaction: Any
+
+    def clean_up(self) -> None:
+        """Let go of what is the host's; its cleanup belongs to the transaction."""
+
+    def __del__(self) -> None:
+        transaction = getattr(self, "transaction", None)  # it may have been struck while it was made
+        if transaction is None or transaction._mark is None:
+            return
+        try:
+            copy_context().run(_clean_up, self, transaction)
+            _end(transaction)
+        except BaseException:
+            outlet.discard(transaction)
+            swallowed("EndsWhenCollected")
+
+
+def _clean_up(dropped: EndsWhenCollected, transaction: Transaction) -> None:
+    """In a copy of the context, in which its own transaction is current, and no innocent one."""
+    current.set(transaction)
+    transaction._goes_on()
+    dropped.clean_up()
+
+
+def _end(transaction: Transaction) -> None:
+    token, transaction._token = transaction._token, None  # it refers to the whole context
+    if token is not None and isinstance(token.old_value, Transaction):
+        transaction._more.left_in.append(token)
+    transaction._freeze()
+    transaction._hand_over()
+    transaction._let_go_of_request()
+
+
+class _Holder:
+    __slots__ = ("transaction", "unawaited")
+
+    def __init__(self, transaction: Transaction, unawaited: CoroutineType[Any, Any, Any] | None = None) -> None:
+        self.unawaited: CoroutineType[Any, Any, Any] | None = unawaited
+        self.transaction: Any = transaction
+
+
+class Guard(EndsWhenCollected, _Holder):
+    """Held by the owner of a transaction alone.
+
+    Args:
+        transaction: the one that ends with its owner.
+        unawaited: a coroutine inside the owner's own, of which Python need not say as well that nobody awaited it.
+    """
+
+    __slots__ = ()
+
+    def clean_up(self) -> None:
+        """See `EndsWhenCollected.clean_up`."""
+        if self.unawaited is not None:
+            self.unawaited.close()
+
+
+class _Released(_Holder):
+    """A guard that has nothing to guard any more."""
+
+    __slots__ = ()
+
+
+def release(guard: Guard) -> None:
+    """The owner has ended in good order."""
+    guard.__class__ = _Released  # type: ignore[assignment]
