@@ -185,6 +185,7 @@ def test_a_flood_of_applications_hides_new_ones_for_no_longer_than_it_lasts(make
         assert [line.series.name for line in lines] == ["<other>"]
         assert lines[0].figures.calls == found["<other>"]
         assert sum(error.count for error in reader.errors(Window(0, NOW * 2))) == sum(found.values())
+        assert reader.health().lost["names"] == reader.losses(Window(0, NOW * 2))["names"] >= 90 - 20
     assert sum(unit[0]["count"] for unit in before.values() if isinstance(unit, tuple)) == 123
 
 

@@ -115,7 +115,7 @@ def _least(connection: sqlite3.Connection, statement: str, now: float, limit: in
 def _least_applications(connection: sqlite3.Connection, names: Names, now: float) -> _Replacements:
     """All that they have, the sums of all their transactions as well."""
     evicted: _Replacements = {}
-    if names.count_applications() + 1 < Names.APPLICATIONS_AT_MOST:
+    if names.count_applications() < Names.APPLICATIONS_AT_MOST:
         return evicted
     for (application,) in _least(connection, _APPLICATIONS, now, Names.APPLICATIONS_AT_MOST):
         rows = connection.execute('SELECT id, kind, "group", whole FROM series WHERE application = ?', (application,))

@@ -14,14 +14,13 @@ _HOUR: Final = 3600
 _BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "1"}
 """The rows of a table that are limited."""
 
-
 _COUNT_APPLICATIONS: Final = """
 WITH RECURSIVE known (application) AS (
     SELECT min(application) FROM series UNION ALL
     SELECT (SELECT min(application) FROM series WHERE application > known.application) FROM known
     WHERE application IS NOT NULL
 )
-SELECT count(application) FROM known
+SELECT count(application) FROM known WHERE application != :other
 """
 """From one to the next by the index, however many names each of them has."""
 _COUNT_EVICTED: Final = """
@@ -41,8 +40,8 @@ class Names:
     What is being evicted (see ``eviction.py``) is not used any more; its replacement is.
     """
 
-    APPLICATIONS_AT_MOST: ClassVar[int] = 1000
-    """Distinct applications."""
+    APPLICATIONS_AT_MOST: ClassVar[int] = 2000
+    """Distinct applications; one process alone, which knows a thousand, never fills that."""
     SERIES_AT_MOST: ClassVar[int] = 5000
     """Distinct series of one application."""
     ERRORS_AT_MOST: ClassVar[int] = 200
@@ -57,6 +56,9 @@ class Names:
             (kind, number): replacement for kind, number, replacement in connection.execute("SELECT * FROM evicted")
         }
         self._applications: dict[str, bool] = {}
+        """Whether they are admitted, as far as that was asked."""
+        self._old_applications: int | None = None
+        self._new_applications = 0
         self.overflow: dict[str, int] = {}
 
     def whole(self, series: Series, minute: float) -> int:
@@ -67,6 +69,7 @@ class Names:
     def series(self, series: Series, minute: float) -> int:
         """The number of a series that had something to count at that time (epoch seconds)."""
         if not self._is_admitted(series.application):
+            self._count_overflow("names", 1)
             series = overflow_of(series._replace(application=OTHER))
         return self._number(series, False, minute)
 
@@ -80,10 +83,11 @@ class Names:
         known = "SELECT id FROM series WHERE application = ? LIMIT 1"
         if self._connection.execute(known, (application,)).fetchone() is not None:
             return not self._is_evicted(application)
-        count = self.count_applications()
-        if count + 1 >= self.APPLICATIONS_AT_MOST:
+        is_admitted = self.count_applications() < self.APPLICATIONS_AT_MOST
+        self._new_applications += is_admitted
+        if self.count_applications() >= self.APPLICATIONS_AT_MOST:
             self._note_over_limit("application", "")
-        return count < self.APPLICATIONS_AT_MOST
+        return is_admitted
 
     def _is_evicted(self, application: str) -> bool:
         if not self._replacements:
@@ -92,11 +96,12 @@ class Names:
         return any(("series", number) in self._replacements for (number,) in wholes)
 
     def count_applications(self) -> int:
-        """How many applications there are, but for those that are being evicted."""
-        count = int(self._connection.execute(_COUNT_APPLICATIONS).fetchone()[0])
-        if self._replacements:
-            count -= int(self._connection.execute(_COUNT_EVICTED).fetchone()[0])
-        return count
+        """How many applications there are, but for `OTHER` and those that are being evicted."""
+        if self._old_applications is None:
+            (count,) = self._connection.execute(_COUNT_APPLICATIONS, {"other": OTHER}).fetchone()
+            (evicted,) = self._connection.execute(_COUNT_EVICTED).fetchone() if self._replacements else (0,)
+            self._old_applications = int(count - evicted)
+        return self._old_applications + self._new_applications
 
     def _number(self, series: Series, whole: bool, minute: float) -> int:
         number = self._series.get((series, whole))
@@ -124,7 +129,7 @@ class Names:
         bounded = not whole and OTHER not in key
         if bounded and self.count("series", "application", application) >= self.SERIES_AT_MOST:
             self._note_over_limit("series", application)
-            self.overflow["names"] = self.surplus.get("names", 0) + 1
+            self._count_overflow("names", 1)
             return self._number(overflow_of(series), False, minute)
         number = self._insert(
             'INSERT INTO series (application, kind, whole, "group", name, seen) VALUES (?, ?, ?, ?, ?, ?)',
@@ -152,7 +157,7 @@ class Names:
         known = self.count("error", "series", series)
         if known >= self.ERRORS_AT_MOST:
             self._note_over_limit("error", series)
-            self.overflow["errors"] = self.surplus.get("errors", 0) + error.count
+            self._count_overflow("errors", error.count)
             type_ = type_ if known < 2 * self.ERRORS_AT_MOST else OTHER
             return self.overflow_error(series, type_, bool(expected), error.minute)
         if self._one_more("error", series) >= self.ERRORS_AT_MOST:
@@ -184,6 +189,9 @@ class Names:
     def _one_more(self, table: str, value: object) -> int:
         self._known[table, value] += 1
         return self._known[table, value]
+
+    def _count_overflow(self, cause: str, count: int) -> None:
+        self.overflow[cause] = self.overflow.get(cause, 0) + count
 
     def _note_over_limit(self, table: str, whose: object) -> None:
         self._connection.execute("INSERT OR IGNORE INTO over_limit VALUES (?, ?)", (table, whose))
