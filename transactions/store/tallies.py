@@ -43,7 +43,7 @@ _SUMS: Final = [column for column in COLUMNS if column not in _NO_SUMS]
 MERGED: Final = ", ".join(_NO_SUMS.get(column, f"sum({column})") for column in COLUMNS[:-1])
 """The columns of a row but for the statuses, added up over many."""
 
-_TO_THOSE_THERE: Final = f"""
+_ON_CONFLICT: Final = f"""
 ON CONFLICT (span, start, series) DO UPDATE SET
     {", ".join(f"{column} = {column} + excluded.{column}" for column in _SUMS)},
     minimum = min(minimum, excluded.minimum),
@@ -52,15 +52,15 @@ ON CONFLICT (span, start, series) DO UPDATE SET
     statuses = merged_pair(statuses, excluded.statuses),
     histogram = merged_pair(histogram, excluded.histogram)
 """
-_ERRORS_TO_THOSE_THERE: Final = "ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count"
+_ON_ERROR_CONFLICT: Final = "ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count"
 
 _ADD: Final = f"""
 INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))}) {_TO_THOSE_THERE}
+VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))}) {_ON_CONFLICT}
 """
 
 _ADD_ERRORS: Final = f"""
-INSERT INTO error_count (span, start, error, count) VALUES (?, ?, ?, ?) {_ERRORS_TO_THOSE_THERE}
+INSERT INTO error_count (span, start, error, count) VALUES (?, ?, ?, ?) {_ON_ERROR_CONFLICT}
 """
 
 _ROLL_UP: Final = f"""
@@ -75,14 +75,16 @@ SELECT ?, ?, error, sum(count) FROM error_count WHERE span = ? AND start >= ? AN
 
 _MOVE: Final = f"""
 INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-SELECT span, start, heir, {MERGED}, merged(statuses) FROM tally JOIN leaving ON kind = 'series' AND number = series
-WHERE span = ? AND start > ? AND start <= ? GROUP BY start, heir {_TO_THOSE_THERE}
+SELECT span, start, replacement, {MERGED}, merged(statuses)
+FROM tally JOIN evicted ON kind = 'series' AND number = series
+WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_CONFLICT}
 """
 
 _MOVE_ERRORS: Final = f"""
 INSERT INTO error_count (span, start, error, count)
-SELECT span, start, heir, sum(count) FROM error_count JOIN leaving ON kind = 'error' AND number = error
-WHERE span = ? AND start > ? AND start <= ? GROUP BY start, heir {_ERRORS_TO_THOSE_THERE}
+SELECT span, start, replacement, sum(count)
+FROM error_count JOIN evicted ON kind = 'error' AND number = error
+WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_ERROR_CONFLICT}
 """
 
 
@@ -130,12 +132,12 @@ def roll_up(connection: sqlite3.Connection, unit: tuple[int, int], finer: int) -
 
 
 def move(connection: sqlite3.Connection, kind: str, part: tuple[int, int, int]) -> int:
-    """Add the rows of what is leaving to those of its heirs: of a span, after a start, and up to another. How many."""
+    """Move rows of what is evicted to its replacements: of a span, after a start, up to another one; how many."""
     table, statement = ("tally", _MOVE) if kind == "series" else ("error_count", _MOVE_ERRORS)
     connection.execute(statement, part)
     return connection.execute(
         f"DELETE FROM {table} WHERE span = ? AND start > ? AND start <= ?"
-        f" AND {kind} IN (SELECT number FROM leaving WHERE kind = ?)",
+        f" AND {kind} IN (SELECT number FROM evicted WHERE kind = ?)",
         (*part, kind),
     ).rowcount
 
