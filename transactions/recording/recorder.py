@@ -58,7 +58,7 @@ class _Request:
 
     def answer(self, done: bool) -> None:
         self.done = done
-        self.answered.release()
+        refuses(self.answered.release, RuntimeError)  # where it was struck between this line and the next
 
 
 class Recorder:
@@ -220,8 +220,12 @@ class Recorder:
     def _answer(self) -> None:
         """Do what was asked for meanwhile. One that came too late sees that this thread has ended."""
         while self._requests:
-            request = self._requests.pop(0)
-            request.answer(self._work(request.task))
+            request, done = self._requests[0], False
+            try:
+                done = self._work(request.task)
+            finally:  # whatever strikes here, somebody waits
+                self._requests.remove(request)
+                request.answer(done)
 
     def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
         """Have the recorder's thread do a task, or do it here where there is none; whether it succeeded in time."""
