@@ -1,6 +1,7 @@
 """The doors that requests come in by: WSGI, ASGI, and Django's list of middleware.
 
-Each is loaded when it is first asked for (PEP 562): a program has one of them,
+What a framework needs besides is a module of its own, `weighbridge.middleware.falcon`
+and so on. Each is loaded when it is first asked for (PEP 562): a program has one of them,
 and its start does not wait for the others.
 """
 

@@ -26,7 +26,7 @@ from .request import NOTHING, DoorTransaction
 from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
 from .response_errors import broke_the_body, came_from, closed_by_middleware
 from .routes import read_asgi_route
-from .stopping import lifespan_send, listen_for_the_end, write_beside_the_loop
+from .stopping import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
 
 if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]
@@ -184,6 +184,8 @@ class ASGITransactionMiddleware(Door):
         except BaseException:
             self._has_lifespan = False
             raise
+        if isinstance(given, WritingSend) and given.has_written:
+            return result
         try:
             await write_beside_the_loop()
         except Exception:

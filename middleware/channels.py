@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from .known_routers import has_router, publishes_its_routes
-from .plug import note_route, note_unrouted
+from .plug import hear_keys_of, note_route, note_unrouted
 
 __all__ = ["URLRouter"]
 
@@ -67,4 +67,6 @@ class _Telling:
         path = f"{scope.get(_SO_FAR, '')}{self._route.pattern}"
         if not self._leads_further:
             note_route(f"/{path}", scope.get("root_path", ""))
-        return await self._route.callback({**scope, _SO_FAR: path}, receive, send)
+        inner = {**scope, _SO_FAR: path}
+        hear_keys_of(inner)
+        return await self._route.callback(inner, receive, send)

@@ -17,14 +17,27 @@ from typing import Any
 from ..transactions.log import swallowed
 from ..transactions.model.request import NO_ROUTE
 from .joining import InnerRequest
-from .plug import current_request, note_exception
+from .plug import current_request, hear_keys_of, note_exception
 
 __all__ = ["instrument"]
 
 
 def instrument(app: Any) -> None:
-    """Add middleware to a ``connexion.AsyncApp`` or ``FlaskApp``, in front of its router."""
-    app.add_middleware(_InFrontOfRouter, import_module("connexion.middleware").MiddlewarePosition.BEFORE_ROUTING)
+    """Add middleware to a ``connexion.AsyncApp`` or ``FlaskApp``, in front of its router and of your handlers."""
+    position = import_module("connexion.middleware").MiddlewarePosition
+    app.add_middleware(_InFrontOfRouter, position.BEFORE_ROUTING)
+    app.add_middleware(_InFrontOfHandlers, position.BEFORE_CONTEXT)
+
+
+class _InFrontOfHandlers:
+    """Its scope is the copy that the handlers have."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        hear_keys_of(scope)
+        await self.app(scope, receive, send)
 
 
 class _InFrontOfRouter:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["has_starlette_below", "is_litestar", "is_mounted_by_litestar", "litestar_mount", "routed_by_litestar"]
+__all__ = [
+    "has_starlette_below",
+    "is_litestar",
+    "is_mounted_by_litestar",
+    "leaf_of_litestar",
+    "litestar_mount",
+    "routed_by_litestar",
+]
 
 
 def is_litestar(scope: Mapping[str, Any]) -> bool:
@@ -16,6 +23,11 @@ def is_litestar(scope: Mapping[str, Any]) -> bool:
 def is_mounted_by_litestar(scope: Mapping[str, Any]) -> bool:
     """Whether it gave the request to an application that is mounted below it."""
     return bool(getattr(scope.get("route_handler"), "is_mount", False))
+
+
+def leaf_of_litestar(scope: Mapping[str, Any]) -> str | None:
+    """The route in the scope, unless it leads further."""
+    return None if is_mounted_by_litestar(scope) else scope["path_template"]
 
 
 def has_starlette_below(scope: Mapping[str, Any]) -> bool:

@@ -7,19 +7,33 @@ None of them raises.
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import MutableMapping
+from typing import Any, cast
+
 from ..transactions.log import swallowed
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.stack.current import running
 from .mounts import mounts_passed
 from .request import DoorTransaction
 
-__all__ = ["current_request", "note_exception", "note_route", "note_unrouted"]
+__all__ = ["current_request", "hear_keys_of", "note_exception", "note_route", "note_unrouted"]
 
 
 def current_request() -> RequestTransaction | None:
     """The transaction of the request that is handled here, if it is measured."""
     transaction = running()
     return transaction if isinstance(transaction, RequestTransaction) else None
+
+
+def hear_keys_of(request: MutableMapping[str, Any]) -> None:
+    """The application is given this copy of environ or scope: the keys that it sets there hold."""
+    try:
+        transaction = current_request()
+        if isinstance(transaction, DoorTransaction) and not transaction._over:
+            transaction._request = ChainMap(request, cast("dict[str, Any]", transaction._request))
+    except Exception:
+        swallowed("hear_keys_of")
 
 
 def note_unrouted() -> None:

@@ -20,11 +20,19 @@ from .litestar_routes import (
     has_starlette_below,
     is_litestar,
     is_mounted_by_litestar,
+    leaf_of_litestar,
     litestar_mount,
     routed_by_litestar,
 )
 from .mounts import asgi_mounts, mounts_passed
-from .starlette_routes import ANYTHING, is_starlette, leads_to, routed_by_starlette, routed_to_default
+from .starlette_routes import (
+    ANYTHING,
+    is_starlette,
+    leads_to,
+    leaf_of_starlette,
+    routed_by_starlette,
+    routed_to_default,
+)
 
 __all__ = ["read_asgi_route", "read_wsgi_route"]
 
@@ -87,17 +95,29 @@ def read_asgi_route(transaction: RequestTransaction, scope: Request) -> None:
     """
     if transaction._route:
         return
-    route = _route_in_scope(transaction, scope)
-    if not route or route.endswith(ANYTHING) or is_mounted_by_litestar(scope):  # there may be more further inside
-        copy = _copy_elsewhere(transaction, scope)
-        if copy is not None:
-            route = _route_in_scope(transaction, copy)
-        elif route and hasattr(transaction, "_taken_on"):  # it is mounted, and has found none
-            route = NO_ROUTE
+    if scope.get("root_path", "") == transaction._mount:  # at once: most of those that are routed
+        leaf = leaf_of_litestar(scope) if "path_template" in scope else leaf_of_starlette(scope)
+        if leaf:
+            transaction._route = leaf
+            return
+    route = _innermost_route(transaction, scope)
     if route is not None:
         transaction._route = route
     elif transaction._route is NO_ROUTE:
         _note_unpublished(transaction, scope, "")
+
+
+def _innermost_route(transaction: RequestTransaction, scope: Request) -> str | None:
+    """The route that our scope tells of, or a copy of it further inside; see `_route_in_scope`."""
+    route = _route_in_scope(transaction, scope)
+    if route and not (route.endswith(ANYTHING) or is_mounted_by_litestar(scope)):
+        return route
+    copy = _copy_elsewhere(transaction, scope)
+    if copy is not None:
+        return _route_in_scope(transaction, copy)
+    if route and hasattr(transaction, "_taken_on"):  # what is mounted there has found none
+        return NO_ROUTE
+    return route
 
 
 def _route_in_scope(transaction: RequestTransaction, scope: Request) -> str | None:

@@ -17,6 +17,7 @@ __all__ = [
     "ANY_MOUNT",
     "is_starlette",
     "leads_to",
+    "leaf_of_starlette",
     "routed_by_starlette",
     "routed_to_default",
     "starlette_mounts",
@@ -39,19 +40,30 @@ def is_starlette(scope: Mapping[str, Any]) -> bool:
     return "router" in scope or "app" in scope
 
 
+def leaf_of_starlette(scope: Mapping[str, Any]) -> str | None:
+    """The path of the route in the scope, if it is that which leads to the endpoint, and no mount."""
+    route, fastapi = scope.get("route"), scope.get("fastapi")
+    if type(fastapi) is dict:
+        route = fastapi.get("effective_route_context") or route  # of a router that was included
+    if getattr(route, "endpoint", None) is scope.get("endpoint", scope):
+        return route.path_format  # type: ignore[no-any-return, union-attr]
+    return None
+
+
 def routed_by_starlette(scope: Mapping[str, Any]) -> str | None:
     """How the route is written, without the mounts in front of it; ``None`` where the innermost router found none."""
+    leaf = leaf_of_starlette(scope)
+    if leaf is not None:
+        return leaf
     route, endpoint = scope.get("route"), scope.get("endpoint")
     fastapi = scope.get("fastapi")
     if type(fastapi) is dict:
-        included = fastapi.get("effective_route_context")  # a route of a router that was included
-        if included is not None:
-            included = getattr(included, "starlette_route", None) or included
-            if _end(included) is endpoint:
-                return _written(included)
+        included = getattr(fastapi.get("effective_route_context"), "starlette_route", None)
+        if included is not None and _end(included) is endpoint:
+            return _written(included)
         if endpoint is None and "frontend_path" in fastapi:
             return _frontend(scope, fastapi["frontend_path"])
-    if route is None or (hasattr(route, "routes") and _end(route) is not endpoint):  # it is one further out
+    if route is None or _end(route) is not endpoint:  # it is one further out
         route = _route_to(endpoint, scope)
     return None if route is None else _written(route)
 

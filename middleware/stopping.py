@@ -16,30 +16,45 @@ from ..transactions.late_imports import late_imports
 from ..transactions.log import swallowed
 from ..transactions.model.process import here
 from ..transactions.runtime import last_write, write_at_once
-from ..transactions.stack.event_loops import running_task
+from ..transactions.stack.event_loops import coroutine_of, running_task
 
-__all__ = ["lifespan_send", "listen_for_the_end", "write_beside_the_loop"]
+__all__ = ["WritingSend", "lifespan_send", "listen_for_the_end", "write_beside_the_loop"]
 
 
 def lifespan_send(send: Any) -> Any:
-    """The ``send`` that a lifespan is given: the server's own, but under uvicorn.
+    """The ``send`` that a lifespan is given: the server's own, but where that waits for the last message only.
 
-    That does not wait for the application to return, but for its last message
-    only, and is gone at once. So what is left is written before it.
+    uvicorn is gone at once then, and hypercorn cancels what still runs, and is
+    ended by that itself. So what is left is written before that message.
     """
-    return send if _handler_of_uvicorn() is None else _send_when_written(send)
+    waits_no_longer = _handler_of_uvicorn() is not None or _module_of_task() == "hypercorn.asyncio.lifespan"
+    return WritingSend(send) if waits_no_longer else send
 
 
-def _send_when_written(send: Any) -> Any:
-    async def send_after(message: Any) -> None:
+def _module_of_task() -> str | None:
+    """The module of the function that the running task runs."""
+    root = getattr(coroutine_of(running_task()), "cr_frame", None)
+    return None if root is None else root.f_globals.get("__name__")
+
+
+class WritingSend:
+    """A ``send`` that writes what is left before the last message of a lifespan."""
+
+    __slots__ = ("_send", "has_written")
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self.has_written = False
+
+    async def __call__(self, message: Any) -> Any:
+        """Send a message on, the last one when all is written."""
         try:
             if message["type"].startswith("lifespan.shutdown."):
+                self.has_written = True
                 await write_beside_the_loop()
         except Exception:  # a message of some other form is between application and server
             swallowed("write_beside_the_loop")
-        await send(message)
-
-    return send_after
+        return await self._send(message)
 
 
 async def write_beside_the_loop() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
+
 from . import servers
 from .editions import CURRENT, OLDEST, Edition
 from .row import Row
@@ -78,7 +80,8 @@ class Column:
         if self.framework.named_by == "path":
             return f"Uri{self.server.prefix}{row.path}"
         if row.routed or (row.status == 405 and self.framework.route_first):
-            return f"Route/{row.method} {self.framework.written.get(row.path, row.path)}"
+            method = row.method if row.method in METHODS else OTHER_METHOD
+            return f"Route/{method} {self.framework.written.get(row.path, row.path)}"
         return f"StatusCode/{row.status}"
 
 
@@ -90,9 +93,9 @@ FLASK: Final = Framework(
     "Flask",
     "apps.flask_app:application",
     "wsgi",
-    _features("coroutines, router, head, before, after, teardown, prefixes, mounts"),
+    _features("coroutines, router, methods, head, before, after, teardown, prefixes, mounts, tenants, copies"),
     ("flask",),
-    written={"/items/7": "/items/<int:number>"},
+    written={"/items/7": "/items/<int:number>", "/tenants/acme/here": "/{mount}/here"},
 )
 FLASK_UNAIDED: Final = replace(FLASK, application="apps.flask_app:measured")
 """Nothing in front of it sets keys: that is left to the server."""
@@ -100,7 +103,7 @@ BOTTLE: Final = Framework(
     "Bottle",
     "apps.bottle_app:application",
     "wsgi",
-    _features("router, head, before, after, mounts"),
+    _features("router, methods, head, before, after, mounts, copies"),
     ("bottle",),
     written={"/items/7": "/items/<number:int>"},
 )
@@ -109,7 +112,7 @@ DJANGO_WSGI: Final = Framework(
     "Django",
     "apps.django_app:wsgi",
     "wsgi",
-    _features("coroutines, router, head, before, after, prefixes"),
+    _features("coroutines, router, methods, head, before, after, prefixes, copies"),
     ("django",),
     written={"/items/7": "/items/<int:number>"},
     route_first=True,
@@ -121,25 +124,27 @@ STARLETTE: Final = Framework(
     "Starlette",
     "apps.starlette_app:application",
     "asgi",
-    _features("coroutines, router, head, before, after, prefixes, mounts, async after"),
+    _features("coroutines, router, methods, head, before, after, prefixes, mounts, tenants, copies, async after"),
     ("starlette",),
-    written={"/items/7": "/items/{number}"},
+    written={"/items/7": "/items/{number}", "/tenants/acme/here": "/tenants/{tenant}/here"},
     route_first=True,
 )
 FASTAPI: Final = Framework(
     "FastAPI",
     "apps.fastapi_app:application",
     "asgi",
-    _features("coroutines, router, before, after, dependencies, prefixes, mounts, async after"),
+    _features(
+        "coroutines, router, methods, before, after, dependencies, prefixes, mounts, tenants, copies, async after"
+    ),
     ("fastapi",),
-    written={"/items/7": "/items/{number}"},
+    written={"/items/7": "/items/{number}", "/tenants/acme/here": "/tenants/{tenant}/here"},
     route_first=True,
 )
 LITESTAR: Final = Framework(
     "Litestar",
     "apps.litestar_app:application",
     "asgi",
-    _features("coroutines, router, before, prefixes, mounts, async after"),
+    _features("coroutines, router, methods, before, prefixes, mounts, copies, async after"),
     ("litestar",),
     written={"/items/7": "/items/{number}", "/mounted/here": "/mounted"},
 )
@@ -150,7 +155,73 @@ BARE: Final = Framework(
     _features("bare, coroutines, head, async after"),
     named_by="path",
 )
+ROUTER: Final = replace(
+    STARLETTE,
+    name="Starlette's router",
+    application="apps.starlette_app:router",
+)
+API_ROUTER: Final = replace(FASTAPI, name="FastAPI's router", application="apps.fastapi_app:router")
+QUART: Final = Framework(
+    "Quart",
+    "apps.quart_app:application",
+    "asgi",
+    _features("coroutines, router, methods, head, before, after, prefixes, copies"),
+    ("quart",),
+    written={"/items/7": "/items/<int:number>"},
+)
+FALCON_WSGI: Final = Framework(
+    "Falcon",
+    "apps.falcon_wsgi_app:application",
+    "wsgi",
+    _features("router, methods, head, before, after, copies"),
+    ("falcon",),
+    written={"/items/7": "/items/{number:int}"},
+    route_first=True,
+)
+FALCON: Final = replace(
+    FALCON_WSGI,
+    application="apps.falcon_asgi_app:application",
+    interface="asgi",
+    features=_features("coroutines, router, methods, head, before, after, copies, async after"),
+)
+PYRAMID: Final = Framework(
+    "Pyramid",
+    "apps.pyramid_app:application",
+    "wsgi",
+    _features("router, head, before, after, prefixes, copies"),
+    ("pyramid",),
+    written={"/items/7": "/items/{number}"},
+)
+SANIC: Final = Framework(
+    "Sanic",
+    "apps.sanic_app:application",
+    "asgi",
+    _features("coroutines, router, methods, before, after, prefixes, copies, async after"),
+    ("sanic",),
+    written={"/items/7": "/items/<number:int>"},
+)
+CONNEXION: Final = Framework(
+    "Connexion",
+    "apps.connexion_app:application",
+    "asgi",
+    _features("coroutines, router, methods, prefixes, copies, async after"),
+    ("connexion",),
+    written={"/items/7": "/items/{number}"},
+    route_first=True,
+)
+CHANNELS: Final = Framework(
+    "Channels and Django",
+    "apps.channels_app:application",
+    "asgi",
+    _features("coroutines, router, methods, prefixes, copies"),
+    ("channels", "django"),
+    written={"/items/7": "/items/<int:number>"},
+    route_first=True,
+)
 BEHIND: Final = replace(STARLETTE, name="Starlette behind BaseHTTPMiddleware", application="apps.starlette_app:behind")
+FASTAPI_BEHIND: Final = replace(
+    FASTAPI, name='FastAPI behind `@app.middleware("http")`', application="apps.fastapi_app:behind"
+)
 DEPENDING: Final = replace(FASTAPI, name="FastAPI, in a dependency", application="apps.fastapi_app:depending")
 
 
@@ -179,12 +250,23 @@ _CURRENT: Final = (
     *_of(STARLETTE, servers.HYPERCORN_TRIO, servers.GRANIAN, servers.DAPHNE, servers.UVICORN_OUTER),
     *_of(STARLETTE, servers.HYPERCORN_OUTER, servers.UVICORN_IN_JOB, servers.UVICORN_OFF),
     *_of(BEHIND, servers.UVICORN),
+    *_of(STARLETTE, servers.GUNICORN_ASGI),
     *_of(FASTAPI, servers.UVICORN, servers.HYPERCORN, servers.UVICORN_OUTER),
+    *_of(FASTAPI_BEHIND, servers.UVICORN),
     *_of(DEPENDING, servers.UVICORN),
     *_of(LITESTAR, servers.UVICORN, servers.GRANIAN, servers.HYPERCORN_TRIO),
     *_of(DJANGO, servers.UVICORN, servers.DAPHNE, servers.GUNICORN_UVICORN, servers.DAPHNE_OUTER),
     *_of(replace(DJANGO, name=_WITHOUT, application="apps.django_behind_door:asgi"), servers.UVICORN),
     *_of(replace(DJANGO, name=_TWICE, application="apps.django_measured_twice:asgi"), servers.UVICORN),
+    *_of(ROUTER, servers.UVICORN),
+    *_of(API_ROUTER, servers.UVICORN),
+    *_of(QUART, servers.UVICORN, servers.HYPERCORN),
+    *_of(FALCON_WSGI, servers.GTHREAD),
+    *_of(FALCON, servers.UVICORN),
+    *_of(PYRAMID, servers.GTHREAD),
+    *_of(SANIC, servers.UVICORN),
+    *_of(CONNEXION, servers.UVICORN),
+    *_of(CHANNELS, servers.UVICORN, servers.DAPHNE),
     _representative(BARE, servers.UVICORN),
     *_of(BARE, servers.HYPERCORN, servers.HYPERCORN_TRIO, servers.GRANIAN),
 )
@@ -202,6 +284,14 @@ _OLDEST: Final = (
     *_of(DEPENDING, servers.UVICORN),
     *_of(LITESTAR, servers.UVICORN),
     *_of(DJANGO, servers.UVICORN, servers.DAPHNE),
+    *_of(ROUTER, servers.UVICORN),
+    *_of(API_ROUTER, servers.UVICORN),
+    *_of(QUART, servers.UVICORN),
+    *_of(FALCON_WSGI, servers.GTHREAD),
+    *_of(FALCON, servers.UVICORN),
+    *_of(PYRAMID, servers.GTHREAD),
+    *_of(SANIC, servers.UVICORN),
+    *_of(CHANNELS, servers.UVICORN),
     *_of(BARE, servers.UVICORN, servers.HYPERCORN_TRIO),
 )
 

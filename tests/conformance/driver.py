@@ -58,7 +58,7 @@ def _statuses(column: Column, rows: Sequence[Row], store: Path, folder: Path) ->
         statuses = {row: MANNERS[row.manner](target, row) for row in rows if row.manner != "shutdown"}
         running = {row: late.submit(_answered, target, row) for row in rows if row.manner == "shutdown"}
         if running:
-            eventually(begun_in(store).exists)
+            eventually(lambda: begun_in(store).exists() or all(future.done() for future in running.values()))
     return statuses | {row: future.result() for row, future in running.items()}
 
 

@@ -87,6 +87,16 @@ LIMITS: Final = (
         OLDEST,
         manner="leave",
     ),
+    *(
+        Limit(
+            f"{name} does not ask whether the client is there while it streams", ("/endless",), column, manner="leave"
+        )
+        for name, column in (
+            ("Falcon", "Falcon on uvicorn"),
+            ("Sanic", "Sanic on uvicorn"),
+            ("Channels", "Channels and Django on uvicorn"),
+        )
+    ),
     Limit("hypercorn 0.14 has no trailers", ("/trailers",), "hypercorn", OLDEST, manner="HTTP/2"),
 )
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final, NamedTuple
 
 from ..waiting import PATIENCE
@@ -46,6 +46,17 @@ def _once(target: Target, row: Row) -> tuple[int, ...]:
         connection.settimeout(_GRACE)
         with suppress(TimeoutError):
             connection.recv(1)
+    return (response.status,)
+
+
+def _broken(target: Target, row: Row) -> tuple[int, ...]:
+    """The body comes to no proper end."""
+    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+        connection.sendall(_request(target, row, "Connection: close"))
+        with closing(HTTPResponse(connection, method=row.method)) as response:
+            response.begin()
+            with suppress(HTTPException, ConnectionResetError):
+                response.read()
     return (response.status,)
 
 
@@ -110,6 +121,35 @@ def _http2(target: Target, row: Row) -> tuple[int, ...]:
     return (response.status_code,)
 
 
+def _http2_reset(target: Target, row: Row) -> tuple[int, ...]:
+    """The client takes a part of the body, then resets the stream and keeps the connection."""
+    from h2.config import H2Configuration
+    from h2.connection import H2Connection
+    from h2.events import DataReceived, ResponseReceived
+
+    client = H2Connection(H2Configuration(header_encoding="utf-8"))
+    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+        client.initiate_connection()
+        client.send_headers(1, [*_pseudo_headers(target, row), *_headers(row).items()], end_stream=True)
+        connection.sendall(client.data_to_send())
+        seen: list[object] = []
+        while not any(isinstance(event, DataReceived) for event in seen):
+            received = connection.recv(65536)
+            assert received, "the server hung up"
+            seen += client.receive_data(received)
+            connection.sendall(client.data_to_send())
+        client.reset_stream(1)
+        connection.sendall(client.data_to_send())
+        time.sleep(_GRACE)
+    heads = [event for event in seen if isinstance(event, ResponseReceived)]
+    return tuple(int(dict(event.headers)[":status"]) for event in heads)
+
+
+def _pseudo_headers(target: Target, row: Row) -> list[tuple[str, str]]:
+    parts = {"method": row.method, "path": target.path(row), "scheme": "http", "authority": "localhost"}
+    return [(f":{name}", value) for name, value in parts.items()]
+
+
 MANNERS: Final[Mapping[Manner, Callable[[Target, Row], tuple[int, ...]]]] = {
     "once": _once,
     "keep alive": _keep_alive,
@@ -117,5 +157,7 @@ MANNERS: Final[Mapping[Manner, Callable[[Target, Row], tuple[int, ...]]]] = {
     "leave": _leave,
     "interleaved": _interleaved,
     "HTTP/2": _http2,
+    "HTTP/2 reset": _http2_reset,
+    "broken": _broken,
     "shutdown": _once,
 }

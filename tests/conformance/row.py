@@ -17,7 +17,9 @@ OTHER: Final = "{other}"
 LINKED: Final = "{linked}"
 """The request as a web transaction, under the application that its own is linked to."""
 
-Manner = Literal["once", "leave", "keep alive", "pipelined", "interleaved", "HTTP/2", "shutdown"]
+Manner = Literal[
+    "once", "leave", "keep alive", "pipelined", "interleaved", "HTTP/2", "HTTP/2 reset", "broken", "shutdown"
+]
 
 
 @dataclass(frozen=True, eq=False)

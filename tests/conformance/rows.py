@@ -156,6 +156,7 @@ _RESPONSES: Final = (
     Row(_SHAPE, "500 by return", "/status/500", failed=1, status=500),
     Row(_SHAPE, "503 by return", "/status/503", failed=1, status=503),
     Row(_SHAPE, "500 by exception", "/raise", failed=1, status=500),
+    Row(_SHAPE, "an exception that is answered further out by a 409: not failed", "/answered", status=409),
     Row(_SHAPE, "404, no route", "/nowhere", status=404, routed=False),
     Row(
         _SHAPE,
@@ -163,7 +164,7 @@ _RESPONSES: Final = (
         "/upload",
         status=405,
         routed=False,
-        needs=_needs("router"),
+        needs=_needs("router", "methods"),
     ),
     Row(_SHAPE, "`HEAD`", "/sync/plain", method="HEAD", needs=_needs("head")),
     Row(_SHAPE, "a generator that runs a background task", "/stream/job", _JOB),
@@ -172,6 +173,8 @@ _RESPONSES: Final = (
     Row(_SHAPE, "an async generator that runs a background task", "/async-stream/job", _JOB, needs=_ASGI),
     Row(_SHAPE, "an async generator that sets the key", "/async-stream/key", _OTHER, needs=_ASGI),
     Row(_SHAPE, "server-sent events from an async generator", "/async-stream/events", needs=_ASGI),
+    Row(_SHAPE, "a generator that breaks: failed", "/stream/broken", failed=1, manner="broken"),
+    Row(_SHAPE, "an async generator that breaks", "/async-stream/broken", failed=1, manner="broken", needs=_ASGI),
     Row(_SHAPE, "a file: `wsgi.file_wrapper`, `pathsend`", "/file"),
     Row(
         _SHAPE,
@@ -188,6 +191,18 @@ _ROUTES: Final = (
     Row(_NAMES, "a route with a parameter", "/items/7", needs=_needs("router")),
     Row(_NAMES, "a blueprint, a router, `include()`", "/prefixed/here", needs=_needs("prefixes")),
     Row(_NAMES, "a mounted application", "/mounted/here", needs=_needs("mounts")),
+    Row(_NAMES, "a mount with a parameter", "/tenants/acme/here", needs=_needs("tenants")),
+    Row(_NAMES, "in a copy of environ or scope", "/copied/here", needs=_needs("copies")),
+    Row(_NAMES, "in a copy behind a second door", "/joined/here", needs=_needs("copies")),
+    Row(
+        _NAMES,
+        "405 for a method of its own: `_OTHER`, where there is a route",
+        "/upload",
+        method="REPORT",
+        status=405,
+        routed=False,
+        needs=_needs("router", "methods"),
+    ),
 )
 
 _FRONT: Final = "keys set in front"
@@ -267,6 +282,14 @@ _WIRE: Final = (
     ),
     Row(_SOCKET, "HTTP/2", "/sync/plain", manner="HTTP/2", needs=_needs("HTTP/2")),
     Row(_SOCKET, "the client leaves within the body", "/endless", manner="leave", disconnected=True),
+    Row(
+        _SOCKET,
+        "the client resets its stream of HTTP/2",
+        "/endless",
+        manner="HTTP/2 reset",
+        disconnected=True,
+        needs=_needs("HTTP/2"),
+    ),
     Row(
         _SOCKET,
         "the server is stopped while the request runs",

@@ -175,6 +175,12 @@ UWSGI_OUTER: Final = Server(
 NGINX: Final = Server("nginx and uWSGI, keys by `uwsgi_param`", ("uwsgi", "bin/nginx"), _nginx, _ALIVE - {"graceful"})
 GRANIAN_WSGI: Final = Server("granian", ("granian",), _granian("wsgi"), _ALIVE)
 
+GUNICORN_ASGI: Final = Server(
+    "gunicorn asgi",
+    ("gunicorn", "h2"),
+    _gunicorn("-k", "asgi", "--http-protocols", "h2,h1", "--http2-cleartext", "both"),
+    _ALIVE | {"HTTP/2"},
+)
 UVICORN: Final = Server("uvicorn asyncio", ("uvicorn",), _uvicorn("--loop", "asyncio"), _ALIVE)
 UVLOOP: Final = Server("uvicorn uvloop", ("uvicorn", "uvloop"), _uvicorn("--loop", "uvloop"), _ALIVE)
 WORKERS: Final = Server("uvicorn, 2 workers", ("uvicorn",), _uvicorn("--workers", "2"), _ALIVE)

@@ -154,6 +154,7 @@ def test_no_client_makes_names(side: Side, measured: str, method: str, url: str,
 
 class Consumer(AsyncHttpConsumer):
     async def handle(self, body: bytes) -> None:
+        self.scope["newrelic.suppress_apdex_metric"] = "yes"  # in the copy that it was given
         await self.send_response(200, b"live")
 
 
@@ -201,6 +202,25 @@ def test_channels(url: str, ended: Ended) -> None:
         served.get(url)
     assert names(ended) == [CHANNELS[url]]
     assert ended[0].failed == url.startswith("/broken")
+    assert (ended[0].apdex is None) == url.startswith(("/live", "/old", "/in"))
+
+
+_LIVE = st.sampled_from([*CHANNELS, "/live/8", "/in/hooli/deep/8", "/wrapped/acme/other/", "/site/x"]) | _PATH
+
+
+@_CLIENTS
+@given(method=_METHOD, url=_LIVE, host=_HOST)
+def test_no_client_makes_names_with_channels(method: str, url: str, host: str) -> None:
+    known = {name.partition(" ")[2] for name in CHANNELS.values()} | {f"/{route}" for route in _ROUTES}
+    known |= {f"/wrapped/<slug:tenant>{route}" for route in ("/deep/<int:number>", "/other/")}
+    with override_settings(ALLOWED_HOSTS=["testserver"]), capture_transactions() as ended:
+        served = ASGI(lambda app: ASGI.door(channels_application()))
+        with suppress(Exception):
+            served.get(url, method=method, headers=[(b"host", host.encode("latin-1"))])
+    (made,) = names(list(ended))
+    asked, _, route = made.partition(" ")
+    status = re.fullmatch("StatusCode/[1-5][0-9]{2}", made)
+    assert status or (asked in {f"Route/{one}" for one in (*METHODS, OTHER_METHOD)} and route in known), made
 
 
 def test_channels_finding_nothing(ended: Ended) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +23,16 @@ def quick_store(own_settings: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """Runs an asynchronous function with its arguments, on each event loop."""
     return functools.partial(anyio.run, backend=request.param)
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """One for all examples of a property: to begin and to end one takes longer than a request."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
 
 
 @pytest.fixture

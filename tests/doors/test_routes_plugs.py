@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weighbridge import FinishedTransaction, add_custom_attribute
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
 from . import asgi_kit, wsgi_kit
+from .strangers_kit import HEADERS, HOST, METHOD, STRANGERS, TEXT, has_known_method, names_made, wild
 
 Ended = list[FinishedTransaction]
 Serve = Callable[..., None]
@@ -62,6 +66,19 @@ def _quiet() -> Iterator[None]:
     logging.disable()
     yield
     logging.disable(logging.NOTSET)
+
+
+def test_what_the_documentation_says_is_there() -> None:
+    """Each dotted name of the page about frameworks."""
+    import re
+    from importlib import import_module
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "frameworks.md").read_text("utf-8")
+    for module, attribute in set(re.findall(r"(weighbridge\.middleware\.\w+)\.(\w+)\(", page)):
+        assert callable(getattr(import_module(module), attribute))
+    for name in ("_OTHER", "StatusCode/404", "{mount}"):
+        assert f"`{name}`" in page
 
 
 # Quart
@@ -332,24 +349,24 @@ def sanic_app() -> Any:
     return app
 
 
-def with_lifespan(app: Any) -> Any:
-    """Sanic is ready when it was told of the start only."""
-    started = False
+class WithLifespan:
+    """Sanic and Connexion are ready when they were told of the start only."""
 
-    async def ready(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal started
-        if not started:
-            started = True
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self._started = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not self._started:
+            self._started = True
             server = asgi_kit.Server({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
-            await app({"type": "lifespan", "asgi": {"version": "3.0"}}, server.receive, server.send)
-        await app(scope, receive, send)
-
-    return ready
+            await self.app({"type": "lifespan", "asgi": {"version": "3.0"}}, server.receive, server.send)
+        await self.app(scope, receive, send)
 
 
 @pytest.mark.application_blocks
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("wrap", [with_lifespan, lambda app: copying(with_lifespan(app))])
+@pytest.mark.parametrize("wrap", [WithLifespan, lambda app: copying(WithLifespan(app))])
 def test_sanic(wrap: Any, ended: Ended) -> None:
     asked = ("/users/1", "/users/2", "/b/c", "/broken/d", "/gone/e", "/nowhere")
     over_asgi(sanic_app(), *(f"GET {path}" for path in asked), "POST /users/1", wrap=wrap)
@@ -396,6 +413,9 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "shop_handlers", module)
 
     def user(number: int) -> Any:
+        from connexion.context import scope
+
+        scope["newrelic.suppress_apdex_metric"] = "yes"  # in the copy that handlers have
         return str(number), 200
 
     def broken(number: int) -> Any:
@@ -410,18 +430,23 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.application_blocks
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["AsyncApp", "FlaskApp"])
-def test_connexion(kind: str, handlers: ModuleType, ended: Ended) -> None:
+def connexion_app(kind: str) -> Any:
     connexion = pytest.importorskip("connexion")
     from weighbridge.middleware.connexion import instrument
 
     app = getattr(connexion, kind)("shop")
     app.add_api(SPECIFICATION)
     instrument(app)
+    return app
+
+
+@pytest.mark.application_blocks
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["AsyncApp", "FlaskApp"])
+def test_connexion(kind: str, handlers: ModuleType, ended: Ended) -> None:
     asked = ("/v1/users/1", "/v1/users/2", "/v1/broken/1", "/v1/gone/1", "/v1/nowhere", "/nowhere", "/v1/users/seven")
-    over_asgi(app, *(f"GET {path}" for path in asked), "POST /v1/users/1", wrap=with_lifespan)
+    asked_all = (*(f"GET {path}" for path in asked), "POST /v1/users/1")
+    over_asgi(connexion_app(kind), *asked_all, wrap=WithLifespan)
     number = "{number}" if kind == "AsyncApp" else "<int:number>"  # the rule of the Flask that it is made of
     assert names(ended) == [
         f"Route/GET /v1/users/{number}",
@@ -434,3 +459,68 @@ def test_connexion(kind: str, handlers: ModuleType, ended: Ended) -> None:
         "Route/POST /v1/users/{number}",
     ]
     assert errors(ended) == [[], [], ["Broken"], [], [], [], [], []]
+    assert [transaction.apdex for transaction in ended[:2]] == [None, None]
+
+
+# Whatever a client sends
+
+ROUTES = {
+    "Quart": {
+        "/users/<int:number>",
+        "/sync/<name>",
+        "/b/<name>",
+        "/broken/<name>",
+        "/gone/<name>",
+        "/static/<path:filename>",
+    },
+    "Falcon": {"/users/{number:int}", "/broken/{number:int}", "/gone/{number:int}"},
+    "Falcon, asynchronous": {"/users/{number:int}", "/broken/{number:int}", "/gone/{number:int}"},
+    "Pyramid": {"/users/{number}", "/broken/{name}", "/gone/{name}", f"/{PYRAMID_BOOK}", f"/{PYRAMID_BOOK}/edit"},
+    "Sanic": {"/users/<number:int>", "/b/<name:str>", "/broken/<name:str>", "/gone/<name:str>"},
+    "Connexion": {"/v1/users/{number}", "/v1/broken/{number}", "/v1/gone/{number}"},
+}
+MAKE: dict[str, Callable[[], Any]] = {
+    "Quart": quart_app,
+    "Falcon": lambda: falcon_app(False),
+    "Falcon, asynchronous": lambda: falcon_app(True),
+    "Pyramid": pyramid_app,
+    "Sanic": lambda: WithLifespan(sanic_app()),
+    "Connexion": lambda: WithLifespan(connexion_app("AsyncApp")),
+}
+_made = cache(lambda which: MAKE[which]())
+_PARTS = ("users", "sync", "b", "broken", "gone", "v1", "shelf", "edit", "1", "2")
+_PATH = st.sampled_from(["/users/1", "/users/2", "/v1/users/1", "/broken/1", "/b/c", "/shelf/edit"]) | wild(_PARTS)
+
+
+@pytest.mark.application_blocks
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("which", MAKE)
+@STRANGERS
+@given(method=METHOD, path=_PATH, host=HOST, headers=HEADERS, query=TEXT)
+def test_no_client_makes_names(
+    loop: asyncio.AbstractEventLoop,
+    handlers: ModuleType,
+    capsys: Any,
+    which: str,
+    method: str,
+    path: str,
+    host: str,
+    headers: dict[str, str],
+    query: str,
+) -> None:
+    app = _made(which)
+
+    def serve() -> None:
+        if which in {"Falcon", "Pyramid"}:
+            environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+            environ |= {"HTTP_HOST": host, "QUERY_STRING": query, "REQUEST_METHOD": method}
+            wsgi_kit.attempt(WSGITransactionMiddleware(app), path, **environ)
+            return
+        pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        scope = {"headers": [(b"host", host.encode("latin-1")), *pairs], "query_string": query.encode("latin-1")}
+        loop.run_until_complete(asgi_kit.attempt(ASGITransactionMiddleware(app), path, method=method, **scope))
+
+    made = names_made(serve)
+    assert len(made) == 1
+    assert has_known_method(made[0]), made
+    assert made[0].startswith("WebTransaction/StatusCode/") or made[0].partition(" ")[2] in ROUTES[which]

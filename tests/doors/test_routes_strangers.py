@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ import fastapi
 import flask
 import litestar
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from litestar.params import FromPath
 from litestar.types import Receive, Scope, Send
@@ -29,12 +29,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
-from weighbridge.testing import capture_transactions
 from weighbridge.transactions.model.outlet import outlet
 from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
 
 from . import asgi_kit, wsgi_kit
 from .store_kit import rows
+from .strangers_kit import HEADERS, HOST, METHOD, STRANGERS, TEXT, has_known_method, names_made, wild
 
 Ended = list[FinishedTransaction]
 Run = Callable[..., Any]
@@ -202,65 +202,26 @@ _MOUNTS = {"", "t/", "fixed/", "m/{}/", "{}/", "m/{}/fixed/", "t/{}/"}
 
 def is_written(name: str) -> bool:
     """Whether a name is one of those that follow from the programs above."""
-    group, _, rest = name.removeprefix("WebTransaction/").partition("/")
-    if group == "StatusCode":
-        return len(rest) == 3 and rest.isdigit()
-    method, _, path = rest.partition(" ")
+    status_or_route = name.removeprefix("WebTransaction/")
+    if status_or_route.startswith("StatusCode/"):
+        return has_known_method(name)
+    path = status_or_route.partition(" ")[2]
     bare = re.sub(r"\{\w+\}|<[^/]+>", "{}", path.strip("/"))
-    known = {mount + leaf for mount in _MOUNTS for leaf in _LEAVES} | {
-        "fixed",
-        "fixed/{}",
-        "docs",
-        "openapi.json",
-        "redoc",
-    }
-    return group == "Route" and method in {*METHODS, OTHER_METHOD} and bare in known
+    known = {mount + leaf for mount in _MOUNTS for leaf in _LEAVES}
+    return has_known_method(name) and bare in known | {"fixed", "fixed/{}", "docs", "openapi.json", "redoc"}
 
 
-_TEXT = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=20)
-_PART = st.sampled_from(["e", "any", "u", "7", "fixed", "m", "t", "docs", "", ".", "..", "{id}", "<id>"]) | _TEXT
+_PART = st.sampled_from(["e", "any", "u", "7", "fixed", "m", "t", "docs", "", ".", "..", "{id}", "<id>"]) | TEXT
 _LEAF = st.sampled_from(["e", "any", "u/7", "u/8"])
-_WILD = st.lists(_PART, max_size=5).map(lambda parts: "/" + "/".join(parts))
 _ROUTED = st.builds(
     "/{}{}".format, _PART.flatmap(lambda tenant: st.sampled_from([m.format(tenant) for m in sorted(_MOUNTS)])), _LEAF
 )
-_PATH = _ROUTED | _WILD
-_METHOD = (
-    st.just("GET")
-    | st.sampled_from([*METHODS, "PURGE", "get"])
-    | st.text("AZaz09!#$%&'*+-.^_`|~", min_size=1, max_size=12)
-)
-_HOST = st.just("a.example") | st.sampled_from(["b.example", "x.host.example", "a.example:80", "[::1]", ""]) | _TEXT
-_HEADERS = st.dictionaries(
-    st.sampled_from(
-        [
-            "X-Forwarded-Host",
-            "X-Forwarded-Prefix",
-            "X-Forwarded-Proto",
-            "X-Script-Name",
-            "X-Original-URL",
-            "X-HTTP-Method-Override",
-            "Origin",
-            "Access-Control-Request-Method",
-        ]
-    ),
-    _TEXT | _PATH,
-    max_size=4,
-)
-_STRANGERS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
-
-
-def names_made(serve: Callable[[], Any]) -> list[str]:
-    with capture_transactions() as ended:
-        serve()
-    return [transaction.path for transaction in ended]
+_PATH = _ROUTED | wild(["e", "any", "u", "7", "fixed", "m", "t", "docs"])
 
 
 @pytest.mark.parametrize("which", WSGI)
-@_STRANGERS
-@given(method=_METHOD, path=_PATH, host=_HOST, headers=_HEADERS, query=_TEXT)
+@STRANGERS
+@given(method=METHOD, path=_PATH, host=HOST, headers=HEADERS, query=TEXT)
 @example(method="GET", path="/t/evil/u/7", host="evil", headers={"X-Forwarded-Prefix": "/u"}, query="")
 def test_no_client_makes_names_under_wsgi(
     which: str, method: str, path: str, host: str, headers: dict[str, str], query: str, capsys: Any
@@ -273,8 +234,8 @@ def test_no_client_makes_names_under_wsgi(
 
 
 @pytest.mark.parametrize("which", ASGI)
-@_STRANGERS
-@given(method=_METHOD, path=_PATH, host=_HOST, headers=_HEADERS, query=_TEXT)
+@STRANGERS
+@given(method=METHOD, path=_PATH, host=HOST, headers=HEADERS, query=TEXT)
 @example(method="OPTIONS", path="/any/where", host="evil", headers={"Origin": "x"}, query="")
 def test_no_client_makes_names_under_asgi(
     loop: asyncio.AbstractEventLoop, which: str, method: str, path: str, host: str, headers: dict[str, str], query: str
@@ -285,16 +246,6 @@ def test_no_client_makes_names_under_asgi(
     made = names_made(lambda: loop.run_until_complete(asgi_kit.attempt(app, path, method=method, **scope)))
     assert len(made) == 1
     assert all(map(is_written, made)), made
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """One for all of them: to begin and to end one takes longer than a request."""
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
-    loop.close()
 
 
 _made = cache(lambda make: make())

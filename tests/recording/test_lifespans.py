@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import trio
 from blockbuster import blockbuster_ctx
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.asyncio.lifespan import Lifespan
+from hypercorn.config import Config
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
@@ -196,6 +199,24 @@ def test_a_lifespan_that_is_cancelled_meanwhile(
     with locked(stored):
         asyncio.run(main())
     weighbridge.flush()
+    assert stored.total() == 2
+
+
+def test_hypercorn_cancels_nothing_that_is_ours(stored: Stored, work: Callable[[], None]) -> None:
+    """It cancels a lifespan that has sent its last message, and is ended by that where something still runs."""
+
+    async def main() -> None:
+        lifespan = Lifespan(ASGIWrapper(ASGITransactionMiddleware(quiet)), Config(), asyncio.get_running_loop(), {})
+        task = asyncio.ensure_future(lifespan.handle_lifespan())
+        await lifespan.wait_for_startup()
+        work()
+        await lifespan.wait_for_shutdown()
+        task.cancel()
+        await task
+
+    work()
+    weighbridge.flush()
+    asyncio.run(main())
     assert stored.total() == 2
 
 

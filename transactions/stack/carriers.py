@@ -3,7 +3,7 @@
 A task is told by its root coroutine: by the exact module and qualified name of
 the function it runs. Everything that is not in these tables was started by the
 user's code. Observed on Starlette 0.26 to 1.10, FastAPI 0.165, Litestar 2.25,
-Django 4.2 and 5.2, asgiref 3.6 to 3.13, anyio 3.7 to 4.16, trio 0.22 to 0.35.
+Django 4.2 and 5.2, Quart 0.18 to 0.22, asgiref 3.6 to 3.13, anyio 3.7 to 4.16, trio 0.22 to 0.35.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ _CARRIERS: Final[frozenset[_Place]] = frozenset(
         ("litestar.response.streaming", "ASGIStreamingResponse._stream"),
         ("litestar._kwargs.dependencies", "resolve_dependency"),
         ("litestar._kwargs.cleanup", "DependencyCleanupGroup._wrap_next.<locals>.wrapped_async"),
+        ("quart.asgi", "ASGIHTTPConnection.handle_request"),
+        ("quart.asgi", "ASGIHTTPConnection._send_response"),  # by `wait_for` before Python 3.12
     }
 )
 

@@ -11,8 +11,8 @@ from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import asgi_front
-from .jobs import Broken, coroutine_job, job
+from .front import ANSWERED, Answering, asgi_front
+from .jobs import Broken, Taken, coroutine_job, job
 from .sync_programs import SYNC
 
 Scope = dict[str, Any]
@@ -106,6 +106,10 @@ async def _raise(scope: Scope, receive: Any, send: Any) -> None:
     raise Broken
 
 
+async def _answered(scope: Scope, receive: Any, send: Any) -> None:
+    raise Taken
+
+
 def _streaming(name: str, made: Callable[[Scope], AsyncIterator[bytes]]) -> Callable[..., Awaitable[None]]:
     return lambda scope, receive, send: _stream(send, made(scope), media_type(name))
 
@@ -116,6 +120,7 @@ def _threaded(made: Callable[[Scope], Iterator[bytes]]) -> Callable[[Scope], Asy
 
 _ANSWERS: dict[str, Callable[[Scope, Any, Any], Awaitable[None]]] = {
     "/raise": _raise,
+    ANSWERED: _answered,
     "/after": _after,
     "/after-async": _after_async,
     "/file": _file,
@@ -147,4 +152,4 @@ async def _by_parts(scope: Scope, send: Any, kind: str, name: str = "") -> None:
         await _answer(send, b"nothing here", 404)
 
 
-application = asgi_front(ASGITransactionMiddleware(_app))
+application = asgi_front(ASGITransactionMiddleware(Answering(_app)))

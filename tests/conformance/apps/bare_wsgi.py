@@ -10,8 +10,8 @@ from weighbridge.middleware import WSGITransactionMiddleware
 
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
-from .front import wsgi_front
-from .jobs import Broken, job
+from .front import ANSWERED, wsgi_answering, wsgi_front
+from .jobs import Broken, Taken, job
 from .sync_programs import SYNC
 
 Environ = dict[str, Any]
@@ -20,6 +20,10 @@ _PHRASES = {200: "OK", 204: "No Content", 304: "Not Modified", 500: "Internal Se
 
 def _raise(environ: Environ) -> Iterable[bytes]:
     raise Broken
+
+
+def _answered(environ: Environ) -> Iterable[bytes]:
+    raise Taken
 
 
 def _upload(environ: Environ) -> Iterable[bytes]:
@@ -33,6 +37,7 @@ def _sync(program: Callable[[Any], object], environ: Environ) -> Iterable[bytes]
 
 _ANSWERS: dict[str, Callable[[Environ], Iterable[bytes]]] = {
     "/raise": _raise,
+    ANSWERED: _answered,
     "/upload": _upload,
     "/after": lambda environ: Closing(partial(job, environ)),
     "/file": lambda environ: environ["wsgi.file_wrapper"](FILE.open("rb")),
@@ -55,4 +60,4 @@ def _app(environ: Environ, start_response: Any) -> Iterable[bytes]:
     return body
 
 
-application = wsgi_front(WSGITransactionMiddleware(_app))
+application = wsgi_front(WSGITransactionMiddleware(wsgi_answering(_app)))

@@ -10,7 +10,7 @@ from typing import Final
 
 import anyio
 
-from .jobs import Keys, coroutine_job, job
+from .jobs import Broken, Keys, coroutine_job, job
 
 STATUSES: Final = (204, 304, 500, 503)
 """Answered with no body at ``/status/<status>``."""
@@ -60,16 +60,30 @@ async def async_events(keys: Keys) -> AsyncIterator[bytes]:
         yield b"data: %d\n\n" % number
 
 
+def broken_chunks(keys: Keys) -> Iterator[bytes]:
+    """A body that breaks off."""
+    yield b"before "
+    raise Broken
+
+
+async def async_broken_chunks(keys: Keys) -> AsyncIterator[bytes]:
+    """A body that breaks off."""
+    for chunk in broken_chunks(keys):
+        yield chunk
+
+
 STREAMS: Final[dict[str, Callable[[Keys], Iterator[bytes]]]] = {
     "job": chunks_with_job,
     "key": chunks_with_key,
     "events": events,
+    "broken": broken_chunks,
 }
 """Sent at ``/stream/<name>``."""
 ASYNC_STREAMS: Final[dict[str, Callable[[Keys], AsyncIterator[bytes]]]] = {
     "job": async_chunks_with_job,
     "key": async_chunks_with_key,
     "events": async_events,
+    "broken": async_broken_chunks,
 }
 """Sent at ``/async-stream/<name>``."""
 

@@ -12,13 +12,14 @@ from weighbridge.middleware import WSGITransactionMiddleware
 
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
-from .front import wsgi_front
+from .front import ANSWERED, COPIED, JOINED, wsgi_answering, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
-from .jobs import Broken, job
+from .jobs import Broken, Taken, job
 from .sync_programs import SYNC
 
 app = bottle.Bottle()
 mounted = bottle.Bottle()
+propagating = bottle.Bottle(catchall=False)
 
 
 def _sync(program: Callable[[Any], object]) -> str:
@@ -39,6 +40,10 @@ def _raise() -> str:
     raise Broken
 
 
+def _answered() -> str:
+    raise Taken
+
+
 def _upload() -> str:
     return str(len(bottle.request.body.read()))
 
@@ -55,6 +60,7 @@ for _name in STREAMS:
     app.route(f"/stream/{_name}", "GET", partial(_stream, _name))
 for _moment in HOOKS:
     app.route(f"/hook/{_moment}", "GET", lambda: "done")
+app.route([COPIED, JOINED], "GET", lambda: "done")
 app.route("/raise", "GET", _raise)
 app.route("/upload", "POST", _upload)
 app.route("/after", "GET", lambda: Closing(partial(job, bottle.request.environ)))
@@ -65,5 +71,12 @@ app.add_hook("before_request", partial(_hook, "before"))
 app.add_hook("after_request", partial(_hook, "after"))
 mounted.route("/here", "GET", lambda: "done")
 app.mount("/mounted", mounted)
+propagating.route(ANSWERED, "GET", _answered)
 
-application = wsgi_front(WSGITransactionMiddleware(app))
+
+def _served(environ: Any, start_response: Any) -> Any:
+    served = propagating if environ["PATH_INFO"] == ANSWERED else app
+    return served(environ, start_response)
+
+
+application = wsgi_front(WSGITransactionMiddleware(wsgi_inside(wsgi_answering(_served))))

@@ -6,9 +6,9 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 
 from .django_views import configure
-from .front import asgi_front, wsgi_front
+from .front import asgi_front, asgi_inside, wsgi_front, wsgi_inside
 
 configure("weighbridge.middleware.DjangoTransactionMiddleware")
 
-wsgi = wsgi_front(get_wsgi_application())
-asgi = asgi_front(get_asgi_application())
+wsgi = wsgi_front(wsgi_inside(get_wsgi_application()))
+asgi = asgi_front(asgi_inside(get_asgi_application()))

@@ -8,9 +8,9 @@ from django.core.wsgi import get_wsgi_application
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
 from .django_views import configure
-from .front import asgi_front, wsgi_front
+from .front import asgi_front, asgi_inside, wsgi_front, wsgi_inside
 
 configure()
 
-wsgi = wsgi_front(WSGITransactionMiddleware(get_wsgi_application()))
-asgi = asgi_front(ASGITransactionMiddleware(get_asgi_application()))
+wsgi = wsgi_front(WSGITransactionMiddleware(wsgi_inside(get_wsgi_application())))
+asgi = asgi_front(ASGITransactionMiddleware(asgi_inside(get_asgi_application())))

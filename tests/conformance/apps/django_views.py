@@ -17,8 +17,9 @@ from django.views.decorators.http import require_POST
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, endless, media_type
+from .front import ANSWERED, COPIED, JOINED
 from .hooks import HOOKS, at, at_async
-from .jobs import Broken, Keys, job
+from .jobs import Broken, Keys, Taken, job
 from .sync_programs import SYNC
 
 
@@ -49,6 +50,7 @@ def _async_hooks(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRe
         await at_async("after", request.path_info, _keys(request))
         return response
 
+    middleware.process_exception = _answer  # type: ignore[attr-defined]
     return middleware
 
 
@@ -61,7 +63,12 @@ def sync_hooks(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
         at("after", request.path_info, _keys(request))
         return response
 
+    middleware.process_exception = _answer  # type: ignore[attr-defined]
     return middleware
+
+
+def _answer(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    return HttpResponse("taken", status=409) if isinstance(exception, Taken) else None
 
 
 def _keys(request: HttpRequest) -> Keys:
@@ -90,6 +97,10 @@ def _stream(name: str, streams: Any) -> Callable[[HttpRequest], HttpResponse]:
 
 def _raise(request: HttpRequest) -> HttpResponse:
     raise Broken
+
+
+def _answered(request: HttpRequest) -> HttpResponse:
+    raise Taken
 
 
 @require_POST
@@ -124,10 +135,13 @@ urlpatterns = [
     *(path(f"async-stream/{name}", _stream(name, ASYNC_STREAMS)) for name in ASYNC_STREAMS),
     *(path(f"hook/{moment}", _done) for moment in HOOKS),
     path("raise", _raise),
+    path(ANSWERED.lstrip("/"), _answered),
     path("upload", _upload),
     path("after", _after),
     path("file", lambda request: FileResponse(FILE.open("rb"))),
     path("items/<int:number>", _done),
     path("prefixed/", include([path("here", _done)])),
     path("endless", _endless),
+    path(COPIED.lstrip("/"), _done),
+    path(JOINED.lstrip("/"), _done),
 ]

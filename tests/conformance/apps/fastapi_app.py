@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Response
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import asgi_front
-from .hooks import HOOKS, HookMiddleware
-from .jobs import Broken, coroutine_job, job
+from .front import ANSWERED, COPIED, JOINED, Answering, asgi_front, asgi_inside
+from .hooks import HOOKS, HookMiddleware, at_async
+from .jobs import Broken, Taken, coroutine_job, job
 from .sync_programs import SYNC
 
 
@@ -54,6 +55,10 @@ def _stream(name: str, streams: Any) -> Callable[[Request], Response]:
 
 async def _raise() -> None:
     raise Broken
+
+
+async def _answered() -> None:
+    raise Taken
 
 
 async def _upload(request: Request) -> Response:
@@ -101,18 +106,21 @@ def _others() -> dict[str, Callable[..., Any]]:
         **{f"/hook/{moment}": _done for moment in HOOKS},
         **{f"/status/{code}": _status(code) for code in STATUSES},
         "/raise": _raise,
+        ANSWERED: _answered,
         "/after": _after,
         "/after-async": _after_async,
         "/dependency/entry": _depending(_entered),
         "/dependency/exit": _depending(_left),
         "/file": lambda: FileResponse(FILE),
         "/items/{number}": _item,
+        COPIED: _done,
+        JOINED: _done,
         "/endless": _endless,
     }
 
 
-def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
-    app, mounted, prefixed = FastAPI(), FastAPI(), APIRouter(prefix="/prefixed")
+def _fill(app: FastAPI | APIRouter, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    mounted, prefixed = FastAPI(), APIRouter(prefix="/prefixed")
     for name, program in SYNC.items():
         app.get(f"/sync/{name}")(wrap(_sync(program)))
     for name, coroutine in ASYNC.items():
@@ -124,9 +132,47 @@ def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
     prefixed.get("/here")(_done)
     app.include_router(prefixed)
     app.mount("/mounted", mounted)
+    app.mount("/tenants/{tenant}", mounted)
+
+
+def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
+    app = _filled(wrap)
     app.add_middleware(HookMiddleware)
-    return asgi_front(ASGITransactionMiddleware(app))
+    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
 
 
-application = _made(lambda endpoint: endpoint)
+def _filled(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> FastAPI:
+    app = FastAPI()
+    _fill(app, wrap)
+    app.add_middleware(Answering)
+    return app
+
+
+def _behind() -> Any:
+    app = _filled(_as_it_is)
+
+    @app.middleware("http")
+    async def hooks(request: Request, call_next: Any) -> Any:
+        await at_async("before", request.url.path, request.scope)
+        response = await call_next(request)
+        await at_async("after", request.url.path, request.scope)
+        return response
+
+    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+
+
+def _as_it_is(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    return endpoint
+
+
+def _router() -> Any:
+    """A router is an application too, once there is somebody to close what its requests have opened."""
+    app = APIRouter()
+    _fill(app, _as_it_is)
+    return asgi_front(ASGITransactionMiddleware(asgi_inside(HookMiddleware(Answering(AsyncExitStackMiddleware(app))))))
+
+
+application = _made(_as_it_is)
+behind = _behind()
 depending = _made(_depending)
+router = _router()

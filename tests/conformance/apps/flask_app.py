@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from wsgiref.util import shift_path_info
 
 import flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -13,14 +14,16 @@ from weighbridge.middleware import WSGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
-from .front import wsgi_front
+from .front import ANSWERED, COPIED, JOINED, wsgi_answering, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
-from .jobs import Broken, job
+from .jobs import Broken, Taken, job
 from .sync_programs import SYNC
 
 app = flask.Flask(__name__)
 app.config["PROPAGATE_EXCEPTIONS"] = False
 mounted = flask.Flask("mounted")
+propagating = flask.Flask("propagating")
+propagating.config["PROPAGATE_EXCEPTIONS"] = True
 prefixed = flask.Blueprint("prefixed", __name__, url_prefix="/prefixed")
 
 
@@ -64,6 +67,11 @@ def _after() -> flask.Response:
     response = flask.Response("done")
     response.call_on_close(partial(job, flask.request.environ))
     return response
+
+
+@propagating.get(ANSWERED)
+def _answered() -> str:
+    raise Taken
 
 
 @app.get("/items/<int:number>")
@@ -110,5 +118,22 @@ _add("/file", lambda: flask.send_file(FILE))
 _add("/endless", lambda: flask.Response(endless(flask.request.environ)))
 app.register_blueprint(prefixed)
 
-measured = WSGITransactionMiddleware(DispatcherMiddleware(app, {"/mounted": mounted}))
+_add(COPIED, lambda: "done")
+_add(JOINED, lambda: "done")
+
+
+def _tenants(environ: Any, start_response: Any) -> Any:
+    """An application for whatever the next part of the path is."""
+    shift_path_info(environ)
+    return mounted(environ, start_response)
+
+
+def _served(environ: Any, start_response: Any) -> Any:
+    served = propagating if environ["PATH_INFO"] == ANSWERED else app
+    return served(environ, start_response)
+
+
+measured = WSGITransactionMiddleware(
+    wsgi_inside(wsgi_answering(DispatcherMiddleware(_served, {"/mounted": mounted, "/tenants": _tenants})))
+)
 application = wsgi_front(measured)

@@ -18,6 +18,10 @@ class Broken(Exception):
     """What a handler fails with."""
 
 
+class Taken(Exception):
+    """What a handler raises and somebody further out answers with a 409."""
+
+
 def job_name(keys: Keys) -> str:
     """Of the background tasks of one cell, so that fresh ones, which are not the request's, can be told apart."""
     return f"job of {keys.get('newrelic.app_name')}"

@@ -13,9 +13,9 @@ from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import asgi_front
+from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
-from .jobs import Broken, coroutine_job, job
+from .jobs import Broken, Taken, coroutine_job, job
 from .sync_programs import SYNC
 
 AnyRequest = Request[Any, Any, Any]
@@ -56,6 +56,15 @@ async def _raise() -> str:
     raise Broken
 
 
+@get(ANSWERED)
+async def _answered() -> str:
+    raise Taken
+
+
+def _answer(request: AnyRequest, exception: Exception) -> Response[str]:
+    return Response("taken", status_code=409)
+
+
 @post("/upload", status_code=200)
 async def _upload(request: AnyRequest) -> str:
     return str(len(await request.body()))
@@ -86,6 +95,11 @@ async def _hook() -> str:
     return "done"
 
 
+@get([COPIED, JOINED])
+async def _copied() -> str:
+    return "done"
+
+
 @get("/here")
 async def _here() -> str:
     return "done"
@@ -108,17 +122,32 @@ async def _before_request(request: AnyRequest) -> None:
 
 application = asgi_front(
     ASGITransactionMiddleware(
-        Litestar(
-            [
-                *(_sync(name, program) for name, program in SYNC.items()),
-                *(_async(name, program) for name, program in ASYNC.items()),
-                *(_status(code) for code in STATUSES),
-                *(_stream("stream", name, STREAMS) for name in STREAMS),
-                *(_stream("async-stream", name, ASYNC_STREAMS) for name in ASYNC_STREAMS),
-                *(_raise, _upload, _after, _after_async, _file, _item, _hook, _mounted, _endless),
-                Router("/prefixed", route_handlers=[_here]),
-            ],
-            before_request=_before_request,
+        asgi_inside(
+            Litestar(
+                [
+                    *(_sync(name, program) for name, program in SYNC.items()),
+                    *(_async(name, program) for name, program in ASYNC.items()),
+                    *(_status(code) for code in STATUSES),
+                    *(_stream("stream", name, STREAMS) for name in STREAMS),
+                    *(_stream("async-stream", name, ASYNC_STREAMS) for name in ASYNC_STREAMS),
+                    *(
+                        _raise,
+                        _answered,
+                        _upload,
+                        _after,
+                        _after_async,
+                        _file,
+                        _item,
+                        _hook,
+                        _mounted,
+                        _endless,
+                        _copied,
+                    ),
+                    Router("/prefixed", route_handlers=[_here]),
+                ],
+                before_request=_before_request,
+                exception_handlers={Taken: _answer},
+            )
         )
     )
 )

@@ -11,15 +11,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, Router
 
 from weighbridge.middleware import ASGITransactionMiddleware
 
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
-from .front import asgi_front
+from .front import ANSWERED, COPIED, JOINED, Answering, asgi_front, asgi_inside
 from .hooks import HOOKS, HookMiddleware, at_async
-from .jobs import Broken, coroutine_job, job
+from .jobs import Broken, Taken, coroutine_job, job
 from .sync_programs import SYNC
 
 
@@ -51,6 +51,10 @@ async def _raise(request: Request) -> Response:
     raise Broken
 
 
+async def _answered(request: Request) -> Response:
+    raise Taken
+
+
 async def _upload(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
@@ -77,13 +81,17 @@ def routes() -> list[BaseRoute]:
         *(Route(f"/async-stream/{name}", _stream(name, ASYNC_STREAMS)) for name in ASYNC_STREAMS),
         *(Route(f"/hook/{moment}", _done) for moment in HOOKS),
         Route("/raise", _raise),
+        Route(ANSWERED, _answered),
         Route("/upload", _upload, methods=["POST"]),
         Route("/after", _after),
         Route("/after-async", _after_async),
         Route("/file", lambda request: FileResponse(FILE)),
         Route("/items/{number:int}", _done),
         Route("/endless", lambda request: StreamingResponse(async_endless(request.scope))),
+        Route(COPIED, _done),
+        Route(JOINED, _done),
         Mount("/prefixed", routes=[Route("/here", _done)]),
+        Mount("/tenants/{tenant}", routes=[Route("/here", _done)]),
         Mount("/mounted", Starlette(routes=[Route("/here", _done)])),
     ]
 
@@ -96,8 +104,14 @@ async def _dispatch(request: Request, call_next: Any) -> Any:
 
 
 def _made(middleware: Middleware) -> Any:
-    return asgi_front(ASGITransactionMiddleware(Starlette(routes=routes(), middleware=[middleware])))
+    return _measured(Starlette(routes=routes(), middleware=[middleware, Middleware(Answering)]))
+
+
+def _measured(app: Any) -> Any:
+    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
 
 
 application = _made(Middleware(HookMiddleware))
 behind = _made(Middleware(BaseHTTPMiddleware, dispatch=_dispatch))
+router = _measured(HookMiddleware(Answering(Router(routes()))))
+"""A router is an application too."""
