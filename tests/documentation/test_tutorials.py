@@ -10,6 +10,14 @@ from .pages import blocks, text_of
 from .test_commands import INSTALL
 from .walkthrough import is_in, walking
 
+
+def test_output_is_compared_but_for_numbers() -> None:
+    assert is_in("Shop  web  Route/GET /  2  1.2/min", "head\nShop web  Route/GET /   17  3,400/min")
+    assert is_in("all  6.85 ms  71.5 %", "all  12 s  100 %")
+    assert not is_in("Shop  web  Route/GET /", "Shop  web  Route/GET /users")
+    assert not is_in("one\ntwo", "one")
+
+
 WALKED = {
     "docs/first-hour.md",
     "docs/how-to/testing.md",
