@@ -133,6 +133,7 @@ def of_threads():
 
 if scarce == "threads":
     resource.setrlimit(resource.RLIMIT_NPROC, (8, 8))
+    weighbridge.preload()  # whoever it is from now on may not be allowed to read Python's modules
     if not os.getuid():
         os.setgid(65534)
         os.setuid(65534)  # the limit does not hold for root

@@ -60,7 +60,7 @@ class MeasuredCallable(_Proxy):
         self._self_call = call
         self._self_arguments = arguments
         self._self_method: _Method | None = None
-        self._self_signature: Any = None
+        self._self_signature = None
         """What the program has said, as it can of a function."""
 
     def _self_like(self, wrapped: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
-from ..host_exceptions import pass_on_signals
+from ..host_exceptions import pass_on
 
 __all__ = ["keep_signature"]
 
@@ -35,7 +35,7 @@ def _signature_of(function: FunctionType) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
     except Exception as failure:  # its annotations may be evaluated here, and fail
-        pass_on_signals(failure)
+        pass_on(failure)
         return None
 
 
