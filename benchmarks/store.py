@@ -35,6 +35,7 @@ from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.schema import upgrade
 from weighbridge.transactions.store.tallies import define_functions, roll_up
+from weighbridge.transactions.store.upkeep import DEFAULT_RETENTION
 
 _NAMES = 200
 _DAY = 86400
@@ -145,7 +146,7 @@ def _write_one(connection: StoreConnection, snapshot: Snapshot) -> Held:
             with connection.transaction() as store:
                 locked = time.perf_counter()
                 upgrade(store, snapshot.taken)
-                take_in(store, parcel)
+                take_in(store, parcel, DEFAULT_RETENTION)
             return Held(locked - prepared, time.perf_counter() - locked, prepared - began)
         except sqlite3.OperationalError:  # it was not its turn for two seconds
             if time.perf_counter() - prepared > _PATIENCE:

@@ -1,4 +1,4 @@
-"""Makes the screenshots of the README: ``python docs/screenshots.py --minutes 15``.
+"""Makes the screenshots of README and documentation: ``python docs/screenshots.py --minutes 15``.
 
 Runs ``weighbridge demo --keep`` for some minutes, looks at each page in chromium,
 and writes ``docs/screenshots/``. Needs the extra ``demo``, the group ``tests`` and a

@@ -49,7 +49,7 @@ class ASGITransactionMiddleware(Door):
     """Measures every HTTP request to an ASGI application (ASGI 3.0; 2.0 double callables too) as a web transaction.
 
     Add it to a framework's list of middleware, as the first, or wrap the
-    application in it::
+    application in it:
 
         app = Starlette(routes=..., middleware=[Middleware(ASGITransactionMiddleware)])
 

@@ -35,7 +35,7 @@ class DjangoTransactionMiddleware:
     """Measures every request to a Django project, under WSGI and ASGI alike, and names it by its route.
 
     List it first, so that the other middleware is measured too; ``wsgi.py``
-    and ``asgi.py`` stay as they are::
+    and ``asgi.py`` stay as they are:
 
         MIDDLEWARE = ["weighbridge.middleware.DjangoTransactionMiddleware", ...]
 

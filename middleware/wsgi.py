@@ -48,7 +48,7 @@ _QUEUE_START: Final = "HTTP_X_QUEUE_START"
 class WSGITransactionMiddleware(Door):
     """Measures every request to a WSGI application (PEP 3333) as a web transaction.
 
-    Wrap the application once, outermost, so that the whole response is measured::
+    Wrap the application once, outermost, so that the whole response is measured:
 
         app.wsgi_app = WSGITransactionMiddleware(app.wsgi_app)
 

@@ -9,9 +9,10 @@ the promises in the documentation.)
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # `signal` costs a tenth of what our import does
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 __all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on", "pass_on_signals", "refuses"]
@@ -27,15 +28,49 @@ def is_the_hosts(exception: BaseException) -> bool:
     return (
         not isinstance(exception, Exception)
         or isinstance(exception, _NEVER_OURS)
-        or str(type(exception).__module__).partition(".")[0] not in _POSSIBLY_OURS
+        or _is_foreign(exception)
         or comes_from_a_signal(exception)
     )
 
 
-def pass_on(exception: BaseException) -> None:
+def _is_foreign(exception: BaseException) -> bool:
+    return str(type(exception).__module__).partition(".")[0] not in _POSSIBLY_OURS
+
+
+def _came_through_the_host(exception: BaseException) -> bool:
+    """Whether code of the host's ran when an exception appeared. Where none did, it was thrown into the thread."""
+    packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame in _frames(exception)}
+    return not packages <= {"weighbridge"} | sys.stdlib_module_names
+
+
+def _struck_before(exception: BaseException) -> BaseException | None:
+    """What an exception was raised in the handling of, within the same call of ours.
+
+    `threading`, for one, fails to clean up after what strikes while it starts a thread.
+    """
+    context = exception.__context__
+    caught_in = _frames(context)[:1] if context is not None else []
+    return context if caught_in and caught_in[0] in _frames(exception) else None
+
+
+def _frames(exception: BaseException) -> list[FrameType]:
+    """The frames that an exception has come through, the outermost first."""
+    frames, traceback = [], exception.__traceback__
+    while traceback is not None:
+        frames.append(traceback.tb_frame)
+        traceback = traceback.tb_next
+    return frames
+
+
+def pass_on(exception: BaseException | None) -> None:
     """Raise an exception again that is the host's, where one of its kind was expected of a call of our own."""
-    if is_the_hosts(exception):
-        raise exception
+    try:
+        while exception is not None:
+            if is_the_hosts(exception):
+                raise exception
+            exception = _struck_before(exception)
+    finally:
+        del exception  # which refers to this frame now: all it has come through would live until the collector runs
 
 
 def refuses(call: Callable[[], object], *refusals: type[Exception]) -> bool:
@@ -49,23 +84,21 @@ def refuses(call: Callable[[], object], *refusals: type[Exception]) -> bool:
 
 
 def pass_on_signals(exception: BaseException) -> None:
-    """Raise an exception again that a signal handler raised while code of the host's, called on purpose, ran.
+    """Raise an exception again that struck while code of the host's, called on purpose, ran.
 
     Any other is what that code makes of the call, and is ours to handle.
     """
-    if comes_from_a_signal(exception):
-        raise exception
+    try:
+        if comes_from_a_signal(exception) or (_is_foreign(exception) and not _came_through_the_host(exception)):
+            raise exception
+    finally:
+        del exception  # see `pass_on`
 
 
 def comes_from_a_signal(exception: BaseException) -> bool:
     """Whether a signal handler of the host's raised it."""
     codes = set(_codes_of_handlers())
-    traceback = exception.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code in codes:
-            return True
-        traceback = traceback.tb_next
-    return False
+    return any(frame.f_code in codes for frame in _frames(exception))
 
 
 def _codes_of_handlers() -> Iterator[CodeType]:

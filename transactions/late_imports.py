@@ -72,6 +72,9 @@ class _LateImports:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._release()
         if isinstance(error, (ImportError, OSError)):
+            from .host_exceptions import pass_on  # noqa: PLC0415  it needs typing, but is there when something fails
+
+            pass_on(error)
             self._failures += 1
             self._retry_at = time.monotonic() + 1
             _forget_missing_folders()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from .host_exceptions import is_the_hosts, pass_on, pass_on_signals
+from .host_exceptions import pass_on, pass_on_signals
 from .late_imports import late_imports
 
 if TYPE_CHECKING:
@@ -65,7 +65,11 @@ def log_once(matter: Hashable, message: str, *arguments: object) -> None:
 
 
 def not_imported(problem: Exception) -> None:
-    """Log, once, that modules of ours cannot be imported at this moment. Never raises."""
+    """Log, once, that modules of ours cannot be imported at this moment.
+
+    Called from an ``except`` block. What is not ours to swallow is raised again.
+    """
+    pass_on(problem)
     log_once("not imported", _NOT_IMPORTED, problem)
 
 
@@ -76,14 +80,12 @@ _NOT_IMPORTED: Final = (
 
 
 def swallowed(place: str) -> None:
-    """Log, once a place, a mistake of our own that the host program must not feel. Never raises.
+    """Log, once a place, a mistake of our own that the host program must not feel.
 
     Called from an ``except`` block. What is not ours to swallow (see
     `host_exceptions`) is raised again.
     """
-    exception = sys.exc_info()[1]
-    if exception is not None and is_the_hosts(exception):
-        raise exception
+    pass_on(sys.exc_info()[1])
     if _is_new(("swallowed", place)):
         message = "weighbridge failed inside %s; the program goes on unharmed"
         _emit("error", message, place, exc_info=sys.exc_info())

@@ -122,8 +122,13 @@ def _attend() -> int:
     except Unloadable as problem:
         not_imported(problem)
         patience = ALWAYS
-    outlet.bound(here.settings.max_backlog)
+    _bound_what_waits()
     return patience
+
+
+def _bound_what_waits() -> None:
+    if hasattr(here, "settings"):  # until they are read nothing is measured, so nothing waits
+        outlet.bound(here.settings.max_backlog)
 
 
 def _see_to_the_end_of_a_child() -> None:
@@ -140,11 +145,12 @@ def write_at_once() -> int:
     """The process is about to end: no thread will come for what ends from now on, so that is written at once."""
     outlet.attendant = write_at_once
     outlet.relax(ALWAYS)
-    if outlet.queue or _recorders:
+    if not _has_nothing_to_write():
         try:
+            late_imports.retry()
             recorder = _recorder()
         except Unloadable:
-            outlet.bound(here.settings.max_backlog)
+            _bound_what_waits()
             return ALWAYS
         recorder.patience = ALWAYS
         recorder.flush(here.settings.shutdown_timeout)
@@ -169,6 +175,7 @@ def flush(timeout: float | None = None) -> bool:
     if _has_nothing_to_write():
         return True
     try:
+        late_imports.retry()
         return _recorder().flush(timeout)
     except Unloadable as problem:
         not_imported(problem)
@@ -180,6 +187,7 @@ def last_write() -> Callable[[], object] | None:
     if _has_nothing_to_write():
         return None
     try:
+        late_imports.retry()
         return partial(_recorder().flush, here.settings.shutdown_timeout)
     except Unloadable as problem:
         not_imported(problem)

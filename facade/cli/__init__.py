@@ -7,17 +7,19 @@ import sys
 __all__ = ["main"]
 
 _PARTS = ("click", "rich")
+_SQLITE = ("sqlite3", "_sqlite3")
+_NO_SQLITE = "weighbridge: this Python was built without its module sqlite3, and a store cannot be read without it\n"
 
 
 def main() -> None:
-    """Run the command line; without the libraries that it needs, say how to install them and exit with 2."""
+    """Run the command line; without the libraries that it needs, say so and exit with 2."""
     try:
         from weighbridge.cli.commands import weighbridge  # noqa: PLC0415 - click and rich are optional
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in _PARTS:
+        if missing not in (*_PARTS, *_SQLITE):
             raise
-        sys.stderr.write(_how_to_install(missing))
+        sys.stderr.write(_NO_SQLITE if missing in _SQLITE else _how_to_install(missing))
         raise SystemExit(2) from None
     weighbridge(prog_name="weighbridge")
 

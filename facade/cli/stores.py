@@ -87,6 +87,6 @@ def _configured_place() -> Place:
     require_valid(configuration)
     location = locate(configuration.settings.store)
     if location.path == MEMORY:
-        origin = configuration.origins["store"]
-        raise Problem(f"the setting store is {MEMORY} ({origin}): figures are kept nowhere that can be read\n{_HINT}")
+        why = location.problem or f"the setting store is {MEMORY} ({configuration.origins['store']})"
+        raise Problem(f"figures are kept nowhere that can be read: {why}\n{_HINT}")
     return Place(location.path, named=False, default=location.origin == "user")

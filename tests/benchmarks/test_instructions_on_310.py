@@ -26,7 +26,7 @@ pytestmark = [
 _MISSED = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="setting an attribute is dear in 3.10: the README, under 'What it costs', says by how much it is missed",
+    reason="setting an attribute is expensive in 3.10: docs/costs.md says by how much it is missed",
 )
 
 

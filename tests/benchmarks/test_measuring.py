@@ -132,7 +132,7 @@ def test_real_servers_are_loaded_and_judged() -> None:
 @pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="what runs once a request misses the caches of a server: see the README, under 'What it costs'",
+    reason="what runs once a request misses the caches of a server: see docs/costs.md",
 )
 @pytest.mark.parametrize("server", ["gunicorn", "uvicorn"])
 def test_a_real_server_loses_no_more_than_is_allowed(server: str) -> None:

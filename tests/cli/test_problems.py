@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import sqlite3
 import subprocess
 import sys
@@ -87,3 +88,22 @@ def test_without_its_libraries_the_command_says_what_installs_them(missing: str)
     assert "pip install 'weighbridge[ui]'" in done.stderr
     assert missing in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["sqlite3", "_sqlite3"])
+def test_a_python_without_sqlite(missing: str) -> None:
+    program = f"import sys; sys.modules[{missing!r}] = None; from weighbridge.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "sqlite3" in done.stderr
+
+
+def test_a_user_without_a_home(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("HOME", "XDG_STATE_HOME", "USER", "LOGNAME"):
+        monkeypatch.delenv(name, raising=False)
+    refused(run("report"), "home directory", "--store")

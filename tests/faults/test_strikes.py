@@ -8,7 +8,7 @@ from .conftest import Run
 
 FORMS = (
     "function coroutine generator closed_generator async_generator block async_block web_function web_block calls "
-    "reclassified named partial instance method made wsgi wsgi_stream wsgi_closed asgi"
+    "failing flushed decorated reclassified named partial instance method made wsgi wsgi_stream wsgi_closed asgi"
 ).split()
 
 STRIKERS = ["signal:SoftTimeLimit", "signal:Abort", "signal:Timeout", "signal:TimeoutError", "thread:SoftTimeLimit"]

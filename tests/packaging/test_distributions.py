@@ -53,7 +53,8 @@ def test_the_wheel_has_the_licence_and_the_command(distributions: Distributions,
 
 
 def test_the_sdist_has_what_its_tests_and_checks_need(distributions: Distributions, sdist: set[str]) -> None:
-    needed = {*BESIDE, "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "tox.ini", ".ci/run"}
+    needed = {"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "mkdocs.yml"}
+    needed |= {*BESIDE, "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "tox.ini", ".ci/run"}
     for folder in ("benchmarks", "docs", "examples", "tests", *FOLDERS):
         needed |= {f"{folder}/{file}" for file in files_below(distributions.root / folder)}
     assert needed - sdist == set()

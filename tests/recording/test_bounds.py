@@ -88,29 +88,29 @@ def series(number: int, application: str = "shop") -> Series:
 
 def test_those_called_least_in_the_last_hour_make_room_and_of_them_those_seen_longest_ago() -> None:
     names = KnownNames(20)
-    names.make_room(0.0)
+    names.evict(0.0)
     for number in range(20):
         assert names.bounded(series(number), 100.0 - number) == series(number)
     for number in range(15, 20):
         names.count(series(number), 1)
     assert names.bounded(series(99), 200.0).name == "<other>"
-    names.make_room(240.0)
+    names.evict(240.0)
     assert all(names.bounded(series(number), 250.0) == series(number) for number in (*range(13), 15, 19, 99, 98))
     assert [names.bounded(series(number), 250.0).name for number in (13, 14)] == ["<other>"] * 2
 
 
 def test_calls_are_forgotten_after_an_hour() -> None:
     names = KnownNames(10)
-    names.make_room(0.0)
+    names.evict(0.0)
     for number in range(10):
         names.bounded(series(number), 1.0)
     names.count(series(0), 1000)
     for minute in range(1, 62):
-        names.make_room(60.0 * minute)
+        names.evict(60.0 * minute)
         for number in range(1, 10):
             names.count(series(number), 1)
     names.bounded(series(99), 3700.0)
-    names.make_room(3720.0)
+    names.evict(3720.0)
     assert names.bounded(series(99), 3730.0) == series(99)
     assert names.bounded(series(0), 3730.0).name == "<other>"
 
@@ -118,7 +118,7 @@ def test_calls_are_forgotten_after_an_hour() -> None:
 def test_names_that_fill_the_bound_and_no_more_stay() -> None:
     names = KnownNames(10)
     for minute in range(100):
-        names.make_room(60.0 * minute)
+        names.evict(60.0 * minute)
         assert all(names.bounded(series(number), 60.0 * minute) == series(number) for number in range(10))
 
 
@@ -128,7 +128,7 @@ def test_applications_make_room_for_others() -> None:
         names.bounded(series(number, f"application {number}"), 1.0)
         names.count(series(number, f"application {number}"), 1 + (number == 0))
     assert names.bounded(series(1, "new"), 2.0).application == "<other>"
-    names.make_room(60.0)
+    names.evict(60.0)
     assert names.bounded(series(1, "new"), 70.0) == series(1, "new")
     assert names.bounded(series(0, "application 0"), 70.0) == series(0, "application 0")
 
@@ -247,8 +247,19 @@ print(min(rounds))"""
 
 
 def test_memory_grows_no_further_than_the_bound_with_names(programs: Programs, stored: Stored) -> None:
-    grown = programs.run(f"{_GROWTH}run(50_000, 50_000)\nweighbridge.flush()\nprint(resident() - before)")
-    assert float(grown) < 12  # 6 where the thread keeps up
+    """What waits for the thread has another bound: here no more than a thousand ever do, however busy the machine is.
+
+    Without the bound on names it would be 100 MB.
+    """
+    grown = programs.run(
+        f"""{_GROWTH}
+for thousand in range(50):
+    for n in range(1000):
+        named(f"{{thousand}} {{n}}")
+    weighbridge.flush()
+print(resident() - before)"""
+    )
+    assert float(grown) < 10
     assert stored.total() == 150_000
 
 

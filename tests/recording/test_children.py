@@ -300,7 +300,7 @@ def test_sigkill_in_the_middle_leaves_whole_snapshots(programs: Programs, stored
 @pytest.mark.xfail(strict=True, reason="Pool.__exit__ ends its children by SIGTERM: they lose what is not written yet")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pool_that_is_terminated_loses_none(method: str, programs: Programs, stored: Stored) -> None:
-    """README says to close and join it."""
+    """The page on processes says to close and join it."""
     programs.run(
         _POOLED
         + """

@@ -54,12 +54,8 @@ def test_a_failure_that_passes_loses_nothing(error: Exception, stored: Stored, k
         broken.setattr(StoreWriter, "write", failing(error))
         for number in range(30):
             named(f"job {number % 3}")
-            if isinstance(error, (MemoryError, RecursionError)):  # about the whole process: never ours to swallow
-                with pytest.raises(type(error)):
-                    weighbridge.flush()
-            else:
-                assert not weighbridge.flush()
-        if not isinstance(error, (MemoryError, RecursionError)):
+            assert not weighbridge.flush()
+        if not isinstance(error, (MemoryError, RecursionError)):  # about the whole process, and not the snapshot
             assert len(runtime._recorder().delivery._waiting) == 2
     assert len(known) == (0 if isinstance(error, (MemoryError, RecursionError)) else 1)
     assert weighbridge.flush()

@@ -64,23 +64,23 @@ class Unspeakable:
 
 
 @pytest.fixture(params=["handler", "strict formatter", "filter", "filter of a handler", "no such method"])
-def failing(mistakes: list[str], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def failing(mistakes: list[str], request: pytest.FixtureRequest) -> Iterator[None]:
     """The host's logging fails at each of our lines."""
     logger = log.logger()
     handler: logging.Handler = logging.NullHandler()
-    if request.param == "handler":
-        handler = Raising()
-    elif request.param == "strict formatter":
-        handler = Strict()
-    elif request.param == "filter of a handler":
-        handler.addFilter(raising_filter)
-    elif request.param == "filter":
-        logger.addFilter(raising_filter)
-    else:
-        monkeypatch.setattr(log, "_logging", SimpleNamespace(getLogger=lambda *_: object()))
-    logger.addHandler(handler)
-    yield
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as broken:
+        if request.param == "handler":
+            handler = Raising()
+        elif request.param == "strict formatter":
+            handler = Strict()
+        elif request.param == "filter of a handler":
+            handler.addFilter(raising_filter)
+        elif request.param == "filter":
+            logger.addFilter(raising_filter)
+        else:
+            broken.setattr(log, "_logging", SimpleNamespace(getLogger=lambda *_: object()))
+        logger.addHandler(handler)
+        yield
     logger.removeHandler(handler)
     logger.removeFilter(raising_filter)
 

@@ -229,6 +229,8 @@ def in_child():
         os._exit(4)
 """
     programs.run(MOMENTS_OF_FORKS[moment], "-W", "ignore")
+    if "can't fork at interpreter shutdown" in programs.errors:
+        pytest.skip("this Python forks no more once its end has begun")
     assert programs.errors == ""
     assert stored.is_intact()
 
@@ -504,25 +506,30 @@ def test_modules_that_are_taken_out_of_sys_modules(programs: Programs, stored: S
     assert programs.errors.count("\n") == 1
 
 
+INTERPRETERS = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+run = getattr(interpreters, "exec", None) or interpreters.run_string
+for _ in range(2):
+    one = interpreters.create()
+    try:
+        run(one, program)
+    finally:
+        interpreters.destroy(one)
+"""
+
+
 def test_an_interpreter_in_the_interpreter(programs: Programs) -> None:
     """It does not crash, and what is flushed there is written where that can be."""
+    bare = programs.start("program = 'import sqlite3'\n" + INTERPRETERS)
+    bare.communicate()
+    if bare.returncode < 0:
+        pytest.skip("SQLite's module alone crashes this Python in a second interpreter")
     programs.run(
-        """
-        try:
-            import _interpreters as interpreters
-        except ImportError:
-            import _xxsubinterpreters as interpreters
-        program = "import weighbridge\\nweighbridge.background_task(int)()\\nweighbridge.flush()"
-        work()
-        for _ in range(2):
-            one = interpreters.create()
-            try:
-                getattr(interpreters, "exec", None) or interpreters.run_string
-                (interpreters.exec if hasattr(interpreters, "exec") else interpreters.run_string)(one, program)
-            finally:
-                interpreters.destroy(one)
-        work()
-        """,
+        "program = 'import weighbridge; weighbridge.background_task(int)(); weighbridge.flush()'\n"
+        f"work()\n{INTERPRETERS}\nwork()",
         "-W",
         "ignore",
     )

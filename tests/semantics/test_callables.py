@@ -899,3 +899,12 @@ def test_under_a_celery_task_it_is_measured_however_it_is_called(log_lines: list
 
     assert (send(2), send.delay(2).get(), log_lines) == (4, 4, [])
     assert paths() == ["OtherTransaction/Function/inside"] * 2
+
+
+def test_a_signature_can_be_said_of_what_is_measured_as_of_a_function() -> None:
+    measured: Any = background_task(functools.partial(sorted, reverse=True))
+    said = inspect.signature(lambda one, two: None)
+    measured.__signature__ = said
+    assert inspect.signature(measured) == said
+    del measured.__signature__
+    assert inspect.signature(measured) != said

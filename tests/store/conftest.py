@@ -146,7 +146,12 @@ def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connecti
 
 
 _ADDED = {
-    4: [f"DROP TABLE {table}" for table in ("clock", "witness", "testimony", "crowded", "leaving", "moved")],
+    4: [
+        f"DROP TABLE {table}"
+        for table in (
+            "store_clock", "instance_clock", "clock_evidence", "over_limit", "evicted", "eviction_progress",
+        )
+    ],
     3: ["ALTER TABLE level DROP COLUMN late"],
     2: ["DROP TABLE link"],
-}
+}  # fmt: skip

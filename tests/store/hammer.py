@@ -33,7 +33,7 @@ def write(writer: StoreWriter, one: Snapshot) -> None:
         try:
             return writer.write(one)
         except StoreUnavailable as error:
-            if "locked" not in str(error):
+            if "locked" not in str(error) and "while it was in use" not in str(error):
                 raise
             time.sleep(0.01)
 

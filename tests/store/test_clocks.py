@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weighbridge.transactions.store.clocks import Present, present
+from weighbridge.transactions.store.clocks import TrustedTime, trusted_time
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 from weighbridge.transactions.store.upkeep import Retention
 from weighbridge.transactions.store.writer import StoreWriter
@@ -64,9 +64,9 @@ class Machine:
                 days = reader.timeline(window, DAY, RIGHT).buckets
                 assert sum(bucket.figures.calls for bucket in days) >= expected
 
-    def time(self) -> Present:
+    def time(self) -> TrustedTime:
         with closing(sqlite3.connect(self.path)) as store:
-            return present(store, KEPT.longest)
+            return trusted_time(store, KEPT.longest)
 
     def rows(self, span: int) -> int:
         with closing(sqlite3.connect(self.path)) as store:
@@ -138,7 +138,7 @@ def test_a_server_with_a_wrong_clock_beside_right_ones(machine, ahead) -> None:
     machine.pass_by(DAY, right, every=HOUR)
     machine.require_all()
     assert machine.time().latest == pytest.approx(machine.now, abs=1)
-    assert machine.time().proven == pytest.approx(machine.now, abs=DAY)
+    assert machine.time().trusted == pytest.approx(machine.now, abs=DAY)
 
 
 @pytest.mark.parametrize("ahead", [100 * DAY, 30 * YEAR])
@@ -158,7 +158,7 @@ def test_the_one_who_makes_the_store_has_a_wrong_clock(machine, ahead) -> None:
     for _ in range(3):
         machine.pass_by(DAY, machine.process(), every=HOUR)
         machine.require_all()
-    assert machine.time().proven == pytest.approx(machine.now, abs=DAY)
+    assert machine.time().trusted == pytest.approx(machine.now, abs=DAY)
     assert machine.rows(HOUR) > 40, "it is rolled up as ever"
 
 
@@ -216,12 +216,12 @@ def test_a_clock_that_is_put_right_within_a_life(machine) -> None:
     machine.require_all()
     machine.pass_by(2 * DAY, server, machine.process())
     machine.require_all()
-    assert machine.time().proven == pytest.approx(machine.now, abs=DAY)
+    assert machine.time().trusted == pytest.approx(machine.now, abs=DAY)
 
 
 def test_right_clocks_let_old_rows_go(machine) -> None:
     with_history(machine, days=20)
-    assert machine.time().proven == pytest.approx(machine.now, abs=5 * HOUR)
+    assert machine.time().trusted == pytest.approx(machine.now, abs=5 * HOUR)
     assert machine.rows(60) <= 2 * (3 * 24 + 2)
     assert machine.rows(600) <= 2 * (3 * 24 + 2)
 
@@ -240,9 +240,9 @@ def test_after_a_long_pause(machine) -> None:
     machine.pass_by(DAY, server, every=HOUR)
     machine.require_all()
     assert machine.time().earliest == pytest.approx(machine.now, abs=1)
-    assert machine.time().proven < machine.now - 59 * DAY
+    assert machine.time().trusted < machine.now - 59 * DAY
     machine.pass_by(2 * DAY, server, machine.process(), every=HOUR)
-    assert machine.time().proven == pytest.approx(machine.now, abs=DAY)
+    assert machine.time().trusted == pytest.approx(machine.now, abs=DAY)
     machine.require_all()
 
 

@@ -26,7 +26,7 @@ def wrapped_wsgi(make: Callable[[], Any]) -> Build:
 
 
 def flask_itself(measured: bool) -> Any:
-    """The middleware within the application, as the README has it."""
+    """The middleware within the application, as the tutorial has it."""
     app = wsgi_apps.flask_app()
     app.wsgi_app = wsgi_side.spying(app.wsgi_app)  # type: ignore[method-assign]
     if measured:

@@ -1,4 +1,4 @@
-"""The README's recipes for Celery and RQ, each as it stands, by a real worker."""
+"""The recipes for Celery and RQ, each as it stands, by a real worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from celery import Celery
 from redis import Redis
 from rq import Queue
 
-from ..readme.blocks import blocks
+from ..documentation.pages import blocks
 from .conftest import Stored, paths
 from .kit import eventually, worker
 from .redis_kit import needs_redis, redis, url_of
@@ -20,7 +20,9 @@ pytestmark = needs_redis
 
 def recipe_for(library: str, folder: Path) -> None:
     """Write the module ``shop``."""
-    (code,) = [block.code for block in blocks("python") if f"from {library} import" in block.code]
+    (code,) = [
+        block.code for block in blocks("python", "docs/how-to/job-queues.md") if f"from {library} import" in block.code
+    ]
     (folder / "shop.py").write_text(code, "utf-8")
 
 

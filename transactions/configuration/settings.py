@@ -1,7 +1,7 @@
 """The settings, as one frozen object. Reading them is the work of ``loading.py``.
 
 What a setting is called, what is valid and what it means stands here once: the
-reader, ``weighbridge config`` and the table in the README all follow these fields.
+reader, ``weighbridge config`` and the table in the reference all follow these fields.
 """
 
 from __future__ import annotations

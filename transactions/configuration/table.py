@@ -1,4 +1,4 @@
-"""The table of settings as Markdown, for the README."""
+"""The table of settings as Markdown, for the reference."""
 
 from __future__ import annotations
 

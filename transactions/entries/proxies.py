@@ -45,13 +45,23 @@ class MeasuredCallable(_Proxy):
         """That of what it wraps: from Python 3.13 on `inspect` would look at our own ``__call__`` for a class."""
         import inspect  # noqa: PLC0415  whoever asks for a signature has it loaded
 
-        return inspect.signature(self.__wrapped__)
+        return inspect.signature(self.__wrapped__) if self._self_signature is None else self._self_signature
+
+    @__signature__.setter
+    def __signature__(self, signature: Any) -> None:
+        self._self_signature = signature
+
+    @__signature__.deleter
+    def __signature__(self) -> None:
+        self._self_signature = None
 
     def __init__(self, wrapped: Any, call: Any, *arguments: Any) -> None:
         super().__init__(wrapped)
         self._self_call = call
         self._self_arguments = arguments
         self._self_method: _Method | None = None
+        self._self_signature = None
+        """What the program has said, as it can of a function."""
 
     def _self_like(self, wrapped: Any) -> Any:
         """The stand-in of a copy of what is wrapped; some things are never copied."""

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+from ..host_exceptions import pass_on
+
 __all__ = ["keep_signature"]
 
 
@@ -32,7 +34,8 @@ def keep_signature(measured: Any, function: FunctionType) -> Any:
 def _signature_of(function: FunctionType) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
-    except Exception:  # its annotations may be evaluated here, and fail
+    except Exception as failure:  # its annotations may be evaluated here, and fail
+        pass_on(failure)
         return None
 
 

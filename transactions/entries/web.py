@@ -213,8 +213,12 @@ def web_transaction(
         application: as in `background_task`, as are ``name`` and ``group``;
             without a name the transaction is called by its ``request_path``
             where that is given (group ``Uri``), else by the function.
-        scheme, host, port, request_method, request_path, query_string: facts
-            of the request, or callables of the call's arguments that give them.
+        scheme: of the request, or a callable of the call's arguments that gives it.
+        host: likewise.
+        port: likewise.
+        request_method: likewise.
+        request_path: likewise.
+        query_string: likewise.
         headers: a mapping or pairs; read for the time in front-end queues.
     """
     if can_be_wrapped(application):

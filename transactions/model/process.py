@@ -84,9 +84,11 @@ class Process:
             self.read()
         except (ImportError, OSError) as problem:
             not_imported(problem)
+            return False
         except Exception:
             swallowed("the settings")
-        return self.prepared
+            return False
+        return True  # also where another thread wants them read anew at this very moment
 
     def prepare(self) -> bool:
         """A transaction may be about to begin: whether it is measured. Where that cannot be told, it counts as lost.

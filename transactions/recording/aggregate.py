@@ -17,8 +17,8 @@ from ..model.process import here
 from ..model.transaction import Transaction
 from .cells import Cell, Lane
 from .known_names import KnownNames
+from .overflow import OTHER
 from .snapshot import ErrorCount, MinuteRow, Sample, Series
-from .surplus import OTHER
 
 __all__ = ["Aggregate", "Harvest"]
 
@@ -112,7 +112,7 @@ class Aggregate:
             outlet.lanes.clear()
             self._open = []
             self._bound()
-            self._names.make_room(minute.start)
+            self._names.evict(minute.start)
         return minute
 
     def _minute_of(self, moment: float) -> _Minute:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
 
 from ..configuration.settings import Settings
 from ..host_exceptions import refuses
@@ -45,11 +45,29 @@ _LOOK_AROUND: Final = 0.2
 """Seconds after which a thread that waits looks what has become of others."""
 
 
+class _Request:
+    """What a thread of the program's asks the recorder's for, and waits for."""
+
+    __slots__ = ("answered", "done", "task")
+
+    def __init__(self, task: Callable[[], bool]) -> None:
+        self.task = task
+        self.done = False
+        self.answered = allocate_lock()
+        self.answered.acquire()
+
+    def answer(self, done: bool) -> None:
+        self.done = done
+        refuses(self.answered.release, RuntimeError)  # where it was struck between this line and the next
+
+
 class Recorder:
     """Counts finished transactions and writes snapshots of the counts every few seconds.
 
-    Both can be done by any thread that holds the lock, so that a flush and a
-    normal exit do not depend on the thread's being there.
+    Its thread does both, also where a thread of the program's waits for it: an
+    exception that strikes there then finds nothing half done. Where the thread
+    is not there, any that holds the lock does it, so that a flush and a normal
+    exit do not depend on it.
 
     Args:
         settings: those in force.
@@ -95,6 +113,7 @@ class Recorder:
         """Nothing is left to write."""
         self._first = 0
         """How many threads of the program's wait to write."""
+        self._requests: list[_Request] = []
 
     # What the threads of the host program call: it never waits
 
@@ -142,8 +161,7 @@ class Recorder:
         Args:
             timeout: seconds to wait at most for another thread that is writing.
         """
-        with self._goes_first():
-            return self._work(self._write, timeout)
+        return self._have_done(self._write, timeout)
 
     def close(self, timeout: float) -> bool:
         """Write what is left, let go of the store and stop; whether everything is in the store.
@@ -151,8 +169,7 @@ class Recorder:
         Where it is not, the thread stays and goes on trying.
         """
         closing, self._closed = not self._closed, True
-        with self._goes_first():
-            done = self._work(self._fold_and_leave if closing else self._leave, timeout)
+        done = self._have_done(self._fold_and_leave if closing else self._leave, timeout)
         if not done:
             log_once(("close", self._instance.id), "the last figures of this process could not be written so far")
             self._start()
@@ -175,6 +192,7 @@ class Recorder:
             while not self._gone and not self._is_left():
                 self._wait()
                 self._work(self._write_if_due)
+                self._answer()
             if not self._gone:
                 self.patience = ALWAYS  # whatever may still end: this thread is not there to wait for more of it
                 self._work(self._write)
@@ -198,6 +216,28 @@ class Recorder:
     def _is_left(self) -> bool:
         """Whether the process has come to its end, and is there for this thread only."""
         return bool(self._outlived) and has_ended(self._outlived)
+
+    def _answer(self) -> None:
+        """Do what was asked for meanwhile. One that came too late sees that this thread has ended."""
+        while self._requests:
+            request, done = self._requests[0], False
+            try:
+                done = self._work(request.task)
+            finally:  # whatever strikes here, somebody waits
+                self._requests.remove(request)
+                request.answer(done)
+
+    def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
+        """Have the recorder's thread do a task, or do it here where there is none; whether it succeeded in time."""
+        deadline = _deadline(timeout)
+        if self._is_there() and this_thread() != self._runs_in:
+            request = _Request(task)
+            self._requests.append(request)
+            self._wake()
+            if _acquired(request.answered, deadline, self._is_there):
+                return request.done
+        with self._goes_first():
+            return self._work(task, max(0.0, deadline - monotonic()))
 
     @contextmanager
     def _goes_first(self) -> Iterator[None]:
@@ -231,7 +271,7 @@ class Recorder:
 
     def _acquire(self, timeout: float | None) -> bool:
         """Take the lock; whether that was possible within so many seconds."""
-        deadline = float("inf") if timeout is None else monotonic() + timeout
+        deadline = _deadline(timeout)
         lock, idle = self._lock, 0
         while not lock.acquire(True, min(_LOOK_AROUND, max(0.0, deadline - monotonic()))):
             if monotonic() >= deadline:
@@ -320,6 +360,19 @@ class Recorder:
             )
             for transaction in long_open[:_RUNNING_AT_MOST]
         )
+
+
+def _deadline(timeout: float | None) -> float:
+    """On the monotonic clock."""
+    return float("inf") if timeout is None else monotonic() + timeout
+
+
+def _acquired(lock: Any, deadline: float, hope: Callable[[], bool]) -> bool:
+    """Wait for a lock while there is hope, until a deadline; whether it was acquired."""
+    while not lock.acquire(True, min(_LOOK_AROUND, max(0.0, deadline - monotonic()))):
+        if monotonic() >= deadline or not hope():
+            return bool(lock.acquire(False))
+    return True
 
 
 def _this_process() -> Instance:

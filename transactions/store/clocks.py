@@ -1,16 +1,16 @@
-"""Whose clock is believed.
+"""Whose clock is trusted.
 
 Any number of processes report to a store, and the wall clock of one may be wrong, by minutes or by decades, ahead or
 behind. What it measured is kept under the time that it says, and nothing of the others' expires because of it.
 
-Monotonic clocks are believed. By them the store counts the seconds that have ``elapsed`` while somebody reported, a
-lower bound of the time that has gone by. Each report says, by its wall clock, in which epoch second that count began:
-its *origin*. Processes with right clocks agree about it, and it only grows while nobody reports.
+Monotonic clocks are trusted. With them the store counts the seconds that have ``elapsed`` while anybody reported, a
+lower bound of the time that has gone by. Each report tells, by its wall clock, at which epoch second that count began:
+its *origin*. Processes with right clocks agree on it, and it grows only while nobody reports.
 
-A day is testified to by those that reported on it or later. Rows expire by the latest day to which at least an hour of
-life testifies, and two instances on different days: no single process ever brings that about. (Of a store that has
-known one instance only, nothing can be lost but its own: there, one is enough.) And they expire no sooner than by the
-clock of anyone who reports at present.
+A report is evidence for the day on which it was made, and for those before. Rows expire by the latest day for which
+there is an hour of life and two instances that reported on different days, so that no single process is enough. (In a
+store that has known one instance only, there is nothing of others to lose, and one is enough.) And they expire no
+sooner than by the clock of any instance that reports at present.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from ..recording.snapshot import Snapshot
 
-__all__ = ["SILENT", "Present", "hear", "present"]
+__all__ = ["SILENT", "TrustedTime", "observe", "trusted_time"]
 
 SILENT: Final = 120.0
 """Seconds after which one that has not reported, while others did, is taken to be gone."""
@@ -29,26 +29,26 @@ SILENT: Final = 120.0
 _STEADY: Final = 60.0
 """Seconds by which a wall clock may be corrected from one report to the next; by more, it was set."""
 _ENOUGH: Final = 3600.0
-"""Seconds of life that have to testify to a day, and after which a clock that was set is taken at its word."""
+"""Seconds of life that are evidence for a day, and after which a clock that was set is followed."""
 _AT_ONCE: Final = 3600.0
-"""Seconds of life that one report adds at most: an instance that lives reports every minute."""
+"""Seconds of life that one report adds at most; an instance reports every minute."""
 _REPORTING: Final = 64
 """So many of those that reported last are asked what time it is."""
 _DAY: Final = 86400
 
 
-class Present(NamedTuple):
+class TrustedTime(NamedTuple):
     """What time it is (epoch seconds), as far as a store can tell."""
 
     earliest: float
     """By the slowest clock of those that report: what is over by it is over for all."""
     latest: float
     """Nobody reports anything later than this, but for clocks that are wrong."""
-    proven: float | None
-    """By what has been testified to; ``None``: not enough has, and nothing expires."""
+    trusted: float | None
+    """For which there is enough evidence; ``None``: there is not, and nothing expires."""
 
 
-class _Witness(NamedTuple):
+class _InstanceClock(NamedTuple):
     """The clocks of an instance, as of its last report; see the table of that name."""
 
     elapsed: float
@@ -61,43 +61,44 @@ class _Witness(NamedTuple):
         """What time it is by its wall clock, so many seconds after the store's count began."""
         return self.started + self.ran + elapsed - self.elapsed
 
-    def later(self, elapsed: float, ran: float, taken: float) -> _Witness:
+    def later(self, elapsed: float, ran: float, taken: float) -> _InstanceClock:
         """Itself when it reports again. A wall clock that was set is followed after an hour."""
         started = taken - ran
         if abs(started - self.started) <= _STEADY:
-            return _Witness(elapsed, ran, started)
+            return _InstanceClock(elapsed, ran, started)
         if self.claim is None or abs(started - self.claim) > _STEADY:
-            return _Witness(elapsed, ran, self.started, started, ran)
+            return _InstanceClock(elapsed, ran, self.started, started, ran)
         if ran - self.claimed < _ENOUGH:
-            return _Witness(elapsed, ran, self.started, started, self.claimed)
-        return _Witness(elapsed, ran, started)
+            return _InstanceClock(elapsed, ran, self.started, started, self.claimed)
+        return _InstanceClock(elapsed, ran, started)
 
 
-def hear(connection: sqlite3.Connection, instance: int, process: str, snapshot: Snapshot) -> None:
-    """Note what the clocks of an instance that reports say, and which process it is (see ``presence.py``)."""
-    reports, elapsed = connection.execute("SELECT reports + 1, elapsed FROM clock").fetchone()
+def observe(connection: sqlite3.Connection, instance: int, process: str, snapshot: Snapshot) -> None:
+    """Note the clocks of an instance that reports, and which process it is (see ``liveness.py``)."""
+    reports, elapsed = connection.execute("SELECT reports + 1, elapsed FROM store_clock").fetchone()
     row = connection.execute("SELECT started FROM instance WHERE id = ?", (instance,)).fetchone()
     ran = max(0.0, snapshot.taken - row[0] if snapshot.ran is None else snapshot.ran)
-    before = _witness(connection, instance) or _Witness(elapsed - min(ran, _AT_ONCE), 0.0, row[0])
+    before = _clock_of(connection, instance) or _InstanceClock(elapsed - min(ran, _AT_ONCE), 0.0, row[0])
     lived = min(max(0.0, ran - before.ran), _AT_ONCE)
     elapsed = max(elapsed, before.elapsed + lived)
-    witness = before.later(elapsed, ran, snapshot.taken)
-    connection.execute("UPDATE clock SET reports = ?, elapsed = ?", (reports, elapsed))
+    clock = before.later(elapsed, ran, snapshot.taken)
+    connection.execute("UPDATE store_clock SET reports = ?, elapsed = ?", (reports, elapsed))
     connection.execute(
-        "INSERT OR REPLACE INTO witness VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (instance, process, reports, *witness)
+        "INSERT OR REPLACE INTO instance_clock VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (instance, process, reports, *clock),
     )
-    _testify(connection, instance, witness, lived)
+    _add_evidence(connection, instance, clock, lived)
 
 
-def _witness(connection: sqlite3.Connection, instance: int) -> _Witness | None:
+def _clock_of(connection: sqlite3.Connection, instance: int) -> _InstanceClock | None:
     row = connection.execute(
-        "SELECT elapsed, ran, started, claim, claimed FROM witness WHERE instance = ?", (instance,)
+        "SELECT elapsed, ran, started, claim, claimed FROM instance_clock WHERE instance = ?", (instance,)
     ).fetchone()
-    return row and _Witness(*row)
+    return row and _InstanceClock(*row)
 
 
-_TESTIFY: Final = """
-INSERT INTO testimony (day, lived, origin, instance, several) VALUES (?, ?, ?, ?, 0)
+_ADD_EVIDENCE: Final = """
+INSERT INTO clock_evidence (day, lived, origin, instance, several) VALUES (?, ?, ?, ?, 0)
 ON CONFLICT (day) DO UPDATE SET
     lived = lived + excluded.lived,
     origin = min(origin, excluded.origin),
@@ -105,30 +106,30 @@ ON CONFLICT (day) DO UPDATE SET
 """
 
 
-def _testify(connection: sqlite3.Connection, instance: int, witness: _Witness, lived: float) -> None:
-    now = witness.now(witness.elapsed)
-    origin = now - witness.elapsed
-    connection.execute(_TESTIFY, (now // _DAY, lived, origin, instance))
-    (believed,) = connection.execute("SELECT origin FROM clock").fetchone()
+def _add_evidence(connection: sqlite3.Connection, instance: int, clock: _InstanceClock, lived: float) -> None:
+    now = clock.now(clock.elapsed)
+    origin = now - clock.elapsed
+    connection.execute(_ADD_EVIDENCE, (now // _DAY, lived, origin, instance))
+    (believed,) = connection.execute("SELECT origin FROM store_clock").fetchone()
     if believed is None or origin > believed + 1:
-        proven = _proven(connection, alone=False)
-        if proven is not None and _may_follow(connection, believed, proven, witness.elapsed):
-            connection.execute("UPDATE clock SET origin = ?", (proven,))
+        trusted = _trusted_origin(connection, alone=False)
+        if trusted is not None and _may_follow(connection, believed, trusted, clock.elapsed):
+            connection.execute("UPDATE store_clock SET origin = ?", (trusted,))
 
 
-def _may_follow(connection: sqlite3.Connection, believed: float | None, proven: float, elapsed: float) -> bool:
-    """While one reports who has always agreed, no more time has gone by than that."""
-    if believed is None or believed < proven <= believed + _DAY:
+def _may_follow(connection: sqlite3.Connection, believed: float | None, trusted: float, elapsed: float) -> bool:
+    """While an instance reports that agrees with what was believed so far, no more time has gone by."""
+    if believed is None or believed < trusted <= believed + _DAY:
         return True
     agreeing = (abs(now - elapsed - believed) <= _DAY for now in _reporting(connection, elapsed))
-    return proven > believed and not any(agreeing)
+    return trusted > believed and not any(agreeing)
 
 
-def _proven(connection: sqlite3.Connection, alone: bool) -> float | None:
-    """The origin by the latest day to which enough testifies; if there is one instance alone, by its own word."""
+def _trusted_origin(connection: sqlite3.Connection, alone: bool) -> float | None:
+    """The origin by the latest day for which there is enough evidence; of one instance, if there is one alone."""
     lived, origin = 0.0, float("inf")
     heard: list[tuple[int, int]] = []
-    for seconds, its_origin, *who in _testimonies(connection):
+    for seconds, its_origin, *who in _evidence(connection):
         lived, origin = lived + seconds, min(origin, its_origin)
         different = any(who[1] or several or who[0] != instance for instance, several in heard)
         heard.append((who[0], who[1]))
@@ -137,24 +138,25 @@ def _proven(connection: sqlite3.Connection, alone: bool) -> float | None:
     return None
 
 
-def _testimonies(connection: sqlite3.Connection) -> Iterator[tuple[float, float, int, int]]:
-    return connection.execute("SELECT lived, origin, instance, several FROM testimony ORDER BY day DESC")
+def _evidence(connection: sqlite3.Connection) -> Iterator[tuple[float, float, int, int]]:
+    return connection.execute("SELECT lived, origin, instance, several FROM clock_evidence ORDER BY day DESC")
 
 
-def present(connection: sqlite3.Connection, kept: float) -> Present:
+def trusted_time(connection: sqlite3.Connection, kept: float) -> TrustedTime:
     """What time it is.
 
     A clock that is so far behind others that what it measured is no longer kept (for ``kept`` seconds) has no say.
     """
-    elapsed, origin = connection.execute("SELECT elapsed, origin FROM clock").fetchone()
+    elapsed, origin = connection.execute("SELECT elapsed, origin FROM store_clock").fetchone()
     if origin is None and _has_known_one_instance(connection):
-        origin = _proven(connection, alone=True)
+        origin = _trusted_origin(connection, alone=True)
     reporting = _reporting(connection, elapsed)
     if origin is None:
-        return Present(min(reporting), max(reporting), None)
-    proven = min(origin + elapsed, max(reporting))
-    earliest = min(now for now in reporting if now > proven - kept)
-    return Present(earliest, max(earliest, proven), min(earliest, proven))
+        return TrustedTime(min(reporting), max(reporting), None)
+    at_least = origin + elapsed
+    trusted = min(at_least, max(reporting))
+    earliest = min(now for now in reporting if now > trusted - kept)
+    return TrustedTime(earliest, max(earliest, at_least), min(earliest, trusted))
 
 
 def _has_known_one_instance(connection: sqlite3.Connection) -> bool:
@@ -165,6 +167,6 @@ def _has_known_one_instance(connection: sqlite3.Connection) -> bool:
 def _reporting(connection: sqlite3.Connection, elapsed: float) -> list[float]:
     """What time it is by the clock of each instance that reports."""
     rows = connection.execute(
-        "SELECT elapsed, ran, started FROM witness ORDER BY report DESC LIMIT ?", (_REPORTING,)
+        "SELECT elapsed, ran, started FROM instance_clock ORDER BY report DESC LIMIT ?", (_REPORTING,)
     ).fetchall()
-    return [_Witness(*row).now(elapsed) for row in rows if elapsed - row[0] <= SILENT]
+    return [_InstanceClock(*row).now(elapsed) for row in rows if elapsed - row[0] <= SILENT]

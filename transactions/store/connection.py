@@ -11,36 +11,27 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
+from ..log import log_once
+from ..visible import visible
+from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
 from .location import MEMORY
-from .patience import Patience
+from .lock_wait import LockWait
 from .schema import NotOurs, check
 from .tallies import define_functions
 
-__all__ = ["FAILURES", "StoreConnection", "reason_of"]
+__all__ = ["FAILURES", "StoreConnection"]
 
 PATIENCE: Final = 2.0
-"""Seconds that a transaction waits for its turn; see ``patience.py``."""
+"""Seconds that a transaction waits for its turn; see ``lock_wait.py``."""
 
-_MODE: Final = 0o660
-"""A new file is open to its user and, if the umask lets it be, to the group: several users share a store by a directory
-of their common group (set-group-ID) and a umask of 002. Names and error messages are nobody else's business."""
-
-_FileIdentity = tuple[int, int]
+_LOG_GONE: Final = "the -wal of the store %s was deleted or emptied by another program: the last figures may be lost"
 
 FAILURES: Final = (sqlite3.Error, OSError, NotOurs, UnicodeDecodeError)
 """What a transaction may raise because of the file. Of a damaged one not even the name of a column may be text."""
-
-
-def reason_of(error: Exception) -> str:
-    """What is the matter with the file, for people to read."""
-    if isinstance(error, FAILURES[:-1]):
-        return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-    return f"it is damaged ({error})"
 
 
 class StoreConnection:
@@ -59,7 +50,9 @@ class StoreConnection:
         self._begin = "BEGIN IMMEDIATE" if mode == "rw" else "BEGIN"
         self._lock = threading.Lock()
         self._pid = os.getpid()
-        self._identity: _FileIdentity | None = None
+        self._files: Files | None = None
+        self._still = False
+        """Whether it is read as a file that does not change, for one transaction."""
         self._inherited: list[sqlite3.Connection | None] = []
         watch(self)
 
@@ -100,7 +93,7 @@ class StoreConnection:
     def _begun(self, seconds: float) -> sqlite3.Connection:
         """A connection with a transaction begun, and the lock held; while others write, the lock is free."""
         self._see_who_we_are()
-        patience = Patience(self.path, seconds)
+        wait = LockWait(real_path(self.path), seconds)
         while True:
             with turnstile():
                 self._lock.acquire()
@@ -109,16 +102,16 @@ class StoreConnection:
                 connection.execute(self._begin)
                 return connection
             except BaseException as error:
-                self._give_up(error, patience)
-            patience.pause()
+                self._give_up(error, wait)
+            wait.pause()
 
-    def _give_up(self, error: BaseException, patience: Patience) -> None:
+    def _give_up(self, error: BaseException, wait: LockWait) -> None:
         """Release the lock, and raise unless it is worth trying again."""
         busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
         if not busy:
             self._drop()
         self._lock.release()
-        if not busy or patience.is_over():
+        if not busy or wait.is_over():
             raise error
 
     def _connected(self) -> sqlite3.Connection:
@@ -126,32 +119,58 @@ class StoreConnection:
             if self._connection is None:
                 self._connection = self._connect(f"file:/weighbridge-{os.getpid()}?vfs=memdb&", PATIENCE)
             return self._connection
-        if self._connection is not None and self._identity != _identity(self.path):
-            self._drop()
+        self._see_what_was_done()
         if self._connection is None:
             self._open_file()
         assert self._connection is not None
         return self._connection
 
+    def _see_what_was_done(self) -> None:
+        """Let go of files that others have replaced, deleted, emptied or cut off; SQLite never expects that."""
+        found = stat_files(self.path)
+        if found is not None and self._files is not None and found.database == self._files.database:
+            if found.is_empty and self._mode == "rw":
+                remove_emptied(self.path)
+            elif self._connection is not None:
+                restore_shared_memory(self.path)
+                self._tell_of_log(found, self._files)
+        if found is None or not found.follow(self._files):
+            self._drop()
+
+    def _tell_of_log(self, found: Files, known: Files) -> None:
+        if found.log != known.log or found.has_log < known.has_log:
+            log_once(("log gone", self.path), _LOG_GONE, visible(self.path))
+
     def _open_file(self) -> None:
-        identity = _identity(self.path)
-        if identity is None and self._mode == "rw":
-            _create(self.path)
-            identity = _identity(self.path)
-        if identity is None:
+        if self._mode == "rw":
+            if stat_files(self.path) is None:
+                create(self.path)
+            return self._open_with("", 0.0)
+        found = stat_files(self.path)
+        if found is None:
             raise FileNotFoundError("there is no such file")
-        timeout = 0.0 if self._mode == "rw" else PATIENCE
-        connection = self._connect(f"file:{quote(os.fsencode(self.path))}?", timeout)
+        try:
+            self._open_with("", PATIENCE)
+        except sqlite3.OperationalError as error:
+            if found.has_log or "locked" in str(error):
+                raise
+            self._open_with("immutable=1&", PATIENCE)  # SQLite needs no files beside it then, and no lock
+            self._still = True
+
+    def _open_with(self, options: str, timeout: float) -> None:
+        connection = self._connect(f"file:{quote(os.fsencode(self.path))}?{options}", timeout)
         try:
             connection.execute("BEGIN")  # one look: another process may be making the store at this moment
             check(connection)
             connection.execute("COMMIT")
             if self._mode == "rw":
                 _prepare_for_writing(connection)
+                check(connection)  # from here on, all files are there
+                copy_mode(self.path)
         except BaseException:
             connection.close()
             raise
-        self._connection, self._identity = connection, identity
+        self._connection, self._files = connection, stat_files(self.path)
 
     def _connect(self, uri: str, timeout: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -162,8 +181,15 @@ class StoreConnection:
 
     def _see_that_it_is_there(self) -> None:
         """What is written to a file that is no longer in its place is lost: it must be written again."""
-        if self.path != MEMORY and self._identity != _identity(self.path):
-            raise FileNotFoundError("the file was moved or deleted while it was in use")
+        if self.path != MEMORY:
+            found = stat_files(self.path)
+            if found is None or not found.follow(self._files):
+                raise FileNotFoundError("the file was moved, deleted or emptied while it was in use")
+            if self._still:
+                self._drop()
+                if found != self._files:
+                    raise FileExistsError("somebody wrote to it while it was read")
+            self._files = found
 
     def _see_who_we_are(self) -> None:
         if self._pid != os.getpid():
@@ -174,6 +200,7 @@ class StoreConnection:
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
+        self._still = False
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
@@ -191,20 +218,7 @@ class StoreConnection:
         self._lock.release()
 
 
-def _identity(path: str) -> _FileIdentity | None:
-    try:
-        status = Path(path).stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _prepare_for_writing(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last writes, never the file
     connection.execute("PRAGMA journal_size_limit = 4194304")
-
-
-def _create(path: str) -> None:
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), _MODE))

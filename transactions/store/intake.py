@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
-from .clocks import Present, hear, present
+from .clocks import TrustedTime, observe, trusted_time
 from .figures import Tally
 from .levels import COARSEST, FINEST, FOREVER, floored
+from .liveness import process_identity
 from .losses import add_losses
 from .names import Names, storable
-from .presence import identity_of
 from .samples import Body, add_samples, body_of
 from .tallies import add, add_errors, tally_of, values
 from .upkeep import Retention, reopen
@@ -32,7 +32,7 @@ class Parcel:
     """Likewise, of all transactions of an application and kind together; the series is one of theirs."""
     samples: list[Body]
     process: str
-    """Which process it is of (see ``presence.py``), where that is this one."""
+    """Which process it is of (see ``liveness.py``), where that is this one."""
 
 
 def pack(snapshot: Snapshot) -> Parcel:
@@ -50,7 +50,7 @@ def pack(snapshot: Snapshot) -> Parcel:
         wholes.setdefault(key, (row.series, row.minute, Tally()))[2].add(tally)
     packed = [(series, minute, values(tally)) for series, minute, tally in wholes.values()]
     pid = snapshot.instance.pid
-    process = identity_of(pid) if pid == os.getpid() else ""
+    process = process_identity(pid) if pid == os.getpid() else ""
     return Parcel(snapshot, rows, packed, [body_of(sample) for sample in snapshot.samples], process)
 
 
@@ -58,12 +58,12 @@ def _judged(row: MinuteRow) -> int:
     return row.satisfied + row.tolerating + row.frustrated
 
 
-def take_in(connection: sqlite3.Connection, parcel: Parcel, retention: Retention) -> Present:
+def take_in(connection: sqlite3.Connection, parcel: Parcel, retention: Retention) -> TrustedTime:
     """Add a snapshot to the store, unless the store has it already; gives what time it is now."""
     snapshot = parcel.snapshot
     instance, is_new = _instance(connection, snapshot)
-    hear(connection, instance, parcel.process, snapshot)
-    now = present(connection, retention.longest)
+    observe(connection, instance, parcel.process, snapshot)
+    now = trusted_time(connection, retention.longest)
     if is_new:
         _add(connection, parcel, instance, _Intake(connection, retention, now))
     return now
@@ -79,7 +79,7 @@ def _add(connection: sqlite3.Connection, parcel: Parcel, instance: int, intake: 
     connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
     reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
     applications = {series.application for series in reported}
-    for lost in (snapshot.lost, intake.lost, intake.names.surplus):
+    for lost in (snapshot.lost, intake.lost, intake.names.overflow):
         add_losses(connection, intake.shown_at(snapshot.taken), applications, lost)
         connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])
 
@@ -118,12 +118,12 @@ def _new_instance(connection: sqlite3.Connection, snapshot: Snapshot) -> int:
 class _Intake:
     """Finds out in which rows the counts of a snapshot belong."""
 
-    def __init__(self, connection: sqlite3.Connection, retention: Retention, now: Present) -> None:
+    def __init__(self, connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> None:
         self.names = Names(connection)
         self.lost: dict[str, int] = {}
         self._connection = connection
         self._levels = reopen(connection, retention, now).values()
-        self._oldest = -FOREVER if now.proven is None else retention.oldest(COARSEST, now.proven)
+        self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
         self._units: dict[int, list[tuple[int, int]]] = {}
 

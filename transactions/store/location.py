@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import platformdirs
 
-__all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "size"]
+from ..visible import visible
+
+__all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "user"]
 
 MEMORY: Final = ":memory:"
 _FILE_NAME: Final = "weighbridge.db"
@@ -29,11 +32,22 @@ class Location:
 
 def locate(setting: str | None) -> Location:
     """Where the store is for this user; touches nothing."""
-    if setting:
-        path = MEMORY if setting == MEMORY else os.path.abspath(os.path.expanduser(setting))
-        return Location(path, "setting")
-    directory = platformdirs.user_state_dir("weighbridge", appauthor=False)
-    return Location(os.path.abspath(os.path.join(directory, _FILE_NAME)), "user")
+    if setting == MEMORY:
+        return Location(MEMORY, "setting")
+    try:
+        if setting:
+            return Location(os.path.abspath(_expanded(setting)), "setting")
+        directory = platformdirs.user_state_dir("weighbridge", appauthor=False)
+        return Location(os.path.abspath(os.path.join(_expanded(directory), _FILE_NAME)), "user")
+    except (OSError, RuntimeError) as error:
+        return Location(MEMORY, "memory", f"there is no place for it: {error}")
+
+
+def _expanded(path: str) -> str:
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise RuntimeError(f"no home directory is known, as {visible(path)} needs one")
+    return expanded
 
 
 def prepare(location: Location) -> Location:
@@ -48,29 +62,27 @@ def prepare(location: Location) -> Location:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        return Location(MEMORY, "memory", f"{directory} cannot be made: {error.strerror}")
+        return Location(MEMORY, "memory", f"{visible(str(directory))} cannot be made: {error.strerror}")
     if os.access(directory, os.W_OK | os.X_OK):
         return location
-    return Location(MEMORY, "memory", f"{directory} cannot be written")
+    return Location(MEMORY, "memory", f"{visible(str(directory))} cannot be written")
 
 
 def owner(path: str) -> str:
     """The name of the user who owns a file, the number where it has no name, ``""`` where that is not known."""
     try:
-        number = Path(path).stat().st_uid
+        return _name_of_user(Path(path).stat().st_uid)
     except OSError:
         return ""
-    try:
-        import pwd  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        return ""
+
+
+def user() -> str:
+    """The name of the user who runs this process, the number where it has no name."""
+    return _name_of_user(os.geteuid())
+
+
+def _name_of_user(number: int) -> str:
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
-
-
-def size(path: str) -> int:
-    """Bytes of a store's file and of what belongs to it; 0 in memory."""
-    parts = (Path(path), Path(f"{path}-wal"), Path(f"{path}-shm"))
-    return sum(part.stat().st_size for part in parts if part.exists())

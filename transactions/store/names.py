@@ -5,14 +5,28 @@ from __future__ import annotations
 import sqlite3
 from typing import ClassVar, Final
 
+from ..recording.overflow import OTHER, overflow_of
 from ..recording.snapshot import ErrorCount, Series
-from ..recording.surplus import OTHER, surplus_of
 
 __all__ = ["Names", "storable"]
 
 _HOUR: Final = 3600
-_BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "true"}
-"""Of which a table may not have any number of rows."""
+_BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "1"}
+"""The rows of a table that are limited."""
+
+_COUNT_APPLICATIONS: Final = """
+WITH RECURSIVE known (application) AS (
+    SELECT min(application) FROM series UNION ALL
+    SELECT (SELECT min(application) FROM series WHERE application > known.application) FROM known
+    WHERE application IS NOT NULL
+)
+SELECT count(application) FROM known WHERE application != :other
+"""
+"""From one to the next by the index, however many names each of them has."""
+_COUNT_EVICTED: Final = """
+SELECT count(DISTINCT application) FROM series
+WHERE whole = 1 AND id IN (SELECT number FROM evicted WHERE kind = 'series')
+"""
 
 
 def storable(text: str) -> str:
@@ -23,9 +37,11 @@ def storable(text: str) -> str:
 class Names:
     """Looks numbers up and gives new ones, within one transaction; counts what had to go under `OTHER`.
 
-    What is leaving to make room (see ``room.py``) is not used any more; its heir is.
+    What is being evicted (see ``eviction.py``) is not used any more; its replacement is.
     """
 
+    APPLICATIONS_AT_MOST: ClassVar[int] = 2000
+    """Distinct applications; one process alone, which knows a thousand, never fills that."""
     SERIES_AT_MOST: ClassVar[int] = 5000
     """Distinct series of one application."""
     ERRORS_AT_MOST: ClassVar[int] = 200
@@ -36,18 +52,56 @@ class Names:
         self._series: dict[tuple[Series, bool], int] = {}
         self._known: dict[tuple[str, object], int] = {}
         """How many series an application has, and how many errors a series, as far as that was asked."""
-        self._heirs: dict[tuple[str, int], int] = {
-            (kind, number): heir for kind, number, heir in connection.execute("SELECT * FROM leaving")
+        self._replacements: dict[tuple[str, int], int] = {
+            (kind, number): replacement for kind, number, replacement in connection.execute("SELECT * FROM evicted")
         }
-        self.surplus: dict[str, int] = {}
+        self._applications: dict[str, bool] = {}
+        """Whether they are admitted, as far as that was asked."""
+        self._old_applications: int | None = None
+        self._new_applications = 0
+        self.overflow: dict[str, int] = {}
 
     def whole(self, series: Series, minute: float) -> int:
         """The number for all transactions of the application and kind that a series is of."""
-        return self._number(Series(series.application, series.kind, "", ""), True, minute)
+        application = series.application if self._is_admitted(series.application) else OTHER
+        return self._number(Series(application, series.kind, "", ""), True, minute)
 
     def series(self, series: Series, minute: float) -> int:
         """The number of a series that had something to count at that time (epoch seconds)."""
+        if not self._is_admitted(series.application):
+            self._count_overflow("names", 1)
+            series = overflow_of(series._replace(application=OTHER))
         return self._number(series, False, minute)
+
+    def _is_admitted(self, application: str) -> bool:
+        """Whether an application is known, or may become so."""
+        if application not in self._applications:
+            self._applications[application] = application == OTHER or self._admit(storable(application))
+        return self._applications[application]
+
+    def _admit(self, application: str) -> bool:
+        known = "SELECT id FROM series WHERE application = ? LIMIT 1"
+        if self._connection.execute(known, (application,)).fetchone() is not None:
+            return not self._is_evicted(application)
+        is_admitted = self.count_applications() < self.APPLICATIONS_AT_MOST
+        self._new_applications += is_admitted
+        if self.count_applications() >= self.APPLICATIONS_AT_MOST:
+            self._note_over_limit("application", "")
+        return is_admitted
+
+    def _is_evicted(self, application: str) -> bool:
+        if not self._replacements:
+            return False
+        wholes = self._connection.execute("SELECT id FROM series WHERE application = ? AND whole = 1", (application,))
+        return any(("series", number) in self._replacements for (number,) in wholes)
+
+    def count_applications(self) -> int:
+        """How many applications there are, but for `OTHER` and those that are being evicted."""
+        if self._old_applications is None:
+            (count,) = self._connection.execute(_COUNT_APPLICATIONS, {"other": OTHER}).fetchone()
+            (evicted,) = self._connection.execute(_COUNT_EVICTED).fetchone() if self._replacements else (0,)
+            self._old_applications = int(count - evicted)
+        return self._old_applications + self._new_applications
 
     def _number(self, series: Series, whole: bool, minute: float) -> int:
         number = self._series.get((series, whole))
@@ -64,25 +118,25 @@ class Names:
         return self._new_series(series, key, minute) if row is None else self._used("series", row, minute)
 
     def _used(self, table: str, row: tuple[int, int], minute: int) -> int:
-        """The number of what has been found: its own, or its heir's."""
+        """The number of what has been found: its own, or its replacement's."""
         number, seen = row
         if seen <= minute - _HOUR:
             self._connection.execute(f"UPDATE {table} SET seen = ? WHERE id = ?", (minute, number))
-        return self._heirs.get((table, number), number)
+        return self._replacements.get((table, number), number)
 
     def _new_series(self, series: Series, key: tuple[object, ...], minute: int) -> int:
         application, whole = str(key[0]), key[2]
         bounded = not whole and OTHER not in key
         if bounded and self.count("series", "application", application) >= self.SERIES_AT_MOST:
-            self._is_crowded("series", application)
-            self.surplus["names"] = self.surplus.get("names", 0) + 1
-            return self._number(surplus_of(series), False, minute)
+            self._note_over_limit("series", application)
+            self._count_overflow("names", 1)
+            return self._number(overflow_of(series), False, minute)
         number = self._insert(
             'INSERT INTO series (application, kind, whole, "group", name, seen) VALUES (?, ?, ?, ?, ?, ?)',
             (*key, minute),
         )
         if bounded and self._one_more("series", application) >= self.SERIES_AT_MOST:
-            self._is_crowded("series", application)
+            self._note_over_limit("series", application)
         return number
 
     def error(self, error: ErrorCount) -> int:
@@ -102,15 +156,15 @@ class Names:
         series, type_, _, expected = key
         known = self.count("error", "series", series)
         if known >= self.ERRORS_AT_MOST:
-            self._is_crowded("error", series)
-            self.surplus["errors"] = self.surplus.get("errors", 0) + error.count
+            self._note_over_limit("error", series)
+            self._count_overflow("errors", error.count)
             type_ = type_ if known < 2 * self.ERRORS_AT_MOST else OTHER
-            return self.surplus_error(series, type_, bool(expected), error.minute)
+            return self.overflow_error(series, type_, bool(expected), error.minute)
         if self._one_more("error", series) >= self.ERRORS_AT_MOST:
-            self._is_crowded("error", series)
+            self._note_over_limit("error", series)
         return self._insert_error(key, error.minute)
 
-    def surplus_error(self, series: int, type_: str, expected: bool, minute: int) -> int:
+    def overflow_error(self, series: int, type_: str, expected: bool, minute: int) -> int:
         """The number under which errors of a type are counted whose messages are not kept."""
         key = (series, type_, OTHER, int(expected))
         number = self._find_error(key, minute)
@@ -122,11 +176,11 @@ class Names:
         )
 
     def count(self, table: str, column: str, value: object) -> int:
-        """How many there are; those on their way out do not count."""
+        """How many there are, but for those that are being evicted."""
         if (table, value) not in self._known:
             row = self._connection.execute(
                 f"SELECT count(*) FROM {table} WHERE {column} = ? AND {_BOUNDED[table]}"
-                f" AND id NOT IN (SELECT number FROM leaving WHERE kind = ?)",
+                f" AND id NOT IN (SELECT number FROM evicted WHERE kind = ?)",
                 (value, table),
             ).fetchone()
             self._known[table, value] = int(row[0])
@@ -136,8 +190,11 @@ class Names:
         self._known[table, value] += 1
         return self._known[table, value]
 
-    def _is_crowded(self, table: str, whose: object) -> None:
-        self._connection.execute("INSERT OR IGNORE INTO crowded VALUES (?, ?)", (table, whose))
+    def _count_overflow(self, cause: str, count: int) -> None:
+        self.overflow[cause] = self.overflow.get(cause, 0) + count
+
+    def _note_over_limit(self, table: str, whose: object) -> None:
+        self._connection.execute("INSERT OR IGNORE INTO over_limit VALUES (?, ?)", (table, whose))
 
     def _insert(self, statement: str, values: tuple[object, ...]) -> int:
         return int(self._connection.execute(statement, values).lastrowid or 0)

@@ -16,9 +16,9 @@ from .answers import ErrorKey, Selection, StoredInstance
 from .clocks import SILENT
 from .figures import Tally
 from .levels import FINEST, FOREVER, Level, Range
+from .liveness import has_ended
 from .past import Past, Row
-from .presence import has_ended
-from .schema import WITNESSES_SINCE, check
+from .schema import CLOCKS_SINCE, check
 from .tallies import MERGED
 
 __all__ = [
@@ -224,7 +224,7 @@ def instances(connection: sqlite3.Connection) -> dict[int, StoredInstance]:
 
 def last_seen(connection: sqlite3.Connection) -> float | None:
     """When somebody reported last (epoch seconds), by the clock of who did so last; ``None`` if nobody ever did."""
-    if check(connection) < WITNESSES_SINCE:
+    if check(connection) < CLOCKS_SINCE:
         statement = "SELECT max(seen) FROM instance"
     else:
         statement = f"SELECT max(seen) FROM instance WHERE seen <= coalesce({_LAST}, seen) + 60"
@@ -232,7 +232,8 @@ def last_seen(connection: sqlite3.Connection) -> float | None:
 
 
 _LAST: Final = """(
-    SELECT other.seen FROM instance AS other JOIN witness ON witness.instance = other.id ORDER BY report DESC LIMIT 1
+    SELECT other.seen FROM instance AS other JOIN instance_clock ON instance_clock.instance = other.id
+    ORDER BY report DESC LIMIT 1
 )"""
 
 
@@ -246,8 +247,10 @@ def reporting(connection: sqlite3.Connection, now: float) -> dict[int, StoredIns
     known = instances(connection)
     quiet = max(0.0, now - max((instance.seen for instance in known.values()), default=now))
     silent: dict[int, tuple[str, float]] = {}
-    if check(connection) >= WITNESSES_SINCE:
-        rows = connection.execute("SELECT instance, process, clock.elapsed - witness.elapsed FROM witness, clock")
+    if check(connection) >= CLOCKS_SINCE:
+        rows = connection.execute(
+            "SELECT instance, process, store_clock.elapsed - instance_clock.elapsed FROM instance_clock, store_clock"
+        )
         silent = {number: (process, seconds + quiet) for number, process, seconds in rows}
     return {
         number: instance

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..log import log_once
 from ..recording.histogram import Histogram
 from ..recording.snapshot import Series
+from ..visible import visible
 from .answers import (
     ApplicationFigures,
     Bucket,
@@ -27,10 +28,12 @@ from .answers import (
     Timeline,
 )
 from .bodies import CorruptBody, from_json
-from .connection import FAILURES, StoreConnection, reason_of
+from .connection import FAILURES, StoreConnection
+from .diagnosis import explain
 from .figures import Figures, Tally, Window, figures
+from .files import size
 from .levels import COARSE_SPANS, COARSEST, FINEST, Level, Range, bounded_step, cover, end_of, floored, step_for
-from .location import owner, size
+from .location import MEMORY, owner
 from .losses import losses_in
 from .past import Past
 from .queries import (
@@ -342,7 +345,9 @@ class StoreReader:
                 self._past.as_of(connection, levels_of(connection).values())
                 yield connection
         except (*FAILURES, LookupError, TypeError) as error:  # the last two: a value is none of its column's
-            raise StoreUnreadable(f"the store {self._connection.path} cannot be read: {reason_of(error)}") from error
+            path = self._connection.path
+            reason = str(error) if path == MEMORY else explain(error, path, writing=False)
+            raise StoreUnreadable(f"the store {visible(path)} cannot be read: {reason}") from error
 
 
 def _is_whole(selection: Selection) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from .levels import COARSE_SPANS, FINEST, FOREVER, floored
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "VERSION", "WITNESSES_SINCE", "NotOurs", "check", "upgrade"]
+__all__ = ["APPLICATION_ID", "CLOCKS_SINCE", "MIGRATIONS", "VERSION", "NotOurs", "check", "upgrade"]
 
 APPLICATION_ID: Final = 0x77656967  # "weig": tells our files from other SQLite files
 
@@ -115,42 +115,42 @@ ALTER TABLE level ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
 """
 
 _VERSION_4: Final = """
-CREATE TABLE clock (             -- one row: see clocks.py
-    reports INTEGER NOT NULL,    -- snapshots taken in
+CREATE TABLE store_clock (       -- one row: see clocks.py
+    reports INTEGER NOT NULL,    -- how many snapshots were written
     elapsed REAL NOT NULL,       -- seconds that have gone by at least, counted by monotonic clocks
-    origin REAL                  -- epoch seconds at which "elapsed" was 0, once enough has testified to it
+    origin REAL                  -- epoch seconds at which "elapsed" was 0, once there is enough evidence
 );
-INSERT INTO clock VALUES (0, 0.0, NULL);
-CREATE TABLE witness (           -- the clocks of an instance as of its last report
+INSERT INTO store_clock VALUES (0, 0.0, NULL);
+CREATE TABLE instance_clock (    -- the clocks of an instance as of its last report
     instance INTEGER PRIMARY KEY,
-    process TEXT NOT NULL,       -- see presence.py
+    process TEXT NOT NULL,       -- see liveness.py
     report INTEGER NOT NULL,     -- the number of that report
-    elapsed REAL NOT NULL,       -- as in "clock", at that report
+    elapsed REAL NOT NULL,       -- as in "store_clock"
     ran REAL NOT NULL,           -- seconds by its monotonic clock
     started REAL NOT NULL,       -- epoch seconds at which that began to run, by its wall clock
-    claim REAL,                  -- the same, since its wall clock was set
+    claim REAL,                  -- the same, by its wall clock as it was set since
     claimed REAL NOT NULL        -- "ran" when that was noticed
 );
-CREATE INDEX witness_by_report ON witness (report);
-CREATE TABLE testimony (         -- what was heard on one day, by the clocks of those that reported
+CREATE INDEX instance_clock_by_report ON instance_clock (report);
+CREATE TABLE clock_evidence (    -- by the wall clocks of those that reported
     day INTEGER PRIMARY KEY,     -- since the epoch
     lived REAL NOT NULL,         -- seconds, of all instances together
-    origin REAL NOT NULL,        -- as in "clock", by the slowest of them
+    origin REAL NOT NULL,        -- as in "store_clock", by the slowest of them
     instance INTEGER NOT NULL,   -- one of them
     several INTEGER NOT NULL     -- whether there were others
 );
-CREATE TABLE crowded (           -- where a bound on names has been reached: see room.py
-    kind TEXT NOT NULL,          -- "series" of an application, "error" of a series
-    whose TEXT NOT NULL,         -- the name of the one, the number of the other
+CREATE TABLE over_limit (        -- where a limit on names has been reached: see eviction.py
+    kind TEXT NOT NULL,          -- "application", "series" of an application, "error" of a series
+    whose TEXT NOT NULL,         -- the name of the application, the number of the series
     PRIMARY KEY (kind, whose)
 ) WITHOUT ROWID;
-CREATE TABLE leaving (           -- what makes room, and what its rows are counted under from now on
-    kind TEXT NOT NULL,
+CREATE TABLE evicted (           -- what makes room, and what its rows are counted under from then on
+    kind TEXT NOT NULL,          -- "series", "error"
     number INTEGER NOT NULL,
-    heir INTEGER NOT NULL,
+    replacement INTEGER NOT NULL,
     PRIMARY KEY (kind, number)
 ) WITHOUT ROWID;
-CREATE TABLE moved (             -- how far that has got: all rows up to there have been gone through
+CREATE TABLE eviction_progress ( -- all rows up to here have been moved
     kind TEXT PRIMARY KEY,
     span INTEGER NOT NULL,
     start INTEGER NOT NULL
@@ -161,8 +161,8 @@ MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; those that were released never change."""
 
 VERSION: Final = len(MIGRATIONS)
-WITNESSES_SINCE: Final = 4
-"""The first version that knows of the clocks of those that report."""
+CLOCKS_SINCE: Final = 4
+"""The first version that has the clocks of instances."""
 
 
 class NotOurs(Exception):

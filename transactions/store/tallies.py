@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from importlib import import_module
 from typing import Final
 
 from ..log import log_once
@@ -41,7 +43,7 @@ _SUMS: Final = [column for column in COLUMNS if column not in _NO_SUMS]
 MERGED: Final = ", ".join(_NO_SUMS.get(column, f"sum({column})") for column in COLUMNS[:-1])
 """The columns of a row but for the statuses, added up over many."""
 
-_TO_THOSE_THERE: Final = f"""
+_ON_CONFLICT: Final = f"""
 ON CONFLICT (span, start, series) DO UPDATE SET
     {", ".join(f"{column} = {column} + excluded.{column}" for column in _SUMS)},
     minimum = min(minimum, excluded.minimum),
@@ -50,15 +52,15 @@ ON CONFLICT (span, start, series) DO UPDATE SET
     statuses = merged_pair(statuses, excluded.statuses),
     histogram = merged_pair(histogram, excluded.histogram)
 """
-_ERRORS_TO_THOSE_THERE: Final = "ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count"
+_ON_ERROR_CONFLICT: Final = "ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count"
 
 _ADD: Final = f"""
 INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))}) {_TO_THOSE_THERE}
+VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))}) {_ON_CONFLICT}
 """
 
 _ADD_ERRORS: Final = f"""
-INSERT INTO error_count (span, start, error, count) VALUES (?, ?, ?, ?) {_ERRORS_TO_THOSE_THERE}
+INSERT INTO error_count (span, start, error, count) VALUES (?, ?, ?, ?) {_ON_ERROR_CONFLICT}
 """
 
 _ROLL_UP: Final = f"""
@@ -73,14 +75,16 @@ SELECT ?, ?, error, sum(count) FROM error_count WHERE span = ? AND start >= ? AN
 
 _MOVE: Final = f"""
 INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-SELECT span, start, heir, {MERGED}, merged(statuses) FROM tally JOIN leaving ON kind = 'series' AND number = series
-WHERE span = ? AND start > ? AND start <= ? GROUP BY start, heir {_TO_THOSE_THERE}
+SELECT span, start, replacement, {MERGED}, merged(statuses)
+FROM tally JOIN evicted ON kind = 'series' AND number = series
+WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_CONFLICT}
 """
 
 _MOVE_ERRORS: Final = f"""
 INSERT INTO error_count (span, start, error, count)
-SELECT span, start, heir, sum(count) FROM error_count JOIN leaving ON kind = 'error' AND number = error
-WHERE span = ? AND start > ? AND start <= ? GROUP BY start, heir {_ERRORS_TO_THOSE_THERE}
+SELECT span, start, replacement, sum(count)
+FROM error_count JOIN evicted ON kind = 'error' AND number = error
+WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_ERROR_CONFLICT}
 """
 
 
@@ -128,21 +132,36 @@ def roll_up(connection: sqlite3.Connection, unit: tuple[int, int], finer: int) -
 
 
 def move(connection: sqlite3.Connection, kind: str, part: tuple[int, int, int]) -> int:
-    """Add the rows of what is leaving to those of its heirs: of a span, after a start, and up to another. How many."""
+    """Move rows of what is evicted to its replacements: of a span, after a start, up to another one; how many."""
     table, statement = ("tally", _MOVE) if kind == "series" else ("error_count", _MOVE_ERRORS)
     connection.execute(statement, part)
     return connection.execute(
         f"DELETE FROM {table} WHERE span = ? AND start > ? AND start <= ?"
-        f" AND {kind} IN (SELECT number FROM leaving WHERE kind = ?)",
+        f" AND {kind} IN (SELECT number FROM evicted WHERE kind = ?)",
         (*part, kind),
     ).rowcount
 
 
 def define_functions(connection: sqlite3.Connection) -> None:
-    """Give a connection the functions that the statements above use."""
+    """Give a connection the functions that the statements above use.
+
+    Raises:
+        sqlite3.NotSupportedError: where a call from SQLite into Python would never return.
+    """
+    if _calls_back_into_another_interpreter():
+        message = "the store cannot be used in a sub-interpreter of Python 3.10: use the main one, or Python 3.11"
+        raise sqlite3.NotSupportedError(message)
     connection.create_function("merged_pair", 2, _merged_pair)
     connection.create_aggregate("merged", 1, _Merged)  # type: ignore[arg-type]
     connection.create_aggregate("latest", 2, _Latest)  # type: ignore[arg-type]
+
+
+def _calls_back_into_another_interpreter() -> bool:
+    """Until Python 3.11, what SQLite calls waits for the main interpreter's lock, which its own thread holds."""
+    if sys.version_info >= (3, 11):
+        return False
+    interpreters = import_module("_xxsubinterpreters")
+    return bool(interpreters.get_current() != interpreters.get_main())
 
 
 def merge_intact(encoded: Sequence[bytes]) -> bytes:

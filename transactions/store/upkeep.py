@@ -14,9 +14,9 @@ from itertools import chain
 from typing import Final
 
 from ..configuration.settings import DEFAULTS, Settings
-from .clocks import Present
+from .clocks import TrustedTime
+from .eviction import next_eviction_step
 from .levels import COARSE_SPANS, COARSEST, FINEST, FOREVER, Level, floored
-from .room import making_room
 from .samples import bound_samples
 from .tallies import roll_up
 
@@ -73,14 +73,14 @@ def levels_of(connection: sqlite3.Connection) -> dict[int, Level]:
     return {row[0]: Level(*row) for row in rows}
 
 
-def next_step(connection: sqlite3.Connection, retention: Retention, now: Present) -> Step | None:
+def next_step(connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> Step | None:
     """One of the steps that are due, to be taken in the same transaction; ``None`` if there is none."""
     levels = levels_of(connection)
     return (
         _giving_back(connection, levels, now.latest)
         or _rolling_up(connection, levels, retention, now)
-        or _expiring(connection, levels, retention, now.proven)
-        or making_room(connection, now.earliest)
+        or _expiring(connection, levels, retention, now.trusted)
+        or next_eviction_step(connection, now.earliest)
     )
 
 
@@ -92,7 +92,7 @@ def _finer(span: int) -> int:
     return COARSE_SPANS[index - 1] if index else FINEST
 
 
-def _rolling_up(connection: sqlite3.Connection, levels: Levels, retention: Retention, now: Present) -> Step | None:
+def _rolling_up(connection: sqlite3.Connection, levels: Levels, retention: Retention, now: TrustedTime) -> Step | None:
     """A unit of time is over, and its finer rows are all there."""
     for span in COARSE_SPANS:
         start = levels[span].complete_until
@@ -102,7 +102,7 @@ def _rolling_up(connection: sqlite3.Connection, levels: Levels, retention: Reten
 
 
 def _roll_up(
-    connection: sqlite3.Connection, levels: Levels, unit: tuple[int, int], retention: Retention, now: Present
+    connection: sqlite3.Connection, levels: Levels, unit: tuple[int, int], retention: Retention, now: TrustedTime
 ) -> None:
     span, start = unit
     finer = _finer(span)
@@ -114,10 +114,10 @@ def _roll_up(
         nothing_until = now.earliest - _GRACE if first is None else min(first, now.earliest - _GRACE)
         reached = floored(min(nothing_until, levels[finer].complete_until), span)
     connection.execute("UPDATE level SET complete_until = ? WHERE span = ?", (max(reached, start + span), span))
-    bound_samples(connection, None if now.proven is None else now.proven - retention.samples * _DAY)
+    bound_samples(connection, None if now.trusted is None else now.trusted - retention.samples * _DAY)
     _bound_instances(connection)
-    if span == COARSEST and now.proven is not None:
-        _forget(connection, retention, now.proven)
+    if span == COARSEST and now.trusted is not None:
+        _forget(connection, retention, now.trusted)
 
 
 def first_row(connection: sqlite3.Connection, span: int, start: int) -> int | None:
@@ -160,7 +160,7 @@ def _give_back(connection: sqlite3.Connection, level: Level, until: int) -> None
     connection.execute("UPDATE level SET complete_until = ?, late = late + 1 WHERE span = ?", (reached, level.span))
 
 
-def reopen(connection: sqlite3.Connection, retention: Retention, now: Present) -> dict[int, Level]:
+def reopen(connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> dict[int, Level]:
     """The levels, opened again to those who report at present, where rows had expired by clocks ahead of theirs."""
     levels = levels_of(connection)
     for span, level in levels.items():
@@ -172,7 +172,7 @@ def reopen(connection: sqlite3.Connection, retention: Retention, now: Present) -
     return levels
 
 
-def _kept_since(connection: sqlite3.Connection, level: Level, retention: Retention, now: Present) -> int:
+def _kept_since(connection: sqlite3.Connection, level: Level, retention: Retention, now: TrustedTime) -> int:
     """Minutes that are gone stay gone where hours tell of them."""
     oldest = retention.oldest(level.span, now.earliest)
     hour = _last_row(connection, _HOUR, level.complete_from) if level.span < _HOUR else None
@@ -218,30 +218,32 @@ def _forget(connection: sqlite3.Connection, retention: Retention, now: float) ->
     unused = retention.oldest(_HOUR, now) - 2 * _DAY
     for table in ("series", "error", "link"):
         connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))
-    connection.execute("DELETE FROM testimony WHERE day < ?", (now // _DAY - 7,))
+    connection.execute("DELETE FROM clock_evidence WHERE day < ?", (now // _DAY - 7,))
     remembered = max(retention.samples, 1.0) * _DAY
     connection.execute(_FORGET_INSTANCES, {"seen": now - remembered, "seconds": remembered})
-    _forget_what_they_said(connection)
+    _forget_what_they_reported(connection)
 
 
 _FORGET_INSTANCES: Final = """
 DELETE FROM instance WHERE id IN (
-    SELECT id FROM instance LEFT JOIN witness ON instance = id
-    WHERE seen < :seen OR elapsed < (SELECT elapsed FROM clock) - :seconds
-) AND id NOT IN (SELECT instance FROM witness ORDER BY report DESC LIMIT 1000)
+    SELECT id FROM instance LEFT JOIN instance_clock ON instance = id
+    WHERE seen < :seen OR elapsed < (SELECT elapsed FROM store_clock) - :seconds
+) AND id NOT IN (SELECT instance FROM instance_clock ORDER BY report DESC LIMIT 1000)
 """
 
 
 def _bound_instances(connection: sqlite3.Connection) -> None:
     """Short scripts may be many, and each is one."""
     row = connection.execute(
-        "SELECT report FROM witness ORDER BY report DESC LIMIT 1 OFFSET ?", (_INSTANCES_AT_MOST,)
+        "SELECT report FROM instance_clock ORDER BY report DESC LIMIT 1 OFFSET ?", (_INSTANCES_AT_MOST,)
     ).fetchone()
     if row is not None:
-        connection.execute("DELETE FROM instance WHERE id IN (SELECT instance FROM witness WHERE report <= ?)", row)
-        _forget_what_they_said(connection)
+        connection.execute(
+            "DELETE FROM instance WHERE id IN (SELECT instance FROM instance_clock WHERE report <= ?)", row
+        )
+        _forget_what_they_reported(connection)
 
 
-def _forget_what_they_said(connection: sqlite3.Connection) -> None:
-    for table in ("loss", "running", "witness"):
+def _forget_what_they_reported(connection: sqlite3.Connection) -> None:
+    for table in ("loss", "running", "instance_clock"):
         connection.execute(f"DELETE FROM {table} WHERE instance NOT IN (SELECT id FROM instance)")

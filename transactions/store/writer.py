@@ -10,8 +10,10 @@ from typing import Final
 from ..configuration.settings import Settings
 from ..log import log_once
 from ..recording.snapshot import Snapshot, StoreUnavailable
-from .clocks import Present
-from .connection import FAILURES, StoreConnection, reason_of
+from ..visible import visible
+from .clocks import TrustedTime
+from .connection import FAILURES, StoreConnection
+from .diagnosis import explain
 from .forks import forked_midway
 from .intake import pack, take_in
 from .location import MEMORY, locate, prepare
@@ -74,7 +76,7 @@ class StoreWriter:
         """Let go of the file; writing again opens it again."""
         self._connection.close()
 
-    def _keep_up(self, now: Present) -> None:
+    def _keep_up(self, now: TrustedTime) -> None:
         """Take some steps, unless others write: they come by as well."""
         for _ in range(_STEPS_AT_MOST):
             with self._transaction(patience=0) as connection:
@@ -89,10 +91,11 @@ class StoreWriter:
             with self._connection.transaction(patience) as connection:
                 yield connection
         except FAILURES as error:
-            place = "in memory" if self.path == MEMORY else self.path
-            raise StoreUnavailable(f"the store {place} cannot be written: {_reason(error)}") from error
+            raise StoreUnavailable(self._refusal(error)) from error
 
-
-def _reason(error: Exception) -> str:
-    reason = reason_of(error)
-    return f"{reason}; this process was forked in the middle of a write" if forked_midway() else reason
+    def _refusal(self, error: Exception) -> str:
+        if self.path == MEMORY:
+            return f"the store in memory cannot be written: {error}"
+        reason = explain(error, self.path, writing=True)
+        forked = "; this process was forked in the middle of a write" if forked_midway() else ""
+        return f"the store {visible(self.path)} cannot be written: {reason}{forked}"

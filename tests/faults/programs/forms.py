@@ -124,6 +124,27 @@ def calls() -> None:
         weighbridge.current_transaction()
 
 
+def flushed() -> None:
+    """The program itself waits for the store."""
+    function()
+    weighbridge.flush()
+
+
+@weighbridge.background_task(name="work")
+def failing() -> None:
+    """What a failure is asked for."""
+    try:
+        work()
+        raise LookupError("of the program's own")
+    except LookupError:
+        weighbridge.notice_error(attributes={"one": 1})
+
+
+def decorated() -> None:
+    """What is wrapped while the program runs."""
+    weighbridge.background_task(name="work")(lambda: work())()
+
+
 @weighbridge.web_transaction(name="outer")
 def reclassified() -> None:
     function()
@@ -197,7 +218,9 @@ def asgi() -> None:
 FORMS: dict[str, Callable[[], Any]] = {
     form.__name__: form
     for form in (
-        coroutine, generator, closed_generator, async_generator, block, async_block, web_block, calls, reclassified,
+        coroutine, generator, closed_generator, async_generator, block, async_block, web_block, calls,
+        failing, flushed, decorated,
+        reclassified,
         wsgi, wsgi_stream, wsgi_closed, asgi,
     )
 }  # fmt: skip

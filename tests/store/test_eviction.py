@@ -1,4 +1,4 @@
-"""A bound on names does not outlive what filled it; what makes room is counted under another name, to the last call."""
+"""A limit on names does not outlive what reached it; what is evicted is counted under another name, whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.transactions.recording.histogram import decode, merge
-from weighbridge.transactions.store import room
+from weighbridge.transactions.store import eviction
 from weighbridge.transactions.store.names import Names
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 from weighbridge.transactions.store.writer import StoreWriter
@@ -28,7 +28,7 @@ TIMES = ("total", "response_start_total", "queue_total")
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Names, "SERIES_AT_MOST", 20)
     monkeypatch.setattr(Names, "ERRORS_AT_MOST", 20)
-    monkeypatch.setattr(room, "_AT_ONCE", 30)
+    monkeypatch.setattr(eviction, "_ROWS_AT_ONCE", 30)
 
 
 def figures(path: str) -> dict[object, object]:
@@ -161,6 +161,34 @@ def test_a_flood_of_errors_hides_new_ones_for_no_longer_than_it_lasts(make, writ
     assert len(found) <= 22
 
 
+def test_a_flood_of_applications_hides_new_ones_for_no_longer_than_it_lasts(make, writer, path, monkeypatch) -> None:
+    """Where their names come from strangers: of the host that they ask for, say."""
+    monkeypatch.setattr(Names, "APPLICATIONS_AT_MOST", 20)
+
+    def ask(at: float, *applications: str) -> None:
+        rows = [make.row([0.1], PAGE._replace(application=one), at) for one in applications]
+        writer.write(make.snapshot(*rows, taken=at, errors=tuple(make.error("x", series=row.series) for row in rows)))
+
+    ask(make.now, "real", "real", "real")
+    for number in range(30):
+        ask(make.now + number, *(f"host {number}.{n}" for n in range(3)), "real")
+    before = figures(path)
+    for later in range(5):
+        ask(make.now + 40 + later, "real")  # what was reached last is seen to a few writes later
+    ask(make.now + 70, "new")
+    with StoreReader.open(path) as reader:
+        found = {one.application: one.figures.calls for one in reader.applications(Window(0, NOW * 2))}
+        assert (found["real"], found["new"]) == (38, 1)
+        assert sum(found.values()) == 38 + 1 + 90
+        assert len(found) <= 21
+        lines = reader.transactions(Window(0, NOW * 2), Selection("<other>"))
+        assert [line.series.name for line in lines] == ["<other>"]
+        assert lines[0].figures.calls == found["<other>"]
+        assert sum(error.count for error in reader.errors(Window(0, NOW * 2))) == sum(found.values())
+        assert reader.health().lost["names"] == reader.losses(Window(0, NOW * 2))["names"] >= 90 - 20
+    assert sum(unit[0]["count"] for unit in before.values() if isinstance(unit, tuple)) == 123
+
+
 def test_errors_of_a_name_that_makes_room_are_those_of_the_other_name(make, writer, path) -> None:
     """Those that it has itself are added up."""
     called = [f"name {number}" for number in range(20)]
@@ -207,20 +235,20 @@ def test_no_sum_changes_at_any_resolution(tmp_path_factory, seed: int) -> None:
         patch.undo()
         patch.setattr(Names, "SERIES_AT_MOST", 10)
         patch.setattr(Names, "ERRORS_AT_MOST", 4)
-        patch.setattr(room, "_AT_ONCE", choose.choice([20, 1000]))
+        patch.setattr(eviction, "_ROWS_AT_ONCE", choose.choice([20, 1000]))
         before, moved = figures(path), 0
         with writer._connection.transaction() as connection:
-            connection.execute("INSERT INTO crowded VALUES ('series', 'shop')")
-            connection.execute("INSERT INTO crowded SELECT DISTINCT 'error', series FROM error LIMIT 3")
+            connection.execute("INSERT INTO over_limit VALUES ('series', 'shop')")
+            connection.execute("INSERT INTO over_limit SELECT DISTINCT 'error', series FROM error LIMIT 3")
         while True:
             with writer._connection.transaction() as connection:
-                step = room.making_room(connection, now)
+                step = eviction.next_eviction_step(connection, now)
                 if step is None:
                     break
                 step()
             moved += 1
             if moved % 20 == 0:
                 assert same(before, figures(path))
-        assert moved > 10
+        assert moved > 5
         assert same(before, figures(path))
         writer.close()

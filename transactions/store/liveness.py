@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-__all__ = ["has_ended", "identity_of"]
+__all__ = ["has_ended", "process_identity"]
 
 _ENDED = frozenset({"Z", "X", "x"})
 """States of a process that nobody has waited for yet."""
 
 
-def identity_of(pid: int) -> str:
+def process_identity(pid: int) -> str:
     """What tells a process from all others that ever had its number; ``""`` where the system does not say.
 
     Its parts are where it runs (this boot of this machine, and the namespace that its number is of), and when it began.
@@ -31,7 +32,7 @@ def has_ended(pid: int, identity: str) -> bool | None:
             return None
         state, started = _state_and_start(pid)
     except FileNotFoundError:
-        return _has_no_number(pid)
+        return _is_missing(pid)
     except (OSError, LookupError):
         return None
     return started != start or state in _ENDED
@@ -39,7 +40,7 @@ def has_ended(pid: int, identity: str) -> bool | None:
 
 @cache
 def _here(_: int) -> str:
-    """Asked once by each process, of which this takes the number."""
+    """Boot and namespace of this process, which is the one of that number: after a fork it is asked again."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
 
@@ -50,12 +51,11 @@ def _state_and_start(pid: int) -> tuple[str, str]:
     return status[0].decode(), status[19].decode()
 
 
-def _has_no_number(pid: int) -> bool | None:
-    """Where processes of others are not shown (``hidepid``), a signal that is none still tells whether there is one."""
+def _is_missing(pid: int) -> bool | None:
+    """Where processes of others are not listed (``hidepid``), only the number can be asked for, and not the start."""
     try:
-        os.kill(pid, 0)
+        with suppress(PermissionError):
+            os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except OSError:
-        return None
     return None

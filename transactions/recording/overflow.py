@@ -6,15 +6,15 @@ from typing import Final
 
 from .snapshot import Series
 
-__all__ = ["OTHER", "surplus_of"]
+__all__ = ["OTHER", "overflow_of"]
 
 OTHER: Final = "<other>"
-"""The name under which surplus names are counted, and the application under which surplus applications are."""
+"""The name under which names beyond the limit are counted, and the application for applications beyond it."""
 
 _GROUPS_KEPT: Final = frozenset({"Function", "Uri", "Route", "StatusCode"})
 
 
-def surplus_of(series: Series) -> Series:
-    """The series that a surplus one is counted under: of the same application and kind, and of a group that is ours."""
+def overflow_of(series: Series) -> Series:
+    """The series under which one beyond the limit is counted: same application and kind, and a group that is ours."""
     group = series.group if series.group in _GROUPS_KEPT else "Function"
     return Series(series.application, series.kind, group, OTHER)

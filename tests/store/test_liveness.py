@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.transactions.store.presence import has_ended, identity_of
+from weighbridge.transactions.store.liveness import has_ended, process_identity
 from weighbridge.transactions.store.reader import StoreReader
 
 only_with_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are listed in /proc")
@@ -77,7 +77,7 @@ def test_a_process_that_stands_still_stays(path) -> None:
 
 @only_with_proc
 def test_another_process_of_the_same_number_is_another() -> None:
-    identity = identity_of(os.getpid())
+    identity = process_identity(os.getpid())
     assert has_ended(os.getpid(), identity) is False
     here, _, start = identity.rpartition(" ")
     assert has_ended(os.getpid(), f"{here} {int(start) - 1}") is True
@@ -85,7 +85,7 @@ def test_another_process_of_the_same_number_is_another() -> None:
 
 @only_with_proc
 def test_of_other_machines_and_former_boots_nothing_is_known() -> None:
-    boot, rest = identity_of(os.getpid()).split(" ", 1)
+    boot, rest = process_identity(os.getpid()).split(" ", 1)
     assert has_ended(os.getpid(), f"{boot[::-1]} {rest}") is None
     assert has_ended(os.getpid(), "") is None
 
@@ -93,7 +93,7 @@ def test_of_other_machines_and_former_boots_nothing_is_known() -> None:
 @only_with_proc
 def test_a_process_that_is_not_shown_may_be_there(monkeypatch) -> None:
     """As where ``/proc`` shows everybody only processes of their own."""
-    identity, shown = identity_of(os.getpid()), Path.read_bytes
+    identity, shown = process_identity(os.getpid()), Path.read_bytes
 
     def hidden(path: Path) -> bytes:
         if path.name == "stat":

@@ -1,0 +1,195 @@
+"""Evicting names where a limit has been reached, to make room for new ones.
+
+Those with the fewest calls in the last hour go first, and of them those seen
+longest ago: a tenth of the limit at a time. What the store has counted of them is
+added to `OTHER`, at every resolution, so that no sum changes; one that comes back
+is new.
+
+The rows of a series can only be found by going through all rows, so that is done
+in short steps, each a transaction of its own: note what is to be evicted, and what
+replaces it; move the rows of one stretch of time after the other, the finest first,
+as coarser ones are made from them; forget the names.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from ..recording.overflow import OTHER, overflow_of
+from ..recording.snapshot import Series
+from .levels import COARSE_SPANS, FINEST, FOREVER
+from .losses import add_losses
+from .names import Names
+from .tallies import move
+
+__all__ = ["next_eviction_step"]
+
+_ROWS_AT_ONCE: Final = 10_000
+"""Rows that one step goes through, about."""
+_SPANS: Final = (FINEST, *COARSE_SPANS)
+_HOUR: Final = 3600
+
+_Replacements = dict[int, int]
+"""Evicted numbers, and those under which their rows are counted from then on."""
+
+
+def next_eviction_step(connection: sqlite3.Connection, now: float) -> Callable[[], None] | None:
+    """What is to be done next, in the same transaction; ``None`` if nothing is. ``now``: epoch seconds."""
+    under_way = connection.execute("SELECT kind, span, start FROM eviction_progress ORDER BY kind LIMIT 1").fetchone()
+    if under_way is not None:
+        return partial(_move_rows, connection, *under_way)
+    over_limit = connection.execute("SELECT kind, whose FROM over_limit LIMIT 1").fetchone()
+    if over_limit is None:
+        return None
+    kind, whose = over_limit
+    return partial(_evict, connection, kind, whose, now)
+
+
+# What is evicted
+
+_SERIES: Final = """
+SELECT id, kind, "group" FROM series LEFT JOIN (
+    SELECT series, sum(count) AS calls FROM tally WHERE span = 60 AND start >= :hour GROUP BY series
+) ON series = id
+WHERE application = :application AND whole = 0 AND name != :other
+ORDER BY coalesce(calls, 0), CASE WHEN seen > :ahead THEN 0 ELSE seen END, id LIMIT :number
+"""
+
+_APPLICATIONS: Final = """
+SELECT application FROM series LEFT JOIN (
+    SELECT series, sum(count) AS calls FROM tally WHERE span = 60 AND start >= :hour GROUP BY series
+) ON series = id
+WHERE whole = 1 AND application != :other GROUP BY application
+ORDER BY sum(coalesce(calls, 0)), max(CASE WHEN seen > :ahead THEN 0 ELSE seen END), min(id) LIMIT :number
+"""
+
+_ERRORS: Final = """
+SELECT id, type, message, expected FROM error LEFT JOIN (
+    SELECT error, sum(count) AS calls FROM error_count WHERE span = 60 AND start >= :hour GROUP BY error
+) ON error = id
+WHERE series = :series AND NOT (type = :other AND message = :other)
+ORDER BY coalesce(calls, 0), CASE WHEN seen > :ahead THEN 0 ELSE seen END, id LIMIT :number
+"""
+
+_COUNT_NAMES: Final = """
+INSERT INTO loss (instance, cause, count) SELECT * FROM (
+    SELECT instance, 'names', ? FROM instance_clock ORDER BY report DESC LIMIT 1
+) WHERE true ON CONFLICT (instance, cause) DO UPDATE SET count = count + excluded.count
+"""
+"""Of the instance that reported last."""
+
+
+def _evict(connection: sqlite3.Connection, kind: str, whose: str, now: float) -> None:
+    """Choose what is evicted where a limit has been reached, if it still is."""
+    connection.execute("DELETE FROM over_limit WHERE (kind, whose) = (?, ?)", (kind, whose))
+    names = Names(connection)
+    if kind == "error":
+        _note(connection, "error", _least_errors(connection, names, int(whose), now))
+        return
+    if kind == "series":
+        evicted = _least_series(connection, names, whose, now)
+    else:
+        whose, evicted = OTHER, _least_applications(connection, names, now)
+    _note(connection, "series", evicted)
+    _note(connection, "error", _pass_on_errors(connection))
+    connection.execute(_COUNT_NAMES, (len(evicted),))
+    add_losses(connection, now, [whose], {"names": len(evicted)})
+
+
+def _note(connection: sqlite3.Connection, kind: str, evicted: _Replacements) -> None:
+    if evicted:
+        rows = [(kind, number, replacement) for number, replacement in evicted.items()]
+        connection.executemany("INSERT INTO evicted (kind, number, replacement) VALUES (?, ?, ?)", rows)
+        connection.execute("INSERT OR REPLACE INTO eviction_progress VALUES (?, ?, ?)", (kind, FINEST, -FOREVER))
+
+
+def _least(connection: sqlite3.Connection, statement: str, now: float, limit: int, **whose: object) -> list[Any]:
+    """A tenth of a limit."""
+    arguments = {"hour": now - _HOUR, "ahead": now + _HOUR, "other": OTHER, "number": max(1, limit // 10), **whose}
+    return connection.execute(statement, arguments).fetchall()
+
+
+def _least_applications(connection: sqlite3.Connection, names: Names, now: float) -> _Replacements:
+    """All that they have, the sums of all their transactions as well."""
+    evicted: _Replacements = {}
+    if names.count_applications() < Names.APPLICATIONS_AT_MOST:
+        return evicted
+    for (application,) in _least(connection, _APPLICATIONS, now, Names.APPLICATIONS_AT_MOST):
+        rows = connection.execute('SELECT id, kind, "group", whole FROM series WHERE application = ?', (application,))
+        for number, kind, group, whole in rows.fetchall():
+            overflow = overflow_of(Series(OTHER, kind, group, ""))
+            evicted[number] = names.whole(overflow, now) if whole else names.series(overflow, now)
+    return evicted
+
+
+def _least_series(connection: sqlite3.Connection, names: Names, application: str, now: float) -> _Replacements:
+    if names.count("series", "application", application) < Names.SERIES_AT_MOST:
+        return {}
+    found = _least(connection, _SERIES, now, Names.SERIES_AT_MOST, application=application)
+    return {
+        number: names.series(overflow_of(Series(application, kind, group, "")), now) for number, kind, group in found
+    }
+
+
+def _least_errors(connection: sqlite3.Connection, names: Names, series: int, now: float) -> _Replacements:
+    """Their messages go; where that has been done already, so does their type."""
+    if names.count("error", "series", series) < Names.ERRORS_AT_MOST:
+        return {}
+    evicted = {
+        number: names.overflow_error(series, OTHER if message == OTHER else type_, bool(expected), int(now))
+        for number, type_, message, expected in _least(connection, _ERRORS, now, Names.ERRORS_AT_MOST, series=series)
+    }
+    return {number: replacement for number, replacement in evicted.items() if number not in evicted.values()}
+
+
+# What becomes of it
+
+_REPLACEMENT: Final = "(SELECT replacement FROM evicted WHERE kind = 'series' AND number = series)"
+_EVICTED: Final = "(SELECT number FROM evicted WHERE kind = 'series')"
+
+_ALIKE: Final = """
+SELECT old.id, new.id FROM error AS old
+JOIN evicted ON evicted.kind = 'series' AND evicted.number = old.series
+JOIN error AS new ON new.series = replacement
+AND (new.type, new.message, new.expected) = (old.type, old.message, old.expected)
+"""
+
+
+def _pass_on_errors(connection: sqlite3.Connection) -> _Replacements:
+    """Let replacements have the errors of evicted series; gives those that they have already, which are evicted too."""
+    connection.execute(f"UPDATE OR IGNORE error SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
+    return dict(connection.execute(_ALIKE).fetchall())
+
+
+def _move_rows(connection: sqlite3.Connection, kind: str, span: int, start: int) -> None:
+    """Move those of one stretch of time, after ``start``."""
+    table = "tally" if kind == "series" else "error_count"
+    row = connection.execute(
+        f"SELECT start FROM {table} WHERE span = ? AND start > ? ORDER BY start LIMIT 1 OFFSET ?",
+        (span, start, _ROWS_AT_ONCE),
+    ).fetchone()
+    until = FOREVER if row is None else row[0]
+    if move(connection, kind, (span, start, until)) and span > FINEST:
+        connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (span,))
+    if row is not None:
+        _proceed(connection, kind, span, until)
+    elif span != _SPANS[-1]:
+        _proceed(connection, kind, _SPANS[_SPANS.index(span) + 1], -FOREVER)
+    else:
+        _forget(connection, kind)
+
+
+def _proceed(connection: sqlite3.Connection, kind: str, span: int, start: int) -> None:
+    connection.execute("UPDATE eviction_progress SET span = ?, start = ? WHERE kind = ?", (span, start, kind))
+
+
+def _forget(connection: sqlite3.Connection, kind: str) -> None:
+    """No row of theirs is left; what else refers to them refers to their replacements from now on."""
+    for table in ("sample", "running") if kind == "series" else ():
+        connection.execute(f"UPDATE {table} SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
+    connection.execute(f"DELETE FROM {kind} WHERE id IN (SELECT number FROM evicted WHERE kind = ?)", (kind,))
+    for table in ("evicted", "eviction_progress"):
+        connection.execute(f"DELETE FROM {table} WHERE kind = ?", (kind,))
