@@ -68,6 +68,28 @@ def apologising(block: Namespace, ended: CapturedTransactions) -> None:
     assert [error.message for error in ended[0].errors] == ["the cellar is flooded"]
 
 
+class Greeting:
+    """A resource of Falcon's."""
+
+    def on_get(self, req: Any, resp: Any, name: str) -> None:
+        """Greet."""
+        resp.text = f"hello {name}"
+
+
+def falcon(block: Namespace, ended: CapturedTransactions) -> None:
+    block["app"].__wrapped__.add_route("/greetings/{name}", Greeting())
+    with httpx.Client(transport=httpx.WSGITransport(block["app"]), base_url="http://shop.example") as client:
+        assert client.get("/greetings/ann").text == "hello ann"
+        assert client.get("/nowhere").status_code == 404
+    assert paths(ended) == ["WebTransaction/Route/GET /greetings/{name}", "WebTransaction/StatusCode/404"]
+
+
+def behind_an_adapter(block: Namespace, ended: CapturedTransactions) -> None:
+    block["library"].route("/books/<number:int>", callback=lambda number: f"book {number}")
+    assert get(block["app"], "/books/7") == "book 7"
+    assert paths(ended) == ["WebTransaction/Route/GET /books/<number:int>"]
+
+
 def job(block: Namespace, ended: CapturedTransactions) -> None:
     block["rebuild_index"]()
     assert [(transaction.application, transaction.path) for transaction in ended] == [
@@ -161,6 +183,8 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("README.md", "FastAPI, and any other ASGI application", 0): fastapi,
     ("README.md", "Jobs", 0): job,
     ("docs/explanation/one-rule.md", "One after the other", 0): ruled,
+    ("docs/frameworks.md", "What requests are called, framework by framework", 0): falcon,
+    ("docs/frameworks.md", "Copies", 0): behind_an_adapter,
     ("docs/how-to/background-tasks.md", "Measure background tasks", 0): four_forms,
     ("docs/how-to/current-transaction.md", "Say more about a transaction", 0): while_it_runs,
     ("docs/how-to/errors.md", "Expected and ignored errors", 0): out_of_stock,
