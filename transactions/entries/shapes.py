@@ -13,14 +13,18 @@ from contextvars import copy_context
 from types import CodeType, CoroutineType, FunctionType, MethodType, coroutine
 from typing import Any, Final
 
+from ..host_exceptions import pass_on
 from ..log import swallowed
 from ..model.transaction import Transaction
-from ..stack.current import current
+from ..stack.collector import collecting
+from ..stack.current import current, withdraw
 from ..stack.dropped import Guard, release
 from ..stack.lifetime import Mark, enter_step, finish, leave_step, recover
 from .entry import Entry
 
 __all__ = ["around"]
+
+_reset: Final = current.reset
 
 _Around = Callable[[Callable[..., Any], Entry], Callable[..., Any]]
 
@@ -73,9 +77,20 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
                 transaction._left_by(exception)
                 finish(transaction)
                 raise
-            if type(result) is CoroutineType:
+            if result is not None and type(result) is CoroutineType:
                 return _handed_on(result, transaction, mark)
-            finish(transaction)
+            try:  # `finish`, written out: see `lifetime`
+                if not collecting:
+                    try:
+                        _reset(transaction._token)  # type: ignore[arg-type]
+                        transaction._token = None
+                    except (TypeError, ValueError, RuntimeError) as refusal:
+                        pass_on(refusal)
+                        withdraw(transaction)
+                transaction._end()
+            except BaseException:
+                recover(transaction)
+                swallowed("finish")
         except BaseException:
             recover(transaction)
             raise

@@ -18,7 +18,8 @@ before the first line of a function) at the next look at the context, see
 `current.found`.
 
 Three places write `begin` out, as a call costs each request 270 instructions
-of some 10 000: the doors of WSGI and ASGI, and `BackgroundEntry.open`.
+of some 10 000: the doors of WSGI and ASGI, and `BackgroundEntry.open`. For the
+same reason the wrapper of a plain function writes `finish` out.
 """
 
 from __future__ import annotations
