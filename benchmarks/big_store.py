@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
-from weighbridge.transactions.recording.histogram import fold
+from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import ErrorCount, Instance, MinuteRow, Sample, Series, Snapshot
-from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST, floored
-from weighbridge.transactions.store.tallies import COLUMNS, MERGED, define_functions, roll_up, tally_of, values
+from weighbridge.transactions.store.levels import COARSE_WIDTHS, FINEST, floor_to
+from weighbridge.transactions.store.tallies import COLUMNS, MERGED, define_functions, roll_up, totals_of, values
 from weighbridge.transactions.store.writer import StoreWriter
 
 DAY, HOUR = 86400, 3600
@@ -51,7 +51,7 @@ def minute_row(series: Series, minute: int, calls: float, choose: random.Random)
     for duration in durations if web else ():
         zones[(duration > 0.5) + (duration > 2.0)] += 1
     histogram: dict[int, int] = {}
-    fold(durations, histogram)
+    add_durations(durations, histogram)
     return MinuteRow(
         series, minute, len(durations), sum(durations), min(durations), max(durations), failed, *zones,
         0.5 if web else None, histogram, len(durations) if web else 0, sum(durations) / 2 if web else 0.0,
@@ -81,7 +81,7 @@ def make(path: str, now: float, days: int = 30, names: int = 200, calls: float =
     """Fill a new store up to ``now`` (epoch seconds) with so many calls a minute of each name."""
     choose = random.Random(1)
     series = all_series(names)
-    begin = floored(now, DAY) - days * DAY
+    begin = floor_to(now, DAY) - days * DAY
     writer = StoreWriter(path)
     for number in range(processes):
         instance = Instance(f"process-{number}", "host", 1000 + number, begin, "shop")
@@ -102,12 +102,12 @@ def make(path: str, now: float, days: int = 30, names: int = 200, calls: float =
 def fill(store: sqlite3.Connection, begin: int, now: float, calls: float) -> None:
     """Hours for the old days, minutes for the last ones, and what is rolled up from both."""
     choose = random.Random(2)
-    minutes_from = floored(now, HOUR) - MINUTE_DAYS * DAY
+    minutes_from = floor_to(now, HOUR) - MINUTE_DAYS * DAY
     numbered = store.execute('SELECT id, application, kind, "group", name FROM series WHERE NOT whole').fetchall()
-    for span, start, end in ((HOUR, begin, minutes_from), (FINEST, minutes_from, floored(now, FINEST) + FINEST)):
+    for span, start, end in ((HOUR, begin, minutes_from), (FINEST, minutes_from, floor_to(now, FINEST) + FINEST)):
         prepared = {
             number: [
-                values(tally_of(minute_row(Series(*one), 0, calls * span / FINEST, choose))) for _ in range(TEMPLATES)
+                values(totals_of(minute_row(Series(*one), 0, calls * span / FINEST, choose))) for _ in range(TEMPLATES)
             ]
             for number, *one in numbered
         }
@@ -115,13 +115,13 @@ def fill(store: sqlite3.Connection, begin: int, now: float, calls: float) -> Non
     wholes = store.execute("SELECT id, application, kind FROM series WHERE whole").fetchall()
     for whole in wholes:
         store.execute(WHOLE, whole)
-    for finer, span in zip((FINEST, *COARSE_SPANS), COARSE_SPANS, strict=False):
+    for finer, span in zip((FINEST, *COARSE_WIDTHS), COARSE_WIDTHS, strict=False):
         rolled_up_from = minutes_from if span <= HOUR else begin
-        for start in range(floored(rolled_up_from, span), floored(now - 60, span), span):
+        for start in range(floor_to(rolled_up_from, span), floor_to(now - 60, span), span):
             roll_up(store, (span, start), finer)
         kept_from = minutes_from if span < HOUR else begin
         store.execute("UPDATE level SET complete_from = ?, complete_until = ? WHERE span = ?",
-                      (kept_from, floored(now - 60, span), span))  # fmt: skip
+                      (kept_from, floor_to(now - 60, span), span))  # fmt: skip
     store.execute("UPDATE level SET complete_from = ? WHERE span = ?", (minutes_from, FINEST))
 
 

@@ -1,6 +1,6 @@
 """Where a request's instructions are: by function of the interpreter, over those of the bare application.
 
-    python benchmarks/instruction_profile.py --door wsgi asgi
+    python benchmarks/instruction_profile.py --entry-point wsgi asgi
 
 Nearly all of them are the interpreter's own. What differs between versions of
 Python shows here: run it with each of them.
@@ -20,7 +20,7 @@ from measuring.subjects import HERE
 from measuring.tables import show, table
 from measuring.workers import Job
 
-_DOORS = ["wsgi", "asgi", "task"]
+_ENTRY_POINTS = ["wsgi", "asgi", "task"]
 
 
 def main() -> None:
@@ -28,21 +28,25 @@ def main() -> None:
     options = _options()
     if VALGRIND is None:
         sys.exit("valgrind is not installed: it counts the instructions")
-    columns = {(door, subject): _over_bare(door, subject) for door in options.door for subject in options.only}
+    columns = {
+        (entry_point, subject): _over_bare(entry_point, subject)
+        for entry_point in options.entry_point
+        for subject in options.only
+    }
     show(_table(columns, options.most), [versions_of("weighbridge")], options.into, "instruction-profile")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--door", choices=_DOORS, nargs="*", default=["wsgi", "asgi"])
+    parser.add_argument("--entry-point", choices=_ENTRY_POINTS, nargs="*", default=["wsgi", "asgi"])
     parser.add_argument("--only", choices=HERE, nargs="*", default=["floor", "weighbridge"])
     parser.add_argument("--most", type=int, default=12, help="how many functions are shown")
     parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks in that file")
     return parser.parse_args()
 
 
-def _over_bare(door: str, subject: str) -> dict[str, float]:
-    bare, found = by_function(Job("bare", door)), by_function(Job(subject, door))
+def _over_bare(entry_point: str, subject: str) -> dict[str, float]:
+    bare, found = by_function(Job("bare", entry_point)), by_function(Job(subject, entry_point))
     return {name: found.get(name, 0) - bare.get(name, 0) for name in {*bare, *found}}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
-from measuring.doors import DOORS
+from measuring.doors import ENTRY_POINTS
 from measuring.environments import versions_of
 from measuring.subjects import REQUIREMENTS
 from measuring.system_calls import STRACE, system_calls
@@ -28,24 +28,24 @@ _NAMES = 50_000
 def main() -> None:
     """Measure and show."""
     options = _options()
-    columns = [_cells(Job(options.only, door), options.requests) for door in options.door]
+    columns = [_cells(Job(options.only, entry_point), options.requests) for entry_point in options.entry_point]
     rows = ([title, *(column[title] for column in columns)] for title in columns[0])
-    show(table(["", *options.door], rows), [versions_of(options.only)], options.into, "memory")
+    show(table(["", *options.entry_point], rows), [versions_of(options.only)], options.into, "memory")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=REQUIREMENTS, default="weighbridge", metavar="SUBJECT")
-    parser.add_argument("--door", choices=DOORS, nargs="*", default=list(DOORS))
+    parser.add_argument("--entry-point", choices=ENTRY_POINTS, nargs="*", default=list(ENTRY_POINTS))
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks in that file")
     return parser.parse_args()
 
 
 def _cells(job: Job, requests: int) -> dict[str, str]:
-    """All figures of a subject at a door, by what they are."""
+    """All figures of a subject at a middleware, by what they are."""
     cells = {f"growth over {requests:,} requests": _growth(job, requests)}
-    names = "" if job.door == "task" else _growth(job._replace(case="names-50000"), 4 * _NAMES, warm_up=10)
+    names = "" if job.entry_point == "task" else _growth(job._replace(case="names-50000"), 4 * _NAMES, warm_up=10)
     cells[f"growth over {_NAMES:,} names, each of them four times"] = names
     with Worker(job) as worker:
         worker.serve(2000)

@@ -3,7 +3,7 @@
     python benchmarks/overhead.py                     plain requests to all subjects, a good half hour
     python benchmarks/overhead.py --cases             other requests, to the floor and weighbridge; likewise
     python benchmarks/overhead.py --together          weighbridge in many threads and processes
-    python benchmarks/overhead.py --instructions --only floor,weighbridge --door wsgi
+    python benchmarks/overhead.py --instructions --only floor,weighbridge --entry-point wsgi
 
 Figures are per request and over the bare application: instructions under
 valgrind's callgrind, all threads included, and CPU time, in interleaved rounds.
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not
 
 from measuring.callgrind import VALGRIND
 from measuring.costs import Cost, measured
-from measuring.doors import CASES, DOORS
+from measuring.doors import CASES, ENTRY_POINTS
 from measuring.environments import versions_of
 from measuring.ratios import record
 from measuring.rounds import timed_together
@@ -55,7 +55,13 @@ def main() -> None:
         costs = _measure(_subjects(options), counting, rounds)
         _show("overhead", _table(costs, options), options.only, options)
         if options.record:
-            record({job.door: cost.ratio for job, cost in costs.items() if job.subject == "weighbridge" and cost.ratio})
+            record(
+                {
+                    job.entry_point: cost.ratio
+                    for job, cost in costs.items()
+                    if job.subject == "weighbridge" and cost.ratio
+                }
+            )
 
 
 def _show(mark: str, made: str, subjects: Iterable[str], options: argparse.Namespace) -> None:
@@ -67,7 +73,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--instructions", action="store_true", help="count instructions only")
     parser.add_argument("--time", action="store_true", help="measure CPU time only")
     parser.add_argument("--only", type=_names, default=list(REQUIREMENTS)[1:], metavar="SUBJECT,SUBJECT")
-    parser.add_argument("--door", choices=DOORS, action="append", help="by default all")
+    parser.add_argument("--entry-point", choices=ENTRY_POINTS, action="append", help="by default all")
     parser.add_argument("--case", choices=CASES, action="append", help="other requests than a plain one")
     parser.add_argument("--cases", action="store_true", help="all other requests; floor and weighbridge, if not --only")
     parser.add_argument("--together", action="store_true", help="weighbridge in many threads and processes")
@@ -75,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="keep weighbridge's ratios for the regression check")
     parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between its marks in that file")
     options = parser.parse_args()
-    options.door = options.door or list(DOORS)
+    options.entry_point = options.entry_point or list(ENTRY_POINTS)
     return options
 
 
@@ -88,42 +94,48 @@ def _names(text: str) -> list[str]:
 
 
 def _subjects(options: argparse.Namespace) -> Iterator[list[Job]]:
-    """All subjects at a door."""
-    for door in options.door:
-        yield [Job(subject, door) for subject in options.only]
+    """All subjects at a middleware."""
+    for entry_point in options.entry_point:
+        yield [Job(subject, entry_point) for subject in options.only]
 
 
 def _cases(options: argparse.Namespace) -> Iterator[list[Job]]:
-    """A case at a door."""
+    """A case at a middleware."""
     everybody = options.only == list(REQUIREMENTS)[1:]
     for case in options.case or [case for case in CASES if case not in _FOR_TESTS]:
-        for door in options.door:
-            if _ONLY_AT.get(case, door) == door and not (door == "task" and case in _NOT_FOR_TASKS):
-                yield [Job(subject, door, case) for subject in (_OURS if everybody else options.only)]
+        for entry_point in options.entry_point:
+            if _ONLY_AT.get(case, entry_point) == entry_point and not (
+                entry_point == "task" and case in _NOT_FOR_TASKS
+            ):
+                yield [Job(subject, entry_point, case) for subject in (_OURS if everybody else options.only)]
 
 
 def _measure(groups: Iterator[list[Job]], counting: bool, rounds: int) -> _Costs:
     costs: _Costs = {}
     for jobs in groups:
         for job, cost in measured(jobs, counting, rounds).items():
-            print(f"{job.door} {job.case:11} {job.subject:13} {cost}", flush=True)
+            print(f"{job.entry_point} {job.case:11} {job.subject:13} {cost}", flush=True)
             costs[job] = cost
     return costs
 
 
-_DOORS = {"wsgi": "WSGI request", "asgi": "ASGI request", "task": "decorated call"}
+_ENTRY_POINTS = {"wsgi": "WSGI request", "asgi": "ASGI request", "task": "decorated call"}
 
 
 def _table(costs: _Costs, options: argparse.Namespace) -> str:
-    rows = ([subject, *(_cell(costs[Job(subject, door)]) for door in options.door)] for subject in options.only)
-    return table(["", *(_DOORS[door] for door in options.door)], rows)
+    rows = (
+        [subject, *(_cell(costs[Job(subject, entry_point)]) for entry_point in options.entry_point)]
+        for subject in options.only
+    )
+    return table(["", *(_ENTRY_POINTS[entry_point] for entry_point in options.entry_point)], rows)
 
 
 def _table_of_cases(costs: _Costs) -> str:
-    places = dict.fromkeys((job.door, job.case) for job in costs)
+    places = dict.fromkeys((job.entry_point, job.case) for job in costs)
     subjects = _subjects_of(costs)
     rows = (
-        [_DOORS[door], case, *(_cell(costs[Job(subject, door, case)]) for subject in subjects)] for door, case in places
+        [_ENTRY_POINTS[entry_point], case, *(_cell(costs[Job(subject, entry_point, case)]) for subject in subjects)]
+        for entry_point, case in places
     )
     return table(["", "case", *subjects], rows)
 

@@ -30,8 +30,8 @@ from measuring.tables import provenance, table
 
 from weighbridge.transactions.recording.snapshot import Instance, Snapshot
 from weighbridge.transactions.store.connection import StoreConnection
-from weighbridge.transactions.store.intake import pack, take_in
-from weighbridge.transactions.store.levels import COARSE_SPANS, FINEST
+from weighbridge.transactions.store.intake import ingest, prepare_snapshot
+from weighbridge.transactions.store.levels import COARSE_WIDTHS, FINEST
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.schema import upgrade
 from weighbridge.transactions.store.tallies import define_functions, roll_up
@@ -139,14 +139,14 @@ def _write(
 def _write_one(connection: StoreConnection, snapshot: Snapshot) -> Held:
     """What a `StoreWriter` does, with a look at the clock in between."""
     began = time.perf_counter()
-    parcel = pack(snapshot)
+    parcel = prepare_snapshot(snapshot)
     prepared = time.perf_counter()
     while True:
         try:
             with connection.transaction() as store:
                 locked = time.perf_counter()
                 upgrade(store, snapshot.taken)
-                take_in(store, parcel, DEFAULT_RETENTION)
+                ingest(store, parcel, DEFAULT_RETENTION)
             return Held(locked - prepared, time.perf_counter() - locked, prepared - began)
         except sqlite3.OperationalError:  # it was not its turn for two seconds
             if time.perf_counter() - prepared > _PATIENCE:
@@ -176,7 +176,7 @@ def _levels(path: str) -> Iterator[list[str]]:
     """Size and cost of each span; what is rolled up is undone."""
     with closing(sqlite3.connect(path, isolation_level=None)) as store:
         define_functions(store)
-        finer = dict(zip(COARSE_SPANS, (FINEST, *COARSE_SPANS), strict=False))
+        finer = dict(zip(COARSE_WIDTHS, (FINEST, *COARSE_WIDTHS), strict=False))
         length = "sum(length(histogram) + length(statuses) + 90)"  # 90: the other columns and what SQLite adds
         statement = f"SELECT span, count(*), {length}, count(DISTINCT start) FROM tally GROUP BY span"
         for span, rows, size, starts in store.execute(statement).fetchall():

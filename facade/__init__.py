@@ -10,7 +10,7 @@ from weighbridge.transactions import late_imports as _late_imports  # isort: ski
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import middleware
-from weighbridge.middleware.late_names import load_late
+from weighbridge.middleware.late_names import load_lazily
 from weighbridge.transactions import (
     Application,
     BackgroundTask,
@@ -112,4 +112,4 @@ __all__ = [
 __version__: Final[str] = "0.1.0"
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-    load_late(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))
+    load_lazily(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.middleware.wsgi import WSGITransaction
 from weighbridge.transactions.model.finished import FinishedTransaction
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 
 if TYPE_CHECKING:
     from weighbridge.transactions.model.transaction import Transaction
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["CapturedTransactions", "capture_transactions"]
 
 
-def end_what_is_delivered() -> None:
+def end_delivered() -> None:
     """End the open WSGI transactions whose response has been delivered to the last byte.
 
     Some test clients take the body's chunks, but neither ask for more nor close
     it, so that it is never told to be over. A response that is still being made,
     or read, stays open.
     """
-    for transaction in outlet.live.copy():
+    for transaction in handoff.open_transactions.copy():
         if isinstance(transaction, WSGITransaction) and transaction._between_steps() and transaction._all_sent():
-            transaction._finish()
+            transaction._finish_response()
 
 
 def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,7 +44,7 @@ def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def look(self: CapturedTransactions, /, *args: Any, **kwargs: Any) -> Any:
-        end_what_is_delivered()
+        end_delivered()
         return method(self, *args, **kwargs)
 
     return look
@@ -74,11 +74,11 @@ def capture_transactions() -> Iterator[CapturedTransactions]:
     captured = CapturedTransactions()
 
     def listener(transaction: Transaction) -> None:
-        captured.append(transaction._finished())
+        captured.append(transaction._as_finished())
 
-    outlet.listen(listener)
+    handoff.add_listener(listener)
     try:
         yield captured
     finally:
-        end_what_is_delivered()
-        outlet.unlisten(listener)
+        end_delivered()
+        handoff.remove_listener(listener)

@@ -1,4 +1,4 @@
-"""The doors that requests come in by: WSGI, ASGI, and Django's list of middleware.
+"""The middleware that requests come in by: WSGI, ASGI, and Django's list of middleware.
 
 What a framework needs besides is a module of its own, `weighbridge.middleware.falcon`
 and so on. Each is loaded when it is first asked for (PEP 562): a program has one of them,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .late_names import load_late
+from .late_names import load_lazily
 
 if TYPE_CHECKING:
     from .asgi import ASGITransactionMiddleware
@@ -43,4 +43,4 @@ _HOMES: Final = {
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-    load_late(__name__, {name: f"{__name__}.{_HOMES.get(name, 'wrapping')}" for name in __all__})
+    load_lazily(__name__, {name: f"{__name__}.{_HOMES.get(name, 'wrapping')}" for name in __all__})

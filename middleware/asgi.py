@@ -1,4 +1,4 @@
-"""The door of ASGI applications."""
+"""The middleware of ASGI applications."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.host_exceptions import pass_on, pass_on_signals
-from ..transactions.log import log_once, swallowed
+from ..transactions.log import capture_internal_exception, log_once
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
-from ..transactions.model.outlet import outlet
-from ..transactions.model.process import here
+from ..transactions.model.outlet import handoff
+from ..transactions.model.process import runtime
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from ..transactions.stack.current import current, detach, withdraw
-from ..transactions.stack.lifetime import Mark, recover, take_back
-from .door import Door
+from ..transactions.stack.current import current, detach, detach_out_of_order
+from ..transactions.stack.lifetime import Mark, recover, undo_begin
+from .door import TransactionMiddleware
 from .framework_signals import listen_to_flask_requests
 from .joining import inner_request
-from .request import NOTHING, DoorTransaction
-from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
+from .request import NOTHING, MiddlewareTransaction
+from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .response_errors import broke_the_body, came_from, closed_by_middleware
 from .routes import read_asgi_route
 from .stopping import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ASGITransactionMiddleware"]
 
-_current: Final = current.get
-_make_current: Final = current.set
+_get_current: Final = current.get
+_set_current: Final = current.set
 _reset: Final = current.reset
-_now_live: Final = outlet.live.add
+_mark_open: Final = handoff.open_transactions.add
 
 _name_of: Final = itemgetter(0)
 """The name of a header."""
@@ -45,7 +45,7 @@ _name_of: Final = itemgetter(0)
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
 
 
-class ASGITransactionMiddleware(Door):
+class ASGITransactionMiddleware(TransactionMiddleware):
     """Measures every HTTP request to an ASGI application (ASGI 3.0; 2.0 double callables too) as a web transaction.
 
     Add it to a framework's list of middleware, as the first, or wrap the
@@ -64,7 +64,7 @@ class ASGITransactionMiddleware(Door):
     Args:
         app: the ASGI application.
         application: the application to report to: a name (``"a;b"`` links), an
-            `Application`, or ``None`` for the configured one.
+            `ApplicationSummary`, or ``None`` for the configured one.
         name: the name of every request; by default that of its route, else its path.
         group: the group of ``name``; without a name it has no effect.
     """
@@ -88,21 +88,21 @@ class ASGITransactionMiddleware(Door):
         transaction = before = None
         try:
             if scope["type"] == "http":
-                labels = self._labels
-                before = _current()
-                ready = labels.made_for is here.measures_for and before is None
+                identities = self._identities
+                before = _get_current()
+                ready = identities.resolved_for is runtime.enabled_for and before is None
                 plain = ready and not (APP_NAME in scope or ENABLED in scope)
                 if plain or self._measures(scope, ready):
                     transaction = ASGITransaction()
                     transaction._mark = mark
-                    transaction._label = labels.label
-                    transaction._extras = transaction._token = transaction._head = None
+                    transaction._identity = identities.identity
+                    transaction._extras = transaction._token = transaction._response_head = None
                     transaction._route = self._unrouted
-                    transaction._ended = 0.0
+                    transaction._end_time = 0.0
                     try:
                         transaction._method = scope["method"]
                         transaction._request_path = scope["path"]
-                        transaction._mount = scope["root_path"]
+                        transaction._mount_path = scope["root_path"]
                         headers = scope["headers"]
                     except KeyError:  # a server may leave out what is optional (ASGI 3.0)
                         headers = transaction._read_what_is_there(scope)
@@ -113,19 +113,19 @@ class ASGITransactionMiddleware(Door):
                     transaction._streamed = False
                     if type(headers) is not list:
                         headers = headers_of(scope)
-                    if not here.queue_headers.isdisjoint(map(_name_of, headers)):
+                    if not runtime.queue_headers.isdisjoint(map(_name_of, headers)):
                         transaction._read_queue_time(headers)
-                    _now_live(transaction)
-                    transaction._entered = monotonic()
-                    transaction._token = _make_current(transaction)
+                    _mark_open(transaction)
+                    transaction._start_time = monotonic()
+                    transaction._token = _set_current(transaction)
                     if not plain:
                         transaction._apply_special()
                 elif inner := inner_request(scope, self._unrouted, send):
                     send = inner.send
         except BaseException:
-            take_back(transaction, before)
+            undo_begin(transaction, before)
             transaction = None
-            swallowed("ASGITransactionMiddleware")
+            capture_internal_exception("ASGITransactionMiddleware")
         if transaction is None:
             return await self._pass(app, scope, receive, send)
         try:
@@ -139,7 +139,7 @@ class ASGITransactionMiddleware(Door):
                 transaction._token = None
             except (TypeError, ValueError, RuntimeError) as refusal:  # it ends elsewhere than it began
                 pass_on(refusal)
-                withdraw(transaction)
+                detach_out_of_order(transaction)
             if transaction._mark is not None:
                 transaction._returned()
         except BaseException:
@@ -162,7 +162,7 @@ class ASGITransactionMiddleware(Door):
                     listen_for_the_end()
             return app
         except Exception:
-            swallowed("ASGITransactionMiddleware")
+            capture_internal_exception("ASGITransactionMiddleware")
             return self.__wrapped__
 
     async def _pass(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
@@ -174,26 +174,26 @@ class ASGITransactionMiddleware(Door):
     async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
         self._has_lifespan = True
-        given = send
+        explicit_name = send
         try:
-            given = lifespan_send(send)
+            explicit_name = lifespan_send(send)
         except Exception:
-            swallowed("lifespan_send")
+            capture_internal_exception("lifespan_send")
         try:
-            result = await app(scope, receive, given)
+            result = await app(scope, receive, explicit_name)
         except BaseException:
             self._has_lifespan = False
             raise
-        if isinstance(given, WritingSend) and given.has_written:
+        if isinstance(explicit_name, WritingSend) and explicit_name.has_written:
             return result
         try:
             await write_beside_the_loop()
         except Exception:
-            swallowed("write_beside_the_loop")
+            capture_internal_exception("write_beside_the_loop")
         return result
 
     def _measures(self, scope: Scope, ready: bool) -> bool:
-        """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
+        """Whether to measure a request that is not plain. ``ready``: nothing is current, the identity is there."""
         return is_enabled(scope, ready or self._prepare()) and (ready or not self._joins(scope))
 
 
@@ -230,7 +230,7 @@ _LAST_UNDER_WAY: Final = 2
 """The last message was handed to the server; the application may be cancelled before the server is done with it."""
 
 
-class ASGITransaction(DoorTransaction):
+class ASGITransaction(MiddlewareTransaction):
     """An ASGI request's transaction, which is also the ``receive`` that its application calls, and has its ``send``."""
 
     __slots__ = ("_server_receive", "_server_send", "_stage", "_streamed")
@@ -248,10 +248,10 @@ class ASGITransaction(DoorTransaction):
         """The server's next message, watched for the client's going away."""
         message: Message = await self._server_receive()
         try:
-            if message["type"] == "http.disconnect" and not self._over and self._stage != _LAST_UNDER_WAY:
-                self._more.disconnected = True
+            if message["type"] == "http.disconnect" and not self._is_finished and self._stage != _LAST_UNDER_WAY:
+                self._ensure_extras().disconnected = True
         except Exception:
-            swallowed("ASGITransaction.__call__")
+            capture_internal_exception("ASGITransaction.__call__")
         return message
 
     def _send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
@@ -259,11 +259,11 @@ class ASGITransaction(DoorTransaction):
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                if self._head is None and not self._ended:  # a second one is between application and server
-                    self._response_started: float = monotonic()
+                if self._response_head is None and not self._end_time:  # a second one is between application and server
+                    self._response_start_time: float = monotonic()
                     status = message["status"]
                     self._status: Any = status if type(status) is int else _number(status)
-                    self._head = message
+                    self._response_head = message
                     if len(message) > _FIELDS_OF_START and message.get("trailers"):
                         self._stage = _TRAILERS_TO_COME
                     if self._route is not None or "starlette" in modules or "litestar" in modules:
@@ -276,7 +276,7 @@ class ASGITransaction(DoorTransaction):
             elif self._is_last(message, kind):
                 return self._send_last(message)
         except Exception:
-            swallowed("ASGITransaction.send")
+            capture_internal_exception("ASGITransaction.send")
         server_send = self._server_send  # in two steps: to call what is in a slot is slow
         return server_send(message)  # type: ignore[no-any-return]
 
@@ -295,46 +295,46 @@ class ASGITransaction(DoorTransaction):
         server_send = self._server_send
         await server_send(message)
         try:
-            if self._head is not None and (self._status >= 500 or (self._streamed and closed_by_middleware())):
-                self._freeze()  # it waits for the exception that may follow an error page, or a stream that broke
+            if self._response_head is not None and (self._status >= 500 or (self._streamed and closed_by_middleware())):
+                self._stop_clock()  # it waits for the exception that may follow an error page, or a stream that broke
             else:
                 self._end()
         except Exception:
-            swallowed("ASGITransaction.send")
+            capture_internal_exception("ASGITransaction.send")
 
     def _returned(self) -> None:
         """The application is done, and the transaction is not. Never raises."""
         try:
-            if not self._ended:
-                if self._head is None and not self._was_disconnected:
-                    self._answer_with(500)  # as the server does for who does not answer
+            if not self._end_time:
+                if self._response_head is None and not self._was_disconnected:
+                    self._override_status(500)  # as the server does for who does not answer
                 elif self._stage != _LAST_UNDER_WAY:
-                    self._more.disconnected = True
+                    self._ensure_extras().disconnected = True
                 self._look_around()
                 self._end()
             else:
-                self._hand_over()
+                self._hand_off()
         except BaseException:
             recover(self)
-            swallowed("ASGITransaction.returned")
+            capture_internal_exception("ASGITransaction.returned")
 
     def _broken_by(self, exception: BaseException) -> None:
         """The application raised."""
         try:
             detach(self)
-            if self._mark is None or (self._ended and self._status < 500 and not broke_the_body(exception)):
+            if self._mark is None or (self._end_time and self._status < 500 and not broke_the_body(exception)):
                 _count_late(self, exception)
             else:
                 self._failed_by(exception)
                 self._look_around()
-                self._freeze()
-            self._hand_over()
+                self._stop_clock()
+            self._hand_off()
         except BaseException:
             recover(self)
-            swallowed("ASGITransaction.broken_by")
+            capture_internal_exception("ASGITransaction.broken_by")
 
     def _break_off(self, exception: BaseException) -> None:
-        """See `DoorTransaction._break_off`."""
+        """See `MiddlewareTransaction._break_off`."""
         super()._break_off(exception)
         self._stage = _LAST_UNDER_WAY  # nothing more will come, and it is not the client that leaves
 
@@ -342,7 +342,7 @@ class ASGITransaction(DoorTransaction):
         """Note what a scope says of its request where it does not say everything; gives its headers."""
         self._method: str | None = scope.get("method")
         self._request_path: str = scope.get("path", "")
-        self._mount: str = scope.get("root_path", "")
+        self._mount_path: str = scope.get("root_path", "")
         headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
         return headers
 
@@ -352,24 +352,26 @@ class ASGITransaction(DoorTransaction):
             self._refresh()
             read_asgi_route(self, self._request)
         except Exception:
-            swallowed("ASGITransaction.look_around")
+            capture_internal_exception("ASGITransaction.look_around")
 
     def _apply_special(self) -> None:
         """Apply what only some requests have. Never raises."""
         try:
-            self._keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
-            report_to_named(self, self._request)
+            self._last_key_values: tuple[object, ...] = NO_VALUES  # one that is not set takes long to ask for
+            set_named_application(self, self._request)
             self._refresh()
         except Exception:
-            swallowed("ASGITransaction.apply_special")
+            capture_internal_exception("ASGITransaction.apply_special")
 
     def _read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Note the time that the request waited in front of us, where a proxy said so. Never raises."""
         try:
-            given = dict(headers)
-            self._more.queue_time = queue_time_in(_latin(given.get(name.encode())) for name in QUEUE_HEADERS)
+            explicit_name = dict(headers)
+            self._ensure_extras().queue_time = queue_time_in(
+                _latin(explicit_name.get(name.encode())) for name in QUEUE_HEADERS
+            )
         except Exception:
-            swallowed("ASGITransaction.read_queue_time")
+            capture_internal_exception("ASGITransaction.read_queue_time")
 
     def _failed_by(self, exception: BaseException) -> None:
         """An exception left the application: it is the client that went away, or it is an error.
@@ -378,11 +380,11 @@ class ASGITransaction(DoorTransaction):
         """
         gone = isinstance(exception, OSError) and (self._was_disconnected or came_from(self._server_send, exception))
         if gone or not _WENT_AWAY.isdisjoint(class_names(exception)):
-            self._more.disconnected = self._was_disconnected or not self._over
+            self._ensure_extras().disconnected = self._was_disconnected or not self._is_finished
         elif is_error(exception):
             self._notice_exception(exception)
             if not self.status:
-                self._answer_with(500)
+                self._override_status(500)
 
     def _query_string(self) -> str:
         """The query, without the question mark."""
@@ -396,7 +398,7 @@ class ASGITransaction(DoorTransaction):
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]
-        headers = (self._head or {}).get("headers")
+        headers = (self._response_head or {}).get("headers")
         if isinstance(headers, (list, tuple)):  # anything else can be read only once, by the server
             size = whole_number(dict(headers).get(b"content-length", b""))
             if size is not None:
@@ -430,7 +432,7 @@ def _count_late(transaction: ASGITransaction, exception: BaseException) -> None:
     """An exception after a response that was no error: the transaction is over, so it is only counted."""
     if not is_error(exception):
         return
-    outlet.lose(f"exceptions after the response ({transaction.application})")
+    handoff.record_dropped(f"exceptions after the response ({transaction.application})")
     log_once(
         ("late", str(transaction.application), type(exception).__qualname__),
         "%s was raised in %s after the end of a response; it is counted, the transaction had ended",

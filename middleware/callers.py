@@ -45,9 +45,9 @@ _FRAMEWORKS: Final = frozenset(
 )
 """Packages whose own texts are no mounts: ``root_path=`` of an application is its address."""
 
-_DOORS: Final = {f"{__package__}.asgi": "scope", f"{__package__}.wsgi": "environ"}
-_FRAMES_AT_MOST: Final = 500
-_TASKS_AT_MOST: Final = 5
+_MIDDLEWARE: Final = {f"{__package__}.asgi": "scope", f"{__package__}.wsgi": "environ"}
+_MAX_FRAMES: Final = 500
+_MAX_TASKS: Final = 5
 
 
 def request_of_caller(own: Request) -> Request | None:
@@ -123,9 +123,9 @@ def _texts(frame: FrameType, layers_kept: list[Any]) -> set[str]:
 
 
 def _layers(own: Request) -> Iterator[Any]:
-    """The applications between the door and a framework, each inside of the one before."""
-    door = next((frame for frame in _stack() if _is_door(frame, own)), None)
-    return layers(None if door is None else _argument(door, "self").__wrapped__)
+    """The applications between the middleware and a framework, each inside of the one before."""
+    middleware = next((frame for frame in _stack() if _is_middleware(frame, own)), None)
+    return layers(None if middleware is None else _argument(middleware, "self").__wrapped__)
 
 
 def _attributes(layer: Any) -> Iterable[object]:
@@ -136,13 +136,13 @@ def _attributes(layer: Any) -> Iterable[object]:
 
 
 def _callers(own: Request) -> Iterator[FrameType]:
-    """The frames between us and the door that was given our own request, the innermost first."""
-    return takewhile(lambda frame: not _is_door(frame, own), _stack())
+    """The frames between us and the middleware that was given our own request, the innermost first."""
+    return takewhile(lambda frame: not _is_middleware(frame, own), _stack())
 
 
 def _stack() -> Iterator[FrameType]:
     """The calls that have led to us, the innermost first."""
-    return islice(chain(_own_stack(), _stack_of_waiting_tasks()), _FRAMES_AT_MOST)
+    return islice(chain(_own_stack(), _stack_of_waiting_tasks()), _MAX_FRAMES)
 
 
 def _own_stack() -> Iterator[FrameType]:
@@ -155,15 +155,15 @@ def _own_stack() -> Iterator[FrameType]:
 def _stack_of_waiting_tasks() -> Iterator[FrameType]:
     """The calls of those that wait for our task: Starlette streams in a task of its own where ASGI is before 2.4."""
     task = running_task()
-    for _ in range(_TASKS_AT_MOST):
+    for _ in range(_MAX_TASKS):
         task = task_waiting_for(task)
         if task is None:
             return
         yield from reversed(frames_of_waiting(coroutine_of(task)))
 
 
-def _is_door(frame: FrameType, own: Request) -> bool:
-    argument = _DOORS.get(_module(frame))
+def _is_middleware(frame: FrameType, own: Request) -> bool:
+    argument = _MIDDLEWARE.get(_module(frame))
     return argument is not None and _is_among(own, _argument(frame, argument))
 
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from ..transactions.log import swallowed
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE
-from .joining import InnerRequest
+from .joining import InnerRequestObserver
 from .plug import current_request, hear_keys_of, note_exception
 
 __all__ = ["instrument"]
@@ -57,10 +57,10 @@ class _InFrontOfRouter:
             raise
 
 
-def _inner_request(scope: Any, send: Any) -> InnerRequest | None:
+def _inner_request(scope: Any, send: Any) -> InnerRequestObserver | None:
     try:
         transaction = current_request() if scope["type"] == "http" else None
-        return None if transaction is None else InnerRequest(transaction, scope, NO_ROUTE, send)
+        return None if transaction is None else InnerRequestObserver(transaction, scope, NO_ROUTE, send)
     except Exception:
-        swallowed("weighbridge.middleware.connexion")
+        capture_internal_exception("weighbridge.middleware.connexion")
         return None

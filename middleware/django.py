@@ -1,4 +1,4 @@
-"""The door in Django's list of middleware."""
+"""The middleware in Django's list of middleware."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, cast
 
-from ..transactions.entries.web import joined
-from ..transactions.log import swallowed
+from ..transactions.entries.web import join_outer
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
-from ..transactions.model.label import label_of
-from ..transactions.model.process import here
+from ..transactions.model.label import intern_identity
+from ..transactions.model.process import runtime
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
-from ..transactions.stack.current import current, detach, found, running
+from ..transactions.stack.current import current, detach, get_active, get_current
 from ..transactions.stack.dropped import Guard, release
-from ..transactions.stack.lifetime import Mark, begin, enter_step, leave_step, recover, take_back
+from ..transactions.stack.lifetime import Mark, attach_step, begin, detach_step, recover, undo_begin
 from .django_routes import django_names_its_requests, note_django_route
 from .framework_signals import listen_to_frameworks
-from .request import DoorTransaction
+from .request import MiddlewareTransaction
 from .request_keys import is_enabled
 from .stopping import listen_for_the_end
 from .wsgi import WSGITransaction
@@ -103,12 +103,12 @@ class DjangoTransactionMiddleware:
     def _view(self, request: Request, *view: Any) -> None:
         """Note the route, which is known just before the view is called. Never raises."""
         try:
-            transaction = running()
+            transaction = get_active()
             if isinstance(transaction, RequestTransaction) and request.resolver_match is not None:
                 mount = "" if self._forced_mount else request.META.get("SCRIPT_NAME", "")
                 note_django_route(transaction, request.resolver_match, mount)
         except Exception:
-            swallowed("DjangoTransactionMiddleware.process_view")
+            capture_internal_exception("DjangoTransactionMiddleware.process_view")
 
     async def _view_async(self, request: Request, *view: Any) -> None:
         """For the async chain: Django would call a plain function in another thread."""
@@ -130,22 +130,22 @@ def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
     transaction, before = None, current.get()
     try:
         scope = getattr(request, "scope", None)
-        facts: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
-        if is_enabled(facts, here.prepare()) and not _joins(request):
-            transaction = DjangoTransaction._of(request, facts)
-            begin(transaction, label_of(here.application, False, None), mark)
+        request_info: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
+        if is_enabled(request_info, runtime.prepare()) and not _joins(request):
+            transaction = DjangoTransaction._of(request, request_info)
+            begin(transaction, intern_identity(runtime.application, False, None), mark)
             transaction._apply_special()
     except BaseException:
-        take_back(transaction, before)
-        swallowed("DjangoTransactionMiddleware")
+        undo_begin(transaction, before)
+        capture_internal_exception("DjangoTransactionMiddleware")
         return None
     return transaction
 
 
 def _joins(request: Request) -> bool:
     """Whether something in front measures the request already; it then hears the keys in ``META`` too."""
-    owner = joined(None) if found() is not None else None
-    if isinstance(owner, DoorTransaction) and not owner._over and owner._request is not request.META:
+    owner = join_outer(None) if get_current() is not None else None
+    if isinstance(owner, MiddlewareTransaction) and not owner._is_finished and owner._request is not request.META:
         owner._request = ChainMap(request.META, cast("dict[str, Any]", owner._request))
     return owner is not None
 
@@ -156,17 +156,17 @@ class DjangoTransaction(WSGITransaction):
     __slots__ = ()
 
     @classmethod
-    def _of(cls, request: Request, facts: Mapping[str, Any]) -> DjangoTransaction:
+    def _of(cls, request: Request, request_info: Mapping[str, Any]) -> DjangoTransaction:
         """The transaction of a request, not current yet."""
         mount = request.META.get("SCRIPT_NAME", "")
         transaction = cls()
-        transaction._request = facts
+        transaction._request = request_info
         transaction._server = None
         transaction._sent = 0
         transaction._paused = False
-        transaction._describe(request.method, request.path, mount)
+        transaction._set_request(request.method, request.path, mount)
         transaction._route = NO_ROUTE
-        transaction._taken_on = ()
+        transaction._handled_by = ()
         return transaction
 
     def _readable_path(self) -> str:
@@ -175,21 +175,21 @@ class DjangoTransaction(WSGITransaction):
 
     def _left_unanswered(self, exception: BaseException) -> None:
         """Something that is no error to Django (a cancellation) ended the request. Never raises."""
-        self._more.disconnected = not is_error(exception)
+        self._ensure_extras().disconnected = not is_error(exception)
         self._broken_by(exception)
 
     def _responds(self, response: Any, mark: Mark) -> None:
         """The response is there, its bytes are still to be sent."""
         try:
             detach(self)
-            self._response_started: float = monotonic()
+            self._response_start_time: float = monotonic()
             self._status: Any = response.status_code
-            self._head: Any = response.items()
+            self._response_head: Any = response.items()
             self._refresh()
             self._last_until_closed(response, mark)
         except BaseException:
-            self._finish()
-            swallowed("DjangoTransaction.responds")
+            self._finish_response()
+            capture_internal_exception("DjangoTransaction.responds")
 
     def _last_until_closed(self, response: Any, mark: Mark) -> None:
         stepwise = response.streaming and not self._sent_by_server(response)
@@ -207,9 +207,9 @@ class DjangoTransaction(WSGITransaction):
     def _stream_ended(self, exception: BaseException) -> None:
         """The stream is exhausted, or it raised. Never raises."""
         if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-            self._more.disconnected = not is_error(exception)
-            self._left_by(exception)
-        self._finish()
+            self._ensure_extras().disconnected = not is_error(exception)
+            self._record_exception(exception)
+        self._finish_response()
 
 
 class _Closing:
@@ -234,16 +234,16 @@ class _Closing:
             return
         if self._began:
             self._end()
-        elif not transaction._over:
+        elif not transaction._is_finished:
             if self._stepwise and transaction._method != "HEAD":
-                transaction._more.disconnected = True
-            enter_step(transaction)
+                transaction._ensure_extras().disconnected = True
+            attach_step(transaction)
         self._began = True
 
     def _end(self) -> None:
         transaction, self._transaction = self._transaction, None
         if transaction is not None:
-            transaction._finish()
+            transaction._finish_response()
             release(self._guard)
 
     def __reduce__(self) -> tuple[type[partial[int]], tuple[type[int]]]:
@@ -267,15 +267,15 @@ class _Steps:
 
     def __next__(self) -> bytes:
         transaction = self._transaction
-        if transaction._over:
+        if transaction._is_finished:
             return next(self._content)
-        enter_step(transaction)
+        attach_step(transaction)
         try:
             chunk = next(self._content)
         except BaseException as exception:
             transaction._stream_ended(exception)
             raise
-        leave_step(transaction)
+        detach_step(transaction)
         transaction._sent += len(chunk)
         return chunk
 
@@ -298,15 +298,15 @@ class _AsyncSteps:
 
     async def __anext__(self) -> bytes:
         transaction = self._transaction
-        if transaction._over:
+        if transaction._is_finished:
             return await self._content.__anext__()
-        enter_step(transaction)
+        attach_step(transaction)
         try:
             chunk = await self._content.__anext__()
         except BaseException as exception:
             transaction._stream_ended(exception)
             raise
-        leave_step(transaction)
+        detach_step(transaction)
         transaction._sent += len(chunk)
         return chunk
 

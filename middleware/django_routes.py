@@ -1,4 +1,4 @@
-"""What Django routed a request to: told by its own middleware, or looked up behind another door."""
+"""What Django routed a request to: told by its own middleware, or looked up behind another middleware."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def path_for_django(environ: Mapping[str, Any] | None, scope: Mapping[str, Any] 
 
 def look_up_django_route(transaction: RequestTransaction, mount: str, path: str) -> None:
     """Note the route of a request that Django has handled and nobody has named."""
-    if _named_by_middleware or transaction._route or transaction._given is not None:
+    if _named_by_middleware or transaction._route or transaction._explicit_name is not None:
         return
     log_once(
         "Django without its middleware",

@@ -1,26 +1,26 @@
-"""What the doors have in common: options that never change, around an application."""
+"""What the middleware have in common: options that never change, around an application."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from ..transactions.model.applications import ApplicationArgument
-from ..transactions.model.label import DEFAULT_GROUP, Given, LabelSource
+from ..transactions.model.label import DEFAULT_GROUP, ExplicitName, IdentitySource
 from ..transactions.model.naming import text_of
 from ..transactions.model.request import NO_ROUTE
-from ..transactions.stack.current import found
+from ..transactions.stack.current import get_current
 from .framework_signals import listen_to_frameworks
-from .joining import join
+from .joining import join_request
 from .known_routers import has_router
 from .signature import ConstructorSignature
 
-__all__ = ["Door"]
+__all__ = ["TransactionMiddleware"]
 
 
-class Door:
-    """An application behind a door."""
+class TransactionMiddleware:
+    """An application behind a middleware."""
 
-    __slots__ = ("__wrapped__", "_application", "_given", "_labels", "_unrouted")
+    __slots__ = ("__wrapped__", "_application", "_explicit_name", "_identities", "_unrouted")
 
     __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
@@ -32,20 +32,20 @@ class Door:
         self._unrouted: str | None = None
         """What a request was routed to of which no framework tells; known from the first one on."""
         text = text_of(name, "name=")
-        self._name_all(None if text is None else Given(text_of(group, "group=") or DEFAULT_GROUP, text))
+        self._set_name(None if text is None else ExplicitName(text_of(group, "group=") or DEFAULT_GROUP, text))
         listen_to_frameworks()
 
-    def _name_all(self, given: Given | None) -> None:
-        self._given = given
-        self._labels: LabelSource = LabelSource(self._application, False, given)
+    def _set_name(self, explicit_name: ExplicitName | None) -> None:
+        self._explicit_name = explicit_name
+        self._identities: IdentitySource = IdentitySource(self._application, False, explicit_name)
 
     def _prepare(self) -> bool:
         """A transaction may be about to begin; whether it is measured."""
-        if self._labels.made_for is None:  # the first one: by now the application is complete
+        if self._identities.resolved_for is None:  # the first one: by now the application is complete
             self._unrouted = NO_ROUTE if has_router(self.__wrapped__) else None
-        return self._labels.prepare()
+        return self._identities.prepare()
 
     def _joins(self, request: Any) -> bool:
         """Whether an outer web entry measures the request already: we add our name, and what the request says."""
-        outer = found()
-        return outer is not None and join(outer, request, self._given)
+        outer = get_current()
+        return outer is not None and join_request(outer, request, self._explicit_name)

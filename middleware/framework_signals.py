@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ..transactions.log import swallowed
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE
 from .django_routes import path_for_django
 from .plug import current_request, note_exception, note_route
-from .request import DoorTransaction
+from .request import MiddlewareTransaction
 
 __all__ = ["listen_to_flask_requests", "listen_to_frameworks"]
 
@@ -32,7 +32,7 @@ def listen_to_frameworks() -> None:
         _connect("django.core.signals", "got_request_exception", _on_django_exception)
         _connect("django.core.signals", "request_started", _on_django_request)
     except Exception:
-        swallowed("listen_to_frameworks")
+        capture_internal_exception("listen_to_frameworks")
 
 
 def listen_to_flask_requests() -> None:
@@ -40,7 +40,7 @@ def listen_to_flask_requests() -> None:
     try:
         _connect("flask", "request_started", _on_flask_request)
     except Exception:
-        swallowed("listen_to_flask_requests")
+        capture_internal_exception("listen_to_flask_requests")
 
 
 def _connect(module: str, signal: str, receiver: Any) -> None:
@@ -85,7 +85,7 @@ def _note_rule(framework: str) -> None:
         mount = request.environ.get("SCRIPT_NAME", "") if framework == "flask" else request.root_path
         note_route(getattr(request.url_rule, "rule", None), mount)
     except Exception:
-        swallowed(f"{framework}.request_started")
+        capture_internal_exception(f"{framework}.request_started")
 
 
 # Django
@@ -97,11 +97,11 @@ def _on_django_request(
     """From now on the request counts as not routed, until a route is noted."""
     try:
         transaction = current_request()
-        if isinstance(transaction, DoorTransaction) and not transaction._route:
+        if isinstance(transaction, MiddlewareTransaction) and not transaction._route:
             transaction._route = NO_ROUTE
-            transaction._taken_on = path_for_django(environ, scope)
+            transaction._handled_by = path_for_django(environ, scope)
     except Exception:
-        swallowed("django.core.signals.request_started")
+        capture_internal_exception("django.core.signals.request_started")
 
 
 def _on_django_exception(sender: Any = None, **_: Any) -> None:

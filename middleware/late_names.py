@@ -17,22 +17,22 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
-__all__ = ["load_late"]
+__all__ = ["load_lazily"]
 
 _dictionary_of: Final = vars(ModuleType)["__dict__"].__get__
 
 
-def load_late(module: str, homes: Mapping[str, str]) -> None:
+def load_lazily(module: str, homes: Mapping[str, str]) -> None:
     """Have names of a module loaded when they are asked for, and all of them when its dictionary is read.
 
     Args:
         module: the name of the module, which is being imported.
         homes: for each name, the module that has it.
     """
-    _LateModule.complete(sys.modules[module], homes)
+    _LazyModule.complete(sys.modules[module], homes)
 
 
-class _LateModule(ModuleType):
+class _LazyModule(ModuleType):
     """A module whose dictionary is complete once it is read."""
 
     @classmethod

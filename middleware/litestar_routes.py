@@ -70,7 +70,7 @@ def _handlers(route: Any) -> Any:
 
 def _describes(path_format: str, path: str) -> bool:
     """Whether a path is one of ``/users/{id}``."""
-    wanted, given = path_format.split("/"), path.rstrip("/").split("/")
-    return len(wanted) == len(given) and all(
-        part.startswith("{") or part == found for part, found in zip(wanted, given, strict=True)
+    wanted, explicit_name = path_format.split("/"), path.rstrip("/").split("/")
+    return len(wanted) == len(explicit_name) and all(
+        part.startswith("{") or part == found for part, found in zip(wanted, explicit_name, strict=True)
     )

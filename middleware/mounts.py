@@ -13,19 +13,19 @@ from typing import Any, Final
 
 from ..transactions.model.request import RequestTransaction
 from .callers import dispatched_part, is_written
-from .request import NOTHING, DoorTransaction
+from .request import NOTHING, MiddlewareTransaction
 from .starlette_routes import ANY_MOUNT, starlette_mounts
 
 __all__ = ["asgi_mounts", "mounts_passed"]
 
-_REMEMBERED_AT_MOST: Final = 1000
+_MAX_INTERNED: Final = 1000
 _fixed: Final[dict[str, bool]] = {}
 """Of parts of paths that were mounts: whether they are written in the program."""
 
 
 def mounts_passed(transaction: RequestTransaction, now: str) -> str:
     """The mounts that a request has passed when ``SCRIPT_NAME``, or ``root_path``, is ``now``."""
-    reached = transaction._mount
+    reached = transaction._mount_path
     if now == reached or not now.startswith(reached):
         return ""
     scope = _request(transaction)
@@ -42,7 +42,7 @@ def asgi_mounts(transaction: RequestTransaction, scope: Mapping[str, Any]) -> st
 
     What else changes ``root_path`` is the setting of an application, and no mount.
     """
-    reached = transaction._mount
+    reached = transaction._mount_path
     first = scope.get("app_root_path", scope.get("root_path", ""))
     dispatched = first[len(reached) :].rstrip("/") if first.startswith(reached) else ""
     if dispatched and not _is_fixed(transaction, dispatched):
@@ -54,7 +54,7 @@ def _is_fixed(transaction: RequestTransaction, text: str) -> bool:
     """Whether a part of the path is written in the program, as far as can be told from who passed the request on."""
     known = _fixed.get(text)
     if known is None:
-        if len(_fixed) >= _REMEMBERED_AT_MOST:
+        if len(_fixed) >= _MAX_INTERNED:
             _fixed.clear()
         request = _request(transaction)
         known = _fixed[text] = dispatched_part(request, text) == text or is_written(request, text)
@@ -62,4 +62,4 @@ def _is_fixed(transaction: RequestTransaction, text: str) -> bool:
 
 
 def _request(transaction: RequestTransaction) -> Mapping[str, Any]:
-    return transaction._request if isinstance(transaction, DoorTransaction) else NOTHING
+    return transaction._request if isinstance(transaction, MiddlewareTransaction) else NOTHING

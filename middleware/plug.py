@@ -11,18 +11,18 @@ from collections import ChainMap
 from collections.abc import MutableMapping
 from typing import Any, cast
 
-from ..transactions.log import swallowed
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
-from ..transactions.stack.current import running
+from ..transactions.stack.current import get_active
 from .mounts import mounts_passed
-from .request import DoorTransaction
+from .request import MiddlewareTransaction
 
 __all__ = ["current_request", "hear_keys_of", "note_exception", "note_failure", "note_route", "note_unrouted"]
 
 
 def current_request() -> RequestTransaction | None:
     """The transaction of the request that is handled here, if it is measured."""
-    transaction = running()
+    transaction = get_active()
     return transaction if isinstance(transaction, RequestTransaction) else None
 
 
@@ -30,10 +30,10 @@ def hear_keys_of(request: MutableMapping[str, Any]) -> None:
     """The application is given this copy of environ or scope: the keys that it sets there hold."""
     try:
         transaction = current_request()
-        if isinstance(transaction, DoorTransaction) and not transaction._over:
+        if isinstance(transaction, MiddlewareTransaction) and not transaction._is_finished:
             transaction._request = ChainMap(request, cast("dict[str, Any]", transaction._request))
     except Exception:
-        swallowed("hear_keys_of")
+        capture_internal_exception("hear_keys_of")
 
 
 def note_unrouted() -> None:
@@ -43,10 +43,10 @@ def note_unrouted() -> None:
         if transaction is None or transaction._route:
             return
         transaction._route = NO_ROUTE
-        if isinstance(transaction, DoorTransaction):
-            transaction._taken_on = ()
+        if isinstance(transaction, MiddlewareTransaction):
+            transaction._handled_by = ()
     except Exception:
-        swallowed("note_unrouted")
+        capture_internal_exception("note_unrouted")
 
 
 def note_route(route: str | None, mount: str = "") -> None:
@@ -64,7 +64,7 @@ def note_route(route: str | None, mount: str = "") -> None:
         if transaction is not None and not transaction._route:
             transaction._route = mounts_passed(transaction, mount) + route
     except Exception:
-        swallowed("note_route")
+        capture_internal_exception("note_route")
 
 
 def note_exception(exception: BaseException | None) -> None:
@@ -72,18 +72,18 @@ def note_exception(exception: BaseException | None) -> None:
     try:
         transaction = current_request()
         if transaction is not None and exception is not None:
-            transaction._told_of(exception)
+            transaction._report_exception(exception)
     except Exception:
-        swallowed("note_exception")
+        capture_internal_exception("note_exception")
 
 
 def note_failure(exception: BaseException) -> None:
     """As `note_exception`, of a framework that lets none escape: where the response has started, its body breaks."""
     try:
         transaction = current_request()
-        if isinstance(transaction, DoorTransaction) and transaction._head is not None:
+        if isinstance(transaction, MiddlewareTransaction) and transaction._response_head is not None:
             transaction._break_off(exception)
         else:
             note_exception(exception)
     except Exception:
-        swallowed("note_failure")
+        capture_internal_exception("note_failure")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..transactions.log import swallowed
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.naming import class_name
 from .known_routers import publishes_its_routes
 from .plug import note_exception, note_route, note_unrouted
@@ -50,7 +50,7 @@ def _tell(request: Any, response: Any) -> None:
         if response is not None and response.status_int >= 500:
             note_exception(exception)
     except Exception:
-        swallowed("weighbridge.middleware.pyramid")
+        capture_internal_exception("weighbridge.middleware.pyramid")
 
 
 def _route(request: Any, exception: Any) -> str | None:

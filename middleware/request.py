@@ -1,38 +1,38 @@
-"""The transaction of a request that came in by a door."""
+"""The transaction of a request that came in by a middleware."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..transactions.log import swallowed
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
-from ..transactions.model.outlet import CLOSED, outlet
+from ..transactions.model.outlet import CLOSED_BUFFER, handoff
 from ..transactions.model.request import RequestTransaction
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 
-__all__ = ["NOTHING", "DoorTransaction"]
+__all__ = ["NOTHING", "MiddlewareTransaction"]
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""As `DoorTransaction._request`: the transaction is over."""
+"""As `MiddlewareTransaction._request`: the transaction is over."""
 
 
-_lane_of: Final = outlet.lanes.get
-_no_longer_live: Final = outlet.live.discard
+_buffer_for: Final = handoff.buffers.get
+_mark_closed: Final = handoff.open_transactions.discard
 
 
-class DoorTransaction(RequestTransaction):
+class MiddlewareTransaction(RequestTransaction):
     """It hears what its request says of it, also while the request is handled."""
 
-    __slots__ = ("_keys_seen", "_request", "_taken_on")
+    __slots__ = ("_handled_by", "_last_key_values", "_request")
 
     _request: Mapping[str, Any]
     """The environ or scope; `NOTHING` when the transaction is over."""
 
     # These two are set where there is something to say only.
-    _taken_on: tuple[str, ...]
+    _handled_by: tuple[str, ...]
     """A framework has said that it has the request; of Django's: its mount, and the path below that."""
-    _keys_seen: tuple[object, ...]
+    _last_key_values: tuple[object, ...]
     """The values of the request's keys when they were last applied."""
 
     def _refresh(self) -> None:
@@ -48,38 +48,42 @@ class DoorTransaction(RequestTransaction):
             ):
                 apply_changed(self, request)
         except Exception:
-            swallowed("DoorTransaction.refresh")
+            capture_internal_exception("MiddlewareTransaction.refresh")
 
     def _break_off(self, exception: BaseException) -> None:
         """A framework keeps to itself the exception by which the body of the response ends."""
         self._notice_exception(exception)
 
     def _end(self) -> None:
-        """See `Transaction._end`, which is written out with what responses have besides.
+        """See `TransactionPage._end`, which is written out with what responses have besides.
 
-        Of the keys, two are about samples only: what goes into a lane is none.
+        Of the keys, two are about samples only: what goes into a buffer is none.
         """
         request = self._request
         if BACKGROUND in request or IGNORE in request or NO_APDEX in request:
             self._refresh()
-        if self._extras is None and self._head is not None:  # there is none any more in one that is over
-            ended = monotonic()
-            entered = self._entered
-            duration = ended - entered
-            label, route = self._label, self._route
+        if self._extras is None and self._response_head is not None:  # there is none any more in one that is over
+            end_time = monotonic()
+            start_time = self._start_time
+            duration = end_time - start_time
+            identity, route = self._identity, self._route
             if route is not None:  # what `counted_as` gives
-                lane = _lane_of((label, self._method, route, self._status), CLOSED)
-            elif label.given is None:
-                lane = _lane_of((label, self._request_path, self._status), CLOSED)
+                buffer = _buffer_for((identity, self._method, route, self._status), CLOSED_BUFFER)
+            elif identity.explicit_name is None:
+                buffer = _buffer_for((identity, self._request_path, self._status), CLOSED_BUFFER)
             else:
-                lane = _lane_of((label, self._status), CLOSED)
-            if duration <= lane.bar and ended < lane.until and len(lane.durations) < lane.room:
-                self._ended = ended
-                self._head: Any = None
+                buffer = _buffer_for((identity, self._status), CLOSED_BUFFER)
+            if (
+                duration <= buffer.slow_threshold
+                and end_time < buffer.expires_at
+                and len(buffer.durations) < buffer.capacity
+            ):
+                self._end_time = end_time
+                self._response_head: Any = None
                 self._mark = None
-                lane.durations.append(duration)
-                lane.starts.append(self._response_started - entered)
-                _no_longer_live(self)
+                buffer.durations.append(duration)
+                buffer.response_starts.append(self._response_start_time - start_time)
+                _mark_closed(self)
                 return
-        self._freeze()
-        self._hand_over()
+        self._stop_clock()
+        self._hand_off()

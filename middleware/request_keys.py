@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 from ..transactions.host_exceptions import pass_on_signals
 from ..transactions.log import log_once
 from ..transactions.model.applications import Application, application_named
-from ..transactions.model.label import Label
+from ..transactions.model.label import Identity
 
 if TYPE_CHECKING:
-    from .request import DoorTransaction
+    from .request import MiddlewareTransaction
 
 __all__ = [
     "APP_NAME",
     "ENABLED",
     "LIVE_KEYS",
-    "NONE_SEEN",
+    "NO_VALUES",
     "apply_changed",
     "flag",
     "is_enabled",
-    "report_to_named",
+    "set_named_application",
 ]
 
 APP_NAME: Final = "newrelic.app_name"
@@ -38,7 +38,7 @@ LIVE_KEYS: Final = (BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS)
 
 _TRUE: Final = frozenset({"1", "true", "on", "yes", "y", "t"})
 _FALSE: Final = frozenset({"", "0", "false", "off", "no", "n", "f"})
-_VALUES_LOGGED_AT_MOST: Final = 20
+_MAX_VALUES_LOGGED: Final = 20
 
 
 class _Absent:
@@ -46,13 +46,13 @@ class _Absent:
 
 
 _ABSENT: Final = _Absent()
-NONE_SEEN: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
-"""As `DoorTransaction._keys_seen`: none was there."""
+NO_VALUES: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
+"""As `MiddlewareTransaction._last_key_values`: none was there."""
 _SIMPLE: Final = frozenset({bool, int, str, type(None), _Absent})
 """Classes whose values may be compared and kept."""
-_labels: Final[dict[tuple[Label, object], Label]] = {}
+_identities: Final[dict[tuple[Identity, object], Identity]] = {}
 """What transactions of a label became by the values of their live keys, or by the name of an application."""
-_LABELS_AT_MOST: Final = 500
+_MAX_IDENTITIES: Final = 500
 _values_logged: dict[str, set[str]] = {}
 
 
@@ -86,21 +86,21 @@ def _plain(value: object) -> bool | str | None:
         return None
 
 
-def report_to_named(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
+def set_named_application(transaction: MiddlewareTransaction, request: Mapping[str, Any]) -> None:
     """Report to the application that the request names, if it names one."""
     value = request.get(APP_NAME)
     if value is None:
         return
-    known = (transaction._label, value) if type(value) is str else None
-    label = None if known is None else _labels.get(known)
-    if label is None:
+    known = (transaction._identity, value) if type(value) is str else None
+    identity = None if known is None else _identities.get(known)
+    if identity is None:
         application = _application_of(value)
         if application is not None:
-            transaction._report_to(application)
+            transaction._set_application(application)
             if known is not None:
-                _remember(known, transaction._label)
+                _remember(known, transaction._identity)
     else:
-        transaction._label = label
+        transaction._identity = identity
 
 
 def _application_of(value: object) -> Application | None:
@@ -119,42 +119,42 @@ def is_enabled(request: Mapping[str, Any], otherwise: bool) -> bool:
     return otherwise if said is None else said
 
 
-def apply_changed(transaction: DoorTransaction, request: Mapping[str, Any]) -> None:
+def apply_changed(transaction: MiddlewareTransaction, request: Mapping[str, Any]) -> None:
     """Apply the keys whose values have changed since the last time: the last writer wins.
 
     Most requests that set keys set the same: what these come to is remembered.
     Values are compared by identity, which asks nothing of their classes.
     """
-    values = tuple(map(request.get, LIVE_KEYS, NONE_SEEN))
-    seen = getattr(transaction, "_keys_seen", NONE_SEEN)
-    if seen is not NONE_SEEN:
+    values = tuple(map(request.get, LIVE_KEYS, NO_VALUES))
+    seen = getattr(transaction, "_last_key_values", NO_VALUES)
+    if seen is not NO_VALUES:
         if not all(map(is_, values, seen)):
             _apply_each(transaction, values, seen)
     elif transaction._extras is None and _SIMPLE.issuperset(map(type, values)):
         _apply_as_before(transaction, values)
     else:
-        _apply_each(transaction, values, NONE_SEEN)
+        _apply_each(transaction, values, NO_VALUES)
 
 
-def _apply_as_before(transaction: DoorTransaction, values: tuple[object, ...]) -> None:
-    known = (transaction._label, values)
-    label = _labels.get(known)
-    if label is not None:
-        transaction._label = label
-        transaction._keys_seen = values
+def _apply_as_before(transaction: MiddlewareTransaction, values: tuple[object, ...]) -> None:
+    known = (transaction._identity, values)
+    identity = _identities.get(known)
+    if identity is not None:
+        transaction._identity = identity
+        transaction._last_key_values = values
         return
-    _apply_each(transaction, values, NONE_SEEN)
+    _apply_each(transaction, values, NO_VALUES)
     if transaction._extras is None:  # it is not ignored
-        _remember(known, transaction._label)
+        _remember(known, transaction._identity)
 
 
-def _remember(known: tuple[Label, object], label: Label) -> None:
-    if len(_labels) >= _LABELS_AT_MOST:
-        _labels.clear()
-    _labels[known] = label
+def _remember(known: tuple[Identity, object], identity: Identity) -> None:
+    if len(_identities) >= _MAX_IDENTITIES:
+        _identities.clear()
+    _identities[known] = identity
 
 
-def _apply_each(transaction: DoorTransaction, values: tuple[object, ...], seen: tuple[object, ...]) -> None:
+def _apply_each(transaction: MiddlewareTransaction, values: tuple[object, ...], seen: tuple[object, ...]) -> None:
     """Apply the values that say something else than before. Of unknown classes only what they say is kept."""
     now = list(seen)
     for place, (key, value, before) in enumerate(zip(LIVE_KEYS, values, seen, strict=True)):
@@ -165,26 +165,26 @@ def _apply_each(transaction: DoorTransaction, values: tuple[object, ...], seen: 
         if said is not None:
             now[place] = value if type(value) in _SIMPLE else plain
             _apply(transaction, key, said)
-    transaction._keys_seen = tuple(now)
+    transaction._last_key_values = tuple(now)
 
 
-def _apply(transaction: DoorTransaction, key: str, said: bool) -> None:
+def _apply(transaction: MiddlewareTransaction, key: str, said: bool) -> None:
     if key == BACKGROUND:
         transaction._set_background(said)
     elif key == NO_APDEX:
-        transaction._rate(not said)
+        transaction._set_apdex(not said)
     elif key == NO_TRACE:
-        transaction._sample(not said)
+        transaction._set_sampled(not said)
     elif key == PARAMS:
-        transaction._keep_params(said)
+        transaction._set_capture_params(said)
     else:
-        transaction._ignore(said)
+        transaction._set_ignored(said)
 
 
 def _say_ignored(key: str, value: object, wanted: str) -> None:
     shown = _shown(value)
     logged = _values_logged.setdefault(key, set())
-    if shown in logged or len(logged) >= _VALUES_LOGGED_AT_MOST:
+    if shown in logged or len(logged) >= _MAX_VALUES_LOGGED:
         return
     logged.add(shown)
     log_once((key, shown), "%s=%s is ignored, it is not %s", key, shown, wanted)

@@ -42,7 +42,7 @@ Request = Mapping[str, Any]
 def _copy_elsewhere(transaction: RequestTransaction, own: Request) -> Request | None:
     """The request of a framework further inside, where it is a copy; one that raised is looked for at the end only."""
     copy, exception = request_of_caller(own), sys.exc_info()[1]
-    if copy is None and exception is not None and not getattr(transaction, "_response_started", 0.0):
+    if copy is None and exception is not None and not getattr(transaction, "_response_start_time", 0.0):
         return request_of_raiser(own, exception)
     return copy
 
@@ -57,7 +57,9 @@ def read_wsgi_route(transaction: RequestTransaction, environ: Request) -> None:
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     if rule is not None:  # at once: most of those that are routed
         now = environ.get("SCRIPT_NAME", "")
-        transaction._route = rule.rule if now == transaction._mount else mounts_passed(transaction, now) + rule.rule
+        transaction._route = (
+            rule.rule if now == transaction._mount_path else mounts_passed(transaction, now) + rule.rule
+        )
         return
     route = _route_in_environ(transaction, environ)
     if route is None:
@@ -95,7 +97,7 @@ def read_asgi_route(transaction: RequestTransaction, scope: Request) -> None:
     """
     if transaction._route:
         return
-    if scope.get("root_path", "") == transaction._mount:  # at once: most of those that are routed
+    if scope.get("root_path", "") == transaction._mount_path:  # at once: most of those that are routed
         leaf = leaf_of_litestar(scope) if "path_template" in scope else leaf_of_starlette(scope)
         if leaf:
             transaction._route = leaf
@@ -115,7 +117,7 @@ def _innermost_route(transaction: RequestTransaction, scope: Request) -> str | N
     copy = _copy_elsewhere(transaction, scope)
     if copy is not None:
         return _route_in_scope(transaction, copy)
-    if route and hasattr(transaction, "_taken_on"):  # what is mounted there has found none
+    if route and hasattr(transaction, "_handled_by"):  # what is mounted there has found none
         return NO_ROUTE
     return route
 
@@ -148,9 +150,9 @@ def _starlette_route(transaction: RequestTransaction, scope: Request) -> str:
 
 def _note_unpublished(transaction: RequestTransaction, request: Request, mounts: str) -> None:
     """Name a request, which may have met a router, by the mount of what has answered; Django's by its own look-up."""
-    taken_on: Any = getattr(transaction, "_taken_on", None)
+    taken_on: Any = getattr(transaction, "_handled_by", None)
     if taken_on is None:
-        path = transaction._request_path[len(transaction._mount) :]
+        path = transaction._request_path[len(transaction._mount_path) :]
         mounts = mounts or dispatched_part(request, path)
         if mounts:
             transaction._route = mounts + ANYTHING

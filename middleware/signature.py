@@ -1,4 +1,4 @@
-"""The signature of a door's class, whose instances have a ``__wrapped__`` that `inspect` would take for the class's."""
+"""The signature of a middleware class: `inspect` would take the ``__wrapped__`` of its instances for the class's."""
 
 from __future__ import annotations
 

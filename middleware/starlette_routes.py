@@ -211,7 +211,7 @@ def _written_after(mounts: list[_Mount], passed: int) -> str:
     return written
 
 
-_LITERAL_AT_MOST: Final = 1000
+_MAX_LITERAL: Final = 1000
 _literal: Final[dict[int, tuple[ReferenceType[Any], set[str]]]] = {}
 """Of each router, by its id: the mounts that are written as clients send them."""
 
@@ -221,7 +221,7 @@ def _literal_mounts(router: Any) -> set[str]:
     known = _literal.get(id(router))
     if known is not None and known[0]() is router:
         return known[1]
-    if len(_literal) >= _LITERAL_AT_MOST:
+    if len(_literal) >= _MAX_LITERAL:
         _literal.clear()
     found: set[str] = set()
     _literal[id(router)] = ref(router), found

@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..transactions.late_imports import late_imports
-from ..transactions.log import swallowed
-from ..transactions.model.process import here
+from ..transactions.log import capture_internal_exception
+from ..transactions.model.process import runtime
 from ..transactions.runtime import last_write, write_at_once
 from ..transactions.stack.event_loops import coroutine_of, running_task
 
@@ -53,7 +53,7 @@ class WritingSend:
                 self.has_written = True
                 await write_beside_the_loop()
         except Exception:  # a message of some other form is between application and server
-            swallowed("write_beside_the_loop")
+            capture_internal_exception("write_beside_the_loop")
         return await self._send(message)
 
 
@@ -127,7 +127,7 @@ def listen_for_the_end() -> None:
         if handler is not None:
             _listen_before(handler)
     except Exception:
-        swallowed("listen_for_the_end")
+        capture_internal_exception("listen_for_the_end")
 
 
 def _handler_of_uvicorn() -> Any:
@@ -150,7 +150,7 @@ def _listen_before(handler: Any) -> None:
         try:
             _write_at_once()
         except Exception:
-            swallowed("listen_for_the_end")
+            capture_internal_exception("listen_for_the_end")
         return handler(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
@@ -164,4 +164,4 @@ def _write_at_once() -> None:
     if last_write() is None:
         write_at_once()
     else:
-        _start_thread(write_at_once).join(here.settings.shutdown_timeout)
+        _start_thread(write_at_once).join(runtime.settings.shutdown_timeout)

@@ -1,4 +1,4 @@
-"""The doors under the names of New Relic's agent, in its call forms."""
+"""The middleware under the names of New Relic's agent, in its call forms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..transactions.entries.wrapping import can_be_wrapped
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.naming import is_found_under
 from .asgi import ASGITransactionMiddleware, single_callable
-from .door import Door
+from .door import TransactionMiddleware
 from .wsgi import WSGITransactionMiddleware
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
 ]
 
 
-class _Transparent(Door):
-    """Passes for the application behind the door, as the agent's wrappers do.
+class _TransparentWrapper(TransactionMiddleware):
+    """Passes for the application behind the middleware, as the agent's wrappers do.
 
     What is read, written and deleted are the application's attributes, and its
     class is what ``isinstance`` sees; ``type()`` and ``repr()`` tell the truth.
@@ -49,7 +49,7 @@ class _Transparent(Door):
 
     @property  # type: ignore[misc]  # it is read, and never set
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The application's, unless it is called in another way than the door: a server asks for that."""
+        """The application's, unless it is called in another way than the middleware: a server asks for that."""
         wrapped = self.__wrapped__
         return wrapped.__class__ if self._is_called_like(wrapped) else type(self)
 
@@ -77,7 +77,7 @@ class _Transparent(Door):
         return f"<{type(self).__name__} around {self.__wrapped__!r}>"
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.__wrapped__ == (other.__wrapped__ if isinstance(other, Door) else other))
+        return bool(self.__wrapped__ == (other.__wrapped__ if isinstance(other, TransactionMiddleware) else other))
 
     def __hash__(self) -> int:
         return hash(self.__wrapped__)
@@ -88,12 +88,12 @@ class _Transparent(Door):
         return self if bind is None else self._around(bind(wrapped, instance, owner))
 
     def _around(self, application: Any) -> Any:
-        """A door like this one, around another application."""
+        """A middleware like this one, around another application."""
         if application is self.__wrapped__:
             return self
-        door = type(self)(application, self._application)  # type: ignore[call-arg]
-        door._given, door._labels = self._given, self._labels
-        return door
+        middleware = type(self)(application, self._application)  # type: ignore[call-arg]
+        middleware._explicit_name, middleware._identities = self._explicit_name, self._identities
+        return middleware
 
     def __copy__(self) -> Any:
         return self._around(copy.copy(self.__wrapped__))
@@ -102,16 +102,16 @@ class _Transparent(Door):
         return self._around(copy.deepcopy(self.__wrapped__, memo))
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """By name where the module's attribute is this door, else as what is behind it and how."""
+        """By name where the module's attribute is this middleware, else as what is behind it and how."""
         place = getattr(self.__wrapped__, "__module__", None), getattr(self.__wrapped__, "__qualname__", None)
         if is_found_under(*place, self):
             return _found, place
-        given = self._given
-        name = () if given is None else (given.name, given.group)
+        explicit_name = self._explicit_name
+        name = () if explicit_name is None else (explicit_name.name, explicit_name.group)
         return type(self), (self.__wrapped__, self._application, *name)
 
 
-_attributes: Any = property(lambda door: door.__wrapped__.__dict__)
+_attributes: Any = property(lambda middleware: middleware.__wrapped__.__dict__)
 """``__dict__`` of the application. A class has one of its own, unless it says otherwise itself."""
 
 
@@ -119,7 +119,7 @@ def _found(module: str, qualified_name: str) -> Any:
     return attrgetter(qualified_name)(import_module(module))
 
 
-class WSGIApplicationWrapper(_Transparent, WSGITransactionMiddleware):
+class WSGIApplicationWrapper(_TransparentWrapper, WSGITransactionMiddleware):
     """`WSGITransactionMiddleware` around an application, whose attributes are those of the application.
 
     Args:
@@ -183,7 +183,7 @@ def wrap_wsgi_application(
     replace_object(module, object_path, wsgi_application(application, name, group))
 
 
-class ASGIApplicationWrapper(_Transparent, ASGITransactionMiddleware):
+class ASGIApplicationWrapper(_TransparentWrapper, ASGITransactionMiddleware):
     """`ASGITransactionMiddleware` around an application, whose attributes are those of the application.
 
     Args:

@@ -1,4 +1,4 @@
-"""The door of WSGI applications."""
+"""The middleware of WSGI applications."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..transactions.host_exceptions import pass_on
-from ..transactions.log import swallowed
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
-from ..transactions.model.outlet import outlet
-from ..transactions.model.process import here
+from ..transactions.model.outlet import handoff
+from ..transactions.model.process import runtime
 from ..transactions.model.queue_time import queue_time_in
-from ..transactions.stack.current import current, resume, withdraw
-from ..transactions.stack.dropped import EndsWhenCollected
-from ..transactions.stack.lifetime import Mark, recover, take_back
-from .door import Door
+from ..transactions.stack.current import current, detach_out_of_order, reattach
+from ..transactions.stack.dropped import EndsWhenFinalized
+from ..transactions.stack.lifetime import Mark, recover, undo_begin
+from .door import TransactionMiddleware
 from .joining import inner_request
-from .request import NOTHING, DoorTransaction
-from .request_keys import APP_NAME, ENABLED, NONE_SEEN, is_enabled, report_to_named
+from .request import NOTHING, MiddlewareTransaction
+from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .routes import read_wsgi_route
 
 if TYPE_CHECKING:
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 
 __all__ = ["WSGITransactionMiddleware"]
 
-_current: Final = current.get
-_make_current: Final = current.set
+_get_current: Final = current.get
+_set_current: Final = current.set
 _reset: Final = current.reset
 
-_now_live: Final = outlet.live.add
+_mark_open: Final = handoff.open_transactions.add
 
 _UPGRADE: Final = "HTTP_UPGRADE"
 _REQUEST_START: Final = "HTTP_X_REQUEST_START"
 _QUEUE_START: Final = "HTTP_X_QUEUE_START"
 
 
-class WSGITransactionMiddleware(Door):
+class WSGITransactionMiddleware(TransactionMiddleware):
     """Measures every request to a WSGI application (PEP 3333) as a web transaction.
 
     Wrap the application once, outermost, so that the whole response is measured:
@@ -60,7 +60,7 @@ class WSGITransactionMiddleware(Door):
     Args:
         app: the WSGI application.
         application: the application to report to: a name (``"a;b"`` links), an
-            `Application`, or ``None`` for the configured one.
+            `ApplicationSummary`, or ``None`` for the configured one.
         name: the name of every request; by default that of its route, else its path.
         group: the group of ``name``; without a name it has no effect.
     """
@@ -73,9 +73,9 @@ class WSGITransactionMiddleware(Door):
         mark: Mark = []
         transaction = before = None
         try:
-            labels = self._labels
-            before = _current()
-            ready = labels.made_for is here.measures_for and before is None
+            identities = self._identities
+            before = _get_current()
+            ready = identities.resolved_for is runtime.enabled_for and before is None
             plain = ready and not (
                 APP_NAME in environ
                 or ENABLED in environ
@@ -86,33 +86,33 @@ class WSGITransactionMiddleware(Door):
             if plain or self._measures(environ, ready):
                 transaction = WSGITransaction()
                 transaction._mark = mark
-                transaction._label = labels.label
-                transaction._extras = transaction._token = transaction._head = None
+                transaction._identity = identities.identity
+                transaction._extras = transaction._token = transaction._response_head = None
                 transaction._route = self._unrouted
-                transaction._ended = 0.0
+                transaction._end_time = 0.0
                 try:
                     transaction._method = environ["REQUEST_METHOD"]
-                    transaction._mount = mount = environ["SCRIPT_NAME"]
+                    transaction._mount_path = mount = environ["SCRIPT_NAME"]
                     transaction._request_path = mount + environ["PATH_INFO"]
                 except KeyError:  # one that is empty may be missing (PEP 3333)
                     transaction._method = environ.get("REQUEST_METHOD")
-                    transaction._mount = mount = environ.get("SCRIPT_NAME", "")
+                    transaction._mount_path = mount = environ.get("SCRIPT_NAME", "")
                     transaction._request_path = mount + environ.get("PATH_INFO", "")
                 transaction._request = environ
                 transaction._server = start_response
                 transaction._sent = 0
                 transaction._paused = False
-                _now_live(transaction)
-                transaction._entered = monotonic()
-                transaction._token = _make_current(transaction)
+                _mark_open(transaction)
+                transaction._start_time = monotonic()
+                transaction._token = _set_current(transaction)
                 if not plain:
                     transaction._apply_special()
             elif inner := inner_request(environ, self._unrouted, start_response):
                 start_response = inner.start_response
         except BaseException:
-            take_back(transaction, before)
+            undo_begin(transaction, before)
             transaction = None
-            swallowed("WSGITransactionMiddleware")
+            capture_internal_exception("WSGITransactionMiddleware")
         if transaction is None:
             return app(environ, start_response)  # type: ignore[no-any-return]
         try:
@@ -127,7 +127,7 @@ class WSGITransactionMiddleware(Door):
             raise
 
     def _measures(self, environ: WSGIEnvironment, ready: bool) -> bool:
-        """Whether a request that is not plain is measured here. ``ready``: no other is current, the label is there."""
+        """Whether to measure a request that is not plain. ``ready``: nothing is current, the identity is there."""
         return (
             is_enabled(environ, ready or self._prepare())
             and not (_UPGRADE in environ and _is_websocket(environ[_UPGRADE]))
@@ -135,13 +135,13 @@ class WSGITransactionMiddleware(Door):
         )
 
 
-class WSGITransaction(DoorTransaction):
+class WSGITransaction(MiddlewareTransaction):
     """A WSGI request's transaction, and the ``start_response`` that its application calls."""
 
     __slots__ = ("_paused", "_sent", "_server")
 
     _paused: bool
-    """See `Transaction._paused`. It stays current while the server takes the body, which costs less."""
+    """See `TransactionPage._paused`. It stays current while the server takes the body, which costs less."""
     _sent: int
     """Bytes of the body so far."""
     _server: StartResponse | None
@@ -155,13 +155,13 @@ class WSGITransaction(DoorTransaction):
         if server is None:
             raise AssertionError("start_response() was called after the end of the response")
         try:
-            self._response_started: float = monotonic()
+            self._response_start_time: float = monotonic()
             self._status: Any = status
-            self._head = headers
+            self._response_head = headers
             if self._route is not None or "flask" in modules or "bottle" in modules:
                 read_wsgi_route(self, self._request)
         except Exception:
-            swallowed("WSGITransaction.start_response")
+            capture_internal_exception("WSGITransaction.start_response")
         if exc_info is None:
             return server(status, headers)
         try:
@@ -172,14 +172,14 @@ class WSGITransaction(DoorTransaction):
     def _broken_by(self, exception: BaseException) -> None:
         """The application raised instead of answering, or while it did. Never raises."""
         try:
-            self._left_by(exception)
+            self._record_exception(exception)
             if not self._sent and is_error(exception):
-                self._answer_with(500)  # nothing is out, so that is what the server answers, whatever was to be
+                self._override_status(500)  # nothing is out, so that is what the server answers, whatever was to be
             if self._route is not None or "bottle" in modules:
                 read_wsgi_route(self, self._request)
         except Exception:
-            swallowed("WSGITransaction.broken_by")
-        self._finish()
+            capture_internal_exception("WSGITransaction.broken_by")
+        self._finish_response()
 
     def _answered(self, body: Iterable[bytes], environ: WSGIEnvironment, mark: Mark) -> Iterable[bytes]:
         """The application returned a body: what goes to the server. Never raises."""
@@ -190,9 +190,9 @@ class WSGITransaction(DoorTransaction):
                 or kind is tuple
                 or ("wsgi.file_wrapper" in environ and _is_file(body, environ["wsgi.file_wrapper"]))
             ):
-                if self._head is None:
-                    self._answer_with(500)  # as the server does for who does not start a response
-                self._finish()
+                if self._response_head is None:
+                    self._override_status(500)  # as the server does for who does not start a response
+                self._finish_response()
                 return body
             self._paused = True
             measured = MeasuredBody()  # without an __init__: at half the cost
@@ -202,18 +202,18 @@ class WSGITransaction(DoorTransaction):
             return measured
         except Exception:
             recover(self)
-            swallowed("WSGITransaction.answered")
+            capture_internal_exception("WSGITransaction.answered")
             return body
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         """A step begins, in another context perhaps."""
         try:
-            resume(self)
+            reattach(self)
         except Exception:
-            swallowed("WSGITransaction.go_on")
+            capture_internal_exception("WSGITransaction._resume")
         self._paused = False
 
-    def _finish(self) -> None:
+    def _finish_response(self) -> None:
         """The last byte is out: leave, stop the clock and record; `lifetime.finish` is written out."""
         try:
             try:
@@ -221,22 +221,22 @@ class WSGITransaction(DoorTransaction):
                 self._token: Token[Transaction | None] | None = None
             except (TypeError, ValueError, RuntimeError) as refusal:  # the step ends elsewhere than it began
                 pass_on(refusal)
-                withdraw(self)
+                detach_out_of_order(self)
             self._end()
             if self._extras is not None:
-                self._extras.left_in.clear()
+                self._extras.stale_tokens.clear()
             self._server = None
             self._request: Mapping[str, Any] = NOTHING
         except BaseException:
             recover(self)
-            self._let_go_of_request()
-            swallowed("WSGITransaction.finish")
+            self._release_request()
+            capture_internal_exception("WSGITransaction._finish_response")
 
-    def _goes_on(self) -> None:
-        """See `Transaction._goes_on`."""
+    def _on_step(self) -> None:
+        """See `Transaction._on_step`."""
         self._paused = False
 
-    def _let_go_of_request(self) -> None:
+    def _release_request(self) -> None:
         """Refer to nothing of the host's any more."""
         self._server = None
         self._request = NOTHING
@@ -245,9 +245,9 @@ class WSGITransaction(DoorTransaction):
         """The server wants no more of the body: the client went away, unless all is there. Never raises."""
         try:
             if self._method != "HEAD" and not self._all_sent():
-                self._more.disconnected = True
+                self._ensure_extras().disconnected = True
         except Exception:
-            swallowed("WSGITransaction.closed_early")
+            capture_internal_exception("WSGITransaction.closed_early")
 
     def _between_steps(self) -> bool:
         """Whether nothing of the application runs for it now."""
@@ -259,7 +259,7 @@ class WSGITransaction(DoorTransaction):
         return declared is not None and self._sent >= declared
 
     def _declared_size(self) -> int | None:
-        sizes = (value for name, value in self._head or () if name.lower() == "content-length")
+        sizes = (value for name, value in self._response_head or () if name.lower() == "content-length")
         return whole_number(next(sizes, ""))
 
     def _readable_path(self) -> str:
@@ -271,13 +271,13 @@ class WSGITransaction(DoorTransaction):
         """Apply what only some requests have. Never raises."""
         try:
             request = self._request
-            self._keys_seen: tuple[object, ...] = NONE_SEEN  # one that is not set takes long to ask for
-            report_to_named(self, request)
+            self._last_key_values: tuple[object, ...] = NO_VALUES  # one that is not set takes long to ask for
+            set_named_application(self, request)
             self._refresh()
-            if here.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
-                self._more.queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
+            if runtime.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
+                self._ensure_extras().queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
         except Exception:
-            swallowed("WSGITransaction.apply_special")
+            capture_internal_exception("WSGITransaction.apply_special")
 
     def _query_string(self) -> str:
         """The query, without the question mark."""
@@ -311,7 +311,7 @@ class _Body:
 
     transaction: WSGITransaction
     _mark: Mark
-    """Held until the body is gone, see `Transaction._mark`."""
+    """Held until the body is gone, see `TransactionPage._mark`."""
     _body: Iterable[bytes]
     _steps: Iterator[bytes]
     """Made only for those who step through it by hand."""
@@ -337,7 +337,7 @@ class DeliveredBody(_Body):
     __slots__ = ()
 
 
-class MeasuredBody(EndsWhenCollected, _Body):
+class MeasuredBody(EndsWhenFinalized, _Body):
     """A response's body whose every step runs in its transaction, which ends with the last byte.
 
     After that it is a `DeliveredBody`. One that the server drops without closing
@@ -351,8 +351,8 @@ class MeasuredBody(EndsWhenCollected, _Body):
         transaction = self.transaction
         sent = 0
         try:
-            if _current() is not transaction:
-                transaction._go_on()
+            if _get_current() is not transaction:
+                transaction._resume()
             transaction._paused = False
             for chunk in self._body:
                 try:
@@ -361,8 +361,8 @@ class MeasuredBody(EndsWhenCollected, _Body):
                     pass_on(refusal)
                 transaction._paused = True
                 yield chunk
-                if _current() is not transaction:
-                    transaction._go_on()
+                if _get_current() is not transaction:
+                    transaction._resume()
                 transaction._paused = False
         except GeneratorExit:  # the server wants no more: what ends the transaction is close()
             raise
@@ -370,9 +370,9 @@ class MeasuredBody(EndsWhenCollected, _Body):
             transaction._broken_by(exception)
             self.__class__ = DeliveredBody  # type: ignore[assignment]
             raise
-        if transaction._head is None:
-            transaction._answer_with(500)
-        transaction._finish()
+        if transaction._response_head is None:
+            transaction._override_status(500)
+        transaction._finish_response()
         self.__class__ = DeliveredBody  # type: ignore[assignment]
 
     def close(self) -> None:
@@ -381,20 +381,20 @@ class MeasuredBody(EndsWhenCollected, _Body):
         self.__class__ = DeliveredBody  # type: ignore[assignment]
         try:
             transaction._closed_early()
-            transaction._go_on()
+            transaction._resume()
             try:
                 self.close()
             except BaseException as exception:
-                transaction._left_by(exception)
+                transaction._record_exception(exception)
                 raise
             finally:
-                transaction._finish()
+                transaction._finish_response()
         except BaseException:
             recover(transaction)
             raise
 
     def clean_up(self) -> None:
-        """See `EndsWhenCollected.clean_up`."""
+        """See `EndsWhenFinalized.clean_up`."""
         self._steps = iter(())
         self._body = ()
 

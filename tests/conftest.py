@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 
 import weighbridge
 from weighbridge.transactions import configuration, log
-from weighbridge.transactions.model.outlet import outlet
-from weighbridge.transactions.model.process import here
+from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.model.process import runtime
 from weighbridge.transactions.stack.current import current
 
 from . import processes
@@ -88,7 +88,7 @@ class _Mistakes(logging.Handler):
 @pytest.fixture
 def mistakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The mistakes that the guard swallowed. They fail the test, unless it takes them out of this list."""
-    monkeypatch.setattr(log, "_said", set())
+    monkeypatch.setattr(log, "_logged", set())
     handler = _Mistakes()
     log.logger().addHandler(handler)
     yield handler.lines
@@ -112,7 +112,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 def _forget() -> None:
     """The settings are read anew at the next call."""
     configuration.reset()
-    here.forget()
+    runtime.reset()
 
 
 @pytest.fixture(autouse=True)
@@ -143,8 +143,10 @@ def nothing_runs_on() -> Iterator[None]:
 def nothing_left(own_settings: None, mistakes: list[str]) -> Iterator[None]:
     """Nothing is current and nothing is open when a test is over."""
     yield
-    left, found = outlet.live.copy(), current.get()
-    outlet.live.clear()
+    left, found = handoff.open_transactions.copy(), current.get()
+    handoff.open_transactions.clear()
     current.set(None)
     assert not left
-    assert found is None or (found._over and found._token is None)  # one that went on in another context may stay
+    assert found is None or (
+        found._is_finished and found._token is None
+    )  # one that went on in another context may stay

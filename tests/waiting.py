@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["PATIENCE", "eventually"]
+__all__ = ["TIMEOUT", "eventually"]
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds after which nobody expects it any more."""
 
 
 def eventually(condition: Callable[[], Any]) -> Any:
     """The first true value of a condition."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not (value := condition()):
         assert time.monotonic() < deadline, "it has not happened"
         time.sleep(0.01)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import late_imports as _late_imports  # isort: skip  # noqa: F401  first of all: it watches forks
-from . import runtime
+from . import runtime as lifecycle
 from .calls import (
     add_custom_attribute,
     add_custom_attributes,
@@ -73,4 +73,4 @@ __all__ = [
     "wrap_web_transaction",
 ]
 
-runtime.connect()
+lifecycle.install()

@@ -14,13 +14,13 @@ from itertools import islice
 from typing import Any, Final, TypeVar, cast
 
 from .host_exceptions import pass_on_signals
-from .log import log_once, swallowed
+from .log import capture_internal_exception, log_once
 from .model.errors import ExcInfo, class_names, matches, noticed
 from .model.naming import callable_name, text_of
 from .model.numbers import whole_number
-from .model.process import here
+from .model.process import runtime
 from .model.transaction import Transaction
-from .stack.current import running
+from .stack.current import get_active
 
 __all__ = [
     "add_custom_attribute",
@@ -41,7 +41,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def _current() -> Transaction | None:
     """The transaction that a call acts on, with all that was said before in other ways applied."""
-    transaction = running()
+    transaction = get_active()
     if transaction is not None:
         transaction._refresh()
     return transaction
@@ -57,9 +57,9 @@ def _harmless(call: _Function) -> _Function:
         except TypeError:
             if _misused(call, args, kwargs):
                 raise
-            swallowed(call.__name__)
+            capture_internal_exception(call.__name__)
         except Exception:
-            swallowed(call.__name__)
+            capture_internal_exception(call.__name__)
         return False if call.__name__.startswith("add_custom") else None
 
     return cast("_Function", guarded)
@@ -84,7 +84,7 @@ def current_transaction(active_only: bool = True) -> Transaction | None:
         active_only: ``False`` also gives one that is ignored or stopped.
     """
     transaction = _current()
-    return transaction if transaction is None or transaction._active or not active_only else None
+    return transaction if transaction is None or transaction._is_active or not active_only else None
 
 
 @_harmless
@@ -131,7 +131,7 @@ def ignore_transaction(flag: bool = True) -> None:
     """
     transaction = _current()
     if transaction is not None:
-        transaction._ignore(bool(flag))
+        transaction._set_ignored(bool(flag))
 
 
 @_harmless
@@ -139,7 +139,7 @@ def suppress_apdex_metric(flag: bool = True) -> None:
     """Leave the transaction out of the Apdex score."""
     transaction = _current()
     if transaction is not None:
-        transaction._rate(not flag)
+        transaction._set_apdex(not flag)
 
 
 @_harmless
@@ -147,7 +147,7 @@ def suppress_transaction_trace(flag: bool = True) -> None:
     """Do not keep the transaction as a sample."""
     transaction = _current()
     if transaction is not None:
-        transaction._sample(not flag)
+        transaction._set_sampled(not flag)
 
 
 @_harmless
@@ -155,7 +155,7 @@ def capture_request_params(flag: bool = True) -> None:
     """Keep the request's query parameters with its sample, less the denied ones."""
     transaction = _current()
     if transaction is not None:
-        transaction._keep_params(bool(flag))
+        transaction._set_capture_params(bool(flag))
 
 
 @_harmless
@@ -166,7 +166,7 @@ def end_of_transaction() -> None:
     """
     transaction = _current()
     if transaction is not None:
-        transaction._stop()
+        transaction._freeze()
 
 
 @_harmless
@@ -194,22 +194,22 @@ def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) 
     return pairs is not None and all(taken)
 
 
-_PAIRS_AT_MOST: Final = 1000
+_MAX_PAIRS: Final = 1000
 """Of one call; an iterable may have no end."""
 
 
 def _items_of(items: Any) -> list[Any] | None:
     """What is in a mapping or an iterable of the host program's; ``None`` where that cannot be had."""
     try:
-        found = list(islice(items.items() if isinstance(items, Mapping) else items, _PAIRS_AT_MOST + 1))
+        found = list(islice(items.items() if isinstance(items, Mapping) else items, _MAX_PAIRS + 1))
     except Exception as exception:
         pass_on_signals(exception)
         kind = type(items).__name__
         log_once(("attributes", kind), "attributes are a mapping or pairs, not a %s: they are not used", kind)
         return None
-    if len(found) > _PAIRS_AT_MOST:
-        log_once("many attributes", "of more than %s attributes at once the rest is not used", _PAIRS_AT_MOST)
-    return found[:_PAIRS_AT_MOST]
+    if len(found) > _MAX_PAIRS:
+        log_once("many attributes", "of more than %s attributes at once the rest is not used", _MAX_PAIRS)
+    return found[:_MAX_PAIRS]
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
@@ -253,7 +253,7 @@ def notice_error(
     exception = None if transaction is None else _exception_of(error)
     if transaction is None or exception is None:
         return
-    names, settings = class_names(exception), here.settings
+    names, settings = class_names(exception), runtime.settings
     status = _status_of(status_code, exception)
     ignored = matches(names, settings.ignored_errors) or status in settings.ignore_status_codes
     if _applies(ignore, exception, names, ignored):
@@ -263,7 +263,7 @@ def notice_error(
     if attributes is not None:
         add_custom_attributes(attributes)
     if status is not None:
-        transaction._more.attributes["error.status"] = status
+        transaction._ensure_extras().attributes["error.status"] = status
 
 
 def _exception_of(error: Any) -> BaseException | None:

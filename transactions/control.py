@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from . import configuration, runtime
+from . import configuration
+from . import runtime as lifecycle
 from .late_imports import late_imports
-from .log import not_imported, swallowed
+from .log import capture_internal_exception, log_import_failure
 from .model.applications import Application
-from .model.process import here
+from .model.process import runtime
 
 if TYPE_CHECKING:
     from .configuration import ApplicationSettings, Configuration, Settings
@@ -30,8 +31,8 @@ __all__ = [
 def application(name: str | None = None) -> Application:
     """The application of that name (``"a;b"`` links), by default the configured one."""
     late_imports.retry()
-    here.can_read()
-    return here.application_of(name)
+    runtime.try_load()
+    return runtime.resolve_application(name)
 
 
 def register_application(name: str | None = None, timeout: float | None = None) -> Application:
@@ -57,7 +58,7 @@ def global_settings() -> Settings:
     say), nothing is measured, and every one of them is ``None``.
     """
     late_imports.retry()
-    return here.settings if here.can_read() else cast("Settings", _UNREAD)
+    return runtime.settings if runtime.try_load() else cast("Settings", _UNREAD)
 
 
 class _Unread:
@@ -101,13 +102,13 @@ def initialize(
     late_imports.retry()
     try:
         with late_imports:
-            from .configuration.loading import load_from_environment  # noqa: PLC0415  see `Process.read`
+            from .configuration.loading import load_from_environment  # noqa: PLC0415  see `RuntimeState.load`
         read = load_from_environment(config_file, environment, given)
     except (ImportError, OSError) as problem:
         if ignore_errors is False:
             raise
-        not_imported(problem)
-        here.postponed = partial(initialize, config_file, environment, ignore_errors, log_file, log_level)
+        log_import_failure(problem)
+        runtime.deferred = partial(initialize, config_file, environment, ignore_errors, log_file, log_level)
         return
     if ignore_errors is False:
         read.require()
@@ -119,11 +120,11 @@ def initialize(
 def _use(read: Configuration) -> None:
     """Put settings into force. What fails after they were read is no matter of the program's."""
     try:
-        runtime.renew(read)
+        lifecycle.restart(read)
     except Exception:
-        swallowed("initialize")
+        capture_internal_exception("initialize")
     if read.settings.enabled:
-        runtime.preload()
+        lifecycle.preload()
 
 
 def preload() -> None:
@@ -134,7 +135,7 @@ def preload() -> None:
     called at any time.
     """
     late_imports.retry()
-    runtime.preload()
+    lifecycle.preload()
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -145,9 +146,9 @@ def flush(timeout: float | None = None) -> bool:
     """
     late_imports.retry()
     try:
-        return runtime.flush(timeout)
+        return lifecycle.flush(timeout)
     except Exception:
-        swallowed("flush")
+        capture_internal_exception("flush")
         return False
 
 
@@ -158,14 +159,14 @@ def shutdown_agent(timeout: float | None = None) -> None:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
     """
     try:
-        runtime.shutdown(timeout)
+        lifecycle.shutdown(timeout)
     except Exception:
-        swallowed("shutdown_agent")
+        capture_internal_exception("shutdown_agent")
 
 
 def write_at_once() -> None:
     """The process is about to end in a way that Python is not told of: from now on everything is written as it ends."""
     try:
-        runtime.write_at_once()
+        lifecycle.write_at_once()
     except Exception:
-        swallowed("write_at_once")
+        capture_internal_exception("write_at_once")

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Unloadable", "late_imports"]
 
-_PATIENCE: Final = 2.0
+_LOCK_TIMEOUT: Final = 2.0
 """Seconds that a fork or an import waits at most for the imports of other threads."""
-_LOOK: Final = 0.01
+_POLL_INTERVAL: Final = 0.01
 """Seconds after which it looks what they are doing."""
 _FAILURES: Final = 100
 """Imports that may fail before only one a second is tried."""
@@ -102,8 +102,8 @@ class _LateImports:
         One that is held by a thread that imports nothing was left behind: an
         exception of the program's struck there between two steps of ours.
         """
-        deadline, lock = time.monotonic() + _PATIENCE, self._lock
-        while not lock.acquire(True, _LOOK) and time.monotonic() < deadline:
+        deadline, lock = time.monotonic() + _LOCK_TIMEOUT, self._lock
+        while not lock.acquire(True, _POLL_INTERVAL) and time.monotonic() < deadline:
             if not _under_way() and lock is self._lock:
                 self._lock = lock = RLock()
 
@@ -133,9 +133,9 @@ class _LateImports:
         """Wait for the imports that are under way, and let no other begin."""
         knew_logging = _logging_watches_forks()
         self._acquire()
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _LOCK_TIMEOUT
         while _under_way() and time.monotonic() < deadline:  # by an import statement of the program's
-            time.sleep(_LOOK / 10)
+            time.sleep(_POLL_INTERVAL / 10)
         if not knew_logging and _logging_watches_forks():
             _do_as_logging_would()
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from logging import Logger
 
-__all__ = ["import_logging", "log_once", "logger", "not_imported", "swallowed"]
+__all__ = ["capture_internal_exception", "import_logging", "log_import_failure", "log_once", "logger"]
 
-_MATTERS_AT_MOST: Final = 1000
-_UNSAID_AT_MOST: Final = 20
+_MAX_LOGGED: Final = 1000
+_MAX_PENDING: Final = 20
 
-_said: set[Hashable] = set()
-_unsaid: Final[list[tuple[str, str]]] = []
+_logged: set[Hashable] = set()
+_pending: Final[list[tuple[str, str]]] = []
 """Level and text of lines that could not be written so far."""
 _logging: Any = None
 
@@ -41,8 +41,8 @@ def import_logging() -> None:
         late_imports.watch_forks()
         _logging = logging
     try:
-        while _unsaid:
-            _hand_over(*_unsaid.pop(0))
+        while _pending:
+            _hand_over(*_pending.pop(0))
     except IndexError:  # another thread was faster
         return
 
@@ -64,7 +64,7 @@ def log_once(matter: Hashable, message: str, *arguments: object) -> None:
         _emit("warning", message, *arguments)
 
 
-def not_imported(problem: Exception) -> None:
+def log_import_failure(problem: Exception) -> None:
     """Log, once, that modules of ours cannot be imported at this moment.
 
     Called from an ``except`` block. What is not ours to swallow is raised again.
@@ -79,7 +79,7 @@ _NOT_IMPORTED: Final = (
 )
 
 
-def swallowed(place: str) -> None:
+def capture_internal_exception(place: str) -> None:
     """Log, once a place, a mistake of our own that the host program must not feel.
 
     Called from an ``except`` block. What is not ours to swallow (see
@@ -94,9 +94,9 @@ def swallowed(place: str) -> None:
 def _is_new(matter: Hashable) -> bool:
     """Whether nothing was said of a matter so far. It is marked at once: a handler may come to the same matter."""
     try:
-        if matter in _said or len(_said) >= _MATTERS_AT_MOST:
+        if matter in _logged or len(_logged) >= _MAX_LOGGED:
             return False
-        _said.add(matter)
+        _logged.add(matter)
     except Exception as exception:  # it has parts of the host's, whose hash or comparison fails
         pass_on_signals(exception)
         return False
@@ -127,7 +127,7 @@ def _hand_over(level: str, message: str, *arguments: object, exc_info: Any = Non
 def _keep(level: str, message: str, arguments: tuple[object, ...]) -> None:
     """Keep a line until it can be written; as text, so that nothing of the host's is kept alive."""
     try:
-        if len(_unsaid) < _UNSAID_AT_MOST:
-            _unsaid.append((level, message % arguments))
+        if len(_pending) < _MAX_PENDING:
+            _pending.append((level, message % arguments))
     except Exception as exception:
         pass_on_signals(exception)

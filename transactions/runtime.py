@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import configuration
 from .late_imports import Unloadable, late_imports
-from .log import import_logging, not_imported
-from .model.outlet import ALWAYS, outlet
-from .model.process import here
+from .log import import_logging, log_import_failure
+from .model.outlet import NOTIFY_EACH, handoff
+from .model.process import runtime
 from .stack import collector
 from .stack.current import current
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .recording.recorder import Recorder
 
-__all__ = ["connect", "flush", "last_write", "preload", "renew", "shutdown", "write_at_once"]
+__all__ = ["flush", "install", "last_write", "preload", "restart", "shutdown", "write_at_once"]
 
 _recorders: Final[dict[str, Recorder]] = {}
 """The recorder in force, under one key: where two threads make one at the same time, the first to put it here wins."""
@@ -56,33 +56,33 @@ def preload() -> None:
             import_module("encodings.utf_8_sig")  # in which a configuration file is read
             for name in _NEEDED_LATE:
                 import_module(f"{__package__}.{name}")
-        _import_the_rest()
+        _import_late_modules()
     except Unloadable as problem:
-        not_imported(problem)
+        log_import_failure(problem)
 
 
 def _new_recorder() -> Recorder:
     with late_imports:
         from .recording.recorder import Recorder  # noqa: PLC0415  counting is imported where something is measured
-    if vars(sys.modules[Recorder.__module__])["outlet"] is not outlet:
+    if vars(sys.modules[Recorder.__module__])["handoff"] is not handoff:
         raise Unloadable(f"{__package__} was taken out of sys.modules, and is there a second time")
-    here.read()
-    return Recorder(here.settings, outlived=_outlived[0])
+    runtime.load()
+    return Recorder(runtime.settings, forked_thread=_forked_threads[0])
 
 
 def _connect_to_store(recorder: Recorder) -> None:
     """Tell a recorder how the store is opened; where that cannot be imported, the next call tries again."""
     try:
-        _import_the_rest()
+        _import_late_modules()
         with late_imports:
             from .store.writer import StoreWriter  # noqa: PLC0415  so is sqlite3, where there is something to write
     except Unloadable as problem:
-        not_imported(problem)
+        log_import_failure(problem)
     else:
-        recorder.delivery.open_store = partial(StoreWriter.of, here.settings)
+        recorder.delivery.open_store = partial(StoreWriter.of, runtime.settings)
 
 
-def _import_the_rest() -> None:
+def _import_late_modules() -> None:
     """What the recorder's thread needs besides, and what the end of a transaction may need, perhaps in a finalizer.
 
     Raises:
@@ -91,7 +91,7 @@ def _import_the_rest() -> None:
     try:
         import_logging()
     except Unloadable as problem:  # the thread writes all the same
-        not_imported(problem)
+        log_import_failure(problem)
     with late_imports:
         for name in ("pwd", f"{__package__}.model.query", f"{__package__}.store.writer"):
             import_module(name)
@@ -109,59 +109,59 @@ def _recorder() -> Recorder:
         recorder = None
     if recorder is None:
         recorder = _recorders.setdefault(_IN_FORCE, _new_recorder())
-        _see_to_the_end_of_a_child()
+        _finalize_child()
     if recorder.delivery.open_store is None:
         _connect_to_store(recorder)
     return recorder
 
 
-def _attend() -> int:
+def _on_pending() -> int:
     """Have what has finished counted; where that cannot be, a bounded number waits."""
     try:
-        patience = _recorder().attend()
+        flush_threshold = _recorder().on_pending()
     except Unloadable as problem:
-        not_imported(problem)
-        patience = ALWAYS
+        log_import_failure(problem)
+        flush_threshold = NOTIFY_EACH
     _bound_what_waits()
-    return patience
+    return flush_threshold
 
 
 def _bound_what_waits() -> None:
-    if hasattr(here, "settings"):  # until they are read nothing is measured, so nothing waits
-        outlet.bound(here.settings.max_backlog)
+    if hasattr(runtime, "settings"):  # until they are read nothing is measured, so nothing waits
+        handoff.drop_oldest(runtime.settings.max_backlog)
 
 
-def _see_to_the_end_of_a_child() -> None:
+def _finalize_child() -> None:
     """Processes of ``multiprocessing`` end without ``atexit``; they run finalizers of their own."""
     util: Any = sys.modules.get("multiprocessing.util")
     process: Any = sys.modules.get("multiprocessing.process")
     if util is None or process is None or process.parent_process() is None or os.getpid() in _finalized:
         return
     _finalized.add(os.getpid())
-    util.Finalize(None, _at_the_end, exitpriority=-10)
+    util.Finalize(None, _at_exit, exitpriority=-10)
 
 
 def write_at_once() -> int:
     """The process is about to end: no thread will come for what ends from now on, so that is written at once."""
-    outlet.attendant = write_at_once
-    outlet.relax(ALWAYS)
+    handoff.on_pending = write_at_once
+    handoff.set_flush_threshold(NOTIFY_EACH)
     if not _has_nothing_to_write():
         try:
             late_imports.retry()
             recorder = _recorder()
         except Unloadable:
             _bound_what_waits()
-            return ALWAYS
-        recorder.patience = ALWAYS
-        recorder.flush(here.settings.shutdown_timeout)
-    return ALWAYS
+            return NOTIFY_EACH
+        recorder.flush_threshold = NOTIFY_EACH
+        recorder.flush(runtime.settings.shutdown_timeout)
+    return NOTIFY_EACH
 
 
-def _at_the_end() -> None:
+def _at_exit() -> None:
     """A normal exit of the process."""
     write_at_once()
     while _unfinished:
-        _unfinished.pop().close(here.settings.shutdown_timeout)
+        _unfinished.pop().close(runtime.settings.shutdown_timeout)
     shutdown()
     write_at_once()  # what has ended meanwhile went to a recorder that nobody else will ask
 
@@ -178,7 +178,7 @@ def flush(timeout: float | None = None) -> bool:
         late_imports.retry()
         return _recorder().flush(timeout)
     except Unloadable as problem:
-        not_imported(problem)
+        log_import_failure(problem)
         return False
 
 
@@ -188,14 +188,14 @@ def last_write() -> Callable[[], object] | None:
         return None
     try:
         late_imports.retry()
-        return partial(_recorder().flush, here.settings.shutdown_timeout)
+        return partial(_recorder().flush, runtime.settings.shutdown_timeout)
     except Unloadable as problem:
-        not_imported(problem)
+        log_import_failure(problem)
         return None
 
 
 def _has_nothing_to_write() -> bool:
-    return not _recorders and outlet.holds_nothing()
+    return not _recorders and handoff.is_empty()
 
 
 def shutdown(timeout: float | None = None) -> None:
@@ -204,33 +204,33 @@ def shutdown(timeout: float | None = None) -> None:
     Args:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
     """
-    outlet.attendant = _attend
-    outlet.relax(ALWAYS)
+    handoff.on_pending = _on_pending
+    handoff.set_flush_threshold(NOTIFY_EACH)
     recorder = _recorders.pop(_IN_FORCE, None)
     if recorder is None or recorder.pid != os.getpid():
         return
-    if not recorder.close(here.settings.shutdown_timeout if timeout is None else timeout):
+    if not recorder.close(runtime.settings.shutdown_timeout if timeout is None else timeout):
         _unfinished.append(recorder)
 
 
-def renew(settings: configuration.Configuration) -> None:
+def restart(settings: configuration.Configuration) -> None:
     """Put other settings into force; what was recorded under the old ones is written first."""
     shutdown()
     configuration.use(settings)
-    here.forget()
+    runtime.reset()
 
 
 # Forks
 
-_forking_apart: Final[set[int]] = set()
+_forking_threads: Final[set[int]] = set()
 """Threads that are forking at this moment, other than the main one."""
-_outlived: Final = [0]
+_forked_threads: Final = [0]
 """The number of the thread that was forked, where this process is a child of such a thread."""
 
 
 def _before_fork() -> None:
-    if _outlived[0] or not _is_main_thread():
-        _forking_apart.add(get_ident())
+    if _forked_threads[0] or not _is_main_thread():
+        _forking_threads.add(get_ident())
 
 
 def _is_main_thread() -> bool:
@@ -242,36 +242,36 @@ def _is_main_thread() -> bool:
 
 
 def _after_fork_in_parent() -> None:
-    _forking_apart.discard(get_ident())
+    _forking_threads.discard(get_ident())
 
 
 def _after_fork_in_child() -> None:
     """Nothing of the parent's is recorded here, and nothing that it holds is touched."""
-    _outlived[0] = get_ident() if get_ident() in _forking_apart else 0
-    _forking_apart.clear()
-    _abandoned.extend((*_recorders.values(), *_unfinished))
+    _forked_threads[0] = get_ident() if get_ident() in _forking_threads else 0
+    _forking_threads.clear()
+    _inherited.extend((*_recorders.values(), *_unfinished))
     _recorders.clear()
     _unfinished.clear()
-    collector.forget()
+    collector.reset_after_fork()
     current.set(None)
-    outlet.forget()
-    outlet.attendant = _attend
-    here.forget()
+    handoff.reset_after_fork()
+    handoff.on_pending = _on_pending
+    runtime.reset()
 
 
-_abandoned: Final[list[Recorder]] = []
+_inherited: Final[list[Recorder]] = []
 """Recorders inherited over a fork: never closed here, their store's connection belongs to the parent."""
 
 
-def connect() -> None:
+def install() -> None:
     """Let finished transactions be recorded. Called once, when the package is imported; it starts nothing."""
-    outlet.attendant = _attend
-    collector.watch()
+    handoff.on_pending = _on_pending
+    collector.install()
     threading: Any = sys.modules.get("threading")
     if threading is not None and type(threading.main_thread()).__name__ != "_MainThread":  # forked by another one
-        _outlived[0] = threading.main_thread().ident
+        _forked_threads[0] = threading.main_thread().ident
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
         )
-    atexit.register(_at_the_end)
+    atexit.register(_at_exit)

@@ -31,7 +31,7 @@ class Cost(NamedTuple):
 
 
 def measured(jobs: Sequence[Job], counting: bool, rounds: int) -> dict[Job, Cost]:
-    """The cost of jobs of one door and case."""
+    """The cost of jobs of one middleware and case."""
     counts = counted(jobs) if counting else {}
     times = timed(jobs, jobs[0]._replace(subject="bare"), rounds) if rounds else {}
     return {job: _cost(counts.get(job), times.get(job)) for job in jobs}
@@ -54,5 +54,5 @@ def counted(jobs: Iterable[Job]) -> dict[Job, tuple[float, float]]:
         if cost is None:
             cost = instructions(job) - bare
         found[job] = cost, cost / floor
-        print(f"{job.door} {job.case} {job.subject}: {cost:.0f} instructions", file=sys.stderr)
+        print(f"{job.entry_point} {job.case} {job.subject}: {cost:.0f} instructions", file=sys.stderr)
     return found

@@ -1,4 +1,4 @@
-"""What a server does with an application, many times: a function of a count for each door and case."""
+"""What a server does with an application, many times: a function of a count for each middleware and case."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .requests import KEYS, Request, environ_maker, scope_maker
 from .subjects import Subject
 from .wsgi_apps import WSGI_APPS
 
-__all__ = ["CASES", "DOORS", "Drive", "drive"]
+__all__ = ["CASES", "ENTRY_POINTS", "Drive", "drive"]
 
 Drive = Callable[[int], None]
 """Serves that many requests, or makes that many calls."""
@@ -45,9 +45,9 @@ CASES: dict[str, Case] = {
 """``asks`` makes one system call, which a test of the counting needs."""
 
 
-def drive(subject: Subject, door: str, case: str) -> Drive:
-    """A subject at a door, ready to be driven."""
-    return DOORS[door](subject, CASES[case])
+def drive(subject: Subject, entry_point: str, case: str) -> Drive:
+    """A subject at a middleware, ready to be driven."""
+    return ENTRY_POINTS[entry_point](subject, CASES[case])
 
 
 def _wsgi(subject: Subject, case: Case) -> Drive:
@@ -72,7 +72,7 @@ def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any =
 
 
 def _asgi(subject: Subject, case: Case) -> Drive:
-    import asyncio  # a quarter of the start, which the other doors need not count
+    import asyncio  # a quarter of the start, which the other middleware need not count
 
     app = subject.asgi(ASGI_APPS[case.app](subject))
     request = scope_maker(case.names, KEYS if case.keys else {})
@@ -125,4 +125,4 @@ def _registered(number: int) -> int:
     return number + 1
 
 
-DOORS: dict[str, Callable[[Subject, Case], Drive]] = {"wsgi": _wsgi, "asgi": _asgi, "task": _task}
+ENTRY_POINTS: dict[str, Callable[[Subject, Case], Drive]] = {"wsgi": _wsgi, "asgi": _asgi, "task": _task}

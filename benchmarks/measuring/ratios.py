@@ -14,14 +14,14 @@ _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def recorded() -> dict[str, float]:
-    """By door, for this version of Python; empty where nothing was recorded for it."""
+    """By middleware, for this version of Python; empty where nothing was recorded for it."""
     return dict(_all().get(_PYTHON, {}))
 
 
 def record(ratios: Mapping[str, float]) -> None:
-    """Keep the ratios of some doors, for this version of Python."""
+    """Keep the ratios of some middleware, for this version of Python."""
     kept = _all()
-    kept[_PYTHON] = recorded() | {door: round(ratio, 2) for door, ratio in ratios.items()}
+    kept[_PYTHON] = recorded() | {entry_point: round(ratio, 2) for entry_point, ratio in ratios.items()}
     _FILE.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
 
 

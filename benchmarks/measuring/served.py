@@ -18,12 +18,12 @@ signal.signal(TOLD, lambda *_: sys.setswitchinterval(sys.getswitchinterval()))
 
 
 def __getattr__(name: str) -> Any:
-    """An application of a door, behind a subject: ``wsgi_floor_framework`` is that of the case ``framework``."""
-    door, _, rest = name.partition("_")
-    if door not in ("wsgi", "asgi"):
+    """An application of a middleware, behind a subject: ``wsgi_floor_framework`` is that of the case ``framework``."""
+    entry_point, _, rest = name.partition("_")
+    if entry_point not in ("wsgi", "asgi"):
         raise AttributeError(name)
     subject_name, _, case = rest.partition("_")
     subject = start(subject_name)
-    if door == "wsgi":
+    if entry_point == "wsgi":
         return subject.wsgi(WSGI_APPS[case or "plain"](subject))
     return subject.asgi(ASGI_APPS[case or "plain"](subject))

@@ -36,7 +36,7 @@ SERVERS = {
     "gunicorn": ("wsgi", ["-m", "gunicorn", "--workers=1", "--log-level=warning", "--bind=127.0.0.1:{port}"]),
     "uvicorn": ("asgi", ["-m", "uvicorn", "--log-level=warning", "--no-access-log", "--port={port}"]),
 }
-"""By name: the door of their applications, and the command after the interpreter."""
+"""By name: the middleware of their applications, and the command after the interpreter."""
 
 
 def leave_a_cpu() -> None:
@@ -56,8 +56,8 @@ class Server:
     """
 
     def __init__(self, name: str, subject: str, case: str, under: Sequence[str] = (), **settings: str) -> None:
-        door, arguments = SERVERS[name]
-        self._job = Job(subject, door, case)
+        entry_point, arguments = SERVERS[name]
+        self._job = Job(subject, entry_point, case)
         self._served = 0
         self._keeps_alive = name == "uvicorn"
         self._port = _free_port()
@@ -68,7 +68,7 @@ class Server:
                 *under,
                 sys.executable,
                 *(word.format(port=self._port) for word in arguments),
-                f"measuring.served:{door}_{subject}_{case}",
+                f"measuring.served:{entry_point}_{subject}_{case}",
             ],
             cwd=self._folder.name,
             env=child_environment(WEIGHBRIDGE_STORE=self._store, **settings),

@@ -1,6 +1,6 @@
 """The process in which a subject is measured. Started by `workers`, never by hand.
 
-Its arguments are the subject, the door, the case and the number of threads. It
+Its arguments are the subject, the middleware, the case and the number of threads. It
 does what its standard input says, a line at a time, and answers each with a
 line of JSON.
 """
@@ -33,10 +33,10 @@ _NO_INTERRUPTION = 1000.0
 """Seconds."""
 
 
-def main(subject_name: str, door: str, case: str, threads: str) -> None:
+def main(subject_name: str, entry_point: str, case: str, threads: str) -> None:
     """Set up, then do what is asked for until the input ends."""
     subject = start(subject_name)
-    served = drive(subject, door, case)
+    served = drive(subject, entry_point, case)
     if int(threads) > 1:
         served = _spread(served, int(threads))
     answer = sys.stdout

@@ -25,14 +25,14 @@ class Job(NamedTuple):
     """What is measured in one process."""
 
     subject: str
-    door: str
+    entry_point: str
     case: str = "plain"
     threads: int = 1
 
 
 def command_of(job: Job) -> list[str]:
     """The command line of a job's process."""
-    return [python_of(job.subject), "-m", "measuring.worker", job.subject, job.door, job.case, str(job.threads)]
+    return [python_of(job.subject), "-m", "measuring.worker", job.subject, job.entry_point, job.case, str(job.threads)]
 
 
 def require_recorded(job: Job, served: int, recorded: int | None) -> None:

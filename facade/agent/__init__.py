@@ -21,7 +21,7 @@ import weighbridge
 
 # The same names are the point; three of them take more arguments here.
 from weighbridge import *  # noqa: F403  # pyright: ignore[reportAssignmentType, reportWildcardImportFromLibrary]
-from weighbridge.middleware.late_names import load_late
+from weighbridge.middleware.late_names import load_lazily
 from weighbridge.transactions.log import log_once
 
 if TYPE_CHECKING:
@@ -434,4 +434,4 @@ def notice_error(  # type: ignore[no-redef]
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-    load_late(__name__, dict.fromkeys(_WRAPPING, "weighbridge.agent.wrapping"))
+    load_lazily(__name__, dict.fromkeys(_WRAPPING, "weighbridge.agent.wrapping"))

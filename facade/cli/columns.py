@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from weighbridge.reporting import formats
-from weighbridge.transactions.store.figures import Figures
+from weighbridge.transactions.store.figures import Statistics
 
 __all__ = ["COLUMNS", "Column", "fitting"]
 
@@ -15,45 +15,45 @@ class Column(NamedTuple):
     """One column of figures."""
 
     title: str
-    text: Callable[[Figures, float], str]
+    text: Callable[[Statistics, float], str]
     """Takes the figures and their share of the section's time."""
     place: int = 0
     """On a narrow terminal the columns with the highest numbers go first."""
-    style: Callable[[Figures], str] = lambda _: ""
+    style: Callable[[Statistics], str] = lambda _: ""
 
 
-def _error_style(figures: Figures) -> str:
-    return "red" if figures.errors else "dim"
+def _error_style(statistics: Statistics) -> str:
+    return "red" if statistics.errors else "dim"
 
 
-def _apdex_style(figures: Figures) -> str:
+def _apdex_style(statistics: Statistics) -> str:
     """Colour an Apdex score by the ratings of its definition: good from 0.85, fair from 0.70."""
-    if figures.apdex is None:
+    if statistics.apdex is None:
         return "dim"
-    return "green" if figures.apdex >= 0.85 else "yellow" if figures.apdex >= 0.7 else "red"
+    return "green" if statistics.apdex >= 0.85 else "yellow" if statistics.apdex >= 0.7 else "red"
 
 
-def _errors(figures: Figures) -> str:
-    return formats.NOTHING if figures.error_rate is None else formats.percentage(figures.error_rate)
+def _errors(statistics: Statistics) -> str:
+    return formats.NOTHING if statistics.error_rate is None else formats.percentage(statistics.error_rate)
 
 
 COLUMNS: Final = (
-    Column("calls", lambda figures, _: formats.count(figures.calls)),
-    Column("throughput", lambda figures, _: formats.rate(figures.per_minute), 2),
-    Column("total", lambda figures, _: formats.duration(figures.total), 6),
+    Column("calls", lambda statistics, _: formats.count(statistics.calls)),
+    Column("throughput", lambda statistics, _: formats.rate(statistics.per_minute), 2),
+    Column("total", lambda statistics, _: formats.duration(statistics.total), 6),
     Column("share", lambda _, share: formats.percentage(share), 4),
-    Column("average", lambda figures, _: formats.duration(figures.average)),
-    Column("median", lambda figures, _: formats.duration(figures.median), 3),
-    Column("p95", lambda figures, _: formats.duration(figures.p95), 1),
-    Column("p99", lambda figures, _: formats.duration(figures.p99), 5),
-    Column("max", lambda figures, _: formats.duration(figures.maximum), 2),
-    Column("errors", lambda figures, _: _errors(figures), 0, _error_style),
-    Column("Apdex", lambda figures, _: formats.apdex(figures.apdex), 0, _apdex_style),
+    Column("average", lambda statistics, _: formats.duration(statistics.average)),
+    Column("median", lambda statistics, _: formats.duration(statistics.median), 3),
+    Column("p95", lambda statistics, _: formats.duration(statistics.p95), 1),
+    Column("p99", lambda statistics, _: formats.duration(statistics.p99), 5),
+    Column("max", lambda statistics, _: formats.duration(statistics.maximum), 2),
+    Column("errors", lambda statistics, _: _errors(statistics), 0, _error_style),
+    Column("Apdex", lambda statistics, _: formats.apdex(statistics.apdex), 0, _apdex_style),
 )
 
 
 def fitting(widths: list[int], room: int) -> list[int]:
-    """Choose the columns (by position) that fit into ``room`` characters, given the width of each."""
+    """Choose the columns (by position) that fit into ``capacity`` characters, given the width of each."""
     kept = list(range(len(COLUMNS)))
     for position in sorted(kept, key=lambda position: -COLUMNS[position].place):
         if sum(widths[index] + 2 for index in kept) <= room or COLUMNS[position].place == 0:

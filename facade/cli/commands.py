@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import click
 from rich.console import Console
 
-from weighbridge.reporting import span
+from weighbridge.reporting import span as time_range
 from weighbridge.reporting.exports import as_csv, as_json
 from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
 from weighbridge.transactions.configuration.loading import load_from_environment
@@ -22,7 +22,7 @@ from weighbridge.transactions.store.reader import Selection, StoreReader
 
 from .output import say
 from .plain import plain_lines
-from .problems import Group, Problem
+from .problems import CommandError, Group
 from .settings_view import ConfigurationView, configuration_lines
 from .stores import Place, checked_store, chosen_place, opened_store, require_valid
 from .terminal import ReportView
@@ -33,7 +33,7 @@ __all__ = ["weighbridge"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_SINCE_HELP: Final = f"How far back: {span.EXAMPLES}. Local time is that of this machine."
+_SINCE_HELP: Final = f"How far back: {time_range.EXAMPLES}. Local time is that of this machine."
 _SORT_HELP: Final = (
     "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
 )
@@ -53,9 +53,9 @@ _DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
 def _checked_since(ctx: click.Context, param: click.Parameter, value: str) -> str:
     """Check a span or moment, and keep it as text: for ``top`` its beginning moves on."""
     try:
-        span.parse_since(value, time.time())
+        time_range.parse_since(value, time.time())
     except ValueError as error:
-        raise click.BadParameter(f"{error}; write {span.EXAMPLES}.", ctx, param) from None
+        raise click.BadParameter(f"{error}; write {time_range.EXAMPLES}.", ctx, param) from None
     return value
 
 
@@ -70,13 +70,13 @@ class _Question(NamedTuple):
     def answer(self, place: Place, reader: StoreReader) -> Report:
         """Read the report as of now; an empty one where nothing has been recorded yet."""
         now = time.time()
-        window = Window(span.parse_since(self.since, now), now)
+        window = Window(time_range.parse_since(self.since, now), now)
         if place.is_empty:
             return nothing_recorded(place.path, window)
         try:
             require_known(reader, Selection(self.application))
         except UnknownName as error:
-            raise Problem(str(error)) from None
+            raise CommandError(str(error)) from None
         return read_report(reader, window, Selection(self.application, self.kind), self.sort)
 
 
@@ -133,8 +133,8 @@ def _print_plain(answer: Report) -> None:
     say("\n".join(plain_lines(answer)))
     now = time.time()
     notes = [] if answer.sections else empty_lines(answer, now)
-    figures, details = loss_lines(answer)
-    for line in filter(None, [*notes, *figures, clock_line(answer.health, now), *details]):
+    statistics, details = loss_lines(answer)
+    for line in filter(None, [*notes, *statistics, clock_line(answer.health, now), *details]):
         say(line, error=True)
 
 
@@ -196,4 +196,4 @@ def demo(requests: int, seed: int, store: str | None, keep: bool, port: int) -> 
 def _require(libraries: Sequence[str], what: str, extra: str) -> None:
     missing = [library for library in libraries if find_spec(library) is None]
     if missing:
-        raise Problem(f"{what} needs {', '.join(missing)}; install: python -m pip install 'weighbridge[{extra}]'")
+        raise CommandError(f"{what} needs {', '.join(missing)}; install: python -m pip install 'weighbridge[{extra}]'")

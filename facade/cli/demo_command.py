@@ -24,7 +24,7 @@ from .demo_store import kept_store, next_steps
 from .demo_view import CheckView, check_lines, progress, verdict
 from .output import say
 from .plain import plain_lines
-from .problems import Problem
+from .problems import CommandError
 from .stores import Place, opened_store
 from .terminal import ReportView
 
@@ -51,14 +51,14 @@ def require_writable(store: Path) -> None:
         Problem: the store cannot be written, or its directory is not there.
     """
     if not store.parent.is_dir():
-        raise Problem(f"--store {store}: there is no directory {store.parent}")
+        raise CommandError(f"--store {store}: there is no directory {store.parent}")
     now = time.time()
     us = Instance(uuid4().hex, socket.gethostname(), os.getpid(), now, "weighbridge demo")
     writer = StoreWriter(str(store))
     try:
         writer.write(Snapshot(us, 1, now))
     except StoreUnavailable as error:
-        raise Problem(str(error)) from None
+        raise CommandError(str(error)) from None
     finally:
         writer.close()
 
@@ -73,7 +73,7 @@ def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
         say(f"weighbridge: {error}", error=True)
         return False
     except StoreUnreadable as error:
-        raise Problem(str(error)) from None
+        raise CommandError(str(error)) from None
     _show(console, store, outcome, len(sent))
     return outcome.right
 

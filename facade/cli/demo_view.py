@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from weighbridge.demo.check import Calls, Comparison
+from weighbridge.demo.check import Calls, SeriesComparison
 from weighbridge.demo.run import Outcome, Watcher
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.transactions.model.naming import display_name
@@ -88,13 +88,13 @@ _JUSTIFIED: Final[tuple[JustifyMethod, ...]] = ("left", "left", "right", "right"
 
 def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
     """Give the figures what they need, and divide the rest between the two columns of text."""
-    sent, counts_as, *figures = (max(map(len, column)) for column in zip(_TITLES, *rows, strict=True))
-    left = room - sum(figures) - 2 * len(figures) - 2
+    sent, counts_as, *statistics = (max(map(len, column)) for column in zip(_TITLES, *rows, strict=True))
+    left = room - sum(statistics) - 2 * len(statistics) - 2
     sent = min(sent, max(left - counts_as, left * 2 // 5))
-    return [sent, min(counts_as, left - sent), *figures]
+    return [sent, min(counts_as, left - sent), *statistics]
 
 
-def _cells(comparison: Comparison) -> tuple[str, ...]:
+def _cells(comparison: SeriesComparison) -> tuple[str, ...]:
     application, kind, group, name = comparison.series
     return (
         comparison.because or "(nothing of this was sent)",
@@ -105,7 +105,7 @@ def _cells(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def _styled(row: Sequence[str], widths: Sequence[int], comparison: Comparison) -> tuple[Text, ...]:
+def _styled(row: Sequence[str], widths: Sequence[int], comparison: SeriesComparison) -> tuple[Text, ...]:
     because, counts_as, sent, counted, mark = row
     application = len(one_line(comparison.series.application))
     kind = application + 1 + len(KIND_WORDS[comparison.series.kind])

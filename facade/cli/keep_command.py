@@ -20,7 +20,7 @@ from weighbridge.demo.traffic import WATCH, Service, Traffic, plan
 from .demo_command import require_writable
 from .demo_store import kept_store, next_steps
 from .output import say
-from .problems import Problem
+from .problems import CommandError
 from .serve_command import bound
 
 __all__ = ["keep_demo", "visited"]
@@ -46,7 +46,7 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
             with open_bookshop(Path(folder), kept) as processes, visited(processes, seed):
                 serve(str(kept), listener, None, (), lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
-            raise Problem(str(error)) from None
+            raise CommandError(str(error)) from None
     say("\n" + "\n".join(next_steps(kept)))
 
 

@@ -50,4 +50,4 @@ def _rows(report: Report) -> Iterator[tuple[str, ...]]:
         application, kind = one_line(section.application), KIND_WORDS[section.kind]
         for line in section.lines:
             name = one_line(display_name(line.series.group, line.series.name))
-            yield application, kind, name, *(column.text(line.figures, line.share) for column in COLUMNS)
+            yield application, kind, name, *(column.text(line.statistics, line.share) for column in COLUMNS)

@@ -12,10 +12,10 @@ from weighbridge.transactions.configuration.redaction import redacted
 
 from .output import plain_text
 
-__all__ = ["Group", "Problem"]
+__all__ = ["CommandError", "Group"]
 
 
-class Problem(click.ClickException):
+class CommandError(click.ClickException):
     """Something that the caller can put right; the message names it, its place and what would be right."""
 
     exit_code = 2

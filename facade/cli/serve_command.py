@@ -12,7 +12,7 @@ from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 
 from .demo_store import demo_store
 from .output import say
-from .problems import Problem
+from .problems import CommandError
 from .stores import chosen_place
 
 __all__ = ["Serving", "bound", "serve_page"]
@@ -37,7 +37,7 @@ def serve_page(options: Serving) -> None:
     """
     token = _token(options.token_file) if options.token_file else None
     if token is None and not is_loopback(options.host):
-        raise Problem(f"--host {options.host} is reached from other machines: name a token with --token-file")
+        raise CommandError(f"--host {options.host} is reached from other machines: name a token with --token-file")
     place = chosen_place(options.store)
     listener = bound(options.host, options.port)
 
@@ -56,9 +56,9 @@ def _token(file: Path) -> str:
     try:
         token = file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"--token-file {file} cannot be read: {error}") from None
+        raise CommandError(f"--token-file {file} cannot be read: {error}") from None
     if len(token) < 16:
-        raise Problem(f"--token-file {file}: the token must have at least 16 characters")
+        raise CommandError(f"--token-file {file}: the token must have at least 16 characters")
     return token
 
 
@@ -67,4 +67,4 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as error:
-        raise Problem(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+        raise CommandError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None

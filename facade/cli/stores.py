@@ -14,7 +14,7 @@ from weighbridge.transactions.configuration.values import STORE, Refused
 from weighbridge.transactions.store.location import MEMORY, locate
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
-from .problems import Problem
+from .problems import CommandError
 from .words import user
 
 __all__ = ["Place", "checked_store", "chosen_place", "opened_store", "require_valid"]
@@ -59,7 +59,7 @@ def opened_store(place: Place) -> Iterator[StoreReader]:
         with StoreReader(place.path) as reader:
             yield reader
     except StoreUnreadable as error:
-        raise Problem(f"{error}\n{_HINT if place.named else _whose_store()}") from None
+        raise CommandError(f"{error}\n{_HINT if place.named else _whose_store()}") from None
 
 
 def chosen_place(path: str | None) -> Place:
@@ -72,9 +72,11 @@ def chosen_place(path: str | None) -> Place:
 
 
 def require_valid(configuration: Configuration) -> None:
-    """Raise a ``Problem`` with a line for each thing that is wrong in the configuration."""
+    """Raise a ``CommandError`` with a line for each thing that is wrong in the configuration."""
     if configuration.problems:
-        raise Problem("the configuration is not valid:\n" + "\n".join(f"  {line}" for line in configuration.problems))
+        raise CommandError(
+            "the configuration is not valid:\n" + "\n".join(f"  {line}" for line in configuration.problems)
+        )
 
 
 def _whose_store() -> str:
@@ -88,5 +90,5 @@ def _configured_place() -> Place:
     location = locate(configuration.settings.store)
     if location.path == MEMORY:
         why = location.problem or f"the setting store is {MEMORY} ({configuration.origins['store']})"
-        raise Problem(f"figures are kept nowhere that can be read: {why}\n{_HINT}")
+        raise CommandError(f"figures are kept nowhere that can be read: {why}\n{_HINT}")
     return Place(location.path, named=False, default=location.origin == "user")

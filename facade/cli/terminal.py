@@ -61,9 +61,9 @@ class ReportView:
         hidden = [column.title for position, column in enumerate(COLUMNS) if position not in columns]
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
-        figures, details = loss_lines(self._report)
+        statistics, details = loss_lines(self._report)
         clock = clock_line(self._report.health, time.time())
-        for lines, style in ((filter(None, [*figures, clock]), "yellow"), (details, "dim")):
+        for lines, style in ((filter(None, [*statistics, clock]), "yellow"), (details, "dim")):
             yield from (rich_text(f"\n{line}", style) for line in lines)
 
 
@@ -83,18 +83,19 @@ def _name(line: Line, width: int) -> Text:
 def _cells(line: Line, columns: Sequence[tuple[int, int]]) -> Iterator[Text]:
     for position, _ in columns:
         column = COLUMNS[position]
-        yield Text(column.text(line.figures, line.share), style=column.style(line.figures))
+        yield Text(column.text(line.statistics, line.share), style=column.style(line.statistics))
 
 
 def _whole(section: Section) -> Line:
-    return Line(section.lines[0].series, section.figures, 1.0)
+    return Line(section.lines[0].series, section.statistics, 1.0)
 
 
 def _widths(report: Report) -> list[int]:
     """The same widths for all tables, so that figures stand under each other across them."""
     lines = [line for section in report.sections for line in (*section.lines, _whole(section))]
     return [
-        max([len(column.title), *(len(column.text(line.figures, line.share)) for line in lines)]) for column in COLUMNS
+        max([len(column.title), *(len(column.text(line.statistics, line.share)) for line in lines)])
+        for column in COLUMNS
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from weighbridge.reporting import formats
 from weighbridge.reporting.first_steps import NOTHING_YET, first_steps_lines, is_missing
-from weighbridge.reporting.losses import missing_details, missing_transactions
+from weighbridge.reporting.losses import dropped_details, dropped_transactions
 from weighbridge.reporting.report import Report
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.transactions.store.reader import Health
@@ -39,8 +39,8 @@ def clock_line(health: Health, now: float) -> str:
 
 def loss_lines(report: Report) -> tuple[list[str], list[str]]:
     """Say what is missing from the figures of this report, and what from its details."""
-    figures, details = missing_transactions(report.lost), missing_details(report.lost)
-    return [f"{sentence}." for sentence in figures], [f"{sentence}." for sentence in details]
+    statistics, details = dropped_transactions(report.lost), dropped_details(report.lost)
+    return [f"{sentence}." for sentence in statistics], [f"{sentence}." for sentence in details]
 
 
 def empty_lines(report: Report, now: float) -> list[str]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from weighbridge.reporting.report import Line
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.figures import Figures, Window
+from weighbridge.transactions.store.figures import Statistics, Window
 from weighbridge.transactions.store.reader import (
-    ErrorFigures,
+    ErrorStatistics,
     Health,
     RunningNow,
     StoredInstance,
@@ -25,29 +25,29 @@ from weighbridge.transactions.store.reader import (
 from .what_if import Score
 
 __all__ = [
-    "Application",
-    "Applications",
+    "ApplicationSummary",
+    "ApplicationsPage",
     "Bar",
-    "Compared",
+    "Comparison",
     "ErrorCounts",
-    "Errors",
     "ErrorsOverTime",
-    "Running",
-    "Sample",
-    "Summary",
-    "Transaction",
-    "Transactions",
+    "ErrorsPage",
+    "RunningPage",
+    "SamplePage",
+    "SummaryPage",
+    "TransactionPage",
+    "TransactionsPage",
     "Trend",
     "WhatIf",
 ]
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """The same time a day or a week before, by the clock on the wall."""
 
     window: Window
-    figures: Figures
+    statistics: Statistics
     timeline: Timeline
     places: Sequence[int | None]
     """For each bucket of what is shown, which one of this timeline (from 0) shows the same time of its day."""
@@ -62,23 +62,23 @@ class Trend:
 
 
 @dataclass(frozen=True)
-class Summary:
+class SummaryPage:
     """One kind of transactions of an application."""
 
     window: Window
     application: str
     kind: Kind
-    figures: Figures
+    statistics: Statistics
     timeline: Timeline
-    compared: Compared | None
+    compared: Comparison | None
     top: Sequence[Line]
     slowest: Sequence[StoredSample]
-    errors: Sequence[ErrorFigures]
+    errors: Sequence[ErrorStatistics]
     instances: Sequence[StoredInstance]
 
 
 @dataclass(frozen=True)
-class Transactions:
+class TransactionsPage:
     """The transactions of an application and kind, in the order asked for."""
 
     window: Window
@@ -109,24 +109,24 @@ class WhatIf:
     """Of this transaction with that threshold."""
     scores: Sequence[Score]
     """Of this transaction with other thresholds."""
-    now: Figures
+    now: Statistics
     """Of the application as it is."""
-    reclassified: Figures
+    reclassified: Statistics
     """Of the application, were this transaction non-web."""
 
 
 @dataclass(frozen=True)
-class Transaction:
+class TransactionPage:
     """One transaction."""
 
     window: Window
     series: Series
-    figures: Figures
+    statistics: Statistics
     timeline: Timeline
     histogram: Sequence[Bar]
     slowest: Sequence[StoredSample]
     failed: Sequence[StoredSample]
-    errors: Sequence[ErrorFigures]
+    errors: Sequence[ErrorStatistics]
     statuses: Mapping[int, int]
     running: Sequence[RunningNow]
     """Those that are open at this moment."""
@@ -134,12 +134,12 @@ class Transaction:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SamplePage:
     """One transaction that was kept whole, among all calls of its name."""
 
     window: Window
     sample: StoredSample
-    figures: Figures
+    statistics: Statistics
     histogram: Sequence[Bar]
     faster: float | None
     """The share, 0 to 1, of the calls in the window that took less time; ``None`` where there were none."""
@@ -169,36 +169,36 @@ class ErrorsOverTime:
     errors: Sequence[ErrorCounts]
     """By class and message."""
 
-    def counts_of(self, error: ErrorFigures) -> Sequence[int]:
+    def counts_of(self, error: ErrorStatistics) -> Sequence[int]:
         """Those of one error."""
         wanted = (error.type, error.message, error.expected)
         return next((one.counts for one in self.errors if (one.type, one.message, one.expected) == wanted), ())
 
 
 @dataclass(frozen=True)
-class Errors:
+class ErrorsPage:
     """The errors of an application and kind; expected ones apart."""
 
     window: Window
     application: str
     kind: Kind
-    figures: Figures
+    statistics: Statistics
     timeline: Timeline
-    unexpected: Sequence[ErrorFigures]
-    expected: Sequence[ErrorFigures]
+    unexpected: Sequence[ErrorStatistics]
+    expected: Sequence[ErrorStatistics]
     over_time: ErrorsOverTime
     samples: Sequence[StoredSample]
 
 
 @dataclass(frozen=True)
-class Application:
+class ApplicationSummary:
     """One kind of transactions of one application."""
 
     application: str
     kind: Kind
     window: Window
     """From its first figure on, where it is younger than the time that is shown."""
-    figures: Figures
+    statistics: Statistics
     timeline: Timeline
     linked: Sequence[str]
     """Other applications to which it reports as well."""
@@ -207,16 +207,16 @@ class Application:
 
 
 @dataclass(frozen=True)
-class Applications:
+class ApplicationsPage:
     """All of them, and the state of the store."""
 
     window: Window
-    applications: Sequence[Application]
+    applications: Sequence[ApplicationSummary]
     health: Health
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningPage:
     """What is open at this moment in the processes that report."""
 
     now: float

@@ -17,7 +17,7 @@ from weighbridge.reporting.report import UnknownName, require_known
 from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
-from . import questions
+from . import questions as queries
 from .access import HEADERS, Access
 from .exchange import Request, Response, redirect, text
 from .json_form import as_json
@@ -42,13 +42,13 @@ class _Page(NamedTuple):
 
 PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
     {
-        "summary": _Page("Summary", questions.summary),
-        "transactions": _Page("Transactions", questions.transactions),
-        "transaction": _Page("Transaction", questions.transaction, needs=("app", "group", "name")),
-        "sample": _Page("Sample", questions.sample, needs=("app", "group", "name", "sample")),
-        "errors": _Page("Errors", questions.errors),
-        "applications": _Page("Applications", questions.applications, of_one=False),
-        "running": _Page("Running now", questions.running, of_one=False),
+        "summary": _Page("Summary", queries.summary),
+        "transactions": _Page("Transactions", queries.transactions),
+        "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name")),
+        "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
+        "errors": _Page("Errors", queries.errors),
+        "applications": _Page("Applications", queries.applications, of_one=False),
+        "running": _Page("Running now", queries.running, of_one=False),
     }
 )
 _NO_SAMPLE: Final = (
@@ -131,10 +131,10 @@ class Console:
             return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
         require_known(self._reader, Selection(state.app or None))
         if not name:
-            opened = questions.landing(self._reader, state, now)
+            opened = queries.landing(self._reader, state, now)
             return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
         if name == "transactions.csv":
-            return _csv(as_csv(questions.report(self._reader, self._named(state, now), now)))
+            return _csv(as_csv(queries.report(self._reader, self._named(state, now), now)))
         return None
 
     def _page(self, request: Request, name: str, state: State, now: float) -> Response:
@@ -155,7 +155,7 @@ class Console:
         return _html(
             request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
             now=now, names=self._names(state, now), health=self._reader.health(),
-            lost=self._reader.losses(window, state.app or None),
+            lost=self._reader.dropped(window, state.app or None),
         )  # fmt: skip
 
     def _names(self, state: State, now: float) -> list[str]:
@@ -164,7 +164,7 @@ class Console:
         return names if state.app in ("", *names) else sorted([*names, state.app], key=str.casefold)
 
     def _named(self, state: State, now: float) -> State:
-        return state if state.app else state.changed(app=questions.first_application(self._reader, state.window(now)))
+        return state if state.app else state.changed(app=queries.first_application(self._reader, state.window(now)))
 
 
 def _require(state: State, needed: Iterable[str]) -> None:

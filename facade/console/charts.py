@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from weighbridge.transactions.model.naming import display_name
-from weighbridge.transactions.store.figures import Figures, Window
+from weighbridge.transactions.store.figures import Statistics, Window
 from weighbridge.transactions.store.reader import Timeline
 from weighbridge.transactions.visible import visible
 
-from .answers import Compared, ErrorsOverTime, Trend
+from .answers import Comparison, ErrorsOverTime, Trend
 
 __all__ = [
     "apdex",
@@ -29,43 +29,47 @@ _WIDTH, _HEIGHT = 160, 28
 """Of a sparkline."""
 
 Chart = dict[str, Any]
-_Value = Callable[[Figures], float | None]
+_Value = Callable[[Statistics], float | None]
 
 _TIMES: Final[tuple[tuple[str, _Value], ...]] = (
-    ("average", lambda figures: figures.average),
-    ("median", lambda figures: figures.median),
-    ("p95", lambda figures: figures.p95),
-    ("p99", lambda figures: figures.p99),
+    ("average", lambda statistics: statistics.average),
+    ("median", lambda statistics: statistics.median),
+    ("p95", lambda statistics: statistics.p95),
+    ("p99", lambda statistics: statistics.p99),
 )
 
 
-def response_time(timeline: Timeline, compared: Compared | None = None) -> Chart:
+def response_time(timeline: Timeline, compared: Comparison | None = None) -> Chart:
     """Average and quantiles."""
     lines = [_line(title, timeline, value) for title, value in _TIMES]
-    return _chart(timeline, "duration", lines + _before(compared, "average before", lambda figures: figures.average))
+    return _chart(
+        timeline, "duration", lines + _before(compared, "average before", lambda statistics: statistics.average)
+    )
 
 
-def response_start(timeline: Timeline, compared: Compared | None = None) -> Chart:
+def response_start(timeline: Timeline, compared: Comparison | None = None) -> Chart:
     """How long a response takes to start; and, where the front end tells it, how long requests waited before."""
-    lines = [_line("response start", timeline, lambda figures: figures.response_start)]
-    if any(bucket.figures.queue_time is not None for bucket in timeline.buckets):
-        lines.append(_line("queue", timeline, lambda figures: figures.queue_time))
-    return _chart(timeline, "duration", lines + _before(compared, "before", lambda figures: figures.response_start))
+    lines = [_line("response start", timeline, lambda statistics: statistics.response_start)]
+    if any(bucket.statistics.queue_time is not None for bucket in timeline.buckets):
+        lines.append(_line("queue", timeline, lambda statistics: statistics.queue_time))
+    return _chart(
+        timeline, "duration", lines + _before(compared, "before", lambda statistics: statistics.response_start)
+    )
 
 
-def throughput(timeline: Timeline, compared: Compared | None = None) -> Chart:
+def throughput(timeline: Timeline, compared: Comparison | None = None) -> Chart:
     """Calls per minute."""
-    return _single(timeline, "rate", "throughput", lambda figures: figures.per_minute, compared)
+    return _single(timeline, "rate", "throughput", lambda statistics: statistics.per_minute, compared)
 
 
-def error_rate(timeline: Timeline, compared: Compared | None = None) -> Chart:
+def error_rate(timeline: Timeline, compared: Comparison | None = None) -> Chart:
     """The share of transactions that failed."""
-    return _single(timeline, "share", "error rate", lambda figures: figures.error_rate, compared)
+    return _single(timeline, "share", "error rate", lambda statistics: statistics.error_rate, compared)
 
 
-def apdex(timeline: Timeline, compared: Compared | None = None) -> Chart:
+def apdex(timeline: Timeline, compared: Comparison | None = None) -> Chart:
     """The score."""
-    return _single(timeline, "apdex", "Apdex", lambda figures: figures.apdex, compared)
+    return _single(timeline, "apdex", "Apdex", lambda statistics: statistics.apdex, compared)
 
 
 def error_classes(over_time: ErrorsOverTime, at_most: int = 5) -> Chart:
@@ -111,10 +115,10 @@ def throughputs(timeline: Timeline, window: Window) -> str:
     """Calls per minute over a window as a sparkline; what is younger begins further right."""
     length = max(timeline.step, window.until - window.since - timeline.step)
     places = [min(1.0, max(0.0, bucket.start - window.since) / length) for bucket in timeline.buckets]
-    return sparkline([bucket.figures.per_minute for bucket in timeline.buckets], places)
+    return sparkline([bucket.statistics.per_minute for bucket in timeline.buckets], places)
 
 
-def _single(timeline: Timeline, unit: str, title: str, value: _Value, compared: Compared | None) -> Chart:
+def _single(timeline: Timeline, unit: str, title: str, value: _Value, compared: Comparison | None) -> Chart:
     return _chart(timeline, unit, [_line(title, timeline, value), *_before(compared, "before", value)])
 
 
@@ -124,19 +128,19 @@ def _chart(timeline: Timeline, unit: str, lines: Sequence[Chart]) -> Chart:
 
 
 def _line(title: str, timeline: Timeline, value: _Value) -> Chart:
-    return {"title": title, "values": [_short(value(bucket.figures)) for bucket in timeline.buckets]}
+    return {"title": title, "values": [_short(value(bucket.statistics)) for bucket in timeline.buckets]}
 
 
-def _work(figures: Figures) -> float | None:
+def _work(statistics: Statistics) -> float | None:
     """Seconds of work a minute."""
-    return (figures.average or 0.0) * figures.per_minute
+    return (statistics.average or 0.0) * statistics.per_minute
 
 
-def _before(compared: Compared | None, title: str, value: _Value) -> list[Chart]:
+def _before(compared: Comparison | None, title: str, value: _Value) -> list[Chart]:
     """What was before, each value under that of the same time of day."""
     if compared is None:
         return []
-    values = [_short(value(bucket.figures)) for bucket in compared.timeline.buckets]
+    values = [_short(value(bucket.statistics)) for bucket in compared.timeline.buckets]
     return [{"title": title, "values": [None if at is None else values[at] for at in compared.places], "before": True}]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from weighbridge.reporting.zones import utc_offset, zone_name
 from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import COARSEST, floored
+from weighbridge.transactions.store.levels import COARSEST, floor_to
 from weighbridge.transactions.store.reader import Steps
 
 __all__ = ["DAY", "day_note", "local_days"]
@@ -24,7 +24,7 @@ def local_days(window: Window, zone: tzinfo | None) -> Steps:
     What is some days old is kept by the hour of UTC. Where a zone is half an
     hour from that, the hour in which its midnight lies belongs to the day before.
     """
-    since, until = floored(window.since, DAY) - 2 * DAY, floored(window.until, DAY) + 3 * DAY
+    since, until = floor_to(window.since, DAY) - 2 * DAY, floor_to(window.until, DAY) + 3 * DAY
     hours = Steps(DAY, range(since, until, _HOUR), until, _offsets(since, until, zone))
     borders = [hour for hour in hours.starts[1:] if hours.number(hour) != hours.number(hour - _HOUR)]
     first, last = bisect_right(borders, window.since) - 1, bisect_left(borders, window.until)

@@ -1,4 +1,4 @@
-"""Thin doors to the page: ASGI (a Starlette application) and WSGI."""
+"""Thin middleware to the page: ASGI (a Starlette application) and WSGI."""
 
 from __future__ import annotations
 

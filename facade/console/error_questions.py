@@ -6,26 +6,30 @@ from collections.abc import Iterable
 from operator import add
 
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.store.reader import ErrorFigures, ErrorKey, Selection, StoredSample, StoreReader
+from weighbridge.transactions.store.reader import ErrorKey, ErrorStatistics, Selection, StoredSample, StoreReader
 
-from .answers import ErrorCounts, Errors, ErrorsOverTime
-from .frame import Frame, frame_of, timeline
+from .answers import ErrorCounts, ErrorsOverTime, ErrorsPage
+from .frame import ChartRange, chart_range, timeline
 from .parameters import State
 
 __all__ = ["errors"]
 
 
-def errors(reader: StoreReader, state: State, now: float) -> Errors:
+def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
     """What the page of that name shows."""
-    frame, selection, wanted = frame_of(reader, state, now), Selection(state.app, state.kind), state.search.casefold()
+    frame, selection, wanted = (
+        chart_range(reader, state, now),
+        Selection(state.app, state.kind),
+        state.search.casefold(),
+    )
     window = frame.window
     found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)]
     kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
-    return Errors(
+    return ErrorsPage(
         window=window,
         application=state.app,
         kind=state.kind,
-        figures=reader.totals(window, selection),
+        statistics=reader.totals(window, selection),
         timeline=timeline(reader, frame, selection),
         unexpected=[error for error in found if not error.expected],
         expected=[error for error in found if error.expected],
@@ -38,7 +42,7 @@ def _failed_by(one: StoredSample, wanted: str) -> bool:
     return any(_speaks_of(error, wanted) for error in one.transaction.errors)
 
 
-def _errors_over_time(reader: StoreReader, frame: Frame, selection: Selection, wanted: str) -> ErrorsOverTime:
+def _errors_over_time(reader: StoreReader, frame: ChartRange, selection: Selection, wanted: str) -> ErrorsOverTime:
     told = reader.error_timeline(frame.window, frame.step, selection)
     counts = {key: numbers for key, numbers in told.counts.items() if _speaks_of(key, wanted)}
     classes: dict[tuple[str, bool], list[int]] = {}
@@ -57,5 +61,5 @@ def _most_first(found: Iterable[ErrorCounts]) -> list[ErrorCounts]:
     return sorted(found, key=lambda one: (-sum(one.counts), one.type, one.message or ""))
 
 
-def _speaks_of(error: ErrorFigures | ErrorKey | NoticedError, wanted: str) -> bool:
+def _speaks_of(error: ErrorStatistics | ErrorKey | NoticedError, wanted: str) -> bool:
     return wanted in f"{error.type} {error.message}".casefold()

@@ -9,7 +9,7 @@ __all__ = ["Request", "Response", "redirect", "text"]
 
 
 class Request(NamedTuple):
-    """What a door was asked."""
+    """What a middleware was asked."""
 
     method: str
     path: str
@@ -24,14 +24,14 @@ class Request(NamedTuple):
     secure: bool = False
     """Whether it came by HTTPS."""
     body: bytes = b""
-    """Of a POST; doors hand on `LARGEST_BODY` bytes at most."""
+    """Of a POST; middleware hand on `LARGEST_BODY` bytes at most."""
 
 
 LARGEST_BODY = 4096
 
 
 class Response(NamedTuple):
-    """What a door answers."""
+    """What a middleware answers."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -10,20 +10,20 @@ from typing import Final
 from weighbridge.reporting.report import first_within, since_first
 from weighbridge.reporting.zones import same_time_earlier, utc_offset
 from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import floored
-from weighbridge.transactions.store.reader import Bucket, Selection, Steps, StoreReader, Timeline, step_for
+from weighbridge.transactions.store.levels import floor_to
+from weighbridge.transactions.store.reader import Selection, Steps, StoreReader, Timeline, TimelineBucket, step_for
 
 from .days import DAY, local_days
 from .parameters import COMPARISONS, State, in_minutes
 
 __all__ = [
     "SPARKS",
-    "Frame",
+    "ChartRange",
     "begun",
+    "chart_range",
     "charted_step",
     "compared_places",
-    "frame_before",
-    "frame_of",
+    "comparison_range",
     "holding",
     "offsets_used",
     "timeline",
@@ -39,7 +39,7 @@ _UNWRITTEN: Final = 15.0
 
 
 @dataclass(frozen=True)
-class Frame:
+class ChartRange:
     """The time that is shown of one application, or of all."""
 
     window: Window
@@ -57,7 +57,7 @@ class Frame:
         return self.step.length if isinstance(self.step, Steps) else self.step
 
 
-def frame_of(reader: StoreReader, state: State, now: float, at_most: int = STEPS) -> Frame:
+def chart_range(reader: StoreReader, state: State, now: float, at_most: int = STEPS) -> ChartRange:
     """The time that a state asks for, as of ``now`` (epoch seconds), in so many steps at most."""
     window = _counted(reader, state, state.window(now))
     length = step_for(window, at_most)
@@ -66,7 +66,7 @@ def frame_of(reader: StoreReader, state: State, now: float, at_most: int = STEPS
     return _framed(reader, state, window, length, now)
 
 
-def frame_before(reader: StoreReader, state: State, frame: Frame, now: float) -> Frame | None:
+def comparison_range(reader: StoreReader, state: State, frame: ChartRange, now: float) -> ChartRange | None:
     """The same time a day or a week before, by the clock on the wall; ``None`` where nothing is compared."""
     if not COMPARISONS[state.compare]:
         return None
@@ -79,14 +79,14 @@ def _counted(reader: StoreReader, state: State, window: Window) -> Window:
     return since_first(whole, first_within(reader, whole, state.app) if state.app else None)
 
 
-def _framed(reader: StoreReader, state: State, window: Window, length: int, now: float) -> Frame:
+def _framed(reader: StoreReader, state: State, window: Window, length: int, now: float) -> ChartRange:
     step = local_days(window, state.zone) if length == DAY else length
-    start = step.starts[0] if isinstance(step, Steps) else floored(window.since, step)
+    start = step.starts[0] if isinstance(step, Steps) else floor_to(window.since, step)
     first = first_within(reader, window._replace(since=start), state.app) if state.app else None
-    begins = step.border(window.until) if isinstance(step, Steps) else floored(window.until, step)
+    begins = step.border(window.until) if isinstance(step, Steps) else floor_to(window.until, step)
     # What has ended in a step that has just begun may not be written yet: every rate would seem to break down.
     just_begun = window.until >= now and window.until - begins < _UNWRITTEN and begins - window.since >= length
-    return Frame(window, step, window._replace(until=begins) if just_begun else window, first)
+    return ChartRange(window, step, window._replace(until=begins) if just_begun else window, first)
 
 
 def _window_before(state: State, window: Window) -> Window:
@@ -121,12 +121,12 @@ def holding(moment: float, window: Window) -> Window:
     return Window(moment - half, moment + half)
 
 
-def timeline(reader: StoreReader, frame: Frame, selection: Selection) -> Timeline:
+def timeline(reader: StoreReader, frame: ChartRange, selection: Selection) -> Timeline:
     """The figures of all selected transactions together over the time that is shown."""
     return begun(reader.timeline(frame.charted, charted_step(frame), selection), frame.first)
 
 
-def charted_step(frame: Frame) -> int | Steps:
+def charted_step(frame: ChartRange) -> int | Steps:
     """The steps without one that has just begun."""
     return frame.step.before(frame.charted.until) if isinstance(frame.step, Steps) else frame.step
 
@@ -140,12 +140,12 @@ def begun(found: Timeline, first: float | None) -> Timeline:
     return replace(found, buckets=tuple(_rated(bucket, first) for bucket in kept))
 
 
-def _rated(bucket: Bucket, first: float) -> Bucket:
-    calls, per_minute = bucket.figures.calls, bucket.figures.per_minute
+def _rated(bucket: TimelineBucket, first: float) -> TimelineBucket:
+    calls, per_minute = bucket.statistics.calls, bucket.statistics.per_minute
     if bucket.start >= first or not per_minute:
         return bucket
     minutes = max(1.0, calls / per_minute - (first - bucket.start) / 60)
-    return replace(bucket, figures=replace(bucket.figures, per_minute=calls / minutes))
+    return replace(bucket, statistics=replace(bucket.statistics, per_minute=calls / minutes))
 
 
 def compared_places(now: Timeline, before: Timeline, state: State) -> Iterator[int | None]:

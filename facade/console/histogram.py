@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from weighbridge.reporting import formats
 from weighbridge.transactions.recording.histogram import BOUNDS
 
-from .answers import Bar, Transaction
+from .answers import Bar, TransactionPage
 
 __all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "bars_of", "nearest", "rungs", "shapes", "ticks"]
 
@@ -111,7 +111,7 @@ def _brief(seconds: float) -> str:
     return f"{seconds * 1e6:.4g} µs"
 
 
-def rungs(answer: Transaction, axis: Axis) -> str:
+def rungs(answer: TransactionPage, axis: Axis) -> str:
     """What the slider for T shows at each of its places: texts and marks, all worked out here."""
     return json.dumps(
         [
@@ -127,7 +127,7 @@ def rungs(answer: Transaction, axis: Axis) -> str:
     )
 
 
-def nearest(answer: Transaction) -> int:
+def nearest(answer: TransactionPage) -> int:
     """The place of the slider that is nearest to the threshold."""
     t, found = answer.what_if.t or 0.5, answer.what_if.scores
     return min(range(len(found)), key=lambda place: abs(math.log(found[place].t / t)), default=0)

@@ -10,13 +10,13 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from weighbridge.reporting.exports import figures_record
+from weighbridge.reporting.exports import statistics_record
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.figures import Figures, Tally
+from weighbridge.transactions.store.figures import Statistics, Totals
 
-__all__ = ["FIGURE_WORDS", "as_json"]
+__all__ = ["STATISTIC_MEANINGS", "as_json"]
 
-FIGURE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "calls": "how many transactions ended",
         "per_minute": "calls per minute",
@@ -38,6 +38,9 @@ FIGURE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What each field of a ``figures`` object means."""
 
+_JSON_NAMES: Final[Mapping[str, str]] = MappingProxyType({"statistics": "figures"})
+"""Where the documented JSON has another name for a field."""
+
 
 def as_json(answer: object) -> str:
     """The text; what JSON has no number for is ``null``."""
@@ -49,12 +52,12 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Figures):
-        return {name: _plain(figure) for name, figure in figures_record(value).items()}
+    if isinstance(value, Statistics):
+        return {name: _plain(figure) for name, figure in statistics_record(value).items()}
     names = _names(value.__class__)
     if names:
         told = ((name, getattr(value, name)) for name in names)
-        return {name: _plain(part) for name, part in told if not isinstance(part, Tally)}
+        return {_JSON_NAMES.get(name, name): _plain(part) for name, part in told if not isinstance(part, Totals)}
     return _mapping(value) if isinstance(value, Mapping) else [_plain(part) for part in value]
 
 

@@ -9,23 +9,33 @@ from weighbridge.reporting.report import Line, Report, per_minute_of, read_repor
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.figures import Figures, Tally, Window
-from weighbridge.transactions.store.reader import ApplicationFigures, Selection, StoreReader, Timeline
+from weighbridge.transactions.store.figures import Statistics, Totals, Window
+from weighbridge.transactions.store.reader import ApplicationStatistics, Selection, StoreReader, Timeline
 
 from .answers import (
-    Application,
-    Applications,
-    Compared,
-    Running,
-    Sample,
-    Summary,
-    Transaction,
-    Transactions,
+    ApplicationsPage,
+    ApplicationSummary,
+    Comparison,
+    RunningPage,
+    SamplePage,
+    SummaryPage,
+    TransactionPage,
+    TransactionsPage,
     Trend,
     WhatIf,
 )
 from .error_questions import errors
-from .frame import SPARKS, Frame, begun, charted_step, compared_places, frame_before, frame_of, holding, timeline
+from .frame import (
+    SPARKS,
+    ChartRange,
+    begun,
+    chart_range,
+    charted_step,
+    compared_places,
+    comparison_range,
+    holding,
+    timeline,
+)
 from .histogram import bars_of
 from .parameters import RANGES, State
 from .what_if import THRESHOLDS, scores, without
@@ -66,18 +76,18 @@ def landing(reader: StoreReader, state: State, now: float) -> State:
     return state
 
 
-def summary(reader: StoreReader, state: State, now: float) -> Summary:
+def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
     """What the page of that name shows."""
-    frame, selection = frame_of(reader, state, now), Selection(state.app, state.kind)
+    frame, selection = chart_range(reader, state, now), Selection(state.app, state.kind)
     window, shown = frame.window, timeline(reader, frame, selection)
-    return Summary(
+    return SummaryPage(
         window=window,
         application=state.app,
         kind=state.kind,
-        figures=reader.totals(window, selection),
+        statistics=reader.totals(window, selection),
         timeline=shown,
         compared=_compared(reader, state, frame, shown, now),
-        top=[Line(one.series, one.figures, one.share) for one in reader.transactions(window, selection, limit=5)],
+        top=[Line(one.series, one.statistics, one.share) for one in reader.transactions(window, selection, limit=5)],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5],
         instances=[one for one in reader.instances() if one.seen >= window.since],
@@ -95,46 +105,46 @@ def report(reader: StoreReader, state: State, now: float) -> Report:
     return replace(found, sections=sections)
 
 
-def transactions(reader: StoreReader, state: State, now: float) -> Transactions:
+def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
     """What the page of that name shows."""
-    frame = frame_of(reader, state, now)
+    frame = chart_range(reader, state, now)
     found = _lines(read_report(reader, frame.window, Selection(state.app, state.kind), state.sort))
     wanted = state.search.casefold()
     lines = [line for line in found if wanted in _title(line.series)]
-    top = [line.series for line in sorted(lines, key=lambda line: -line.figures.total)[:5]]
+    top = [line.series for line in sorted(lines, key=lambda line: -line.statistics.total)[:5]]
     over_time = reader.timelines(frame.charted, charted_step(frame), top)
     trends = [Trend(series, begun(one, frame.first)) for series, one in over_time.items()]
-    return Transactions(frame.window, state.app, state.kind, lines, len(found), trends)
+    return TransactionsPage(frame.window, state.app, state.kind, lines, len(found), trends)
 
 
-def transaction(reader: StoreReader, state: State, now: float) -> Transaction:
+def transaction(reader: StoreReader, state: State, now: float) -> TransactionPage:
     """What the page of that name shows."""
-    frame = frame_of(reader, state, now)
+    frame = chart_range(reader, state, now)
     window = frame.window
     series = Series(state.app, state.kind, state.group, state.name)
     selection = Selection(*series)
-    figures, tally = _of_series(reader, window, series)
-    return Transaction(
+    statistics, totals = _of_series(reader, window, series)
+    return TransactionPage(
         window=window,
         series=series,
-        figures=figures,
+        statistics=statistics,
         timeline=timeline(reader, frame, selection),
-        histogram=bars_of(tally.histogram),
+        histogram=bars_of(totals.histogram),
         slowest=reader.samples(window, selection, "slow", 10),
         failed=reader.samples(window, selection, "failed", 10),
         errors=reader.errors(window, selection),
         statuses=reader.statuses(window, selection) if state.kind == "web" else {},
         running=[one for one in reader.running(now) if one.series == series],
-        what_if=_what_if(reader, state, window, tally),
+        what_if=_what_if(reader, state, window, totals),
     )
 
 
-def _of_series(reader: StoreReader, window: Window, series: Series) -> tuple[Figures, Tally]:
+def _of_series(reader: StoreReader, window: Window, series: Series) -> tuple[Statistics, Totals]:
     found = [one for one in reader.transactions(window, Selection(*series)) if one.series == series]
-    return (found[0].figures, found[0].tally) if found else (reader.totals(window, Selection(*series)), Tally())
+    return (found[0].statistics, found[0].totals) if found else (reader.totals(window, Selection(*series)), Totals())
 
 
-def sample(reader: StoreReader, state: State, now: float) -> Sample | None:
+def sample(reader: StoreReader, state: State, now: float) -> SamplePage | None:
     """What the page of that name shows; ``None`` where that sample is no longer kept."""
     series = Series(state.app, state.kind, state.group, state.name)
     found = reader.sample(state.sample or 0)
@@ -142,8 +152,8 @@ def sample(reader: StoreReader, state: State, now: float) -> Sample | None:
         return None
     one = found.transaction
     window = reader.counted(holding(one.started + one.duration, state.window(now)))
-    figures, tally = _of_series(reader, window, series)
-    return Sample(window, found, figures, bars_of(tally.histogram), _faster(tally.histogram, one.duration))
+    statistics, totals = _of_series(reader, window, series)
+    return SamplePage(window, found, statistics, bars_of(totals.histogram), _faster(totals.histogram, one.duration))
 
 
 def _faster(histogram: Histogram, duration: float) -> float | None:
@@ -153,56 +163,58 @@ def _faster(histogram: Histogram, duration: float) -> float | None:
     return below / sum(histogram.values()) if histogram else None
 
 
-def applications(reader: StoreReader, state: State, now: float) -> Applications:
+def applications(reader: StoreReader, state: State, now: float) -> ApplicationsPage:
     """What the page of that name shows: by name, web before non-web."""
     window, links = reader.counted(state.window(now)), reader.links()
     found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
-    frames = {one: frame_of(reader, state.changed(app=one), now, SPARKS) for one in {one.application for one in found}}
+    frames = {
+        one: chart_range(reader, state.changed(app=one), now, SPARKS) for one in {one.application for one in found}
+    }
     shown = [_application(reader, one, frames[one.application], links) for one in found]
-    return Applications(window, shown, reader.health())
+    return ApplicationsPage(window, shown, reader.health())
 
 
 def _application(
-    reader: StoreReader, one: ApplicationFigures, frame: Frame, links: Mapping[str, Sequence[str]]
-) -> Application:
-    return Application(
+    reader: StoreReader, one: ApplicationStatistics, frame: ChartRange, links: Mapping[str, Sequence[str]]
+) -> ApplicationSummary:
+    return ApplicationSummary(
         one.application,
         one.kind,
         frame.window,
-        per_minute_of(one.figures, frame.window),
+        per_minute_of(one.statistics, frame.window),
         timeline(reader, frame, Selection(one.application, one.kind)),
         linked=links.get(one.application, ()),
         linked_from=[source for source, targets in links.items() if one.application in targets],
     )
 
 
-def running(reader: StoreReader, state: State, now: float) -> Running:
+def running(reader: StoreReader, state: State, now: float) -> RunningPage:
     """What the page of that name shows, of one application or, where none is named, of all."""
     found = [one for one in reader.running(now) if state.app in ("", one.series.application)]
-    return Running(now, found, reader.reporting(now))
+    return RunningPage(now, found, reader.reporting(now))
 
 
-def _compared(reader: StoreReader, state: State, frame: Frame, shown: Timeline, now: float) -> Compared | None:
-    before, selection = frame_before(reader, state, frame, now), Selection(state.app, state.kind)
+def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timeline, now: float) -> Comparison | None:
+    before, selection = comparison_range(reader, state, frame, now), Selection(state.app, state.kind)
     if before is None:
         return None
     over_time = timeline(reader, before, selection)
     places = tuple(compared_places(shown, over_time, state))
-    return Compared(before.window, reader.totals(before.window, selection), over_time, places)
+    return Comparison(before.window, reader.totals(before.window, selection), over_time, places)
 
 
-def _what_if(reader: StoreReader, state: State, window: Window, tally: Tally) -> WhatIf:
-    t = state.t or tally.apdex_t
-    tried = scores(tally, [t] if t else [])
+def _what_if(reader: StoreReader, state: State, window: Window, totals: Totals) -> WhatIf:
+    t = state.t or totals.apdex_t
+    tried = scores(totals, [t] if t else [])
     wholes = (one for one in reader.applications(window) if (one.application, one.kind) == (state.app, "web"))
     whole = next(wholes, None)
-    application = whole.tally if whole else Tally()
-    part = tally if state.kind == "web" else Tally()
-    nothing = Tally()
+    application = whole.totals if whole else Totals()
+    part = totals if state.kind == "web" else Totals()
+    nothing = Totals()
     return WhatIf(
         t=t if tried else None,
         apdex=tried[0].apdex if tried else None,
-        scores=scores(tally, THRESHOLDS),
+        scores=scores(totals, THRESHOLDS),
         now=without(application, nothing, window.minutes),
         reclassified=without(application, part, window.minutes),
     )

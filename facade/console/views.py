@@ -14,19 +14,19 @@ from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
 from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET
-from weighbridge.reporting.losses import missing_details, missing_transactions
+from weighbridge.reporting.losses import dropped_details, dropped_transactions
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.span import describe, roughly
 from weighbridge.reporting.zones import zone_name
 from weighbridge.transactions.model.naming import display_name, display_parts
-from weighbridge.transactions.store.figures import Figures
+from weighbridge.transactions.store.figures import Statistics
 from weighbridge.transactions.store.reader import RunningNow, StoredInstance
 from weighbridge.transactions.visible import visible
 
 from . import charts, histogram
 from .days import day_note
 from .frame import offsets_used
-from .json_form import FIGURE_WORDS
+from .json_form import STATISTIC_MEANINGS
 from .parameters import RANGES, REFRESHES
 
 __all__ = ["STATIC", "compile_templates", "render"]
@@ -76,10 +76,10 @@ def alarm(error_rate: float | None) -> str:
     return "none" if not error_rate else "poor" if error_rate >= 0.01 else "fair"
 
 
-def starred(figures: Figures) -> str:
+def starred(statistics: Statistics) -> str:
     """An Apdex score, with a star where it was made of fewer than 100 transactions and says little."""
-    score = formats.apdex(figures.apdex)
-    return f"{score}*" if figures.apdex is not None and figures.apdex_samples < 100 else score
+    score = formats.apdex(statistics.apdex)
+    return f"{score}*" if statistics.apdex is not None and statistics.apdex_samples < 100 else score
 
 
 def share(part: float | None) -> str:
@@ -117,9 +117,9 @@ def last_word(name: str) -> str:
     return name.rpartition(":")[2] or name
 
 
-def losses(one: StoredInstance) -> str:
+def dropped(one: StoredInstance) -> str:
     """What a process had to drop, in words; empty if nothing."""
-    return "; ".join((*missing_transactions(one.lost), *missing_details(one.lost)))
+    return "; ".join((*dropped_transactions(one.lost), *dropped_details(one.lost)))
 
 
 def _age(one: RunningNow, now: float) -> str:
@@ -130,7 +130,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "drawable": charts.drawable,
         "duration": formats.duration,
-        "last_word": last_word, "losses": losses, "moment": moment,
+        "last_word": last_word, "losses": dropped, "moment": moment,
         "rate": formats.rate, "rating": histogram.rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,
@@ -159,11 +159,11 @@ def _made() -> Environment:
     environment.filters.update(_FILTERS)
     environment.globals.update(
         charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
-        losses=losses, figure_words=FIGURE_WORDS, kind_words=KIND_WORDS,
+        losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
         zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
         first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET,
-        missing_details=missing_details, missing_transactions=missing_transactions,
+        missing_details=dropped_details, missing_transactions=dropped_transactions,
     )  # fmt: skip
     return environment
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from weighbridge.transactions.recording.histogram import bin_value
-from weighbridge.transactions.store.figures import Figures, Tally, figures
+from weighbridge.transactions.store.figures import Statistics, Totals, statistics_of
 
 __all__ = ["THRESHOLDS", "Score", "scores", "without"]
 
@@ -25,19 +25,19 @@ class Score(NamedTuple):
     apdex: float
 
 
-def scores(tally: Tally, thresholds: Iterable[float]) -> list[Score]:
+def scores(totals: Totals, thresholds: Iterable[float]) -> list[Score]:
     """What the Apdex of these transactions would be with each of some thresholds (seconds).
 
     Failed ones stay frustrated. Which they were is not kept with the histogram:
     in each of the three zones of the threshold in force they count as spread
     evenly, so that its own score comes out exactly. Empty where none was judged.
     """
-    judged = tally.satisfied + tally.tolerating + tally.frustrated
-    if not judged or tally.apdex_t is None:
+    judged = totals.satisfied + totals.tolerating + totals.frustrated
+    if not judged or totals.apdex_t is None:
         return []
-    values = [bin_value(number) for number in sorted(tally.histogram)]
-    counts = [tally.histogram[number] for number in sorted(tally.histogram)]
-    good = [0.0, *accumulate(_good(values, counts, tally, tally.apdex_t))]
+    values = [bin_value(number) for number in sorted(totals.histogram)]
+    counts = [totals.histogram[number] for number in sorted(totals.histogram)]
+    good = [0.0, *accumulate(_good(values, counts, totals, totals.apdex_t))]
 
     def below(limit: float) -> float:
         return good[bisect_right(values, limit)]
@@ -45,23 +45,23 @@ def scores(tally: Tally, thresholds: Iterable[float]) -> list[Score]:
     return [Score(t, min(1.0, (below(t) + below(4 * t)) / 2 / judged)) for t in thresholds]
 
 
-def _good(values: Sequence[float], counts: Sequence[int], tally: Tally, t: float) -> list[float]:
+def _good(values: Sequence[float], counts: Sequence[int], totals: Totals, t: float) -> list[float]:
     """How many in each bin would satisfy, were the threshold high enough."""
     zones = [(value > t) + (value > 4 * t) for value in values]
     sizes = [sum(count for count, zone in zip(counts, zones, strict=True) if zone == wanted) for wanted in range(3)]
-    failed_early = max(0, sizes[0] - tally.satisfied) + max(0, sizes[1] - tally.tolerating)
-    late = max(0, sizes[2] - max(0, tally.errors - failed_early))
+    failed_early = max(0, sizes[0] - totals.satisfied) + max(0, sizes[1] - totals.tolerating)
+    late = max(0, sizes[2] - max(0, totals.errors - failed_early))
     shares = [
         kept / size if size else 0.0
-        for kept, size in zip((tally.satisfied, tally.tolerating, late), sizes, strict=True)
+        for kept, size in zip((totals.satisfied, totals.tolerating, late), sizes, strict=True)
     ]
     return [count * shares[zone] for count, zone in zip(counts, zones, strict=True)]
 
 
-def without(whole: Tally, part: Tally, minutes: float) -> Figures:
+def without(whole: Totals, part: Totals, minutes: float) -> Statistics:
     """The figures of an application were some of its transactions not in them; quantiles are not told."""
-    return figures(
-        Tally(
+    return statistics_of(
+        Totals(
             count=whole.count - part.count,
             total=max(0.0, whole.total - part.total),
             minimum=whole.minimum,

@@ -13,7 +13,7 @@ from weighbridge.transactions.store.reader import StoreReader
 
 from .traffic import Counted, Traffic
 
-__all__ = ["Calls", "Comparison", "compare", "read_calls"]
+__all__ = ["Calls", "SeriesComparison", "compare", "read_calls"]
 
 
 class Calls(NamedTuple):
@@ -24,7 +24,7 @@ class Calls(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SeriesComparison:
     """One series: what was sent for it, and what was counted."""
 
     series: Series
@@ -41,16 +41,20 @@ class Comparison:
 
 def read_calls(reader: StoreReader, window: Window) -> dict[Series, Calls]:
     """Read from a store what it has counted within a window."""
-    return {found.series: Calls(found.figures.calls, found.figures.errors) for found in reader.transactions(window)}
+    return {
+        found.series: Calls(found.statistics.calls, found.statistics.errors) for found in reader.transactions(window)
+    }
 
 
-def compare(sent: Iterable[Traffic], before: Mapping[Series, Calls], after: Mapping[Series, Calls]) -> list[Comparison]:
+def compare(
+    sent: Iterable[Traffic], before: Mapping[Series, Calls], after: Mapping[Series, Calls]
+) -> list[SeriesComparison]:
     """Compare what was sent with what the store has counted since ``before``, series by series."""
     wanted, titles = _wanted(sent)
     grown = {series: _less(calls, before.get(series, Calls())) for series, calls in after.items()}
     everything = sorted(wanted.keys() | {series for series, calls in grown.items() if calls != Calls()})
     return [
-        Comparison(series, titles.get(series, ""), wanted.get(series, Calls()), grown.get(series, Calls()))
+        SeriesComparison(series, titles.get(series, ""), wanted.get(series, Calls()), grown.get(series, Calls()))
         for series in everything
     ]
 

@@ -12,7 +12,7 @@ from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import StoreReader
 
 from .bookshop import open_bookshop
-from .check import Calls, Comparison, compare, read_calls
+from .check import Calls, SeriesComparison, compare, read_calls
 from .drive import drive
 from .traffic import Traffic
 
@@ -41,7 +41,7 @@ class Outcome:
     """From the start of the first process to the end of the last."""
     complaints: Sequence[str]
     """Answers that were not as they should be."""
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[SeriesComparison]
 
     @property
     def right(self) -> bool:

@@ -16,7 +16,7 @@ from .traffic import API, WEB, WORKER
 
 __all__ = ["Process", "ServiceFailed", "environment", "serve", "start_api", "start_web", "start_worker"]
 
-PATIENCE: Final = 10.0
+TIMEOUT: Final = 10.0
 """Seconds that a process may take to end after SIGTERM."""
 
 _TAIL: Final = 15
@@ -54,9 +54,9 @@ class Process:
         """
         self._ask_to_end()
         try:
-            self.popen.wait(PATIENCE)
+            self.popen.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
-            raise self.failed(f"did not end within {PATIENCE:.0f} s and was killed") from None
+            raise self.failed(f"did not end within {TIMEOUT:.0f} s and was killed") from None
         finally:
             self.popen.kill()
             self.popen.wait()

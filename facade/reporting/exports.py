@@ -8,32 +8,32 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from weighbridge.transactions.store.figures import Figures
+from weighbridge.transactions.store.figures import Statistics
 from weighbridge.transactions.visible import visible
 
 from .report import Line, Report
 
-__all__ = ["as_csv", "as_json", "figures_record", "harmless"]
+__all__ = ["as_csv", "as_json", "harmless", "statistics_record"]
 
-_FIGURES: Final[dict[str, Callable[[Figures], Any]]] = {
-    "calls": lambda figures: figures.calls,
-    "per_minute": lambda figures: figures.per_minute,
-    "total_seconds": lambda figures: figures.total,
-    "average_seconds": lambda figures: figures.average,
-    "minimum_seconds": lambda figures: figures.minimum,
-    "median_seconds": lambda figures: figures.median,
-    "p95_seconds": lambda figures: figures.p95,
-    "p99_seconds": lambda figures: figures.p99,
-    "maximum_seconds": lambda figures: figures.maximum,
-    "errors": lambda figures: figures.errors,
-    "error_rate": lambda figures: figures.error_rate,
-    "apdex": lambda figures: figures.apdex,
-    "apdex_t_seconds": lambda figures: figures.apdex_t,
-    "response_start_seconds": lambda figures: figures.response_start,
-    "queue_seconds": lambda figures: figures.queue_time,
-    "disconnected": lambda figures: figures.disconnected,
+_STATISTICS: Final[dict[str, Callable[[Statistics], Any]]] = {
+    "calls": lambda statistics: statistics.calls,
+    "per_minute": lambda statistics: statistics.per_minute,
+    "total_seconds": lambda statistics: statistics.total,
+    "average_seconds": lambda statistics: statistics.average,
+    "minimum_seconds": lambda statistics: statistics.minimum,
+    "median_seconds": lambda statistics: statistics.median,
+    "p95_seconds": lambda statistics: statistics.p95,
+    "p99_seconds": lambda statistics: statistics.p99,
+    "maximum_seconds": lambda statistics: statistics.maximum,
+    "errors": lambda statistics: statistics.errors,
+    "error_rate": lambda statistics: statistics.error_rate,
+    "apdex": lambda statistics: statistics.apdex,
+    "apdex_t_seconds": lambda statistics: statistics.apdex_t,
+    "response_start_seconds": lambda statistics: statistics.response_start,
+    "queue_seconds": lambda statistics: statistics.queue_time,
+    "disconnected": lambda statistics: statistics.disconnected,
 }
-_FIELDS: Final = ("application", "type", "group", "name", *_FIGURES, "share")
+_FIELDS: Final = ("application", "type", "group", "name", *_STATISTICS, "share")
 _FORMULA: Final = ("=", "+", "-", "@", "|", "%")
 
 
@@ -41,7 +41,7 @@ def as_json(report: Report) -> str:
     """Give the report as one JSON object; moments are epoch seconds, rates and shares are 0 to 1.
 
     ``since`` and ``until`` are what was counted: whole minutes, and of each
-    application no time before its first figure. ``lost`` is what is missing
+    application no time before its first figure. ``dropped`` is what is missing
     from that, by cause; that of the store is all that was ever dropped.
     """
     health = report.health
@@ -52,7 +52,7 @@ def as_json(report: Report) -> str:
             "type": section.kind,
             "since": section.window.since,
             "until": section.window.until,
-            **figures_record(section.figures),
+            **statistics_record(section.statistics),
         }
         for section in report.sections
     ]
@@ -95,9 +95,9 @@ def _records(report: Report) -> Iterator[dict[str, Any]]:
 def _record(line: Line) -> dict[str, Any]:
     series = line.series
     names = {"application": series.application, "type": series.kind, "group": series.group, "name": series.name}
-    return {**names, **figures_record(line.figures), "share": line.share}
+    return {**names, **statistics_record(line.statistics), "share": line.share}
 
 
-def figures_record(figures: Figures) -> dict[str, Any]:
+def statistics_record(statistics: Statistics) -> dict[str, Any]:
     """Give the figures unrounded, by the names that they have in JSON and CSV."""
-    return {field: value(figures) for field, value in _FIGURES.items()}
+    return {field: value(statistics) for field, value in _STATISTICS.items()}

@@ -8,7 +8,7 @@ from typing import Final
 
 from .formats import things
 
-__all__ = ["missing_details", "missing_transactions"]
+__all__ = ["dropped_details", "dropped_transactions"]
 
 _DROPPED: Final = "dropped (limit reached)"
 _TRANSACTIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -26,23 +26,23 @@ _THINNED: Final = "samples_thinned"
 """No loss: of many samples the most telling ones are kept, as they should be."""
 
 
-def missing_transactions(lost: Mapping[str, int]) -> list[str]:
+def dropped_transactions(lost: Mapping[str, int]) -> list[str]:
     """Say how many transactions are in no figure, given counts by cause.
 
-    >>> missing_transactions({"transactions": 3, "names": 2}), missing_transactions({"transactions": 1})
+    >>> dropped_transactions({"transactions": 3, "names": 2}), dropped_transactions({"transactions": 1})
     (['3 transactions were dropped (limit reached)'], ['1 transaction was dropped (limit reached)'])
-    >>> missing_transactions({"interrupted": 2})
+    >>> dropped_transactions({"interrupted": 2})
     ['2 transactions were discarded: an exception from outside, such as a time limit, cut them off']
     """
     return [_sentence("transactions", lost[cause], fate) for cause, fate in _TRANSACTIONS.items() if lost.get(cause)]
 
 
-def missing_details(lost: Mapping[str, int]) -> list[str]:
+def dropped_details(lost: Mapping[str, int]) -> list[str]:
     """Say what else was dropped: it is missing among names, errors and samples, and in no figure.
 
-    >>> missing_details({"names": 12, "attributes": 1, "samples_thinned": 40})
+    >>> dropped_details({"names": 12, "attributes": 1, "samples_thinned": 40})
     ['1 attribute was dropped (limit reached)', '12 names were counted under <other> (limit reached)']
-    >>> missing_details({"exceptions after the response (shop)": 3})
+    >>> dropped_details({"exceptions after the response (shop)": 3})
     ['3 exceptions after the response (shop) were only counted (the transaction had ended)']
     """
     causes = sorted(cause for cause in lost if lost[cause] and cause not in _TRANSACTIONS and cause != _THINNED)

@@ -10,9 +10,15 @@ from typing import Final, NamedTuple
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.figures import Figures, Window
+from weighbridge.transactions.store.figures import Statistics, Window
 from weighbridge.transactions.store.levels import FINEST
-from weighbridge.transactions.store.reader import ApplicationFigures, Health, Selection, SeriesFigures, StoreReader
+from weighbridge.transactions.store.reader import (
+    ApplicationStatistics,
+    Health,
+    Selection,
+    SeriesStatistics,
+    StoreReader,
+)
 
 __all__ = [
     "KIND_WORDS",
@@ -41,7 +47,7 @@ class Line(NamedTuple):
     """One line of figures."""
 
     series: Series
-    figures: Figures
+    statistics: Statistics
     share: float
     """Of the time that its section took, 0 to 1."""
 
@@ -54,7 +60,7 @@ class Section:
     kind: Kind
     window: Window
     """That of the report, from the first figure of the application on."""
-    figures: Figures
+    statistics: Statistics
     lines: Sequence[Line]
 
 
@@ -74,16 +80,16 @@ class Report:
 
 def _dissatisfaction(line: Line) -> float:
     """How much a line takes off its application's Apdex: many slightly unhappy calls count like few unhappy ones."""
-    return line.figures.frustrated + line.figures.tolerating / 2
+    return line.statistics.frustrated + line.statistics.tolerating / 2
 
 
 SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
     {
-        "time": lambda line: line.figures.total,
-        "slowest": lambda line: line.figures.average or 0.0,
-        "throughput": lambda line: line.figures.calls,
+        "time": lambda line: line.statistics.total,
+        "slowest": lambda line: line.statistics.average or 0.0,
+        "throughput": lambda line: line.statistics.calls,
         "apdex": _dissatisfaction,
-        "errors": lambda line: line.figures.errors,
+        "errors": lambda line: line.statistics.errors,
     }
 )
 """The orders that can be asked for; the highest comes first."""
@@ -92,7 +98,7 @@ SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
 def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str) -> Report:
     """Read the figures of a window: applications by name, web before non-web, lines in the order of ``sort``."""
     counted = reader.counted(window)
-    lines: dict[tuple[str, Kind], list[SeriesFigures]] = {}
+    lines: dict[tuple[str, Kind], list[SeriesStatistics]] = {}
     for found in reader.transactions(counted, selection):
         lines.setdefault((found.series.application, found.series.kind), []).append(found)
     sections = [
@@ -102,7 +108,7 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
     ]
     windows = [section.window for section in sections] or [counted]
     all_of_them = Window(min(one.since for one in windows), max(one.until for one in windows))
-    lost = reader.losses(counted, selection.application)
+    lost = reader.dropped(counted, selection.application)
     ever = bool(sections) or bool(reader.known_applications())
     return Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
 
@@ -126,18 +132,18 @@ def since_first(window: Window, first: int | None) -> Window:
     return window if first is None else Window(first, max(window.until, first + FINEST))
 
 
-def per_minute_of(figures: Figures, window: Window) -> Figures:
+def per_minute_of(statistics: Statistics, window: Window) -> Statistics:
     """Give the same figures, their throughput averaged over a window."""
-    return replace(figures, per_minute=figures.calls / window.minutes)
+    return replace(statistics, per_minute=statistics.calls / window.minutes)
 
 
 def _section(
-    reader: StoreReader, counted: Window, whole: ApplicationFigures, found: Sequence[SeriesFigures], sort: str
+    reader: StoreReader, counted: Window, whole: ApplicationStatistics, found: Sequence[SeriesStatistics], sort: str
 ) -> Section:
     window = since_first(counted, first_within(reader, counted, whole.application))
-    lines = [Line(one.series, per_minute_of(one.figures, window), one.share) for one in found]
-    figures = per_minute_of(whole.figures, window)
-    return Section(whole.application, whole.kind, window, figures, _sorted(lines, sort))
+    lines = [Line(one.series, per_minute_of(one.statistics, window), one.share) for one in found]
+    statistics = per_minute_of(whole.statistics, window)
+    return Section(whole.application, whole.kind, window, statistics, _sorted(lines, sort))
 
 
 class UnknownName(LookupError):
@@ -172,7 +178,7 @@ def _no_application(reader: StoreReader, name: str) -> UnknownName:
 
 def _sorted(lines: Sequence[Line], sort: str) -> Sequence[Line]:
     """Put the highest first, equals by the time they took and then by name, so that nothing jumps about."""
-    by_name = sorted(lines, key=lambda line: (-line.figures.total, line.series))
+    by_name = sorted(lines, key=lambda line: (-line.statistics.total, line.series))
     return sorted(by_name, key=SORTS[sort], reverse=True)
 
 

@@ -12,7 +12,7 @@ __all__ = ["EXAMPLES", "describe", "parse_since", "roughly"]
 EXAMPLES: Final = f"30m, 12h, 7d, 90s, or a moment such as {MOMENTS}"
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])")
+_RANGE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])")
 _WORDS: Final = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
@@ -25,7 +25,7 @@ def parse_since(text: str, now: float) -> float:
     Raises:
         ValueError: it is neither a span nor a moment, is not in the past, or lies before 1970.
     """
-    span = _SPAN.fullmatch(text.strip().lower())
+    span = _RANGE.fullmatch(text.strip().lower())
     since = now - float(span[1]) * _UNITS[span[2]] if span else _moment(text)
     if since >= now:
         raise ValueError(f"{text!r} is not in the past")

@@ -90,7 +90,7 @@ PATCHES = [name for name in PATCHES if name not in REAL]
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Any:
     """The log lines so far, each matter as if it came up for the first time."""
-    log._said.clear()
+    log._logged.clear()
     caplog.set_level(logging.INFO, "weighbridge")
     return lambda: [record.getMessage() for record in caplog.records if record.name == "weighbridge"]
 

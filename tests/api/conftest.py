@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from weighbridge.testing import CapturedTransactions, capture_transactions
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 
 
 @pytest.fixture
@@ -20,5 +20,5 @@ def finished() -> Iterator[CapturedTransactions]:
 @pytest.fixture
 def lost(own_settings: None) -> Callable[[str], int]:
     """How many were dropped for a cause since this was asked last."""
-    outlet.take_losses()
-    return lambda cause: outlet.take_losses().get(cause, 0)
+    handoff.take_dropped()
+    return lambda cause: handoff.take_dropped().get(cause, 0)

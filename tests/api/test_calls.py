@@ -137,7 +137,7 @@ def test_what_is_called_alike_is_counted_as_one(monkeypatch: pytest.MonkeyPatch,
     weighbridge.shutdown_agent()
     with StoreReader.open(tmp_path / "shop.db") as reader:
         (only,) = reader.transactions(Window(0, 4e9))
-    assert (only.series.group, only.figures.calls) == ("G", 4)
+    assert (only.series.group, only.statistics.calls) == ("G", 4)
 
 
 # Ignoring
@@ -272,7 +272,7 @@ def test_what_is_no_exception_is_not_shown(finished: Finished, caplog: pytest.Lo
 
 
 LATE = set(middleware.__all__)
-"""The doors, which are loaded when they are first asked for."""
+"""The middleware, which are loaded when they are first asked for."""
 
 CALLABLES = [
     (module, name)

@@ -29,20 +29,20 @@ pytestmark = [pytest.mark.bench, pytest.mark.skipif(VALGRIND is None, reason="va
 
 
 @pytest.mark.skipif(not recorded(), reason="nothing is recorded for this version of Python")
-@pytest.mark.parametrize("door", ["wsgi", "asgi", "task"])
-def test_a_request_costs_no_more_than_recorded(door: str) -> None:
-    assert _ratio(door) <= recorded()[door] * _MARGIN
+@pytest.mark.parametrize("middleware", ["wsgi", "asgi", "task"])
+def test_a_request_costs_no_more_than_recorded(middleware: str) -> None:
+    assert _ratio(middleware) <= recorded()[middleware] * _MARGIN
 
 
-@pytest.mark.parametrize(("door", "most"), [("wsgi", 3.3), ("asgi", 3.5), ("task", 6.2)])
+@pytest.mark.parametrize(("middleware", "most"), [("wsgi", 3.3), ("asgi", 3.5), ("task", 6.2)])
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="see test_instructions_on_310.py")
-def test_a_request_costs_no_more_than_is_aimed_at(door: str, most: float) -> None:
-    assert _ratio(door) <= most * _MARGIN
+def test_a_request_costs_no_more_than_is_aimed_at(middleware: str, most: float) -> None:
+    assert _ratio(middleware) <= most * _MARGIN
 
 
 @cache
-def _ratio(door: str) -> float:
-    job = Job("weighbridge", door)
+def _ratio(middleware: str) -> float:
+    job = Job("weighbridge", middleware)
     return counted([job])[job][1]
 
 

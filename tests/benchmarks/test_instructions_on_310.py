@@ -31,9 +31,9 @@ _MISSED = pytest.mark.xfail(
 
 
 @pytest.mark.parametrize(
-    ("door", "most"),
+    ("middleware", "most"),
     [pytest.param("wsgi", 3.5, marks=_MISSED), pytest.param("asgi", 4.5, marks=_MISSED), ("task", 8.0)],
 )
-def test_a_request_costs_no_more_than_is_aimed_at(door: str, most: float) -> None:
-    job = Job("weighbridge", door)
+def test_a_request_costs_no_more_than_is_aimed_at(middleware: str, most: float) -> None:
+    job = Job("weighbridge", middleware)
     assert counted([job])[job][1] <= most

@@ -23,7 +23,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
 @pytest.mark.parametrize(
-    ("door", "case"),
+    ("middleware", "case"),
     [
         ("wsgi", "plain"),
         ("wsgi", "list"),
@@ -41,8 +41,8 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
         ("task", "wrapped"),
     ],
 )
-def test_what_is_served_is_recorded(door: str, case: str) -> None:
-    with Worker(Job("weighbridge", door, case)) as worker:
+def test_what_is_served_is_recorded(middleware: str, case: str) -> None:
+    with Worker(Job("weighbridge", middleware, case)) as worker:
         times = worker.serve(700)
         assert worker.recorded() == 700
     assert 0 < times["thread"] <= times["process"]
@@ -68,18 +68,18 @@ def test_what_several_processes_and_threads_serve_is_in_one_store() -> None:
 
 
 def test_a_plain_request_leaves_nothing_to_the_cyclic_collector() -> None:
-    for door in ("wsgi", "asgi", "task"):
-        with Worker(Job("weighbridge", door)) as worker:
+    for middleware in ("wsgi", "asgi", "task"):
+        with Worker(Job("weighbridge", middleware)) as worker:
             worker.serve(700)
-            assert worker.garbage(2000) == 0, door
+            assert worker.garbage(2000) == 0, middleware
 
 
 @pytest.mark.bench
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
-@pytest.mark.parametrize("door", ["wsgi", "asgi", "task"])
-def test_a_plain_request_makes_no_system_call(door: str) -> None:
+@pytest.mark.parametrize("middleware", ["wsgi", "asgi", "task"])
+def test_a_plain_request_makes_no_system_call(middleware: str) -> None:
     """What there is of them is the background's, woken once for some hundreds of requests, and new memory."""
-    assert system_calls(Job("weighbridge", door)) < 0.05
+    assert system_calls(Job("weighbridge", middleware)) < 0.05
 
 
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
@@ -152,7 +152,7 @@ def test_what_a_real_server_does_and_misses_is_shown() -> None:
 @pytest.mark.bench
 @pytest.mark.skipif(VALGRIND is None, reason="valgrind is not installed")
 def test_where_the_instructions_are_is_shown() -> None:
-    whole, *functions = run("instruction_profile.py", "--door", "task", "--only", "floor", "--most", "3")
+    whole, *functions = run("instruction_profile.py", "--entry-point", "task", "--only", "floor", "--most", "3")
     assert whole[0] == "all"
     assert 0 < sum(int(cell) for _, cell in functions) <= int(whole[1])
     assert "`_PyEval_EvalFrameDefault`" in [name for name, _ in functions]

@@ -56,5 +56,5 @@ def test_the_store_of_a_month_adds_up(small: Path) -> None:
         for days in (0.1, 1, 4):
             window = Window(now - days * 86400, now)
             lines = reader.transactions(window)
-            assert sum(line.figures.calls for line in lines) == reader.totals(window).calls > 0
-            assert all(sum(line.tally.histogram.values()) == line.figures.calls for line in lines)
+            assert sum(line.statistics.calls for line in lines) == reader.totals(window).calls > 0
+            assert all(sum(line.totals.histogram.values()) == line.statistics.calls for line in lines)

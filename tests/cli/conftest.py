@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from weighbridge.cli.commands import weighbridge
-from weighbridge.transactions.recording.histogram import fold
+from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Series, Snapshot
 from weighbridge.transactions.store.writer import StoreWriter
 
@@ -36,7 +36,7 @@ class Call(NamedTuple):
 def _minute_row(series: Series, minute: int, calls: list[Call]) -> MinuteRow:
     histogram: dict[int, int] = {}
     durations = [call.duration for call in calls]
-    fold(durations, histogram)
+    add_durations(durations, histogram)
     judged = calls if series.kind == "web" else []
     satisfied = sum(not call.failed and call.duration <= T for call in judged)
     tolerating = sum(not call.failed and T < call.duration <= 4 * T for call in judged)

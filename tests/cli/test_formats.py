@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.cli import plain, settings_view
-from weighbridge.reporting import exports, formats, losses, span
+from weighbridge.reporting import exports, formats
+from weighbridge.reporting import losses as dropped
+from weighbridge.reporting import span as time_range
 from weighbridge.transactions.model import naming
 
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-MODULES = [exports, formats, losses, naming, plain, settings_view, span]
+MODULES = [exports, formats, dropped, naming, plain, settings_view, time_range]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from weighbridge.demo.check import Calls, Comparison
+from weighbridge.demo.check import Calls, SeriesComparison
 from weighbridge.demo.run import Outcome
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.figures import Window
@@ -85,7 +85,7 @@ def test_the_demo_tells_wrong_answers_and_counts_without_harm() -> None:
     from weighbridge.cli.demo_view import check_lines, verdict
     from weighbridge.cli.output import plain_text
 
-    outcome = Outcome(Window(0, 1), [EVIL], [Comparison(SERIES, EVIL, Calls(), Calls())])
+    outcome = Outcome(Window(0, 1), [EVIL], [SeriesComparison(SERIES, EVIL, Calls(), Calls())])
     assert_harmless(plain_text("\n".join(verdict(outcome, 1))))
     assert_harmless(plain_text("\n".join(check_lines(outcome))))
 

@@ -17,7 +17,7 @@ from .servers import Server
 
 @dataclass(frozen=True, eq=False)
 class Framework:
-    """An application that answers all paths of `rows`, as far as the framework has what they need."""
+    """An application that answers all paths of `take_rows`, as far as the framework has what they need."""
 
     name: str
     application: str

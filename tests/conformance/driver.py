@@ -15,12 +15,12 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 
-from weighbridge.transactions.store.reader import Selection, SeriesFigures, StoredSample, StoreReader, Window
+from weighbridge.transactions.store.reader import Selection, SeriesStatistics, StoredSample, StoreReader, Window
 
-from ..waiting import PATIENCE, eventually
+from ..waiting import TIMEOUT, eventually
 from .columns import Column
 from .editions import Edition
-from .manners import MANNERS, Target
+from .manners import MODES, Target
 from .row import Row
 from .servers import Start
 
@@ -55,8 +55,8 @@ def run_column(column: Column, rows: Sequence[Row], folder: Path) -> dict[Row, C
 
 def _statuses(column: Column, rows: Sequence[Row], store: Path, folder: Path) -> dict[Row, Statuses]:
     with ThreadPoolExecutor() as late, _serving(column, store, folder) as target:
-        statuses = {row: MANNERS[row.manner](target, row) for row in rows if row.manner != "shutdown"}
-        running = {row: late.submit(_answered, target, row) for row in rows if row.manner == "shutdown"}
+        statuses = {row: MODES[row.mode](target, row) for row in rows if row.mode != "shutdown"}
+        running = {row: late.submit(_answered, target, row) for row in rows if row.mode == "shutdown"}
         if running:
             eventually(lambda: begun_in(store).exists() or all(future.done() for future in running.values()))
     return statuses | {row: future.result() for row, future in running.items()}
@@ -70,7 +70,7 @@ def begun_in(store: Path) -> Path:
 def _answered(target: Target, row: Row) -> Statuses:
     """Without a status where the server hangs up."""
     with suppress(OSError, HTTPException):
-        return MANNERS[row.manner](target, row)
+        return MODES[row.mode](target, row)
     return ()
 
 
@@ -79,11 +79,11 @@ def _cell(reader: StoreReader, window: Window, row: Row, statuses: Statuses) -> 
     fresh = reader.transactions(window, Selection(application="Python Application", name=row.job))
     linked = reader.transactions(window, Selection(application=row.link))
     samples = reader.samples(window, Selection(application=row.key))
-    tallies = [one.tally for one in (*own, *fresh)]
+    all_totals = [one.totals for one in (*own, *fresh)]
     return Cell(
         {**_counts(own), **_counts(fresh, "fresh "), **_counts(linked, "linked ")},
-        sum(tally.errors for tally in tallies),
-        sum(tally.satisfied + tally.tolerating + tally.frustrated for tally in tallies),
+        sum(totals.errors for totals in all_totals),
+        sum(totals.satisfied + totals.tolerating + totals.frustrated for totals in all_totals),
         bool(samples),
         _parameters(samples),
         statuses,
@@ -91,8 +91,8 @@ def _cell(reader: StoreReader, window: Window, row: Row, statuses: Statuses) -> 
     )
 
 
-def _counts(found: Sequence[SeriesFigures], origin: str = "") -> dict[str, int]:
-    return {origin + _path(*one.series[1:]): one.tally.count for one in found}
+def _counts(found: Sequence[SeriesStatistics], origin: str = "") -> dict[str, int]:
+    return {origin + _path(*one.series[1:]): one.totals.count for one in found}
 
 
 def _path(kind: str, group: str, name: str) -> str:
@@ -139,7 +139,7 @@ def _free_port() -> int:
 
 
 def _await_start(process: subprocess.Popen[bytes], target: Target, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError, HTTPException):
             if _status(target, "/ready") == 404:  # nginx says 502 until uWSGI is there
@@ -158,7 +158,7 @@ def _status(target: Target, path: str) -> int:
 def _stop(process: subprocess.Popen[bytes], by: signal.Signals, log: Path) -> None:
     process.send_signal(by)
     try:
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -7,7 +7,7 @@ from typing import Final
 
 from .columns import Column
 from .editions import CURRENT, OLDEST, Edition
-from .row import Manner, Row
+from .row import Mode, Row
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Limit:
     """A part of the names of the columns."""
     edition: Edition = CURRENT
     interface: str = "asgi"
-    manner: Manner = "once"
+    mode: Mode = "once"
 
     def holds(self, column: Column, row: Row) -> bool:
         """Whether it holds for this cell."""
         return (
             row.path in self.paths
-            and row.manner == self.manner
+            and row.mode == self.mode
             and self.column in column.name
             and self.edition is column.edition
             and self.interface == column.framework.interface
@@ -85,7 +85,7 @@ LIMITS: Final = (
         ("/endless",),
         "Django on uvicorn",
         OLDEST,
-        manner="leave",
+        mode="leave",
     ),
     *(
         Limit(
@@ -93,7 +93,7 @@ LIMITS: Final = (
             ("/endless",),
             f"{column} on uvicorn",
             edition,
-            manner="leave",
+            mode="leave",
         )
         for name, column in (("Falcon", "Falcon"), ("Sanic", "Sanic"), ("Channels", "Channels and Django"))
         for edition in (CURRENT, OLDEST)
@@ -109,9 +109,9 @@ LIMITS: Final = (
         ("/async-stream/broken",),
         "Channels and Django",
         OLDEST,
-        manner="broken",
+        mode="broken",
     ),
-    Limit("hypercorn 0.14 has no trailers", ("/trailers",), "hypercorn", OLDEST, manner="HTTP/2"),
+    Limit("hypercorn 0.14 has no trailers", ("/trailers",), "hypercorn", OLDEST, mode="HTTP/2"),
 )
 
 

@@ -10,8 +10,8 @@ from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import Final, NamedTuple
 
-from ..waiting import PATIENCE
-from .row import Manner, Row
+from ..waiting import TIMEOUT
+from .row import Mode, Row
 
 _LINGER: Final = 1.0
 """Seconds that a client stays after the last byte which it waits for: the server may not be done yet."""
@@ -41,7 +41,7 @@ def _headers(row: Row) -> dict[str, str]:
 
 def _once(target: Target, row: Row) -> tuple[int, ...]:
     """The client stays until the server hangs up."""
-    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT) as connection:
         connection.sendall(_request(target, row, "Connection: close"))
         with closing(HTTPResponse(connection, method=row.method)) as response:
             response.begin()
@@ -77,7 +77,7 @@ def _exchange(connection: HTTPConnection, target: Target, row: Row) -> int:
 
 
 def _keep_alive(target: Target, row: Row) -> tuple[int, ...]:
-    connection = HTTPConnection("127.0.0.1", target.port, timeout=PATIENCE)
+    connection = HTTPConnection("127.0.0.1", target.port, timeout=TIMEOUT)
     connection.connect()
     first = connection.sock
     try:
@@ -102,7 +102,7 @@ def _request(target: Target, row: Row, *more: str) -> bytes:
 
 
 def _pipelined(target: Target, row: Row) -> tuple[int, ...]:
-    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT) as connection:
         connection.sendall(_request(target, row) * 2 + _request(target, row, "Connection: close"))
         answer = b""
         while chunk := connection.recv(65536):
@@ -111,7 +111,7 @@ def _pipelined(target: Target, row: Row) -> tuple[int, ...]:
 
 
 def _leave(target: Target, row: Row) -> tuple[int, ...]:
-    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT) as connection:
         connection.sendall(_request(target, row))
         status = int(connection.recv(1000)[9:12])
         connection.recv(65536)
@@ -122,7 +122,7 @@ def _leave(target: Target, row: Row) -> tuple[int, ...]:
 def _http2(target: Target, row: Row) -> tuple[int, ...]:
     import httpx
 
-    with httpx.Client(http1=False, http2=True, timeout=PATIENCE) as client:
+    with httpx.Client(http1=False, http2=True, timeout=TIMEOUT) as client:
         response = client.request(
             row.method, f"http://127.0.0.1:{target.port}{target.path(row)}", headers=_headers(row)
         )
@@ -137,7 +137,7 @@ def _http2_reset(target: Target, row: Row) -> tuple[int, ...]:
     from h2.events import DataReceived, ResponseReceived
 
     client = H2Connection(H2Configuration(header_encoding="utf-8"))
-    with socket.create_connection(("127.0.0.1", target.port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT) as connection:
         client.initiate_connection()
         client.send_headers(1, [*_pseudo_headers(target, row), *_headers(row).items()], end_stream=True)
         connection.sendall(client.data_to_send())
@@ -159,7 +159,7 @@ def _pseudo_headers(target: Target, row: Row) -> list[tuple[str, str]]:
     return [(f":{name}", value) for name, value in parts.items()]
 
 
-MANNERS: Final[Mapping[Manner, Callable[[Target, Row], tuple[int, ...]]]] = {
+MODES: Final[Mapping[Mode, Callable[[Target, Row], tuple[int, ...]]]] = {
     "once": _once,
     "keep alive": _keep_alive,
     "pipelined": _pipelined,

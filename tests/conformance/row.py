@@ -17,7 +17,7 @@ OTHER: Final = "{other}"
 LINKED: Final = "{linked}"
 """The request as a web transaction, under the application that its own is linked to."""
 
-Manner = Literal[
+Mode = Literal[
     "once", "leave", "keep alive", "pipelined", "interleaved", "HTTP/2", "HTTP/2 reset", "broken", "shutdown"
 ]
 
@@ -44,7 +44,7 @@ class Row:
     linked: bool = False
     """Whether it is reported to a second application too."""
     body: bytes = b""
-    manner: Manner = "once"
+    mode: Mode = "once"
     routed: bool = True
     disconnected: bool = False
     scored: bool = True
@@ -61,7 +61,7 @@ class Row:
     @property
     def key(self) -> str:
         """Short and unique: the application that the request is reported to."""
-        parts = (self.path, self.method, self.manner, self.query, *(f"{name}-{it}" for name, it in self.keys.items()))
+        parts = (self.path, self.method, self.mode, self.query, *(f"{name}-{it}" for name, it in self.keys.items()))
         return "-".join(part.strip("/") for part in parts if part).translate(str.maketrans("/ =&", "----"))
 
     @property

@@ -45,8 +45,8 @@ def test_cell(column: Column, row: Row, cells: Cells) -> None:
     expected = column.expected(row)
     assert cell.transactions == expected
     # A server that is stopped may hang up or, as hypercorn 0.14, cancel the request and answer 500 by itself.
-    gave_up = row.manner == "shutdown" and set(cell.statuses) <= {500}
-    said_nothing = row.manner == "broken" and not cell.statuses
+    gave_up = row.mode == "shutdown" and set(cell.statuses) <= {500}
+    said_nothing = row.mode == "broken" and not cell.statuses
     assert gave_up or said_nothing or set(cell.statuses) == {row.status}
     assert gave_up or cell.disconnected == row.disconnected
     assert cell.failed == row.failed

@@ -23,4 +23,4 @@ def test_what_children_run_is_counted(pool: str, method: str, tmp_path: Path) ->
     subprocess.run(command, cwd=HERE, env=environment(store, CURRENT), check=True)
     with StoreReader.open(store) as reader:
         found = reader.transactions(Window(time.time() - 120, time.time() + 60))
-    assert [(one.series.kind, one.series.name, one.tally.count) for one in found] == [("background", "square", 8)]
+    assert [(one.series.kind, one.series.name, one.totals.count) for one in found] == [("background", "square", 8)]

@@ -16,7 +16,7 @@ import uvicorn
 
 from weighbridge.console import Console, Request, Response
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
-from weighbridge.transactions.recording.histogram import fold
+from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import (
     ErrorCount,
     Instance,
@@ -52,7 +52,7 @@ class Call(NamedTuple):
 def row(series: Series, minute: int, calls: Sequence[Call]) -> MinuteRow:
     histogram: dict[int, int] = {}
     durations = [call.duration for call in calls]
-    fold(durations, histogram)
+    add_durations(durations, histogram)
     web = series.kind == "web"
     judged = calls if web else []
     statuses = {200: sum(not call.failed for call in judged), 500: sum(call.failed for call in judged)}

@@ -404,11 +404,11 @@ def test_a_store_that_is_not_there_yet_is_shown_as_soon_as_it_is(browser: Any, t
 MOUNTED = {"ASGI": asgi_mounted, "WSGI": wsgi_mounted}
 
 
-@pytest.mark.parametrize("door", MOUNTED)
-def test_mounted_below_a_prefix_it_leads_nowhere_else(browser: Any, tmp_path: Path, door: str) -> None:
+@pytest.mark.parametrize("middleware", MOUNTED)
+def test_mounted_below_a_prefix_it_leads_nowhere_else(browser: Any, tmp_path: Path, middleware: str) -> None:
     path = tmp_path / "weighbridge.db"
     conftest.write(path, CALLS)
-    with MOUNTED[door](path) as address:
+    with MOUNTED[middleware](path) as address:
         page = browser.new_page()
         paths: set[str] = set()
         said: list[str] = []

@@ -1,4 +1,4 @@
-"""The doors: mounted in other applications, ASGI and WSGI, and measured by nobody."""
+"""The middleware: mounted in other applications, ASGI and WSGI, and measured by nobody."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def call(application: Any, path: str, **more: str) -> tuple[str, dict[str, str],
 
 
 @pytest.mark.parametrize("path", ["/summary", "/api/summary", "/", "/nowhere", "/static/page.css", "/transactions.csv"])
-def test_the_wsgi_door_keeps_to_the_rules(store: Path, path: str) -> None:
+def test_the_wsgi_middleware_keeps_to_the_rules(store: Path, path: str) -> None:
     status, headers, body = call(validator(wsgi_application(store)), path, SCRIPT_NAME="/apm")
     assert int(headers["Content-Length"]) == len(body)
     assert status.split()[0] == {"/": "303", "/nowhere": "404"}.get(path, "200")

@@ -19,7 +19,7 @@ import pytest
 from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, row, write
 from weighbridge.console import Console, histogram
 from weighbridge.console.application import PAGES
-from weighbridge.console.json_form import FIGURE_WORDS
+from weighbridge.console.json_form import STATISTIC_MEANINGS
 from weighbridge.console.parameters import State
 from weighbridge.reporting import formats
 from weighbridge.reporting.exports import as_csv
@@ -378,9 +378,9 @@ def test_no_column_says_that_nothing_is_missing(tmp_path: Path) -> None:
 
 def test_the_api_page_explains_every_figure(ask: Ask) -> None:
     told = json.loads(ask("/api/summary?app=shop").body)
-    assert list(FIGURE_WORDS) == list(told["figures"])
+    assert list(STATISTIC_MEANINGS) == list(told["figures"])
     page = ask("/api").body.decode()
-    assert all(f"<code>{name}</code>" in page for name in FIGURE_WORDS)
+    assert all(f"<code>{name}</code>" in page for name in STATISTIC_MEANINGS)
     assert all(f"<code>/api/{name}</code>" in page for name in PAGES)
     assert all(re.search(rf"<code>([a-z, ]*, )?{name}(, [a-z, ]*)?</code>", page) for name in asdict(State()))
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from weighbridge.cli.commands import weighbridge
 
-from ..waiting import PATIENCE, eventually
+from ..waiting import TIMEOUT, eventually
 
 TOKEN = "a token of more than sixteen signs"
 
@@ -52,7 +52,7 @@ def running(*arguments: object, log: Path) -> Iterator[httpx.Client]:
             line = process.stdout.readline()
             address = re.search(r"http://\S+", line)
             assert address, line
-            with httpx.Client(base_url=address[0], trust_env=False, timeout=PATIENCE) as client:
+            with httpx.Client(base_url=address[0], trust_env=False, timeout=TIMEOUT) as client:
                 yield client
         finally:
             process.send_signal(signal.SIGINT)

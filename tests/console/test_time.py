@@ -74,12 +74,12 @@ def test_the_window_told_is_the_one_that_was_counted(at: Any, page: str, more: s
     ask = at(now, [Call(SEARCH, 0.1, age=age) for age in (4 * DAY, *range(20, 4 * HOUR, 13))])
     more = more.format(since=now - 1000, until=now - 301)
     found = told(ask, f"{address(f'/api/{page}', SEARCH)}&{more}")
-    window, figures = found["window"], _figures(found)
+    window, statistics = found["window"], _figures(found)
     assert window["since"] % 60 == 0
     minutes = (window["until"] - window["since"]) / 60
-    assert figures["per_minute"] == pytest.approx(figures["calls"] / minutes)
+    assert statistics["per_minute"] == pytest.approx(statistics["calls"] / minutes)
     ended = [now - age // 1 for age in range(20, 4 * HOUR, 13)]
-    assert figures["calls"] == sum(window["since"] <= moment // 60 * 60 < window["until"] for moment in ended)
+    assert statistics["calls"] == sum(window["since"] <= moment // 60 * 60 < window["until"] for moment in ended)
 
 
 def _figures(found: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What every test of Django's door has: a store in memory, and the transactions that ended."""
+"""What every test of Django's middleware has: a store in memory, and the transactions that ended."""
 
 from __future__ import annotations
 

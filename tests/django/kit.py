@@ -21,7 +21,7 @@ __all__ = ["ASGI", "WSGI", "Side"]
 class WSGI:
     """A WSGI handler, and requests to it as a server makes them."""
 
-    door = WSGITransactionMiddleware
+    middleware = WSGITransactionMiddleware
 
     def __init__(self, wrap: Callable[[Any], Any] = lambda app: app) -> None:
         self.app = wrap(WSGIHandler())
@@ -51,7 +51,7 @@ class WSGI:
 class ASGI:
     """An ASGI handler, and requests to it as a server makes them."""
 
-    door = ASGITransactionMiddleware
+    middleware = ASGITransactionMiddleware
 
     def __init__(self, wrap: Callable[[Any], Any] = lambda app: app) -> None:
         self.app = wrap(ASGIHandler())

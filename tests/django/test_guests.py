@@ -24,7 +24,7 @@ from .kit import Side
 Ended = list[FinishedTransaction]
 
 INTERNALS = [
-    (django, "joined"),
+    (django, "join_outer"),
     (django, "is_enabled"),
     (lifetime, "attach"),
     (lifetime, "detach"),
@@ -35,12 +35,12 @@ INTERNALS = [
     (django, "_Closing"),
     (django, "_Steps"),
     (django.DjangoTransaction, "_of"),
-    (django.DjangoTransaction, "_describe"),
+    (django.DjangoTransaction, "_set_request"),
     (django.DjangoTransaction, "_apply_special"),
     (django.DjangoTransaction, "_refresh"),
     (django.DjangoTransaction, "_last_until_closed"),
-    (django.DjangoTransaction, "_freeze"),
-    (django.DjangoTransaction, "_hand_over"),
+    (django.DjangoTransaction, "_stop_clock"),
+    (django.DjangoTransaction, "_hand_off"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What is said of a request, what is known of it, and how it fails: under WSGI and ASGI, alone or behind a door."""
+"""What a request says, what is recorded of it, and how it fails: under WSGI and ASGI, alone or behind a middleware."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Ended = list[FinishedTransaction]
 class TestKeys:
     """The keys of a request, wherever they are set."""
 
-    @pytest.mark.parametrize("behind_door", [False, True])
-    def test_a_view_may_set_them_in_meta(self, side: Side, ended: Ended, behind_door: bool) -> None:
-        (side(side.door) if behind_door else side()).get("/keys/")
+    @pytest.mark.parametrize("behind_middleware", [False, True])
+    def test_a_view_may_set_them_in_meta(self, side: Side, ended: Ended, behind_middleware: bool) -> None:
+        (side(side.middleware) if behind_middleware else side()).get("/keys/")
         assert site.seen == ["OtherTransaction/Route/GET /keys/"]
         assert [(transaction.kind, transaction.apdex) for transaction in ended] == [("background", None)]
 
@@ -39,7 +39,7 @@ class TestKeys:
     def test_a_request_can_be_left_out(self, side: Side, ended: Ended) -> None:
         served = side()
         assert served.get("/users/7/", **{"newrelic.enabled": "off"}).content == b"user 7"
-        assert side(side.door).get("/users/7/", **{"newrelic.enabled": False}).content == b"user 7"
+        assert side(side.middleware).get("/users/7/", **{"newrelic.enabled": False}).content == b"user 7"
         assert ended == []
 
     def test_or_be_the_only_one(self, side: Side, ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,9 +50,9 @@ class TestKeys:
         served.get("/users/8/", **{"newrelic.enabled": True})
         assert [transaction.attributes["request.path"] for transaction in ended] == ["/users/8/"]
 
-    @pytest.mark.parametrize("behind_door", [False, True])
-    def test_no_bad_value_fails_a_request(self, side: Side, ended: Ended, behind_door: bool) -> None:
-        served = side(side.door) if behind_door else side()
+    @pytest.mark.parametrize("behind_middleware", [False, True])
+    def test_no_bad_value_fails_a_request(self, side: Side, ended: Ended, behind_middleware: bool) -> None:
+        served = side(side.middleware) if behind_middleware else side()
         answer = served.get("/users/7/", **{"newrelic.set_background_task": "banana", "newrelic.app_name": [1]})
         assert answer.content == b"user 7"
         assert [(transaction.kind, transaction.application) for transaction in ended] == [("web", "site")]
@@ -62,9 +62,9 @@ class TestErrors:
     """Which requests have failed, and by what."""
 
     @pytest.mark.parametrize("url", ["/broken/", "/broken-async/"])
-    @pytest.mark.parametrize("behind_door", [False, True])
-    def test_an_exception_that_became_a_page(self, side: Side, ended: Ended, url: str, behind_door: bool) -> None:
-        answer = (side(side.door) if behind_door else side()).get(url)
+    @pytest.mark.parametrize("behind_middleware", [False, True])
+    def test_an_exception_that_became_a_page(self, side: Side, ended: Ended, url: str, behind_middleware: bool) -> None:
+        answer = (side(side.middleware) if behind_middleware else side()).get(url)
         assert answer.status == 500
         assert [(transaction.status, transaction.failed, transaction.apdex) for transaction in ended] == [
             (500, True, "frustrated")
@@ -85,11 +85,11 @@ class TestErrors:
 
 
 class TestBackground:
-    """Background tasks in views: the rule of every other door."""
+    """Background tasks in views: the rule of every other middleware."""
 
-    @pytest.mark.parametrize("behind_door", [False, True])
-    def test_a_task_in_a_view_makes_the_request_one(self, side: Side, ended: Ended, behind_door: bool) -> None:
-        (side(side.door) if behind_door else side()).get("/job/")
+    @pytest.mark.parametrize("behind_middleware", [False, True])
+    def test_a_task_in_a_view_makes_the_request_one(self, side: Side, ended: Ended, behind_middleware: bool) -> None:
+        (side(side.middleware) if behind_middleware else side()).get("/job/")
         assert [transaction.path for transaction in ended] == ["OtherTransaction/Python/Job/rebuild"]
 
     def test_a_job_that_runs_a_site_does_not_swallow_its_requests(self, side: Side, ended: Ended) -> None:

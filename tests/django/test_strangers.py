@@ -38,7 +38,7 @@ def names(ended: Ended) -> list[str]:
 @pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
 @pytest.mark.parametrize("behind", [False, True])
 def test_a_made_up_method_is_other(side: Side, behind: bool, ended: Ended) -> None:
-    served = side(side.door) if behind else side()
+    served = side(side.middleware) if behind else side()
     for number in range(3):
         served.get("/users/7/", **{"REQUEST_METHOD" if side is WSGI else "method": f"FOO{number}"})
     assert names(ended) == ["Route/_OTHER /users/<int:number>/"] * 3
@@ -56,7 +56,7 @@ def test_django_behind_a_copy(side: Side, middleware: list[str], ended: Ended) -
         return lambda scope, receive, send: app(dict(scope), receive, send)
 
     with override_settings(MIDDLEWARE=middleware):
-        served = side(lambda app: side.door(copying(app)))
+        served = side(lambda app: side.middleware(copying(app)))
         for url in ("/users/7/", "/users/8/", "/nowhere/", "/other/"):
             served.get(url)
     assert names(ended) == ["Route/GET /users/<int:number>/"] * 2 + ["StatusCode/404"] * 2
@@ -76,7 +76,7 @@ def test_a_mount_that_is_a_tenants_is_not_shown(side: Side, ended: Ended) -> Non
 
     for middleware in (PLAIN, [site.OURS, *PLAIN]):
         with override_settings(MIDDLEWARE=middleware):
-            served = side(lambda app: side.door(by_tenant(app)))
+            served = side(lambda app: side.middleware(by_tenant(app)))
             for tenant in ("acme", "hooli", "umbrella"):
                 served.get(f"/{tenant}/users/7/")
     assert names(ended) == ["Route/GET /{mount}/users/<int:number>/"] * 6
@@ -84,7 +84,7 @@ def test_a_mount_that_is_a_tenants_is_not_shown(side: Side, ended: Ended) -> Non
 
 def test_a_forced_mount_without_our_middleware(side: Side, ended: Ended) -> None:
     with override_settings(FORCE_SCRIPT_NAME="/forced", MIDDLEWARE=PLAIN):
-        side(side.door).get("/forced/users/7/" if side is ASGI else "/users/7/")
+        side(side.middleware).get("/forced/users/7/" if side is ASGI else "/users/7/")
     assert names(ended) == ["Route/GET /users/<int:number>/"]
 
 
@@ -97,7 +97,7 @@ class Foreign:
 def test_a_route_that_is_not_ascii_is_looked_up(side: Side, ended: Ended) -> None:
     url = "/bücher/7/".encode().decode("latin-1") if side is WSGI else "/bücher/7/"
     with override_settings(MIDDLEWARE=PLAIN, ROOT_URLCONF=Foreign):
-        side(side.door).get(url)
+        side(side.middleware).get(url)
     assert names(ended) == ["Route/GET /bücher/<int:number>/"]
 
 
@@ -141,7 +141,7 @@ def test_no_client_makes_names(side: Side, measured: str, method: str, url: str,
     middleware = PLAIN if measured == "by a door alone" else [site.OURS, *PLAIN]
     django_routes._named_by_middleware = False
     with override_settings(MIDDLEWARE=middleware, ALLOWED_HOSTS=["testserver"]), capture_transactions() as ended:
-        served = side() if measured == "by our middleware" else side(side.door)
+        served = side() if measured == "by our middleware" else side(side.middleware)
         with suppress(Exception):
             served.start(url, False, **more).body.close() if side is WSGI else served.get(url, **more)
     made = names(list(ended))
@@ -197,7 +197,7 @@ CHANNELS = {
 
 @pytest.mark.parametrize("url", CHANNELS)
 def test_channels(url: str, ended: Ended) -> None:
-    served = ASGI(lambda app: ASGI.door(channels_application()))
+    served = ASGI(lambda app: ASGI.middleware(channels_application()))
     with suppress(LookupError):
         served.get(url)
     assert names(ended) == [CHANNELS[url]]
@@ -214,7 +214,7 @@ def test_no_client_makes_names_with_channels(method: str, url: str, host: str) -
     known = {name.partition(" ")[2] for name in CHANNELS.values()} | {f"/{route}" for route in _ROUTES}
     known |= {f"/wrapped/<slug:tenant>{route}" for route in ("/deep/<int:number>", "/other/")}
     with override_settings(ALLOWED_HOSTS=["testserver"]), capture_transactions() as ended:
-        served = ASGI(lambda app: ASGI.door(channels_application()))
+        served = ASGI(lambda app: ASGI.middleware(channels_application()))
         with suppress(Exception):
             served.get(url, method=method, headers=[(b"host", host.encode("latin-1"))])
     (made,) = names(list(ended))
@@ -225,7 +225,7 @@ def test_no_client_makes_names_with_channels(method: str, url: str, host: str) -
 
 def test_channels_finding_nothing(ended: Ended) -> None:
     """It raises, and so the server answers 500."""
-    served = ASGI(lambda app: ASGI.door(URLRouter([path("live/<int:number>", Consumer.as_asgi())])))
+    served = ASGI(lambda app: ASGI.middleware(URLRouter([path("live/<int:number>", Consumer.as_asgi())])))
     for url in ("/nowhere", "/other"):
         with suppress(ValueError):
             served.get(url)
@@ -233,6 +233,6 @@ def test_channels_finding_nothing(ended: Ended) -> None:
 
 
 def test_channels_below_a_root_path(ended: Ended) -> None:
-    served = ASGI(lambda app: ASGI.door(channels_application()))
+    served = ASGI(lambda app: ASGI.middleware(channels_application()))
     served.get("/root/live/7", root_path="/root")
     assert names(ended) == ["Route/GET /live/<int:number>"]

@@ -24,7 +24,7 @@ def test_what_it_says_of_the_others_costs_is_what_its_table_says() -> None:
     table = (line.split("|")[1:-1] for line in TEXT.splitlines() if " µs |" in line)
     micros = {name.strip(): [float(cell.split()[-2]) for cell in cells] for name, *cells in table}
     others = [micros[name] for name in ("sentry", "newrelic", "datadog")]
-    ratios = [cost[door] / micros["weighbridge"][door] for cost in others for door in (0, 1)]
+    ratios = [cost[middleware] / micros["weighbridge"][middleware] for cost in others for middleware in (0, 1)]
     least, most = map(int, re.findall(r"a (\d+)th", TEXT)[:2])
     assert 0.9 * least <= min(ratios)
     assert max(ratios) <= 1.1 * most

@@ -35,5 +35,5 @@ def test_every_public_name_is_described_once() -> None:
 
 
 @pytest.mark.parametrize("name", middleware.__all__)
-def test_every_door_is_described(name: str) -> None:
+def test_every_middleware_is_described(name: str) -> None:
     assert re.search(rf"^::: weighbridge\.[\w.]*\b{name}$", API, re.MULTILINE)

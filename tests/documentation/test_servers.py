@@ -25,7 +25,7 @@ import httpx
 import pytest
 import yaml
 
-from ..waiting import PATIENCE, eventually
+from ..waiting import TIMEOUT, eventually
 from .pages import blocks
 from .test_commands import JOB
 from .walkthrough import free_port, require_installed, serving, walking
@@ -107,7 +107,7 @@ def test_the_services_of_compose_report_to_one_store(tmp_path: Path) -> None:
         eventually(lambda: store.exists() and len(report(store)) == 2)
         url = f"http://127.0.0.1:{page}/api/applications"
         assert httpx.get(url).status_code == 401
-        found = httpx.get(url, headers={"Authorization": "Bearer 0123456789abcdef"}, timeout=PATIENCE)
+        found = httpx.get(url, headers={"Authorization": "Bearer 0123456789abcdef"}, timeout=TIMEOUT)
         assert "Shop" in found.text
     assert worker.returncode == 0  # a normal exit, which writes what is left
     assert report(store).keys() == {"Shop: Route/GET /users/<int:number>", "Shop: Function/__main__:clean_up"}
@@ -202,7 +202,7 @@ def test_the_services_of_systemd_behind_nginx(tmp_path: Path) -> None:
         assert (named.status_code, named.text) == (200, "user 7")
         eventually(store.exists)
         asked = {"Host": "figures.example.com", "Authorization": "Bearer 0123456789abcdef"}
-        eventually(lambda: "Shop" in httpx.get(f"{url}/api/applications", headers=asked, timeout=PATIENCE).text)
+        eventually(lambda: "Shop" in httpx.get(f"{url}/api/applications", headers=asked, timeout=TIMEOUT).text)
     (row,) = report(store).values()
     assert row["calls"] == 1
     assert row["queue_seconds"] is not None

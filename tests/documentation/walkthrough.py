@@ -23,7 +23,7 @@ from typing import Final
 
 import httpx
 
-from ..waiting import PATIENCE, eventually
+from ..waiting import TIMEOUT, eventually
 from .pages import Block
 
 __all__ = ["Walkthrough", "free_port", "is_in", "require_installed", "serving", "walking"]
@@ -152,7 +152,7 @@ class Walkthrough:
 
     def _compare(self, block: Block) -> None:
         wanted = self.adapted(block.code)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not is_in(wanted, said := self._last()):
             assert time.monotonic() < deadline, f"{block} shows\n{wanted}\nand it is\n{said}"
             time.sleep(0.2)
@@ -183,7 +183,7 @@ def _program(words: list[str]) -> list[str]:
 def _fetched(words: list[str]) -> str:
     """What ``curl`` prints."""
     method = "POST" if "-X" in words else "GET"
-    return httpx.request(method, words[-1], timeout=PATIENCE).text
+    return httpx.request(method, words[-1], timeout=TIMEOUT).text
 
 
 def require_installed(words: Iterable[str]) -> None:

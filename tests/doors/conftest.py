@@ -1,4 +1,4 @@
-"""What the tests of the doors share: the transactions that end while a test runs, and event loops."""
+"""What the tests of the middleware share: the transactions that end while a test runs, and event loops."""
 
 from __future__ import annotations
 

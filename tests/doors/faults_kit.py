@@ -97,7 +97,7 @@ def with_fault(act: Act, place: Place) -> Any:
 
 
 class Measured:
-    """Doors and decorators as they are."""
+    """Middleware and decorators as they are."""
 
     wsgi = staticmethod(weighbridge.WSGITransactionMiddleware)
     asgi = staticmethod(weighbridge.ASGITransactionMiddleware)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from weighbridge import flush
-from weighbridge.transactions.store.answers import SeriesFigures, StoredSample
+from weighbridge.transactions.store.answers import SeriesStatistics, StoredSample
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import StoreReader
 
@@ -15,7 +15,7 @@ def _now() -> Window:
     return Window(now - 300, now + 60)
 
 
-def rows(store: str = ":memory:") -> list[SeriesFigures]:
+def rows(store: str = ":memory:") -> list[SeriesStatistics]:
     """The figures of what has ended until now."""
     assert flush()
     with StoreReader.open(store) as reader:

@@ -196,7 +196,7 @@ def test_by_path_a_framework_is_measured(ended: Ended) -> None:
     assert len(ended) == 1
 
 
-# ASGI 2: the door is called in another way than what is behind it
+# ASGI 2: the middleware is called in another way than what is behind it
 
 
 def double(scope: Any) -> Any:
@@ -212,7 +212,7 @@ class Double:
 
 
 @pytest.mark.parametrize("app", [double, Double, starlette_app(), asgi_function.__wrapped__])
-def test_a_server_calls_it_as_the_door_is_called(app: Any, ended: Ended) -> None:
+def test_a_server_calls_it_as_the_middleware_is_called(app: Any, ended: Ended) -> None:
     wrapped = ASGIApplicationWrapper(app)
     config = Config(wrapped, log_config=None)
     config.load()

@@ -14,7 +14,7 @@ import pytest
 
 from weighbridge import FinishedTransaction, background_task, current_transaction, flush
 from weighbridge.middleware import ASGITransactionMiddleware
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 from weighbridge.transactions.store.reader import StoreReader
 
 from .asgi_kit import Message, Run, Scope, Server, attempt, body, get, hello, http, start
@@ -334,7 +334,7 @@ def test_a_process_that_was_forked_within_a_request_answers_and_records_nothing(
     sent: tuple[Message, ...], run: Run, ended: Ended
 ) -> None:
     async def app(scope: Scope, receive: Any, send: Any) -> None:
-        outlet.forget()  # what happens in the child
+        handoff.reset_after_fork()  # what happens in the child
         for message in sent:
             await send(message)
 

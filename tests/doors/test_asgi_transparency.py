@@ -1,4 +1,4 @@
-"""An ASGI application and its server see the same with the door between them as without it."""
+"""An ASGI application and its server see the same with the middleware between them as without it."""
 
 from __future__ import annotations
 
@@ -311,9 +311,9 @@ async def with_options(prefix: str, scope: Scope, receive: Any, send: Any, *, ex
     ],
 )  # fmt: skip
 def test_every_kind_of_application_is_served_and_measured(app: Any, run: Run, ended: Ended) -> None:
-    door = ASGITransactionMiddleware(app)
+    middleware = ASGITransactionMiddleware(app)
     for _ in range(2):
-        assert run(get, door).seen == [("send", start()), ("send", body(b"hello"))]
+        assert run(get, middleware).seen == [("send", start()), ("send", body(b"hello"))]
     assert [transaction.path for transaction in ended] == ["WebTransaction/Uri/books"] * 2
 
 

@@ -27,10 +27,11 @@ from starlette.routing import Mount, Route
 import weighbridge
 from weighbridge import FinishedTransaction
 from weighbridge.transactions import log
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 from weighbridge.transactions.stack.current import current
 
-from . import asgi_kit, wsgi_kit
+from . import asgi_kit as asgi_helpers
+from . import wsgi_kit as wsgi_helpers
 from .faults_kit import Act, Fault, Measured, Place, Unmeasured, steps_of, with_fault
 
 Ended = list[FinishedTransaction]
@@ -40,7 +41,7 @@ SCENARIOS: list[Scenario] = []
 
 
 def scenario(function: Scenario) -> Scenario:
-    """Given doors and decorators, a scenario gives something to do whose answer can be compared."""
+    """Given middleware and decorators, a scenario gives something to do whose answer can be compared."""
     SCENARIOS.append(function)
     return function
 
@@ -58,12 +59,12 @@ def outcome(act: Act) -> Any:
 # WSGI
 
 
-def wsgi(m: Any, app: Any, serve: Any = wsgi_kit.Server.run, **environ: Any) -> Act:
-    door = m.wsgi(app)
+def wsgi(m: Any, app: Any, serve: Any = wsgi_helpers.Server.run, **environ: Any) -> Act:
+    middleware = m.wsgi(app)
 
     def act() -> Any:
-        server = wsgi_kit.Server()
-        serve(server, door, wsgi_kit.request(**environ))
+        server = wsgi_helpers.Server()
+        serve(server, middleware, wsgi_helpers.request(**environ))
         return [event for event in server.seen if event != ("close",)]
 
     return act
@@ -71,7 +72,7 @@ def wsgi(m: Any, app: Any, serve: Any = wsgi_kit.Server.run, **environ: Any) -> 
 
 def answering(body: Callable[[], Any], status: str = "200 OK", during: Callable[[], Any] = int) -> Any:
     def app(environ: Any, start: Any) -> Any:
-        start(status, [*wsgi_kit.PLAIN, ("Content-Length", "6")])
+        start(status, [*wsgi_helpers.PLAIN, ("Content-Length", "6")])
         during()
         return body()
 
@@ -99,7 +100,7 @@ def wsgi_file_wrapper(m: Any) -> Act:
 def begin(steps: int, close: bool) -> Any:
     """Read a body's first chunks and close or drop it."""
 
-    def serve(server: wsgi_kit.Server, app: Any, environ: Any) -> None:
+    def serve(server: wsgi_helpers.Server, app: Any, environ: Any) -> None:
         body = app(environ, server.start_response)
         for chunk, _ in zip(body, range(steps), strict=False):
             server.seen.append(("chunk", chunk))
@@ -157,7 +158,7 @@ def wsgi_error_page(m: Any) -> Act:
         try:
             raise ValueError("oops")
         except ValueError:
-            start("500 Oops", wsgi_kit.PLAIN, sys.exc_info())
+            start("500 Oops", wsgi_helpers.PLAIN, sys.exc_info())
         return [b"sorry"]
 
     return wsgi(m, app)
@@ -183,7 +184,7 @@ def wsgi_with_keys_set_late(m: Any) -> Act:
     def app(environ: Any, start: Any) -> Any:
         environ["newrelic.set_background_task"] = True
         weighbridge.current_transaction()
-        start("200 OK", wsgi_kit.PLAIN)
+        start("200 OK", wsgi_helpers.PLAIN)
         environ["newrelic.set_background_task"] = "no"
         yield b"hello"
 
@@ -196,7 +197,7 @@ def wsgi_upgrade(m: Any) -> Act:
 
 
 @scenario
-def wsgi_door_in_a_door(m: Any) -> Act:
+def wsgi_middleware_in_a_middleware(m: Any) -> Act:
     return wsgi(m, m.wsgi(answering(chunks), name="inner"))
 
 
@@ -240,7 +241,7 @@ def wsgi_with_a_job_after_the_end(m: Any) -> Act:
         def close(self) -> None:
             job()
 
-    def serve(server: wsgi_kit.Server, app: Any, environ: Any) -> None:
+    def serve(server: wsgi_helpers.Server, app: Any, environ: Any) -> None:
         body = app(environ, server.start_response)
         server.seen.append(("all", b"".join(body)))
         body.close()
@@ -273,11 +274,11 @@ def wsgi_bottle(m: Any) -> Act:
 
 
 def asgi(m: Any, app: Any, *incoming: Any, **scope: Any) -> Act:
-    door = m.asgi(app)
+    middleware = m.asgi(app)
 
     async def serve() -> Any:
-        server = asgi_kit.Server(*incoming)
-        return await server.run(door, asgi_kit.http(**scope)), server.received
+        server = asgi_helpers.Server(*incoming)
+        return await server.run(middleware, asgi_helpers.http(**scope)), server.received
 
     return lambda: asyncio.run(serve())
 
@@ -292,27 +293,27 @@ def sending(*messages: Any, raises: bool = False) -> Any:
     return app
 
 
-START, LAST = asgi_kit.start(), asgi_kit.body(b"last")
+START, LAST = asgi_helpers.start(), asgi_helpers.body(b"last")
 
 
 @scenario
 def asgi_plain(m: Any) -> Act:
-    return asgi(m, asgi_kit.hello)
+    return asgi(m, asgi_helpers.hello)
 
 
 @scenario
 def asgi_streaming(m: Any) -> Act:
-    return asgi(m, sending(START, asgi_kit.body(b"one", more=True), LAST))
+    return asgi(m, sending(START, asgi_helpers.body(b"one", more=True), LAST))
 
 
 @scenario
 def asgi_trailers(m: Any) -> Act:
-    return asgi(m, sending(asgi_kit.start(trailers=True), LAST, {"type": "http.response.trailers", "headers": []}))
+    return asgi(m, sending(asgi_helpers.start(trailers=True), LAST, {"type": "http.response.trailers", "headers": []}))
 
 
 @scenario
 def asgi_error_page(m: Any) -> Act:
-    return asgi(m, sending(asgi_kit.start(500), LAST))
+    return asgi(m, sending(asgi_helpers.start(500), LAST))
 
 
 @scenario
@@ -327,7 +328,7 @@ def asgi_raising_half_way(m: Any) -> Act:
 
 @scenario
 def asgi_raising_after_its_error_page(m: Any) -> Act:
-    return asgi(m, sending(asgi_kit.start(500), LAST, raises=True))
+    return asgi(m, sending(asgi_helpers.start(500), LAST, raises=True))
 
 
 @scenario
@@ -352,11 +353,11 @@ def asgi_disconnected(m: Any) -> Act:
 
 @scenario
 def asgi_cancelled(m: Any) -> Act:
-    door = m.asgi(lambda scope, receive, send: asyncio.sleep(60))
+    middleware = m.asgi(lambda scope, receive, send: asyncio.sleep(60))
 
     async def main() -> Any:
-        server = asgi_kit.Server()
-        task = asyncio.create_task(server.run(door, asgi_kit.http()))
+        server = asgi_helpers.Server()
+        task = asyncio.create_task(server.run(middleware, asgi_helpers.http()))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
@@ -368,7 +369,7 @@ def asgi_cancelled(m: Any) -> Act:
 @scenario
 def asgi_with_keys(m: Any) -> Act:
     headers = [(b"x-request-start", b"t=1700000000"), (b"host", b"shop"), (b"user-agent", b"x")]
-    return asgi(m, asgi_kit.hello, headers=headers, query_string=b"q=1&token=2", **KEYS)
+    return asgi(m, asgi_helpers.hello, headers=headers, query_string=b"q=1&token=2", **KEYS)
 
 
 @scenario
@@ -376,12 +377,12 @@ def asgi_lifespan_and_websocket(m: Any) -> Act:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": scope["type"]})
 
-    door = m.asgi(app)
+    middleware = m.asgi(app)
 
     async def main() -> Any:
-        server = asgi_kit.Server()
+        server = asgi_helpers.Server()
         for kind in ("lifespan", "websocket"):
-            await door({"type": kind}, server.receive, server.send)
+            await middleware({"type": kind}, server.receive, server.send)
         return server.seen
 
     return lambda: asyncio.run(main())
@@ -390,20 +391,20 @@ def asgi_lifespan_and_websocket(m: Any) -> Act:
 @scenario
 def asgi_2(m: Any) -> Act:
     if m is Unmeasured:
-        return asgi(m, asgi_kit.hello)
-    return asgi(m, lambda scope: functools.partial(asgi_kit.hello, scope))
+        return asgi(m, asgi_helpers.hello)
+    return asgi(m, lambda scope: functools.partial(asgi_helpers.hello, scope))
 
 
 @scenario
-def asgi_door_in_a_door(m: Any) -> Act:
-    return asgi(m, m.asgi(asgi_kit.hello, name="inner"))
+def asgi_middleware_in_a_middleware(m: Any) -> Act:
+    return asgi(m, m.asgi(asgi_helpers.hello, name="inner"))
 
 
 @scenario
 def asgi_that_says_everything(m: Any) -> Act:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         say_everything()
-        await asgi_kit.hello(scope, receive, send)
+        await asgi_helpers.hello(scope, receive, send)
 
     return asgi(m, app)
 
@@ -422,7 +423,7 @@ def asgi_with_jobs(m: Any) -> Act:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         given = [await asyncio.create_task(job()), await asyncio.to_thread(sync_job), await job()]
-        await asgi_kit.hello(scope, receive, send)
+        await asgi_helpers.hello(scope, receive, send)
         assert [*given, await job()] == [7, 8, 7, 7]
 
     return asgi(m, app)
@@ -773,8 +774,8 @@ GUARDS = {
     "middleware.asgi:ASGITransaction._send_last",
     "middleware.framework_signals:_on_flask_exception",
     "middleware.framework_signals:_on_flask_request",
-    "middleware.joining:InnerRequest.send",
-    "middleware.joining:InnerRequest.start_response",
+    "middleware.joining:InnerRequestObserver.send",
+    "middleware.joining:InnerRequestObserver.start_response",
     "transactions.calls:_harmless.<locals>.guarded",
     "transactions.entries.background:BackgroundTask.__init__",
     "transactions.entries.blocks:Block.__init__",
@@ -793,15 +794,15 @@ GUARDS = {
     "transactions.entries.proxies:_read",
     "transactions.entries.proxies:_binding_again.<locals>.call",
     "transactions.entries.proxies:_measured_call.<locals>.call",
-    "transactions.entries.shapes:_around_function.<locals>.wrapper",
-    "transactions.entries.shapes:_around_coroutine.<locals>.wrapper",
-    "transactions.entries.shapes:_around_generator.<locals>.wrapper",
-    "transactions.entries.shapes:_around_async_generator.<locals>.wrapper",
-    "transactions.entries.shapes:_stepwise",
+    "transactions.entries.shapes:_wrap_function.<locals>.wrapper",
+    "transactions.entries.shapes:_wrap_coroutine.<locals>.wrapper",
+    "transactions.entries.shapes:_wrap_generator.<locals>.wrapper",
+    "transactions.entries.shapes:_wrap_async_generator.<locals>.wrapper",
+    "transactions.entries.shapes:_run_steps",
     "transactions.entries.shapes:_Step.__init__",
     "transactions.entries.shapes:_Step.__enter__",
     "transactions.entries.shapes:_Step.__exit__",
-    "transactions.stack.dropped:EndsWhenCollected.__del__",
+    "transactions.stack.dropped:EndsWhenFinalized.__del__",
     "transactions.stack.dropped:_Holder.__init__",
     "transactions.stack.dropped:release",
     "transactions.host_exceptions:pass_on",
@@ -811,15 +812,15 @@ GUARDS = {
     "transactions.host_exceptions:_codes_of_handlers",
     "transactions.host_exceptions:code_of",
     "transactions.entries.shapes:_in_step",
-    "transactions.entries.shapes:_rest_of",
+    "transactions.entries.shapes:_await_result",
     "transactions.entries.web:WebTransaction.__init__",
-    "transactions.entries.web:_facts",
+    "transactions.entries.web:_request_info",
     # called by those, outside of any try: they say "Never raises", and catch what happens below them
     "middleware.wsgi:WSGITransaction._answered",
     "middleware.wsgi:WSGITransaction._broken_by",
     "middleware.wsgi:WSGITransaction._closed_early",
-    "middleware.wsgi:WSGITransaction._finish",
-    "middleware.wsgi:WSGITransaction._go_on",
+    "middleware.wsgi:WSGITransaction._finish_response",
+    "middleware.wsgi:WSGITransaction._resume",
     "middleware.wsgi:WSGITransaction._apply_special",
     "middleware.asgi:ASGITransaction._apply_special",
     "middleware.asgi:ASGITransaction._broken_by",
@@ -832,35 +833,35 @@ GUARDS = {
     "middleware.framework_signals:_note_rule",
     "middleware.plug:note_exception",
     "middleware.plug:note_route",
-    "transactions.entries.entry:BackgroundEntry.open",
+    "transactions.entries.entry:BackgroundOpener.open",
     "transactions.entries.blocks:Block._leave",
-    "transactions.stack.lifetime:enter_step",
+    "transactions.stack.lifetime:attach_step",
     "transactions.stack.lifetime:finish",
     "transactions.stack.lifetime:finish_out_of_order",
-    "transactions.stack.lifetime:leave_step",
+    "transactions.stack.lifetime:detach_step",
     "transactions.stack.lifetime:recover",
-    "middleware.wsgi:WSGITransaction._let_go_of_request",
+    "middleware.wsgi:WSGITransaction._release_request",
     "middleware.wsgi:_Body.close",
     "transactions.entries.measured_classes:_measures_init",
     "transactions.entries.proxies:_measured_when_bound",
-    "transactions.entries.renaming:NamingEntry.open",
+    "transactions.entries.renaming:RenamingOpener.open",
     "transactions.entries.shapes:_Rest.open",
-    "transactions.entries.shapes:_handed_on",
-    "transactions.entries.web:WebEntry.open",
-    "transactions.model.transaction:Transaction._left_by",
+    "transactions.entries.shapes:_return_coroutine",
+    "transactions.entries.web:WebOpener.open",
+    "transactions.model.transaction:Transaction._record_exception",
 }
 
 HANDOVERS = {
     # a transaction is open when these have returned: they fail before that, or not at all
     "middleware.asgi:ASGITransactionMiddleware._open",
     "middleware.wsgi:WSGITransactionMiddleware._open",
-    "transactions.entries.web:WebEntry._fresh",
+    "transactions.entries.web:WebOpener._open",
     "transactions.stack.lifetime:begin",
 }
 
 
 def test_nothing_is_missing_here() -> None:
-    """The table of scenarios reaches the doors' and the entries' functions, all but a few."""
+    """The table of scenarios reaches the middleware' and the entries' functions, all but a few."""
     assert len(SCENARIOS) > 50
 
 
@@ -898,7 +899,7 @@ def harm(
     act = made(Measured)
     ended.clear()
     caplog.clear()
-    log._said.clear()
+    log._logged.clear()
     try:
         answer = with_fault(lambda: outcome(act), place)
     except Fault:
@@ -909,15 +910,15 @@ def harm(
     answer = None
     for record in caplog.records:  # a record that is kept keeps the frames of all who were on the stack
         record.exc_info = None
-    if outlet.live:
+    if handoff.open_transactions:
         gc.collect()
-    if outlet.live:
-        yield f"leaves {len(outlet.live)} open"
-    if current.get() is not None and not current.get()._over:
+    if handoff.open_transactions:
+        yield f"leaves {len(handoff.open_transactions)} open"
+    if current.get() is not None and not current.get()._is_finished:
         yield "leaves one current"
     if [(t.path, t.application) for t in ended] != expected and not caplog.records:
         yield f"loses something silently: {[t.path for t in ended]}"
-    outlet.live.clear()
+    handoff.open_transactions.clear()
     current.set(None)
     ended.clear()
     if outcome(act) != bare:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
-from . import wsgi_kit
+from . import wsgi_kit as wsgi_helpers
 from .asgi_kit import Server, attempt, get, http
 
 Ended = list[FinishedTransaction]
@@ -62,10 +62,10 @@ def test_an_exception_that_is_answered_further_out_counts_by_the_answer(
         try:
             return inner(environ, start_response)
         except Taken:
-            start_response(status, list(wsgi_kit.PLAIN))
+            start_response(status, list(wsgi_helpers.PLAIN))
             return [b"answered"]
 
-    wsgi_kit.get(WSGITransactionMiddleware(answering), "/taken")
+    wsgi_helpers.get(WSGITransactionMiddleware(answering), "/taken")
     assert [t.failed for t in ended] == [failed]
     assert [error.type.rpartition(":")[2] for t in ended for error in t.errors] == [
         e.rpartition(":")[2] for e in errors
@@ -73,7 +73,7 @@ def test_an_exception_that_is_answered_further_out_counts_by_the_answer(
 
 
 def test_an_exception_that_leaves_counts(ended: Ended) -> None:
-    wsgi_kit.attempt(WSGITransactionMiddleware(flask_app()), "/taken")
+    wsgi_helpers.attempt(WSGITransactionMiddleware(flask_app()), "/taken")
     assert [(t.status, t.failed, len(t.errors)) for t in ended] == [(500, True, 1)]
 
 
@@ -245,8 +245,10 @@ def test_who_does_so_because_the_client_left_has_not(ended: Ended, run: Run) -> 
 
 def test_a_wsgi_application_that_starts_no_response_has_failed(ended: Ended) -> None:
     for body in ([], [b"too late"], iter([b"too late"])):
-        server = wsgi_kit.Server()
-        server.send(WSGITransactionMiddleware(lambda *_, body=body: body)(wsgi_kit.request(), server.start_response))
+        server = wsgi_helpers.Server()
+        server.send(
+            WSGITransactionMiddleware(lambda *_, body=body: body)(wsgi_helpers.request(), server.start_response)
+        )
     assert [(t.status, t.failed) for t in ended] == [(500, True)] * 3
 
 
@@ -278,11 +280,11 @@ def test_headers_that_can_be_read_once_are_left_to_the_application(ended: Ended,
 
 def test_the_body_of_a_head_request_is_no_sign_of_a_client_that_left(ended: Ended) -> None:
     def app(environ: Any, start_response: Any) -> Iterator[bytes]:
-        start_response("200 OK", list(wsgi_kit.PLAIN))
+        start_response("200 OK", list(wsgi_helpers.PLAIN))
         yield b"never asked for"
 
     for method in ("HEAD", "GET"):
-        body: Any = WSGITransactionMiddleware(app)(wsgi_kit.request(method), lambda *_: None)
+        body: Any = WSGITransactionMiddleware(app)(wsgi_helpers.request(method), lambda *_: None)
         next(body)
         body.close()
     assert [t.disconnected for t in ended] == [False, True]

@@ -28,8 +28,8 @@ from weighbridge import background_task
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 from weighbridge.testing import capture_transactions
 
-from ..waiting import PATIENCE, eventually
-from . import wsgi_kit
+from ..waiting import TIMEOUT, eventually
+from . import wsgi_kit as wsgi_helpers
 from .store_kit import rows
 
 
@@ -145,8 +145,8 @@ def test_fastapis_test_client() -> None:
 
 
 def test_the_first_transaction_of_a_process_is_recorded() -> None:
-    wsgi_kit.get(WSGITransactionMiddleware(wsgi_kit.hello, application="first ever"))
-    assert [row.figures.calls for row in rows() if row.series.application == "first ever"] == [1]
+    wsgi_helpers.get(WSGITransactionMiddleware(wsgi_helpers.hello, application="first ever"))
+    assert [row.statistics.calls for row in rows() if row.series.application == "first ever"] == [1]
 
 
 SERVER = """
@@ -179,7 +179,7 @@ def test_uvicorn_inside_a_background_task_still_measures_each_request(tmp_path: 
         finally:
             server.send_signal(signal.SIGINT)
             assert server.wait() == 0
-    calls = {(row.series.kind, row.series.name): row.figures.calls for row in rows(str(store))}
+    calls = {(row.series.kind, row.series.name): row.statistics.calls for row in rows(str(store))}
     assert calls == {("web", "/page/0"): 3, ("web", "/page/1"): 2, ("background", "main"): 1}
 
 
@@ -187,7 +187,7 @@ def test_a_wsgi_server_inside_a_background_task_still_measures_each_request() ->
     class Quiet(WSGIRequestHandler):
         def log_message(self, *arguments: Any) -> None: ...
 
-    server = make_server("127.0.0.1", 0, WSGITransactionMiddleware(wsgi_kit.hello), handler_class=Quiet)
+    server = make_server("127.0.0.1", 0, WSGITransactionMiddleware(wsgi_helpers.hello), handler_class=Quiet)
 
     @background_task(name="main")
     def main() -> None:
@@ -212,7 +212,7 @@ def fetch(port: int, path: str) -> bytes:
 
 def _page(port: int, path: str) -> bytes | None:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=TIMEOUT) as response:
             return response.read()
     except ConnectionError:
         return None

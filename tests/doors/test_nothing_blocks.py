@@ -17,7 +17,7 @@ from blockbuster import BlockingError
 
 from weighbridge import background_task, flush, initialize
 from weighbridge.middleware import ASGITransactionMiddleware
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 
 from .asgi_kit import get, hello
 from .store_kit import rows
@@ -66,13 +66,13 @@ def test_a_blocking_call_of_ours_would_be_caught(block: Callable[[], None], monk
         block()
         return 0
 
-    monkeypatch.setattr(outlet, "attendant", attend)
+    monkeypatch.setattr(handoff, "on_pending", attend)
     with pytest.raises(BlockingError):
         asyncio.run(get(ASGITransactionMiddleware(hello)))
 
 
 def test_outside_of_an_event_loop_it_may_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlet, "attendant", lambda: sleep() or 0)
+    monkeypatch.setattr(handoff, "on_pending", lambda: sleep() or 0)
     background_task(len)("")
 
 
@@ -86,11 +86,11 @@ def test_an_event_loop_is_not_blocked_while_the_store_is(tmp_path: Path, monkeyp
     assert flush()
 
     async def main() -> None:
-        door = ASGITransactionMiddleware(hello, name="page")
+        middleware = ASGITransactionMiddleware(hello, name="page")
         for number in range(2000):
-            await get(door, **{"newrelic.suppress_apdex_metric": True} if number % 2 else {})
+            await get(middleware, **{"newrelic.suppress_apdex_metric": True} if number % 2 else {})
 
     with closing(sqlite3.connect(store, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         asyncio.run(main())
-    assert [row.figures.calls for row in rows(store) if row.series.name == "page"] == [2000]
+    assert [row.statistics.calls for row in rows(store) if row.series.name == "page"] == [2000]

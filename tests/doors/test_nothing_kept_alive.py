@@ -24,7 +24,8 @@ from starlette.routing import Route
 from weighbridge import FinishedTransaction, background_task, current_transaction, notice_error
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
-from . import asgi_kit, wsgi_kit
+from . import asgi_kit as asgi_helpers
+from . import wsgi_kit as wsgi_helpers
 from .asgi_kit import Run
 
 Ended = list[FinishedTransaction]
@@ -130,7 +131,7 @@ def test_wsgi(read: Callable[[Any], None], gone: Gone, ended: Ended) -> None:
         return gone.watch("body", Body())
 
     def serve() -> None:
-        environ = gone.watch("environ", Mapping(wsgi_kit.request()))
+        environ = gone.watch("environ", Mapping(wsgi_helpers.request()))
         start = gone.watch("start_response", StartResponse())
         read(WSGITransactionMiddleware(app)(environ, start))
 
@@ -147,7 +148,7 @@ def test_wsgi_with_a_body_that_is_handed_on(wrapper: Any, gone: Gone, ended: End
         return [b"one"] if wrapper is None else gone.watch("file", wrapper([b"one"]))
 
     def serve() -> None:
-        environ = gone.watch("environ", Mapping(wsgi_kit.request()))
+        environ = gone.watch("environ", Mapping(wsgi_helpers.request()))
         if wrapper is not None:
             environ["wsgi.file_wrapper"] = wrapper
         list(WSGITransactionMiddleware(app)(environ, gone.watch("start_response", StartResponse())))
@@ -184,7 +185,7 @@ def test_wsgi_with_an_exception(fail: Callable[..., Any], gone: Gone, ended: End
         return fail(gone, environ, start)
 
     def serve() -> None:
-        environ = gone.watch("environ", Mapping(wsgi_kit.request()))
+        environ = gone.watch("environ", Mapping(wsgi_helpers.request()))
         with suppress(ValueError):
             list(WSGITransactionMiddleware(app)(environ, gone.watch("start_response", StartResponse())))
 
@@ -207,7 +208,7 @@ def test_wsgi_while_a_task_with_the_context_goes_on(gone: Gone, ended: Ended) ->
         contexts.append(contextvars.copy_context())
 
     def serve() -> None:
-        environ = gone.watch("environ", Mapping(wsgi_kit.request()))
+        environ = gone.watch("environ", Mapping(wsgi_helpers.request()))
         everything(WSGITransactionMiddleware(app)(environ, gone.watch("start_response", StartResponse())))
 
     serve()
@@ -226,8 +227,8 @@ def test_flask(gone: Gone, ended: Ended) -> None:
         return gone.watch("response", flask.Response(iter([b"one"])))
 
     def serve() -> None:
-        server = wsgi_kit.Server()
-        server.run(WSGITransactionMiddleware(app), gone.watch("environ", Mapping(wsgi_kit.request())))
+        server = wsgi_helpers.Server()
+        server.run(WSGITransactionMiddleware(app), gone.watch("environ", Mapping(wsgi_helpers.request())))
 
     serve()
     assert gone.still_there() == set()
@@ -238,12 +239,12 @@ def test_flask(gone: Gone, ended: Ended) -> None:
 
 
 class Receive:
-    async def __call__(self) -> asgi_kit.Message:
+    async def __call__(self) -> asgi_helpers.Message:
         return {"type": "http.disconnect"}
 
 
 class Send:
-    async def __call__(self, message: asgi_kit.Message) -> None: ...
+    async def __call__(self, message: asgi_helpers.Message) -> None: ...
 
 
 async def answer(gone: Gone, send: Any, status: int = 200) -> None:
@@ -290,7 +291,7 @@ def test_asgi(handle: Callable[..., Any], run: Run, gone: Gone, ended: Ended) ->
         await handle(gone, send)
 
     async def serve() -> None:
-        scope = gone.watch("scope", Mapping(asgi_kit.http()))
+        scope = gone.watch("scope", Mapping(asgi_helpers.http()))
         receive, send = gone.watch("receive", Receive()), gone.watch("send", Send())
         with suppress(ValueError):
             await ASGITransactionMiddleware(app)(scope, receive, send)
@@ -312,7 +313,7 @@ def test_asgi_while_a_task_that_copied_the_context_goes_on(gone: Gone, ended: En
         await answer(gone, send)
 
     async def serve() -> None:
-        scope = gone.watch("scope", Mapping(asgi_kit.http()))
+        scope = gone.watch("scope", Mapping(asgi_helpers.http()))
         receive, send = gone.watch("receive", Receive()), gone.watch("send", Send())
         await ASGITransactionMiddleware(app)(scope, receive, send)
 
@@ -336,9 +337,9 @@ def test_starlette(run: Run, gone: Gone, ended: Ended) -> None:
 
         return Starlette(routes=[Route("/books", page)])
 
-    async def left(watch: Gone, door: Any) -> set[str]:
-        scope = watch.watch("scope", Mapping(asgi_kit.http()))
-        await door(app_that_watches(watch))(scope, Receive(), Send())
+    async def left(watch: Gone, middleware: Any) -> set[str]:
+        scope = watch.watch("scope", Mapping(asgi_helpers.http()))
+        await middleware(app_that_watches(watch))(scope, Receive(), Send())
         del scope
         await anyio.lowlevel.checkpoint()
         return watch.still_there()
@@ -379,18 +380,23 @@ def test_a_plain_request_leaves_nothing_to_the_collector(gone: Gone, ended: Ende
 
     async def asgi(times: int) -> None:
         for _ in range(times):
-            await asgi_door(scope, receive, send)
+            await asgi_middleware(scope, receive, send)
 
-    wsgi_doors = [
-        WSGITransactionMiddleware(wsgi_kit.hello),
+    wsgi_middlewares = [
+        WSGITransactionMiddleware(wsgi_helpers.hello),
         WSGITransactionMiddleware(lambda environ, start: start("200 OK", []) and Body()),
     ]
-    asgi_door, scope, receive, send = ASGITransactionMiddleware(asgi_kit.hello), asgi_kit.http(), Receive(), Send()
+    asgi_middleware, scope, receive, send = (
+        ASGITransactionMiddleware(asgi_helpers.hello),
+        asgi_helpers.http(),
+        Receive(),
+        Send(),
+    )
 
     def serve(times: int) -> None:
-        for door in wsgi_doors:
+        for middleware in wsgi_middlewares:
             for _ in range(times):
-                body: Any = door(wsgi_kit.request(), StartResponse())
+                body: Any = middleware(wsgi_helpers.request(), StartResponse())
                 list(body)
                 getattr(body, "close", int)()
 

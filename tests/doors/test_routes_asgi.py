@@ -50,7 +50,7 @@ def test_the_name_that_the_middleware_was_given(options: Any, path: str, run: Ru
     assert paths(ended) == [path]
 
 
-def test_an_inner_door_adds_its_name_and_no_transaction(run: Run, ended: Ended) -> None:
+def test_an_inner_middleware_adds_its_name_and_no_transaction(run: Run, ended: Ended) -> None:
     inner = ASGITransactionMiddleware(hello, application="inner", name="inner")
     run(get, ASGITransactionMiddleware(inner, application="outer", name="outer"))
     assert [(t.path, t.application) for t in ended] == [("WebTransaction/Function/inner", "outer")]
@@ -147,7 +147,7 @@ def test_starlette_with_the_servers_own_root_path(run: Run, ended: Ended) -> Non
     assert paths(ended) == ["WebTransaction/Route/GET /admin/users/{name}"]
 
 
-def test_a_door_below_a_mount(run: Run, ended: Ended) -> None:
+def test_a_middleware_below_a_mount(run: Run, ended: Ended) -> None:
     app = Starlette(routes=[Mount("/outer", app=ASGITransactionMiddleware(site()))])
     run(get, app, "/outer/admin/users/ann")
     assert paths(ended) == ["WebTransaction/Route/GET /admin/users/{name}"]

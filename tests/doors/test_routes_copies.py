@@ -33,7 +33,8 @@ from werkzeug.wrappers import Request, Response
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
-from . import asgi_kit, wsgi_kit
+from . import asgi_kit as asgi_helpers
+from . import wsgi_kit as wsgi_helpers
 
 Ended = list[FinishedTransaction]
 Run = Callable[..., Any]
@@ -130,7 +131,7 @@ COPIES: dict[str, Wrap] = {
 def test_a_copy_of_the_scope(copied: str, made: Callable[[], Any], run: Run, ended: Ended) -> None:
     app = ASGITransactionMiddleware(COPIES[copied](made()))
     for path in ("/users/1", "/users/2", "/broken/1", "/stream/1", "/m/a/users/1", "/nowhere", "/other"):
-        run(asgi_kit.attempt, app, path)
+        run(asgi_helpers.attempt, app, path)
     assert paths(ended) == [
         "Route/GET /users/{id}",
         "Route/GET /users/{id}",
@@ -153,7 +154,7 @@ def test_a_copy_where_a_task_streams(
     app = ASGITransactionMiddleware(COPIES[copied](between(made())))
     version = {"version": "3.0", "spec_version": "2.3"}
     for path in ("/stream/1", "/stream/2", "/m/a/stream/2"):
-        run(partial(asgi_kit.attempt, app, path, asgi=version))
+        run(partial(asgi_helpers.attempt, app, path, asgi=version))
     assert set(paths(ended)) == {"Route/GET /stream/{id}", "Route/GET /m/{tenant}/stream/{id}"}
 
 
@@ -167,7 +168,7 @@ def test_litestar_in_a_copy(copied: str, ended: Ended) -> None:
 
     app = ASGITransactionMiddleware(COPIES[copied](litestar.Litestar([user], logging_config=None)))
     for path in ("/users/1", "/nowhere"):
-        asyncio.run(asgi_kit.attempt(app, path))
+        asyncio.run(asgi_helpers.attempt(app, path))
     assert paths(ended) == ["Route/GET /users/{number}", "StatusCode/404"]
 
 
@@ -175,7 +176,7 @@ def test_a_copy_in_the_list_of_a_framework(run: Run, ended: Ended) -> None:
     """Its own scope says that it has the request, and nothing of where that went."""
     app = starlette(middleware=[Middleware(Copying), Middleware(BaseHTTPMiddleware, dispatch=_pass_on)])
     for path in ("/users/1", "/m/a/users/1", "/nowhere"):
-        run(asgi_kit.attempt, ASGITransactionMiddleware(app), path)
+        run(asgi_helpers.attempt, ASGITransactionMiddleware(app), path)
     assert paths(ended) == ["Route/GET /users/{id}", "Route/GET /m/{tenant}/users/{id}", "StatusCode/404"]
 
 
@@ -186,7 +187,7 @@ async def _pass_on(request: Any, call_next: Any) -> Any:
 def test_a_copy_below_a_mount(run: Run, ended: Ended) -> None:
     app = ASGITransactionMiddleware(Starlette(routes=[Mount("/api/{version}", app=Copying(starlette()))]))
     for path in ("/api/1/users/1", "/api/2/users/1", "/api/2/m/a/users/1", "/api/1/nowhere", "/nowhere"):
-        run(asgi_kit.attempt, app, path)
+        run(asgi_helpers.attempt, app, path)
     assert paths(ended) == [
         "Route/GET /api/{version}/users/{id}",
         "Route/GET /api/{version}/users/{id}",
@@ -199,10 +200,10 @@ def test_a_copy_below_a_mount(run: Run, ended: Ended) -> None:
 def test_hypercorns_dispatcher(ended: Ended) -> None:
     import asyncio
 
-    dispatcher = AsyncioDispatcherMiddleware({"/api": starlette(), "/api2": router(), "/metrics": asgi_kit.hello})
+    dispatcher = AsyncioDispatcherMiddleware({"/api": starlette(), "/api2": router(), "/metrics": asgi_helpers.hello})
     app = ASGITransactionMiddleware(dispatcher)
     for path in ("/api/users/1", "/api/m/a/users/1", "/api/nowhere", "/nowhere", "/other", "/metrics", "/metrics/x"):
-        asyncio.run(asgi_kit.attempt(app, path))
+        asyncio.run(asgi_helpers.attempt(app, path))
     assert paths(ended) == [
         "Route/GET /api/users/{id}",
         "Route/GET /api/m/{tenant}/users/{id}",
@@ -230,9 +231,9 @@ def test_what_answers_in_front_of_a_router_is_named_by_its_status(
     evil = [(b"host", b"evil.example")]
     preflight = [(b"host", b"shop.example"), (b"origin", b"https://x"), (b"access-control-request-method", b"GET")]
     for path in ("/a", "/b", "/users/1"):
-        run(lambda path: asgi_kit.attempt(app, path, headers=evil), path)
-        run(lambda path: asgi_kit.attempt(app, path, method="OPTIONS", headers=preflight), path)
-    run(asgi_kit.attempt, app, "/users/1")
+        run(lambda path: asgi_helpers.attempt(app, path, headers=evil), path)
+        run(lambda path: asgi_helpers.attempt(app, path, method="OPTIONS", headers=preflight), path)
+    run(asgi_helpers.attempt, app, "/users/1")
     assert set(paths(ended)) <= {
         "StatusCode/200",
         "StatusCode/400",
@@ -244,28 +245,30 @@ def test_what_answers_in_front_of_a_router_is_named_by_its_status(
 
 
 def test_an_application_without_a_router_is_named_by_its_paths_whatever_is_loaded(run: Run, ended: Ended) -> None:
-    run(asgi_kit.get, ASGITransactionMiddleware(Copying(asgi_kit.hello)), "/books")
-    wsgi_kit.get(WSGITransactionMiddleware(lambda environ, start: wsgi_kit.hello(dict(environ), start)), "/books")
+    run(asgi_helpers.get, ASGITransactionMiddleware(Copying(asgi_helpers.hello)), "/books")
+    wsgi_helpers.get(
+        WSGITransactionMiddleware(lambda environ, start: wsgi_helpers.hello(dict(environ), start)), "/books"
+    )
     assert paths(ended) == ["Uri/books", "Uri/books"]
 
 
-def test_the_routers_on_the_other_side_of_the_door_are_not_asked(run: Run, ended: Ended) -> None:
-    door = ASGITransactionMiddleware(Copying(asgi_kit.hello))
+def test_the_routers_on_the_other_side_of_the_middleware_are_not_asked(run: Run, ended: Ended) -> None:
+    middleware = ASGITransactionMiddleware(Copying(asgi_helpers.hello))
 
     async def another(scope: Any, receive: Any, send: Any) -> None:
-        await door(asgi_kit.http("/books"), receive, send)
+        await middleware(asgi_helpers.http("/books"), receive, send)
 
-    run(asgi_kit.get, Starlette(routes=[Mount("/out/{side}", app=another)]), "/out/1/books")
+    run(asgi_helpers.get, Starlette(routes=[Mount("/out/{side}", app=another)]), "/out/1/books")
     assert paths(ended) == ["Uri/books"]
 
 
 def test_an_application_that_asks_another_one_is_not_called_by_the_routes_of_that(run: Run, ended: Ended) -> None:
     async def asking(scope: Any, receive: Any, send: Any) -> None:
-        await asgi_kit.get(starlette(), "/users/1")
-        await asgi_kit.attempt(starlette(), "/broken/1")
-        await asgi_kit.hello(scope, receive, send)
+        await asgi_helpers.get(starlette(), "/users/1")
+        await asgi_helpers.attempt(starlette(), "/broken/1")
+        await asgi_helpers.hello(scope, receive, send)
 
-    run(asgi_kit.get, ASGITransactionMiddleware(asking), "/books")
+    run(asgi_helpers.get, ASGITransactionMiddleware(asking), "/books")
     assert paths(ended) == ["Uri/books"]
 
 
@@ -285,8 +288,8 @@ def test_nothing_is_kept_of_what_the_stack_was_asked_for(run: Run, ended: Ended)
     gc.collect()
     gc.disable()
     try:
-        run(asgi_kit.attempt, ASGITransactionMiddleware(Failing(router())), "/broken/1")
-        run(asgi_kit.attempt, ASGITransactionMiddleware(Failing(router())), "/users/1")
+        run(asgi_helpers.attempt, ASGITransactionMiddleware(Failing(router())), "/broken/1")
+        run(asgi_helpers.attempt, ASGITransactionMiddleware(Failing(router())), "/users/1")
         assert [thing() for thing in kept] == [None, None]
     finally:
         gc.enable()
@@ -363,7 +366,7 @@ def logging(app: Any) -> Any:
 def test_a_copy_of_environ(copied: Wrap, made: Callable[[], Any], parameter: str, ended: Ended, capsys: Any) -> None:
     app = WSGITransactionMiddleware(copied(made()))
     for path in ("/users/1", "/users/2", "/broken/1", "/nowhere", "/other"):
-        wsgi_kit.attempt(app, path)
+        wsgi_helpers.attempt(app, path)
     assert paths(ended) == [
         f"Route/GET /users/{parameter}",
         f"Route/GET /users/{parameter}",
@@ -376,15 +379,15 @@ def test_a_copy_of_environ(copied: Wrap, made: Callable[[], Any], parameter: str
 def test_bottle_in_a_copy_letting_an_exception_escape(ended: Ended) -> None:
     app = library()
     app.catchall = False
-    wsgi_kit.attempt(WSGITransactionMiddleware(copying(app)), "/broken/1")
+    wsgi_helpers.attempt(WSGITransactionMiddleware(copying(app)), "/broken/1")
     assert paths(ended) == ["Route/GET /broken/<number:int>"]
 
 
 def test_cheroots_path_dispatcher(ended: Ended) -> None:
-    dispatcher = PathInfoDispatcher({"/shop": shop(), "/shop/library": library(), "/metrics": wsgi_kit.hello})
+    dispatcher = PathInfoDispatcher({"/shop": shop(), "/shop/library": library(), "/metrics": wsgi_helpers.hello})
     app = WSGITransactionMiddleware(dispatcher)
     for path in ("/shop/users/1", "/shop/library/users/1", "/shop/nowhere", "/nowhere", "/metrics", "/metrics/more"):
-        wsgi_kit.get(app, path)
+        wsgi_helpers.get(app, path)
     assert paths(ended) == [
         "Route/GET /shop/users/<int:number>",
         "Route/GET /shop/library/users/<number:int>",
@@ -400,7 +403,7 @@ def test_flask_with_a_context_that_was_copied(wrapped: Wrap, ended: Ended) -> No
     """When the copy ends Flask takes its request from environ, whoever else still has it."""
     app = WSGITransactionMiddleware(wrapped(shop()))
     for number in range(3):
-        wsgi_kit.get(app, f"/copied/{number}")
+        wsgi_helpers.get(app, f"/copied/{number}")
     assert set(paths(ended)) == {"Route/GET /copied/<int:number>"}
 
 
@@ -413,7 +416,7 @@ def test_flask_behind_what_answers_when_it_is_done(ended: Ended) -> None:
         framework_signals._connected.discard(("flask", "request_started"))
     app = WSGITransactionMiddleware(answering_late(shop()))
     for path in ("/users/1", "/users/1", "/users/2", "/nowhere", "/copied/1"):
-        wsgi_kit.get(app, path)
+        wsgi_helpers.get(app, path)
     assert paths(ended) == [
         "StatusCode/200",
         "Route/GET /users/<int:number>",
@@ -428,6 +431,6 @@ def test_a_request_of_werkzeugs_in_front_of_bottle(ended: Ended) -> None:
     def plain(request: Request) -> Response:
         return Response("hello")
 
-    wsgi_kit.get(WSGITransactionMiddleware(logging(library())), "/users/1")
-    wsgi_kit.get(WSGITransactionMiddleware(logging(plain)), "/users/1")
+    wsgi_helpers.get(WSGITransactionMiddleware(logging(library())), "/users/1")
+    wsgi_helpers.get(WSGITransactionMiddleware(logging(plain)), "/users/1")
     assert paths(ended) == ["Route/GET /users/<number:int>", "Uri/users/1"]

@@ -28,7 +28,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware, starlette_routes
 
-from . import asgi_kit, wsgi_kit
+from . import asgi_kit as asgi_helpers
+from . import wsgi_kit as wsgi_helpers
 
 Ended = list[FinishedTransaction]
 Run = Callable[..., Any]
@@ -125,22 +126,22 @@ def test_mounts_of_starlette_and_fastapi(
 ) -> None:
     app = ASGITransactionMiddleware(made())
     for tenant in ("acme", "0", "org", "u"):
-        run(lambda path: asgi_kit.attempt(app, path, headers=[(b"host", b"a.example")]), path.format(tenant))
+        run(lambda path: asgi_helpers.attempt(app, path, headers=[(b"host", b"a.example")]), path.format(tenant))
     assert names(ended) == {f"Route/GET {expected}"}
 
 
 def test_a_mount_that_is_written_as_it_is_sent_is_remembered(run: Run, ended: Ended) -> None:
     app = ASGITransactionMiddleware(Router([Mount("/fixed", app=leaf()), Mount("/{any}", app=leaf())]))
     for path in ("/fixed/u/1", "/one/u/1", "/fixed/u/2", "/two/u/1", "/fixed/nowhere", "/two/nowhere"):
-        run(asgi_kit.get, app, path)
+        run(asgi_helpers.get, app, path)
     assert names(ended) == {"Route/GET /fixed/u/{id}", "Route/GET /{any}/u/{id}", "StatusCode/404"}
 
 
 def test_what_is_remembered_of_mounts_is_bounded(run: Run, monkeypatch: pytest.MonkeyPatch, ended: Ended) -> None:
-    monkeypatch.setattr(starlette_routes, "_LITERAL_AT_MOST", 3)
+    monkeypatch.setattr(starlette_routes, "_MAX_LITERAL", 3)
     apps = [ASGITransactionMiddleware(Router([Mount("/fixed", app=leaf())])) for _ in range(10)]
     for app in apps:
-        run(asgi_kit.get, app, "/fixed/u/1")
+        run(asgi_helpers.get, app, "/fixed/u/1")
     assert len(starlette_routes._literal) <= 3
     assert names(ended) == {"Route/GET /fixed/u/{id}"}
 
@@ -154,15 +155,15 @@ def test_a_mount_behind_something_that_hides_its_router_is_not_shown(run: Run, e
 
     app = ASGITransactionMiddleware(Router([Mount("/a", app=hiding)]))
     for tenant in range(3):
-        run(asgi_kit.get, app, f"/a/{tenant}/u/1")
+        run(asgi_helpers.get, app, f"/a/{tenant}/u/1")
     assert names(ended) == {"Route/GET /{mount}/u/{id}"}
 
 
-def test_a_door_below_a_mount_with_a_parameter(run: Run, ended: Ended) -> None:
+def test_a_middleware_below_a_mount_with_a_parameter(run: Run, ended: Ended) -> None:
     inner = Router([Mount("/b/{c}", app=leaf())])
     app = Router([Mount("/a/{tenant}", app=ASGITransactionMiddleware(inner))])
     for tenant in ("x", "yy", "zzz"):
-        run(asgi_kit.get, app, f"/a/{tenant}/b/{tenant}/u/1")
+        run(asgi_helpers.get, app, f"/a/{tenant}/b/{tenant}/u/1")
     assert names(ended) == {"Route/GET /b/{c}/u/{id}"}
 
 
@@ -170,13 +171,13 @@ def test_what_the_router_gives_its_default(run: Run, ended: Ended) -> None:
     """A front end, say. What that does not have either is named by its status."""
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
-        await send(asgi_kit.start(200 if scope["path"] == "/about" else 404))
-        await send(asgi_kit.body(b"front"))
+        await send(asgi_helpers.start(200 if scope["path"] == "/about" else 404))
+        await send(asgi_helpers.body(b"front"))
 
     app = Starlette(routes=[Route("/api", answer)])
     app.router.default = front
     for path in ("/api", "/about", "/wp-login.php"):
-        run(asgi_kit.get, ASGITransactionMiddleware(app), path)
+        run(asgi_helpers.get, ASGITransactionMiddleware(app), path)
     assert [t.path for t in ended] == [
         "WebTransaction/Route/GET /api",
         "WebTransaction/Route/GET /{path}",
@@ -191,7 +192,7 @@ def test_a_front_end_of_fastapi(run: Run, ended: Ended, tmp_path: Path) -> None:
     app = fastapi.FastAPI()
     app.frontend("/ui", directory=str(tmp_path))
     for path in ("/ui/page.js", "/ui/none.js", "/other"):
-        run(asgi_kit.attempt, ASGITransactionMiddleware(app), path)
+        run(asgi_helpers.attempt, ASGITransactionMiddleware(app), path)
     assert names(ended) == {"Route/GET /ui/{path}", "StatusCode/404"}
 
 
@@ -226,10 +227,10 @@ def test_starlette_mounted_below_litestar(scope: str, inner: Any, ended: Ended) 
 
     app = ASGITransactionMiddleware(lit(inner))
     for path in ("u/1/", "u/2/"):
-        asyncio.run(asgi_kit.attempt(app, f"/v1/{scope}/{path}"))
+        asyncio.run(asgi_helpers.attempt(app, f"/v1/{scope}/{path}"))
     assert names(ended) == {f"Route/GET /v1/{scope}/u/{{id}}/"}
     ended.clear()
-    asyncio.run(asgi_kit.attempt(app, f"/v1/{scope}/nowhere"))
+    asyncio.run(asgi_helpers.attempt(app, f"/v1/{scope}/nowhere"))
     # A bare router raises what Litestar answers, when nobody knows of the copy any more.
     is_lost = scope == "copied" and isinstance(inner, Router)
     assert names(ended) == {f"Route/GET /v1/{scope}" if is_lost else "StatusCode/404"}
@@ -240,17 +241,17 @@ def test_an_application_without_a_router_mounted_below_litestar(scope: str, ende
     import asyncio
 
     for path in ("one", "two/three"):
-        asyncio.run(asgi_kit.attempt(ASGITransactionMiddleware(lit(asgi_kit.hello)), f"/v1/{scope}/{path}"))
+        asyncio.run(asgi_helpers.attempt(ASGITransactionMiddleware(lit(asgi_helpers.hello)), f"/v1/{scope}/{path}"))
     assert names(ended) == {f"Route/GET /v1/{scope}"}
 
 
 def test_litestar_below_a_mount_with_a_parameter(ended: Ended) -> None:
     import asyncio
 
-    app = ASGITransactionMiddleware(Starlette(routes=[Mount("/t/{tenant}", app=lit(asgi_kit.hello))]))
+    app = ASGITransactionMiddleware(Starlette(routes=[Mount("/t/{tenant}", app=lit(asgi_helpers.hello))]))
     for path in ("/books/1", "/v1/same/x", "/nowhere"):
         for tenant in range(3):
-            asyncio.run(asgi_kit.attempt(app, f"/t/{tenant}{path}"))
+            asyncio.run(asgi_helpers.attempt(app, f"/t/{tenant}{path}"))
     assert names(ended) == {"Route/GET /t/{tenant}/books/{number}", "Route/GET /t/{tenant}/v1/same", "StatusCode/404"}
 
 
@@ -296,8 +297,8 @@ def one_a_tenant(tenant: str) -> Any:
 def test_a_dispatch_by_path_is_not_one_name_a_tenant(ended: Ended) -> None:
     app = WSGITransactionMiddleware(PathDispatcher(one_a_tenant))
     for tenant in ("acme", "umbrella", "hooli", "acme"):
-        wsgi_kit.get(app, f"/{tenant}/u/7")
-        wsgi_kit.get(app, f"/{tenant}/nowhere")
+        wsgi_helpers.get(app, f"/{tenant}/u/7")
+        wsgi_helpers.get(app, f"/{tenant}/nowhere")
     assert names(ended) == {"Route/GET /{mount}/u/<int:number>", "StatusCode/404"}
 
 
@@ -342,7 +343,7 @@ def by_a_name(environ: Any, start_response: Any) -> Any:
     ],
 )
 def test_a_prefix_that_is_written_in_the_program_is_shown(app: Any, ended: Ended) -> None:
-    wsgi_kit.get(WSGITransactionMiddleware(app), "/shop/u/7")
+    wsgi_helpers.get(WSGITransactionMiddleware(app), "/shop/u/7")
     assert names(ended) == {"Route/GET /shop/u/<int:number>"}
 
 
@@ -350,7 +351,7 @@ def test_dispatchers_in_dispatchers(ended: Ended) -> None:
     inner = DispatcherMiddleware(shop(), {"/a": shop(), "/a/b": shop()})
     app = WSGITransactionMiddleware(DispatcherMiddleware(shop(), {"/v1": inner, "/v2": PathDispatcher(one_a_tenant)}))
     for path in ("/v1/a/u/1", "/v1/a/b/u/1", "/v1/u/1", "/u/1", "/v2/acme/u/1", "/v2/hooli/u/1"):
-        wsgi_kit.get(app, path)
+        wsgi_helpers.get(app, path)
     assert names(ended) == {
         "Route/GET /v1/a/u/<int:number>",
         "Route/GET /v1/a/b/u/<int:number>",
@@ -363,17 +364,17 @@ def test_dispatchers_in_dispatchers(ended: Ended) -> None:
 def test_what_a_dispatcher_gives_an_application_without_a_router(ended: Ended) -> None:
     """Where others of it have one, it is named by its mount; what nobody found by its status."""
     app = DispatcherMiddleware(
-        shop(), {"/metrics": wsgi_kit.hello, "/t": PathDispatcher(lambda tenant: wsgi_kit.hello)}
+        shop(), {"/metrics": wsgi_helpers.hello, "/t": PathDispatcher(lambda tenant: wsgi_helpers.hello)}
     )
     for path in ("/metrics", "/metrics/any/thing", "/nowhere", "/t/acme/x", "/t/hooli/x"):
-        wsgi_kit.get(WSGITransactionMiddleware(app), path)
+        wsgi_helpers.get(WSGITransactionMiddleware(app), path)
     assert names(ended) == {"Route/GET /metrics/{path}", "StatusCode/404", "Route/GET /{mount}/{path}"}
 
 
 @pytest.mark.parametrize("header", ["/evil", "/u", "/u/7", "//", "/u/7/more"])
 def test_a_prefix_that_a_client_claims_is_not_shown(header: str, ended: Ended) -> None:
     app = WSGITransactionMiddleware(ProxyFix(shop(), x_prefix=1))
-    wsgi_kit.get(app, "/u/7", HTTP_X_FORWARDED_PREFIX=header)
+    wsgi_helpers.get(app, "/u/7", HTTP_X_FORWARDED_PREFIX=header)
     assert names(ended) <= {"Route/GET /u/<int:number>", "Route/GET /{mount}/u/<int:number>"}
 
 
@@ -391,14 +392,14 @@ def test_mounts_of_bottle(ended: Ended) -> None:
     deepest, middle, outer = library(), library(), bottle.Bottle()
     middle.mount("/deep", deepest)  # as Bottle 0.12 mounts: as it does WSGI applications
     outer.mount("/old", middle)
-    outer.mount("/wsgi", wsgi_kit.hello)
+    outer.mount("/wsgi", wsgi_helpers.hello)
     if not bottle.__version__.startswith("0.12"):
         outer.mount("/new/<org>/", library())
     else:
         outer.route("/new/<org>/u/<number:int>", callback=lambda org, number: org)
     app = WSGITransactionMiddleware(outer)
     for path in ("/old/u/1", "/old/deep/u/1", "/new/a/u/1", "/new/b/u/1", "/wsgi/x", "/wsgi/y", "/old/deep/none"):
-        wsgi_kit.get(app, path)
+        wsgi_helpers.get(app, path)
     assert names(ended) == {
         "Route/GET /old/u/<number:int>",
         "Route/GET /old/deep/u/<number:int>",
@@ -419,7 +420,7 @@ def test_a_hook_that_rewrites_the_path_is_no_mount_of_bottles(ended: Ended) -> N
         environ["PATH_INFO"] = f"/{environ['HTTP_HOST']}{environ['PATH_INFO']}"
 
     for host in ("a.example", "b.example"):
-        wsgi_kit.get(WSGITransactionMiddleware(app), "/u/7", HTTP_HOST=host)
+        wsgi_helpers.get(WSGITransactionMiddleware(app), "/u/7", HTTP_HOST=host)
     assert names(ended) == {"Route/GET /<host>/u/<number:int>"}
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from weighbridge import FinishedTransaction, add_custom_attribute
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
-from . import asgi_kit, wsgi_kit
+from . import asgi_kit as asgi_helpers
+from . import wsgi_kit as wsgi_helpers
 from .strangers_kit import HEADERS, HOST, METHOD, STRANGERS, TEXT, has_known_method, names_made, wild
 
 Ended = list[FinishedTransaction]
@@ -28,19 +29,19 @@ class Broken(Exception):
 
 
 def over_wsgi(app: Any, *asked: str) -> None:
-    door = WSGITransactionMiddleware(app)
+    middleware = WSGITransactionMiddleware(app)
     for one in asked:
         method, path = one.split(" ")
-        wsgi_kit.attempt(door, path, REQUEST_METHOD=method)
+        wsgi_helpers.attempt(middleware, path, REQUEST_METHOD=method)
 
 
 def over_asgi(app: Any, *asked: str, wrap: Callable[[Any], Any] = lambda app: app) -> None:
-    door = ASGITransactionMiddleware(wrap(app))
+    middleware = ASGITransactionMiddleware(wrap(app))
 
     async def serve() -> None:
         for one in asked:
             method, path = one.split(" ")
-            await asgi_kit.attempt(door, path, method=method)
+            await asgi_helpers.attempt(middleware, path, method=method)
 
     asyncio.run(serve())
 
@@ -215,9 +216,9 @@ def test_falcon_answers_as_without_the_plug(is_async: bool, ended: Ended) -> Non
     seen = []
     for one in (plain, app):
         if is_async:
-            seen.append(asyncio.run(asgi_kit.get(one, "/broken/1")).seen)
+            seen.append(asyncio.run(asgi_helpers.get(one, "/broken/1")).seen)
         else:
-            server = wsgi_kit.get(one, "/broken/1")
+            server = wsgi_helpers.get(one, "/broken/1")
             seen.append([event for event in server.seen if event[0] != "close"])
     assert seen[0] == seen[1]
 
@@ -359,7 +360,7 @@ class WithLifespan:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if not self._started:
             self._started = True
-            server = asgi_kit.Server({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+            server = asgi_helpers.Server({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
             await self.app({"type": "lifespan", "asgi": {"version": "3.0"}}, server.receive, server.send)
         await self.app(scope, receive, send)
 
@@ -531,11 +532,11 @@ def test_no_client_makes_names(
         if which in {"Falcon", "Pyramid"}:
             environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
             environ |= {"HTTP_HOST": host, "QUERY_STRING": query, "REQUEST_METHOD": method}
-            wsgi_kit.attempt(WSGITransactionMiddleware(app), path, **environ)
+            wsgi_helpers.attempt(WSGITransactionMiddleware(app), path, **environ)
             return
         pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
         scope = {"headers": [(b"host", host.encode("latin-1")), *pairs], "query_string": query.encode("latin-1")}
-        loop.run_until_complete(asgi_kit.attempt(ASGITransactionMiddleware(app), path, method=method, **scope))
+        loop.run_until_complete(asgi_helpers.attempt(ASGITransactionMiddleware(app), path, method=method, **scope))
 
     made = names_made(serve)
     assert len(made) == 1

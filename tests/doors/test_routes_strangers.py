@@ -29,10 +29,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
 
-from . import asgi_kit, wsgi_kit
+from . import asgi_kit as asgi_helpers
+from . import wsgi_kit as wsgi_helpers
 from .store_kit import rows
 from .strangers_kit import HEADERS, HOST, METHOD, STRANGERS, TEXT, has_known_method, names_made, wild
 
@@ -60,16 +61,16 @@ def site(**options: Any) -> Starlette:
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_methods_of_the_field_stand_in_names(method: str, run: Run, ended: Ended) -> None:
-    run(lambda: asgi_kit.get(ASGITransactionMiddleware(site()), "/any", method=method))
-    wsgi_kit.get(WSGITransactionMiddleware(shop()), "/any", REQUEST_METHOD=method)
+    run(lambda: asgi_helpers.get(ASGITransactionMiddleware(site()), "/any", method=method))
+    wsgi_helpers.get(WSGITransactionMiddleware(shop()), "/any", REQUEST_METHOD=method)
     assert {transaction.path for transaction in ended} == {f"WebTransaction/Route/{method} /any"}
 
 
 @pytest.mark.parametrize("method", ["FOO", "get", "PURGE", "GET ", "_OTHER", "G" * 5000, "Pötch"])
 def test_every_other_is_one(method: str, run: Run, ended: Ended) -> None:
     """The real one is in the attributes, which only samples show."""
-    run(lambda: asgi_kit.get(ASGITransactionMiddleware(site()), "/e", method=method))
-    run(lambda: asgi_kit.get(ASGITransactionMiddleware(site()), "/m/a/any", method=method))
+    run(lambda: asgi_helpers.get(ASGITransactionMiddleware(site()), "/e", method=method))
+    run(lambda: asgi_helpers.get(ASGITransactionMiddleware(site()), "/m/a/any", method=method))
     assert [transaction.path for transaction in ended] == [
         f"WebTransaction/Route/{OTHER_METHOD} /e",
         f"WebTransaction/Route/{OTHER_METHOD} /m/{{tenant}}/any",
@@ -83,13 +84,13 @@ def test_made_up_methods_hide_no_route() -> None:
 
     async def flood() -> None:
         for number in range(1500):
-            await asgi_kit.get(app, "/e", method=f"FOO{number}")
-        await asgi_kit.get(app, "/u/7")
+            await asgi_helpers.get(app, "/e", method=f"FOO{number}")
+        await asgi_helpers.get(app, "/u/7")
 
     asyncio.run(flood())
-    found = {row.series.name: row.tally.count for row in rows() if row.series.application == "flooded"}
+    found = {row.series.name: row.totals.count for row in rows() if row.series.application == "flooded"}
     assert found == {"_OTHER /e": 1500, "GET /u/{id}": 1}
-    assert len([key for key in outlet.lanes if "flooded" in str(key[0].application.name)]) <= 2
+    assert len([key for key in handoff.buffers if "flooded" in str(key[0].application.name)]) <= 2
 
 
 # Whatever a client sends
@@ -153,7 +154,7 @@ def lit() -> Any:
 
     @litestar.asgi("/fixed", is_mount=True, copy_scope=True)
     async def fixed(scope: Scope, receive: Receive, send: Send) -> None:
-        await asgi_kit.hello(scope, receive, send)
+        await asgi_helpers.hello(scope, receive, send)
 
     return litestar.Litestar(route_handlers=[e, any_method, user, fixed], logging_config=None)
 
@@ -228,7 +229,7 @@ def test_no_client_makes_names_under_wsgi(
 ) -> None:
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     environ |= {"HTTP_HOST": host, "QUERY_STRING": query, "REQUEST_METHOD": method}
-    made = names_made(lambda: wsgi_kit.attempt(_made(WSGI[which]), path, **environ))
+    made = names_made(lambda: wsgi_helpers.attempt(_made(WSGI[which]), path, **environ))
     assert len(made) == 1
     assert all(map(is_written, made)), made
 
@@ -243,7 +244,7 @@ def test_no_client_makes_names_under_asgi(
     pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     scope = {"headers": [(b"host", host.encode("latin-1")), *pairs], "query_string": query.encode("latin-1")}
     app = _made(ASGI[which])
-    made = names_made(lambda: loop.run_until_complete(asgi_kit.attempt(app, path, method=method, **scope)))
+    made = names_made(lambda: loop.run_until_complete(asgi_helpers.attempt(app, path, method=method, **scope)))
     assert len(made) == 1
     assert all(map(is_written, made)), made
 
@@ -254,6 +255,6 @@ _made = cache(lambda make: make())
 
 def test_raw_paths_are_left_to_what_has_no_router(run: Run, ended: Ended) -> None:
     """The measure above is one that can be missed."""
-    run(asgi_kit.get, ASGITransactionMiddleware(asgi_kit.hello), "/what/ever")
+    run(asgi_helpers.get, ASGITransactionMiddleware(asgi_helpers.hello), "/what/ever")
     assert not is_written(ended[0].path)
     assert is_written("WebTransaction/Route/GET /m/{tenant}/u/{id}")

@@ -65,10 +65,10 @@ def test_a_long_path_is_cut(ended: Ended) -> None:
 
 
 def test_the_same_path_below_two_mounts_is_counted_apart(ended: Ended) -> None:
-    door = WSGITransactionMiddleware(hello, application="mounts")
+    middleware = WSGITransactionMiddleware(hello, application="mounts")
     for mount in ("/a", "/b", "/b"):
-        get(door, "/x", SCRIPT_NAME=mount)
-    calls = {row.series.name: row.figures.calls for row in rows() if row.series.application == "mounts"}
+        get(middleware, "/x", SCRIPT_NAME=mount)
+    calls = {row.series.name: row.statistics.calls for row in rows() if row.series.application == "mounts"}
     assert calls == {"/a/x": 1, "/b/x": 2}
 
 
@@ -112,13 +112,13 @@ def test_a_name_of_a_low_priority_is_below_the_middlewares_and_the_path(ended: E
     assert paths(ended) == ["WebTransaction/Uri/books", "WebTransaction/Function/site"]
 
 
-def test_an_inner_door_adds_its_name_and_no_transaction(ended: Ended) -> None:
+def test_an_inner_middleware_adds_its_name_and_no_transaction(ended: Ended) -> None:
     inner = WSGITransactionMiddleware(hello, application="inner", name="inner")
     get(WSGITransactionMiddleware(inner, application="outer", name="outer"))
     assert [(t.path, t.application) for t in ended] == [("WebTransaction/Function/inner", "outer")]
 
 
-def test_an_inner_door_without_a_name_changes_nothing(ended: Ended) -> None:
+def test_an_inner_middleware_without_a_name_changes_nothing(ended: Ended) -> None:
     get(WSGITransactionMiddleware(WSGITransactionMiddleware(hello), name="outer"))
     assert paths(ended) == ["WebTransaction/Function/outer"]
 
@@ -215,18 +215,18 @@ def test_flask_with_a_handler_for_the_exception_has_no_error(ended: Ended) -> No
     assert (only.path, only.status, only.errors) == ("WebTransaction/Route/GET /broken", 404, ())
 
 
-def test_flask_loaded_after_the_door_was_made(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flask_loaded_after_the_middleware_was_made(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first 500 page makes up for it."""
-    door = WSGITransactionMiddleware(lambda environ, start: app(environ, start))
+    middleware = WSGITransactionMiddleware(lambda environ, start: app(environ, start))
     app = shop()
-    get(door, "/broken")
+    get(middleware, "/broken")
     assert ended[0].failed
 
 
 def test_flask_mounted_below_a_dispatcher(ended: Ended) -> None:
-    door = WSGITransactionMiddleware(DispatcherMiddleware(hello, {"/v1": shop()}))
-    get(door, "/v1/books/7")
-    get(door, "/other")
+    middleware = WSGITransactionMiddleware(DispatcherMiddleware(hello, {"/v1": shop()}))
+    get(middleware, "/v1/books/7")
+    get(middleware, "/other")
     assert paths(ended) == ["WebTransaction/Route/GET /v1/books/<int:number>", "WebTransaction/Uri/other"]
 
 

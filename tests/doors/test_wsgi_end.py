@@ -20,7 +20,7 @@ Ended = list[FinishedTransaction]
 
 
 def answering(body: Callable[[], Any], headers: Any = PLAIN) -> Any:
-    """An application behind the door whose body is made by a function."""
+    """An application behind the middleware whose body is made by a function."""
 
     def app(environ: Any, start: Any) -> Any:
         start("200 OK", list(headers))
@@ -209,10 +209,10 @@ def test_an_exception_instead_of_an_answer_is_a_failed_request_with_status_500(e
 
 
 def test_a_half_consumed_body_never_swallows_the_next_request_on_that_thread(ended: Ended) -> None:
-    door = answering(lambda: Body(b"one", b"two"))
-    first = begun(door, "/first")
+    middleware = answering(lambda: Body(b"one", b"two"))
+    first = begun(middleware, "/first")
     next(iter(first))
-    get(door, "/second")
+    get(middleware, "/second")
     assert [t.path for t in ended] == ["WebTransaction/Uri/second"]
     first.close()
     assert [t.path for t in ended] == ["WebTransaction/Uri/second", "WebTransaction/Uri/first"]
@@ -220,8 +220,10 @@ def test_a_half_consumed_body_never_swallows_the_next_request_on_that_thread(end
 
 def test_two_bodies_read_in_turns_are_two_transactions(ended: Ended) -> None:
     bodies = {"/a": Body(b"1", b"2"), "/b": Body(b"1", b"2")}
-    door = WSGITransactionMiddleware(lambda environ, start: start("200 OK", PLAIN) and bodies[environ["PATH_INFO"]])
-    for _ in zip(begun(door, "/a"), begun(door, "/b"), strict=False):
+    middleware = WSGITransactionMiddleware(
+        lambda environ, start: start("200 OK", PLAIN) and bodies[environ["PATH_INFO"]]
+    )
+    for _ in zip(begun(middleware, "/a"), begun(middleware, "/b"), strict=False):
         pass
     for path, body in bodies.items():
         assert {inside for _, inside in body.seen} == {f"WebTransaction/Uri{path}"}
@@ -229,15 +231,15 @@ def test_two_bodies_read_in_turns_are_two_transactions(ended: Ended) -> None:
 
 def test_a_thread_that_only_began_a_response_is_free_for_other_requests(ended: Ended) -> None:
     """Tornado calls the application in one thread of a pool, and takes each chunk in any of them."""
-    door = answering(lambda: Body(b"one", b"two"))
+    middleware = answering(lambda: Body(b"one", b"two"))
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
-        chunks = iter(one.submit(begun, door, "/first").result())
+        chunks = iter(one.submit(begun, middleware, "/first").result())
         assert other.submit(next, chunks).result() == b"one"
         assert one.submit(current_transaction).result() is None
         one.submit(background_task(name="job")(int)).result()
-        one.submit(get, door, "/second").result()
+        one.submit(get, middleware, "/second").result()
         assert other.submit(list, chunks).result() == [b"two"]
-        one.submit(get, door, "/third").result()
+        one.submit(get, middleware, "/third").result()
         assert other.submit(current.get).result() is one.submit(current.get).result() is None
     assert [t.path for t in ended] == [
         "OtherTransaction/Function/job",

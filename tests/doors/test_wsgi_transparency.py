@@ -1,4 +1,4 @@
-"""A WSGI application and its server see the same with the door between them as without it."""
+"""A WSGI application and its server see the same with the middleware between them as without it."""
 
 from __future__ import annotations
 
@@ -392,21 +392,21 @@ def test_a_websocket_request_is_not_measured(ended: list[FinishedTransaction]) -
     assert len(ended) == 1
 
 
-def test_attributes_of_the_application_are_found_behind_the_door() -> None:
+def test_attributes_of_the_application_are_found_behind_the_middleware() -> None:
     class Application:
         title = "shop"
 
         def __call__(self, environ: Any, start: Any) -> Any:
             return hello(environ, start)
 
-    door = WSGIApplicationWrapper(Application())
-    assert door.title == "shop"
-    assert isinstance(door.__wrapped__, Application)
+    middleware = WSGIApplicationWrapper(Application())
+    assert middleware.title == "shop"
+    assert isinstance(middleware.__wrapped__, Application)
     with pytest.raises(AttributeError):
-        door.price  # noqa: B018
+        middleware.price  # noqa: B018
 
 
-def test_a_method_behind_the_door_binds_to_its_instance(ended: list[FinishedTransaction]) -> None:
+def test_a_method_behind_the_middleware_binds_to_its_instance(ended: list[FinishedTransaction]) -> None:
     class Site:
         greeting = b"hello"
 

@@ -69,7 +69,7 @@ def attempt(app: Any, path: str = "/books", **environ: Any) -> Server:
 
 
 def linted(app: Any) -> Any:
-    """The door with a strict judge on either side of it."""
+    """The middleware with a strict judge on either side of it."""
     return validator(WSGITransactionMiddleware(validator(app)))
 
 

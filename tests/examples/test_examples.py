@@ -17,7 +17,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from ..waiting import PATIENCE, eventually
+from ..waiting import TIMEOUT, eventually
 from ..workers.kit import worker
 from ..workers.redis_kit import needs_redis, redis, url_of
 
@@ -48,7 +48,7 @@ class UntilItHangsUp(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         address, target = (request.url.host, request.url.port or 80), request.url.raw_path.decode()
         lines = [f"{request.method} {target} HTTP/1.1", "Host: localhost", "Content-Length: 0", "Connection: close"]
-        with socket.create_connection(address, timeout=PATIENCE) as connection:
+        with socket.create_connection(address, timeout=TIMEOUT) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
             with HTTPResponse(connection, method=request.method) as response:
                 response.begin()

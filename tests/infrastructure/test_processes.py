@@ -58,7 +58,9 @@ def test_a_test_that_leaves_processes_fails_and_they_are_ended() -> None:
     ("script", "having"),
     [
         pytest.param("sockets.py --server gunicorn", 4, id="servers"),
-        pytest.param("overhead.py --instructions --door task --only floor", 1, id="valgrind", marks=needs_valgrind),
+        pytest.param(
+            "overhead.py --instructions --entry-point task --only floor", 1, id="valgrind", marks=needs_valgrind
+        ),
         pytest.param("store.py --writes 1000", 2, id="writers"),
     ],
 )

@@ -22,7 +22,7 @@ LATE = (
     *("transactions.entries.measured_classes", "transactions.entries.proxies", "transactions.entries.shapes"),
 )
 MODULES = ("weighbridge", "weighbridge.middleware")
-DOORS = ("weighbridge.middleware.wsgi", "weighbridge.middleware.asgi", "weighbridge.middleware.django")
+MIDDLEWARES = ("weighbridge.middleware.wsgi", "weighbridge.middleware.asgi", "weighbridge.middleware.django")
 
 QUIET = """
 import os, sys
@@ -106,14 +106,14 @@ def test_the_watch_of_the_test_above_sees_what_it_should(code: str, complaint: s
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_doors_are_loaded_when_they_are_asked_for(module: str, tmp_path: Path) -> None:
+def test_middlewares_are_loaded_when_they_are_asked_for(module: str, tmp_path: Path) -> None:
     asked = f"import sys, {module} as ours; ours.WSGITransactionMiddleware; "
-    done = python(asked + "print([name in sys.modules for name in sys.argv[1:]])", tmp_path, *DOORS)
+    done = python(asked + "print([name in sys.modules for name in sys.argv[1:]])", tmp_path, *MIDDLEWARES)
     assert (done.stdout, done.stderr) == ("[True, False, False]\n", "")
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_doors_are_listed_before_they_are_loaded(module: str, tmp_path: Path) -> None:
+def test_middlewares_are_listed_before_they_are_loaded(module: str, tmp_path: Path) -> None:
     done = python(f"import {module} as ours; print({{*ours.__all__, '__doc__'}} <= {{*dir(ours)}})", tmp_path)
     assert (done.stdout, done.stderr) == ("True\n", "")
 
@@ -134,7 +134,7 @@ def test_tools_that_read_the_dictionary_find_every_name(module: str, read: str, 
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_door_is_looked_for_once(module: str, tmp_path: Path) -> None:
+def test_a_middleware_is_looked_for_once(module: str, tmp_path: Path) -> None:
     code = (
         f"import {module} as ours; door = ours.WSGITransactionMiddleware; del ours.__getattr__; "
         "print(door is ours.WSGITransactionMiddleware)"
@@ -166,7 +166,7 @@ def test_each_public_name_tells_its_arguments(module: str) -> None:
         assert list(signatures[name].parameters) == ["app", "application", "name", "group"]
 
 
-def test_a_door_tells_the_arguments_of_what_is_behind_it() -> None:
+def test_a_middleware_tells_the_arguments_of_what_is_behind_it() -> None:
     from weighbridge import WSGITransactionMiddleware
 
     class Narrow(WSGITransactionMiddleware):

@@ -20,7 +20,7 @@ from weighbridge import (
 )
 from weighbridge.console import wsgi_application
 from weighbridge.middleware import WSGITransactionMiddleware
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import StoreReader
 
@@ -137,7 +137,7 @@ def test_of_errors_nothing_is_kept_but_that_they_were(
     assert b"Declined" not in everything
     with StoreReader.open(store) as reader:
         window = Window(ended[0].started - 60, ended[0].started + 60)
-        assert sum(found.figures.errors for found in reader.transactions(window)) == 4
+        assert sum(found.statistics.errors for found in reader.transactions(window)) == 4
         assert reader.errors(window) == []
 
 
@@ -149,7 +149,7 @@ def test_so_it_is_for_those_that_only_come_as_figures(settings: Settings, kept: 
     assert b"Declined" not in kept()
     with StoreReader.open(store) as reader:
         (application,) = reader.applications(Window(0, 4e9))
-        assert (application.figures.calls, application.figures.errors) == (50, 50)
+        assert (application.statistics.calls, application.statistics.errors) == (50, 50)
 
 
 def test_what_is_expected_or_ignored_does_not_count_then_either(settings: Settings, ended: Ended) -> None:
@@ -217,11 +217,11 @@ def test_which_attributes_are_left(
 @pytest.mark.parametrize("setting", [{"high_security": "on"}, {"attributes_enabled": "off"}])
 def test_custom_attributes_are_not_taken_and_not_told_as_lost(setting: dict[str, str], settings: Settings) -> None:
     settings(**setting)
-    outlet.take_losses()
+    handoff.take_dropped()
     with BackgroundTask(name="job"):
         assert add_custom_attribute("a", 1) is False
         assert add_custom_attributes({"a": 1}) is False
-    assert outlet.take_losses() == {}
+    assert handoff.take_dropped() == {}
 
 
 # Parameters

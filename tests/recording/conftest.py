@@ -41,7 +41,7 @@ class Stored:
         counted: dict[str, int] = {}
         with self.reader() as reader:
             for line in reader.transactions(lately()):
-                counted[line.series.name] = counted.get(line.series.name, 0) + line.figures.calls
+                counted[line.series.name] = counted.get(line.series.name, 0) + line.statistics.calls
         return counted
 
     def total(self) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 import weighbridge
 from weighbridge.transactions.model import clock
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 from weighbridge.transactions.recording import aggregate
 from weighbridge.transactions.recording.known_names import KnownNames
 from weighbridge.transactions.recording.snapshot import Series
@@ -152,7 +152,7 @@ def test_applications_are_bounded(stored: Stored) -> None:
             pass
     assert weighbridge.flush()
     with stored.reader() as reader:
-        lines = {line.series.application: line.figures.calls for line in reader.transactions(lately())}
+        lines = {line.series.application: line.statistics.calls for line in reader.transactions(lately())}
     assert len(lines) == 1001
     assert lines["<other>"] == 10
 
@@ -169,7 +169,7 @@ def test_errors_are_bounded(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> 
         (line,) = reader.transactions(lately())
     assert [error.message for error in errors] != []
     assert len(errors) == 5
-    assert line.tally.errors == 20, "every failure is counted, the distinct messages are bounded"
+    assert line.totals.errors == 20, "every failure is counted, the distinct messages are bounded"
     assert stored.lost()["errors"] == 15
 
 
@@ -205,7 +205,7 @@ def test_without_a_thread_the_queue_is_counted_where_it_fills(stored: Stored, mo
     weighbridge.initialize()
     for _ in range(10_000):
         named("job")
-    assert len(outlet.queue) <= 512
+    assert len(handoff.queue) <= 512
     weighbridge.shutdown_agent()
     assert stored.total() == 10_000
     assert stored.lost() == {}
@@ -263,12 +263,12 @@ print(resident() - before)"""
     assert stored.total() == 150_000
 
 
-def test_losses_are_counted_in_a_destructor_that_interrupts_their_counting() -> None:
+def test_drops_are_counted_in_a_destructor_that_interrupts_their_counting() -> None:
     """The lock of the losses can be taken again by the thread that has it."""
-    with outlet._losing:
-        outlet.lose("errors", 3)
-    assert outlet.take_losses() == {"errors": 3}
-    assert outlet.take_losses() == {}
+    with handoff._drop_lock:
+        handoff.record_dropped("errors", 3)
+    assert handoff.take_dropped() == {"errors": 3}
+    assert handoff.take_dropped() == {}
 
 
 def test_a_flush_within_a_flush_does_not_wait_for_itself(
@@ -278,13 +278,13 @@ def test_a_flush_within_a_flush_does_not_wait_for_itself(
     from weighbridge.transactions.recording.aggregate import Aggregate
 
     answers: list[bool] = []
-    harvest = Aggregate.harvest
+    harvest = Aggregate.collect
 
     def interrupted(self: Aggregate) -> object:
         answers.append(weighbridge.flush())
         return harvest(self)
 
-    monkeypatch.setattr(Aggregate, "harvest", interrupted)
+    monkeypatch.setattr(Aggregate, "collect", interrupted)
     work()
     assert weighbridge.flush()
     assert answers == [False]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import weighbridge
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 
 from .conftest import Programs, Stored, eventually, line_of
 
@@ -51,7 +51,7 @@ def test_a_forked_child_discards_what_it_inherited_unsent(stored: Stored, work: 
     work()
 
     def child() -> None:
-        assert not outlet.queue
+        assert not handoff.queue
         work()
         assert weighbridge.flush()
 
@@ -244,13 +244,13 @@ def test_a_fork_that_no_hook_tells_of(stored: Stored, work: Callable[[], None]) 
     work()
 
     def child() -> None:
-        from weighbridge.transactions import runtime
+        from weighbridge.transactions import runtime as lifecycle
 
-        recorder = runtime._new_recorder()
+        recorder = lifecycle._new_recorder()
         recorder.pid = -1  # as if it had been made by another process
-        runtime._recorders["in force"] = recorder
+        lifecycle._recorders["in force"] = recorder
         weighbridge.flush()
-        assert runtime._recorders["in force"].pid == os.getpid()
+        assert lifecycle._recorders["in force"].pid == os.getpid()
 
     assert in_child(child) == 0
     weighbridge.flush()

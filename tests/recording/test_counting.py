@@ -18,9 +18,9 @@ from weighbridge.middleware import WSGITransactionMiddleware
 from weighbridge.transactions.model import clock
 from weighbridge.transactions.model.applications import Application
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.model.label import Given, label_of
-from weighbridge.transactions.model.outlet import outlet
-from weighbridge.transactions.model.process import here
+from weighbridge.transactions.model.label import ExplicitName, intern_identity
+from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.model.process import runtime
 from weighbridge.transactions.model.request import RequestTransaction
 from weighbridge.transactions.model.transaction import Transaction
 from weighbridge.transactions.recording import aggregate, recorder
@@ -57,15 +57,15 @@ class Kept:
 @pytest.fixture
 def kept() -> Iterator[Kept]:
     yield Kept()
-    outlet.queue.clear()
-    outlet.take_losses()
+    handoff.queue.clear()
+    handoff.take_dropped()
 
 
 @pytest.fixture
 def counting(kept: Kept) -> Recorder:
     """A recorder without a thread, which writes there."""
-    here.prepare()
-    return Recorder(here.settings, lambda: kept)
+    runtime.prepare()
+    return Recorder(runtime.settings, lambda: kept)
 
 
 SHOP = Application("shop")
@@ -74,18 +74,18 @@ SHOP = Application("shop")
 def job(duration: float, name: str = "job", application: Application = SHOP, **more: Any) -> Transaction:
     """A background transaction that ended just now."""
     transaction = Transaction()
-    transaction._start(label_of(application, True, Given("Function", name)), [])
+    transaction._start(intern_identity(application, True, ExplicitName("Function", name)), [])
     return ended(transaction, duration, **more)
 
 
 def page(duration: float, route: str = "/page", status: int = 200, **more: Any) -> RequestTransaction:
     """A request that ended just now."""
     transaction = RequestTransaction()
-    transaction._describe("GET", route)
-    transaction._start(label_of(SHOP, False, None), [])
+    transaction._set_request("GET", route)
+    transaction._start(intern_identity(SHOP, False, None), [])
     transaction._route = route
     if status:
-        transaction._answer_with(status)
+        transaction._override_status(status)
     return ended(transaction, duration, **more)
 
 
@@ -99,21 +99,21 @@ def ended(
     whole: bool = True,
     **more: Any,
 ) -> Any:
-    """End a transaction; ``whole``: it is handed over as it is, though there may be a lane for it."""
-    transaction._rate(rated)
-    transaction._sample(sampled)
+    """End a transaction; ``whole``: it is handed over as it is, though there may be a buffer for it."""
+    transaction._set_apdex(rated)
+    transaction._set_sampled(sampled)
     for name, value in more.items():
-        setattr(transaction._more, name, value)
+        setattr(transaction._ensure_extras(), name, value)
     for error in errors:
         transaction._notice(error)
-    transaction._freeze()
-    transaction._ended -= ago
-    transaction._entered = transaction._ended - duration
+    transaction._stop_clock()
+    transaction._end_time -= ago
+    transaction._start_time = transaction._end_time - duration
     if isinstance(transaction, RequestTransaction) and transaction.status:
-        transaction._response_started = transaction._entered + duration / 2
+        transaction._response_start_time = transaction._start_time + duration / 2
     if whole:
-        outlet.lanes.clear()
-    transaction._hand_over()
+        handoff.buffers.clear()
+    transaction._hand_off()
     return transaction
 
 
@@ -140,9 +140,9 @@ _TRANSACTIONS = st.fixed_dictionaries(
 @given(st.lists(_TRANSACTIONS, max_size=30))
 def test_every_figure_adds_up(own_settings: None, drawn: list[dict[str, Any]]) -> None:
     kept = Kept()
-    here.prepare()
-    outlet.lanes.clear()
-    counting = Recorder(here.settings, lambda: kept)
+    runtime.prepare()
+    handoff.buffers.clear()
+    counting = Recorder(runtime.settings, lambda: kept)
     for one in drawn:
         make(one)
         if one["flush"]:
@@ -212,8 +212,8 @@ def _zones(rows: list[MinuteRow]) -> list[tuple[int, int, int]]:
 
 
 def test_what_goes_to_linked_applications_is_not_mixed_with_what_goes_to_one(counting: Recorder, kept: Kept) -> None:
-    here.prepare()
-    linked = here.application_of("shop;all;more")
+    runtime.prepare()
+    linked = runtime.resolve_application("shop;all;more")
     job(1.0, application=linked, errors=(BROKEN,))
     job(2.0)
     counting.flush()
@@ -300,14 +300,14 @@ def test_a_clock_that_is_set_moves_minutes_and_bends_no_duration(
 
 def test_what_waits_for_the_store_is_bounded(counting: Recorder, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest minutes go first; what is written and what is lost add up."""
-    monkeypatch.setattr(aggregate, "_CELLS_AT_MOST", 50)
+    monkeypatch.setattr(aggregate, "_MAX_BUCKETS", 50)
     kept.away = True
     for minutes in range(100, 0, -1):
         monkeypatch.setattr(clock, "epoch", lambda minutes=minutes: time.time() - 60 * minutes)
         for name in range(10):
             job(0.1, f"job {name}")
         counting.flush()
-    assert len(counting._aggregate._cells()) <= 50 + 10
+    assert len(counting._aggregate._buckets()) <= 50 + 10
     kept.away = False
     counting.flush()
     written = sum(row.count for row in kept.rows())
@@ -326,8 +326,8 @@ def test_samples_that_wait_for_the_store_are_bounded(
         for name in range(100):
             job(0.1, f"job {name}")
         counting.flush()
-    cells = counting._aggregate._cells()
-    assert sum(len(cell.kept()) for cell in cells) <= 200 + 100
+    buckets = counting._aggregate._buckets()
+    assert sum(len(bucket.kept_transactions()) for bucket in buckets) <= 200 + 100
 
 
 def test_an_idle_process_shows_that_it_lives(counting: Recorder, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,7 +335,7 @@ def test_an_idle_process_shows_that_it_lives(counting: Recorder, kept: Kept, mon
     counting.flush()
     counting.flush()
     assert len(kept.snapshots) == 1, "nothing new, nothing written"
-    monkeypatch.setattr(recorder, "_SIGN_OF_LIFE", 0.0)
+    monkeypatch.setattr(recorder, "_HEARTBEAT", 0.0)
     counting.flush()
     assert len(kept.snapshots) == 2
     assert kept.snapshots[1].minutes == ()
@@ -349,7 +349,7 @@ def test_what_has_been_open_for_a_while_is_named(
     with weighbridge.BackgroundTask(name="endless"):
         counting.flush()
         assert kept.snapshots == [], "it has only just begun"
-        monkeypatch.setattr(recorder, "_RUNNING_FOR", 0.0)
+        monkeypatch.setattr(recorder, "_MIN_RUNNING_AGE", 0.0)
         counting.flush()
     (running,) = kept.snapshots[0].running
     assert (running.series.name, running.series.kind) == ("endless", "background")
@@ -360,10 +360,10 @@ def test_what_has_been_open_for_a_while_is_named(
 
 def test_a_transaction_that_has_not_entered_yet_is_not_open(counting: Recorder, kept: Kept) -> None:
     about_to_begin = Transaction.__new__(Transaction)
-    outlet.live.add(about_to_begin)
+    handoff.open_transactions.add(about_to_begin)
     job(0.1)
     assert counting.flush()
-    outlet.live.discard(about_to_begin)
+    handoff.open_transactions.discard(about_to_begin)
     assert sum(row.count for row in kept.rows()) == 1
 
 

@@ -90,16 +90,16 @@ def test_what_ends_while_the_recorder_is_shut_down_is_written(programs: Programs
     programs.run(
         """
         import threading
-        from weighbridge.transactions import runtime
+        from weighbridge.transactions import runtime as lifecycle
 
-        held_up, shutdown = threading.Event(), runtime.shutdown
+        held_up, shutdown = threading.Event(), lifecycle.shutdown
 
         def slow_shutdown(*arguments):
             shutdown(*arguments)
             held_up.set()
             thread.join()
 
-        runtime.shutdown = slow_shutdown
+        lifecycle.shutdown = slow_shutdown
         thread = threading.Thread(target=background_task(name="work")(held_up.wait), daemon=True)
         thread.start()
         work()

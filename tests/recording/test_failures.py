@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import weighbridge
-from weighbridge.transactions import runtime
+from weighbridge.transactions import runtime as lifecycle
 from weighbridge.transactions.recording import delivery
 from weighbridge.transactions.store.writer import StoreWriter
 
@@ -56,7 +56,7 @@ def test_a_failure_that_passes_loses_nothing(error: Exception, stored: Stored, k
             named(f"job {number % 3}")
             assert not weighbridge.flush()
         if not isinstance(error, (MemoryError, RecursionError)):  # about the whole process, and not the snapshot
-            assert len(runtime._recorder().delivery._waiting) == 2
+            assert len(lifecycle._recorder().delivery._waiting) == 2
     assert len(known) == (0 if isinstance(error, (MemoryError, RecursionError)) else 1)
     assert weighbridge.flush()
     assert stored.calls() == {"before": 1, "job 0": 10, "job 1": 10, "job 2": 10}
@@ -80,7 +80,7 @@ def test_a_store_that_cannot_be_opened_loses_nothing(stored: Stored, known: list
         broken.setattr(StoreWriter, "of", classmethod(lambda *_: 1 / 0))
         named("job")
         assert not weighbridge.flush()
-        runtime._recorder().delivery.open_store = None  # it is asked for again
+        lifecycle._recorder().delivery.open_store = None  # it is asked for again
     assert weighbridge.flush()
     assert stored.calls() == {"job": 1}
 
@@ -98,7 +98,7 @@ def test_a_snapshot_that_can_never_be_stored_does_not_hold_up_the_rest(stored: S
         broken.setattr(StoreWriter, "write", failing(ZeroDivisionError(), of_poison))
         assert not weighbridge.flush()
         rounds = 0
-        while runtime._recorder().delivery._waiting:
+        while lifecycle._recorder().delivery._waiting:
             named("after it")
             weighbridge.flush()
             rounds += 1

@@ -11,11 +11,11 @@ from weighbridge.transactions.recording.histogram import (
     BOUNDS,
     RELATIVE_ERROR,
     CorruptHistogram,
+    add_durations,
     bin_of,
     bin_value,
     decode,
     encode,
-    fold,
     merge,
     merge_encoded,
     quantile,
@@ -30,7 +30,7 @@ dense_counts = st.dictionaries(st.integers(500, 560), st.integers(1, 70_000), ma
 
 def folded(values: list[float]) -> dict[int, int]:
     histogram: dict[int, int] = {}
-    fold(values, histogram)
+    add_durations(values, histogram)
     return histogram
 
 

@@ -1,4 +1,4 @@
-"""Lanes: what has nothing to tell but how long it took is noted where it ends, and is counted as all others are."""
+"""Buffers: what has nothing to tell but how long it took is noted where it ends, and is counted as all others are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from weighbridge import ASGITransactionMiddleware, WSGITransactionMiddleware, ba
 from weighbridge.testing import capture_transactions
 from weighbridge.transactions.model.clock import monotonic
 from weighbridge.transactions.model.naming import path_of
-from weighbridge.transactions.model.outlet import ROOM, outlet
+from weighbridge.transactions.model.outlet import BUFFER_CAPACITY, handoff
 
 from .conftest import Stored, lately
 
@@ -31,11 +31,13 @@ pytestmark = pytest.mark.usefixtures("stored")
 
 def wsgi(app: Any, **keys: Any) -> Act:
     """A request to a WSGI application."""
-    door = WSGITransactionMiddleware(app)
+    middleware = WSGITransactionMiddleware(app)
 
     def act() -> None:
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/books", "SCRIPT_NAME": "", **keys}
-        body = door({"wsgi.url_scheme": "http", "SERVER_NAME": "shop", "SERVER_PORT": "80", **environ}, lambda *_: len)  # type: ignore[arg-type]
+        body = middleware(
+            {"wsgi.url_scheme": "http", "SERVER_NAME": "shop", "SERVER_PORT": "80", **environ}, lambda *_: len
+        )  # type: ignore[arg-type]
         list(body)
         body.close() if hasattr(body, "close") else None
 
@@ -44,7 +46,7 @@ def wsgi(app: Any, **keys: Any) -> Act:
 
 def asgi(app: Any, **keys: Any) -> Act:
     """A request to an ASGI application."""
-    door = ASGITransactionMiddleware(app)
+    middleware = ASGITransactionMiddleware(app)
 
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
@@ -53,7 +55,7 @@ def asgi(app: Any, **keys: Any) -> Act:
         pass
 
     scope = {"type": "http", "method": "GET", "path": "/books", "root_path": "", "query_string": b"", "headers": []}
-    return lambda: asyncio.run(door({**scope, **keys}, receive, send))
+    return lambda: asyncio.run(middleware({**scope, **keys}, receive, send))
 
 
 def bare(environ: Any, start_response: Any) -> Any:
@@ -87,7 +89,7 @@ def work() -> None:
 
 
 def tagged(environ: Any, start_response: Any) -> Any:
-    weighbridge.add_custom_attribute("number", outlet.patience)
+    weighbridge.add_custom_attribute("number", handoff.flush_threshold)
     return bare(environ, start_response)
 
 
@@ -132,32 +134,33 @@ PLAIN: dict[str, tuple[Callable[[], Act], str]] = {
 }
 
 
-def with_open_lanes(act: Act) -> None:
-    """Do it until lanes for its like are open, and nothing is kept of them any more; the minute has just begun."""
+def with_open_buffers(act: Act) -> None:
+    """Do it until buffers for its like are open, and nothing is kept of them any more; the minute has just begun."""
     for _ in range(4):
         act()
         weighbridge.flush()
-    for lane in outlet.lanes.values():
-        lane.bar, lane.until = 3600.0, monotonic() + 55.0
+    for buffer in handoff.buffers.values():
+        buffer.slow_threshold, buffer.expires_at = 3600.0, monotonic() + 55.0
 
 
 def noted() -> int:
-    """How many durations wait in lanes."""
-    return sum(len(lane.durations) for lane in outlet.lanes.values())
+    """How many durations wait in buffers."""
+    return sum(len(buffer.durations) for buffer in handoff.buffers.values())
 
 
 @pytest.mark.parametrize("case", PLAIN)
-def test_what_is_like_many_before_it_is_noted_in_a_lane(case: str, stored: Stored) -> None:
+def test_what_is_like_many_before_it_is_noted_in_a_buffer(case: str, stored: Stored) -> None:
     made, path = PLAIN[case]
     act = made()
-    with_open_lanes(act)
+    with_open_buffers(act)
     for _ in range(10):
         act()
-    assert (noted(), len(outlet.queue), len(outlet.live)) == (10, 0, 0)
+    assert (noted(), len(handoff.queue), len(handoff.open_transactions)) == (10, 0, 0)
     assert weighbridge.flush()
     with stored.reader() as reader:
         lines = [
-            (path_of(line.series.kind, *line.series[2:]), line.figures.calls) for line in reader.transactions(lately())
+            (path_of(line.series.kind, *line.series[2:]), line.statistics.calls)
+            for line in reader.transactions(lately())
         ]
     assert lines == [(path, 14)]
 
@@ -174,7 +177,7 @@ def test_what_is_like_many_before_it_is_noted_in_a_lane(case: str, stored: Store
     ],
 )
 def test_what_is_not_like_it_is_not(app: Any, keys: dict[str, Any]) -> None:
-    with_open_lanes(wsgi(bare))
+    with_open_buffers(wsgi(bare))
     catching(wsgi(app, **keys))()
     assert noted() == 0
 
@@ -185,7 +188,7 @@ def late(environ: dict[str, Any]) -> None:
 
 
 def test_a_key_in_the_place_of_another_is_heard(stored: Stored) -> None:
-    with_open_lanes(wsgi(bare))
+    with_open_buffers(wsgi(bare))
 
     def app(environ: Any, start: Any) -> Any:
         del environ["SERVER_NAME"]
@@ -195,52 +198,52 @@ def test_a_key_in_the_place_of_another_is_heard(stored: Stored) -> None:
     wsgi(app)()
     weighbridge.flush()
     with stored.reader() as reader:
-        kinds = {(line.series.kind, line.figures.calls) for line in reader.transactions(lately())}
+        kinds = {(line.series.kind, line.statistics.calls) for line in reader.transactions(lately())}
     assert kinds == {("web", 4), ("background", 1)}
 
 
 def test_the_slowest_is_kept_whole(stored: Stored) -> None:
-    with_open_lanes(work)
-    for lane in outlet.lanes.values():
-        lane.bar = 0.0
+    with_open_buffers(work)
+    for buffer in handoff.buffers.values():
+        buffer.slow_threshold = 0.0
     work()
-    assert (noted(), len(outlet.queue)) == (0, 1)
+    assert (noted(), len(handoff.queue)) == (0, 1)
     for _ in range(50):
         work()
-    assert len(outlet.queue) < 30  # each must be slower than all before it
+    assert len(handoff.queue) < 30  # each must be slower than all before it
 
 
-def test_a_full_lane_takes_no_more(stored: Stored) -> None:
-    with_open_lanes(work)
-    for _ in range(ROOM + 5):
+def test_a_full_buffer_takes_no_more(stored: Stored) -> None:
+    with_open_buffers(work)
+    for _ in range(BUFFER_CAPACITY + 5):
         work()
-        if outlet.queue:
+        if handoff.queue:
             break
     weighbridge.flush()
     assert noted() == 0
-    assert stored.calls()["work"] >= ROOM
+    assert stored.calls()["work"] >= BUFFER_CAPACITY
 
 
-def test_one_of_the_next_minute_goes_into_no_lane_of_this_one() -> None:
-    with_open_lanes(work)
-    for lane in outlet.lanes.values():
-        lane.until = monotonic()
+def test_one_of_the_next_minute_goes_into_no_buffer_of_this_one() -> None:
+    with_open_buffers(work)
+    for buffer in handoff.buffers.values():
+        buffer.expires_at = monotonic()
     work()
     assert noted() == 0
 
 
-def test_what_comes_late_to_a_lane_is_counted(stored: Stored) -> None:
-    """A thread has a lane in its hand while the minute's figures are written."""
-    with_open_lanes(work)
-    lane = next(iter(outlet.lanes.values()))
+def test_what_comes_late_to_a_buffer_is_counted(stored: Stored) -> None:
+    """A thread has a buffer in its hand while the minute's figures are written."""
+    with_open_buffers(work)
+    buffer = next(iter(handoff.buffers.values()))
     weighbridge.flush()
-    lane.durations.append(0.5)
+    buffer.durations.append(0.5)
     weighbridge.flush()
     assert stored.calls() == {"work": 5}
 
 
 def test_who_listens_sees_every_one(stored: Stored) -> None:
-    with_open_lanes(work)
+    with_open_buffers(work)
     with capture_transactions() as seen:
         for _ in range(5):
             work()
@@ -248,7 +251,7 @@ def test_who_listens_sees_every_one(stored: Stored) -> None:
 
 
 def test_threads_lose_none(stored: Stored) -> None:
-    with_open_lanes(work)
+    with_open_buffers(work)
     act = wsgi(bare)
     threads = [threading.Thread(target=lambda: [(work(), act()) for _ in range(500)]) for _ in range(8)]
     for thread in threads:
@@ -261,18 +264,18 @@ def test_threads_lose_none(stored: Stored) -> None:
     assert stored.calls() == {"work": 4004, "/books": 4000}
 
 
-def test_errors_queue_times_and_attributes_count_in_lanes_as_elsewhere(stored: Stored) -> None:
+def test_errors_queue_times_and_attributes_count_in_buffers_as_elsewhere(stored: Stored) -> None:
     before = time.time()
     act = catching(wsgi(raising, HTTP_X_REQUEST_START=str(before - 2)))
-    with_open_lanes(act)
+    with_open_buffers(act)
     for _ in range(10):
         act()
     assert noted() == 10
     weighbridge.flush()
     with stored.reader() as reader:
         (line,) = reader.transactions(lately())
-        assert line.figures.errors == line.figures.calls == 14
-        assert 1.9 < line.figures.queue_time < 2.1 + time.time() - before
+        assert line.statistics.errors == line.statistics.calls == 14
+        assert 1.9 < line.statistics.queue_time < 2.1 + time.time() - before
         (error,) = reader.errors(lately())
         assert (error.type, error.count) == ("builtins:LookupError", 14)
 
@@ -281,25 +284,27 @@ def test_the_first_to_fail_are_kept_whole(stored: Stored) -> None:
     act = catching(wsgi(raising))
     for _ in range(3):
         act()
-        assert (noted(), len(outlet.queue)) == (0, 1)
+        assert (noted(), len(handoff.queue)) == (0, 1)
         weighbridge.flush()
-    for lane in outlet.lanes.values():
-        assert lane.bar >= 0.0
-        lane.bar = 3600.0
+    for buffer in handoff.buffers.values():
+        assert buffer.slow_threshold >= 0.0
+        buffer.slow_threshold = 3600.0
     act()
     assert noted() == 1
 
 
 def test_one_that_was_stopped_in_an_earlier_minute_is_counted_there(stored: Stored) -> None:
-    with_open_lanes(work)
+    with_open_buffers(work)
     with weighbridge.BackgroundTask(name="work") as transaction:
         assert transaction is not None
-        transaction._entered = monotonic() - 95
-        transaction._more.stopped = monotonic() - 85
+        transaction._start_time = monotonic() - 95
+        transaction._ensure_extras().frozen_at = monotonic() - 85
     assert noted() == 0
     weighbridge.flush()
     with stored.reader() as reader:
-        counts = [bucket.figures.calls for bucket in reader.timeline(lately(), 60).buckets if bucket.figures.calls]
+        counts = [
+            bucket.statistics.calls for bucket in reader.timeline(lately(), 60).buckets if bucket.statistics.calls
+        ]
     assert len(counts) >= 2
     assert (counts[0], sum(counts)) == (1, 5)
 
@@ -309,5 +314,5 @@ def test_what_keys_come_to_is_remembered_and_values_may_change(stored: Stored) -
         wsgi(bare, **{"newrelic.set_background_task": flag})()
     weighbridge.flush()
     with stored.reader() as reader:
-        kinds = {line.series.kind: line.figures.calls for line in reader.transactions(lately())}
+        kinds = {line.series.kind: line.statistics.calls for line in reader.transactions(lately())}
     assert kinds == {"background": 3, "web": 3}

@@ -14,8 +14,9 @@ import pytest
 
 import weighbridge
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
-from weighbridge.transactions import log, runtime
-from weighbridge.transactions.log import log_once, swallowed
+from weighbridge.transactions import log
+from weighbridge.transactions import runtime as lifecycle
+from weighbridge.transactions.log import capture_internal_exception, log_once
 
 from .conftest import Programs, Stored, eventually
 
@@ -90,7 +91,7 @@ def test_neither_call_raises(failing: None, mistakes: list[str]) -> None:
     try:
         raise ValueError("ours")
     except ValueError:
-        swallowed("place")
+        capture_internal_exception("place")
     log_once(Unspeakable(), "a matter that has no %s", "hash")
     log_once("too few", "%s %s", 1)
     mistakes.clear()
@@ -122,8 +123,8 @@ def named_by_a_failure() -> str:
 
 
 def of_a_bad_key() -> object:
-    door = WSGITransactionMiddleware(lambda environ, start: [b"answer"])
-    return door({"newrelic.ignore_transaction": Unspeakable(), "newrelic.app_name": Unspeakable()}, print)
+    middleware = WSGITransactionMiddleware(lambda environ, start: [b"answer"])
+    return middleware({"newrelic.ignore_transaction": Unspeakable(), "newrelic.app_name": Unspeakable()}, print)
 
 
 CALLS = [named_by_nothing, named_by_something, named_by_a_failure, of_a_bad_key, weighbridge.initialize]
@@ -161,7 +162,7 @@ def test_the_thread_goes_on_after_its_line_failed(
     monkeypatch.setenv("WEIGHBRIDGE_STORE", str(stored.path))
     weighbridge.initialize()
     work()
-    eventually(lambda: any("store" in matter for matter in log._said if isinstance(matter, tuple)))
+    eventually(lambda: any("store" in matter for matter in log._logged if isinstance(matter, tuple)))
     stored.path.parent.mkdir()
     work()
     eventually(stored.path.exists)
@@ -176,7 +177,7 @@ def test_what_is_no_exception_of_the_usual_kind_passes(monkeypatch: pytest.Monke
         def emit(self, record: logging.LogRecord) -> None:
             raise SystemExit(3)
 
-    monkeypatch.setattr(log, "_said", set())
+    monkeypatch.setattr(log, "_logged", set())
     handler = Ending()
     log.logger().addHandler(handler)
     try:
@@ -188,7 +189,7 @@ def test_what_is_no_exception_of_the_usual_kind_passes(monkeypatch: pytest.Monke
 
 def test_a_handler_that_is_measured_itself(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes to the same matter again, which is said already: there is no end of it else."""
-    monkeypatch.setattr(log, "_said", set())
+    monkeypatch.setattr(log, "_logged", set())
     lines: list[str] = []
 
     class Measured(logging.Handler):
@@ -286,7 +287,7 @@ def test_lines_that_cannot_be_written_yet_are_kept_and_bounded(programs: Program
 
 
 def recorder_thread() -> threading.Thread:
-    thread = runtime._recorder()._thread
+    thread = lifecycle._recorder()._thread
     assert isinstance(thread, threading.Thread)
     return thread
 
@@ -307,7 +308,7 @@ def test_what_is_thrown_into_the_thread_does_not_end_it(
     for _ in range(5):
         throw(thread, kind)
         time.sleep(0.02)
-    eventually(lambda: log._said)
+    eventually(lambda: log._logged)
     work()
     eventually(weighbridge.flush)
     assert thread.is_alive()
@@ -329,7 +330,7 @@ def test_a_thread_that_is_dead_all_the_same_comes_back(
     threading.settrace(raising)
     try:
         work()
-        eventually(lambda: not runtime._recorder()._is_there())
+        eventually(lambda: not lifecycle._recorder()._is_alive())
     finally:
         threading.settrace(None)  # type: ignore[arg-type]
     for _ in range(300):
@@ -343,7 +344,7 @@ def test_a_thread_that_is_dead_all_the_same_comes_back(
 def test_a_lock_that_was_left_behind_is_taken_by_the_next(stored: Stored, work: Work) -> None:
     """As an exception may do that strikes between two steps of ours: nobody waits for ever."""
     work()
-    recorder = runtime._recorder()
+    recorder = lifecycle._recorder()
     thread = threading.Thread(target=recorder._lock.acquire)
     thread.start()
     thread.join()

@@ -437,8 +437,8 @@ def test_a_store_that_cannot_be_imported_loses_nothing(programs: Programs, store
         for _ in range(5000):
             work()
         assert not weighbridge.flush()
-        from weighbridge.transactions.model.outlet import outlet
-        assert len(outlet.queue) < 500, "they are counted"
+        from weighbridge.transactions.model.outlet import handoff
+        assert len(handoff.queue) < 500, "they are counted"
         del sys.modules["sqlite3"]
         time.sleep(1.1)  # it is tried a hundred times in a row, then once a second
         assert weighbridge.flush()
@@ -462,8 +462,8 @@ def test_where_no_thread_can_be_started(programs: Programs, stored: Stored) -> N
         for _ in range(20_000):
             work()
         assert threading.active_count() == 1
-        from weighbridge.transactions.model.outlet import outlet
-        assert len(outlet.queue) < 500
+        from weighbridge.transactions.model.outlet import handoff
+        assert len(handoff.queue) < 500
         assert weighbridge.flush()
         threading.stack_size(0)
         deadline = time.monotonic() + 20
@@ -471,7 +471,7 @@ def test_where_no_thread_can_be_started(programs: Programs, stored: Stored) -> N
             work()
             time.sleep(0.05)
         assert threading.active_count() == 2
-        print(outlet.patience, flush=True)
+        print(handoff.flush_threshold, flush=True)
         """,
         WEIGHBRIDGE_MAX_BACKLOG="10000",
     )

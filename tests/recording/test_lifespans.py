@@ -141,10 +141,10 @@ def test_the_loop_goes_on_while_it_waits_for_the_store(
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_lifespan_without_transactions_starts_nothing(backend: str, stored: Stored) -> None:
     server, before = Server(), threading.active_count()
-    door = ASGITransactionMiddleware(quiet)
+    middleware = ASGITransactionMiddleware(quiet)
 
     async def lifespan() -> int:
-        await door({"type": "lifespan"}, server.receive, server.send)
+        await middleware({"type": "lifespan"}, server.receive, server.send)
         return threading.active_count()
 
     assert run(backend, lifespan) == before

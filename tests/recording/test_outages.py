@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 
 import weighbridge
-from weighbridge.transactions.model.outlet import ROOM, outlet
+from weighbridge.transactions.model.outlet import BUFFER_CAPACITY, handoff
 from weighbridge.transactions.store import connection
 
-from ..waiting import PATIENCE
+from ..waiting import TIMEOUT
 from .conftest import Programs, Stored, eventually, line_of
 
 Work = Callable[[], None]
@@ -55,17 +55,17 @@ def test_a_snapshot_that_was_written_though_the_store_said_no_is_counted_once(st
     work()
     weighbridge.flush()
     work()
-    from weighbridge.transactions import runtime
+    from weighbridge.transactions import runtime as lifecycle
 
-    recorder = runtime._recorder()
+    recorder = lifecycle._recorder()
     recorder.flush()
     work()
     with recorder._lock:
-        recorder._fold()
+        recorder._aggregate_queue()
         snapshot = recorder._snapshot()
     assert snapshot is not None
     delivery = recorder.delivery
-    delivery.put(snapshot)
+    delivery.enqueue(snapshot)
     assert delivery._store is not None
     delivery._store.write(delivery._waiting[0].snapshot)  # and the answer is lost
     assert weighbridge.flush()
@@ -97,11 +97,11 @@ def test_a_store_that_was_deleted_is_made_anew(stored: Stored, work: Work) -> No
 
 def test_a_full_store_and_room_again(stored: Stored, work: Work) -> None:
     """``max_page_count`` holds for the recorder's own connection: its disk is full."""
-    from weighbridge.transactions import runtime
+    from weighbridge.transactions import runtime as lifecycle
 
     work()
     weighbridge.flush()
-    store = runtime._recorder().delivery._store
+    store = lifecycle._recorder().delivery._store
     raw = store._connection._connection  # type: ignore[union-attr]
     (pages,) = raw.execute("PRAGMA page_count").fetchone()
     raw.execute(f"PRAGMA max_page_count = {pages}")
@@ -141,9 +141,9 @@ def test_other_settings_while_the_store_is_away_lose_none(stored: Stored, work: 
         work()
         weighbridge.initialize()
         work()
-    from weighbridge.transactions import runtime
+    from weighbridge.transactions import runtime as lifecycle
 
-    runtime._at_the_end()
+    lifecycle._at_exit()
     assert stored.calls() == {"work": 3}
 
 
@@ -159,25 +159,25 @@ def test_the_host_does_not_wait_for_the_store(stored: Stored, work: Work, monkey
         while time.monotonic() < until:
             work()
             calls += 1
-    weighbridge.shutdown_agent(PATIENCE)
+    weighbridge.shutdown_agent(TIMEOUT)
     assert stored.total() + stored.lost().get("transactions", 0) == calls + 1
 
 
 def test_what_exceeds_the_backlog_is_dropped_and_counted(
     stored: Stored, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While one thread is held up by the store, lanes and queue are bounded; the sum is exact all the same."""
-    calls = 8 * ROOM + 5000
+    """While one thread is held up by the store, buffers and queue are bounded; the sum is exact all the same."""
+    calls = 8 * BUFFER_CAPACITY + 5000
     monkeypatch.setenv("WEIGHBRIDGE_MAX_BACKLOG", "1000")
     weighbridge.initialize()
     work()
     weighbridge.flush()
-    from weighbridge.transactions import runtime
+    from weighbridge.transactions import runtime as lifecycle
 
-    with runtime._recorder()._lock:  # as if it were at work on a slow disk
+    with lifecycle._recorder()._lock:  # as if it were at work on a slow disk
         for _ in range(calls):
             work()
-        assert len(outlet.queue) <= 1000 + 512
+        assert len(handoff.queue) <= 1000 + 512
     assert weighbridge.flush()
     assert stored.total() + stored.lost()["transactions"] == calls + 1
     assert stored.lost()["transactions"] >= 5000 - 1512
@@ -202,13 +202,13 @@ def test_a_transaction_that_cannot_be_counted_costs_only_itself(
 
     for _ in range(5):
         work()
-    bad = outlet.queue[2]
-    bad.__class__ = type("Bad", (type(bad),), {"__slots__": (), "_counted_as": lambda _: 1 / 0})
+    bad = handoff.queue[2]
+    bad.__class__ = type("Bad", (type(bad),), {"__slots__": (), "_series_key": lambda _: 1 / 0})
     assert weighbridge.flush()
     assert stored.calls() == {"work": 4}
     assert stored.lost() == {"transactions": 1}
-    assert "failed inside Aggregate.fold" in mistakes.pop()
-    assert Aggregate.fold is not None
+    assert "failed inside Aggregate.aggregate" in mistakes.pop()
+    assert Aggregate.aggregate is not None
 
 
 def test_a_store_that_is_gone_when_the_program_ends(programs: Programs, stored: Stored) -> None:

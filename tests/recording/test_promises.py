@@ -80,7 +80,7 @@ def test_promise_completeness_every_transaction_is_counted_exactly_once(programs
     assert "transactions" not in stored.lost()
 
 
-def test_promise_bounds_surplus_names_are_counted_under_other(programs: Programs, stored: Stored) -> None:
+def test_promise_bounds_overflow_names_are_counted_under_other(programs: Programs, stored: Stored) -> None:
     programs.run(
         """
         @background_task(name=lambda number: f"job {number}")
@@ -144,7 +144,7 @@ def test_promise_time_a_clock_that_jumps_bends_no_duration(programs: Programs, s
     assert line_of(program) == "done", program.communicate()
     program.communicate()
     with stored.reader() as reader:
-        figures = {line.series.name: line.figures for line in reader.transactions(lately())}
-    assert figures["after"].calls == 1
-    assert figures["around"].calls == 3
-    assert 0.02 <= figures["around"].minimum <= figures["around"].maximum < 3600
+        statistics = {line.series.name: line.statistics for line in reader.transactions(lately())}
+    assert statistics["after"].calls == 1
+    assert statistics["around"].calls == 3
+    assert 0.02 <= statistics["around"].minimum <= statistics["around"].maximum < 3600

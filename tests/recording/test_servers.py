@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ..waiting import PATIENCE
+from ..waiting import TIMEOUT
 from .conftest import Stored, eventually
 
 _APP = """
@@ -106,10 +106,10 @@ def answers_of(port: int, workers: int) -> list[bytes]:
     """
 
     def answer(_: int) -> bytes:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/page", timeout=PATIENCE).read()  # type: ignore[no-any-return]
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/page", timeout=TIMEOUT).read()  # type: ignore[no-any-return]
 
     answers: list[bytes] = []
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     with ThreadPoolExecutor(4) as clients:
         while len(set(answers)) < workers or len(answers) < 25:
             assert time.monotonic() < until, "not all workers answer"

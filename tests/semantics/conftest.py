@@ -61,9 +61,9 @@ _PROLOGUE = """
 import json, os, sys
 import weighbridge
 from weighbridge import *
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 got = []
-outlet.listen(lambda transaction: got.append(transaction.path))
+handoff.add_listener(lambda transaction: got.append(transaction.path))
 """
 
 

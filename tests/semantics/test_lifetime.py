@@ -14,8 +14,8 @@ import weighbridge
 from weighbridge import BackgroundTask, background_task, current_transaction, web_transaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 from weighbridge.transactions.model.clock import monotonic
-from weighbridge.transactions.model.outlet import outlet
-from weighbridge.transactions.model.process import here
+from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.model.process import runtime
 from weighbridge.transactions.model.transaction import Transaction
 from weighbridge.transactions.stack.current import current
 from weighbridge.transactions.stack.lifetime import begin, finish
@@ -24,7 +24,7 @@ Open = Callable[[Callable[[], None]], None]
 
 
 def by_begin(look: Callable[[], None]) -> None:
-    here.prepare()
+    runtime.prepare()
     mark: list[Any] = []
     transaction = Transaction()
     begin(transaction, _label(), mark)
@@ -34,9 +34,9 @@ def by_begin(look: Callable[[], None]) -> None:
 
 
 def _label() -> Any:
-    from weighbridge.transactions.model.label import Given, label_of
+    from weighbridge.transactions.model.label import ExplicitName, intern_identity
 
-    return label_of(here.application, True, Given("Function", "work"))
+    return intern_identity(runtime.application, True, ExplicitName("Function", "work"))
 
 
 def by_function(look: Callable[[], None]) -> None:
@@ -96,12 +96,12 @@ def test_what_is_opened_is_filled_in_as_by_the_one_way(way: Open) -> None:
         assert transaction is not None
         seen.append(transaction)
         assert {name for name in Transaction.__slots__ if hasattr(transaction, name)} == set(Transaction.__slots__)
-        assert transaction._ended == 0.0
+        assert transaction._end_time == 0.0
         assert transaction._extras is None
         assert transaction._mark == []
         assert transaction._token is not None
-        assert transaction._entered > 0
-        assert transaction in outlet.live
+        assert transaction._start_time > 0
+        assert transaction in handoff.open_transactions
 
     way(look)
     assert len(seen) == 1
@@ -113,10 +113,10 @@ def test_what_has_ended_is_handed_over_and_gone_as_by_the_one_way(way: Open) -> 
     for _ in range(3):  # the first is handed over whole, the others need not be
         way(lambda: seen.append(current.get()))
     for transaction in seen:
-        assert transaction._ended > transaction._entered
+        assert transaction._end_time > transaction._start_time
         assert transaction._mark is None
         assert transaction._token is None
-        assert transaction not in outlet.live
+        assert transaction not in handoff.open_transactions
     assert current.get() is None
 
 
@@ -139,18 +139,18 @@ class Strike(BaseException): ...
 
 
 def test_one_whose_call_is_gone_is_discarded_at_the_next_look_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    outlet.take_losses()
+    handoff.take_dropped()
 
     def opens_and_is_cut_off() -> None:
         mark: list[Any] = []
         begin(Transaction(), _label(), mark)
 
-    here.prepare()
+    runtime.prepare()
     opens_and_is_cut_off()
-    assert len(outlet.live) == 1
+    assert len(handoff.open_transactions) == 1
     assert current_transaction() is None
-    assert outlet.live == set()
-    assert outlet.take_losses() == {"interrupted": 1}
+    assert handoff.open_transactions == set()
+    assert handoff.take_dropped() == {"interrupted": 1}
     background_task(name="next")(lambda: None)()  # its thread goes on measuring
 
 
@@ -160,20 +160,20 @@ def test_one_that_nothing_refers_to_any_more_is_discarded_by_the_recorder() -> N
     def opens_and_is_cut_off() -> None:
         begin(Transaction(), _label(), [])
 
-    here.prepare()
-    outlet.take_losses()
+    runtime.prepare()
+    handoff.take_dropped()
     thread = threading.Thread(target=opens_and_is_cut_off)
     thread.start()
     thread.join()
     with BackgroundTask(name="open") as kept:
-        assert outlet.open_ones(monotonic()) == [kept]
-    assert outlet.take_losses() == {"interrupted": 1}
+        assert handoff.open_since(monotonic()) == [kept]
+    assert handoff.take_dropped() == {"interrupted": 1}
 
 
 def test_one_whose_call_runs_in_another_context_is_not_judged() -> None:
     import contextvars
 
-    here.prepare()
+    runtime.prepare()
     context = contextvars.copy_context()
     seen = []
 
@@ -186,15 +186,15 @@ def test_one_whose_call_runs_in_another_context_is_not_judged() -> None:
     assert seen[0] is not None
     context.run(lambda: seen.append(current_transaction()))
     assert seen[1] is None
-    outlet.take_losses()
+    handoff.take_dropped()
 
 
 def test_what_it_followed_is_found_again() -> None:
-    here.prepare()
+    runtime.prepare()
     with BackgroundTask(name="outer") as outer:
         begin(Transaction(), _label(), [])
         assert current_transaction() is outer
-    outlet.take_losses()
+    handoff.take_dropped()
 
 
 def test_a_block_that_is_never_left_ends_when_it_is_collected() -> None:
@@ -205,7 +205,7 @@ def test_a_block_that_is_never_left_ends_when_it_is_collected() -> None:
     assert current_transaction() is entered  # no call of it is on the stack, and it is alive
     del block
     gc.collect()
-    assert outlet.live == set()
+    assert handoff.open_transactions == set()
     assert current_transaction() is None
     seen = []
     background_task(name="next")(lambda: seen.append(current_transaction()))()

@@ -61,7 +61,7 @@ class Catch:
 
 @dataclass(frozen=True)
 class Enter:
-    """A call or block of a family, in one of its forms; the form ``door`` is a WSGI request with these keys."""
+    """A call or block of a family, in one of its forms; the form ``middleware`` is a WSGI request with these keys."""
 
     family: str
     form: str
@@ -416,7 +416,7 @@ class Model:
             self.reclassify(owner, enter.name)
             return None
         if enter.family == "web" and owner is not None and owner.by_web_entry:
-            if environ and owner.environ is not None:  # a door further inside hands on what its request says
+            if environ and owner.environ is not None:  # a middleware further inside hands on what its request says
                 owner.environ = {**owner.environ, **environ}
             owner.apply_keys()
             if owner.active():
@@ -524,7 +524,7 @@ def enter_and_leave(moves: list[Move]) -> int:
             assert measuring is not None
             opened += measuring is not before
         current = current_transaction(active_only=False)
-        assert current is None or not current._over
+        assert current is None or not current._is_finished
     for block in blocks.values():
         block.__exit__(None, None, None)
     assert current_transaction(active_only=False) is None

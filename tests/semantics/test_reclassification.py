@@ -167,7 +167,7 @@ def test_the_whole_of_a_reclassified_request_is_measured(finished: Finished) -> 
 # The other way round: web inside background, web inside web
 
 
-def test_a_door_in_a_background_transaction_opens_its_own(paths: Paths) -> None:
+def test_a_middleware_in_a_background_transaction_opens_its_own(paths: Paths) -> None:
     with BackgroundTask(name="main"):
         run_wsgi(WSGITransactionMiddleware(page(lambda: None)))
         assert paths() == ["WebTransaction/Uri/page"]
@@ -182,7 +182,7 @@ def test_a_job_in_a_request_in_a_measured_main_reclassifies_the_request(paths: P
 
 
 @pytest.mark.parametrize("reclassified", [False, True])
-def test_a_door_in_a_door_opens_none(reclassified: bool, finished: Finished) -> None:
+def test_a_middleware_in_a_middleware_opens_none(reclassified: bool, finished: Finished) -> None:
     inner = WSGITransactionMiddleware(page(lambda: None), "inner")
 
     def outer(environ: Any, start_response: Any) -> Any:
@@ -196,14 +196,14 @@ def test_a_door_in_a_door_opens_none(reclassified: bool, finished: Finished) -> 
     assert transaction.path == ("OtherTransaction/Uri/page" if reclassified else "WebTransaction/Uri/page")
 
 
-def test_a_door_in_a_door_applies_its_explicit_name(finished: Finished) -> None:
+def test_a_middleware_in_a_middleware_applies_its_explicit_name(finished: Finished) -> None:
     inner = WSGITransactionMiddleware(page(lambda: None), "inner", name="named", group="Custom")
     run_wsgi(WSGITransactionMiddleware(inner, "outer"))
     (transaction,) = finished
     assert (transaction.path, transaction.application) == ("WebTransaction/Custom/named", "outer")
 
 
-def test_the_web_family_in_a_door_opens_none_and_applies_its_explicit_name(paths: Paths) -> None:
+def test_the_web_family_in_a_middleware_opens_none_and_applies_its_explicit_name(paths: Paths) -> None:
     @web_transaction(name="named")
     def named() -> None:
         pass
@@ -217,7 +217,7 @@ def test_the_web_family_in_a_door_opens_none_and_applies_its_explicit_name(paths
     assert paths() == ["WebTransaction/Uri/page", "WebTransaction/Function/named"]
 
 
-def test_a_door_in_a_request_turned_background_by_a_job_opens_none(paths: Paths) -> None:
+def test_a_middleware_in_a_request_turned_background_by_a_job_opens_none(paths: Paths) -> None:
     def app() -> None:
         job()
         run_wsgi(WSGITransactionMiddleware(page(lambda: None)))

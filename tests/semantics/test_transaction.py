@@ -33,14 +33,14 @@ from weighbridge import (
     web_transaction,
 )
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 
 Paths = Callable[[], list[str]]
 Finished = list[FinishedTransaction]
 
 
 def lost(cause: str) -> int:
-    return outlet.take_losses().get(cause, 0)
+    return handoff.take_dropped().get(cause, 0)
 
 
 # Names and priorities
@@ -346,8 +346,8 @@ def test_a_finished_transaction_cannot_be_changed(finished: Finished) -> None:
     transaction._rename("later", None, None)
     transaction._set_background(False)
     assert transaction._add_attribute("late", 1) is False
-    transaction._stop()
-    after = transaction._finished()
+    transaction._freeze()
+    after = transaction._as_finished()
     assert after._replace(started=before.started) == before
     assert abs(after.started - before.started) < 1
     with pytest.raises(AttributeError):

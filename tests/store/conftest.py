@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
-from weighbridge.transactions.recording.histogram import fold
+from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import (
     ErrorCount,
     Instance,
@@ -47,7 +47,7 @@ class Maker:
 
     def row(self, durations: list[float], series: Series = PAGE, minute: float = NOW, **more: Any) -> MinuteRow:
         histogram: dict[int, int] = {}
-        fold(durations, histogram)
+        add_durations(durations, histogram)
         zones = [0, 0, 0]
         if series.kind == "web":
             for duration in durations:

@@ -62,7 +62,7 @@ class Machine:
                 expected = sum(start <= moment for moment in self.written)
                 assert reader.totals(window, RIGHT).calls == expected
                 days = reader.timeline(window, DAY, RIGHT).buckets
-                assert sum(bucket.figures.calls for bucket in days) >= expected
+                assert sum(bucket.statistics.calls for bucket in days) >= expected
 
     def time(self) -> TrustedTime:
         with closing(sqlite3.connect(self.path)) as store:
@@ -175,7 +175,7 @@ def test_what_is_dropped_by_a_clock_far_behind_is_shown_at_present(machine) -> N
     with_history(machine)
     machine.pass_by(2 * HOUR, machine.process(), machine.process(-30 * YEAR), every=HOUR)
     with StoreReader.open(machine.path) as reader:
-        lost = reader.losses(Window(machine.now - 3 * HOUR, machine.now + 1), JOB.application)
+        lost = reader.dropped(Window(machine.now - 3 * HOUR, machine.now + 1), JOB.application)
     assert lost == machine.lost() == {"expired": 2}
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from weighbridge.transactions.recording.histogram import decode, merge
 from weighbridge.transactions.store import eviction
-from weighbridge.transactions.store.names import Names
+from weighbridge.transactions.store.names import Ids
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 from weighbridge.transactions.store.writer import StoreWriter
 
@@ -26,8 +26,8 @@ TIMES = ("total", "response_start_total", "queue_total")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Names, "SERIES_AT_MOST", 20)
-    monkeypatch.setattr(Names, "ERRORS_AT_MOST", 20)
+    monkeypatch.setattr(Ids, "MAX_SERIES", 20)
+    monkeypatch.setattr(Ids, "MAX_ERRORS", 20)
     monkeypatch.setattr(eviction, "_ROWS_AT_ONCE", 30)
 
 
@@ -75,7 +75,7 @@ def same(one: object, other: object) -> bool:
 
 def names(path: str) -> dict[str, int]:
     with StoreReader.open(path) as reader:
-        return {one.series.name: one.figures.calls for one in reader.transactions(Window(0, NOW * 2))}
+        return {one.series.name: one.statistics.calls for one in reader.transactions(Window(0, NOW * 2))}
 
 
 def write(writer: StoreWriter, make: Maker, at: float, *called: str, **more: object) -> None:
@@ -93,7 +93,7 @@ def test_a_flood_hides_new_names_for_no_longer_than_it_lasts(make, writer, path)
     assert len(found) <= 21
     with StoreReader.open(path) as reader:
         assert reader.health().lost["names"] >= 131, "those that were not taken in, and those that left"
-        assert reader.losses(Window(0, NOW * 2), PAGE.application) == reader.health().lost
+        assert reader.dropped(Window(0, NOW * 2), PAGE.application) == reader.health().lost
 
 
 def test_those_called_least_in_the_last_hour_make_room_and_of_them_those_seen_longest_ago(make, writer, path) -> None:
@@ -125,7 +125,7 @@ def test_one_that_comes_back_is_new(make, writer, path) -> None:
 
 def test_a_name_that_is_called_while_it_leaves_is_counted_once(make, path, monkeypatch) -> None:
     """Its rows are moved in several steps, and each process takes few of them."""
-    monkeypatch.setattr("weighbridge.transactions.store.writer._STEPS_AT_MOST", 1)
+    monkeypatch.setattr("weighbridge.transactions.store.writer._MAX_STEPS", 1)
     writer = StoreWriter(path)
     write(writer, make, make.now, *(f"name {number}" for number in range(20)))
     for later in range(30):
@@ -163,7 +163,7 @@ def test_a_flood_of_errors_hides_new_ones_for_no_longer_than_it_lasts(make, writ
 
 def test_a_flood_of_applications_hides_new_ones_for_no_longer_than_it_lasts(make, writer, path, monkeypatch) -> None:
     """Where their names come from strangers: of the host that they ask for, say."""
-    monkeypatch.setattr(Names, "APPLICATIONS_AT_MOST", 20)
+    monkeypatch.setattr(Ids, "MAX_APPLICATIONS", 20)
 
     def ask(at: float, *applications: str) -> None:
         rows = [make.row([0.1], PAGE._replace(application=one), at) for one in applications]
@@ -177,15 +177,15 @@ def test_a_flood_of_applications_hides_new_ones_for_no_longer_than_it_lasts(make
         ask(make.now + 40 + later, "real")  # what was reached last is seen to a few writes later
     ask(make.now + 70, "new")
     with StoreReader.open(path) as reader:
-        found = {one.application: one.figures.calls for one in reader.applications(Window(0, NOW * 2))}
+        found = {one.application: one.statistics.calls for one in reader.applications(Window(0, NOW * 2))}
         assert (found["real"], found["new"]) == (38, 1)
         assert sum(found.values()) == 38 + 1 + 90
         assert len(found) <= 21
         lines = reader.transactions(Window(0, NOW * 2), Selection("<other>"))
         assert [line.series.name for line in lines] == ["<other>"]
-        assert lines[0].figures.calls == found["<other>"]
+        assert lines[0].statistics.calls == found["<other>"]
         assert sum(error.count for error in reader.errors(Window(0, NOW * 2))) == sum(found.values())
-        assert reader.health().lost["names"] == reader.losses(Window(0, NOW * 2))["names"] >= 90 - 20
+        assert reader.health().lost["names"] == reader.dropped(Window(0, NOW * 2))["names"] >= 90 - 20
     assert sum(unit[0]["count"] for unit in before.values() if isinstance(unit, tuple)) == 123
 
 
@@ -213,8 +213,8 @@ def test_no_sum_changes_at_any_resolution(tmp_path_factory, seed: int) -> None:
     choose = random.Random(seed)
     path, make = str(tmp_path_factory.mktemp("room") / "store.db"), Maker()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Names, "SERIES_AT_MOST", 1000)
-        patch.setattr(Names, "ERRORS_AT_MOST", 1000)
+        patch.setattr(Ids, "MAX_SERIES", 1000)
+        patch.setattr(Ids, "MAX_ERRORS", 1000)
         writer, now = StoreWriter(path), NOW
         for _ in range(20):
             now += choose.choice([20, 700, 5000, 40_000])
@@ -233,8 +233,8 @@ def test_no_sum_changes_at_any_resolution(tmp_path_factory, seed: int) -> None:
                 errors.append(make.error(f"{choose.randrange(20)}", choose.randint(1, 9), series, now))
             writer.write(make.snapshot(*rows, taken=now, errors=tuple(errors)))
         patch.undo()
-        patch.setattr(Names, "SERIES_AT_MOST", 10)
-        patch.setattr(Names, "ERRORS_AT_MOST", 4)
+        patch.setattr(Ids, "MAX_SERIES", 10)
+        patch.setattr(Ids, "MAX_ERRORS", 4)
         patch.setattr(eviction, "_ROWS_AT_ONCE", choose.choice([20, 1000]))
         before, moved = figures(path), 0
         with writer._connection.transaction() as connection:

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from weighbridge.transactions.store.figures import Tally, Window, figures
+from weighbridge.transactions.store.figures import Totals, Window, statistics_of
 from weighbridge.transactions.store.reader import Selection
 
 
@@ -22,7 +22,7 @@ def test_all_figures_of_a_window(make, writer, read) -> None:
     with read() as reader:
         (line,) = reader.transactions(window)
         assert reader.statuses(window) == {200: 5, 500: 1}
-    found = line.figures
+    found = line.statistics
     assert (found.calls, found.per_minute, found.errors, found.disconnected) == (6, 3.0, 1, 1)
     assert found.total == pytest.approx(sum(durations))
     assert found.average == pytest.approx(statistics.mean(durations))
@@ -45,7 +45,7 @@ def test_a_background_transaction_has_no_apdex(make, writer, read) -> None:
 
 
 def test_nothing_has_no_figures_but_zero_counts() -> None:
-    found = figures(Tally(), 10.0)
+    found = statistics_of(Totals(), 10.0)
     assert (found.calls, found.per_minute, found.total, found.errors) == (0, 0.0, 0.0, 0)
     assert {found.average, found.minimum, found.median, found.p99, found.maximum, found.error_rate, found.apdex} == {
         None
@@ -59,7 +59,7 @@ def test_the_latest_threshold_is_shown(make, writer, read) -> None:
     writer.write(make.snapshot(make.row([1.0], minute=make.now - 600, apdex_t=0.1)))
     with read() as reader:
         assert reader.totals(make.always).apdex_t == 3.0
-        assert reader.transactions(make.always)[0].figures.apdex_t == 3.0
+        assert reader.transactions(make.always)[0].statistics.apdex_t == 3.0
 
 
 def test_an_applications_threshold_is_that_of_most_of_its_transactions(make, writer, read) -> None:
@@ -75,7 +75,7 @@ def test_the_parts_make_the_whole(make, writer, read) -> None:
         make.snapshot(make.row([0.1, 0.4]), make.row([1.5], api), make.row([1.0], make.job), make.row([3.0], other))
     )
     with read() as reader:
-        assert [(one.application, one.kind, one.figures.calls) for one in reader.applications(make.always)] == [
+        assert [(one.application, one.kind, one.statistics.calls) for one in reader.applications(make.always)] == [
             ("office", "web", 1), ("shop", "web", 3), ("shop", "background", 1)
         ]  # fmt: skip
         shares = {line.series: line.share for line in reader.transactions(make.always)}

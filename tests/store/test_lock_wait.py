@@ -107,7 +107,7 @@ def test_one_that_has_the_lock_and_writes_nothing_is_not_waited_for(path, make, 
         other.execute("ROLLBACK")
 
 
-def test_upkeep_waits_for_nobody(path, make, writer, monkeypatch) -> None:
+def test_maintenance_waits_for_nobody(path, make, writer, monkeypatch) -> None:
     """Others, who have the lock, do it as well."""
     writer.write(make.snapshot(make.row([1.0])))
     monkeypatch.setattr(connection, "PATIENCE", 1000.0)

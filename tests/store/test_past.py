@@ -6,8 +6,8 @@ import pytest
 
 from weighbridge.transactions.store import past as past_module
 from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import FINEST, FOREVER, Level
-from weighbridge.transactions.store.past import Past
+from weighbridge.transactions.store.levels import FINEST, FOREVER, Resolution
+from weighbridge.transactions.store.past import RowCache
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.writer import StoreWriter
 
@@ -33,7 +33,7 @@ def test_what_is_rolled_up_is_read_once(make, writer, read, opened, window) -> N
         with opened() as store:  # as nobody does who keeps to the rules
             store.execute("UPDATE tally SET count = 7 WHERE span > 60")
         assert reader.totals(window).calls == 1
-        assert [one.figures.calls for one in reader.transactions(window)] == [7]
+        assert [one.statistics.calls for one in reader.transactions(window)] == [7]
     with read() as reader:
         assert reader.totals(window).calls == 7
 
@@ -42,12 +42,12 @@ def test_what_comes_late_is_seen(make, writer, read, window) -> None:
     roll_up(make, writer)
     with read() as reader:
         assert (reader.totals(window).calls, reader.totals(window).maximum) == (1, 1.0)
-        assert [one.figures.calls for one in reader.timeline(window, HOUR).buckets] == [0, 1, 0]
+        assert [one.statistics.calls for one in reader.timeline(window, HOUR).buckets] == [0, 1, 0]
         late = make.row([5.0], make.page._replace(name="GET /late"))
         writer.write(make.snapshot(make.row([2.0, 3.0]), late, taken=make.now + 9 * HOUR))
         assert (reader.totals(window).calls, reader.totals(window).maximum) == (4, 5.0)
-        assert [one.figures.calls for one in reader.timeline(window, HOUR).buckets] == [0, 4, 0]
-        assert {one.series.name: one.figures.calls for one in reader.transactions(window)} == {
+        assert [one.statistics.calls for one in reader.timeline(window, HOUR).buckets] == [0, 4, 0]
+        assert {one.series.name: one.statistics.calls for one in reader.transactions(window)} == {
             "GET /page": 3, "GET /late": 1
         }  # fmt: skip
 
@@ -85,10 +85,10 @@ def test_nothing_is_kept_of_a_store_that_does_not_count_what_comes_late(make, pa
 
 
 def test_it_is_bounded_and_those_asked_for_last_stay(monkeypatch, opened) -> None:
-    monkeypatch.setattr(past_module, "_ROWS_AT_MOST", 10)
+    monkeypatch.setattr(past_module, "_MAX_ROWS", 10)
     asked: list[int] = []
 
-    def rows(kept: Past, question: int, length: int = 3) -> None:
+    def rows(kept: RowCache, question: int, length: int = 3) -> None:
         def read() -> list[tuple[int]]:
             asked.append(question)
             return [(question,)] * length
@@ -96,15 +96,15 @@ def test_it_is_bounded_and_those_asked_for_last_stay(monkeypatch, opened) -> Non
         assert kept.rows(question, read) == [(question,)] * length
 
     with opened() as store:
-        kept = Past()
-        kept.as_of(store, [Level(FINEST, 0, FOREVER, 0), Level(600, 0, 600, 0)])
+        kept = RowCache()
+        kept.validate(store, [Resolution(FINEST, 0, FOREVER, 0), Resolution(600, 0, 600, 0)])
         for question in (1, 2, 1, 3, 1, 2):
             rows(kept, question)
         assert asked == [1, 2, 3, 2]
         rows(kept, 4, length=100)
         rows(kept, 4, length=100)
         assert asked == [1, 2, 3, 2, 4, 4]
-        assert kept._answers == {}
+        assert kept._results == {}
         assert kept._rows == 0
 
 

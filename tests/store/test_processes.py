@@ -16,7 +16,7 @@ from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.reader import StoreReader
 from weighbridge.transactions.store.writer import StoreWriter
 
-from ..waiting import PATIENCE
+from ..waiting import TIMEOUT
 
 HAMMER = str(Path(__file__).parent / "hammer.py")
 SERIES = 40
@@ -34,9 +34,9 @@ def test_eight_processes_at_once_lose_nothing(path, make) -> None:
         assert (process.returncode, errors) == (0, "")
     with StoreReader.open(path) as reader:
         lines = reader.transactions(make.always)
-        assert {line.figures.calls for line in lines} == {8 * 25}
+        assert {line.statistics.calls for line in lines} == {8 * 25}
         assert len(lines) == SERIES
-        assert {sum(line.tally.histogram.values()) for line in lines} == {8 * 25}
+        assert {sum(line.totals.histogram.values()) for line in lines} == {8 * 25}
         assert reader.totals(make.always).calls == 8 * 25 * SERIES
         assert sum(error.count for error in reader.errors(make.always)) == 8 * 25 * SERIES
         assert len(reader.instances()) == 8
@@ -56,7 +56,7 @@ def test_sigkill_leaves_whole_snapshots_and_an_intact_file(path, make, opened) -
         with opened() as store:
             assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         with StoreReader.open(path) as reader:
-            calls = {line.figures.calls for line in reader.transactions(make.always)}
+            calls = {line.statistics.calls for line in reader.transactions(make.always)}
             assert len(calls) == 1, "each snapshot is there as a whole"
             (found,) = calls
         assert acknowledged + written <= found <= acknowledged + written + 1
@@ -74,7 +74,7 @@ def in_child(work) -> int:
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(int(PATIENCE))
+        signal.alarm(int(TIMEOUT))
         try:
             os._exit(0 if work() else 3)
         except BaseException:
@@ -179,7 +179,7 @@ def test_a_fork_in_the_middle_of_writing_waits_for_it(path, make, opened) -> Non
         done.set()
         thread.join()
     with StoreReader.open(path) as reader:
-        lines = {line.series: line.figures.calls for line in reader.transactions(make.always)}
+        lines = {line.series: line.statistics.calls for line in reader.transactions(make.always)}
         assert lines[make.job] == 20
         assert lines[make.page._replace(name="0")] == make.sequence
     with opened() as store:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.store import losses
+from weighbridge.transactions.store import losses as dropped
 from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import ErrorKey, Selection
 
@@ -15,11 +15,11 @@ def test_a_timeline_has_a_bucket_for_every_step(make, writer, read) -> None:
     writer.write(make.snapshot(make.row([1.0] * 3), make.row([2.0], minute=make.now + 130)))
     timeline = read().timeline(Window(make.now - 60, make.now + 200), 60)
     assert timeline.step == 60
-    assert [(bucket.start - make.now, bucket.figures.calls) for bucket in timeline.buckets] == [
+    assert [(bucket.start - make.now, bucket.statistics.calls) for bucket in timeline.buckets] == [
         (-60, 0), (0, 3), (60, 0), (120, 1), (180, 0)
     ]  # fmt: skip
-    assert timeline.buckets[1].figures.per_minute == 3.0
-    assert timeline.buckets[0].figures.median is None
+    assert timeline.buckets[1].statistics.per_minute == 3.0
+    assert timeline.buckets[0].statistics.median is None
 
 
 def test_a_timeline_of_longer_steps_and_of_one_series(make, writer, read) -> None:
@@ -27,24 +27,24 @@ def test_a_timeline_of_longer_steps_and_of_one_series(make, writer, read) -> Non
     writer.write(make.snapshot(make.row([1.0] * 2), make.row([3.0], api, minute=make.now + 300)))
     window = Window(make.now, make.now + 600)
     with read() as reader:
-        assert [bucket.figures.calls for bucket in reader.timeline(window, 300).buckets] == [2, 1]
+        assert [bucket.statistics.calls for bucket in reader.timeline(window, 300).buckets] == [2, 1]
         (bucket,) = reader.timeline(window, 600, Selection(name="GET /api")).buckets
-        assert (bucket.figures.calls, bucket.figures.maximum) == (1, 3.0)
+        assert (bucket.statistics.calls, bucket.statistics.maximum) == (1, 3.0)
 
 
 def test_the_last_bucket_is_averaged_over_its_part_of_the_window(make, writer, read) -> None:
     writer.write(make.snapshot(make.row([1.0] * 3)))
     (bucket,) = read().timeline(Window(make.now, make.now + 30), 600).buckets
-    assert bucket.figures.per_minute == 6.0
+    assert bucket.statistics.per_minute == 6.0
 
 
 def test_the_last_bucket_counts_no_more_than_its_part_of_the_window(make, writer, read) -> None:
     writer.write(make.snapshot(*(make.row([1.0] * 3, minute=make.now + 60 * number) for number in range(20))))
     window = Window(make.now, make.now + 780)
     with read() as reader:
-        rates = [bucket.figures.per_minute for bucket in reader.timeline(window, 600).buckets]
+        rates = [bucket.statistics.per_minute for bucket in reader.timeline(window, 600).buckets]
         (trend,) = reader.timelines(window, 600, [make.page]).values()
-    assert rates == [bucket.figures.per_minute for bucket in trend.buckets] == [3.0, 3.0]
+    assert rates == [bucket.statistics.per_minute for bucket in trend.buckets] == [3.0, 3.0]
 
 
 def test_a_window_includes_the_minutes_that_it_overlaps(make, writer, read) -> None:
@@ -135,7 +135,7 @@ def test_errors_over_time_are_counted_in_the_steps_in_which_they_occurred(make, 
         assert reader.error_timeline(Window(window.since - 600, window.since), 60).counts == {}
 
 
-def test_surplus_errors_are_counted_by_type_and_noted(make, writer, read) -> None:
+def test_overflow_errors_are_counted_by_type_and_noted(make, writer, read) -> None:
     writer.write(make.snapshot(errors=tuple(make.error(f"order {number}") for number in range(250))))
     with read() as reader:
         errors = reader.errors(make.always)
@@ -145,12 +145,12 @@ def test_surplus_errors_are_counted_by_type_and_noted(make, writer, read) -> Non
         assert reader.health().lost == {"errors": 50}
 
 
-def test_surplus_series_are_counted_under_other(make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.names.Names.SERIES_AT_MOST", 10)
+def test_overflow_series_are_counted_under_other(make, writer, read, monkeypatch) -> None:
+    monkeypatch.setattr("weighbridge.transactions.store.names.Ids.MAX_SERIES", 10)
     rows = [make.row([1.0], make.page._replace(name=f"GET /{number}")) for number in range(30)]
     writer.write(make.snapshot(*rows))
     with read() as reader:
-        lines = {line.series.name: line.figures.calls for line in reader.transactions(make.always)}
+        lines = {line.series.name: line.statistics.calls for line in reader.transactions(make.always)}
         assert sum(lines.values()) == reader.totals(make.always).calls == 30
         assert len(lines) <= 11
         assert lines["<other>"] == reader.health().lost["names"] == 31 - len(lines)
@@ -228,29 +228,29 @@ def test_a_window_of_centuries_is_read_at_once(make, writer, read) -> None:
     centuries = Window(0, 253402300799.0)
     with read() as reader:
         assert reader.totals(centuries).calls == 2
-        assert [one.figures.calls for one in reader.transactions(centuries)] == [2]
+        assert [one.statistics.calls for one in reader.transactions(centuries)] == [2]
         assert reader.errors(centuries)[0].count == 1
         for selection in (Selection(), Selection(name=make.page.name)):
             timeline = reader.timeline(centuries, 60, selection)
             assert len(timeline.buckets) <= 10_001
-            assert sum(bucket.figures.calls for bucket in timeline.buckets) == 2
+            assert sum(bucket.statistics.calls for bucket in timeline.buckets) == 2
 
 
-def test_losses_are_those_of_a_window_and_of_the_processes_that_report_an_application(make, writer, read) -> None:
+def test_drops_are_those_of_a_window_and_of_the_processes_that_report_an_application(make, writer, read) -> None:
     api = make.page._replace(application="api")
     with read_before_any_loss(make, writer, read) as reader:
-        assert reader.losses(make.always) == {}
+        assert reader.dropped(make.always) == {}
         writer.write(make.snapshot(make.row([1.0]), make.row([1.0], api), lost={"names": 2, "samples": 0}))
         two = make.other("two")
         writer.write(two.snapshot(make.row([1.0], api), lost={"names": 5}, taken=make.now + 70))
         writer.write(two.snapshot(lost={"names": 1}, taken=make.now + 70))  # whose, it does not say
-        assert reader.losses(make.always) == {"names": 8}
-        assert reader.losses(make.always, "shop") == {"names": 3}
-        assert reader.losses(make.always, "api") == {"names": 8}
-        assert reader.losses(make.always, "third") == {"names": 1}
-        assert reader.losses(Window(make.now, make.now + 60)) == {"names": 2}
-        assert reader.losses(Window(make.now + 119, make.now + 180)) == {"names": 6}
-        assert reader.losses(Window(make.now - 60, make.now)) == {}
+        assert reader.dropped(make.always) == {"names": 8}
+        assert reader.dropped(make.always, "shop") == {"names": 3}
+        assert reader.dropped(make.always, "api") == {"names": 8}
+        assert reader.dropped(make.always, "third") == {"names": 1}
+        assert reader.dropped(Window(make.now, make.now + 60)) == {"names": 2}
+        assert reader.dropped(Window(make.now + 119, make.now + 180)) == {"names": 6}
+        assert reader.dropped(Window(make.now - 60, make.now)) == {}
 
 
 def read_before_any_loss(make, writer, read):
@@ -258,10 +258,10 @@ def read_before_any_loss(make, writer, read):
     return read()
 
 
-def test_what_is_kept_of_losses_is_bounded_and_the_latest_stay(make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr(losses, "_ROWS_AT_MOST", 3)
+def test_what_is_kept_of_drops_is_bounded_and_the_latest_stay(make, writer, read, monkeypatch) -> None:
+    monkeypatch.setattr(dropped, "_MAX_ROWS", 3)
     for minute in range(6):
         writer.write(make.snapshot(taken=make.now + 60 * minute, lost={"names": 10**minute}))
     with read() as reader:
-        assert reader.losses(make.always) == {"names": 111000}
+        assert reader.dropped(make.always) == {"names": 111000}
         assert reader.health().lost == {"names": 111111}

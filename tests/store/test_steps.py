@@ -74,13 +74,13 @@ def test_days_of_a_zone_are_added_up_exactly_from_rows_of_all_resolutions(make, 
         timeline = reader.timeline(window, steps)
         trends = reader.timelines(window, steps, [make.page, one])
         told = reader.error_timeline(window, steps)
-    calls = [bucket.figures.calls for bucket in timeline.buckets]
+    calls = [bucket.statistics.calls for bucket in timeline.buckets]
     days = [*pairwise((*steps.starts, steps.end))]
     assert calls == [sum(since <= minute < until for minute in minutes) for since, until in days]
-    assert [bucket.figures.per_minute for bucket in timeline.buckets] == [
+    assert [bucket.statistics.per_minute for bucket in timeline.buckets] == [
         count / ((until - since) / 60) for count, (since, until) in zip(calls, days, strict=True)
     ]
-    of_each = [[bucket.figures.calls for bucket in trend.buckets] for trend in trends.values()]
+    of_each = [[bucket.statistics.calls for bucket in trend.buckets] for trend in trends.values()]
     assert calls == [sum(numbers) for numbers in zip(*of_each, strict=True)]
     (counts,) = told.counts.values()
     assert (list(told.starts), sum(counts)) == (list(steps.starts), 6)
@@ -92,8 +92,8 @@ def test_what_is_counted_is_whole_minutes_and_not_more_than_now(make, writer, re
         window = reader.counted(Window(make.now - 90.5, make.now + 30.5))
         assert window == Window(make.now - 120, make.now + 30.5)
         assert reader.counted(window) == window
-        figures = reader.totals(Window(make.now - 90.5, make.now + 30.5))
-        assert figures.per_minute == pytest.approx(1 / window.minutes)
+        statistics = reader.totals(Window(make.now - 90.5, make.now + 30.5))
+        assert statistics.per_minute == pytest.approx(1 / window.minutes)
 
 
 def test_the_first_minute_of_an_application_is_found_in_all_resolutions(make, writer, read) -> None:

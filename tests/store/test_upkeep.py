@@ -61,7 +61,7 @@ def test_after_months_every_window_still_adds_up(make, path, read) -> None:
             assert found.maximum == max(expected, default=None)
         assert reader.totals(Window(0, now + 60)).calls == len(written)
         assert sum(
-            one.figures.calls for one in reader.timeline(Window(make.now - 4 * DAY, now + 60), DAY).buckets
+            one.statistics.calls for one in reader.timeline(Window(make.now - 4 * DAY, now + 60), DAY).buckets
         ) == len(written)
         assert reader.health().lost == {}
     assert rows(path, 60) < 400
@@ -88,7 +88,7 @@ def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
         assert [error.count for error in reader.errors(Window(make.now + 600, make.now + 660))] == [3]
         timeline = reader.timeline(Window(make.now - HOUR, make.now + 2 * HOUR), 60)
         assert timeline.step == HOUR
-        assert [bucket.figures.calls for bucket in timeline.buckets] == [0, 3, 0]
+        assert [bucket.statistics.calls for bucket in timeline.buckets] == [0, 3, 0]
         assert reader.statuses(Window(make.now, make.now + 60)) == {}
 
 
@@ -118,7 +118,7 @@ def test_what_comes_too_late_for_everything_is_counted_as_lost(make, path, read)
 
 def test_instances_are_bounded_and_those_that_reported_last_are_remembered(make, path, read, monkeypatch) -> None:
     """Scripts, each of which reports once: so short that nobody can tell what time it is."""
-    monkeypatch.setattr("weighbridge.transactions.store.upkeep._INSTANCES_AT_MOST", 20)
+    monkeypatch.setattr("weighbridge.transactions.store.upkeep._MAX_INSTANCES", 20)
     writer = StoreWriter(path)
     for number in range(120):
         script = make.other(f"script {number}", number * 60)
@@ -140,7 +140,7 @@ def test_a_series_that_is_used_again_after_long_is_not_forgotten(make, path, rea
     rest(make, writer, later + 30)
     with read() as reader:
         (line,) = reader.transactions(Window(later - DAY, later + 60))
-        assert (line.series, line.figures.maximum) == (make.page, 2.0)
+        assert (line.series, line.statistics.maximum) == (make.page, 2.0)
         assert len(reader.errors(Window(later, later + 60))) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_clock_that_jumps_ahead_and_back_loses_no_new_rows(make, path, read) -
 
 
 def test_samples_are_bounded_in_all_and_the_oldest_go_first(make, path, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.samples.AT_MOST", 7)
+    monkeypatch.setattr("weighbridge.transactions.store.samples.MAX_SAMPLES", 7)
     writer = StoreWriter(path)
     for hour in range(6):
         ended = make.now + hour * HOUR

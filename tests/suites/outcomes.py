@@ -51,11 +51,11 @@ def _finish() -> None:
     """Tell how many requests there were, how many of them are in the store, and how many are not over."""
     if _store:
         import weighbridge
-        from weighbridge.transactions.model.outlet import outlet
+        from weighbridge.transactions.model.outlet import handoff
 
         gc.collect()  # responses that were dropped
         weighbridge.flush()
-        _write(asked=len(wrapping.asked), recorded=_recorded(), unfinished=len(outlet.live))
+        _write(asked=len(wrapping.asked), recorded=_recorded(), unfinished=len(handoff.open_transactions))
 
 
 def _recorded() -> int:

@@ -115,7 +115,7 @@ def problems(found: Compared) -> Iterator[str]:
     name, measured = found.suite.name, found.measured
     for one in (found.bare, measured):
         if one.ended not in {0, 1}:  # 1: some tests fail, as they may without us
-            yield f"{name}: the tests {one.manner} ended with {one.ended}: {one.last_words}"
+            yield f"{name}: the tests {one.mode} ended with {one.ended}: {one.last_words}"
     for test, (without, with_us) in found.different.items():
         yield f"{name}: {test} {without} without weighbridge, {with_us} with it"
     if found.different:
@@ -137,11 +137,11 @@ def table(found: list[Compared]) -> str:
 
 def _row(found: Compared) -> list[str]:
     bare, measured = found.bare, found.measured
-    figures = (
+    statistics = (
         *(len(bare.outcomes), bare.passed, measured.passed, len(found.different)),
         *(measured.asked, measured.recorded, measured.unfinished, round(bare.seconds + measured.seconds)),
     )
-    return [f"{found.suite.name} {version(found.suite.name)}", *map(str, figures)]
+    return [f"{found.suite.name} {version(found.suite.name)}", *map(str, statistics)]
 
 
 if __name__ == "__main__":

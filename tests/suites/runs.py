@@ -34,7 +34,7 @@ _TEST_AT_MOST: Final = 300
 class Run:
     """What became of it."""
 
-    manner: str
+    mode: str
     """Without or with weighbridge."""
     outcomes: dict[str, str] = field(default_factory=dict)
     """By test: passed, failed, skipped, xfailed; begun, where the process died of it."""

@@ -2,7 +2,7 @@
 
 For the suites of others: what they test is to behave as it does without us. It
 is put in place when the module in question is imported, in the process of the
-tests and, by a ``.pth`` file, in those that they start. In front of each door
+tests and, by a ``.pth`` file, in those that they start. In front of each middleware
 stands a counter, so that what was asked can be compared with what was recorded.
 """
 
@@ -42,34 +42,34 @@ def _asked(path: str) -> Iterator[None]:
 
 
 def _wsgi(application: Any) -> Any:
-    """An application behind our door, behind the counter."""
+    """An application behind our middleware, behind the counter."""
     from weighbridge.middleware import WSGITransactionMiddleware
 
-    door = WSGITransactionMiddleware(application)
+    middleware = WSGITransactionMiddleware(application)
 
     def counting(environ: Any, start_response: Any) -> Any:
         with _asked(environ.get("PATH_INFO", "")):
-            return door(environ, start_response)
+            return middleware(environ, start_response)
 
     return counting
 
 
 def _asgi(application: Any) -> Any:
-    """An application behind our door, behind the counter."""
+    """An application behind our middleware, behind the counter."""
     from weighbridge.middleware import ASGITransactionMiddleware
 
-    door = ASGITransactionMiddleware(application)
+    middleware = ASGITransactionMiddleware(application)
 
     async def counting(scope: Any, receive: Any, send: Any) -> Any:
         if scope["type"] == "http":
             asked.append(scope["path"])
-        return await door(scope, receive, send)
+        return await middleware(scope, receive, send)
 
     return counting
 
 
 def _behind(wrapper: Callable[[Any], Any], owner: type, method: str) -> None:
-    """Have a method of a class that is an application itself called behind the door."""
+    """Have a method of a class that is an application itself called behind the middleware."""
     original = getattr(owner, method)
 
     @functools.wraps(original)
@@ -80,7 +80,7 @@ def _behind(wrapper: Callable[[Any], Any], owner: type, method: str) -> None:
 
 
 def _after_init(wrapper: Callable[[Any], Any], owner: type) -> None:
-    """Have what a class keeps as ``app`` stand behind the door."""
+    """Have what a class keeps as ``app`` stand behind the middleware."""
     original = owner.__init__
 
     @functools.wraps(original)

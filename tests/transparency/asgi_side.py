@@ -10,9 +10,9 @@ from typing import Any
 from .asked import Asked
 from .noted import keep_context, note
 
-__all__ = ["MANNERS", "Scope", "lived", "served", "spying", "talked"]
+__all__ = ["MODES", "Scope", "lived", "served", "spying", "talked"]
 
-MANNERS = ("silent", "refusing", "cancelling")
+MODES = ("silent", "refusing", "cancelling")
 """What servers do when a client has gone: they ignore what is sent, refuse it, or cancel the application."""
 
 Message = dict[str, Any]
@@ -22,11 +22,11 @@ class Scope(dict[str, Any]):
     """Can be told from other dicts."""
 
 
-def scope_of(asked: Asked, manner: str) -> Scope:
+def scope_of(asked: Asked, mode: str) -> Scope:
     return Scope(
         {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4" if manner == "refusing" else "2.3"},
+            "asgi": {"version": "3.0", "spec_version": "2.4" if mode == "refusing" else "2.3"},
             "http_version": "1.1",
             "method": asked.method,
             "scheme": "http",
@@ -46,8 +46,8 @@ def scope_of(asked: Asked, manner: str) -> Scope:
 class Server:
     """One request, and its client."""
 
-    def __init__(self, asked: Asked, manner: str) -> None:
-        self.asked, self.manner = asked, manner
+    def __init__(self, asked: Asked, mode: str) -> None:
+        self.asked, self.mode = asked, mode
         self.seen: list[str] = []
         self.gone = asyncio.Event()
         self.bodies = 0
@@ -71,29 +71,29 @@ class Server:
         if "headers" in message:
             message = {**message, "headers": list(message["headers"])}
         self.seen.append(f"send {sorted(message.items())}")
-        if self.manner == "refusing" and self.gone.is_set():
+        if self.mode == "refusing" and self.gone.is_set():
             raise OSError("the client has gone")
         self.bodies += "body" in message
         if "body" in message and not message.get("more_body"):
             self.gone.set()  # as servers have it: nothing more is to come
         if self.bodies == self.asked.parts:
             self.gone.set()
-            if self.manner == "cancelling":
+            if self.mode == "cancelling":
                 self.task.cancel()
         await asyncio.sleep(0)
 
     async def run(self, app: Any) -> None:
-        self.task = asyncio.ensure_future(app(scope_of(self.asked, self.manner), self.receive, self.send))
+        self.task = asyncio.ensure_future(app(scope_of(self.asked, self.mode), self.receive, self.send))
         with suppress(asyncio.CancelledError):
             await asyncio.wait([self.task])
             self.seen.append("cancelled" if self.task.cancelled() else f"raised {self.task.exception()!r}")
 
 
-def served(app: Any, asked: Asked, manner: str) -> list[str]:
+def served(app: Any, asked: Asked, mode: str) -> list[str]:
     """What a server sees of one request, from the first call to the last."""
 
     async def main() -> list[str]:
-        server = Server(asked, manner)
+        server = Server(asked, mode)
         await server.run(app)
         return server.seen
 

@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import uvicorn
 
-from ..waiting import PATIENCE, eventually
+from ..waiting import TIMEOUT, eventually
 from .asked import Asked
 
 __all__ = ["answer", "request_of", "under_uvicorn", "under_wsgiref"]
@@ -69,6 +69,6 @@ def request_of(asked: Asked) -> bytes:
 def answer(port: int, *requests: bytes) -> bytes:
     """All that comes out of it, until the server closes it."""
     last = requests[-1].replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as client:
         client.sendall(b"".join((*requests[:-1], last)))
         return b"".join(iter(lambda: client.recv(65536), b""))

@@ -13,7 +13,7 @@ from django.test.utils import override_settings
 from weighbridge.testing import CapturedTransactions
 
 from . import django_apps
-from .asgi_side import MANNERS, lived, served, talked
+from .asgi_side import MODES, lived, served, talked
 from .asked import ASKED, Asked
 from .builds import ASGI
 from .conftest import observed, without_streams
@@ -56,17 +56,17 @@ def cases() -> Iterator[Any]:
             if asked.parts is None:
                 yield pytest.param(name, asked, "silent", id=f"{name}-{asked}")
                 continue
-            for manner in MANNERS:
-                if not ("Django" in name and manner == "cancelling"):
-                    yield pytest.param(name, asked, manner, id=f"{name}-{asked}, server {manner}")
+            for mode in MODES:
+                if not ("Django" in name and mode == "cancelling"):
+                    yield pytest.param(name, asked, mode, id=f"{name}-{asked}, server {mode}")
 
 
-@pytest.mark.parametrize(("name", "asked", "manner"), list(cases()))
-def test_a_request(name: str, asked: Asked, manner: str, ended: CapturedTransactions) -> None:
+@pytest.mark.parametrize(("name", "asked", "mode"), list(cases()))
+def test_a_request(name: str, asked: Asked, mode: str, ended: CapturedTransactions) -> None:
     without, measured = built(name)
-    expected = observed(lambda: served(without, asked, manner))
+    expected = observed(lambda: served(without, asked, mode))
     del ended[:]
-    seen = observed(lambda: served(measured, asked, manner))
+    seen = observed(lambda: served(measured, asked, mode))
     if "Django" in name and asked.parts is not None:
         assert without_streams(seen) == without_streams(expected)
     else:

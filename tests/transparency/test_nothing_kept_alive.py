@@ -26,7 +26,7 @@ from django.test.utils import override_settings
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from weighbridge.transactions import runtime
+from weighbridge.transactions import runtime as lifecycle
 
 from . import asgi_side, django_apps, wsgi_side
 from .asked import ASKED
@@ -104,7 +104,7 @@ def settled(allowed: Left | None, collect: Callable[[], object] = int) -> Left:
 
 def count() -> bool:
     """Have what waits counted, and its samples kept, without writing."""
-    return runtime._recorder()._work(lambda: True)
+    return lifecycle._recorder()._work(lambda: True)
 
 
 def nothing_more_is_left(serve: Callable[[Any], object], without: Any, measured: Any, what: object) -> None:

@@ -20,7 +20,8 @@ from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMid
 from weighbridge.transactions.model.transaction import Transaction
 
 from .. import waiting
-from ..doors import asgi_kit, wsgi_kit
+from ..doors import asgi_kit as asgi_helpers
+from ..doors import wsgi_kit as wsgi_helpers
 from ..waiting import eventually
 from . import asgi_side, django_apps, wsgi_side
 from .asked import Asked
@@ -129,19 +130,19 @@ def test_servers(server: Any, app: Callable[[bool], Any]) -> None:
 
 
 def test_thousands_of_requests() -> None:
-    """To doors that stay; the figures are written in between."""
-    wsgi, asgi = WSGITransactionMiddleware(wsgi_kit.hello), ASGITransactionMiddleware(asgi_kit.hello)
+    """To middleware that stay; the figures are written in between."""
+    wsgi, asgi = WSGITransactionMiddleware(wsgi_helpers.hello), ASGITransactionMiddleware(asgi_helpers.hello)
 
     @weighbridge.background_task
     def job() -> None: ...
 
     async def ask() -> None:
         for _ in range(100):
-            await asgi_kit.get(asgi)
+            await asgi_helpers.get(asgi)
 
     def cycle() -> None:
         for _ in range(100):
-            wsgi_kit.get(wsgi)
+            wsgi_helpers.get(wsgi)
             job()
         asyncio.run(ask())
         assert weighbridge.flush()
@@ -150,7 +151,7 @@ def test_thousands_of_requests() -> None:
 
 
 def test_what_stays_behind_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE", 0.1)
+    monkeypatch.setattr(waiting, "TIMEOUT", 0.1)
     with ExitStack() as kept:
 
         def cycle() -> None:

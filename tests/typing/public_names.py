@@ -193,7 +193,7 @@ def captured() -> Generator[FinishedTransaction, None, None]:
     yield from finished
 
 
-# The doors
+# The middleware
 
 
 def wsgi_app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -204,7 +204,7 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
     return None
 
 
-def doors() -> None:
+def middlewares() -> None:
     wsgi: WSGIApplication = WSGITransactionMiddleware(wsgi_app, application="shop", name="name", group="Group")
     served: list[WSGIApplication] = [wsgi, WSGITransactionMiddleware(wsgi)]
     assert_type(served, "list[WSGIApplication]")

@@ -21,7 +21,7 @@ def paths(stored: Stored) -> dict[str, tuple[int, int]]:
     """How many ended and how many of them failed, by the group and name of background transactions."""
     with stored.reader() as reader:
         return {
-            f"{row.series.group}/{row.series.name}": (row.figures.calls, row.figures.errors)
+            f"{row.series.group}/{row.series.name}": (row.statistics.calls, row.statistics.errors)
             for row in reader.transactions(lately())
             if row.series.kind == "background"
         }

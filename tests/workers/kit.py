@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..waiting import PATIENCE, eventually
+from ..waiting import TIMEOUT, eventually
 
 __all__ = ["eventually", "worker"]
 
@@ -30,7 +30,7 @@ def worker(*command: str, folder: Path, status: int = 0, **environ: str) -> Iter
         try:
             yield said
             process.send_signal(signal.SIGTERM)
-            ended = process.wait(PATIENCE)
+            ended = process.wait(TIMEOUT)
         except BaseException:
             sys.stderr.write(said.read_text("utf-8"))
             raise

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from .agent_settings import is_agent_section
-from .records import Entry, FileReading, Origin, Problem, Unused
+from .records import FileReading, Origin, Problem, SettingEntry, Unused
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,7 +35,7 @@ _LARGEST: Final = 250_000
 """Bytes; a larger file is none of settings."""
 _LONGEST_LINE: Final = 20_000
 """Characters; parsers of TOML take very long for longer ones (``a.a.a.a``...)."""
-_SHOWN_AT_MOST: Final = 50
+_MAX_SHOWN: Final = 50
 """Sections that are looked at, or named, where one was expected that is not there."""
 
 
@@ -179,20 +179,20 @@ def _environment_of(section: str) -> Iterator[str]:
         yield name
 
 
-def _ini_applications(path: str, parser: configparser.RawConfigParser) -> Iterator[Entry]:
+def _ini_applications(path: str, parser: configparser.RawConfigParser) -> Iterator[SettingEntry]:
     named = [section for section in parser.sections() if section.startswith("application:")]
     tables = {section.partition(":")[2].strip(): dict(parser.items(section)) for section in named}
     if tables:
-        yield Entry("applications", tables, Origin("file", f"{path} [application:...]"))
+        yield SettingEntry("applications", tables, Origin("file", f"{path} [application:...]"))
 
 
-def _entries(path: str, text: str, sections: Iterable[_Section]) -> Iterator[Entry]:
+def _entries(path: str, text: str, sections: Iterable[_Section]) -> Iterator[SettingEntry]:
     lines = _lines(text)
     for section in sections:
         for name, value in section.values.items():
             line = lines.get(f"{section.title}.{name}")
             origin = Origin("file", f"{path} [{section.title}]" + (f", line {line}" if line else ""))
-            yield Entry(name.lower(), value, origin, section.from_agent)
+            yield SettingEntry(name.lower(), value, origin, section.from_agent)
 
 
 _HEADER: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
@@ -213,13 +213,13 @@ def _lines(text: str) -> dict[str, int]:
 
 
 def _missing(path: str, what: str, found: Iterable[str]) -> tuple[Problem, ...]:
-    there = ", ".join(islice(found, _SHOWN_AT_MOST)) or "nothing"
+    there = ", ".join(islice(found, _MAX_SHOWN)) or "nothing"
     return (Problem(path, f"has {what} (found: {there})"),)
 
 
 def _misspelt(path: str, sections: Iterable[str]) -> Iterator[Problem]:
     """Sections that nobody reads and that were meant for us, from the looks of them."""
-    for section in islice(sections, _SHOWN_AT_MOST):
+    for section in islice(sections, _MAX_SHOWN):
         head = section.removeprefix("tool.").partition(":")[0]
         near = get_close_matches(head.strip().lower(), ("weighbridge", "newrelic"), n=1, cutoff=0.8)
         if near and head != near[0]:
@@ -230,5 +230,5 @@ def _unknown_environment(path: str, environment: str | None, known: set[str]) ->
     """A file without environments holds for all of them; one that has some must have the one asked for."""
     if not environment or not known or environment in known:
         return ()
-    there = ", ".join(sorted(known)[:_SHOWN_AT_MOST])
+    there = ", ".join(sorted(known)[:_MAX_SHOWN])
     return (Problem(path, f"has no environment {environment!r} (it has: {there})"),)

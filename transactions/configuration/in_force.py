@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..log import log_once, swallowed
+from ..log import capture_internal_exception, log_once
 from .loading import load_from_environment
 from .records import Configuration, Problem
 
@@ -33,7 +33,7 @@ def _loaded() -> Configuration:
     try:
         return load_from_environment()
     except Exception:
-        swallowed("configuration.current")
+        capture_internal_exception("configuration.current")
         return Configuration()
 
 

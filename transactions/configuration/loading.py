@@ -11,7 +11,7 @@ from typing import Final
 
 from .agent_settings import ALIASES, COUNTERPARTS
 from .environment import read_environment
-from .records import Configuration, ConfigurationError, Entry, FileReading, Origin, Problem, Unused
+from .records import Configuration, ConfigurationError, FileReading, Origin, Problem, SettingEntry, Unused
 from .redaction import redacted
 from .resolving import Resolver
 
@@ -87,22 +87,22 @@ def _read_file(file: str | os.PathLike[str] | None, environment: str | None) -> 
     return read_file(path, environment)
 
 
-def _agent_first(entries: Iterable[Entry]) -> list[Entry]:
+def _agent_first(entries: Iterable[SettingEntry]) -> list[SettingEntry]:
     """Within a file, what is said in our own words beats what is said in the agent's."""
     return sorted(entries, key=lambda entry: entry.name not in COUNTERPARTS)
 
 
-def _environment_entries(variables: Mapping[str, str]) -> Iterator[Entry]:
+def _environment_entries(variables: Mapping[str, str]) -> Iterator[SettingEntry]:
     for prefix in (_AGENT, _OWN):
         yield from _agent_first(_entries_of(variables, prefix))
 
 
-def _entries_of(variables: Mapping[str, str], prefix: str) -> Iterator[Entry]:
+def _entries_of(variables: Mapping[str, str], prefix: str) -> Iterator[SettingEntry]:
     for variable in sorted(variables):
         name = variable.removeprefix(prefix)
         if name != variable and name not in _NOT_SETTINGS and variables[variable].strip():
             origin = Origin("environment", f"environment variable {variable}")
-            yield Entry(_setting_of_variable(name), variables[variable], origin, prefix == _AGENT)
+            yield SettingEntry(_setting_of_variable(name), variables[variable], origin, prefix == _AGENT)
 
 
 _VARIABLES: Final = {name.replace(".", "_").upper(): name for name in (*COUNTERPARTS, *ALIASES)}
@@ -120,7 +120,7 @@ def _misspelt_variables(variables: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(f"environment variable {variable}", f"is not read; its name must be {variable.upper()}")
 
 
-def _argument_entries(arguments: Mapping[str, object]) -> Iterator[Entry]:
+def _argument_entries(arguments: Mapping[str, object]) -> Iterator[SettingEntry]:
     for name, value in arguments.items():
         if value is not None:
-            yield Entry(name, value, Origin("argument", f"argument {name}"))
+            yield SettingEntry(name, value, Origin("argument", f"argument {name}"))

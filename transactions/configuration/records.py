@@ -19,10 +19,10 @@ __all__ = [
     "DEFAULT_ORIGINS",
     "Configuration",
     "ConfigurationError",
-    "Entry",
     "FileReading",
     "Origin",
     "Problem",
+    "SettingEntry",
     "Source",
     "Unused",
 ]
@@ -51,7 +51,7 @@ class Origin(_Origin):
 
 
 class _Problem(NamedTuple):
-    """What a `Problem` is made of."""
+    """What a `CommandError` is made of."""
 
     place: str
     message: str
@@ -92,7 +92,7 @@ class Unused(_Unused):
         return super().__new__(cls, _shown(setting), _shown(place))
 
 
-class Entry(NamedTuple):
+class SettingEntry(NamedTuple):
     """One setting as somebody wrote it."""
 
     name: str
@@ -105,7 +105,7 @@ class Entry(NamedTuple):
 class FileReading(NamedTuple):
     """What a configuration file says, in the order in which later entries beat earlier ones."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[SettingEntry, ...] = ()
     problems: tuple[Problem, ...] = ()
     unused: tuple[Unused, ...] = ()
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 __all__ = ["redacted"]
 
 _HIDDEN: Final = "***"
-_DECODED_AT_MOST: Final = 3
+_MAX_DECODED: Final = 3
 """How many times a text may have been percent-encoded."""
 
 _LONGEST: Final = 4000
@@ -65,7 +65,7 @@ def redacted(text: str) -> str:
         return f"<{len(text)} characters>"
     shown = _hide(text)
     decoded = shown
-    for _ in range(_DECODED_AT_MOST):
+    for _ in range(_MAX_DECODED):
         decoded = unquote(decoded)
         if _hide(decoded) != decoded:
             shown = _hide(decoded)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .agent_settings import ALIASES, COUNTERPARTS, is_agent_setting, is_agent_variable
 from .privacy import FORCED
-from .records import DEFAULT_ORIGINS, Entry, Origin, Problem, Unused
+from .records import DEFAULT_ORIGINS, Origin, Problem, SettingEntry, Unused
 from .redaction import redacted
 from .settings import APPLICATION_SETTINGS, DEFAULTS, SETTINGS, ApplicationSettings, SettingInfo, Settings
 from .values import Refused, ValueKind
@@ -23,7 +23,7 @@ def _setting_of(name: str) -> str:
 
 
 _INVALID: Final = object()
-_PROBLEMS_AT_MOST: Final = 50
+_MAX_PROBLEMS: Final = 50
 """What is wrong beyond these is only counted: somebody has named a file of other things."""
 
 
@@ -37,7 +37,7 @@ class Resolver:
         self._problems: list[Problem] = []
         self._more_problems = 0
 
-    def apply(self, entries: Iterable[Entry]) -> None:
+    def apply(self, entries: Iterable[SettingEntry]) -> None:
         """Take every valid entry in order; of those with one name only the last says anything."""
         valid = [entry for entry in entries if self._knows(entry) and self._is_valid(entry)]
         last = {_setting_of(entry.name): entry for entry in valid}
@@ -45,7 +45,7 @@ class Resolver:
             if last[_setting_of(entry.name)] is entry:
                 self._take(entry)
 
-    def _knows(self, entry: Entry) -> bool:
+    def _knows(self, entry: SettingEntry) -> bool:
         setting = SETTINGS.get(_setting_of(entry.name))
         if entry.from_agent and setting is not None and setting.ours_alone:
             self._note_ours_alone(entry)
@@ -58,7 +58,7 @@ class Resolver:
             self._complain(partial(_unknown, entry, SETTINGS))
         return False
 
-    def _note_ours_alone(self, entry: Entry) -> None:
+    def _note_ours_alone(self, entry: SettingEntry) -> None:
         """It is the agent's setting of that name, or it is ours and was meant to be read."""
         if is_agent_setting(entry.name):
             self.unused.append(Unused(entry.name, entry.origin.place))
@@ -68,7 +68,7 @@ class Resolver:
         self._complain(partial(Problem, entry.origin.place, message, entry.name))
 
     def _complain(self, make: Callable[[], Problem]) -> None:
-        if len(self._problems) < _PROBLEMS_AT_MOST:
+        if len(self._problems) < _MAX_PROBLEMS:
             self._problems.append(make())
         else:
             self._more_problems += 1
@@ -79,17 +79,17 @@ class Resolver:
         more = [Problem("configuration", f"{self._more_problems} more settings do not exist or are not valid")]
         return [*self._problems, *(more if self._more_problems else ())]
 
-    def _is_valid(self, entry: Entry) -> bool:
+    def _is_valid(self, entry: SettingEntry) -> bool:
         name, kind = _target(entry)
         return self._read(entry, kind, SETTINGS[name].default) is not _INVALID
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entry: SettingEntry) -> None:
         name, kind = _target(entry)
         so_far = self._values.get(name, SETTINGS[name].default)
         self._values[name] = kind.read(entry.value, so_far)
         self.origins[name] = entry.origin
 
-    def _read(self, entry: Entry, kind: ValueKind, so_far: object) -> Any:
+    def _read(self, entry: SettingEntry, kind: ValueKind, so_far: object) -> Any:
         try:
             return kind.read(entry.value, so_far)
         except (ValueError, TypeError, OverflowError) as error:
@@ -127,7 +127,7 @@ class Resolver:
     def _application(self, name: str, table: Mapping[str, object], settings: Settings) -> ApplicationSettings:
         values = {key: getattr(settings, key) for key in APPLICATION_SETTINGS}
         for key, written in table.items():
-            entry = Entry(f'applications."{name}".{key}', written, self.origins["applications"])
+            entry = SettingEntry(f'applications."{name}".{key}', written, self.origins["applications"])
             if key not in APPLICATION_SETTINGS:
                 self._complain(partial(_unknown, entry, APPLICATION_SETTINGS))
                 continue
@@ -136,14 +136,14 @@ class Resolver:
         return ApplicationSettings(**values)
 
 
-def _may_be_the_agents(entry: Entry) -> bool:
+def _may_be_the_agents(entry: SettingEntry) -> bool:
     """Whether the agent has such a setting. A variable may also be of another program of the same maker."""
     if entry.origin.source != "environment":
         return is_agent_setting(entry.name)
     return is_agent_variable(entry.name) or not _near(entry.name.replace(".", "_"), _VARIABLES, 0.9)
 
 
-def _target(entry: Entry) -> tuple[str, ValueKind]:
+def _target(entry: SettingEntry) -> tuple[str, ValueKind]:
     setting = _setting_of(entry.name)
     if setting in SETTINGS:
         return setting, SETTINGS[setting].kind
@@ -151,7 +151,7 @@ def _target(entry: Entry) -> tuple[str, ValueKind]:
     return counterpart.setting, counterpart.kind
 
 
-def _is_lasting(entry: Entry) -> bool:
+def _is_lasting(entry: SettingEntry) -> bool:
     return entry.name in COUNTERPARTS and COUNTERPARTS[entry.name].lasting
 
 
@@ -166,14 +166,14 @@ def _near(name: str, names: Iterable[str], likeness: float = 0.6) -> list[str]:
     return get_close_matches(name, list(names), n=1, cutoff=likeness)
 
 
-def _unknown(entry: Entry, known: Mapping[str, SettingInfo]) -> Problem:
+def _unknown(entry: SettingEntry, known: Mapping[str, SettingInfo]) -> Problem:
     names = (*known, *_AGENTS) if known is SETTINGS else known
     near = _near(entry.name, names) or _near(entry.name.rpartition(".")[2], known)
     valid = f"did you mean {near[0]}?" if near else "valid are " + ", ".join(known)
     return Problem(entry.origin.place, f"there is no setting {entry.name}; {valid}", entry.name)
 
 
-def _invalid(entry: Entry, kind: ValueKind, error: Exception) -> Problem:
+def _invalid(entry: SettingEntry, kind: ValueKind, error: Exception) -> Problem:
     why = f": {error}" if isinstance(error, Refused) else ""
     shown = (isinstance(error, Refused) and error.shown) or _shown(entry.value)
     message = f"{entry.name} = {shown} is not valid{why}; it must be {kind.valid}"

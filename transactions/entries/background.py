@@ -7,16 +7,18 @@ from typing import Any, overload
 
 from ..model.applications import ApplicationArgument
 from .blocks import Block
-from .entry import BackgroundEntry, Naming, TextArgument
-from .method_names import naming_for
+from .entry import BackgroundOpener, CallName, TextArgument
+from .method_names import call_name_for
 from .paths import wrap_object
 from .wrapping import Decorated, can_be_wrapped, wrap
 
 __all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_background_task"]
 
 
-def _entry(wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument) -> BackgroundEntry:
-    return BackgroundEntry(application, naming_for(wrapped, name, group))
+def _opener(
+    wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument
+) -> BackgroundOpener:
+    return BackgroundOpener(application, call_name_for(wrapped, name, group))
 
 
 @overload
@@ -36,7 +38,7 @@ def background_task(application: Any = None, name: TextArgument = None, group: T
     partials, and without parentheses too.
 
     Args:
-        application: the application to report to: a name, an `Application`, or
+        application: the application to report to: a name, an `ApplicationSummary`, or
             ``None`` for the configured one. Looked up at each call.
         name: the name of the transaction, or a callable of the call's arguments
             that gives it; by default `callable_name` of the function, and of a
@@ -48,7 +50,7 @@ def background_task(application: Any = None, name: TextArgument = None, group: T
         return background_task()(application)
 
     def decorator(wrapped: Any) -> Any:
-        return wrap(wrapped, _entry(wrapped, application, name, group), decorating=True)
+        return wrap(wrapped, _opener(wrapped, application, name, group), decorating=True)
 
     return decorator
 
@@ -68,7 +70,7 @@ def BackgroundTaskWrapper(  # noqa: N802  the agent's name
     Raises:
         TypeError: ``wrapped`` cannot be called.
     """
-    return wrap(wrapped, _entry(wrapped, application, name, group))  # type: ignore[no-any-return]
+    return wrap(wrapped, _opener(wrapped, application, name, group))  # type: ignore[no-any-return]
 
 
 def wrap_background_task(
@@ -84,7 +86,7 @@ def wrap_background_task(
         ImportError: there is no such module.
         AttributeError: the module has no such attribute.
     """
-    wrap_object(module, object_path, lambda wrapped: _entry(wrapped, application, name, group))
+    wrap_object(module, object_path, lambda wrapped: _opener(wrapped, application, name, group))
 
 
 class BackgroundTask(Block):
@@ -104,6 +106,6 @@ class BackgroundTask(Block):
         super().__init__()
         self._arguments = (application, name, group)
 
-    def _entry(self, caller: str) -> BackgroundEntry:
+    def _opener(self, caller: str) -> BackgroundOpener:
         application, name, group = self._arguments
-        return BackgroundEntry(application, Naming(name, group, caller))
+        return BackgroundOpener(application, CallName(name, group, caller))

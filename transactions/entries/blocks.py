@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from types import FrameType, TracebackType
 
-from ..log import swallowed
+from ..log import capture_internal_exception
 from ..model.naming import function_name
 from ..model.transaction import Transaction
-from ..stack.current import running
+from ..stack.current import get_active
 from ..stack.dropped import Guard, release
 from ..stack.lifetime import Mark, finish_out_of_order
-from .entry import Entry
+from .entry import Opener
 
 __all__ = ["Block"]
 
@@ -35,7 +35,7 @@ class Block:
         self._used = False
         self._opened: Transaction | None = None
 
-    def _entry(self, caller: str) -> Entry:
+    def _opener(self, caller: str) -> Opener:
         """The entry, given the name of the function that enters the block."""
         raise NotImplementedError
 
@@ -44,14 +44,14 @@ class Block:
             raise RuntimeError(f"one {type(self).__name__} cannot be entered twice: make a new one for each block")
         self._used = True
         try:
-            self._opened = self._entry(function_name(_user_of(frame))).open((), {}, self._mark)
+            self._opened = self._opener(function_name(_user_of(frame))).open((), {}, self._mark)
             if self._opened is None:
-                return running()
+                return get_active()
             self._guard = Guard(self._opened)
             return self._opened
         except BaseException:
             self._leave()
-            swallowed("Block")
+            capture_internal_exception("Block")
             return None
 
     def _leave(self) -> None:
@@ -74,7 +74,7 @@ class Block:
             return
         try:
             if exception is not None:
-                opened._left_by(exception)
+                opened._record_exception(exception)
         finally:
             self._leave()
 

@@ -10,30 +10,30 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from ..host_exceptions import pass_on_signals
-from ..log import log_once, swallowed
+from ..log import capture_internal_exception, log_once
 from ..model.applications import ApplicationArgument
 from ..model.clock import monotonic
-from ..model.label import DEFAULT_GROUP, Given, LabelSource
+from ..model.label import DEFAULT_GROUP, ExplicitName, IdentitySource
 from ..model.naming import callable_name, text_of
-from ..model.outlet import outlet
-from ..model.process import here
+from ..model.outlet import handoff
+from ..model.process import runtime
 from ..model.transaction import Transaction
-from ..stack.belonging import belongs
+from ..stack.belonging import owns_caller
 from ..stack.collector import collecting
-from ..stack.current import current, found
-from ..stack.lifetime import Mark, take_back
+from ..stack.current import current, get_current
+from ..stack.lifetime import Mark, undo_begin
 
-__all__ = ["BackgroundEntry", "Entry", "Naming", "TextArgument", "owner_of"]
+__all__ = ["BackgroundOpener", "CallName", "Opener", "TextArgument", "get_owner"]
 
-_now_live: Final = outlet.live.add
-_current: Final = current.get
-_make_current: Final = current.set
+_mark_open: Final = handoff.open_transactions.add
+_get_current: Final = current.get
+_set_current: Final = current.set
 
 TextArgument = str | Callable[..., Any] | None
 """A text, or a callable of the call's own arguments that gives one."""
 
 
-class Entry(Protocol):
+class Opener(Protocol):
     """What a call enters by."""
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
@@ -47,36 +47,36 @@ class Entry(Protocol):
         """
 
 
-class Naming:
+class CallName:
     """The name and group that a call gives, each a text or a callable of the call's arguments."""
 
-    __slots__ = ("default", "fixed", "group", "name")
+    __slots__ = ("constant", "default", "group", "name")
 
     def __init__(self, name: TextArgument, group: TextArgument, default: str | None) -> None:
         self.default: str | None = default
         self.name: TextArgument = name
         self.group: TextArgument = group
-        self.fixed: Given | None = None
+        self.constant: ExplicitName | None = None
         """Where they are known before the call."""
         if not callable(name) and not callable(group):
-            self.fixed = self.evaluate((), {})
+            self.constant = self.evaluate((), {})
 
-    def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Given | None:
+    def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ExplicitName | None:
         """What one call is called, if it gives a name or has one by default."""
-        if self.fixed is not None:
-            return self.fixed
-        name = self.given_name(args, kwargs) or self.default_name(args)
-        return None if name is None else Given(self.given_group(args, kwargs), name)
+        if self.constant is not None:
+            return self.constant
+        name = self.explicit_name(args, kwargs) or self.default_name(args)
+        return None if name is None else ExplicitName(self.explicit_group(args, kwargs), name)
 
     def default_name(self, args: tuple[Any, ...]) -> str | None:
         """The name of a call that gives none; its arguments tell the class of a method's instance."""
         return self.default
 
-    def given_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
+    def explicit_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
         """The name that one call gives itself, if it gives one."""
         return evaluated(self.name, "name=", args, kwargs)
 
-    def given_group(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    def explicit_group(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The group of that name."""
         return evaluated(self.group, "group=", args, kwargs) or DEFAULT_GROUP
 
@@ -93,60 +93,60 @@ def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[s
         return None
 
 
-def owner_of() -> Transaction | None:
+def get_owner() -> Transaction | None:
     """The transaction that a call made here belongs to, if any."""
-    transaction = found()
-    return transaction if transaction is not None and belongs(transaction) else None
+    transaction = get_current()
+    return transaction if transaction is not None and owns_caller(transaction) else None
 
 
-class BackgroundEntry:
+class BackgroundOpener:
     """Opens a background transaction, or makes the web transaction that the call belongs to one."""
 
-    __slots__ = ("labels", "naming")
+    __slots__ = ("call_name", "identities")
 
-    def __init__(self, application: ApplicationArgument, naming: Naming) -> None:
-        self.labels: LabelSource = LabelSource(application, True, naming.fixed)
-        self.naming: Naming = naming
+    def __init__(self, application: ApplicationArgument, call_name: CallName) -> None:
+        self.identities: IdentitySource = IdentitySource(application, True, call_name.constant)
+        self.call_name: CallName = call_name
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """See `Entry.open`; `lifetime.begin` is written out."""
+        """See `Entry.open`; `lifetime.notify_first` is written out."""
         transaction = before = None
         try:
-            before = _current()
+            before = _get_current()
             if before is not None:
-                owner = owner_of()
+                owner = get_owner()
                 if owner is not None:
                     self.reclassify(owner, args, kwargs)
                     return None
-                before = _current()
-            labels = self.labels
-            if labels.made_for is not here.measures_for and not labels.prepare():
+                before = _get_current()
+            identities = self.identities
+            if identities.resolved_for is not runtime.enabled_for and not identities.prepare():
                 return None
-            label = labels.label
-            if self.naming.fixed is None:
-                label = labels.named(self.naming.evaluate(args, kwargs))
+            identity = identities.identity
+            if self.call_name.constant is None:
+                identity = identities.with_name(self.call_name.evaluate(args, kwargs))
             transaction = Transaction()
             transaction._mark = mark
-            transaction._label = label
+            transaction._identity = identity
             transaction._extras = transaction._token = None
-            transaction._ended = 0.0
-            _now_live(transaction)
-            transaction._entered = monotonic()
+            transaction._end_time = 0.0
+            _mark_open(transaction)
+            transaction._start_time = monotonic()
             if not collecting:
-                transaction._token = _make_current(transaction)
+                transaction._token = _set_current(transaction)
             return transaction
         except BaseException:
-            take_back(transaction, before)
-            swallowed("BackgroundEntry.open")
+            undo_begin(transaction, before)
+            capture_internal_exception("BackgroundOpener.open")
             return None
 
     def reclassify(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Make a running web transaction a background one, called as this call says."""
         owner._refresh()
-        if owner._background or not owner._active:
+        if owner._background or not owner._is_active:
             return
         owner._set_background(True)
         if not owner._keeps_name_when_reclassified():
-            given = self.naming.evaluate(args, kwargs)
-            if given is not None:
-                owner._rename(*given)
+            explicit_name = self.call_name.evaluate(args, kwargs)
+            if explicit_name is not None:
+                owner._rename(*explicit_name)

@@ -1,7 +1,7 @@
 """Classes whose instantiation is the measured call.
 
 A class that is decorated stays that very class, so that whatever holds it by now (the
-registry of a metaclass or of ``__init_subclass__``, a cell of ``super()``), or
+registry of a metaclass or of ``__init_subclass__``, a minute bucket of ``super()``), or
 is made of it later, has the measured one. Nothing is replaced but what runs
 when it is instantiated, and only the instances of the very class are measured:
 
@@ -25,16 +25,16 @@ from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Final
 
-from ..log import swallowed
+from ..log import capture_internal_exception
 from ..model.naming import is_found_under
 from ..stack.lifetime import Mark, finish, recover
-from .entry import Entry
+from .entry import Opener
 from .signatures import keep_signature
 
-__all__ = ["class_beside", "measure_class"]
+__all__ = ["derive_measured_class", "measure_class"]
 
 _Call = Callable[..., Any]
-_Entries = tuple[Entry, ...]
+_Openers = tuple[Opener, ...]
 
 _KEY: Final = "_weighbridge_instantiation"
 _ADDED: Final = "_weighbridge_added"
@@ -42,7 +42,7 @@ _ADDED: Final = "_weighbridge_added"
 _WRAPPED: Final = "_weighbridge_wrapped"
 
 
-def measure_class(cls: type, entry: Entry) -> None:
+def measure_class(cls: type, opener: Opener) -> None:
     """Have every instantiation of that very class ask ``entry``.
 
     Raises:
@@ -50,9 +50,9 @@ def measure_class(cls: type, entry: Entry) -> None:
     """
     known = vars(cls).get(_KEY)
     if known is not None:
-        known.entries = (entry, *known.entries)
+        known.openers = (opener, *known.openers)
         return
-    instantiation = _Instantiation(entry)
+    instantiation = _Instantiation(opener)
     type.__setattr__(cls, _KEY, instantiation)
     if _is_the_programs(vars(cls).get("__init__")) and not isinstance(cls, enum.EnumMeta):
         _replace_init(cls, instantiation)
@@ -60,28 +60,28 @@ def measure_class(cls: type, entry: Entry) -> None:
         _replace_new(cls, instantiation)
 
 
-def class_beside(cls: type, entry: Entry) -> type:
+def derive_measured_class(cls: type, opener: Opener) -> type:
     """A class like ``cls`` under its name, derived from it, whose every instantiation asks ``entry``.
 
     Raises:
         TypeError: none can be derived, or others would notice.
     """
-    if type(cls) not in (type, _Beside) or any("__init_subclass__" in vars(base) for base in cls.__mro__[:-1]):
+    if type(cls) not in (type, _Derived) or any("__init_subclass__" in vars(base) for base in cls.__mro__[:-1]):
         raise TypeError(f"{cls!r} may have whatever is derived from it registered")
     kept = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "__slots__": ()}
-    made = _Beside(cls.__name__, (cls,), {**kept, _WRAPPED: (cls, entry)})
-    for each in (*_entries_of(cls)[::-1], entry):
+    made = _Derived(cls.__name__, (cls,), {**kept, _WRAPPED: (cls, opener)})
+    for each in (*_openers_of(cls)[::-1], opener):
         measure_class(made, each)
     return made
 
 
-def _entries_of(cls: type) -> _Entries:
+def _openers_of(cls: type) -> _Openers:
     """What an instantiation of that very class asks."""
     instantiation = vars(cls).get(_KEY)
-    return instantiation.entries if instantiation is not None else ()
+    return instantiation.openers if instantiation is not None else ()
 
 
-class _Beside(type):
+class _Derived(type):
     """The class of classes that stand beside the one that they are derived from, and may have no name of their own."""
 
     @property
@@ -96,10 +96,10 @@ def _reduce_class(cls: type) -> str | tuple[Any, ...]:
     """Pickle a class by its name where that finds it, else as what it stands beside and how."""
     if _WRAPPED not in vars(cls) or is_found_under(cls.__module__, cls.__qualname__, cls):
         return cls.__qualname__
-    return class_beside, vars(cls)[_WRAPPED]
+    return derive_measured_class, vars(cls)[_WRAPPED]
 
 
-copyreg.pickle(_Beside, _reduce_class)
+copyreg.pickle(_Derived, _reduce_class)
 
 
 class _Instantiation:
@@ -108,24 +108,24 @@ class _Instantiation:
     Classes that are derived from it have it too, but not of their own.
     """
 
-    __slots__ = ("entries",)
+    __slots__ = ("openers",)
 
-    def __init__(self, entry: Entry) -> None:
-        self.entries: _Entries = (entry,)
+    def __init__(self, opener: Opener) -> None:
+        self.openers: _Openers = (opener,)
 
 
-def _instantiate(create: Any, entries: _Entries, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if not entries:
+def _instantiate(create: Any, openers: _Openers, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if not openers:
         return create(*args, **kwargs)
     mark: Mark = []
-    transaction = entries[0].open(args, kwargs, mark)
+    transaction = openers[0].open(args, kwargs, mark)
     if transaction is None:
-        return _instantiate(create, entries[1:], args, kwargs)
+        return _instantiate(create, openers[1:], args, kwargs)
     try:
         try:
-            return _instantiate(create, entries[1:], args, kwargs)
+            return _instantiate(create, openers[1:], args, kwargs)
         except BaseException as exception:
-            transaction._left_by(exception)
+            transaction._record_exception(exception)
             raise
         finally:
             finish(transaction)
@@ -146,7 +146,7 @@ def _replace_init(cls: type, instantiation: _Instantiation) -> None:
     def init(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         create = functools.partial(call, self)
         if vars(type(self)).get(_KEY) is instantiation:
-            return _instantiate(create, instantiation.entries, args, kwargs)
+            return _instantiate(create, instantiation.openers, args, kwargs)
         return create(*args, **kwargs)
 
     setattr(init, _ADDED, own is None)
@@ -196,7 +196,7 @@ def _replace_new(cls: type, instantiation: _Instantiation) -> None:
     @functools.wraps(create)
     def new(cls: type, /, *args: Any, **kwargs: Any) -> Any:
         if vars(cls).get(_KEY) is instantiation and not _measures_init(cls, instantiation):
-            return _instantiate(functools.partial(create, cls), instantiation.entries, args, kwargs)
+            return _instantiate(functools.partial(create, cls), instantiation.openers, args, kwargs)
         return create(cls, *args, **kwargs)
 
     setattr(new, _ADDED, own is None)
@@ -217,7 +217,7 @@ def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
         _replace_init(cls, instantiation)
         return True
     except Exception:
-        swallowed("measured_classes")
+        capture_internal_exception("measured_classes")
         return False
 
 

@@ -11,21 +11,21 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ..model.label import DEFAULT_GROUP, Given
+from ..model.label import DEFAULT_GROUP, ExplicitName
 from ..model.naming import callable_name, class_name, function_behind
-from .entry import Naming, TextArgument
+from .entry import CallName, TextArgument
 
-__all__ = ["naming_for"]
+__all__ = ["call_name_for"]
 
 
-def naming_for(wrapped: Any, name: TextArgument, group: TextArgument) -> Naming:
+def call_name_for(wrapped: Any, name: TextArgument, group: TextArgument) -> CallName:
     """How calls of ``wrapped`` are named, where it was given this ``name`` and ``group``."""
     if name is None or callable(name):
         method = None if isinstance(wrapped, (partial, staticmethod)) else function_behind(wrapped)
         class_part, _, attribute = str(getattr(method, "__qualname__", "")).rpartition(".")
         if class_part and not class_part.endswith("<locals>") and _takes_an_instance(method):
-            return _MethodNaming(name, group, _Method(method.__module__, class_part, attribute))
-    return Naming(name, group, callable_name(wrapped))
+            return _MethodCallName(name, group, _MethodDefinition(method.__module__, class_part, attribute))
+    return CallName(name, group, callable_name(wrapped))
 
 
 def _takes_an_instance(method: Any) -> bool:
@@ -34,7 +34,7 @@ def _takes_an_instance(method: Any) -> bool:
     return is_bound_when_read and isinstance(getattr(method, "__module__", None), str)
 
 
-class _Method:
+class _MethodDefinition:
     """A method where it is defined."""
 
     __slots__ = ("attribute", "class_part", "module")
@@ -57,39 +57,39 @@ class _Method:
         return self.name()
 
 
-class _MethodNaming(Naming):
+class _MethodCallName(CallName):
     """Without a name of its own, a call is named by the class of its first argument, or by that argument, a class."""
 
     __slots__ = ("_known", "_method")
 
-    def __init__(self, name: TextArgument, group: TextArgument, method: _Method) -> None:
+    def __init__(self, name: TextArgument, group: TextArgument, method: _MethodDefinition) -> None:
         self._method = method
-        self._known: dict[int, tuple[Given, ref[type]]] = {}
+        self._known: dict[int, tuple[ExplicitName, ref[type]]] = {}
         """What the calls of a class are named, by its ``id()``, as long as there is that class."""
         super().__init__(name, group, method.name())
-        self.fixed = None
+        self.constant = None
 
-    def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Given | None:
-        """See `Naming.evaluate`."""
+    def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ExplicitName | None:
+        """See `CallName.evaluate`."""
         if self.name is None and args and not callable(self.group):
-            return self._given_for(args[0])
+            return self._name_for(args[0])
         return super().evaluate(args, kwargs)
 
     def default_name(self, args: tuple[Any, ...]) -> str | None:
-        """See `Naming.default_name`."""
-        return self._given_for(args[0]).name if args else self.default
+        """See `CallName.default_name`."""
+        return self._name_for(args[0]).name if args else self.default
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.name, self.group, self._method)
 
-    def _given_for(self, first: Any) -> Given:
+    def _name_for(self, first: Any) -> ExplicitName:
         owner = first if issubclass(type(first), type) else type(first)
         known = self._known.get(id(owner))
         return self._learn(owner) if known is None else known[0]
 
-    def _learn(self, owner: type) -> Given:
-        group = DEFAULT_GROUP if callable(self.group) else self.given_group((), {})
-        given = Given(group, self._method.name_for(owner))
+    def _learn(self, owner: type) -> ExplicitName:
+        group = DEFAULT_GROUP if callable(self.group) else self.explicit_group((), {})
+        explicit_name = ExplicitName(group, self._method.name_for(owner))
         key, known = id(owner), self._known
-        known[key] = given, ref(owner, lambda _: known.pop(key, None))
-        return given
+        known[key] = explicit_name, ref(owner, lambda _: known.pop(key, None))
+        return explicit_name

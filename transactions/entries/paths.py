@@ -7,13 +7,13 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from .entry import Entry
+from .entry import Opener
 from .wrapping import wrap
 
 __all__ = ["replace_object", "wrap_object"]
 
 
-def wrap_object(module: ModuleType | str, object_path: str, entry_for: Callable[[Any], Entry]) -> None:
+def wrap_object(module: ModuleType | str, object_path: str, opener_for: Callable[[Any], Opener]) -> None:
     """Replace ``module``'s attribute at a dotted path by a stand-in whose calls ask an entry.
 
     Raises:
@@ -23,7 +23,7 @@ def wrap_object(module: ModuleType | str, object_path: str, entry_for: Callable[
     owner, attribute, found = _resolved(module, object_path)
     is_member = isinstance(owner, type) and not isinstance(found, type)
     replacing = is_member or _is_at_home(module, object_path, found)
-    setattr(owner, attribute, wrap(found, entry_for(found), replacing))
+    setattr(owner, attribute, wrap(found, opener_for(found), replacing))
 
 
 def _is_at_home(module: ModuleType | str, object_path: str, found: Any) -> bool:

@@ -14,12 +14,12 @@ from weakref import WeakKeyDictionary
 
 import wrapt
 
-from ..log import swallowed
+from ..log import capture_internal_exception
 from ..model.naming import is_found_under
-from .entry import Entry
-from .shapes import around
+from .entry import Opener
+from .shapes import wrapper_for
 
-__all__ = ["stand_in"]
+__all__ = ["proxy_for"]
 
 _PROXY: Final[type] = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
 """The latter has ``__iter__`` in some releases, whatever it stands for."""
@@ -37,7 +37,7 @@ class MeasuredCallable(_Proxy):
         wrapped: what can be called, or a descriptor: of one that gives nothing
             to call, each reading from an instance is the call.
         call: what is called instead.
-        arguments: those of `stand_in` that it was made with, after the first.
+        arguments: those of `proxy_for` that it was made with, after the first.
     """
 
     @property
@@ -59,13 +59,13 @@ class MeasuredCallable(_Proxy):
         super().__init__(wrapped)
         self._self_call = call
         self._self_arguments = arguments
-        self._self_method: _Method | None = None
+        self._self_method: _BoundCall | None = None
         self._self_signature = None
         """What the program has said, as it can of a function."""
 
     def _self_like(self, wrapped: Any) -> Any:
         """The stand-in of a copy of what is wrapped; some things are never copied."""
-        return self if wrapped is self.__wrapped__ else stand_in(wrapped, *self._self_arguments)
+        return self if wrapped is self.__wrapped__ else proxy_for(wrapped, *self._self_arguments)
 
     def __copy__(self) -> Any:
         return self._self_like(copy.copy(self.__wrapped__))
@@ -78,13 +78,13 @@ class MeasuredCallable(_Proxy):
         name = getattr(self.__wrapped__, "__qualname__", None)
         if is_found_under(getattr(self.__wrapped__, "__module__", None), name, self):
             return str(name)
-        return stand_in, (self.__wrapped__, *self._self_arguments)
+        return proxy_for, (self.__wrapped__, *self._self_arguments)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         return self.__reduce_ex__(2)
 
 
-def stand_in(wrapped: Any, entry: Entry, *instance: Any) -> Any:
+def proxy_for(wrapped: Any, opener: Opener, *instance: Any) -> Any:
     """Something in the place of ``wrapped`` whose every call asks ``entry``.
 
     Args:
@@ -92,7 +92,7 @@ def stand_in(wrapped: Any, entry: Entry, *instance: Any) -> Any:
         entry: what a call enters by.
         instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``entry`` is told.
     """
-    return _class_for(type(wrapped))(wrapped, _measured_call(wrapped, entry, *instance), entry, *instance)
+    return _class_for(type(wrapped))(wrapped, _measured_call(wrapped, opener, *instance), opener, *instance)
 
 
 def _class_for(kind: type) -> Any:
@@ -112,23 +112,23 @@ def _class_with(names: tuple[str, ...]) -> Any:
     return type("MeasuredCallable", (MeasuredCallable,), {name: _SPECIAL[name] for name in names})
 
 
-def _measured_call(wrapped: Any, entry: Entry, *instance: Any) -> Any:
+def _measured_call(wrapped: Any, opener: Opener, *instance: Any) -> Any:
     """What is called in the place of something, with the instance that it is bound to for the first argument."""
     if not callable(wrapped):
         reading = functools.partial(_read, wrapped)
-        return around(reading)(reading, entry)
+        return wrapper_for(reading)(reading, opener)
     if type(wrapped) is MethodType:
         method: Any = wrapped
-        return functools.partial(around(method)(method.__func__, entry), method.__self__)
+        return functools.partial(wrapper_for(method)(method.__func__, opener), method.__self__)
     if isinstance(wrapped, MethodType):  # as a wrapper of one says
         instance = (wrapped.__self__,)
     if not instance:
-        return around(wrapped)(wrapped, entry)
+        return wrapper_for(wrapped)(wrapped, opener)
 
     def call(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
         return wrapped(*args, **kwargs)
 
-    return functools.partial(around(wrapped)(call, entry), *instance)
+    return functools.partial(wrapper_for(wrapped)(call, opener), *instance)
 
 
 def _call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -164,14 +164,14 @@ def _measured_when_bound(self: Any, bound: Any, instance: Any, owner: Any) -> An
         method = _method_of(self, bound, instance)
         first = method.first_of(instance, owner)
         if first is None:
-            return stand_in(bound, *self._self_arguments)
+            return proxy_for(bound, *self._self_arguments)
         return _class_for(type(bound))(bound, functools.partial(method.call, first), *self._self_arguments, first)
     except Exception:
-        swallowed("MeasuredCallable")
+        capture_internal_exception("MeasuredCallable")
         return bound
 
 
-class _Method(NamedTuple):
+class _BoundCall(NamedTuple):
     """What is called, with what it was bound to, in the place of something bound."""
 
     function: Any
@@ -183,9 +183,9 @@ class _Method(NamedTuple):
         return {"instance": instance, "class": owner or type(instance), "nothing": None}[self.to]
 
 
-def _method_of(self: Any, bound: Any, instance: Any) -> _Method:
+def _method_of(self: Any, bound: Any, instance: Any) -> _BoundCall:
     """Made once, as that takes long: so it binds once more when it is called."""
-    method: _Method | None = self._self_method
+    method: _BoundCall | None = self._self_method
     function = _function_of(bound)
     if method is None or method.function is not function:
         wrapped = self.__wrapped__
@@ -193,7 +193,7 @@ def _method_of(self: Any, bound: Any, instance: Any) -> _Method:
         if isinstance(bound, MethodType) and bound.__self__ is not instance:
             to = "class"
         call = _binding_again(wrapped, to == "class")
-        method = self._self_method = _Method(function, to, around(bound)(call, self._self_arguments[0]))
+        method = self._self_method = _BoundCall(function, to, wrapper_for(bound)(call, self._self_arguments[0]))
     return method
 
 

@@ -5,42 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..log import swallowed
-from ..stack.current import running
-from .entry import Naming, TextArgument
-from .method_names import naming_for
+from ..log import capture_internal_exception
+from ..stack.current import get_active
+from .entry import CallName, TextArgument
+from .method_names import call_name_for
 from .paths import wrap_object
 from .wrapping import Decorated, wrap
 
 __all__ = ["TransactionNameWrapper", "transaction_name", "wrap_transaction_name"]
 
 
-class NamingEntry:
+class RenamingOpener:
     """Opens nothing: each call names the transaction that runs."""
 
-    __slots__ = ("naming", "priority")
+    __slots__ = ("call_name", "priority")
 
-    def __init__(self, naming: Naming, priority: float | None) -> None:
-        self.naming: Naming = naming
+    def __init__(self, call_name: CallName, priority: float | None) -> None:
+        self.call_name: CallName = call_name
         self.priority: float | None = priority
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: object) -> None:
-        """See `entries.Entry.open`."""
+        """See `openers.Entry.open`."""
         try:
-            transaction = running()
+            transaction = get_active()
             if transaction is None:
                 return
             transaction._refresh()
-            if transaction._takes_name(self.priority):
-                given = self.naming.evaluate(args, kwargs)
-                if given is not None:
-                    transaction._rename(given.group, given.name, self.priority)
+            if transaction._accepts_name(self.priority):
+                explicit_name = self.call_name.evaluate(args, kwargs)
+                if explicit_name is not None:
+                    transaction._rename(explicit_name.group, explicit_name.name, self.priority)
         except Exception:
-            swallowed("NamingEntry.open")
+            capture_internal_exception("RenamingOpener.open")
 
 
-def _entry(wrapped: Any, name: TextArgument, group: TextArgument, priority: float | None) -> NamingEntry:
-    return NamingEntry(naming_for(wrapped, name, group), priority)
+def _opener(wrapped: Any, name: TextArgument, group: TextArgument, priority: float | None) -> RenamingOpener:
+    return RenamingOpener(call_name_for(wrapped, name, group), priority)
 
 
 def transaction_name(
@@ -56,15 +56,15 @@ def transaction_name(
     """
     descriptor: Any = name
     if not callable(descriptor) and hasattr(type(descriptor), "__get__"):
-        return wrap(descriptor, _entry(descriptor, None, None, None))  # type: ignore[no-any-return]
-    return lambda wrapped: wrap(wrapped, _entry(wrapped, name, group, priority), decorating=True)
+        return wrap(descriptor, _opener(descriptor, None, None, None))  # type: ignore[no-any-return]
+    return lambda wrapped: wrap(wrapped, _opener(wrapped, name, group, priority), decorating=True)
 
 
 def TransactionNameWrapper(  # noqa: N802  the agent's name
     wrapped: Decorated, name: TextArgument = None, group: TextArgument = None, priority: float | None = None
 ) -> Decorated:
     """A stand-in for ``wrapped`` whose calls name the running transaction, see `transaction_name`."""
-    return wrap(wrapped, _entry(wrapped, name, group, priority))  # type: ignore[no-any-return]
+    return wrap(wrapped, _opener(wrapped, name, group, priority))  # type: ignore[no-any-return]
 
 
 def wrap_transaction_name(
@@ -80,4 +80,4 @@ def wrap_transaction_name(
         ImportError: there is no such module.
         AttributeError: the module has no such attribute.
     """
-    wrap_object(module, object_path, lambda wrapped: _entry(wrapped, name, group, priority))
+    wrap_object(module, object_path, lambda wrapped: _opener(wrapped, name, group, priority))

@@ -14,26 +14,26 @@ from types import CodeType, CoroutineType, FunctionType, MethodType, coroutine
 from typing import Any, Final
 
 from ..host_exceptions import pass_on
-from ..log import swallowed
+from ..log import capture_internal_exception
 from ..model.transaction import Transaction
 from ..stack.collector import collecting
-from ..stack.current import current, withdraw
+from ..stack.current import current, detach_out_of_order
 from ..stack.dropped import Guard, release
-from ..stack.lifetime import Mark, enter_step, finish, leave_step, recover
-from .entry import Entry
+from ..stack.lifetime import Mark, attach_step, detach_step, finish, recover
+from .entry import Opener
 
-__all__ = ["around"]
+__all__ = ["wrapper_for"]
 
 _reset: Final = current.reset
 
-_Around = Callable[[Callable[..., Any], Entry], Callable[..., Any]]
+_Wrapper = Callable[[Callable[..., Any], Opener], Callable[..., Any]]
 
 
-def around(wrapped: Any) -> _Around:
+def wrapper_for(wrapped: Any) -> _Wrapper:
     """The kind of wrapper that a callable needs, by what its call gives."""
     code = getattr(_called(wrapped), "__code__", None)
     flags = code.co_flags if isinstance(code, CodeType) else 0
-    return next((shape for flag, shape in _SHAPES.items() if flags & flag), _around_function)
+    return next((shape for flag, shape in _WRAPPERS.items() if flags & flag), _wrap_function)
 
 
 def _called(wrapped: Any) -> Any:
@@ -61,8 +61,8 @@ def _called_by(target: Any) -> Any:
     return call if isinstance(call, FunctionType) else None
 
 
-def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
-    open_ = entry.open
+def _wrap_function(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
+    open_ = opener.open
 
     @functools.wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -74,11 +74,11 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as exception:
-                transaction._left_by(exception)
+                transaction._record_exception(exception)
                 finish(transaction)
                 raise
             if result is not None and type(result) is CoroutineType:
-                return _handed_on(result, transaction, mark)
+                return _return_coroutine(result, transaction, mark)
             try:  # `finish`, written out: see `lifetime`
                 if not collecting:
                     try:
@@ -86,11 +86,11 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
                         transaction._token = None
                     except (TypeError, ValueError, RuntimeError) as refusal:
                         pass_on(refusal)
-                        withdraw(transaction)
+                        detach_out_of_order(transaction)
                 transaction._end()
             except BaseException:
                 recover(transaction)
-                swallowed("finish")
+                capture_internal_exception("finish")
         except BaseException:
             recover(transaction)
             raise
@@ -99,18 +99,18 @@ def _around_function(wrapped: Callable[..., Any], entry: Entry) -> Callable[...,
     return wrapper
 
 
-def _around_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
+def _wrap_coroutine(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         mark: Mark = []
-        transaction = entry.open(args, kwargs, mark)
+        transaction = opener.open(args, kwargs, mark)
         if transaction is None:
             return await wrapped(*args, **kwargs)
         try:
             try:
                 return await wrapped(*args, **kwargs)
             except BaseException as exception:
-                transaction._left_by(exception)
+                transaction._record_exception(exception)
                 raise
             finally:
                 finish(transaction)
@@ -134,41 +134,43 @@ class _Step:
 
     def __enter__(self) -> None:
         if self.transaction._token is None:
-            enter_step(self.transaction)
+            attach_step(self.transaction)
 
     def __exit__(self, kind: object, exception: BaseException | None, traceback: object) -> None:
         if exception is None:
-            leave_step(self.transaction)
+            detach_step(self.transaction)
             return
         try:
             if not isinstance(exception, (StopIteration, StopAsyncIteration)):
-                self.transaction._left_by(exception)
+                self.transaction._record_exception(exception)
         finally:
             finish(self.transaction)
             release(self.guard)
 
 
-def _handed_on(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark) -> Any:
+def _return_coroutine(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark) -> Any:
     """A coroutine that a plain function returned, within one of ours that ends its transaction."""
     try:
-        leave_step(transaction)
-        made: Any = _rest_of(result, transaction, mark, Guard(transaction, unawaited=result))
+        detach_step(transaction)
+        made: Any = _await_result(result, transaction, mark, Guard(transaction, unawaited=result))
         made.__name__, made.__qualname__ = result.__name__, result.__qualname__
         return made
     except Exception:
         finish(transaction)
-        swallowed("_handed_on")
+        capture_internal_exception("_return_coroutine")
         return result
 
 
-async def _rest_of(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark, guard: Guard) -> Any:
+async def _await_result(
+    result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark, guard: Guard
+) -> Any:
     """The rest of a call whose function has returned a coroutine, once that is awaited."""
     try:
-        enter_step(transaction)
+        attach_step(transaction)
         try:
             return await result
         except BaseException as exception:
-            transaction._left_by(exception)
+            transaction._record_exception(exception)
             raise
         finally:
             finish(transaction)
@@ -178,15 +180,15 @@ async def _rest_of(result: CoroutineType[Any, Any, Any], transaction: Transactio
         raise
 
 
-def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
+def _wrap_generator(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         mark: Mark = []
-        transaction = entry.open(args, kwargs, mark)
+        transaction = opener.open(args, kwargs, mark)
         if transaction is None:
             return (yield from wrapped(*args, **kwargs))
         try:
-            return (yield from _stepwise(wrapped, args, kwargs, _Step(transaction, mark)))
+            return (yield from _run_steps(wrapped, args, kwargs, _Step(transaction, mark)))
         except BaseException:
             recover(transaction)
             raise
@@ -194,7 +196,7 @@ def _around_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[...
     return wrapper
 
 
-def _stepwise(
+def _run_steps(
     wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], step: _Step
 ) -> Generator[Any, Any, Any]:
     """Run a generator's body step by step, each in its transaction and nothing else in it.
@@ -240,11 +242,11 @@ def _in_copied_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -
     cleanup(*arguments)
 
 
-def _around_async_generator(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
+def _wrap_async_generator(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
     @functools.wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         mark: Mark = []
-        transaction = entry.open(args, kwargs, mark)
+        transaction = opener.open(args, kwargs, mark)
         passing: list[Any] = []
         try:
             step = _NO_STEP if transaction is None else _Step(transaction, mark)
@@ -296,14 +298,14 @@ class _NoStep:
 _NO_STEP = _NoStep()
 
 
-def _around_generator_coroutine(wrapped: Callable[..., Any], entry: Entry) -> Callable[..., Any]:
+def _wrap_generator_coroutine(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
     """Around a generator that can be awaited (`types.coroutine`)."""
-    return coroutine(_around_generator(wrapped, entry))
+    return coroutine(_wrap_generator(wrapped, opener))
 
 
-_SHAPES: Final[dict[int, _Around]] = {
-    inspect.CO_ITERABLE_COROUTINE: _around_generator_coroutine,
-    inspect.CO_COROUTINE: _around_coroutine,
-    inspect.CO_ASYNC_GENERATOR: _around_async_generator,
-    inspect.CO_GENERATOR: _around_generator,
+_WRAPPERS: Final[dict[int, _Wrapper]] = {
+    inspect.CO_ITERABLE_COROUTINE: _wrap_generator_coroutine,
+    inspect.CO_COROUTINE: _wrap_coroutine,
+    inspect.CO_ASYNC_GENERATOR: _wrap_async_generator,
+    inspect.CO_GENERATOR: _wrap_generator,
 }

@@ -1,4 +1,4 @@
-"""Web transactions that no door opens: the four call forms for servers of one's own."""
+"""Web transactions that no middleware opens: the four call forms for servers of one's own."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, overload
 
 from ..host_exceptions import pass_on_signals
-from ..log import log_once, swallowed
+from ..log import capture_internal_exception, log_once
 from ..model.applications import ApplicationArgument
 from ..model.finished import AttributeValue
-from ..model.label import Given, label_of
+from ..model.label import ExplicitName, intern_identity
 from ..model.naming import callable_name
-from ..model.process import here
+from ..model.process import runtime
 from ..model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..model.request import RequestTransaction
 from ..model.transaction import Extras, Transaction
 from ..stack.lifetime import Mark, begin
 from .blocks import Block
-from .entry import Naming, TextArgument, owner_of
-from .method_names import naming_for
+from .entry import CallName, TextArgument, get_owner
+from .method_names import call_name_for
 from .paths import wrap_object
 from .wrapping import Decorated, can_be_wrapped, wrap
 
 __all__ = [
     "RequestArgument",
-    "WebEntry",
+    "WebOpener",
     "WebTransaction",
     "WebTransactionWrapper",
-    "joined",
+    "join_outer",
     "web_transaction",
     "wrap_web_transaction",
 ]
@@ -36,119 +36,119 @@ Headers = Mapping[str, str] | Iterable[tuple[Any, Any]] | None
 RequestArgument = str | int | Callable[..., Any] | None
 """A fact of the request, or a callable of the call's own arguments that gives it."""
 
-_FACTS: Final = ("scheme", "host", "port", "request_method", "request_path", "query_string", "headers")
+_REQUEST_FIELDS: Final = ("scheme", "host", "port", "request_method", "request_path", "query_string", "headers")
 
 
-def outer_request() -> Transaction | None:
+def get_outer() -> Transaction | None:
     """The transaction of an outer web entry, which a web entry reached here belongs to.
 
     Inside a transaction that a background entry opened there is none: a job
     that runs a server must not swallow the server's requests.
     """
-    owner = owner_of()
-    return owner if owner is not None and owner._opened_by_web_entry else None
+    owner = get_owner()
+    return owner if owner is not None and owner._opened_by_web else None
 
 
-def joined(given: Given | None) -> Transaction | None:
-    """The `outer_request`, which takes the name of the web entry that was reached."""
-    owner = outer_request()
-    if owner is not None and given is not None:
+def join_outer(explicit_name: ExplicitName | None) -> Transaction | None:
+    """The `get_outer`, which takes the name of the web entry that was reached."""
+    owner = get_outer()
+    if owner is not None and explicit_name is not None:
         owner._refresh()
-        if owner._active:
-            owner._rename(*given)
+        if owner._is_active:
+            owner._rename(*explicit_name)
     return owner
 
 
-class CalledRequest(RequestTransaction):
+class CallTransaction(RequestTransaction):
     """A request whose facts were given by the call that handles it."""
 
-    __slots__ = ("_facts",)
+    __slots__ = ("_request_info",)
 
-    _facts: Mapping[str, Any]
+    _request_info: Mapping[str, Any]
 
     def _query_string(self) -> str:
         """The query, without the question mark."""
-        query = self._facts.get("query_string") or ""
+        query = self._request_info.get("query_string") or ""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
-    def _let_go(self, whole: bool) -> None:
-        """See `Transaction._let_go`."""
-        super()._let_go(whole)
-        self._facts = {}
+    def _release(self, whole: bool) -> None:
+        """See `Transaction._release`."""
+        super()._release(whole)
+        self._request_info = {}
 
     def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show."""
         details = super()._read_details()
-        for fact, attribute in (("host", "request.host"), ("port", "request.port"), ("scheme", "request.scheme")):
-            value = self._facts.get(fact)
+        for field, attribute in (("host", "request.host"), ("port", "request.port"), ("scheme", "request.scheme")):
+            value = self._request_info.get(field)
             if isinstance(value, (str, int)):
                 details[attribute] = value
         return details
 
 
-class WebEntry:
+class WebOpener:
     """Opens a web transaction, unless an outer web entry has."""
 
-    __slots__ = ("application", "facts", "naming")
+    __slots__ = ("application", "call_name", "request_info")
 
-    def __init__(self, application: ApplicationArgument, naming: Naming, facts: Mapping[str, Any]) -> None:
+    def __init__(self, application: ApplicationArgument, call_name: CallName, request_info: Mapping[str, Any]) -> None:
         self.application: ApplicationArgument = application
-        self.naming: Naming = naming
-        self.facts: Mapping[str, Any] = facts
+        self.call_name: CallName = call_name
+        self.request_info: Mapping[str, Any] = request_info
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """See `entries.Entry.open`."""
+        """See `openers.Entry.open`."""
         try:
-            owner = outer_request()
+            owner = get_outer()
             if owner is not None:
                 self._name(owner, args, kwargs)
                 return None
-            if not here.prepare():
+            if not runtime.prepare():
                 return None
-            facts = {fact: _given(self.facts[fact], args, kwargs) for fact in _FACTS}
-            return self._fresh(args, kwargs, facts, mark)
+            request_info = {field: _resolve(self.request_info[field], args, kwargs) for field in _REQUEST_FIELDS}
+            return self._open(args, kwargs, request_info, mark)
         except Exception:
-            swallowed("WebEntry.open")
+            capture_internal_exception("WebOpener.open")
             return None
 
     def _name(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Give the outer request the explicit name of this call, where it takes one."""
         owner._refresh()
-        if not owner._active or not owner._takes_name(1):
+        if not owner._is_active or not owner._accepts_name(1):
             return
-        name = self.naming.given_name(args, kwargs)
+        name = self.call_name.explicit_name(args, kwargs)
         if name is not None:
-            owner._rename(self.naming.given_group(args, kwargs), name, priority=1)
+            owner._rename(self.call_name.explicit_group(args, kwargs), name, priority=1)
 
-    def _fresh(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], facts: Mapping[str, Any], mark: Mark
+    def _open(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], request_info: Mapping[str, Any], mark: Mark
     ) -> Transaction:
-        path = str(facts["request_path"] or "")
-        name = self.naming.given_name(args, kwargs) or (None if path else self.naming.default_name(args))
-        given = None if name is None else Given(self.naming.given_group(args, kwargs), name)
-        method = facts["request_method"]
-        label = label_of(here.application_of(self.application), False, given)
-        extras = _extras(facts["headers"]) if here.settings.queue_time else None
-        transaction = CalledRequest()
-        transaction._facts = facts
-        transaction._describe(str(method) if method else None, path)
-        begin(transaction, label, mark)
+        path = str(request_info["request_path"] or "")
+        name = self.call_name.explicit_name(args, kwargs) or (None if path else self.call_name.default_name(args))
+        explicit_name = None if name is None else ExplicitName(self.call_name.explicit_group(args, kwargs), name)
+        method = request_info["request_method"]
+        identity = intern_identity(runtime.resolve_application(self.application), False, explicit_name)
+        extras = _extras(request_info["headers"]) if runtime.settings.queue_time else None
+        transaction = CallTransaction()
+        transaction._request_info = request_info
+        transaction._set_request(str(method) if method else None, path)
+        begin(transaction, identity, mark)
         transaction._extras = extras
         return transaction
 
 
-def _facts(*values: Any) -> dict[str, Any]:
-    return dict(zip(_FACTS, values, strict=True))
+def _request_info(*values: Any) -> dict[str, Any]:
+    return dict(zip(_REQUEST_FIELDS, values, strict=True))
 
 
-def _given(fact: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    if not callable(fact):
-        return fact
+def _resolve(field: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    if not callable(field):
+        return field
     try:
-        return fact(*args, **kwargs)
+        return field(*args, **kwargs)
     except Exception as exception:
         pass_on_signals(exception)
-        log_once(("fact", callable_name(fact)), "%r failed: the request goes without what it was to give", fact)
+        log_once(("fact", callable_name(field)), "%r failed: the request goes without what it was to give", field)
         return None
 
 
@@ -170,10 +170,10 @@ def _text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _entry(
-    wrapped: Any, application: ApplicationArgument, naming: tuple[Any, Any], facts: Mapping[str, Any]
-) -> WebEntry:
-    return WebEntry(application, naming_for(wrapped, *naming), facts)
+def _opener(
+    wrapped: Any, application: ApplicationArgument, call_name: tuple[Any, Any], request_info: Mapping[str, Any]
+) -> WebOpener:
+    return WebOpener(application, call_name_for(wrapped, *call_name), request_info)
 
 
 @overload
@@ -223,10 +223,10 @@ def web_transaction(
     """
     if can_be_wrapped(application):
         return web_transaction()(application)
-    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
+    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
 
     def decorator(wrapped: Any) -> Any:
-        return wrap(wrapped, _entry(wrapped, application, (name, group), facts), decorating=True)
+        return wrap(wrapped, _opener(wrapped, application, (name, group), request_info), decorating=True)
 
     return decorator
 
@@ -249,8 +249,8 @@ def WebTransactionWrapper(  # noqa: N802  the agent's name
     Raises:
         TypeError: ``wrapped`` cannot be called.
     """
-    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
-    return wrap(wrapped, _entry(wrapped, application, (name, group), facts))  # type: ignore[no-any-return]
+    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+    return wrap(wrapped, _opener(wrapped, application, (name, group), request_info))  # type: ignore[no-any-return]
 
 
 def wrap_web_transaction(
@@ -273,8 +273,8 @@ def wrap_web_transaction(
         ImportError: there is no such module.
         AttributeError: the module has no such attribute.
     """
-    facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
-    wrap_object(module, object_path, lambda wrapped: _entry(wrapped, application, (name, group), facts))
+    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+    wrap_object(module, object_path, lambda wrapped: _opener(wrapped, application, (name, group), request_info))
 
 
 class WebTransaction(Block):
@@ -301,8 +301,8 @@ class WebTransaction(Block):
     ) -> None:
         super().__init__()
         self._application = application
-        self._naming = (name, group)
-        self._facts = _facts(scheme, host, port, request_method, request_path, query_string, headers)
+        self._call_name = (name, group)
+        self._request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
 
-    def _entry(self, caller: str) -> WebEntry:
-        return WebEntry(self._application, Naming(*self._naming, caller), self._facts)
+    def _opener(self, caller: str) -> WebOpener:
+        return WebOpener(self._application, CallName(*self._call_name, caller), self._request_info)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from ..log import log_once
 from ..model.naming import is_found_under
-from .entry import Entry
+from .entry import Opener
 
 __all__ = ["Decorated", "can_be_wrapped", "wrap"]
 
@@ -34,7 +34,7 @@ def can_be_wrapped(argument: object) -> bool:
     return callable(argument) or hasattr(type(argument), "__get__")
 
 
-def wrap(wrapped: Any, entry: Entry, replacing: bool = False, decorating: bool = False) -> Any:
+def wrap(wrapped: Any, opener: Opener, replacing: bool = False, decorating: bool = False) -> Any:
     """A stand-in for ``wrapped`` whose every call asks ``entry``.
 
     What something *is* is told by its type alone: a wrapper of another library
@@ -53,47 +53,47 @@ def wrap(wrapped: Any, entry: Entry, replacing: bool = False, decorating: bool =
     """
     kind = type(wrapped)
     if kind is FunctionType and (replacing or not _is_found_by_name(wrapped)):
-        return _closure(wrapped, entry)
+        return _closure(wrapped, opener)
     if issubclass(kind, type):
-        return _measured_class(wrapped, entry, replacing or (decorating and not _is_found_by_name(wrapped)))
+        return _measured_class(wrapped, opener, replacing or (decorating and not _is_found_by_name(wrapped)))
     if not callable(wrapped) or kind is staticmethod:
-        return _descriptor(wrapped, entry)
+        return _descriptor(wrapped, opener)
     _advise_on_tasks(wrapped)
-    return _proxy(wrapped, entry)
+    return _proxy(wrapped, opener)
 
 
-def _closure(wrapped: FunctionType, entry: Entry) -> Any:
-    from .shapes import around  # noqa: PLC0415  needs inspect: only where something is decorated
+def _closure(wrapped: FunctionType, opener: Opener) -> Any:
+    from .shapes import wrapper_for  # noqa: PLC0415  needs inspect: only where something is decorated
     from .signatures import keep_signature  # noqa: PLC0415  likewise
 
-    return keep_signature(around(wrapped)(wrapped, entry), wrapped)
+    return keep_signature(wrapper_for(wrapped)(wrapped, opener), wrapped)
 
 
-def _measured_class(wrapped: type, entry: Entry, itself: bool) -> Any:
-    from .measured_classes import class_beside, measure_class  # noqa: PLC0415  only where a class is decorated
+def _measured_class(wrapped: type, opener: Opener, itself: bool) -> Any:
+    from .measured_classes import derive_measured_class, measure_class  # noqa: PLC0415  only where a class is decorated
 
     try:
         if not itself:
-            return class_beside(wrapped, entry)
-        measure_class(wrapped, entry)
+            return derive_measured_class(wrapped, opener)
+        measure_class(wrapped, opener)
         return wrapped
     except TypeError:  # one of the interpreter's own, which never change, and those that nothing can be derived from
-        return _proxy(wrapped, entry)
+        return _proxy(wrapped, opener)
 
 
-def _descriptor(wrapped: Any, entry: Entry) -> Any:
+def _descriptor(wrapped: Any, opener: Opener) -> Any:
     if not hasattr(type(wrapped), "__get__"):
         raise TypeError(f"{wrapped!r} cannot be called, so it cannot be measured")
     from .descriptors import measured_descriptor  # noqa: PLC0415  only where one is decorated
 
-    made = measured_descriptor(wrapped, lambda function: wrap(function, entry, replacing=True))
-    return _proxy(wrapped, entry) if made is None else made
+    made = measured_descriptor(wrapped, lambda function: wrap(function, opener, replacing=True))
+    return _proxy(wrapped, opener) if made is None else made
 
 
-def _proxy(wrapped: Any, entry: Entry) -> Any:
-    from .proxies import stand_in  # noqa: PLC0415  wrapt imports asyncio: only for what needs it
+def _proxy(wrapped: Any, opener: Opener) -> Any:
+    from .proxies import proxy_for  # noqa: PLC0415  wrapt imports asyncio: only for what needs it
 
-    return stand_in(wrapped, entry)
+    return proxy_for(wrapped, opener)
 
 
 def _is_found_by_name(wrapped: Any) -> bool:

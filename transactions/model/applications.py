@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Application", "ApplicationArgument", "application_named", "parts_of"]
 
-_REMEMBERED_AT_MOST: Final = 1000
-_remembered: dict[str, Application] = {}
+_MAX_INTERNED: Final = 1000
+_interned: dict[str, Application] = {}
 
 
 class Application(str):
@@ -54,13 +54,13 @@ def parts_of(spelled: str) -> list[str]:
 
 def application_named(spelled: str) -> Application | None:
     """The application that a text names, linked to those after the first ``;``; ``None`` if it names none."""
-    known = _remembered.get(spelled)
+    known = _interned.get(spelled)
     if known is not None:
         return known
     parts = parts_of(spelled)
     if not parts:
         return None
     application = Application(parts[0], tuple(parts[1:]))
-    if len(_remembered) < _REMEMBERED_AT_MOST:
-        _remembered[spelled] = application
+    if len(_interned) < _MAX_INTERNED:
+        _interned[spelled] = application
     return application

@@ -10,13 +10,13 @@ from typing import Any, Final
 from ..host_exceptions import pass_on_signals
 from .finished import AttributeValue
 
-__all__ = ["ATTRIBUTES_AT_MOST", "taken_into"]
+__all__ = ["MAX_ATTRIBUTES", "add_attribute"]
 
-ATTRIBUTES_AT_MOST: Final = 128
+MAX_ATTRIBUTES: Final = 128
 """Custom attributes a transaction."""
 _LONGEST: Final = 255
 """Bytes (UTF-8) of a key, and of a text value."""
-_ITEMS_AT_MOST: Final = 20
+_MAX_ITEMS: Final = 20
 """Items of a list and the like."""
 _DEEPEST: Final = 3
 """How deep lists may lie within each other."""
@@ -38,18 +38,18 @@ _READABLE: Final = (
 _COLLECTIONS: Final[tuple[type[Any], ...]] = (list, tuple, set, frozenset)
 
 
-class _NotTaken(Exception):
+class _Unsupported(Exception):
     """A value is of none of the classes that are taken."""
 
 
-def taken_into(attributes: dict[str, AttributeValue], key: object, value: object) -> bool:
+def add_attribute(attributes: dict[str, AttributeValue], key: object, value: object) -> bool:
     """Add one attribute where its key and the class of its value allow it; what is too long is cut.
 
     A value counts as what it is (``type``), not as what it says it is
     (``__class__``): a lazy object would be evaluated by that question.
     """
     name = _short_text(key) if issubclass(type(key), str) else ""
-    if not name or (len(attributes) >= ATTRIBUTES_AT_MOST and name not in attributes):
+    if not name or (len(attributes) >= MAX_ATTRIBUTES and name not in attributes):
         return False
     try:
         attributes[name] = _plain(value)
@@ -81,7 +81,7 @@ def _plain(value: Any) -> AttributeValue:
     if -_LARGEST <= bare < _LARGEST:
         return bare
     if bare.bit_length() > _LONGEST_NUMBER:
-        raise _NotTaken
+        raise _Unsupported
     return _cut(str(bare))
 
 
@@ -106,13 +106,13 @@ def _bare(value: Any, depth: int) -> Any:
 def _bare_collection(value: Any, cls: type, depth: int) -> Any:
     if depth >= 0:
         if issubclass(cls, dict):
-            pairs = islice(dict.items(value), _ITEMS_AT_MOST)
+            pairs = islice(dict.items(value), _MAX_ITEMS)
             return {_bare(key, depth): _bare(item, depth) for key, item in pairs}
         for collection in _COLLECTIONS:
             if issubclass(cls, collection):
-                items = islice(collection.__iter__(value), _ITEMS_AT_MOST)
+                items = islice(collection.__iter__(value), _MAX_ITEMS)
                 return collection(_bare(item, depth) for item in items)
-    raise _NotTaken
+    raise _Unsupported
 
 
 def _cut(text: str) -> str:

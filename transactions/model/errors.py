@@ -10,25 +10,25 @@ from typing import Final
 from ..host_exceptions import pass_on_signals
 from .finished import NoticedError
 from .naming import class_name
-from .process import here
+from .process import runtime
 
 __all__ = [
     "CANCELLATIONS",
     "DISCONNECTS",
-    "ERRORS_AT_MOST",
+    "MAX_ERRORS",
     "ExcInfo",
     "class_names",
     "is_error",
     "matches",
     "noticed",
-    "to_keep",
+    "retained",
 ]
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 STRIPPED: Final = "<stripped>"
 """In the place of a message that may not be kept."""
-ERRORS_AT_MOST: Final = 5
+MAX_ERRORS: Final = 5
 """Distinct errors (type and message) a transaction."""
 _LONGEST_MESSAGE: Final = 1024
 
@@ -73,14 +73,14 @@ class _Class:
 
 _known: Final[dict[ref[type], _Class]] = {}
 """The classes that were raised before; it keeps none of them alive."""
-_KNOWN_AT_MOST: Final = 1000
+_MAX_KNOWN: Final = 1000
 
 
 def _class_of(exception: BaseException) -> _Class:
     cls = ref(type(exception))
     known = _known.get(cls)
     if known is None:
-        if len(_known) >= _KNOWN_AT_MOST:
+        if len(_known) >= _MAX_KNOWN:
             _known.clear()
         known = _known[cls] = _Class(type(exception))
     return known
@@ -107,14 +107,14 @@ _NOT_KEPT: Final = ""
 
 def noticed(exception: BaseException, expected: bool) -> NoticedError:
     """What is kept of an exception until the transaction ends."""
-    if not here.privacy.keeps_errors:
+    if not runtime.privacy.keeps_errors:
         return NoticedError(_NOT_KEPT, "", expected)
     name = class_name(type(exception))
-    message = _message(exception) if here.privacy.keeps_message(name) else STRIPPED
+    message = _message(exception) if runtime.privacy.keeps_message(name) else STRIPPED
     return NoticedError(name, message, expected)
 
 
-def to_keep(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:
+def retained(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:
     """Those of a transaction's errors that are kept when it is over."""
     return tuple(error for error in errors if error.type != _NOT_KEPT)
 

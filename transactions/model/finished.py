@@ -1,6 +1,6 @@
 """What is known of a transaction once it is over: plain values, nothing of the host program."""
 
-# No postponed annotations here, either: see `label`.
+# No postponed annotations here, either: see `identity`.
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 

@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["whole_number"]
 
-_DIGITS_AT_MOST: Final = 18
+_MAX_DIGITS: Final = 18
 """As many as fit into 64 bits, whichever they are."""
 
 
@@ -19,6 +19,6 @@ def whole_number(text: str | bytes) -> int | None:
     >>> whole_number("204"), whole_number(b"007"), whole_number("²"), whole_number("-1"), whole_number("")
     (204, 7, None, None, None)
     """
-    if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS_AT_MOST:
+    if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
         return None
     return int(text)

@@ -1,7 +1,7 @@
 """Where transactions are while they run and where they go when they are over.
 
 This is all that the model knows of the world behind it: a set it keeps itself
-in while it runs, lanes in which its duration is noted where that is all that
+in while it runs, buffers in which its duration is noted where that is all that
 will be asked of it, a queue it is appended to where it is not, and somebody who
 wants to be called when that queue needs attention.
 """
@@ -13,196 +13,215 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ..log import swallowed
+from ..log import capture_internal_exception
 
 if TYPE_CHECKING:
     from .finished import NoticedError
     from .transaction import Transaction
 
-__all__ = ["ALL_WANTED", "ALWAYS", "CLOSED", "ROOM", "Lane", "Outlet", "outlet"]
+__all__ = ["BUFFER_CAPACITY", "CLOSED_BUFFER", "KEEP_ALL", "NOTIFY_EACH", "DurationBuffer", "Handoff", "handoff"]
 
-ALWAYS: Final = -1
-"""As `Outlet.patience`: every transaction needs attention."""
+NOTIFY_EACH: Final = -1
+"""As `Handoff.flush_threshold`: every transaction needs attention."""
 
-ROOM: Final = 2048
-"""Durations that a lane holds before somebody is told to count them."""
-_MOST: Final = 8 * ROOM
-"""Durations that a lane holds at most; what ends then goes into the queue."""
-
-
-ALL_WANTED: Final = -1.0
-"""As `Lane.bar`: each may be kept whole."""
+BUFFER_CAPACITY: Final = 2048
+"""Durations that a buffer holds before somebody is told to count them."""
+_EXTENDED_CAPACITY: Final = 8 * BUFFER_CAPACITY
+"""Durations that a buffer holds at most; what ends then goes into the queue."""
 
 
-class Lane:
+KEEP_ALL: Final = -1.0
+"""As `DurationBuffer.slow_threshold`: each may be kept whole."""
+
+
+class DurationBuffer:
     """Transactions of one minute that are alike: nothing will ever be asked of them but what can be added up.
 
     The threads in which they end append to its lists, without a lock: one
     ``append`` is whole in any thread.
     """
 
-    __slots__ = ("bar", "durations", "errors", "queue_times", "room", "starts", "until")
+    __slots__ = ("capacity", "durations", "errors", "expires_at", "queue_times", "response_starts", "slow_threshold")
 
-    def __init__(self, until: float) -> None:
-        self.until: float = until
+    def __init__(self, expires_at: float) -> None:
+        self.expires_at: float = expires_at
         """On the monotonic clock: one that ends then or later is of another minute."""
-        self.bar: float = ALL_WANTED
+        self.slow_threshold: float = KEEP_ALL
         """Seconds: one that takes longer is the slowest so far, and is kept whole."""
-        self.room: int = ROOM
+        self.capacity: int = BUFFER_CAPACITY
         """How many durations there may be before there is something to be done."""
         self.durations: list[float] = []
         """Seconds, as are ``starts`` and ``queue_times``."""
-        self.starts: list[float] = []
+        self.response_starts: list[float] = []
         """From the start of a request to the start of its response."""
         self.queue_times: list[float] = []
         """That requests waited in front of us."""
         self.errors: list[NoticedError] = []
 
-    def takes(self, moment: float) -> bool:
+    def accepts(self, moment: float) -> bool:
         """Whether there is room for one that ended at a moment; perhaps it did so a while ago."""
-        return self.until - 60 <= moment < self.until and (len(self.durations) < self.room or self._is_given_more())
+        return self.expires_at - 60 <= moment < self.expires_at and (
+            len(self.durations) < self.capacity or self._extend_capacity()
+        )
 
-    def _is_given_more(self) -> bool:
+    def _extend_capacity(self) -> bool:
         """It is full: once it is given more room, and somebody is called who empties it."""
-        if self.room == _MOST:
+        if self.capacity == _EXTENDED_CAPACITY:
             return False
-        self.room = _MOST
-        outlet.full.append(self)
-        outlet.call()
+        self.capacity = _EXTENDED_CAPACITY
+        handoff.full_buffers.append(self)
+        handoff.notify_pending()
         return True
 
-    def raise_bar(self, duration: float) -> None:
+    def raise_slow_threshold(self, duration: float) -> None:
         """One that took so long is on its way to be kept, unless all are wanted."""
-        if self.bar != ALL_WANTED:
-            self.bar = max(self.bar, duration)
+        if self.slow_threshold != KEEP_ALL:
+            self.slow_threshold = max(self.slow_threshold, duration)
 
 
-CLOSED: Final = Lane(float("-inf"))
-"""In the place of a lane where there is none."""
+CLOSED_BUFFER: Final = DurationBuffer(float("-inf"))
+"""In the place of a buffer where there is none."""
 
 
-class Outlet:
+class Handoff:
     """The hand-over of finished transactions, one to a process."""
 
-    __slots__ = ("_losing", "_losses", "attendant", "full", "lanes", "listeners", "live", "patience", "queue")
+    __slots__ = (
+        "_drop_lock",
+        "_dropped",
+        "buffers",
+        "flush_threshold",
+        "full_buffers",
+        "listeners",
+        "on_pending",
+        "open_transactions",
+        "queue",
+    )
 
     def __init__(self) -> None:
-        self.live: set[Transaction] = set()
+        self.open_transactions: set[Transaction] = set()
         """The open transactions of this process."""
         self.queue: deque[Transaction] = deque()
         """The finished ones that nobody has counted yet."""
-        self.lanes: dict[object, Lane] = {}
-        """By what tells them apart (`Transaction._lane_key`); none are open while somebody wants them all."""
-        self.full: list[Lane] = []
+        self.buffers: dict[object, DurationBuffer] = {}
+        """By what tells them apart (`Transaction._buffer_key`); none are open while somebody wants them all."""
+        self.full_buffers: list[DurationBuffer] = []
         """Those that are to be emptied soon."""
-        self.patience: int = ALWAYS
+        self.flush_threshold: int = NOTIFY_EACH
         """How many may wait in the queue before `attend` is called."""
         self.listeners: list[Callable[[Transaction], None]] = []
         """Called with each transaction as it ends, in the thread where it ends."""
-        self.attendant: Callable[[], int] = int
-        """Called when the first one begins, when more than `patience` wait, when a lane is full; gives the patience."""
-        self._losses: Counter[str] = Counter()
-        self._losing = RLock()  # a destructor may interrupt its own thread
+        self.on_pending: Callable[[], int] = int
+        """Called when the first one begins, when more than `flush_threshold` wait, and when a buffer is full.
 
-    def begin(self) -> None:
+        Returns the next flush threshold.
+        """
+        self._dropped: Counter[str] = Counter()
+        self._drop_lock = RLock()  # a destructor may interrupt its own thread
+
+    def notify_first(self) -> None:
         """The first transaction is about to begin."""
         try:
-            self.relax(self.attendant())
+            self.set_flush_threshold(self.on_pending())
         except Exception:
-            swallowed("the attendant of transactions that begin")
+            capture_internal_exception("the attendant of transactions that begin")
 
-    def attend(self, transaction: Transaction) -> None:
+    def notify_finished(self, transaction: Transaction) -> None:
         """The slow half of putting a transaction into the queue."""
         for listener in tuple(self.listeners):
             try:
                 listener(transaction)
             except Exception:
-                swallowed("a listener of finished transactions")
-        self.call()
+                capture_internal_exception("a listener of finished transactions")
+        self.notify_pending()
 
-    def call(self) -> None:
+    def notify_pending(self) -> None:
         """There is something to be done by others."""
         try:
-            self.relax(self.attendant())
+            self.set_flush_threshold(self.on_pending())
         except Exception:
-            swallowed("the attendant of finished transactions")
+            capture_internal_exception("the attendant of finished transactions")
 
-    def relax(self, patience: int) -> None:
+    def set_flush_threshold(self, flush_threshold: int) -> None:
         """Let so many wait, unless somebody listens (also one who begins to at this very moment)."""
-        self.patience = patience
+        self.flush_threshold = flush_threshold
         if self.listeners:
-            self.patience = ALWAYS
-        if self.patience == ALWAYS:
-            self.lanes.clear()
+            self.flush_threshold = NOTIFY_EACH
+        if self.flush_threshold == NOTIFY_EACH:
+            self.buffers.clear()
 
-    def open_lane(self, key: object, lane: Lane) -> None:
-        """Let transactions of a kind be noted in a lane, unless somebody wants every one of them."""
-        self.lanes[key] = lane
-        if self.patience == ALWAYS:  # asked last: somebody may begin to at this very moment
-            self.lanes.clear()
+    def open_buffer(self, key: object, buffer: DurationBuffer) -> None:
+        """Let transactions of a kind be noted in a buffer, unless somebody wants every one of them."""
+        self.buffers[key] = buffer
+        if self.flush_threshold == NOTIFY_EACH:  # asked last: somebody may begin to at this very moment
+            self.buffers.clear()
 
-    def listen(self, listener: Callable[[Transaction], None]) -> None:
+    def add_listener(self, listener: Callable[[Transaction], None]) -> None:
         """Let a listener see every transaction that ends from now on."""
         self.listeners.append(listener)
-        self.relax(ALWAYS)
+        self.set_flush_threshold(NOTIFY_EACH)
 
-    def unlisten(self, listener: Callable[[Transaction], None]) -> None:
+    def remove_listener(self, listener: Callable[[Transaction], None]) -> None:
         """Let it see no more of them."""
         self.listeners.remove(listener)
 
-    def bound(self, most: int) -> None:
+    def drop_oldest(self, limit: int) -> None:
         """Drop the oldest where more wait in the queue, as nothing has been counted for too long."""
-        for _ in range(len(self.queue) - most):
+        for _ in range(len(self.queue) - limit):
             try:
                 self.queue.popleft()
             except IndexError:  # they are being counted at this moment
                 return
-            self.lose("transactions")
+            self.record_dropped("transactions")
 
-    def holds_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing waits here to be counted, or to be told."""
-        return not (self.queue or self.full or self._losses)
+        return not (self.queue or self.full_buffers or self._dropped)
 
-    def lose(self, cause: str, count: int = 1) -> None:
+    def record_dropped(self, cause: str, count: int = 1) -> None:
         """Count what was dropped, by cause."""
         if count:
-            with self._losing:
-                self._losses[cause] += count
+            with self._drop_lock:
+                self._dropped[cause] += count
 
-    def take_losses(self) -> dict[str, int]:
+    def take_dropped(self) -> dict[str, int]:
         """What was dropped since this was asked last, by cause."""
-        with self._losing:
-            taken, self._losses = self._losses, Counter()
+        with self._drop_lock:
+            taken, self._dropped = self._dropped, Counter()
         return dict(taken)
 
-    def open_ones(self, since: float) -> list[Transaction]:
+    def open_since(self, since: float) -> list[Transaction]:
         """The transactions that have been open since a moment of the monotonic clock, or for longer.
 
         Those whose thread is gone, too, without having ended them are discarded.
         """
-        opened = [transaction for transaction in self.live.copy() if getattr(transaction, "_entered", since) < since]
+        opened = [
+            transaction
+            for transaction in self.open_transactions.copy()
+            if getattr(transaction, "_start_time", since) < since
+        ]
         for transaction in opened:
-            if transaction._over or not transaction._held:
+            if transaction._is_finished or not transaction._has_owner:
                 self.discard(transaction)
-        return [transaction for transaction in opened if not transaction._over]
+        return [transaction for transaction in opened if not transaction._is_finished]
 
     def discard(self, transaction: Transaction) -> None:
         """Record nothing of a transaction whose call was cut off, but count it as such."""
         if transaction._mark is not None:
-            transaction._disown()
-            self.lose("interrupted")
-        self.live.discard(transaction)
+            transaction._discard()
+            self.record_dropped("interrupted")
+        self.open_transactions.discard(transaction)
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Drop everything: it belongs to the process this one was forked from."""
-        for transaction in tuple(self.live):
-            transaction._disown()
-        self.live.clear()
+        for transaction in tuple(self.open_transactions):
+            transaction._discard()
+        self.open_transactions.clear()
         self.queue.clear()
-        self.full.clear()
-        self._losing = RLock()
-        self._losses = Counter()
-        self.relax(ALWAYS)
+        self.full_buffers.clear()
+        self._drop_lock = RLock()
+        self._dropped = Counter()
+        self.set_flush_threshold(NOTIFY_EACH)
 
 
-outlet: Final = Outlet()
+handoff: Final = Handoff()

@@ -5,33 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..late_imports import late_imports
-from ..log import log_once, not_imported, swallowed
+from ..log import capture_internal_exception, log_import_failure, log_once
 from .applications import Application, ApplicationArgument, application_named
-from .outlet import outlet
+from .outlet import handoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..configuration import Privacy, Settings
 
-__all__ = ["NOBODY", "QUEUE_HEADERS", "Process", "here"]
+__all__ = ["DISABLED", "QUEUE_HEADERS", "RuntimeState", "runtime"]
 
 QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
 """Headers that may tell how long a request has waited in front of us."""
 
-NOBODY: Final = Application("nobody")
-"""As `Process.measures_for`: nothing is measured, or not yet. Nothing is ever made for it."""
+DISABLED: Final = Application("nobody")
+"""As `RuntimeState.enabled_for`: nothing is measured, or not yet. Nothing is ever made for it."""
 
 
-class Process:
+class RuntimeState:
     """The settings in the form in which every call needs them. Nothing is read before the first call."""
 
     __slots__ = (
         "application",
+        "deferred",
+        "enabled_for",
         "error_statuses",
-        "measures_for",
-        "postponed",
-        "prepared",
+        "loaded",
         "privacy",
         "queue_headers",
         "settings",
@@ -47,26 +47,26 @@ class Process:
 
     def __init__(self) -> None:
         self.application = Application("Python Application")
-        self.postponed: Callable[[], object] | None = None
+        self.deferred: Callable[[], object] | None = None
         """What the program said about its settings while they could not be read; to be done before they are."""
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Read the settings anew at the next call; what runs already goes by those that held until now."""
-        self.prepared: bool = False
-        self.measures_for: Application = NOBODY
+        self.loaded: bool = False
+        self.enabled_for: Application = DISABLED
         """The default application, once something is measured."""
 
-    def read(self) -> None:
+    def load(self) -> None:
         """Read the settings if that has not been done.
 
         Raises:
             ImportError, OSError: their modules cannot be imported at this moment.
         """
-        if not self.prepared:
-            postponed, self.postponed = self.postponed, None
-            if postponed is not None:
-                postponed()
+        if not self.loaded:
+            deferred, self.deferred = self.deferred, None
+            if deferred is not None:
+                deferred()
             with late_imports:
                 # dataclasses, and the table of settings
                 from ..configuration.in_force import current  # noqa: PLC0415
@@ -76,17 +76,17 @@ class Process:
             self.error_statuses = self.settings.error_statuses
             self.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if self.settings.queue_time else ()))
             self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)
-            self.prepared = True
+            self.loaded = True
 
-    def can_read(self) -> bool:
+    def try_load(self) -> bool:
         """Read the settings if that has not been done; whether they are read now. Where not, that is logged once."""
         try:
-            self.read()
+            self.load()
         except (ImportError, OSError) as problem:
-            not_imported(problem)
+            log_import_failure(problem)
             return False
         except Exception:
-            swallowed("the settings")
+            capture_internal_exception("the settings")
             return False
         return True  # also where another thread wants them read anew at this very moment
 
@@ -95,15 +95,15 @@ class Process:
 
         From the first one on the process reports: a task that never ends is seen, too.
         """
-        if not self.can_read():
-            outlet.lose("transactions")
+        if not self.try_load():
+            handoff.record_dropped("transactions")
             return False
-        if self.settings.enabled and self.measures_for is NOBODY:
-            self.measures_for = self.application
-            outlet.begin()
-        return self.measures_for is not NOBODY
+        if self.settings.enabled and self.enabled_for is DISABLED:
+            self.enabled_for = self.application
+            handoff.notify_first()
+        return self.enabled_for is not DISABLED
 
-    def application_of(self, argument: ApplicationArgument) -> Application:
+    def resolve_application(self, argument: ApplicationArgument) -> Application:
         """The application that an ``application=`` argument means."""
         if argument is None:
             return self.application
@@ -121,4 +121,4 @@ class Process:
         return settings.transaction_apdex_t.get(path, settings.apdex_t)
 
 
-here: Final = Process()
+runtime: Final = RuntimeState()

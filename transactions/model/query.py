@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 from ..configuration.privacy import PARAMETER
 from ..configuration.redaction import redacted
 from .finished import AttributeValue
-from .process import here
+from .process import runtime
 
 __all__ = ["parameters_of"]
 
-_PARAMETERS_AT_MOST: Final = 32
+_MAX_PARAMETERS: Final = 32
 _LONGEST: Final = 255
 """Characters of a name or a value; what is longer is cut."""
 _SEARCHED: Final = 4000
@@ -29,13 +29,13 @@ def parameters_of(query: str, asked: bool | None) -> dict[str, AttributeValue]:
         query: without the question mark.
         asked: what the request says of its parameters; ``None``: nothing.
     """
-    pairs = parse_qsl(query, keep_blank_values=True)[:_PARAMETERS_AT_MOST]
+    pairs = parse_qsl(query, keep_blank_values=True)[:_MAX_PARAMETERS]
     return {
         f"{PARAMETER}{name[:_LONGEST]}": redacted(value)[:_LONGEST]
         for name, value in pairs
-        if len(name) + len(value) <= _SEARCHED and here.privacy.keeps_parameter(name, asked) and _is_harmless(value)
+        if len(name) + len(value) <= _SEARCHED and runtime.privacy.keeps_parameter(name, asked) and _is_harmless(value)
     }
 
 
 def _is_harmless(value: str) -> bool:
-    return not any(map(here.privacy.denies, _NAME_WITHIN.findall(value)))
+    return not any(map(runtime.privacy.denies, _NAME_WITHIN.findall(value)))

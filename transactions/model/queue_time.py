@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from .clock import epoch
-from .process import QUEUE_HEADERS, here
+from .process import QUEUE_HEADERS, runtime
 
 __all__ = ["QUEUE_HEADERS", "queue_time_in", "queue_time_of"]
 
@@ -18,7 +18,7 @@ _LATEST: Final = 32_503_680_000.0
 """Epoch seconds of the year 3000, below the year 2000 in milliseconds."""
 _LONGEST: Final = 200
 """Characters of a value that are looked at: any client may send one, of any length."""
-_DIGITS_AT_MOST: Final = 30
+_MAX_DIGITS: Final = 30
 
 
 def queue_time_in(values: Iterable[str | None]) -> float | None:
@@ -46,11 +46,11 @@ def queue_time_of(value: str) -> float | None:
 def _wait(value: str) -> float | None:
     text = value.strip().removeprefix("t=")
     digits = text.replace(".", "", 1)
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > _DIGITS_AT_MOST:  # float() takes much else
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > _MAX_DIGITS:  # float() takes much else
         return None
     number = float(text)
     for unit in _UNITS:
         if _EARLIEST <= number / unit < _LATEST:
             waited = epoch() - number / unit
-            return max(0.0, waited) if waited <= here.settings.max_queue_time else None
+            return max(0.0, waited) if waited <= runtime.settings.max_queue_time else None
     return None

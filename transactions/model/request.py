@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from ..log import swallowed
+from ..log import capture_internal_exception
 from .clock import monotonic
-from .errors import ERRORS_AT_MOST
+from .errors import MAX_ERRORS
 from .finished import AttributeValue
 from .naming import LONGEST_NAME
 from .numbers import whole_number
-from .process import here
+from .process import runtime
 from .transaction import Transaction
 
 __all__ = ["METHODS", "NO_ROUTE", "OTHER_METHOD", "RequestTransaction"]
@@ -31,21 +31,30 @@ class RequestTransaction(Transaction):
     It refers to what the application gave it no longer than until it is over.
     """
 
-    __slots__ = ("_details", "_head", "_method", "_mount", "_request_path", "_response_started", "_route", "_status")
+    __slots__ = (
+        "_details",
+        "_method",
+        "_mount_path",
+        "_request_path",
+        "_response_head",
+        "_response_start_time",
+        "_route",
+        "_status",
+    )
 
-    _opened_by_web_entry: ClassVar[bool] = True
+    _opened_by_web: ClassVar[bool] = True
 
     _method: str | None
     _request_path: str
-    _mount: str
+    _mount_path: str
     """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
-    _head: Any
+    _response_head: Any
     """What started the response, as the application gave it, until the transaction is over; ``None`` without one."""
 
     # These two are not set before the response starts, or the transaction is over.
     _status: Any
     """The response's status as the application gave it: a number, or a line that begins with one; 0 without one."""
-    _response_started: float
+    _response_start_time: float
     """When the response started, on the monotonic clock; 0.0 where it did not."""
     _route: str | None
     """What the framework routed it to, as the framework writes it (``/users/{id}``).
@@ -55,56 +64,56 @@ class RequestTransaction(Transaction):
     _details: dict[str, AttributeValue]
     """What only samples show; read at the end of those that may become one."""
 
-    def _describe(self, method: str | None, path: str, mount: str = "") -> None:
-        """Note what is requested. (The doors that every request comes in by do so themselves.)"""
+    def _set_request(self, method: str | None, path: str, mount_path: str = "") -> None:
+        """Note what is requested. (The middleware that every request comes in by do so themselves.)"""
         self._method = method
         self._request_path = path
-        self._mount = mount
-        self._head = self._route = None
+        self._mount_path = mount_path
+        self._response_head = self._route = None
 
-    def _answer_with(self, status: int) -> None:
+    def _override_status(self, status: int) -> None:
         """The server answers with that status, whatever the application meant to; 0: there is no response."""
-        if self._head is None:
-            self._head = ()
-            self._response_started = 0.0
+        if self._response_head is None:
+            self._response_head = ()
+            self._response_start_time = 0.0
         self._status = status
 
-    def _told_of(self, exception: BaseException) -> None:
+    def _report_exception(self, exception: BaseException) -> None:
         """A framework says that it turns an exception into an answer: it counts if that is a 5xx."""
         error = self._as_error(exception)
-        told = self._more.told
-        if error is not None and len(told) < ERRORS_AT_MOST:
-            told.append(error)
+        reported = self._ensure_extras().reported
+        if error is not None and len(reported) < MAX_ERRORS:
+            reported.append(error)
 
-    def _settle_what_was_told(self) -> None:
-        if self._extras is not None and self._extras.told:
-            told, self._extras.told = self._extras.told, []
+    def _settle_reported(self) -> None:
+        if self._extras is not None and self._extras.reported:
+            reported, self._extras.reported = self._extras.reported, []
             if (self.status or 0) >= 500:
-                for error in told:
+                for error in reported:
                     self._notice(error)
 
     # How it is called
 
-    def _naming(self) -> tuple[str, str]:
+    def _group_and_name(self) -> tuple[str, str]:
         """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
-        if self._given is not None:
-            return super()._naming()
+        if self._explicit_name is not None:
+            return super()._group_and_name()
         if self._route:
-            method = self._named_method()
+            method = self._display_method()
             return "Route", (f"{method} {self._route}" if method else self._route)[:LONGEST_NAME]
         if self._route is NO_ROUTE:
             return "StatusCode", str(self.status or 0)
         return "Uri", self._readable_path()[:LONGEST_NAME] or "/"
 
-    def _counted_as(self) -> object:
+    def _series_key(self) -> object:
         """What is cheap to tell of it and decides where it is counted: nothing that a client can make up."""
         if self._route is not None:
-            return self._label, self._named_method(), self._route, self._status
-        if self._label.given is None:
-            return self._label, self._request_path, self._status
-        return self._label, self._status
+            return self._identity, self._display_method(), self._route, self._status
+        if self._identity.explicit_name is None:
+            return self._identity, self._request_path, self._status
+        return self._identity, self._status
 
-    def _named_method(self) -> str | None:
+    def _display_method(self) -> str | None:
         """Its method as it stands in names."""
         method = self._method
         return method if method in METHODS or not method else OTHER_METHOD
@@ -116,44 +125,44 @@ class RequestTransaction(Transaction):
     # Its end
 
     def _end(self) -> None:
-        """See `Transaction._end`."""
-        self._freeze()
-        self._hand_over()
+        """See `TransactionPage._end`."""
+        self._stop_clock()
+        self._hand_off()
 
-    def _freeze(self) -> None:
+    def _stop_clock(self) -> None:
         """Stop the clock for good, and hear what was said until now."""
-        if self._ended:
+        if self._end_time:
             return
         moment = monotonic()
         self._refresh()
-        if self._head is None:
-            self._answer_with(0)
-        self._settle_what_was_told()
-        self._ended = (self._extras is not None and self._extras.stopped) or moment
+        if self._response_head is None:
+            self._override_status(0)
+        self._settle_reported()
+        self._end_time = (self._extras is not None and self._extras.frozen_at) or moment
 
-    def _disown(self) -> None:
-        """See `Transaction._disown`."""
-        if self._head is None:
-            self._answer_with(0)
-        self._head = None
-        super()._disown()
+    def _discard(self) -> None:
+        """See `Transaction._discard`."""
+        if self._response_head is None:
+            self._override_status(0)
+        self._response_head = None
+        super()._discard()
 
-    def _let_go(self, whole: bool) -> None:
-        """See `Transaction._let_go`."""
+    def _release(self, whole: bool) -> None:
+        """See `Transaction._release`."""
         if whole:
             try:
                 self._details = self._read_details()
             except Exception:
                 self._details = {}
-                swallowed("RequestTransaction.let_go")
-        self._head = None
+                capture_internal_exception("RequestTransaction.let_go")
+        self._response_head = None
 
     # What is known of it afterwards
 
     def _read_details(self) -> dict[str, AttributeValue]:
         """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
-        asked = self._label.manner.with_params
-        if not here.privacy.wants_parameters(asked):
+        asked = self._identity.flags.capture_params
+        if not runtime.privacy.wants_parameters(asked):
             return {}
         from .query import parameters_of  # noqa: PLC0415  for the few who want parameters
 
@@ -165,11 +174,11 @@ class RequestTransaction(Transaction):
 
     def _failed(self) -> bool:
         """Whether an error or its status counts against it."""
-        return self.status in here.error_statuses or super()._failed()
+        return self.status in runtime.error_statuses or super()._failed()
 
-    def _response_start(self) -> float | None:
-        """See `Transaction._response_start`."""
-        return self._response_started - self._entered if self._response_started else None
+    def _time_to_response(self) -> float | None:
+        """See `Transaction._time_to_response`."""
+        return self._response_start_time - self._start_time if self._response_start_time else None
 
     @property
     def status(self) -> int | None:
@@ -184,7 +193,7 @@ class RequestTransaction(Transaction):
         known: dict[str, AttributeValue] = {"request.path": self._readable_path()}
         if self._method:
             known["request.method"] = self._method[:_LONGEST_METHOD]
-        start = self._response_start()
+        start = self._time_to_response()
         if start is not None:
             known["response.start"] = start
         if self._extras is not None and self._extras.queue_time is not None:

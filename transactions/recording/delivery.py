@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from ..log import log_once, swallowed
-from ..model.outlet import outlet
+from ..log import capture_internal_exception, log_once
+from ..model.outlet import handoff
 from .snapshot import Snapshot, Store, StoreUnavailable
 
 __all__ = ["Delivery"]
@@ -48,11 +48,11 @@ class Delivery:
         self._sequence = 0
         self._waiting: list[_Waiting] = []
 
-    def takes_another(self) -> bool:
+    def has_capacity(self) -> bool:
         """Whether there is reason to put another snapshot behind those that wait."""
         return not self._waiting or (len(self._waiting) == 1 and self._waiting[0].failures >= _TRIES)
 
-    def put(self, snapshot: Snapshot) -> None:
+    def enqueue(self, snapshot: Snapshot) -> None:
         """Have a snapshot wait; it gets its number here."""
         self._sequence += 1
         self._waiting.append(_Waiting(replace(snapshot, sequence=self._sequence)))
@@ -74,15 +74,15 @@ class Delivery:
     def _makes_progress(self) -> bool:
         """Write the first that waits; where it alone fails, write the one after it and think less of the first."""
         first, *others = self._waiting
-        if self._takes(first):
+        if self._try_write(first):
             self._waiting.remove(first)
             return True
-        if others and self._takes(others[0]):
+        if others and self._try_write(others[0]):
             self._waiting = []
             self._suspect(first, others[0].snapshot)
         return False
 
-    def _takes(self, waiting: _Waiting) -> bool:
+    def _try_write(self, waiting: _Waiting) -> bool:
         """Whether the store takes a snapshot. A failure that nobody thought of is logged once."""
         try:
             self._opened().write(waiting.snapshot)
@@ -90,7 +90,7 @@ class Delivery:
             raise
         except Exception:
             waiting.failures += 1
-            swallowed("Store.write")
+            capture_internal_exception("Store.write")
             return False
         return True
 
@@ -117,8 +117,8 @@ class Delivery:
 
 def _give_up(snapshot: Snapshot) -> None:
     """Count what a snapshot holds as lost."""
-    outlet.lose("transactions", sum(row.count for row in snapshot.minutes))
-    outlet.lose("errors", sum(error.count for error in snapshot.errors))
-    outlet.lose("samples", len(snapshot.samples))
+    handoff.record_dropped("transactions", sum(row.count for row in snapshot.minutes))
+    handoff.record_dropped("errors", sum(error.count for error in snapshot.errors))
+    handoff.record_dropped("samples", len(snapshot.samples))
     for cause, count in snapshot.lost.items():
-        outlet.lose(cause, count)
+        handoff.record_dropped(cause, count)

@@ -26,12 +26,12 @@ __all__ = [
     "RELATIVE_ERROR",
     "CorruptHistogram",
     "Histogram",
+    "add_durations",
+    "add_sorted",
     "bin_of",
     "bin_value",
     "decode",
     "encode",
-    "fold",
-    "fold_ordered",
     "merge",
     "merge_encoded",
     "merge_to_encoded",
@@ -74,12 +74,12 @@ def bin_value(number: int) -> float:
     return 2 * low * high / (low + high)
 
 
-def fold(durations: Iterable[float], into: Histogram) -> None:
+def add_durations(durations: Iterable[float], into: Histogram) -> None:
     """Count durations (seconds) into a histogram; a large list costs little more than sorting it."""
-    fold_ordered(sorted(durations), into)
+    add_sorted(sorted(durations), into)
 
 
-def fold_ordered(ordered: list[float], into: Histogram) -> None:
+def add_sorted(ordered: list[float], into: Histogram) -> None:
     """Count durations (seconds) that are in ascending order into a histogram."""
     position, end = 0, len(ordered)
     while position < end:

@@ -12,7 +12,7 @@ from .snapshot import Series
 
 __all__ = ["KnownNames"]
 
-_APPLICATIONS_AT_MOST: Final = 1000
+_MAX_APPLICATIONS: Final = 1000
 _PERIOD: Final = 1800.0
 """Seconds: this period and the one before it are about the last hour."""
 
@@ -55,7 +55,7 @@ class KnownNames:
         """The series itself, or the one under which the overflow is counted; ``moment``: on the monotonic clock."""
         names = self._names.get(series.application)
         if names is None:
-            if len(self._names) >= _APPLICATIONS_AT_MOST:
+            if len(self._names) >= _MAX_APPLICATIONS:
                 self._over_limit.add(OTHER)
                 return overflow_of(series._replace(application=OTHER))
             names = self._names[series.application] = {}

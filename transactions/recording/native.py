@@ -17,7 +17,7 @@ from ..host_exceptions import pass_on
 from ..late_imports import late_imports
 from ..log import log_once
 
-__all__ = ["NativeThread", "allocate_lock", "allocate_rlock", "has_ended", "is_within", "start_thread", "this_thread"]
+__all__ = ["OSThread", "allocate_lock", "allocate_rlock", "has_ended", "is_within", "start_thread", "this_thread"]
 
 
 def _original(name: str) -> Any:
@@ -56,7 +56,7 @@ def is_within(number: int, code: CodeType) -> bool:
     return frame is not None
 
 
-class NativeThread(Protocol):
+class OSThread(Protocol):
     """What is needed of a thread that was started; `threading.Thread` has it."""
 
     def is_alive(self) -> bool:
@@ -67,13 +67,13 @@ class NativeThread(Protocol):
         """Wait for its end, for so many seconds at most."""
 
 
-def start_thread(run: Callable[[], None], name: str) -> NativeThread | None:
+def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
     """Start a daemon thread; ``None``, said once, where that is not possible at this moment."""
     monkey: Any = sys.modules.get("gevent.monkey")
     run = late_imports.never_in(run)
     try:
         if monkey is not None and monkey.is_module_patched("threading"):
-            return _OriginalThread(run)
+            return _UnpatchedThread(run)
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
     except RuntimeError as error:
@@ -87,7 +87,7 @@ def start_thread(run: Callable[[], None], name: str) -> NativeThread | None:
 _NO_THREAD: Final = "%s: figures are written by flush() and at the end of the process, until a thread can be started"
 
 
-class _OriginalThread:
+class _UnpatchedThread:
     """One that gevent knows nothing of."""
 
     def __init__(self, run: Callable[[], None]) -> None:
@@ -103,11 +103,11 @@ class _OriginalThread:
             self._running.release()
 
     def is_alive(self) -> bool:
-        """See `NativeThread.is_alive`."""
+        """See `OSThread.is_alive`."""
         alive: bool = self._running.locked()
         return alive
 
     def join(self, timeout: float) -> None:
-        """See `NativeThread.join`."""
+        """See `OSThread.join_request`."""
         if self._running.acquire(True, timeout):
             self._running.release()

@@ -11,37 +11,37 @@ from typing import Any, Final
 
 from ..configuration.settings import Settings
 from ..host_exceptions import refuses
-from ..log import log_once, swallowed
+from ..log import capture_internal_exception, log_once
 from ..model.clock import epoch, epoch_at, monotonic, renew
-from ..model.outlet import ALWAYS, outlet
+from ..model.outlet import NOTIFY_EACH, handoff
 from .aggregate import Aggregate
 from .delivery import Delivery
-from .native import NativeThread, allocate_lock, allocate_rlock, has_ended, is_within, start_thread, this_thread
+from .native import OSThread, allocate_lock, allocate_rlock, has_ended, is_within, start_thread, this_thread
 from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store
 
 __all__ = ["Recorder"]
 
-_PATIENCE: Final = 128
+_FLUSH_THRESHOLD: Final = 128
 """Finished transactions that wait before the thread is woken, unless the end is near."""
-_LANES_FILL: Final = 1.0
-"""Seconds after which the lanes of a busy process are emptied, or sooner where the queue fills."""
-_LANES_REST: Final = 0.1
+_FLUSH_INTERVAL: Final = 1.0
+"""Seconds after which the buffers of a busy process are emptied, or sooner where the queue fills."""
+_MIN_FLUSH_INTERVAL: Final = 0.1
 """Seconds from one time to the next at least."""
-_BUSY_FOR: Final = 10.0
+_BUSY_PERIOD: Final = 10.0
 """Seconds for which a process is taken to be busy after a transaction has ended."""
-_SIGN_OF_LIFE: Final = 60.0
+_HEARTBEAT: Final = 60.0
 """Seconds after which an idle process writes, to show that it is there."""
-_RUNNING_AT_MOST: Final = 200
+_MAX_RUNNING: Final = 200
 """Open transactions that a snapshot names, the oldest first."""
-_RUNNING_FOR: Final = 1.0
+_MIN_RUNNING_AGE: Final = 1.0
 """Seconds that they have been open at least."""
-_GIVES_WAY: Final = 0.5
+_YIELD_TIME: Final = 0.5
 """Seconds for which the thread lets others go first."""
-_FAREWELL: Final = 0.5
+_JOIN_TIMEOUT: Final = 0.5
 """Seconds that the thread is given to end, once all is written: a thread that is left when Python ends may hang it."""
-_START_AGAIN: Final = 1.0
+_RESTART_DELAY: Final = 1.0
 """Seconds after which it is tried again where no thread could be started."""
-_LOOK_AROUND: Final = 0.2
+_POLL_INTERVAL: Final = 0.2
 """Seconds after which a thread that waits looks what has become of others."""
 
 
@@ -78,80 +78,82 @@ class Recorder:
             when that thread is, unless others are left. Else 0.
     """
 
-    def __init__(self, settings: Settings, open_store: Callable[[], Store] | None = None, outlived: int = 0) -> None:
+    def __init__(
+        self, settings: Settings, open_store: Callable[[], Store] | None = None, forked_thread: int = 0
+    ) -> None:
         self.pid: int = os.getpid()
         """The process that it records; a fork that nobody told of is seen by it."""
-        self.patience: int = _PATIENCE
+        self.flush_threshold: int = _FLUSH_THRESHOLD
         """How many finished transactions may wait to be counted."""
         self.delivery: Delivery = Delivery(open_store)
         """Where snapshots go."""
         self._settings = settings
-        self._outlived = outlived
+        self._forked_thread = forked_thread
         self._aggregate = Aggregate(settings)
         self._instance = _this_process()
         self._started = monotonic()
         self._running: tuple[RunningTransaction, ...] = ()
-        self._last_sign = self._emptied = monotonic()
-        self._due = self._last_sign + settings.flush_interval
+        self._last_heartbeat = self._last_flush = monotonic()
+        self._due = self._last_heartbeat + settings.flush_interval
         self._lock = allocate_rlock()
         self._worker = 0
         """The thread that holds the lock."""
-        self._thread: NativeThread | None = None
+        self._thread: OSThread | None = None
         self._runs_in = 0
         """The number of the thread, as it says itself: an exception may strike in the call that starts it."""
         self._starting = allocate_lock()
-        self._start_at = 0.0
+        self._retry_at = 0.0
         """On the monotonic clock: not before then, as that has failed."""
-        self._alarm = allocate_lock()
-        self._alarm.acquire()
-        self._alarmed = False
+        self._wakeup = allocate_lock()
+        self._wakeup.acquire()
+        self._woken = False
         self._busy_until = 0.0
         """On the monotonic clock: until then more transactions are likely to end."""
         self._closed = False
         """Nothing more is counted here."""
-        self._gone = False
+        self._is_done = False
         """Nothing is left to write."""
-        self._first = 0
+        self._waiting_writers = 0
         """How many threads of the program's wait to write."""
         self._requests: list[_Request] = []
 
     # What the threads of the host program call: it never waits
 
-    def attend(self) -> int:
+    def on_pending(self) -> int:
         """There is something to do. Gives how many finished transactions may wait before it is called again."""
         if self._closed:
-            return ALWAYS
-        if not self._start() and (outlet.full or len(outlet.queue) >= self.patience):
+            return NOTIFY_EACH
+        if not self._start() and (handoff.full_buffers or len(handoff.queue) >= self.flush_threshold):
             self._wake()
-        if self._is_there():
-            return len(outlet.queue) + self.patience
-        if len(outlet.queue) >= _PATIENCE:
+        if self._is_alive():
+            return len(handoff.queue) + self.flush_threshold
+        if len(handoff.queue) >= _FLUSH_THRESHOLD:
             self._work(lambda: True, 0.0)  # counting takes no disk
-        return ALWAYS
+        return NOTIFY_EACH
 
     def _start(self) -> bool:
         """Start the thread where there is none, or none any more; false if there is one."""
-        if self._is_there() or monotonic() < self._start_at or not self._starting.acquire(False):
+        if self._is_alive() or monotonic() < self._retry_at or not self._starting.acquire(False):
             return False
         try:
-            if self._is_there():
+            if self._is_alive():
                 return False
             self._thread = start_thread(self._run, "weighbridge-recorder")
             if self._thread is None:
-                self._start_at = monotonic() + _START_AGAIN
+                self._retry_at = monotonic() + _RESTART_DELAY
         finally:
             self._starting.release()
         return True
 
-    def _is_there(self) -> bool:
+    def _is_alive(self) -> bool:
         if self._thread is None:
             return self._runs_in != 0 and not has_ended(self._runs_in)
         return self._thread.is_alive()
 
     def _wake(self) -> None:
-        if not self._alarmed:
-            self._alarmed = True
-            refuses(self._alarm.release, RuntimeError)  # where another thread was faster
+        if not self._woken:
+            self._woken = True
+            refuses(self._wakeup.release, RuntimeError)  # where another thread was faster
 
     # What waits: for another thread, for the disk
 
@@ -169,37 +171,39 @@ class Recorder:
         Where it is not, the thread stays and goes on trying.
         """
         closing, self._closed = not self._closed, True
-        done = self._have_done(self._fold_and_leave if closing else self._leave, timeout)
+        done = self._have_done(self._aggregate_and_close if closing else self._write_and_close, timeout)
         if not done:
             log_once(("close", self._instance.id), "the last figures of this process could not be written so far")
             self._start()
         self._wake()
-        if done and self._thread is not None and self._is_there():
-            self._thread.join(_FAREWELL)
+        if done and self._thread is not None and self._is_alive():
+            self._thread.join(_JOIN_TIMEOUT)
         return done
 
     def _run(self) -> None:
         """What the thread does. Nothing ends it but the end of what there is to do."""
         self._runs_in = this_thread()
-        while not self._gone:
+        while not self._is_done:
             with suppress(BaseException):  # thrown into this thread while it speaks of another one
-                if self._works_to_the_end():
+                if self._run_until_done():
                     return
 
-    def _works_to_the_end(self) -> bool:
+    def _run_until_done(self) -> bool:
         """Write whenever that is due; whether nothing will ever be due again."""
         try:
-            while not self._gone and not self._is_left():
+            while not self._is_done and not self._is_orphaned():
                 self._wait()
                 self._work(self._write_if_due)
                 self._answer()
-            if not self._gone:
-                self.patience = ALWAYS  # whatever may still end: this thread is not there to wait for more of it
+            if not self._is_done:
+                self.flush_threshold = (
+                    NOTIFY_EACH  # whatever may still end: this thread is not there to wait for more of it
+                )
                 self._work(self._write)
             return True
         except BaseException as error:  # thrown into this thread; or the host's, where it is told of a failure
             log_once("the recorder's thread", "the background thread goes on after %r", error)
-            self._alarm.acquire(True, _LANES_FILL)
+            self._wakeup.acquire(True, _FLUSH_INTERVAL)
             return False
 
     def _wait(self) -> None:
@@ -207,15 +211,15 @@ class Recorder:
         now = monotonic()
         pause = max(0.0, self._due - now)
         if now < self._busy_until:
-            pause = min(pause, _LANES_FILL)
-        self._alarm.acquire(True, min(pause, _LOOK_AROUND) if self._outlived else pause)
-        self._alarmed = False
-        if self._first:
-            self._alarm.acquire(True, _GIVES_WAY)
+            pause = min(pause, _FLUSH_INTERVAL)
+        self._wakeup.acquire(True, min(pause, _POLL_INTERVAL) if self._forked_thread else pause)
+        self._woken = False
+        if self._waiting_writers:
+            self._wakeup.acquire(True, _YIELD_TIME)
 
-    def _is_left(self) -> bool:
+    def _is_orphaned(self) -> bool:
         """Whether the process has come to its end, and is there for this thread only."""
-        return bool(self._outlived) and has_ended(self._outlived)
+        return bool(self._forked_thread) and has_ended(self._forked_thread)
 
     def _answer(self) -> None:
         """Do what was asked for meanwhile. One that came too late sees that this thread has ended."""
@@ -230,23 +234,23 @@ class Recorder:
     def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
         """Have the recorder's thread do a task, or do it here where there is none; whether it succeeded in time."""
         deadline = _deadline(timeout)
-        if self._is_there() and this_thread() != self._runs_in:
+        if self._is_alive() and this_thread() != self._runs_in:
             request = _Request(task)
             self._requests.append(request)
             self._wake()
-            if _acquired(request.answered, deadline, self._is_there):
+            if _acquired(request.answered, deadline, self._is_alive):
                 return request.done
-        with self._goes_first():
+        with self._priority():
             return self._work(task, max(0.0, deadline - monotonic()))
 
     @contextmanager
-    def _goes_first(self) -> Iterator[None]:
+    def _priority(self) -> Iterator[None]:
         """A block in which a thread of the program's waits to write itself: ours would only be in its way."""
-        self._first += 1
+        self._waiting_writers += 1
         try:
             yield
         finally:
-            self._first -= 1
+            self._waiting_writers -= 1
 
     def _work(self, task: Callable[[], bool], timeout: float | None = None) -> bool:
         """Count what has finished, then do a task: one thread at a time. Never raises.
@@ -261,10 +265,10 @@ class Recorder:
                 return False
             self._worker = this_thread()
             if not self._closed:
-                self._fold()
+                self._aggregate_queue()
             return task()
         except Exception:
-            swallowed("the recorder")
+            capture_internal_exception("the recorder")
             return False
         finally:
             self._release()
@@ -273,7 +277,7 @@ class Recorder:
         """Take the lock; whether that was possible within so many seconds."""
         deadline = _deadline(timeout)
         lock, idle = self._lock, 0
-        while not lock.acquire(True, min(_LOOK_AROUND, max(0.0, deadline - monotonic()))):
+        while not lock.acquire(True, min(_POLL_INTERVAL, max(0.0, deadline - monotonic()))):
             if monotonic() >= deadline:
                 return False
             idle = 0 if is_within(self._worker, Recorder._work.__code__) else idle + 1
@@ -287,48 +291,48 @@ class Recorder:
             self._worker = 0
         refuses(self._lock.release, RuntimeError)
 
-    def _fold(self) -> None:
+    def _aggregate_queue(self) -> None:
         renew()
-        outlet.relax(ALWAYS if self._closed or not self._is_there() else self.patience)
-        found = bool(outlet.queue)
-        self._aggregate.empty(outlet.full)
-        for _ in repeat(None, len(outlet.queue)):
+        handoff.set_flush_threshold(NOTIFY_EACH if self._closed or not self._is_alive() else self.flush_threshold)
+        found = bool(handoff.queue)
+        self._aggregate.flush_full(handoff.full_buffers)
+        for _ in repeat(None, len(handoff.queue)):
             try:
-                self._aggregate.fold(outlet.queue)
+                self._aggregate.aggregate(handoff.queue)
                 break
             except Exception:  # a mistake of ours costs one transaction
-                outlet.lose("transactions")
-                swallowed("Aggregate.fold")
+                handoff.record_dropped("transactions")
+                capture_internal_exception("Aggregate.aggregate")
         now = monotonic()
-        if now >= self._emptied + _LANES_REST:
-            self._emptied = now
-            found = self._aggregate.empty_all() or found
+        if now >= self._last_flush + _MIN_FLUSH_INTERVAL:
+            self._last_flush = now
+            found = self._aggregate.flush_open() or found
         if found:
-            self._busy_until = now + _BUSY_FOR
+            self._busy_until = now + _BUSY_PERIOD
 
     def _write_if_due(self) -> bool:
         if monotonic() < self._due:
             return True
-        return self._leave() if self._closed else self._write()
+        return self._write_and_close() if self._closed else self._write()
 
-    def _fold_and_leave(self) -> bool:
-        self._fold()
-        self._gone = False  # the thread may have written and left, just before
-        return self._leave()
+    def _aggregate_and_close(self) -> bool:
+        self._aggregate_queue()
+        self._is_done = False  # the thread may have written and left, just before
+        return self._write_and_close()
 
-    def _leave(self) -> bool:
+    def _write_and_close(self) -> bool:
         """Write what is left; let go of the store."""
-        self._gone = self._gone or self._write()
+        self._is_done = self._is_done or self._write()
         self.delivery.close()
-        return self._gone
+        return self._is_done
 
     def _write(self) -> bool:
         """Write what was counted; what could not be written waits for the next time, and nothing is lost."""
         self._due = monotonic() + self._settings.flush_interval
         delivered = self.delivery.deliver()
-        snapshot = self._snapshot() if self.delivery.takes_another() else None
+        snapshot = self._snapshot() if self.delivery.has_capacity() else None
         if snapshot is not None:
-            self.delivery.put(snapshot)
+            self.delivery.enqueue(snapshot)
             delivered = self.delivery.deliver()
         return delivered
 
@@ -338,27 +342,27 @@ class Recorder:
         """All that is new, or ``None`` where nothing is and nobody would wonder whether this process lives."""
         now = monotonic()
         running = self._open_at(now)
-        harvest = self._aggregate.harvest()
-        lost = outlet.take_losses()
-        if not (harvest.minutes or lost or running != self._running or now - self._last_sign >= _SIGN_OF_LIFE):
+        collected = self._aggregate.collect()
+        lost = handoff.take_dropped()
+        if not (collected.minutes or lost or running != self._running or now - self._last_heartbeat >= _HEARTBEAT):
             return None
-        self._last_sign = now
+        self._last_heartbeat = now
         self._running = running
         ran = now - self._started
-        return Snapshot(self._instance, 0, epoch(), *harvest, lost=lost, running=running, ran=ran)
+        return Snapshot(self._instance, 0, epoch(), *collected, lost=lost, running=running, ran=ran)
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """The transactions that have been open for a while, under names that are bounded as all others are."""
-        long_open = outlet.open_ones(now - _RUNNING_FOR)
-        long_open.sort(key=lambda transaction: transaction._entered)
+        long_open = handoff.open_since(now - _MIN_RUNNING_AGE)
+        long_open.sort(key=lambda transaction: transaction._start_time)
         return tuple(
             RunningTransaction(
                 self._aggregate.bounded(
-                    Series(transaction.application.name, transaction.kind, *transaction._naming()), now
+                    Series(transaction.application.name, transaction.kind, *transaction._group_and_name()), now
                 ),
-                epoch_at(transaction._entered),
+                epoch_at(transaction._start_time),
             )
-            for transaction in long_open[:_RUNNING_AT_MOST]
+            for transaction in long_open[:_MAX_RUNNING]
         )
 
 
@@ -369,7 +373,7 @@ def _deadline(timeout: float | None) -> float:
 
 def _acquired(lock: Any, deadline: float, hope: Callable[[], bool]) -> bool:
     """Wait for a lock while there is hope, until a deadline; whether it was acquired."""
-    while not lock.acquire(True, min(_LOOK_AROUND, max(0.0, deadline - monotonic()))):
+    while not lock.acquire(True, min(_POLL_INTERVAL, max(0.0, deadline - monotonic()))):
         if monotonic() >= deadline or not hope():
             return bool(lock.acquire(False))
     return True

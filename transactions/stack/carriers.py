@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any, Final
 
-__all__ = ["carries_on"]
+__all__ = ["is_framework_task"]
 
 _Place = tuple[str, str]
 
-_RUNNERS: Final[frozenset[_Place]] = frozenset(
+_TASK_GROUP_TASKS: Final[frozenset[_Place]] = frozenset(
     {
         ("anyio._core._tasks", "TaskHandle._run_coro"),
         ("anyio._backends._asyncio", "TaskGroup._run_wrapped_task"),
@@ -25,7 +25,7 @@ _RUNNERS: Final[frozenset[_Place]] = frozenset(
 )
 """Run every task of a task group, the framework's and the user's alike: the frame next to them decides."""
 
-_CARRIERS: Final[frozenset[_Place]] = frozenset(
+_FRAMEWORK_TASKS: Final[frozenset[_Place]] = frozenset(
     {
         # somebody is blocked until these are done
         ("asgiref.sync", "AsyncToSync.main_wrap"),
@@ -50,7 +50,7 @@ _CARRIERS: Final[frozenset[_Place]] = frozenset(
     }
 )
 
-_HOSTS: Final[frozenset[_Place]] = frozenset({("trio._threads", "Run.run")})
+_THREAD_HOSTS: Final[frozenset[_Place]] = frozenset({("trio._threads", "Run.run")})
 """Run what a worker thread sends back within the task that waits for the thread, in the thread's context."""
 
 
@@ -58,12 +58,12 @@ def _shortened(places: frozenset[_Place]) -> frozenset[_Place]:
     return frozenset((module, name.rpartition(".")[2]) for module, name in places)
 
 
-_CARRIERS_SHORT: Final = _shortened(_CARRIERS)
-_HOSTS_SHORT: Final = _shortened(_HOSTS)
+_FRAMEWORK_TASKS_SHORT: Final = _shortened(_FRAMEWORK_TASKS)
+_THREAD_HOSTS_SHORT: Final = _shortened(_THREAD_HOSTS)
 """Before Python 3.11 a frame knows only the last part of its function's qualified name."""
 
 
-def carries_on(coroutine: Any) -> bool:
+def is_framework_task(coroutine: Any) -> bool:
     """Whether the task whose root is this coroutine was started by a framework for the request it serves.
 
     Asked from inside that task: where its root is a runner of tasks, the frame
@@ -73,12 +73,12 @@ def carries_on(coroutine: Any) -> bool:
     if root is None:
         return False
     place = (str(root.f_globals.get("__name__")), str(coroutine.__qualname__))
-    if place in _CARRIERS:
+    if place in _FRAMEWORK_TASKS:
         return True
     stack = list(_stack_up_to(root))
-    if place in _RUNNERS:
-        return bool(stack) and _runs_one_of(stack[-1], _CARRIERS, _CARRIERS_SHORT)
-    return any(_runs_one_of(frame, _HOSTS, _HOSTS_SHORT) for frame in stack)
+    if place in _TASK_GROUP_TASKS:
+        return bool(stack) and _runs_one_of(stack[-1], _FRAMEWORK_TASKS, _FRAMEWORK_TASKS_SHORT)
+    return any(_runs_one_of(frame, _THREAD_HOSTS, _THREAD_HOSTS_SHORT) for frame in stack)
 
 
 def _stack_up_to(root: FrameType) -> Iterator[FrameType]:

@@ -13,7 +13,7 @@ import sys
 from functools import partial
 from typing import Any, Final
 
-__all__ = ["collecting", "forget", "watch"]
+__all__ = ["collecting", "install", "reset_after_fork"]
 
 
 class _Collecting(set[Any]):
@@ -36,12 +36,12 @@ collecting: Final = _Collecting()
 _notice: Final = partial(setattr, collecting)
 
 
-def watch() -> None:
+def install() -> None:
     """Notice the beginning and the end of every collection from now on."""
     if sys.version_info < (3, 12) and _notice not in gc.callbacks:
         gc.callbacks.append(_notice)
 
 
-def forget() -> None:
+def reset_after_fork() -> None:
     """In a forked child: a collection that another thread was in goes on in the parent only."""
     collecting.clear()

@@ -14,7 +14,7 @@ from contextvars import ContextVar, Token
 from typing import Final
 
 from ..host_exceptions import pass_on
-from ..model.outlet import outlet
+from ..model.outlet import handoff
 from ..model.transaction import Transaction
 from .collector import collecting
 from .event_loops import context_of_token
@@ -23,11 +23,11 @@ __all__ = [
     "attach",
     "current",
     "detach",
-    "found",
-    "is_in_step_of",
-    "resume",
-    "running",
-    "withdraw",
+    "detach_out_of_order",
+    "get_active",
+    "get_current",
+    "is_attached_here",
+    "reattach",
 ]
 
 current: Final[ContextVar[Transaction | None]] = ContextVar("weighbridge.transaction", default=None)
@@ -38,28 +38,28 @@ _probe: Final[ContextVar[None]] = ContextVar("weighbridge.probe", default=None)
 # Looking
 
 
-def found() -> Transaction | None:
+def get_current() -> Transaction | None:
     """The transaction that this context has, if it is not over; what no longer belongs into it is taken out."""
     transaction = current.get()
     if collecting:
-        return None if transaction is None or transaction._over else transaction
-    while transaction is not None and (_was_left_here(transaction) or _was_cut_off(transaction)):
+        return None if transaction is None or transaction._is_finished else transaction
+    while transaction is not None and (_reset_stale(transaction) or _discard_interrupted(transaction)):
         transaction = current.get()
-    if transaction is not None and transaction._over:
+    if transaction is not None and transaction._is_finished:
         current.set(None)  # what runs after the last byte belongs to nothing: not to what was current before, either
         return None
     return transaction
 
 
-def running() -> Transaction | None:
+def get_active() -> Transaction | None:
     """The transaction of the work that runs here."""
-    transaction = found()
-    if transaction is None or (transaction._paused and is_in_step_of(transaction)):
+    transaction = get_current()
+    if transaction is None or (transaction._paused and is_attached_here(transaction)):
         return None
     return transaction
 
 
-def is_in_step_of(transaction: Transaction) -> bool:
+def is_attached_here(transaction: Transaction) -> bool:
     """Whether this is the context of its last step."""
     token = transaction._token
     if token is None or collecting:
@@ -81,23 +81,23 @@ def attach(transaction: Transaction) -> None:
 
 def detach(transaction: Transaction) -> None:
     """Make current again what was so before the step, where steps are nested as calls are."""
-    if _resets(transaction._token):
+    if _try_reset(transaction._token):
         transaction._token = None
     else:
-        withdraw(transaction)
+        detach_out_of_order(transaction)
 
 
-def resume(transaction: Transaction) -> None:
+def reattach(transaction: Transaction) -> None:
     """A step begins, of one that stays current between its steps; the context is perhaps another one."""
     token = transaction._token
     if current.get() is transaction:
         return
-    if token is not None and not _resets(token):
-        transaction._more.left_in.append(token)
+    if token is not None and not _try_reset(token):
+        transaction._ensure_extras().stale_tokens.append(token)
     attach(transaction)
 
 
-def withdraw(transaction: Transaction) -> None:
+def detach_out_of_order(transaction: Transaction) -> None:
     """Make current again what was so before, wherever and in whatever order that happens.
 
     Where the exit runs in another context than the entry, or exits interleave,
@@ -110,14 +110,14 @@ def withdraw(transaction: Transaction) -> None:
     if current.get() is not transaction:
         return
     previous = None if token is None or token.old_value is Token.MISSING else token.old_value
-    _resets(token)
-    if previous is not None and previous._over:
+    _try_reset(token)
+    if previous is not None and previous._is_finished:
         previous = None
     if current.get() is not previous:
         current.set(previous)
 
 
-def _resets(token: Token[Transaction | None] | None) -> bool:
+def _try_reset(token: Token[Transaction | None] | None) -> bool:
     """Whether what was current before a token was made is so again: not where it is used, or of another context."""
     try:
         current.reset(token)  # type: ignore[arg-type]
@@ -130,19 +130,19 @@ def _resets(token: Token[Transaction | None] | None) -> bool:
 # What no longer belongs into a context
 
 
-def _was_left_here(transaction: Transaction) -> bool:
+def _reset_stale(transaction: Transaction) -> bool:
     """Whether it went on in another context while it was current in this one, or was dropped: it is taken out."""
-    left_in = () if transaction._extras is None else tuple(transaction._extras.left_in)
-    return any(map(_resets, left_in))
+    left_in = () if transaction._extras is None else tuple(transaction._extras.stale_tokens)
+    return any(map(_try_reset, left_in))
 
 
-def _was_cut_off(transaction: Transaction) -> bool:
+def _discard_interrupted(transaction: Transaction) -> bool:
     """Whether the call that opened it is gone without having ended it: then it is discarded, and counted as such.
 
     Judged only in the very context of its last step. A block has no call: it ends when its object is collected.
     """
-    if transaction._held or not is_in_step_of(transaction):
+    if transaction._has_owner or not is_attached_here(transaction):
         return False
-    withdraw(transaction)
-    outlet.discard(transaction)
+    detach_out_of_order(transaction)
+    handoff.discard(transaction)
     return True

@@ -3,7 +3,7 @@
 Whoever may be dropped holds a `Guard` or is one: its ``__del__`` ends the
 transaction. It touches no context variable, as it may run in the collector
 (`collector`); what the context still has is put right by the next look
-(`current.found`).
+(`current.get_current`).
 
 An exception that strikes in a ``__del__`` is swallowed by Python itself. So
 what ends in good order becomes an object of a class without one.
@@ -15,15 +15,15 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import Any
 
-from ..log import swallowed
-from ..model.outlet import outlet
+from ..log import capture_internal_exception
+from ..model.outlet import handoff
 from ..model.transaction import Transaction
 from .current import current
 
-__all__ = ["EndsWhenCollected", "Guard", "release"]
+__all__ = ["EndsWhenFinalized", "Guard", "release"]
 
 
-class EndsWhenCollected:
+class EndsWhenFinalized:
     """Ends its ``transaction`` when it is collected, if it still has one, after the cleanup of what goes with it."""
 
     __slots__ = ()
@@ -41,24 +41,24 @@ class EndsWhenCollected:
             copy_context().run(_clean_up, self, transaction)
             _end(transaction)
         except BaseException:
-            outlet.discard(transaction)
-            swallowed("EndsWhenCollected")
+            handoff.discard(transaction)
+            capture_internal_exception("EndsWhenFinalized")
 
 
-def _clean_up(dropped: EndsWhenCollected, transaction: Transaction) -> None:
+def _clean_up(dropped: EndsWhenFinalized, transaction: Transaction) -> None:
     """In a copy of the context, in which its own transaction is current, and no innocent one."""
     current.set(transaction)
-    transaction._goes_on()
+    transaction._on_step()
     dropped.clean_up()
 
 
 def _end(transaction: Transaction) -> None:
     token, transaction._token = transaction._token, None  # it refers to the whole context
     if token is not None and isinstance(token.old_value, Transaction):
-        transaction._more.left_in.append(token)
-    transaction._freeze()
-    transaction._hand_over()
-    transaction._let_go_of_request()
+        transaction._ensure_extras().stale_tokens.append(token)
+    transaction._stop_clock()
+    transaction._hand_off()
+    transaction._release_request()
 
 
 class _Holder:
@@ -69,7 +69,7 @@ class _Holder:
         self.transaction: Any = transaction
 
 
-class Guard(EndsWhenCollected, _Holder):
+class Guard(EndsWhenFinalized, _Holder):
     """Held by the owner of a transaction alone.
 
     Args:
@@ -80,7 +80,7 @@ class Guard(EndsWhenCollected, _Holder):
     __slots__ = ()
 
     def clean_up(self) -> None:
-        """See `EndsWhenCollected.clean_up`."""
+        """See `EndsWhenFinalized.clean_up`."""
         if self.unawaited is not None:
             self.unawaited.close()
 

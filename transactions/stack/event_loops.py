@@ -142,6 +142,6 @@ def _trio_root() -> Any:
         return None
 
 
-def carries(context: Context | None, variable: ContextVar[Any], value: object) -> bool:
+def has_value(context: Context | None, variable: ContextVar[Any], value: object) -> bool:
     """Whether a context has that very object as the variable's value."""
     return context is not None and context.get(variable) is value

@@ -5,7 +5,7 @@
 
 | state | told by | what may still change |
 |---|---|---|
-| open | ``ended`` is 0, it is in ``outlet.live`` | everything |
+| open | ``ended`` is 0, it is in ``handoff.live`` | everything |
 | frozen | ``ended`` is set, ``mark`` is there | it waits for an error that may come after the last byte |
 | handed over | ``mark`` is ``None`` | nothing: it is counted, or was ignored |
 | discarded | likewise | nothing: it is counted as interrupted, or belongs to the parent process |
@@ -15,10 +15,10 @@ handler's, or one thrown into the thread) goes on to the host, and leaves
 nothing open or current behind: what is interrupted here is taken back or
 completed at once, and what cannot be (where the exception strikes twice, or
 before the first line of a function) at the next look at the context, see
-`current.found`.
+`current.get_current`.
 
-Three places write `begin` out, as a call costs each request 270 instructions
-of some 10 000: the doors of WSGI and ASGI, and `BackgroundEntry.open`. For the
+Three places write `notify_first` out, as a call costs each request 270 instructions
+of some 10 000: the middleware of WSGI and ASGI, and `BackgroundOpener.open`. For the
 same reason the wrapper of a plain function writes `finish` out.
 """
 
@@ -27,33 +27,33 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..host_exceptions import pass_on
-from ..log import swallowed
-from ..model.label import Label
-from ..model.outlet import outlet
+from ..log import capture_internal_exception
+from ..model.label import Identity
+from ..model.outlet import handoff
 from ..model.transaction import Transaction
 from .collector import collecting
-from .current import attach, current, detach, withdraw
+from .current import attach, current, detach, detach_out_of_order
 
-__all__ = ["Mark", "begin", "enter_step", "finish", "finish_out_of_order", "leave_step", "recover", "take_back"]
+__all__ = ["Mark", "attach_step", "begin", "detach_step", "finish", "finish_out_of_order", "recover", "undo_begin"]
 
 _reset: Final = current.reset
 
 Mark = list[Any]
-"""Made and held by whoever opens a transaction: see `Transaction._mark`."""
+"""Made and held by whoever opens a transaction: see `TransactionPage._mark`."""
 
 
-def begin(transaction: Transaction, label: Label, mark: Mark) -> None:
+def begin(transaction: Transaction, identity: Identity, mark: Mark) -> None:
     """Open it: start its clock, and make it current."""
     before = current.get()
     try:
-        transaction._start(label, mark)
+        transaction._start(identity, mark)
         attach(transaction)
     except BaseException:
-        take_back(transaction, before)
+        undo_begin(transaction, before)
         raise
 
 
-def take_back(transaction: Transaction | None, before: Transaction | None) -> None:
+def undo_begin(transaction: Transaction | None, before: Transaction | None) -> None:
     """Undo an opening that was interrupted: nothing was measured yet.
 
     Args:
@@ -63,25 +63,25 @@ def take_back(transaction: Transaction | None, before: Transaction | None) -> No
     if transaction is not None:
         if current.get() is transaction:
             current.set(before)
-        outlet.live.discard(transaction)
-        transaction._disown()
+        handoff.open_transactions.discard(transaction)
+        transaction._discard()
 
 
-def enter_step(transaction: Transaction) -> None:
+def attach_step(transaction: Transaction) -> None:
     """A further step of its work begins, in whatever context."""
     try:
         attach(transaction)
     except Exception:
-        swallowed("enter_step")
+        capture_internal_exception("attach_step")
 
 
-def leave_step(transaction: Transaction) -> None:
+def detach_step(transaction: Transaction) -> None:
     """A step of its work is done, and there may be more."""
     try:
         detach(transaction)
     except BaseException:
-        withdraw(transaction)
-        swallowed("leave_step")
+        detach_out_of_order(transaction)
+        capture_internal_exception("detach_step")
 
 
 def finish(transaction: Transaction) -> None:
@@ -97,21 +97,21 @@ def finish(transaction: Transaction) -> None:
                 transaction._token = None
             except (TypeError, ValueError, RuntimeError) as refusal:  # the call ends elsewhere than it began
                 pass_on(refusal)
-                withdraw(transaction)
+                detach_out_of_order(transaction)
         transaction._end()
     except BaseException:
         recover(transaction)
-        swallowed("finish")
+        capture_internal_exception("finish")
 
 
 def finish_out_of_order(transaction: Transaction) -> None:
     """As `finish`, for a block: blocks need not be nested as calls are."""
     try:
-        withdraw(transaction)
+        detach_out_of_order(transaction)
         transaction._end()
     except BaseException:
         recover(transaction)
-        swallowed("finish_out_of_order")
+        capture_internal_exception("finish_out_of_order")
 
 
 def recover(transaction: Transaction) -> None:
@@ -120,18 +120,18 @@ def recover(transaction: Transaction) -> None:
     Does nothing for one that has been handed over.
     """
     try:
-        withdraw(transaction)
-        transaction._freeze()
-        transaction._hand_over()
+        detach_out_of_order(transaction)
+        transaction._stop_clock()
+        transaction._hand_off()
     except BaseException:
-        give_up(transaction)
-        swallowed("recover")
+        discard(transaction)
+        capture_internal_exception("recover")
 
 
-def give_up(transaction: Transaction) -> None:
+def discard(transaction: Transaction) -> None:
     """It can neither go on nor be recorded, by a mistake of ours: it is taken out, and counted as lost."""
-    withdraw(transaction)
+    detach_out_of_order(transaction)
     if transaction._mark is not None:
-        outlet.lose("transactions")
-        transaction._disown()
-    outlet.live.discard(transaction)
+        handoff.record_dropped("transactions")
+        transaction._discard()
+    handoff.open_transactions.discard(transaction)

@@ -8,21 +8,21 @@ from typing import Literal, NamedTuple
 
 from ..model.finished import FinishedTransaction, Kind
 from ..recording.snapshot import Series
-from .figures import Figures, Tally
+from .figures import Statistics, Totals
 
 __all__ = [
-    "ApplicationFigures",
-    "Bucket",
-    "ErrorFigures",
+    "ApplicationStatistics",
     "ErrorKey",
+    "ErrorStatistics",
     "ErrorTimeline",
     "Health",
     "RunningNow",
     "Selection",
-    "SeriesFigures",
+    "SeriesStatistics",
     "StoredInstance",
     "StoredSample",
     "Timeline",
+    "TimelineBucket",
 ]
 
 
@@ -36,34 +36,34 @@ class Selection(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SeriesFigures:
+class SeriesStatistics:
     """The figures of one (application, kind, group, name)."""
 
     series: Series
-    figures: Figures
+    statistics: Statistics
     share: float
     """The share, 0 to 1, of the time that all transactions of the same application and kind took."""
-    tally: Tally
+    totals: Totals
     """What the figures were made of."""
 
 
 @dataclass(frozen=True)
-class ApplicationFigures:
+class ApplicationStatistics:
     """The figures of all transactions of one application and kind."""
 
     application: str
     kind: Kind
-    figures: Figures
-    tally: Tally
+    statistics: Statistics
+    totals: Totals
 
 
 @dataclass(frozen=True)
-class Bucket:
+class TimelineBucket:
     """What ended in one step of a timeline."""
 
     start: int
     """Epoch seconds, a multiple of the step."""
-    figures: Figures
+    statistics: Statistics
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Timeline:
 
     step: int
     """Seconds from one bucket to the next: more than was asked for where only coarser rows are kept."""
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[TimelineBucket, ...]
     """Without gaps; one in which nothing ended has zero calls."""
 
 
@@ -87,7 +87,7 @@ class StoredSample:
 
 
 @dataclass(frozen=True)
-class ErrorFigures:
+class ErrorStatistics:
     """How often a distinct error occurred."""
 
     type: str

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..model.finished import FinishedTransaction, NoticedError
 
-__all__ = ["CorruptBody", "from_json", "to_json"]
+__all__ = ["CorruptSample", "from_json", "to_json"]
 
 
-class CorruptBody(ValueError):
+class CorruptSample(ValueError):
     """Text that `to_json` never made."""
 
 
@@ -20,16 +20,16 @@ def to_json(transaction: FinishedTransaction) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def from_json(body: str) -> FinishedTransaction:
+def from_json(prepared: str) -> FinishedTransaction:
     """The same transaction again.
 
     Raises:
         CorruptBody: the text is not from `to_json`.
     """
     try:
-        fields: dict[str, Any] = json.loads(body)
+        fields: dict[str, Any] = json.loads(prepared)
         fields["linked_applications"] = tuple(fields["linked_applications"])
         fields["errors"] = tuple(NoticedError(*error) for error in fields["errors"])
         return FinishedTransaction(**fields)
     except (LookupError, TypeError, ValueError) as error:
-        raise CorruptBody(f"a sample of {len(body)} characters is damaged: {error}") from error
+        raise CorruptSample(f"a sample of {len(prepared)} characters is damaged: {error}") from error

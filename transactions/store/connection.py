@@ -61,12 +61,12 @@ class StoreConnection:
         """One transaction: committed at the end of the block, undone if an exception leaves it.
 
         Args:
-            patience: seconds that it waits for its turn, by default `PATIENCE`.
+            patience: seconds that it waits for its turn, by default `TIMEOUT`.
 
         Raises:
             OSError: the file is not there or is out of reach, or was replaced in the meantime.
             NotOurs: it is no store of ours, or a newer one.
-            sqlite3.Error: the file is locked for longer than `PATIENCE`, damaged, or there is no space left.
+            sqlite3.Error: the file is locked for longer than `TIMEOUT`, damaged, or there is no space left.
             UnicodeDecodeError: the file is damaged.
         """
         connection = self._begun(PATIENCE if patience is None else patience)

@@ -20,16 +20,16 @@ from typing import Any, Final
 
 from ..recording.overflow import OTHER, overflow_of
 from ..recording.snapshot import Series
-from .levels import COARSE_SPANS, FINEST, FOREVER
-from .losses import add_losses
-from .names import Names
+from .levels import COARSE_WIDTHS, FINEST, FOREVER
+from .losses import add_dropped
+from .names import Ids
 from .tallies import move
 
 __all__ = ["next_eviction_step"]
 
 _ROWS_AT_ONCE: Final = 10_000
 """Rows that one step goes through, about."""
-_SPANS: Final = (FINEST, *COARSE_SPANS)
+_WIDTHS: Final = (FINEST, *COARSE_WIDTHS)
 _HOUR: Final = 3600
 
 _Replacements = dict[int, int]
@@ -85,7 +85,7 @@ INSERT INTO loss (instance, cause, count) SELECT * FROM (
 def _evict(connection: sqlite3.Connection, kind: str, whose: str, now: float) -> None:
     """Choose what is evicted where a limit has been reached, if it still is."""
     connection.execute("DELETE FROM over_limit WHERE (kind, whose) = (?, ?)", (kind, whose))
-    names = Names(connection)
+    names = Ids(connection)
     if kind == "error":
         _note(connection, "error", _least_errors(connection, names, int(whose), now))
         return
@@ -96,7 +96,7 @@ def _evict(connection: sqlite3.Connection, kind: str, whose: str, now: float) ->
     _note(connection, "series", evicted)
     _note(connection, "error", _pass_on_errors(connection))
     connection.execute(_COUNT_NAMES, (len(evicted),))
-    add_losses(connection, now, [whose], {"names": len(evicted)})
+    add_dropped(connection, now, [whose], {"names": len(evicted)})
 
 
 def _note(connection: sqlite3.Connection, kind: str, evicted: _Replacements) -> None:
@@ -112,35 +112,35 @@ def _least(connection: sqlite3.Connection, statement: str, now: float, limit: in
     return connection.execute(statement, arguments).fetchall()
 
 
-def _least_applications(connection: sqlite3.Connection, names: Names, now: float) -> _Replacements:
+def _least_applications(connection: sqlite3.Connection, names: Ids, now: float) -> _Replacements:
     """All that they have, the sums of all their transactions as well."""
     evicted: _Replacements = {}
-    if names.count_applications() < Names.APPLICATIONS_AT_MOST:
+    if names.count_applications() < Ids.MAX_APPLICATIONS:
         return evicted
-    for (application,) in _least(connection, _APPLICATIONS, now, Names.APPLICATIONS_AT_MOST):
+    for (application,) in _least(connection, _APPLICATIONS, now, Ids.MAX_APPLICATIONS):
         rows = connection.execute('SELECT id, kind, "group", whole FROM series WHERE application = ?', (application,))
         for number, kind, group, whole in rows.fetchall():
             overflow = overflow_of(Series(OTHER, kind, group, ""))
-            evicted[number] = names.whole(overflow, now) if whole else names.series(overflow, now)
+            evicted[number] = names.totals_series(overflow, now) if whole else names.series(overflow, now)
     return evicted
 
 
-def _least_series(connection: sqlite3.Connection, names: Names, application: str, now: float) -> _Replacements:
-    if names.count("series", "application", application) < Names.SERIES_AT_MOST:
+def _least_series(connection: sqlite3.Connection, names: Ids, application: str, now: float) -> _Replacements:
+    if names.count("series", "application", application) < Ids.MAX_SERIES:
         return {}
-    found = _least(connection, _SERIES, now, Names.SERIES_AT_MOST, application=application)
+    found = _least(connection, _SERIES, now, Ids.MAX_SERIES, application=application)
     return {
         number: names.series(overflow_of(Series(application, kind, group, "")), now) for number, kind, group in found
     }
 
 
-def _least_errors(connection: sqlite3.Connection, names: Names, series: int, now: float) -> _Replacements:
+def _least_errors(connection: sqlite3.Connection, names: Ids, series: int, now: float) -> _Replacements:
     """Their messages go; where that has been done already, so does their type."""
-    if names.count("error", "series", series) < Names.ERRORS_AT_MOST:
+    if names.count("error", "series", series) < Ids.MAX_ERRORS:
         return {}
     evicted = {
         number: names.overflow_error(series, OTHER if message == OTHER else type_, bool(expected), int(now))
-        for number, type_, message, expected in _least(connection, _ERRORS, now, Names.ERRORS_AT_MOST, series=series)
+        for number, type_, message, expected in _least(connection, _ERRORS, now, Ids.MAX_ERRORS, series=series)
     }
     return {number: replacement for number, replacement in evicted.items() if number not in evicted.values()}
 
@@ -164,26 +164,26 @@ def _pass_on_errors(connection: sqlite3.Connection) -> _Replacements:
     return dict(connection.execute(_ALIKE).fetchall())
 
 
-def _move_rows(connection: sqlite3.Connection, kind: str, span: int, start: int) -> None:
+def _move_rows(connection: sqlite3.Connection, kind: str, width: int, start: int) -> None:
     """Move those of one stretch of time, after ``start``."""
     table = "tally" if kind == "series" else "error_count"
     row = connection.execute(
         f"SELECT start FROM {table} WHERE span = ? AND start > ? ORDER BY start LIMIT 1 OFFSET ?",
-        (span, start, _ROWS_AT_ONCE),
+        (width, start, _ROWS_AT_ONCE),
     ).fetchone()
     until = FOREVER if row is None else row[0]
-    if move(connection, kind, (span, start, until)) and span > FINEST:
-        connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (span,))
+    if move(connection, kind, (width, start, until)) and width > FINEST:
+        connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (width,))
     if row is not None:
-        _proceed(connection, kind, span, until)
-    elif span != _SPANS[-1]:
-        _proceed(connection, kind, _SPANS[_SPANS.index(span) + 1], -FOREVER)
+        _proceed(connection, kind, width, until)
+    elif width != _WIDTHS[-1]:
+        _proceed(connection, kind, _WIDTHS[_WIDTHS.index(width) + 1], -FOREVER)
     else:
         _forget(connection, kind)
 
 
-def _proceed(connection: sqlite3.Connection, kind: str, span: int, start: int) -> None:
-    connection.execute("UPDATE eviction_progress SET span = ?, start = ? WHERE kind = ?", (span, start, kind))
+def _proceed(connection: sqlite3.Connection, kind: str, width: int, start: int) -> None:
+    connection.execute("UPDATE eviction_progress SET span = ?, start = ? WHERE kind = ?", (width, start, kind))
 
 
 def _forget(connection: sqlite3.Connection, kind: str) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..recording.histogram import Histogram, merge, quantiles
 
-__all__ = ["Figures", "Tally", "Window", "figures"]
+__all__ = ["Statistics", "Totals", "Window", "statistics_of"]
 
 
 class Window(NamedTuple):
@@ -29,8 +29,8 @@ class Window(NamedTuple):
 
 
 @dataclass
-class Tally:
-    """What was counted of some transactions; tallies can be added up."""
+class Totals:
+    """What was counted of some transactions; totals can be added up."""
 
     count: int = 0
     total: float = 0.0
@@ -53,7 +53,7 @@ class Tally:
     statuses: dict[int, int] = field(default_factory=dict)
     """HTTP status to count; left empty where nobody asked for it."""
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Totals) -> None:
         """Add what another one has counted; its T counts as the later one."""
         self.count += other.count
         self.total += other.total
@@ -73,16 +73,16 @@ class Tally:
         merge(other.statuses, self.statuses)
 
     @classmethod
-    def of(cls, tallies: Iterable[Tally]) -> Tally:
+    def of(cls, all_totals: Iterable[Totals]) -> Totals:
         """All of them added up."""
         whole = cls()
-        for tally in tallies:
-            whole.add(tally)
+        for totals in all_totals:
+            whole.add(totals)
         return whole
 
 
 @dataclass(frozen=True)
-class Figures:
+class Statistics:
     """What a report prints. Where nothing was counted, what cannot be told is ``None``."""
 
     calls: int
@@ -122,30 +122,30 @@ class Figures:
         return self.satisfied + self.tolerating + self.frustrated
 
 
-def figures(tally: Tally, minutes: float) -> Figures:
+def statistics_of(totals: Totals, minutes: float) -> Statistics:
     """The figures of what was counted within so many minutes."""
-    judged = tally.satisfied + tally.tolerating + tally.frustrated
-    median, p95, p99 = _quantiles(tally)
-    return Figures(
-        calls=tally.count,
-        per_minute=tally.count / minutes if minutes > 0 else 0.0,
-        total=tally.total,
-        average=_ratio(tally.total, tally.count),
-        minimum=tally.minimum if tally.count else None,
+    judged = totals.satisfied + totals.tolerating + totals.frustrated
+    median, p95, p99 = _quantiles(totals)
+    return Statistics(
+        calls=totals.count,
+        per_minute=totals.count / minutes if minutes > 0 else 0.0,
+        total=totals.total,
+        average=_ratio(totals.total, totals.count),
+        minimum=totals.minimum if totals.count else None,
         median=median,
         p95=p95,
         p99=p99,
-        maximum=tally.maximum if tally.count else None,
-        errors=tally.errors,
-        error_rate=_ratio(tally.errors, tally.count),
-        satisfied=tally.satisfied,
-        tolerating=tally.tolerating,
-        frustrated=tally.frustrated,
-        apdex=_ratio(tally.satisfied + tally.tolerating / 2, judged),
-        apdex_t=tally.apdex_t if judged else None,
-        response_start=_ratio(tally.response_start_total, tally.response_starts),
-        queue_time=_ratio(tally.queue_total, tally.queued),
-        disconnected=tally.disconnected,
+        maximum=totals.maximum if totals.count else None,
+        errors=totals.errors,
+        error_rate=_ratio(totals.errors, totals.count),
+        satisfied=totals.satisfied,
+        tolerating=totals.tolerating,
+        frustrated=totals.frustrated,
+        apdex=_ratio(totals.satisfied + totals.tolerating / 2, judged),
+        apdex_t=totals.apdex_t if judged else None,
+        response_start=_ratio(totals.response_start_total, totals.response_starts),
+        queue_time=_ratio(totals.queue_total, totals.queued),
+        disconnected=totals.disconnected,
     )
 
 
@@ -153,7 +153,7 @@ def _ratio(part: float, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _quantiles(tally: Tally) -> Sequence[float | None]:
-    if not tally.histogram:
+def _quantiles(totals: Totals) -> Sequence[float | None]:
+    if not totals.histogram:
         return None, None, None
-    return quantiles(tally.histogram, (0.50, 0.95, 0.99), tally.minimum, tally.maximum)
+    return quantiles(totals.histogram, (0.50, 0.95, 0.99), totals.minimum, totals.maximum)

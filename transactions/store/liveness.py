@@ -19,7 +19,7 @@ def process_identity(pid: int) -> str:
     Its parts are where it runs (this boot of this machine, and the namespace that its number is of), and when it began.
     """
     try:
-        return f"{_here(os.getpid())} {_state_and_start(pid)[1]}"
+        return f"{_this_host(os.getpid())} {_state_and_start(pid)[1]}"
     except (OSError, LookupError):
         return ""
 
@@ -28,7 +28,7 @@ def has_ended(pid: int, identity: str) -> bool | None:
     """Whether a process is over; ``None`` if that cannot be told from here."""
     here, _, start = identity.rpartition(" ")
     try:
-        if not here or here != _here(os.getpid()):
+        if not here or here != _this_host(os.getpid()):
             return None
         state, started = _state_and_start(pid)
     except FileNotFoundError:
@@ -39,7 +39,7 @@ def has_ended(pid: int, identity: str) -> bool | None:
 
 
 @cache
-def _here(_: int) -> str:
+def _this_host(_: int) -> str:
     """Boot and namespace of this process, which is the one of that number: after a fork it is asked again."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from .figures import Window
-from .levels import FINEST, floored
+from .levels import FINEST, floor_to
 from .names import storable
 
-__all__ = ["add_losses", "losses_in"]
+__all__ = ["add_dropped", "dropped_in"]
 
-_ROWS_AT_MOST: Final = 20_000
+_MAX_ROWS: Final = 20_000
 """Some days during which something is dropped in every minute; the oldest go first."""
 
 _TABLE: Final = """
@@ -41,7 +41,7 @@ DELETE FROM dropped WHERE (start, cause, applications) IN (
 """
 
 
-def add_losses(
+def add_dropped(
     connection: sqlite3.Connection, moment: float, applications: Iterable[str], lost: Mapping[str, int]
 ) -> None:
     """Keep what a process that reports some applications has dropped by a moment (epoch seconds), by cause."""
@@ -49,17 +49,17 @@ def add_losses(
     if rows:
         whose = json.dumps(sorted({storable(name) for name in applications}))
         connection.execute(_TABLE)
-        start = floored(moment, FINEST)
+        start = floor_to(moment, FINEST)
         connection.executemany(_ADD, [(start, storable(cause), whose, count) for cause, count in rows])
-        connection.execute(_BOUND, (_ROWS_AT_MOST,))
+        connection.execute(_BOUND, (_MAX_ROWS,))
 
 
-def losses_in(connection: sqlite3.Connection, window: Window, application: str | None) -> dict[str, int]:
+def dropped_in(connection: sqlite3.Connection, window: Window, application: str | None) -> dict[str, int]:
     """What was dropped within a window, by cause; of an application: by processes that report it, or do not say."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'dropped'").fetchone():
         return {}
     lost: dict[str, int] = {}
-    since = floored(window.since, FINEST)
+    since = floor_to(window.since, FINEST)
     rows = connection.execute("SELECT * FROM dropped WHERE start >= ? AND start < ? ORDER BY 2", (since, window.until))
     for _, cause, applications, count in rows:
         if application is None or application in (json.loads(applications) or [application]):

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from ..recording.overflow import OTHER, overflow_of
 from ..recording.snapshot import ErrorCount, Series
 
-__all__ = ["Names", "storable"]
+__all__ = ["Ids", "storable"]
 
 _HOUR: Final = 3600
 _BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "1"}
@@ -34,17 +34,17 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-class Names:
+class Ids:
     """Looks numbers up and gives new ones, within one transaction; counts what had to go under `OTHER`.
 
     What is being evicted (see ``eviction.py``) is not used any more; its replacement is.
     """
 
-    APPLICATIONS_AT_MOST: ClassVar[int] = 2000
+    MAX_APPLICATIONS: ClassVar[int] = 2000
     """Distinct applications; one process alone, which knows a thousand, never fills that."""
-    SERIES_AT_MOST: ClassVar[int] = 5000
+    MAX_SERIES: ClassVar[int] = 5000
     """Distinct series of one application."""
-    ERRORS_AT_MOST: ClassVar[int] = 200
+    MAX_ERRORS: ClassVar[int] = 200
     """Distinct errors of one series; above it only the types are told apart, and above twice that nothing."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -61,17 +61,17 @@ class Names:
         self._new_applications = 0
         self.overflow: dict[str, int] = {}
 
-    def whole(self, series: Series, minute: float) -> int:
+    def totals_series(self, series: Series, minute: float) -> int:
         """The number for all transactions of the application and kind that a series is of."""
         application = series.application if self._is_admitted(series.application) else OTHER
-        return self._number(Series(application, series.kind, "", ""), True, minute)
+        return self._id(Series(application, series.kind, "", ""), True, minute)
 
     def series(self, series: Series, minute: float) -> int:
         """The number of a series that had something to count at that time (epoch seconds)."""
         if not self._is_admitted(series.application):
             self._count_overflow("names", 1)
             series = overflow_of(series._replace(application=OTHER))
-        return self._number(series, False, minute)
+        return self._id(series, False, minute)
 
     def _is_admitted(self, application: str) -> bool:
         """Whether an application is known, or may become so."""
@@ -83,17 +83,19 @@ class Names:
         known = "SELECT id FROM series WHERE application = ? LIMIT 1"
         if self._connection.execute(known, (application,)).fetchone() is not None:
             return not self._is_evicted(application)
-        is_admitted = self.count_applications() < self.APPLICATIONS_AT_MOST
+        is_admitted = self.count_applications() < self.MAX_APPLICATIONS
         self._new_applications += is_admitted
-        if self.count_applications() >= self.APPLICATIONS_AT_MOST:
+        if self.count_applications() >= self.MAX_APPLICATIONS:
             self._note_over_limit("application", "")
         return is_admitted
 
     def _is_evicted(self, application: str) -> bool:
         if not self._replacements:
             return False
-        wholes = self._connection.execute("SELECT id FROM series WHERE application = ? AND whole = 1", (application,))
-        return any(("series", number) in self._replacements for (number,) in wholes)
+        totals_rows = self._connection.execute(
+            "SELECT id FROM series WHERE application = ? AND whole = 1", (application,)
+        )
+        return any(("series", number) in self._replacements for (number,) in totals_rows)
 
     def count_applications(self) -> int:
         """How many applications there are, but for `OTHER` and those that are being evicted."""
@@ -103,7 +105,7 @@ class Names:
             self._old_applications = int(count - evicted)
         return self._old_applications + self._new_applications
 
-    def _number(self, series: Series, whole: bool, minute: float) -> int:
+    def _id(self, series: Series, whole: bool, minute: float) -> int:
         number = self._series.get((series, whole))
         if number is None:
             number = self._series[series, whole] = self._look_up(series, whole, int(minute))
@@ -115,9 +117,9 @@ class Names:
         row = self._connection.execute(
             'SELECT id, seen FROM series WHERE (application, kind, whole, "group", name) = (?, ?, ?, ?, ?)', key
         ).fetchone()
-        return self._new_series(series, key, minute) if row is None else self._used("series", row, minute)
+        return self._new_series(series, key, minute) if row is None else self._touch("series", row, minute)
 
-    def _used(self, table: str, row: tuple[int, int], minute: int) -> int:
+    def _touch(self, table: str, row: tuple[int, int], minute: int) -> int:
         """The number of what has been found: its own, or its replacement's."""
         number, seen = row
         if seen <= minute - _HOUR:
@@ -127,15 +129,15 @@ class Names:
     def _new_series(self, series: Series, key: tuple[object, ...], minute: int) -> int:
         application, whole = str(key[0]), key[2]
         bounded = not whole and OTHER not in key
-        if bounded and self.count("series", "application", application) >= self.SERIES_AT_MOST:
+        if bounded and self.count("series", "application", application) >= self.MAX_SERIES:
             self._note_over_limit("series", application)
             self._count_overflow("names", 1)
-            return self._number(overflow_of(series), False, minute)
+            return self._id(overflow_of(series), False, minute)
         number = self._insert(
             'INSERT INTO series (application, kind, whole, "group", name, seen) VALUES (?, ?, ?, ?, ?, ?)',
             (*key, minute),
         )
-        if bounded and self._one_more("series", application) >= self.SERIES_AT_MOST:
+        if bounded and self._count_new("series", application) >= self.MAX_SERIES:
             self._note_over_limit("series", application)
         return number
 
@@ -150,17 +152,17 @@ class Names:
         row = self._connection.execute(
             "SELECT id, seen FROM error WHERE (series, type, message, expected) = (?, ?, ?, ?)", key
         ).fetchone()
-        return None if row is None else self._used("error", row, minute)
+        return None if row is None else self._touch("error", row, minute)
 
     def _new_error(self, key: tuple[int, str, str, int], error: ErrorCount) -> int:
         series, type_, _, expected = key
         known = self.count("error", "series", series)
-        if known >= self.ERRORS_AT_MOST:
+        if known >= self.MAX_ERRORS:
             self._note_over_limit("error", series)
             self._count_overflow("errors", error.count)
-            type_ = type_ if known < 2 * self.ERRORS_AT_MOST else OTHER
+            type_ = type_ if known < 2 * self.MAX_ERRORS else OTHER
             return self.overflow_error(series, type_, bool(expected), error.minute)
-        if self._one_more("error", series) >= self.ERRORS_AT_MOST:
+        if self._count_new("error", series) >= self.MAX_ERRORS:
             self._note_over_limit("error", series)
         return self._insert_error(key, error.minute)
 
@@ -186,7 +188,7 @@ class Names:
             self._known[table, value] = int(row[0])
         return self._known[table, value]
 
-    def _one_more(self, table: str, value: object) -> int:
+    def _count_new(self, table: str, value: object) -> int:
         self._known[table, value] += 1
         return self._known[table, value]
 

@@ -14,10 +14,10 @@ from ..recording.histogram import decode, merge_encoded
 from ..recording.snapshot import Series
 from .answers import ErrorKey, Selection, StoredInstance
 from .clocks import SILENT
-from .figures import Tally
-from .levels import FINEST, FOREVER, Level, Range
+from .figures import Totals
+from .levels import FINEST, FOREVER, Resolution, RowRange
 from .liveness import has_ended
-from .past import Past, Row
+from .past import Row, RowCache
 from .schema import CLOCKS_SINCE, check
 from .tallies import MERGED
 
@@ -33,8 +33,8 @@ __all__ = [
     "series_matching",
     "series_named",
     "statuses_in",
-    "tallies_by",
     "times_of",
+    "totals_by",
 ]
 
 SERIES: Final = 'series.application, series.kind, series."group", series.name'
@@ -96,32 +96,32 @@ def series_named(connection: sqlite3.Connection, wanted: Collection[Series]) -> 
     return found
 
 
-def tallies_by(
+def totals_by(
     connection: sqlite3.Connection,
-    past: Past | None,
+    cache: RowCache | None,
     keys: Sequence[str],
-    ranges: Sequence[Range],
+    ranges: Sequence[RowRange],
     series: Collection[int],
-) -> dict[tuple[int, ...], Tally]:
+) -> dict[tuple[int, ...], Totals]:
     """What was counted of some series, added up by SQL expressions over the columns ``series`` and ``start``."""
-    rows = _grouped(connection, past, keys, MERGED, ranges, series)
-    return {key: _tally(some) for key, some in rows.items()}
+    rows = _grouped(connection, cache, keys, MERGED, ranges, series)
+    return {key: _add_up(some) for key, some in rows.items()}
 
 
 def times_of(
-    connection: sqlite3.Connection, past: Past, ranges: Sequence[Range], series: Collection[int]
+    connection: sqlite3.Connection, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]
 ) -> dict[int, float]:
     """How long (seconds) the transactions of each series took that has any; read without their histograms."""
-    rows = _grouped(connection, past, ["series"], "sum(total)", ranges, series)
+    rows = _grouped(connection, cache, ["series"], "sum(total)", ranges, series)
     return {number: sum(total for (total,) in some) for (number,), some in rows.items()}
 
 
 def _grouped(
     connection: sqlite3.Connection,
-    past: Past | None,
+    cache: RowCache | None,
     keys: Sequence[str],
     sums: str,
-    ranges: Sequence[Range],
+    ranges: Sequence[RowRange],
     series: Collection[int],
 ) -> dict[tuple[int, ...], list[Row]]:
     """Sums by key, at most three rows each: of minutes before what is rolled up, of that, of minutes after it."""
@@ -131,24 +131,24 @@ def _grouped(
     for parts in _in_order(ranges) if series else ():
         question = (columns, *parts, *series)
         read = partial(_select, connection, columns, parts, series, ending)
-        for row in past.rows(question, read) if past and parts[0].span > FINEST else read():
+        for row in cache.rows(question, read) if cache and parts[0].width > FINEST else read():
             found.setdefault(row[:width], []).append(row[width:])
     return found
 
 
-def _in_order(ranges: Sequence[Range]) -> Iterator[Sequence[Range]]:
+def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
     """Minutes before the rolled-up rows, those, and minutes after them: as the latest threshold counts."""
-    rolled_up = [part for part in ranges if part.span > FINEST]
+    rolled_up = [part for part in ranges if part.width > FINEST]
     first = ranges.index(rolled_up[0]) if rolled_up else 0
-    after = [part for part in ranges[first:] if part.span == FINEST]
+    after = [part for part in ranges[first:] if part.width == FINEST]
     return filter(None, (ranges[:first], rolled_up, after))
 
 
 def _select(
-    connection: sqlite3.Connection, columns: str, ranges: Sequence[Range], series: Collection[int], ending: str
+    connection: sqlite3.Connection, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str
 ) -> Iterator[Row]:
-    units = sum((part.end - part.start) // part.span for part in ranges)
-    statement = (_LOOKED_UP if len(series) <= _FEW and units <= _UNITS else _SCANNED).format(
+    intervals = sum((part.end - part.start) // part.width for part in ranges)
+    statement = (_LOOKED_UP if len(series) <= _FEW and intervals <= _UNITS else _SCANNED).format(
         columns=columns,
         parts=", ".join(["(?, ?, ?)"] * len(ranges)),
         numbers=", ".join(f"({number:d})" for number in series),
@@ -157,15 +157,15 @@ def _select(
     return connection.execute(statement, [value for part in ranges for value in part])
 
 
-def _tally(rows: Sequence[Row]) -> Tally:
+def _add_up(rows: Sequence[Row]) -> Totals:
     """All rows added up; each has the columns that `MERGED` names."""
-    whole = Tally.of(Tally(*row[:-1]) for row in rows)
+    whole = Totals.of(Totals(*row[:-1]) for row in rows)
     whole.histogram = merge_encoded([row[-1] for row in rows])
     return whole
 
 
 def first_start(
-    connection: sqlite3.Connection, levels: Iterable[Level], series: Collection[int], since: float
+    connection: sqlite3.Connection, resolutions: Iterable[Resolution], series: Collection[int], since: float
 ) -> int | None:
     """Start of the first row of some series, or of a coarser one that holds it where it lies before ``since``.
 
@@ -173,25 +173,25 @@ def first_start(
     """
     start, end, found = 0, FOREVER, False
     statement = _FIRST.format(numbers=", ".join(f"{number:d}" for number in series))
-    for level in sorted(levels, reverse=True):
-        if found and (end <= since or level.complete_from > start):
+    for resolution in sorted(resolutions, reverse=True):
+        if found and (end <= since or resolution.complete_from > start):
             break
-        row = connection.execute(statement, (level.span, start, end)).fetchone()
+        row = connection.execute(statement, (resolution.width, start, end)).fetchone()
         if row is not None:
-            start, end, found = row[0], row[0] + level.span, True
+            start, end, found = row[0], row[0] + resolution.width, True
         elif not found:
-            start = max(start, level.complete_until)
+            start = max(start, resolution.complete_until)
     return start if found else None
 
 
-def statuses_in(connection: sqlite3.Connection, ranges: Sequence[Range], series: Collection[int]) -> dict[int, int]:
+def statuses_in(connection: sqlite3.Connection, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
     """HTTP statuses and how often they were sent."""
     rows = _select(connection, "merged(statuses)", ranges, series, "GROUP BY NULL") if ranges and series else ()
     return next((decode(row[0]) for row in rows), {})
 
 
 def error_rows(
-    connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection
+    connection: sqlite3.Connection, ranges: Sequence[RowRange], selection: Selection
 ) -> Iterator[tuple[tuple[str, str, bool], int, int, Series]]:
     """Type, message and whether expected; count; last start; and series of each distinct error in each range."""
     where, arguments = matching(selection)
@@ -201,7 +201,7 @@ def error_rows(
 
 
 def errors_by_step(
-    connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection, number: str
+    connection: sqlite3.Connection, ranges: Sequence[RowRange], selection: Selection, number: str
 ) -> Iterator[tuple[ErrorKey, int, int]]:
     """Each distinct error in each range, the number of the step (as an expression gives it), and its count."""
     where, arguments = matching(selection)

@@ -14,28 +14,39 @@ from ..recording.histogram import Histogram
 from ..recording.snapshot import Series
 from ..visible import visible
 from .answers import (
-    ApplicationFigures,
-    Bucket,
-    ErrorFigures,
+    ApplicationStatistics,
     ErrorKey,
+    ErrorStatistics,
     ErrorTimeline,
     Health,
     RunningNow,
     Selection,
-    SeriesFigures,
+    SeriesStatistics,
     StoredInstance,
     StoredSample,
     Timeline,
+    TimelineBucket,
 )
-from .bodies import CorruptBody, from_json
+from .bodies import CorruptSample, from_json
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
-from .figures import Figures, Tally, Window, figures
+from .figures import Statistics, Totals, Window, statistics_of
 from .files import size
-from .levels import COARSE_SPANS, COARSEST, FINEST, Level, Range, bounded_step, cover, end_of, floored, step_for
+from .levels import (
+    COARSE_WIDTHS,
+    COARSEST,
+    FINEST,
+    Resolution,
+    RowRange,
+    bounded_step,
+    covering_ranges,
+    end_of,
+    floor_to,
+    step_for,
+)
 from .location import MEMORY, owner
-from .losses import losses_in
-from .past import Past
+from .losses import dropped_in
+from .past import RowCache
 from .queries import (
     SERIES,
     error_rows,
@@ -48,31 +59,31 @@ from .queries import (
     series_matching,
     series_named,
     statuses_in,
-    tallies_by,
     times_of,
+    totals_by,
 )
 from .schema import NotOurs, check
 from .steps import Steps, steps_of
-from .timelines import figures_over_time, timeline_of
-from .upkeep import first_row, levels_of
+from .timelines import statistics_over_time, timeline_of
+from .upkeep import first_row, resolutions_of
 
 __all__ = [
-    "ApplicationFigures",
-    "Bucket",
-    "ErrorFigures",
+    "ApplicationStatistics",
     "ErrorKey",
+    "ErrorStatistics",
     "ErrorTimeline",
-    "Figures",
     "Health",
     "RunningNow",
     "Selection",
-    "SeriesFigures",
+    "SeriesStatistics",
+    "Statistics",
     "Steps",
     "StoreReader",
     "StoreUnreadable",
     "StoredInstance",
     "StoredSample",
     "Timeline",
+    "TimelineBucket",
     "Window",
     "step_for",
 ]
@@ -98,7 +109,7 @@ class StoreReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._connection = StoreConnection(os.fspath(path), "ro")
-        self._past = Past()
+        self._cache = RowCache()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> StoreReader:
@@ -128,17 +139,19 @@ class StoreReader:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def applications(self, window: Window) -> list[ApplicationFigures]:
+    def applications(self, window: Window) -> list[ApplicationStatistics]:
         """One for each application and kind with calls in the window, the most time consuming first."""
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
-            wholes = series_matching(connection, _EVERYTHING, whole=True)
-            tallies = tallies_by(connection, self._past, ["series"], ranges, wholes)
+            totals_rows = series_matching(connection, _EVERYTHING, whole=True)
+            all_totals = totals_by(connection, self._cache, ["series"], ranges, totals_rows)
             found = [
-                ApplicationFigures(wholes[number].application, wholes[number].kind, figures(tally, minutes), tally)
-                for (number,), tally in tallies.items()
+                ApplicationStatistics(
+                    totals_rows[number].application, totals_rows[number].kind, statistics_of(totals, minutes), totals
+                )
+                for (number,), totals in all_totals.items()
             ]
-            return sorted(found, key=lambda one: -one.tally.total)
+            return sorted(found, key=lambda one: -one.totals.total)
 
     def knows(self, selection: Selection) -> bool:
         """Whether anything selected has been counted, or is open, within the time for which names are kept."""
@@ -156,13 +169,13 @@ class StoreReader:
     def application_names(self, window: Window) -> list[str]:
         """Those with calls in the window, without regard to upper and lower case in order."""
         with self._reading() as connection:
-            wholes = series_matching(connection, _EVERYTHING, whole=True)
-            called = times_of(connection, self._past, _ranges(connection, window)[0], wholes)
-            return sorted({wholes[number].application for number in called}, key=str.casefold)
+            totals_rows = series_matching(connection, _EVERYTHING, whole=True)
+            called = times_of(connection, self._cache, _ranges(connection, window)[0], totals_rows)
+            return sorted({totals_rows[number].application for number in called}, key=str.casefold)
 
     def transactions(
         self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None
-    ) -> list[SeriesFigures]:
+    ) -> list[SeriesStatistics]:
         """One for each (application, kind, group, name) with calls in the window, the most time consuming first.
 
         With a limit only so many of them, which is read much faster than all.
@@ -171,24 +184,26 @@ class StoreReader:
             ranges, minutes = _ranges(connection, window)
             series = series_matching(connection, selection, whole=False)
             if limit is not None:
-                times = times_of(connection, self._past, ranges, series)
+                times = times_of(connection, self._cache, ranges, series)
                 top = sorted(times, key=lambda number: (-times[number], series[number]))[:limit]
                 series = {number: series[number] for number in top}
-            tallies = tallies_by(connection, self._past, ["series"], ranges, series)
-            wholes = series_matching(connection, Selection(selection.application, selection.kind), whole=True)
-            time_of = times_of(connection, self._past, ranges, wholes)
-            of_all = {wholes[number][:2]: time for number, time in time_of.items()}
+            all_totals = totals_by(connection, self._cache, ["series"], ranges, series)
+            totals_rows = series_matching(connection, Selection(selection.application, selection.kind), whole=True)
+            time_of = times_of(connection, self._cache, ranges, totals_rows)
+            of_all = {totals_rows[number][:2]: time for number, time in time_of.items()}
             found = [
-                SeriesFigures(one, figures(tally, minutes), _share(tally.total, of_all.get(one[:2], 0.0)), tally)
-                for one, tally in ((series[number], tally) for (number,), tally in tallies.items())
+                SeriesStatistics(
+                    one, statistics_of(totals, minutes), _share(totals.total, of_all.get(one[:2], 0.0)), totals
+                )
+                for one, totals in ((series[number], totals) for (number,), totals in all_totals.items())
             ]
-            return sorted(found, key=lambda one: (-one.tally.total, one.series))
+            return sorted(found, key=lambda one: (-one.totals.total, one.series))
 
-    def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Figures:
+    def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Statistics:
         """The figures of all selected transactions together."""
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
-            return figures(self._sum(connection, ranges, selection), minutes)
+            return statistics_of(self._sum(connection, ranges, selection), minutes)
 
     def histogram(self, window: Window, selection: Selection = _EVERYTHING) -> Histogram:
         """The durations of all selected transactions (see ``recording/histogram.py``)."""
@@ -198,7 +213,7 @@ class StoreReader:
     def statuses(self, window: Window, selection: Selection = _EVERYTHING) -> dict[int, int]:
         """How many of the selected web transactions had which HTTP status; 0 stands for what is no status."""
         with self._reading() as connection:
-            series = series_matching(connection, selection, whole=_is_whole(selection))
+            series = series_matching(connection, selection, whole=_uses_totals(selection))
             return statuses_in(connection, _ranges(connection, window)[0], series)
 
     def counted(self, window: Window) -> Window:
@@ -213,7 +228,7 @@ class StoreReader:
         """
         with self._reading() as connection:
             series = series_matching(connection, Selection(application), whole=True)
-            return first_start(connection, levels_of(connection).values(), series, since)
+            return first_start(connection, resolutions_of(connection).values(), series, since)
 
     def timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> Timeline:
         """The figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
@@ -223,8 +238,8 @@ class StoreReader:
         """
         with self._reading() as connection:
             steps, ranges = _stepped_ranges(connection, window, step)
-            series = series_matching(connection, selection, whole=_is_whole(selection))
-            found = figures_over_time(connection, self._past, window, steps, ranges, series)
+            series = series_matching(connection, selection, whole=_uses_totals(selection))
+            found = statistics_over_time(connection, self._cache, window, steps, ranges, series)
             return timeline_of(steps, {at: one for (at,), one in found.items()})
 
     def timelines(self, window: Window, step: int | Steps, wanted: Collection[Series]) -> dict[Series, Timeline]:
@@ -232,9 +247,9 @@ class StoreReader:
         with self._reading() as connection:
             steps, ranges = _stepped_ranges(connection, window, step)
             numbers = {series: number for number, series in series_named(connection, wanted).items()}
-            found: dict[int, dict[int, Figures]] = {}
-            for (number, at), one in figures_over_time(
-                connection, self._past, window, steps, ranges, numbers.values(), apart=True
+            found: dict[int, dict[int, Statistics]] = {}
+            for (number, at), one in statistics_over_time(
+                connection, self._cache, window, steps, ranges, numbers.values(), apart=True
             ).items():
                 found.setdefault(number, {})[at] = one
             return {series: timeline_of(steps, found.get(numbers.get(series, 0), {})) for series in wanted}
@@ -267,7 +282,7 @@ class StoreReader:
             )
             return next(_intact_samples(rows), None)
 
-    def errors(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorFigures]:
+    def errors(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorStatistics]:
         """The distinct errors, told apart by type, message and whether they were expected, the most frequent first."""
         found: dict[tuple[str, str, bool], dict[Series, int]] = {}
         last: dict[tuple[str, str, bool], int] = {}
@@ -276,7 +291,7 @@ class StoreReader:
                 counts = found.setdefault(key, {})
                 counts[series] = counts.get(series, 0) + count
                 last[key] = max(last.get(key, 0), start)
-            errors = [ErrorFigures(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
+            errors = [ErrorStatistics(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
             return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
 
     def error_timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> ErrorTimeline:
@@ -318,10 +333,10 @@ class StoreReader:
                 links[application] = (*links.get(application, ()), linked)
         return links
 
-    def losses(self, window: Window, application: str | None = None) -> dict[str, int]:
+    def dropped(self, window: Window, application: str | None = None) -> dict[str, int]:
         """What was dropped within a window by processes that report an application, or any: counts by cause."""
         with self._reading() as connection:
-            return losses_in(connection, window, application)
+            return dropped_in(connection, window, application)
 
     def health(self) -> Health:
         """The file, and what is known of those who write to it."""
@@ -332,9 +347,9 @@ class StoreReader:
         path = self._connection.path
         return Health(path, size(path), owner(path), last_write, lost, version, max(seen, default=None))
 
-    def _sum(self, connection: sqlite3.Connection, ranges: Sequence[Range], selection: Selection) -> Tally:
-        series = series_matching(connection, selection, whole=_is_whole(selection))
-        return tallies_by(connection, self._past, [], ranges, series).get((), Tally())
+    def _sum(self, connection: sqlite3.Connection, ranges: Sequence[RowRange], selection: Selection) -> Totals:
+        series = series_matching(connection, selection, whole=_uses_totals(selection))
+        return totals_by(connection, self._cache, [], ranges, series).get((), Totals())
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -342,7 +357,7 @@ class StoreReader:
             with self._connection.transaction() as connection:
                 if check(connection) == 0:
                     raise NotOurs("nothing has been written to it yet")
-                self._past.as_of(connection, levels_of(connection).values())
+                self._cache.validate(connection, resolutions_of(connection).values())
                 yield connection
         except (*FAILURES, LookupError, TypeError) as error:  # the last two: a value is none of its column's
             path = self._connection.path
@@ -350,44 +365,44 @@ class StoreReader:
             raise StoreUnreadable(f"the store {visible(path)} cannot be read: {reason}") from error
 
 
-def _is_whole(selection: Selection) -> bool:
+def _uses_totals(selection: Selection) -> bool:
     """Whether rows that stand for all transactions of an application and kind will do."""
     return selection.group is None and selection.name is None
 
 
-def _ranges(connection: sqlite3.Connection, window: Window) -> tuple[list[Range], float]:
+def _ranges(connection: sqlite3.Connection, window: Window) -> tuple[list[RowRange], float]:
     """The rows to read, and the length in minutes of the window as it is widened by them."""
-    ranges = cover(_clipped(connection, window), levels_of(connection).values())
+    ranges = covering_ranges(_clipped(connection, window), resolutions_of(connection).values())
     return ranges, _counted(window, ranges).minutes
 
 
-def _counted(window: Window, ranges: Iterable[Range]) -> Window:
+def _counted(window: Window, ranges: Iterable[RowRange]) -> Window:
     """The window as it is widened by the rows to be read."""
-    since = min([floored(window.since, FINEST), *(part.start for part in ranges)])
+    since = min([floor_to(window.since, FINEST), *(part.start for part in ranges)])
     return Window(since, end_of(window, ranges))
 
 
 def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
     """The window from the first row on: before it there is nothing to look for."""
-    firsts = [first_row(connection, span, 0) for span in (FINEST, *COARSE_SPANS)]
+    firsts = [first_row(connection, width, 0) for width in (FINEST, *COARSE_WIDTHS)]
     first = min((start for start in firsts if start is not None), default=window.until)
     return window._replace(since=max(window.since, first))
 
 
-def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int | Steps) -> tuple[Steps, list[Range]]:
+def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int | Steps) -> tuple[Steps, list[RowRange]]:
     """Steps that the rows kept allow, and their rows, the last of which ends with the window.
 
     None of them belongs to two buckets.
     """
-    levels = levels_of(connection).values()
-    steps = step if isinstance(step, Steps) else _allowed_steps(levels, window, step)
+    resolutions = resolutions_of(connection).values()
+    steps = step if isinstance(step, Steps) else _allowed_steps(resolutions, window, step)
     stepped = window._replace(since=min(steps.starts, default=window.since))
-    usable = [level for level in levels if steps.can_be_made_of(level.span)]
-    return steps, cover(_clipped(connection, stepped), usable)
+    usable = [resolution for resolution in resolutions if steps.can_be_made_of(resolution.width)]
+    return steps, covering_ranges(_clipped(connection, stepped), usable)
 
 
-def _allowed_steps(levels: Collection[Level], window: Window, step: int) -> Steps:
-    kept = [level.span for level in levels if level.complete_from <= window.since] or [COARSEST]
+def _allowed_steps(resolutions: Collection[Resolution], window: Window, step: int) -> Steps:
+    kept = [resolution.width for resolution in resolutions if resolution.complete_from <= window.since] or [COARSEST]
     grain = min(kept)
     return steps_of(window, math.ceil(max(bounded_step(window, step), FINEST) / grain) * grain)
 
@@ -401,5 +416,5 @@ def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
     for row in rows:
         try:
             yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
-        except CorruptBody as error:
+        except CorruptSample as error:
             log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)

@@ -8,21 +8,21 @@ from typing import Final, NamedTuple
 
 from ..recording.snapshot import Sample
 from .bodies import to_json
-from .levels import floored
-from .names import Names, storable
+from .levels import floor_to
+from .names import Ids, storable
 
-__all__ = ["Body", "add_samples", "body_of", "bound_samples"]
+__all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
 
 PER_HOUR: Final = 5
 """Samples kept of one series, reason and hour: the slowest, and the latest of those that failed."""
-AT_MOST: Final = 50_000
+MAX_SAMPLES: Final = 50_000
 """Samples kept in all; those that came first go first, whatever the time was by the clocks of their processes."""
-LINKS_AT_MOST: Final = 5000
+MAX_LINKS: Final = 5000
 """Applications and others that they report to as well, kept in all; those seen longest ago go first."""
 
 _HOUR: Final = 3600
 
-_SURPLUS: Final = """
+_EXCESS: Final = """
 DELETE FROM sample WHERE id IN (
     SELECT id FROM sample WHERE series = ? AND reason = ? AND ended >= ? AND ended < ?
     ORDER BY CASE reason WHEN 'slow' THEN duration ELSE ended END DESC LIMIT -1 OFFSET ?
@@ -30,7 +30,7 @@ DELETE FROM sample WHERE id IN (
 """
 
 
-class Body(NamedTuple):
+class PreparedSample(NamedTuple):
     """A sample in the form in which it is stored."""
 
     sample: Sample
@@ -38,35 +38,35 @@ class Body(NamedTuple):
     json: str
 
 
-def body_of(sample: Sample) -> Body:
+def prepare_sample(sample: Sample) -> PreparedSample:
     """Prepare a sample."""
     transaction = sample.transaction
-    return Body(sample, transaction.started + transaction.duration, to_json(transaction))
+    return PreparedSample(sample, transaction.started + transaction.duration, to_json(transaction))
 
 
-def add_samples(connection: sqlite3.Connection, samples: Iterable[Body], names: Names) -> int:
+def add_samples(connection: sqlite3.Connection, samples: Iterable[PreparedSample], names: Ids) -> int:
     """Store samples, and drop the least telling ones of each hour. How many were dropped."""
     touched = {_add(connection, sample, names) for sample in samples}
     return sum(
-        connection.execute(_SURPLUS, (series, reason, hour, hour + _HOUR, PER_HOUR)).rowcount
+        connection.execute(_EXCESS, (series, reason, hour, hour + _HOUR, PER_HOUR)).rowcount
         for series, reason, hour in sorted(touched)
     )
 
 
-def _add(connection: sqlite3.Connection, body: Body, names: Names) -> tuple[int, str, int]:
-    sample, ended = body.sample, body.ended
+def _add(connection: sqlite3.Connection, prepared: PreparedSample, names: Ids) -> tuple[int, str, int]:
+    sample, ended = prepared.sample, prepared.ended
     transaction, reason = sample.transaction, sample.reason
     number = names.series(sample.series, ended)
     connection.execute(
         "INSERT INTO sample (series, reason, ended, duration, body) VALUES (?, ?, ?, ?, ?)",
-        (number, reason, ended, transaction.duration, body.json),
+        (number, reason, ended, transaction.duration, prepared.json),
     )
     for linked in transaction.linked_applications:
         connection.execute(
             "INSERT OR REPLACE INTO link VALUES (?, ?, ?)",
             (storable(transaction.application), storable(linked), ended),
         )
-    return number, reason, floored(ended, _HOUR)
+    return number, reason, floor_to(ended, _HOUR)
 
 
 def bound_samples(connection: sqlite3.Connection, oldest: float | None) -> None:
@@ -74,10 +74,10 @@ def bound_samples(connection: sqlite3.Connection, oldest: float | None) -> None:
     if oldest is not None:
         connection.execute("DELETE FROM sample WHERE ended < ?", (oldest,))
     connection.execute(
-        "DELETE FROM sample WHERE id IN (SELECT id FROM sample ORDER BY id DESC LIMIT -1 OFFSET ?)", (AT_MOST,)
+        "DELETE FROM sample WHERE id IN (SELECT id FROM sample ORDER BY id DESC LIMIT -1 OFFSET ?)", (MAX_SAMPLES,)
     )
     connection.execute(
         "DELETE FROM link WHERE (application, linked) IN"
         " (SELECT application, linked FROM link ORDER BY seen DESC LIMIT -1 OFFSET ?)",
-        (LINKS_AT_MOST,),
+        (MAX_LINKS,),
     )

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from .levels import COARSE_SPANS, FINEST, FOREVER, floored
+from .levels import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 
 __all__ = ["APPLICATION_ID", "CLOCKS_SINCE", "MIGRATIONS", "VERSION", "NotOurs", "check", "upgrade"]
 
@@ -200,7 +200,7 @@ def upgrade(connection: sqlite3.Connection, now: float) -> None:
             connection.execute(statement)
     if version == 0:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        rows = [(span, 0, floored(now, span)) for span in COARSE_SPANS]
+        rows = [(width, 0, floor_to(now, width)) for width in COARSE_WIDTHS]
         connection.executemany(
             "INSERT INTO level (span, complete_from, complete_until) VALUES (?, ?, ?)", [(FINEST, 0, FOREVER), *rows]
         )

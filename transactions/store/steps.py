@@ -9,7 +9,7 @@ from functools import cached_property
 from math import ceil
 
 from .figures import Window
-from .levels import FINEST, floored
+from .levels import FINEST, floor_to
 
 __all__ = ["Steps", "steps_of"]
 
@@ -67,12 +67,12 @@ class Steps:
         end = self.starts[following] if following < len(self.starts) else self.end
         return (min(end, until) - start) / 60
 
-    def can_be_made_of(self, span: int) -> bool:
+    def can_be_made_of(self, width: int) -> bool:
         """Whether no row of this span (seconds) lies in two of them."""
-        return all(start % span == 0 for start in self.starts) and self.end % span == 0
+        return all(start % width == 0 for start in self.starts) and self.end % width == 0
 
 
 def steps_of(window: Window, length: int) -> Steps:
     """The steps of a window, all of a length (a multiple of 60 seconds), that start at multiples of it."""
-    starts = range(floored(window.since, length), ceil(window.until), max(length, FINEST))
+    starts = range(floor_to(window.since, length), ceil(window.until), max(length, FINEST))
     return Steps(length, starts, starts.start + len(starts) * length)

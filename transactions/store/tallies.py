@@ -12,7 +12,7 @@ from typing import Final
 from ..log import log_once
 from ..recording.histogram import CorruptHistogram, decode, encode, merge_to_encoded
 from ..recording.snapshot import MinuteRow
-from .figures import Tally
+from .figures import Totals
 
 __all__ = [
     "COLUMNS",
@@ -23,13 +23,13 @@ __all__ = [
     "merge_intact",
     "move",
     "roll_up",
-    "tally_of",
+    "totals_of",
     "values",
 ]
 
 
-COLUMNS: Final = tuple(field.name for field in fields(Tally))
-"""What a row counts, in the order in which a tally has it: the histogram and the statuses come last, encoded."""
+COLUMNS: Final = tuple(field.name for field in fields(Totals))
+"""What a row counts, in the order in which totals has it: the histogram and the statuses come last, encoded."""
 
 _NO_SUMS: Final = {
     "minimum": "min(minimum)",
@@ -88,9 +88,9 @@ WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_ERR
 """
 
 
-def tally_of(row: MinuteRow) -> Tally:
+def totals_of(row: MinuteRow) -> Totals:
     """What a row of a snapshot has counted."""
-    return Tally(
+    return Totals(
         row.count, row.total, row.minimum, row.maximum, row.errors,
         row.satisfied, row.tolerating, row.frustrated, row.apdex_t,
         row.response_starts, row.response_start_total, row.queued, row.queue_total, row.disconnected,
@@ -117,16 +117,16 @@ def add_errors(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, in
     connection.executemany(_ADD_ERRORS, rows)
 
 
-def values(tally: Tally) -> tuple[object, ...]:
+def values(totals: Totals) -> tuple[object, ...]:
     """What was counted, as the columns of a row."""
-    counts = (getattr(tally, column) for column in COLUMNS[:-2])
-    return (*counts, encode(tally.histogram), encode(tally.statuses))
+    counts = (getattr(totals, column) for column in COLUMNS[:-2])
+    return (*counts, encode(totals.histogram), encode(totals.statuses))
 
 
-def roll_up(connection: sqlite3.Connection, unit: tuple[int, int], finer: int) -> None:
+def roll_up(connection: sqlite3.Connection, interval: tuple[int, int], finer: int) -> None:
     """Make the rows of one unit of time, given as (span, start), from those of the next finer span."""
-    span, start = unit
-    arguments = (span, start, finer, start, start + span)
+    width, start = interval
+    arguments = (width, start, finer, start, start + width)
     connection.execute(_ROLL_UP, arguments)
     connection.execute(_ROLL_UP_ERRORS, arguments)
 

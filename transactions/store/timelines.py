@@ -5,32 +5,32 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
-from .answers import Bucket, Timeline
-from .figures import Figures, Tally, Window, figures
-from .levels import FINEST, FOREVER, Range, end_of, split_at
-from .past import Past
-from .queries import tallies_by
+from .answers import Timeline, TimelineBucket
+from .figures import Statistics, Totals, Window, statistics_of
+from .levels import FINEST, FOREVER, RowRange, end_of, split_at
+from .past import RowCache
+from .queries import totals_by
 from .steps import Steps
 
-__all__ = ["figures_over_time", "timeline_of"]
+__all__ = ["statistics_over_time", "timeline_of"]
 
 
-def timeline_of(steps: Steps, found: Mapping[int, Figures]) -> Timeline:
+def timeline_of(steps: Steps, found: Mapping[int, Statistics]) -> Timeline:
     """From the figures of each step, by number; where nothing ended, there are none."""
-    nothing = figures(Tally(), steps.length / 60)
-    buckets = (Bucket(start, found.get(number, nothing)) for number, start in steps.start_of.items())
+    nothing = statistics_of(Totals(), steps.length / 60)
+    buckets = (TimelineBucket(start, found.get(number, nothing)) for number, start in steps.start_of.items())
     return Timeline(steps.length, tuple(buckets))
 
 
-def figures_over_time(
+def statistics_over_time(
     connection: sqlite3.Connection,
-    past: Past,
+    cache: RowCache,
     window: Window,
     steps: Steps,
-    ranges: Sequence[Range],
+    ranges: Sequence[RowRange],
     series: Collection[int],
     apart: bool = False,
-) -> dict[tuple[int, ...], Figures]:
+) -> dict[tuple[int, ...], Statistics]:
     """Figures of some series by number of the step; if ``apart`` by number of the series and of the step.
 
     Those of steps that are over and wholly rolled up are kept as they are.
@@ -41,19 +41,19 @@ def figures_over_time(
     def minutes(number: int, until: float) -> float:
         return steps.minutes(steps.start_of[number], until)
 
-    def read() -> list[tuple[tuple[int, ...], Figures]]:
-        tallies = tallies_by(connection, None, keys, over, series)
-        return [(key, figures(tally, minutes(key[-1], FOREVER))) for key, tally in tallies.items()]
+    def read() -> list[tuple[tuple[int, ...], Statistics]]:
+        all_totals = totals_by(connection, None, keys, over, series)
+        return [(key, statistics_of(totals, minutes(key[-1], FOREVER))) for key, totals in all_totals.items()]
 
     end = end_of(window, ranges)
-    found = dict(past.rows(("figures", *keys, *over, *series), read))
-    for key, tally in tallies_by(connection, past, keys, rest, series).items():
-        found[key] = figures(tally, minutes(key[-1], end))
+    found = dict(cache.rows(("figures", *keys, *over, *series), read))
+    for key, totals in totals_by(connection, cache, keys, rest, series).items():
+        found[key] = statistics_of(totals, minutes(key[-1], end))
     return found
 
 
-def _over(window: Window, steps: Steps, ranges: Sequence[Range]) -> tuple[Sequence[Range], Sequence[Range]]:
+def _over(window: Window, steps: Steps, ranges: Sequence[RowRange]) -> tuple[Sequence[RowRange], Sequence[RowRange]]:
     """The rolled-up rows of the steps that are over, and all other rows."""
-    rolled_up_until = max((part.end for part in ranges if part.span > FINEST), default=0)
+    rolled_up_until = max((part.end for part in ranges if part.width > FINEST), default=0)
     over, rest = split_at(ranges, steps.border(min(rolled_up_until, window.until)))
-    return (over, rest) if all(part.span > FINEST for part in over) else ((), ranges)
+    return (over, rest) if all(part.width > FINEST for part in over) else ((), ranges)

@@ -15,7 +15,7 @@ from .clocks import TrustedTime
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .forks import forked_midway
-from .intake import pack, take_in
+from .intake import ingest, prepare_snapshot
 from .location import MEMORY, locate, prepare
 from .schema import upgrade
 from .upkeep import DEFAULT_RETENTION, Retention, next_step
@@ -23,7 +23,7 @@ from .upkeep import DEFAULT_RETENTION, Retention, next_step
 __all__ = ["StoreWriter"]
 
 _MEMORY_ONLY: Final = "what is recorded is kept in memory only, as %s; set WEIGHBRIDGE_STORE to a file to keep it"
-_STEPS_AT_MOST: Final = 8
+_MAX_STEPS: Final = 8
 """Steps of upkeep after one write."""
 
 
@@ -63,22 +63,22 @@ class StoreWriter:
             StoreUnavailable: it is not stored, or not in a file that is still
                 in its place; the message names the file and the reason.
         """
-        parcel = pack(snapshot)
+        prepared = prepare_snapshot(snapshot)
         with self._transaction() as connection:
             upgrade(connection, snapshot.taken)
-            now = take_in(connection, parcel, self._retention)
+            now = ingest(connection, prepared, self._retention)
             is_due = next_step(connection, self._retention, now) is not None
         if is_due:
             with suppress(StoreUnavailable):  # the snapshot is stored; upkeep is for whoever comes next
-                self._keep_up(now)
+                self._maintain(now)
 
     def close(self) -> None:
         """Let go of the file; writing again opens it again."""
         self._connection.close()
 
-    def _keep_up(self, now: TrustedTime) -> None:
+    def _maintain(self, now: TrustedTime) -> None:
         """Take some steps, unless others write: they come by as well."""
-        for _ in range(_STEPS_AT_MOST):
+        for _ in range(_MAX_STEPS):
             with self._transaction(patience=0) as connection:
                 step = next_step(connection, self._retention, now)
                 if step is None:

@@ -55,7 +55,7 @@ class Measured(Subject):
         return traced
 
     def settle(self) -> None:
-        self._application.harvest(shutdown=False, flexible=False)
+        self._application.collect(shutdown=False, flexible=False)
 
     def recorded(self) -> int:
         return self._recorded

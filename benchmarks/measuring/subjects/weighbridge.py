@@ -16,7 +16,7 @@ __all__ = ["Measured"]
 
 
 class Measured(Subject):
-    """Both doors and the decorator; the store is what the environment names."""
+    """Both middleware and the decorator; the store is what the environment names."""
 
     def wsgi(self, app: WSGIApplication) -> WSGIApplication:
         return weighbridge.WSGITransactionMiddleware(app)

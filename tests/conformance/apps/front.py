@@ -37,7 +37,7 @@ def asgi_front(application: Any) -> Any:
     return front
 
 
-# What stands behind the door, in front of the framework or in its list of middleware.
+# What stands behind the middleware, in front of the framework or in its list of middleware.
 
 ANSWERED: Final = "/answered"
 """Its handler raises what is answered further out."""
@@ -45,7 +45,7 @@ ANSWERED: Final = "/answered"
 COPIED: Final = "/copied/here"
 """Its environ or scope is a copy."""
 JOINED: Final = "/joined/here"
-"""So it is, and has a second door; no call leads from there to the first."""
+"""So it is, and has a second middleware; no call leads from there to the first."""
 
 
 def wsgi_answering(application: Any) -> Any:

@@ -49,7 +49,7 @@ def app(environ: Any, start_response: Any) -> Any:
         see()
 
 
-door = weighbridge.WSGITransactionMiddleware(app, name="dropped")
+middleware = weighbridge.WSGITransactionMiddleware(app, name="dropped")
 
 
 @weighbridge.background_task(name="dropped")
@@ -101,7 +101,7 @@ class WishesToKnow:
 
 
 def response_body() -> Cycle:
-    body = door(forms.environ.copy(), lambda *_: None)
+    body = middleware(forms.environ.copy(), lambda *_: None)
     chunks = iter(body)
     next(chunks)
     return Cycle(body, chunks)

@@ -8,13 +8,13 @@ import sqlite3
 from typing import Any
 
 import weighbridge
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 
 
 def reckon(**known: Any) -> None:
     """Print what was counted, what is counted as interrupted, and what is still open or current."""
     left_current = weighbridge.current_transaction(active_only=False) is not None
-    left_open = len(outlet.live)
+    left_open = len(handoff.open_transactions)
     weighbridge.shutdown_agent()
     with sqlite3.connect(os.environ["WEIGHBRIDGE_STORE"]) as store:
         counted = store.execute(

@@ -22,7 +22,7 @@ import forms
 from reckoning import reckon
 
 import weighbridge
-from weighbridge.transactions.model.outlet import outlet
+from weighbridge.transactions.model.outlet import handoff
 
 
 class SoftTimeLimit(Exception): ...
@@ -116,7 +116,7 @@ for _ in range(50):
     forms.FORMS[FORM]()
 rounds = Rounds(forms.FORMS[FORM], CLASSES[name])
 (by_signal if how == "signal" else by_thread)(rounds, time.monotonic() + SECONDS / (3 if how == "signal" else 1))
-threads_are_done = outlet.live.copy()
+threads_are_done = handoff.open_transactions.copy()
 reckon(
     ran=forms.RAN, raised=rounds.raised, arrived=rounds.arrived, swallowed=rounds.swallowed, blinded=rounds.left_current
 )
