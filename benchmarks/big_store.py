@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import ErrorCount, Instance, MinuteRow, Sample, Series, Snapshot
-from weighbridge.transactions.store.levels import COARSE_WIDTHS, FINEST, floor_to
-from weighbridge.transactions.store.tallies import COLUMNS, MERGED, define_functions, roll_up, totals_of, values
+from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST, floor_to
+from weighbridge.transactions.store.rows import COLUMNS, MERGED, define_functions, roll_up, totals_of, values
 from weighbridge.transactions.store.writer import StoreWriter
 
 DAY, HOUR = 86400, 3600

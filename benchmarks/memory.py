@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
 
-from measuring.doors import ENTRY_POINTS
+from measuring.entry_points import ENTRY_POINTS
 from measuring.environments import versions_of
 from measuring.subjects import REQUIREMENTS
 from measuring.system_calls import STRACE, system_calls

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not
 
 from measuring.callgrind import VALGRIND
 from measuring.costs import Cost, measured
-from measuring.doors import CASES, ENTRY_POINTS
+from measuring.entry_points import CASES, ENTRY_POINTS
 from measuring.environments import versions_of
 from measuring.ratios import record
 from measuring.rounds import timed_together

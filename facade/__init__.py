@@ -10,7 +10,7 @@ from weighbridge.transactions import late_imports as _late_imports  # isort: ski
 from typing import TYPE_CHECKING, Final
 
 from weighbridge import middleware
-from weighbridge.middleware.late_names import load_lazily
+from weighbridge.middleware.lazy_names import load_lazily
 from weighbridge.transactions import (
     Application,
     BackgroundTask,

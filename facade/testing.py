@@ -18,8 +18,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.middleware.wsgi import WSGITransaction
+from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model.finished import FinishedTransaction
-from weighbridge.transactions.model.outlet import handoff
 
 if TYPE_CHECKING:
     from weighbridge.transactions.model.transaction import Transaction

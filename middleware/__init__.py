@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .late_names import load_lazily
+from .lazy_names import load_lazily
 
 if TYPE_CHECKING:
     from .asgi import ASGITransactionMiddleware
     from .django import DjangoTransactionMiddleware
-    from .wrapping import (
+    from .wrappers import (
         ASGIApplicationWrapper,
         WSGIApplicationWrapper,
         asgi_application,
@@ -43,4 +43,4 @@ _HOMES: Final = {
 }
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-    load_lazily(__name__, {name: f"{__name__}.{_HOMES.get(name, 'wrapping')}" for name in __all__})
+    load_lazily(__name__, {name: f"{__name__}.{_HOMES.get(name, 'wrappers')}" for name in __all__})

@@ -7,6 +7,9 @@ from operator import itemgetter
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.context.current import current, detach, detach_out_of_order
+from ..transactions.context.lifetime import Mark, recover, undo_begin
+from ..transactions.handoff import handoff
 from ..transactions.host_exceptions import pass_on, pass_on_signals
 from ..transactions.log import capture_internal_exception, log_once
 from ..transactions.model.applications import ApplicationArgument
@@ -14,19 +17,16 @@ from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
-from ..transactions.model.outlet import handoff
 from ..transactions.model.process import runtime
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from ..transactions.stack.current import current, detach, detach_out_of_order
-from ..transactions.stack.lifetime import Mark, recover, undo_begin
-from .door import TransactionMiddleware
+from .base import TransactionMiddleware
 from .framework_signals import listen_to_flask_requests
-from .joining import inner_request
+from .nested import inner_request
 from .request import NOTHING, MiddlewareTransaction
 from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .response_errors import broke_the_body, came_from, closed_by_middleware
 from .routes import read_asgi_route
-from .stopping import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
+from .shutdown import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
 
 if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]

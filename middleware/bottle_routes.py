@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .callers import calling_instance
+from .calling_frames import calling_instance
 from .starlette_routes import ANY_MOUNT
 
 __all__ = ["is_bottle", "routed_by_bottle"]

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from .framework_hooks import hear_keys_of, note_route, note_unrouted
 from .known_routers import has_router, publishes_its_routes
-from .plug import hear_keys_of, note_route, note_unrouted
 
 __all__ = ["URLRouter"]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE
-from .joining import InnerRequestObserver
-from .plug import current_request, hear_keys_of, note_exception
+from .framework_hooks import current_request, hear_keys_of, note_exception
+from .nested import InnerRequestObserver
 
 __all__ = ["instrument"]
 

@@ -8,21 +8,21 @@ from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, cast
 
-from ..transactions.entries.web import join_outer
+from ..transactions.context.current import current, detach, get_active, get_current
+from ..transactions.context.finalizers import Guard, release
+from ..transactions.context.lifetime import Mark, attach_step, begin, detach_step, recover, undo_begin
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
-from ..transactions.model.label import intern_identity
+from ..transactions.model.identity import intern_identity
 from ..transactions.model.process import runtime
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
-from ..transactions.stack.current import current, detach, get_active, get_current
-from ..transactions.stack.dropped import Guard, release
-from ..transactions.stack.lifetime import Mark, attach_step, begin, detach_step, recover, undo_begin
+from ..transactions.wrappers.web import join_outer
 from .django_routes import django_names_its_requests, note_django_route
 from .framework_signals import listen_to_frameworks
 from .request import MiddlewareTransaction
 from .request_keys import is_enabled
-from .stopping import listen_for_the_end
+from .shutdown import listen_for_the_end
 from .wsgi import WSGITransaction
 
 __all__ = ["DjangoTransactionMiddleware"]

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .framework_hooks import note_exception, note_route, note_unrouted
 from .known_routers import publishes_its_routes
-from .plug import note_exception, note_route, note_unrouted
 
 __all__ = ["instrument"]
 

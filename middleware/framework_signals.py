@@ -15,7 +15,7 @@ from typing import Any
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE
 from .django_routes import path_for_django
-from .plug import current_request, note_exception, note_route
+from .framework_hooks import current_request, note_exception, note_route
 from .request import MiddlewareTransaction
 
 __all__ = ["listen_to_flask_requests", "listen_to_frameworks"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..transactions.model.request import RequestTransaction
-from .callers import dispatched_part, is_written
+from .calling_frames import dispatched_part, is_written
 from .request import NOTHING, MiddlewareTransaction
 from .starlette_routes import ANY_MOUNT, starlette_mounts
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.naming import class_name
+from .framework_hooks import note_exception, note_route, note_unrouted
 from .known_routers import publishes_its_routes
-from .plug import note_exception, note_route, note_unrouted
 
 __all__ = ["includeme", "tween_factory"]
 

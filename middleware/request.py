@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from ..transactions.handoff import CLOSED_BUFFER, handoff
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
-from ..transactions.model.outlet import CLOSED_BUFFER, handoff
 from ..transactions.model.request import RequestTransaction
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..transactions.host_exceptions import pass_on_signals
 from ..transactions.log import log_once
 from ..transactions.model.applications import Application, application_named
-from ..transactions.model.label import Identity
+from ..transactions.model.identity import Identity
 
 if TYPE_CHECKING:
     from .request import MiddlewareTransaction

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from .bottle_routes import is_bottle, routed_by_bottle
-from .callers import dispatched_part, request_of_caller, request_of_raiser
+from .calling_frames import dispatched_part, request_of_caller, request_of_raiser
 from .django_routes import look_up_django_route
 from .flask_routes import flask_request, was_flask
 from .framework_signals import listen_to_flask_requests

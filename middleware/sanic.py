@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .framework_hooks import note_failure, note_route, note_unrouted
 from .known_routers import publishes_its_routes
-from .plug import note_failure, note_route, note_unrouted
 
 __all__ = ["instrument"]
 

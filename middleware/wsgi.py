@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.context.current import current, detach_out_of_order, reattach
+from ..transactions.context.finalizers import EndsWhenFinalized
+from ..transactions.context.lifetime import Mark, recover, undo_begin
+from ..transactions.handoff import handoff
 from ..transactions.host_exceptions import pass_on
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
-from ..transactions.model.outlet import handoff
 from ..transactions.model.process import runtime
 from ..transactions.model.queue_time import queue_time_in
-from ..transactions.stack.current import current, detach_out_of_order, reattach
-from ..transactions.stack.dropped import EndsWhenFinalized
-from ..transactions.stack.lifetime import Mark, recover, undo_begin
-from .door import TransactionMiddleware
-from .joining import inner_request
+from .base import TransactionMiddleware
+from .nested import inner_request
 from .request import NOTHING, MiddlewareTransaction
 from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .routes import read_wsgi_route

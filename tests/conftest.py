@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 
 import weighbridge
 from weighbridge.transactions import configuration, log
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.context.current import current
+from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model.process import runtime
-from weighbridge.transactions.stack.current import current
 
 from . import processes
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import late_imports as _late_imports  # isort: skip  # noqa: F401  first of all: it watches forks
-from . import runtime as lifecycle
-from .calls import (
+from . import lifecycle
+from .api import (
     add_custom_attribute,
     add_custom_attributes,
     capture_request_params,
@@ -27,13 +27,13 @@ from .control import (
     register_application,
     shutdown_agent,
 )
-from .entries.background import BackgroundTask, BackgroundTaskWrapper, background_task, wrap_background_task
-from .entries.renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
-from .entries.web import WebTransaction, WebTransactionWrapper, web_transaction, wrap_web_transaction
 from .model.applications import Application
 from .model.finished import FinishedTransaction, NoticedError
 from .model.naming import callable_name
 from .model.transaction import Transaction
+from .wrappers.background import BackgroundTask, BackgroundTaskWrapper, background_task, wrap_background_task
+from .wrappers.renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
+from .wrappers.web import WebTransaction, WebTransactionWrapper, web_transaction, wrap_web_transaction
 
 __all__ = [
     "Application",

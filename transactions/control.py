@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from . import configuration
-from . import runtime as lifecycle
+from . import configuration, lifecycle
 from .late_imports import late_imports
 from .log import capture_internal_exception, log_import_failure
 from .model.applications import Application

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.statistics import Window
 
 __all__ = ["counted"]
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .doors import Drive, drive
+from .entry_points import Drive, drive
 from .subjects import Subject, start
 
 __all__ = ["main"]

@@ -21,7 +21,7 @@ import weighbridge
 
 # The same names are the point; three of them take more arguments here.
 from weighbridge import *  # noqa: F403  # pyright: ignore[reportAssignmentType, reportWildcardImportFromLibrary]
-from weighbridge.middleware.late_names import load_lazily
+from weighbridge.middleware.lazy_names import load_lazily
 from weighbridge.transactions.log import log_once
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from weighbridge.reporting import formats
-from weighbridge.transactions.store.figures import Statistics
+from weighbridge.transactions.store.statistics import Statistics
 
 __all__ = ["COLUMNS", "Column", "fitting"]
 

@@ -12,22 +12,22 @@ from typing import Any, Final, NamedTuple, TypeVar
 import click
 from rich.console import Console
 
-from weighbridge.reporting import span as time_range
+from weighbridge.reporting import time_range
 from weighbridge.reporting.exports import as_csv, as_json
 from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
-from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, StoreReader
+from weighbridge.transactions.store.statistics import Window
 
+from .errors import CommandError, Group
+from .notes import clock_line, empty_lines, loss_lines
 from .output import say
 from .plain import plain_lines
-from .problems import CommandError, Group
 from .settings_view import ConfigurationView, configuration_lines
 from .stores import Place, checked_store, chosen_place, opened_store, require_valid
 from .terminal import ReportView
 from .top import watch
-from .words import clock_line, empty_lines, loss_lines
 
 __all__ = ["weighbridge"]
 

@@ -22,9 +22,9 @@ from weighbridge.transactions.store.writer import StoreWriter
 
 from .demo_store import kept_store, next_steps
 from .demo_view import CheckView, check_lines, progress, verdict
+from .errors import CommandError
 from .output import say
 from .plain import plain_lines
-from .problems import CommandError
 from .stores import Place, opened_store
 from .terminal import ReportView
 

@@ -19,8 +19,8 @@ from weighbridge.demo.traffic import WATCH, Service, Traffic, plan
 
 from .demo_command import require_writable
 from .demo_store import kept_store, next_steps
+from .errors import CommandError
 from .output import say
-from .problems import CommandError
 from .serve_command import bound
 
 __all__ = ["keep_demo", "visited"]

@@ -11,8 +11,8 @@ from weighbridge.console.serving import is_loopback, listen, open_browser, serve
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 
 from .demo_store import demo_store
+from .errors import CommandError
 from .output import say
-from .problems import CommandError
 from .stores import chosen_place
 
 __all__ = ["Serving", "bound", "serve_page"]

@@ -14,8 +14,8 @@ from weighbridge.transactions.configuration.values import STORE, Refused
 from weighbridge.transactions.store.location import MEMORY, locate
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
 
-from .problems import CommandError
-from .words import user
+from .errors import CommandError
+from .notes import user
 
 __all__ = ["Place", "checked_store", "chosen_place", "opened_store", "require_valid"]
 

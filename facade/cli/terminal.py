@@ -13,9 +13,9 @@ from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
 from weighbridge.transactions.model.naming import display_name, display_parts
 
 from .columns import COLUMNS, fitting
+from .notes import clock_line, empty_lines, head_lines, loss_lines
 from .output import one_line, rich_text
 from .plain import shortened
-from .words import clock_line, empty_lines, head_lines, loss_lines
 
 __all__ = ["ReportView"]
 

@@ -12,8 +12,8 @@ It reads the store and writes nothing; it does not measure itself.
 
 from __future__ import annotations
 
+from .adapters import asgi_application, wsgi_application
 from .application import Console
-from .doors import asgi_application, wsgi_application
-from .exchange import Request, Response
+from .http import Request, Response
 
 __all__ = ["Console", "Request", "Response", "asgi_application", "wsgi_application"]

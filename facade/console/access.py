@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qs
 
-from .exchange import Request, Response, redirect
+from .http import Request, Response, redirect
 
 __all__ = ["HEADERS", "Access"]
 

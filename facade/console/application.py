@@ -17,12 +17,12 @@ from weighbridge.reporting.report import UnknownName, require_known
 from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
-from . import questions as queries
+from . import queries
 from .access import HEADERS, Access
-from .exchange import Request, Response, redirect, text
-from .json_form import as_json
+from .http import Request, Response, redirect, text
+from .json_output import as_json
 from .parameters import BadParameter, State, parse
-from .views import STATIC, render
+from .rendering import STATIC, render
 
 __all__ = ["Console"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from weighbridge.transactions.model.naming import display_name
-from weighbridge.transactions.store.figures import Statistics, Window
 from weighbridge.transactions.store.reader import Timeline
+from weighbridge.transactions.store.statistics import Statistics, Window
 from weighbridge.transactions.visible import visible
 
-from .answers import Comparison, ErrorsOverTime, Trend
+from .models import Comparison, ErrorsOverTime, Trend
 
 __all__ = [
     "apdex",

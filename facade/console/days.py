@@ -8,9 +8,9 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from weighbridge.reporting.zones import utc_offset, zone_name
-from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import COARSEST, floor_to
 from weighbridge.transactions.store.reader import Steps
+from weighbridge.transactions.store.resolutions import COARSEST, floor_to
+from weighbridge.transactions.store.statistics import Window
 
 __all__ = ["DAY", "day_note", "local_days"]
 

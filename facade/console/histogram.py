@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from weighbridge.reporting import formats
 from weighbridge.transactions.recording.histogram import BOUNDS
 
-from .answers import Bar, TransactionPage
+from .models import Bar, TransactionPage
 
 __all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "bars_of", "nearest", "rungs", "shapes", "ticks"]
 

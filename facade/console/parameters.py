@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl, urlencode
 from weighbridge.reporting.report import SORTS
 from weighbridge.reporting.zones import MOMENTS, find_zone, parse_moment
 from weighbridge.transactions.model.finished import Kind
-from weighbridge.transactions.store.figures import Window
-from weighbridge.transactions.store.levels import FINEST
+from weighbridge.transactions.store.resolutions import FINEST
+from weighbridge.transactions.store.statistics import Window
 
 __all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "in_minutes", "parse"]
 

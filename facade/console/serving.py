@@ -10,8 +10,8 @@ from contextlib import closing, suppress
 
 import uvicorn
 
-from .doors import asgi_application
-from .views import compile_templates
+from .adapters import asgi_application
+from .rendering import compile_templates
 
 __all__ = ["is_loopback", "listen", "open_browser", "serve"]
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from weighbridge.transactions.recording.histogram import bin_value
-from weighbridge.transactions.store.figures import Statistics, Totals, statistics_of
+from weighbridge.transactions.store.statistics import Statistics, Totals, statistics_of
 
 __all__ = ["THRESHOLDS", "Score", "scores", "without"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.statistics import Window
 
 from .traffic import Counted, Traffic
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.statistics import Window
 
 from .bookshop import open_bookshop
 from .check import Calls, SeriesComparison, compare, read_calls

@@ -10,8 +10,6 @@ from typing import Final, NamedTuple
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.figures import Statistics, Window
-from weighbridge.transactions.store.levels import FINEST
 from weighbridge.transactions.store.reader import (
     ApplicationStatistics,
     Health,
@@ -19,6 +17,8 @@ from weighbridge.transactions.store.reader import (
     SeriesStatistics,
     StoreReader,
 )
+from weighbridge.transactions.store.resolutions import FINEST
+from weighbridge.transactions.store.statistics import Statistics, Window
 
 __all__ = [
     "KIND_WORDS",

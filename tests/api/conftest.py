@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from weighbridge.testing import CapturedTransactions, capture_transactions
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.handoff import handoff
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from weighbridge import BackgroundTask, FinishedTransaction, add_custom_attribute, add_custom_attributes, notice_error
 from weighbridge.testing import capture_transactions
-from weighbridge.transactions.store.bodies import from_json, to_json
+from weighbridge.transactions.store.sample_json import from_json, to_json
 
 Finished = list[FinishedTransaction]
 Lost = Callable[[str], int]

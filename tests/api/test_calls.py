@@ -27,8 +27,8 @@ from weighbridge import (
     transaction_name,
 )
 from weighbridge.middleware import WSGITransactionMiddleware
-from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.statistics import Window
 
 Finished = list[FinishedTransaction]
 Put = Callable[..., None]

@@ -15,7 +15,7 @@ import pytest
 
 from weighbridge.console.parameters import BadParameter, parse
 from weighbridge.reporting import zones
-from weighbridge.reporting.span import parse_since
+from weighbridge.reporting.time_range import parse_since
 from weighbridge.reporting.zones import find_zone, parse_moment, same_time_earlier, utc_offset, zone_name
 
 FAR = 4e9
@@ -153,7 +153,7 @@ def test_help_and_refusals_say_which_zone_is_meant() -> None:
 
 def test_the_command_line_goes_by_its_own_zone(tmp_path: object) -> None:
     program = (
-        "import sys, json; from weighbridge.reporting.span import parse_since;"
+        "import sys, json; from weighbridge.reporting.time_range import parse_since;"
         "print(json.dumps(parse_since('2026-01-31T08:00', 4e9)))"
     )
     for zone, utc in (("Europe/Berlin", "2026-01-31T07:00"), ("Asia/Kolkata", "2026-01-31T02:30")):

@@ -20,7 +20,7 @@ from weighbridge.transactions.store.reader import Selection, SeriesStatistics, S
 from ..waiting import TIMEOUT, eventually
 from .columns import Column
 from .editions import Edition
-from .manners import MODES, Target
+from .modes import MODES, Target
 from .row import Row
 from .servers import Start
 

@@ -15,11 +15,11 @@ import pytest
 
 from tests.console import conftest
 from tests.console.conftest import ITEM, JOB, SEARCH, Ask, Call, asking, write
-from tests.console.test_figures import Cells, Charts, address
+from tests.console.test_statistics import Cells, Charts, address
 from weighbridge.console import Console
 from weighbridge.console.days import day_note, local_days
 from weighbridge.transactions.recording.snapshot import Instance, Series, Snapshot
-from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store.statistics import Window
 from weighbridge.transactions.store.writer import StoreWriter
 
 HOUR, DAY = 3600, 86400

@@ -11,7 +11,7 @@ from weighbridge.middleware import django_routes
 from weighbridge.testing import CapturedTransactions, capture_transactions
 
 from . import site
-from .kit import ASGI, WSGI, Side
+from .helpers import ASGI, WSGI, Side
 
 
 @pytest.fixture(autouse=True)

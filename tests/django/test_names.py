@@ -9,7 +9,7 @@ from django.test import override_settings
 from weighbridge import FinishedTransaction
 
 from . import site
-from .kit import ASGI, WSGI, Side
+from .helpers import ASGI, WSGI, Side
 
 Ended = list[FinishedTransaction]
 

@@ -12,7 +12,7 @@ import weighbridge
 from weighbridge import FinishedTransaction
 
 from . import site
-from .kit import ASGI, WSGI, Side
+from .helpers import ASGI, WSGI, Side
 
 Ended = list[FinishedTransaction]
 

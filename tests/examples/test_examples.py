@@ -18,8 +18,8 @@ import pytest
 from redis import Redis
 
 from ..waiting import TIMEOUT, eventually
-from ..workers.kit import worker
-from ..workers.redis_kit import needs_redis, redis, url_of
+from ..workers.helpers import worker
+from ..workers.redis_helpers import needs_redis, redis, url_of
 
 __all__ = ["redis"]
 

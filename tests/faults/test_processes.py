@@ -22,7 +22,7 @@ ends = ["os._exit(0 if weighbridge.flush() else 3)", "sys.exit()", "return"]
 def import_something():
     import importlib
     importlib.import_module(choose.choice([
-        "weighbridge.agent", "weighbridge.testing", "weighbridge.middleware.wrapping", "sqlite3", "json", "asyncio",
+        "weighbridge.agent", "weighbridge.testing", "weighbridge.middleware.wrappers", "sqlite3", "json", "asyncio",
     ]))
 
 def child(end):

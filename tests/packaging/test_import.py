@@ -17,9 +17,9 @@ HEAVY = (
 LIGHT = {"__future__", "_contextvars", "atexit", "contextvars", "gc", "importlib", "warnings"}
 """What is loaded of the standard library besides what `typing` takes: on Python 3.13 neither `re` nor `contextlib`."""
 LATE = (
-    *("middleware.asgi", "middleware.django", "middleware.wrapping", "middleware.wsgi"),
+    *("middleware.asgi", "middleware.django", "middleware.wrappers", "middleware.wsgi"),
     *("transactions.configuration.loading", "transactions.model.query", "transactions.recording", "transactions.store"),
-    *("transactions.entries.measured_classes", "transactions.entries.proxies", "transactions.entries.shapes"),
+    *("transactions.wrappers.classes", "transactions.wrappers.proxies", "transactions.wrappers.functions"),
 )
 MODULES = ("weighbridge", "weighbridge.middleware")
 MIDDLEWARES = ("weighbridge.middleware.wsgi", "weighbridge.middleware.asgi", "weighbridge.middleware.django")

@@ -29,8 +29,8 @@ def test_with_the_fixture(captured_transactions):
     weighbridge.background_task(int)()
     weighbridge.flush()
     assert len(captured_transactions) == 1
-    from weighbridge.transactions import runtime as lifecycle
-    assert {"weighbridge", "weighbridge.transactions.runtime", "weighbridge.testing"} < {*sys.modules}
+    from weighbridge.transactions import lifecycle
+    assert {"weighbridge", "weighbridge.transactions.lifecycle", "weighbridge.testing"} < {*sys.modules}
     assert loaders() == {"SourceFileLoader"}
     assert "pytest" not in Path(lifecycle.__cached__).name
 """

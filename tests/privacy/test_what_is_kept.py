@@ -20,9 +20,9 @@ from weighbridge import (
 )
 from weighbridge.console import wsgi_application
 from weighbridge.middleware import WSGITransactionMiddleware
-from weighbridge.transactions.model.outlet import handoff
-from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.statistics import Window
 
 Ended = list[FinishedTransaction]
 Settings = Callable[..., None]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 import weighbridge
+from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model import clock
-from weighbridge.transactions.model.outlet import handoff
 from weighbridge.transactions.recording import aggregate
 from weighbridge.transactions.recording.known_names import KnownNames
 from weighbridge.transactions.recording.snapshot import Series

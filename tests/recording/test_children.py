@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import weighbridge
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.handoff import handoff
 
 from .conftest import Programs, Stored, eventually, line_of
 
@@ -244,7 +244,7 @@ def test_a_fork_that_no_hook_tells_of(stored: Stored, work: Callable[[], None]) 
     work()
 
     def child() -> None:
-        from weighbridge.transactions import runtime as lifecycle
+        from weighbridge.transactions import lifecycle
 
         recorder = lifecycle._new_recorder()
         recorder.pid = -1  # as if it had been made by another process

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import weighbridge
 from weighbridge.middleware import WSGITransactionMiddleware
+from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model import clock
 from weighbridge.transactions.model.applications import Application
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.model.label import ExplicitName, intern_identity
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.model.identity import ExplicitName, intern_identity
 from weighbridge.transactions.model.process import runtime
 from weighbridge.transactions.model.request import RequestTransaction
 from weighbridge.transactions.model.transaction import Transaction

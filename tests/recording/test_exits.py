@@ -90,7 +90,7 @@ def test_what_ends_while_the_recorder_is_shut_down_is_written(programs: Programs
     programs.run(
         """
         import threading
-        from weighbridge.transactions import runtime as lifecycle
+        from weighbridge.transactions import lifecycle
 
         held_up, shutdown = threading.Event(), lifecycle.shutdown
 

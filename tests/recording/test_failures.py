@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import weighbridge
-from weighbridge.transactions import runtime as lifecycle
+from weighbridge.transactions import lifecycle
 from weighbridge.transactions.recording import delivery
 from weighbridge.transactions.store.writer import StoreWriter
 

@@ -47,7 +47,7 @@ WHILE = {
     "in the import of the package": """
 def watched(*_):
     # before its very first lines nobody sees to forks: then it is as with any other package
-    while "weighbridge.transactions.runtime" not in sys.modules:
+    while "weighbridge.transactions.lifecycle" not in sys.modules:
         pass
 threading.Thread(target=lambda: __import__("weighbridge")).start()
 watched()
@@ -57,7 +57,7 @@ job()
     "in imports of its modules": """
 import functools, weighbridge
 def use_all():
-    import weighbridge.middleware.wrapping, weighbridge.agent
+    import weighbridge.middleware.wrappers, weighbridge.agent
     weighbridge.middleware.ASGITransactionMiddleware
     weighbridge.background_task(functools.partial(int))
 beside(use_all)
@@ -276,7 +276,7 @@ def test_our_thread_imports_nothing(begins: str, store: str, programs: Programs,
             weighbridge.notice_error(ValueError("\\N{{SNOWMAN}}"))
             weighbridge.add_custom_attribute("path", __file__)
         time.sleep(0.5)
-        recorder = sys.modules["weighbridge.transactions.runtime"]._recorder()
+        recorder = sys.modules["weighbridge.transactions.lifecycle"]._recorder()
         open_store, recorder.delivery.open_store = recorder.delivery.open_store, lambda: 1 / 0
         work()
         time.sleep(0.5)
@@ -437,7 +437,7 @@ def test_a_store_that_cannot_be_imported_loses_nothing(programs: Programs, store
         for _ in range(5000):
             work()
         assert not weighbridge.flush()
-        from weighbridge.transactions.model.outlet import handoff
+        from weighbridge.transactions.handoff import handoff
         assert len(handoff.queue) < 500, "they are counted"
         del sys.modules["sqlite3"]
         time.sleep(1.1)  # it is tried a hundred times in a row, then once a second
@@ -462,7 +462,7 @@ def test_where_no_thread_can_be_started(programs: Programs, stored: Stored) -> N
         for _ in range(20_000):
             work()
         assert threading.active_count() == 1
-        from weighbridge.transactions.model.outlet import handoff
+        from weighbridge.transactions.handoff import handoff
         assert len(handoff.queue) < 500
         assert weighbridge.flush()
         threading.stack_size(0)

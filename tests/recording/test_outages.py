@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 import weighbridge
-from weighbridge.transactions.model.outlet import BUFFER_CAPACITY, handoff
+from weighbridge.transactions.handoff import BUFFER_CAPACITY, handoff
 from weighbridge.transactions.store import connection
 
 from ..waiting import TIMEOUT
@@ -55,7 +55,7 @@ def test_a_snapshot_that_was_written_though_the_store_said_no_is_counted_once(st
     work()
     weighbridge.flush()
     work()
-    from weighbridge.transactions import runtime as lifecycle
+    from weighbridge.transactions import lifecycle
 
     recorder = lifecycle._recorder()
     recorder.flush()
@@ -97,7 +97,7 @@ def test_a_store_that_was_deleted_is_made_anew(stored: Stored, work: Work) -> No
 
 def test_a_full_store_and_room_again(stored: Stored, work: Work) -> None:
     """``max_page_count`` holds for the recorder's own connection: its disk is full."""
-    from weighbridge.transactions import runtime as lifecycle
+    from weighbridge.transactions import lifecycle
 
     work()
     weighbridge.flush()
@@ -141,7 +141,7 @@ def test_other_settings_while_the_store_is_away_lose_none(stored: Stored, work: 
         work()
         weighbridge.initialize()
         work()
-    from weighbridge.transactions import runtime as lifecycle
+    from weighbridge.transactions import lifecycle
 
     lifecycle._at_exit()
     assert stored.calls() == {"work": 3}
@@ -172,7 +172,7 @@ def test_what_exceeds_the_backlog_is_dropped_and_counted(
     weighbridge.initialize()
     work()
     weighbridge.flush()
-    from weighbridge.transactions import runtime as lifecycle
+    from weighbridge.transactions import lifecycle
 
     with lifecycle._recorder()._lock:  # as if it were at work on a slow disk
         for _ in range(calls):

@@ -61,7 +61,7 @@ _PROLOGUE = """
 import json, os, sys
 import weighbridge
 from weighbridge import *
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.handoff import handoff
 got = []
 handoff.add_listener(lambda transaction: got.append(transaction.path))
 """

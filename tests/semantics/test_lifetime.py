@@ -13,12 +13,12 @@ import pytest
 import weighbridge
 from weighbridge import BackgroundTask, background_task, current_transaction, web_transaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
+from weighbridge.transactions.context.current import current
+from weighbridge.transactions.context.lifetime import begin, finish
+from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model.clock import monotonic
-from weighbridge.transactions.model.outlet import handoff
 from weighbridge.transactions.model.process import runtime
 from weighbridge.transactions.model.transaction import Transaction
-from weighbridge.transactions.stack.current import current
-from weighbridge.transactions.stack.lifetime import begin, finish
 
 Open = Callable[[Callable[[], None]], None]
 
@@ -34,7 +34,7 @@ def by_begin(look: Callable[[], None]) -> None:
 
 
 def _label() -> Any:
-    from weighbridge.transactions.model.label import ExplicitName, intern_identity
+    from weighbridge.transactions.model.identity import ExplicitName, intern_identity
 
     return intern_identity(runtime.application, True, ExplicitName("Function", "work"))
 

@@ -33,7 +33,7 @@ from weighbridge import (
     web_transaction,
 )
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.handoff import handoff
 
 Paths = Callable[[], list[str]]
 Finished = list[FinishedTransaction]

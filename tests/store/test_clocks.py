@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.transactions.store.clocks import TrustedTime, trusted_time
+from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
-from weighbridge.transactions.store.upkeep import Retention
 from weighbridge.transactions.store.writer import StoreWriter
 
 from .conftest import JOB, NOW, PAGE, Maker

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from weighbridge.transactions.recording.histogram import decode, merge
 from weighbridge.transactions.store import eviction
-from weighbridge.transactions.store.names import Ids
+from weighbridge.transactions.store.ids import Ids
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 from weighbridge.transactions.store.writer import StoreWriter
 

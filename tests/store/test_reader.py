@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.store import losses as dropped
-from weighbridge.transactions.store.figures import Window
+from weighbridge.transactions.store import dropped
 from weighbridge.transactions.store.reader import ErrorKey, Selection
+from weighbridge.transactions.store.statistics import Window
 
 
 def test_a_timeline_has_a_bucket_for_every_step(make, writer, read) -> None:
@@ -146,7 +146,7 @@ def test_overflow_errors_are_counted_by_type_and_noted(make, writer, read) -> No
 
 
 def test_overflow_series_are_counted_under_other(make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.names.Ids.MAX_SERIES", 10)
+    monkeypatch.setattr("weighbridge.transactions.store.ids.Ids.MAX_SERIES", 10)
     rows = [make.row([1.0], make.page._replace(name=f"GET /{number}")) for number in range(30)]
     writer.write(make.snapshot(*rows))
     with read() as reader:

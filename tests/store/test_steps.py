@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.transactions.store.figures import Window
 from weighbridge.transactions.store.reader import Selection, Steps
+from weighbridge.transactions.store.statistics import Window
 from weighbridge.transactions.store.steps import steps_of
 
 HOUR, DAY = 3600, 86400

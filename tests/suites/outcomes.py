@@ -51,7 +51,7 @@ def _finish() -> None:
     """Tell how many requests there were, how many of them are in the store, and how many are not over."""
     if _store:
         import weighbridge
-        from weighbridge.transactions.model.outlet import handoff
+        from weighbridge.transactions.handoff import handoff
 
         gc.collect()  # responses that were dropped
         weighbridge.flush()

@@ -26,7 +26,7 @@ from django.test.utils import override_settings
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from weighbridge.transactions import runtime as lifecycle
+from weighbridge.transactions import lifecycle
 
 from . import asgi_side, django_apps, wsgi_side
 from .asked import ASKED

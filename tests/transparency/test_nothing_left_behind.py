@@ -20,8 +20,7 @@ from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMid
 from weighbridge.transactions.model.transaction import Transaction
 
 from .. import waiting
-from ..doors import asgi_kit as asgi_helpers
-from ..doors import wsgi_kit as wsgi_helpers
+from ..middleware import asgi_helpers, wsgi_helpers
 from ..waiting import eventually
 from . import asgi_side, django_apps, wsgi_side
 from .asked import Asked

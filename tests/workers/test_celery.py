@@ -9,8 +9,8 @@ from celery import Celery
 from redis import Redis
 
 from .conftest import JOBS, Stored, errors, paths
-from .kit import eventually, worker
-from .redis_kit import needs_redis, redis, url_of
+from .helpers import eventually, worker
+from .redis_helpers import needs_redis, redis, url_of
 
 __all__ = ["redis"]
 

@@ -10,8 +10,8 @@ from rq import Queue
 
 from ..documentation.pages import blocks
 from .conftest import Stored, paths
-from .kit import eventually, worker
-from .redis_kit import needs_redis, redis, url_of
+from .helpers import eventually, worker
+from .redis_helpers import needs_redis, redis, url_of
 
 __all__ = ["redis"]
 

@@ -9,8 +9,8 @@ from redis import Redis
 from rq import Queue
 
 from .conftest import JOBS, Stored, errors, paths
-from .kit import eventually, worker
-from .redis_kit import needs_redis, redis, url_of
+from .helpers import eventually, worker
+from .redis_helpers import needs_redis, redis, url_of
 
 __all__ = ["redis"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..handoff import handoff
 from ..late_imports import late_imports
 from ..log import capture_internal_exception, log_import_failure, log_once
 from .applications import Application, ApplicationArgument, application_named
-from .outlet import handoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,15 +6,15 @@ from contextvars import Token
 from sys import getrefcount
 from typing import Any, ClassVar, Final
 
+from ..handoff import CLOSED_BUFFER, handoff
 from ..log import capture_internal_exception
 from . import errors
 from .applications import Application
 from .attributes import add_attribute
 from .clock import epoch_at, monotonic
 from .finished import ApdexZone, AttributeValue, FinishedTransaction, NoticedError
-from .label import DEFAULT_GROUP, ExplicitName, Flags, Identity, intern_identity
+from .identity import DEFAULT_GROUP, ExplicitName, Flags, Identity, intern_identity
 from .naming import TYPES, Kind, path_of
-from .outlet import CLOSED_BUFFER, handoff
 from .process import runtime
 
 __all__ = ["Extras", "Transaction"]

@@ -8,13 +8,13 @@ from itertools import repeat
 from typing import Final, NamedTuple
 
 from ..configuration.settings import Settings
+from ..handoff import DurationBuffer, handoff
 from ..model.applications import Application
 from ..model.clock import epoch_at, monotonic
 from ..model.naming import path_of
-from ..model.outlet import DurationBuffer, handoff
 from ..model.process import runtime
 from ..model.transaction import Transaction
-from .cells import MinuteBucket, SeriesBuffer
+from .buckets import MinuteBucket, SeriesBuffer
 from .known_names import KnownNames
 from .overflow import OTHER
 from .snapshot import ErrorCount, MinuteRow, Sample, Series

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from ..handoff import handoff
 from ..log import capture_internal_exception, log_once
-from ..model.outlet import handoff
 from .snapshot import Snapshot, Store, StoreUnavailable
 
 __all__ = ["Delivery"]

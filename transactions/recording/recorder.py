@@ -10,13 +10,13 @@ from itertools import repeat
 from typing import Any, Final
 
 from ..configuration.settings import Settings
+from ..handoff import NOTIFY_EACH, handoff
 from ..host_exceptions import refuses
 from ..log import capture_internal_exception, log_once
 from ..model.clock import epoch, epoch_at, monotonic, renew
-from ..model.outlet import NOTIFY_EACH, handoff
 from .aggregate import Aggregate
 from .delivery import Delivery
-from .native import OSThread, allocate_lock, allocate_rlock, has_ended, is_within, start_thread, this_thread
+from .os_threads import OSThread, allocate_lock, allocate_rlock, has_ended, is_within, start_thread, this_thread
 from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store
 
 __all__ = ["Recorder"]

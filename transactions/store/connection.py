@@ -20,8 +20,8 @@ from .files import Files, copy_mode, create, real_path, remove_emptied, restore_
 from .forks import turnstile, watch
 from .location import MEMORY
 from .lock_wait import LockWait
+from .rows import define_functions
 from .schema import NotOurs, check
-from .tallies import define_functions
 
 __all__ = ["FAILURES", "StoreConnection"]
 

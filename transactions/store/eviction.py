@@ -20,10 +20,10 @@ from typing import Any, Final
 
 from ..recording.overflow import OTHER, overflow_of
 from ..recording.snapshot import Series
-from .levels import COARSE_WIDTHS, FINEST, FOREVER
-from .losses import add_dropped
-from .names import Ids
-from .tallies import move
+from .dropped import add_dropped
+from .ids import Ids
+from .resolutions import COARSE_WIDTHS, FINEST, FOREVER
+from .rows import move
 
 __all__ = ["next_eviction_step"]
 

@@ -12,14 +12,14 @@ from typing import Final
 
 from ..recording.histogram import decode, merge_encoded
 from ..recording.snapshot import Series
-from .answers import ErrorKey, Selection, StoredInstance
+from .cache import Row, RowCache
 from .clocks import SILENT
-from .figures import Totals
-from .levels import FINEST, FOREVER, Resolution, RowRange
 from .liveness import has_ended
-from .past import Row, RowCache
+from .resolutions import FINEST, FOREVER, Resolution, RowRange
+from .results import ErrorKey, Selection, StoredInstance
+from .rows import MERGED
 from .schema import CLOCKS_SINCE, check
-from .tallies import MERGED
+from .statistics import Totals
 
 __all__ = [
     "SERIES",

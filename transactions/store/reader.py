@@ -13,40 +13,13 @@ from ..log import log_once
 from ..recording.histogram import Histogram
 from ..recording.snapshot import Series
 from ..visible import visible
-from .answers import (
-    ApplicationStatistics,
-    ErrorKey,
-    ErrorStatistics,
-    ErrorTimeline,
-    Health,
-    RunningNow,
-    Selection,
-    SeriesStatistics,
-    StoredInstance,
-    StoredSample,
-    Timeline,
-    TimelineBucket,
-)
-from .bodies import CorruptSample, from_json
+from .cache import RowCache
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
-from .figures import Statistics, Totals, Window, statistics_of
+from .dropped import dropped_in
 from .files import size
-from .levels import (
-    COARSE_WIDTHS,
-    COARSEST,
-    FINEST,
-    Resolution,
-    RowRange,
-    bounded_step,
-    covering_ranges,
-    end_of,
-    floor_to,
-    step_for,
-)
 from .location import MEMORY, owner
-from .losses import dropped_in
-from .past import RowCache
+from .maintenance import first_row, resolutions_of
 from .queries import (
     SERIES,
     error_rows,
@@ -62,10 +35,37 @@ from .queries import (
     times_of,
     totals_by,
 )
+from .resolutions import (
+    COARSE_WIDTHS,
+    COARSEST,
+    FINEST,
+    Resolution,
+    RowRange,
+    bounded_step,
+    covering_ranges,
+    end_of,
+    floor_to,
+    step_for,
+)
+from .results import (
+    ApplicationStatistics,
+    ErrorKey,
+    ErrorStatistics,
+    ErrorTimeline,
+    Health,
+    RunningNow,
+    Selection,
+    SeriesStatistics,
+    StoredInstance,
+    StoredSample,
+    Timeline,
+    TimelineBucket,
+)
+from .sample_json import CorruptSample, from_json
 from .schema import NotOurs, check
+from .statistics import Statistics, Totals, Window, statistics_of
 from .steps import Steps, steps_of
 from .timelines import statistics_over_time, timeline_of
-from .upkeep import first_row, resolutions_of
 
 __all__ = [
     "ApplicationStatistics",

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ..recording.snapshot import Sample
-from .bodies import to_json
-from .levels import floor_to
-from .names import Ids, storable
+from .ids import Ids, storable
+from .resolutions import floor_to
+from .sample_json import to_json
 
 __all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 
-from .figures import Window
-from .levels import FINEST, floor_to
+from .resolutions import FINEST, floor_to
+from .statistics import Window
 
 __all__ = ["Steps", "steps_of"]
 

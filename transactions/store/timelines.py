@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
-from .answers import Timeline, TimelineBucket
-from .figures import Statistics, Totals, Window, statistics_of
-from .levels import FINEST, FOREVER, RowRange, end_of, split_at
-from .past import RowCache
+from .cache import RowCache
 from .queries import totals_by
+from .resolutions import FINEST, FOREVER, RowRange, end_of, split_at
+from .results import Timeline, TimelineBucket
+from .statistics import Statistics, Totals, Window, statistics_of
 from .steps import Steps
 
 __all__ = ["statistics_over_time", "timeline_of"]

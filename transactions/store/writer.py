@@ -15,10 +15,10 @@ from .clocks import TrustedTime
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .forks import forked_midway
-from .intake import ingest, prepare_snapshot
+from .ingest import ingest, prepare_snapshot
 from .location import MEMORY, locate, prepare
+from .maintenance import DEFAULT_RETENTION, Retention, next_step
 from .schema import upgrade
-from .upkeep import DEFAULT_RETENTION, Retention, next_step
 
 __all__ = ["StoreWriter"]
 

@@ -147,7 +147,7 @@ def coroutine() -> Cycle:
 def coroutine_here() -> Cycle:
     dropped = waits()
     dropped.send(None)
-    weighbridge.transactions.stack.current.current.set(None)
+    weighbridge.transactions.context.current.current.set(None)
     return Cycle(dropped)
 
 

@@ -8,7 +8,7 @@ import sqlite3
 from typing import Any
 
 import weighbridge
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.handoff import handoff
 
 
 def reckon(**known: Any) -> None:

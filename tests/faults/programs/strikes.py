@@ -22,7 +22,7 @@ import forms
 from reckoning import reckon
 
 import weighbridge
-from weighbridge.transactions.model.outlet import handoff
+from weighbridge.transactions.handoff import handoff
 
 
 class SoftTimeLimit(Exception): ...

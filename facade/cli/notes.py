@@ -1,0 +1,107 @@
+"""The sentences around a report: what it covers, what was lost, and why it may be empty."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+import time
+from typing import Final
+
+from weighbridge.reporting import formats
+from weighbridge.reporting.dropped import dropped_details, dropped_transactions
+from weighbridge.reporting.first_steps import NOTHING_YET, first_steps_lines, is_missing
+from weighbridge.reporting.report import Report
+from weighbridge.reporting.time_range import describe, roughly
+from weighbridge.transactions.store.reader import Health
+
+from .demo_store import demo_store
+
+__all__ = ["clock_line", "empty_lines", "head_lines", "loss_lines", "user"]
+
+_WRONG: Final = 60.0
+"""Seconds by which a clock is ahead when that is worth a word."""
+
+
+def head_lines(report: Report, now: float) -> list[str]:
+    """Say which span the figures cover and which store they come from."""
+    since, until = report.window
+    span = f"{_clock(since, now)} to {_clock(until, now)} ({describe(until - since)})"
+    return [f"{span}, {_last_write(report.health, now)}", f"store {report.health.path}"]
+
+
+def clock_line(health: Health, now: float) -> str:
+    """Say that a process reports by a clock that is ahead; empty if none does."""
+    ahead = 0.0 if health.latest is None else health.latest - now
+    if ahead < _WRONG:
+        return ""
+    return f"A process reports by a clock that is {roughly(ahead)} ahead: its figures are kept under that time."
+
+
+def loss_lines(report: Report) -> tuple[list[str], list[str]]:
+    """Say what is missing from the figures of this report, and what from its details."""
+    statistics, details = dropped_transactions(report.lost), dropped_details(report.lost)
+    return [f"{sentence}." for sentence in statistics], [f"{sentence}." for sentence in details]
+
+
+def empty_lines(report: Report, now: float) -> list[str]:
+    """Say where nothing was found, and what may be the reason."""
+    return _nothing_in_this_time(report, now) if report.ever else _nothing_yet(report.health, now)
+
+
+def _nothing_yet(health: Health, now: float) -> list[str]:
+    there = "no such file yet" if health.last_write is None else _last_write(health, now)
+    return [
+        f"{NOTHING_YET}.",
+        "",
+        f"  looked for  {health.path} ({there})",
+        f"  you are     {user()}; programs run by other users report to stores of their own",
+        *_last_demo(health),
+        "",
+        "Lines that have a program measured:",
+        "",
+        *first_steps_lines(),
+    ]
+
+
+def _last_demo(health: Health) -> list[str]:
+    store = demo_store()
+    if is_missing(store) or str(store) == health.path:
+        return ["  an example  weighbridge demo"]
+    return [f"  an example  the figures of the last demo: weighbridge report --store {shlex.quote(str(store))}"]
+
+
+def _nothing_in_this_time(report: Report, now: float) -> list[str]:
+    health = report.health
+    return [
+        f"Nothing was recorded from {_clock(report.window.since, now)} to {_clock(report.window.until, now)}.",
+        "",
+        f"  store       {health.path} ({formats.size(health.size)})",
+        f"  owner       {health.owner} (you are {user()})",
+        f"  last write  {_last_write(health, now).removeprefix('last write ')}",
+        "",
+        "Web servers, workers and shells often run as different users, each with a store of their own.",
+        "Look further back with --since 7d, read another file with --store, or set WEIGHBRIDGE_STORE for all of them.",
+    ]
+
+
+def _last_write(health: Health, now: float) -> str:
+    if health.last_write is None:
+        return "last write never"
+    if health.last_write - now > _WRONG:
+        return f"last write by a clock that is {roughly(health.last_write - now)} ahead"
+    return f"last write {roughly(now - health.last_write)} ago"
+
+
+def _clock(moment: float, now: float) -> str:
+    """Write a moment in local time, with the date where it is not today's."""
+    local, today = time.localtime(moment), time.localtime(now)
+    form = "%H:%M:%S" if local[:3] == today[:3] else "%Y-%m-%d %H:%M"
+    return time.strftime(form, local)
+
+
+def user() -> str:
+    """Name the user who runs this command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "a user without a name"

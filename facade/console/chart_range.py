@@ -1,0 +1,157 @@
+"""Which time a page shows, in what steps its charts are drawn, and with which time before it is compared."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from weighbridge.reporting.report import first_within, since_first
+from weighbridge.reporting.zones import same_time_earlier, utc_offset
+from weighbridge.transactions.store.reader import Selection, Steps, StoreReader, Timeline, TimelineBucket, step_for
+from weighbridge.transactions.store.resolutions import floor_to
+from weighbridge.transactions.store.statistics import Window
+
+from .days import DAY, local_days
+from .parameters import COMPARISONS, State, in_minutes
+
+__all__ = [
+    "SPARKS",
+    "ChartRange",
+    "begun",
+    "chart_range",
+    "charted_step",
+    "compared_places",
+    "comparison_range",
+    "holding",
+    "offsets_used",
+    "timeline",
+]
+
+STEPS: Final = 90
+"""Steps that a chart has at most."""
+SPARKS: Final = 40
+"""Likewise, a sparkline."""
+_HOUR: Final = 3600
+_UNWRITTEN: Final = 15.0
+"""Seconds for which what has ended may not be in the store."""
+
+
+@dataclass(frozen=True)
+class ChartRange:
+    """The time that is shown of one application, or of all."""
+
+    window: Window
+    """What is counted; it begins with the first figure of an application that is younger."""
+    step: int | Steps
+    """Seconds, or the days of a time zone."""
+    charted: Window
+    """The window without a step that has just begun."""
+    first: int | None = None
+    """When the application's first figure was, if that lies within the first step or later."""
+
+    @property
+    def length(self) -> int:
+        """Seconds of a step."""
+        return self.step.length if isinstance(self.step, Steps) else self.step
+
+
+def chart_range(reader: StoreReader, state: State, now: float, at_most: int = STEPS) -> ChartRange:
+    """The time that a state asks for, as of ``now`` (epoch seconds), in so many steps at most."""
+    window = _counted(reader, state, state.window(now))
+    length = step_for(window, at_most)
+    if _HOUR < length < DAY and _clock_changed(state, window):
+        length = _HOUR  # longer ones do not show the same time of both days
+    return _framed(reader, state, window, length, now)
+
+
+def comparison_range(reader: StoreReader, state: State, frame: ChartRange, now: float) -> ChartRange | None:
+    """The same time a day or a week before, by the clock on the wall; ``None`` where nothing is compared."""
+    if not COMPARISONS[state.compare]:
+        return None
+    window = _counted(reader, state, in_minutes(_window_before(state, frame.window), now))
+    return _framed(reader, state, window, frame.length, now)
+
+
+def _counted(reader: StoreReader, state: State, window: Window) -> Window:
+    whole = reader.counted(window)
+    return since_first(whole, first_within(reader, whole, state.app) if state.app else None)
+
+
+def _framed(reader: StoreReader, state: State, window: Window, length: int, now: float) -> ChartRange:
+    step = local_days(window, state.zone) if length == DAY else length
+    start = step.starts[0] if isinstance(step, Steps) else floor_to(window.since, step)
+    first = first_within(reader, window._replace(since=start), state.app) if state.app else None
+    begins = step.border(window.until) if isinstance(step, Steps) else floor_to(window.until, step)
+    # What has ended in a step that has just begun may not be written yet: every rate would seem to break down.
+    just_begun = window.until >= now and window.until - begins < _UNWRITTEN and begins - window.since >= length
+    return ChartRange(window, step, window._replace(until=begins) if just_begun else window, first)
+
+
+def _window_before(state: State, window: Window) -> Window:
+    since, until = (same_time_earlier(moment, COMPARISONS[state.compare], state.zone) for moment in window)
+    return Window(since if since < until else until - (window.until - window.since), until)
+
+
+def _clock_changed(state: State, window: Window) -> bool:
+    """Whether clocks are put forward or back between the start of the time before and the end of what is shown."""
+    if not COMPARISONS[state.compare]:
+        return False
+    moments = (*window, *_window_before(state, window))
+    return len({utc_offset(moment, state.zone) for moment in moments}) > 1
+
+
+def offsets_used(state: State, window: Window) -> list[tuple[float, int]]:
+    """Moments, and how far the clocks are ahead of UTC then, where what is shown depends on them.
+
+    A viewer whose clocks say otherwise asks again, and names the zone. Empty where one is named already.
+    """
+    if state.tz or (state.compare == "none" and step_for(window, STEPS) < DAY):
+        return []
+    moments = (*window, *_window_before(state, window))
+    return [(moment, utc_offset(moment, state.zone)) for moment in moments]
+
+
+def holding(moment: float, window: Window) -> Window:
+    """The window, or one as long around the moment where that lies outside."""
+    if window.since <= moment < window.until:
+        return window
+    half = (window.until - window.since) / 2
+    return Window(moment - half, moment + half)
+
+
+def timeline(reader: StoreReader, frame: ChartRange, selection: Selection) -> Timeline:
+    """The figures of all selected transactions together over the time that is shown."""
+    return begun(reader.timeline(frame.charted, charted_step(frame), selection), frame.first)
+
+
+def charted_step(frame: ChartRange) -> int | Steps:
+    """The steps without one that has just begun."""
+    return frame.step.before(frame.charted.until) if isinstance(frame.step, Steps) else frame.step
+
+
+def begun(found: Timeline, first: float | None) -> Timeline:
+    """The timeline from an application's first figure on, with no rate averaged over the time before that."""
+    if first is None:
+        return found
+    ends = [*(bucket.start for bucket in found.buckets[1:]), float("inf")]
+    kept = [bucket for bucket, end in zip(found.buckets, ends, strict=True) if end > first]
+    return replace(found, buckets=tuple(_rated(bucket, first) for bucket in kept))
+
+
+def _rated(bucket: TimelineBucket, first: float) -> TimelineBucket:
+    calls, per_minute = bucket.statistics.calls, bucket.statistics.per_minute
+    if bucket.start >= first or not per_minute:
+        return bucket
+    minutes = max(1.0, calls / per_minute - (first - bucket.start) / 60)
+    return replace(bucket, statistics=replace(bucket.statistics, per_minute=calls / minutes))
+
+
+def compared_places(now: Timeline, before: Timeline, state: State) -> Iterator[int | None]:
+    """For each step, which one of the time before shows the same time of its day; ``None``: there is none."""
+    starts = [bucket.start for bucket in before.buckets]
+    for bucket in now.buckets:
+        moment = same_time_earlier(bucket.start, COMPARISONS[state.compare], state.zone)
+        place = bisect_right(starts, moment) - 1
+        yield place if place >= 0 and moment < starts[place] + before.step else None

@@ -1,0 +1,65 @@
+"""What the page of errors asks the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import add
+
+from weighbridge.transactions.model.finished import NoticedError
+from weighbridge.transactions.store.reader import ErrorKey, ErrorStatistics, Selection, StoredSample, StoreReader
+
+from .chart_range import ChartRange, chart_range, timeline
+from .models import ErrorCounts, ErrorsOverTime, ErrorsPage
+from .parameters import State
+
+__all__ = ["errors"]
+
+
+def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
+    """What the page of that name shows."""
+    frame, selection, wanted = (
+        chart_range(reader, state, now),
+        Selection(state.app, state.kind),
+        state.search.casefold(),
+    )
+    window = frame.window
+    found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)]
+    kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
+    return ErrorsPage(
+        window=window,
+        application=state.app,
+        kind=state.kind,
+        statistics=reader.totals(window, selection),
+        timeline=timeline(reader, frame, selection),
+        unexpected=[error for error in found if not error.expected],
+        expected=[error for error in found if error.expected],
+        over_time=_errors_over_time(reader, frame, selection, wanted),
+        samples=[one for one in kept if not wanted or _failed_by(one, wanted)][:20],
+    )
+
+
+def _failed_by(one: StoredSample, wanted: str) -> bool:
+    return any(_speaks_of(error, wanted) for error in one.transaction.errors)
+
+
+def _errors_over_time(reader: StoreReader, frame: ChartRange, selection: Selection, wanted: str) -> ErrorsOverTime:
+    told = reader.error_timeline(frame.window, frame.step, selection)
+    counts = {key: numbers for key, numbers in told.counts.items() if _speaks_of(key, wanted)}
+    classes: dict[tuple[str, bool], list[int]] = {}
+    for key, numbers in counts.items():
+        whole = classes.setdefault((key.type, key.expected), [0] * len(told.starts))
+        whole[:] = map(add, whole, numbers)
+    return ErrorsOverTime(
+        step=told.step,
+        starts=told.starts,
+        classes=_most_first(ErrorCounts(type_, None, expected, whole) for (type_, expected), whole in classes.items()),
+        errors=_most_first(ErrorCounts(*key, numbers) for key, numbers in counts.items()),
+    )
+
+
+def _most_first(found: Iterable[ErrorCounts]) -> list[ErrorCounts]:
+    return sorted(found, key=lambda one: (-sum(one.counts), one.type, one.message or ""))
+
+
+def _speaks_of(error: ErrorStatistics | ErrorKey | NoticedError, wanted: str) -> bool:
+    return wanted in f"{error.type} {error.message}".casefold()

@@ -1,0 +1,74 @@
+"""Answers as JSON: every dataclass an object, figures as ``weighbridge report --json`` names them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from weighbridge.reporting.exports import statistics_record
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.statistics import Statistics, Totals
+
+__all__ = ["STATISTIC_MEANINGS", "as_json"]
+
+STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "calls": "how many transactions ended",
+        "per_minute": "calls per minute",
+        "total_seconds": "time spent in all of them",
+        "average_seconds": "per call, as are the next five",
+        "minimum_seconds": "the fastest",
+        "median_seconds": "half of them were faster; off by at most 1 %, as p95 and p99",
+        "p95_seconds": "95 of 100 were faster",
+        "p99_seconds": "99 of 100 were faster",
+        "maximum_seconds": "the slowest",
+        "errors": "how many failed",
+        "error_rate": "the share that failed, 0 to 1",
+        "apdex": "the score, 0 to 1; null for background transactions",
+        "apdex_t_seconds": "the threshold T that it goes by",
+        "response_start_seconds": "from a request's entry to the start of its response, on average",
+        "queue_seconds": "in front-end queues, on average, where the front end tells it",
+        "disconnected": "how many clients left before the end",
+    }
+)
+"""What each field of a ``figures`` object means."""
+
+_JSON_NAMES: Final[Mapping[str, str]] = MappingProxyType({"statistics": "figures"})
+"""Where the documented JSON has another name for a field."""
+
+
+def as_json(answer: object) -> str:
+    """The text; what JSON has no number for is ``null``."""
+    return json.dumps(_plain(answer), allow_nan=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Statistics):
+        return {name: _plain(figure) for name, figure in statistics_record(value).items()}
+    names = _names(value.__class__)
+    if names:
+        told = ((name, getattr(value, name)) for name in names)
+        return {_JSON_NAMES.get(name, name): _plain(part) for name, part in told if not isinstance(part, Totals)}
+    return _mapping(value) if isinstance(value, Mapping) else [_plain(part) for part in value]
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass or of a named tuple; none of anything else."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else getattr(kind, "_fields", ())
+
+
+def _mapping(value: Mapping[Any, Any]) -> Any:
+    """Counts by transaction become a list: JSON's keys are text."""
+    if any(isinstance(key, Series) for key in value):
+        return [{**_plain(key), "count": count} for key, count in value.items()]
+    return {str(key): _plain(part) for key, part in value.items()}

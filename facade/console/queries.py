@@ -1,0 +1,228 @@
+"""What each page asks the store: one function for each, of the same name as the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from weighbridge.reporting.report import Line, Report, per_minute_of, read_report
+from weighbridge.transactions.model.naming import display_name
+from weighbridge.transactions.recording.histogram import Histogram, bin_of
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.reader import ApplicationStatistics, Selection, StoreReader, Timeline
+from weighbridge.transactions.store.statistics import Statistics, Totals, Window
+
+from .chart_range import (
+    SPARKS,
+    ChartRange,
+    begun,
+    chart_range,
+    charted_step,
+    compared_places,
+    comparison_range,
+    holding,
+    timeline,
+)
+from .error_queries import errors
+from .histogram import bars_of
+from .models import (
+    ApplicationsPage,
+    ApplicationSummary,
+    Comparison,
+    RunningPage,
+    SamplePage,
+    SummaryPage,
+    TransactionPage,
+    TransactionsPage,
+    Trend,
+    WhatIf,
+)
+from .parameters import RANGES, State
+from .what_if import THRESHOLDS, scores, without
+
+__all__ = [
+    "applications",
+    "errors",
+    "first_application",
+    "landing",
+    "report",
+    "running",
+    "sample",
+    "summary",
+    "transaction",
+    "transactions",
+]
+
+
+def first_application(reader: StoreReader, window: Window) -> str:
+    """The application that is shown where none was asked for; empty if there is none."""
+    return (reader.application_names(window) or reader.known_applications() or [""])[0]
+
+
+def landing(reader: StoreReader, state: State, now: float) -> State:
+    """What the page opens on: the last time in which there was something, of a kind of which there was any.
+
+    Of several applications it names none. Where somebody has chosen a time, that stays.
+    """
+    chosen = state.since is not None or state.range != State.range
+    ranges = [state.range] if chosen else [name for name in RANGES if RANGES[name] >= RANGES[State.range]]
+    for longer in (state.changed(range=name) for name in ranges):
+        found = [one for one in reader.applications(longer.window(now)) if state.app in ("", one.application)]
+        if len({one.application for one in found}) == 1:
+            kind = state.kind if any(one.kind == state.kind for one in found) else found[0].kind
+            return longer.changed(app=found[0].application, kind=kind)
+        if found:
+            return longer
+    return state
+
+
+def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
+    """What the page of that name shows."""
+    frame, selection = chart_range(reader, state, now), Selection(state.app, state.kind)
+    window, shown = frame.window, timeline(reader, frame, selection)
+    return SummaryPage(
+        window=window,
+        application=state.app,
+        kind=state.kind,
+        statistics=reader.totals(window, selection),
+        timeline=shown,
+        compared=_compared(reader, state, frame, shown, now),
+        top=[Line(one.series, one.statistics, one.share) for one in reader.transactions(window, selection, limit=5)],
+        slowest=reader.samples(window, selection, "slow", 5),
+        errors=reader.errors(window, selection)[:5],
+        instances=[one for one in reader.instances() if one.seen >= window.since],
+    )
+
+
+def report(reader: StoreReader, state: State, now: float) -> Report:
+    """The report of one application and kind as ``weighbridge report`` gives it, narrowed down by the search."""
+    found = read_report(reader, state.window(now), Selection(state.app, state.kind), state.sort)
+    wanted = state.search.casefold()
+    sections = [
+        replace(section, lines=[line for line in section.lines if wanted in _title(line.series)])
+        for section in found.sections
+    ]
+    return replace(found, sections=sections)
+
+
+def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
+    """What the page of that name shows."""
+    frame = chart_range(reader, state, now)
+    found = _lines(read_report(reader, frame.window, Selection(state.app, state.kind), state.sort))
+    wanted = state.search.casefold()
+    lines = [line for line in found if wanted in _title(line.series)]
+    top = [line.series for line in sorted(lines, key=lambda line: -line.statistics.total)[:5]]
+    over_time = reader.timelines(frame.charted, charted_step(frame), top)
+    trends = [Trend(series, begun(one, frame.first)) for series, one in over_time.items()]
+    return TransactionsPage(frame.window, state.app, state.kind, lines, len(found), trends)
+
+
+def transaction(reader: StoreReader, state: State, now: float) -> TransactionPage:
+    """What the page of that name shows."""
+    frame = chart_range(reader, state, now)
+    window = frame.window
+    series = Series(state.app, state.kind, state.group, state.name)
+    selection = Selection(*series)
+    statistics, totals = _of_series(reader, window, series)
+    return TransactionPage(
+        window=window,
+        series=series,
+        statistics=statistics,
+        timeline=timeline(reader, frame, selection),
+        histogram=bars_of(totals.histogram),
+        slowest=reader.samples(window, selection, "slow", 10),
+        failed=reader.samples(window, selection, "failed", 10),
+        errors=reader.errors(window, selection),
+        statuses=reader.statuses(window, selection) if state.kind == "web" else {},
+        running=[one for one in reader.running(now) if one.series == series],
+        what_if=_what_if(reader, state, window, totals),
+    )
+
+
+def _of_series(reader: StoreReader, window: Window, series: Series) -> tuple[Statistics, Totals]:
+    found = [one for one in reader.transactions(window, Selection(*series)) if one.series == series]
+    return (found[0].statistics, found[0].totals) if found else (reader.totals(window, Selection(*series)), Totals())
+
+
+def sample(reader: StoreReader, state: State, now: float) -> SamplePage | None:
+    """What the page of that name shows; ``None`` where that sample is no longer kept."""
+    series = Series(state.app, state.kind, state.group, state.name)
+    found = reader.sample(state.sample or 0)
+    if found is None or found.series != series:
+        return None
+    one = found.transaction
+    window = reader.counted(holding(one.started + one.duration, state.window(now)))
+    statistics, totals = _of_series(reader, window, series)
+    return SamplePage(window, found, statistics, bars_of(totals.histogram), _faster(totals.histogram, one.duration))
+
+
+def _faster(histogram: Histogram, duration: float) -> float | None:
+    """The share of calls in bins below that of a duration (seconds)."""
+    own = bin_of(duration)
+    below = sum(count for number, count in histogram.items() if number < own)
+    return below / sum(histogram.values()) if histogram else None
+
+
+def applications(reader: StoreReader, state: State, now: float) -> ApplicationsPage:
+    """What the page of that name shows: by name, web before non-web."""
+    window, links = reader.counted(state.window(now)), reader.links()
+    found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
+    frames = {
+        one: chart_range(reader, state.changed(app=one), now, SPARKS) for one in {one.application for one in found}
+    }
+    shown = [_application(reader, one, frames[one.application], links) for one in found]
+    return ApplicationsPage(window, shown, reader.health())
+
+
+def _application(
+    reader: StoreReader, one: ApplicationStatistics, frame: ChartRange, links: Mapping[str, Sequence[str]]
+) -> ApplicationSummary:
+    return ApplicationSummary(
+        one.application,
+        one.kind,
+        frame.window,
+        per_minute_of(one.statistics, frame.window),
+        timeline(reader, frame, Selection(one.application, one.kind)),
+        linked=links.get(one.application, ()),
+        linked_from=[source for source, targets in links.items() if one.application in targets],
+    )
+
+
+def running(reader: StoreReader, state: State, now: float) -> RunningPage:
+    """What the page of that name shows, of one application or, where none is named, of all."""
+    found = [one for one in reader.running(now) if state.app in ("", one.series.application)]
+    return RunningPage(now, found, reader.reporting(now))
+
+
+def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timeline, now: float) -> Comparison | None:
+    before, selection = comparison_range(reader, state, frame, now), Selection(state.app, state.kind)
+    if before is None:
+        return None
+    over_time = timeline(reader, before, selection)
+    places = tuple(compared_places(shown, over_time, state))
+    return Comparison(before.window, reader.totals(before.window, selection), over_time, places)
+
+
+def _what_if(reader: StoreReader, state: State, window: Window, totals: Totals) -> WhatIf:
+    t = state.t or totals.apdex_t
+    tried = scores(totals, [t] if t else [])
+    wholes = (one for one in reader.applications(window) if (one.application, one.kind) == (state.app, "web"))
+    whole = next(wholes, None)
+    application = whole.totals if whole else Totals()
+    part = totals if state.kind == "web" else Totals()
+    nothing = Totals()
+    return WhatIf(
+        t=t if tried else None,
+        apdex=tried[0].apdex if tried else None,
+        scores=scores(totals, THRESHOLDS),
+        now=without(application, nothing, window.minutes),
+        reclassified=without(application, part, window.minutes),
+    )
+
+
+def _lines(found: Report) -> Sequence[Line]:
+    return found.sections[0].lines if found.sections else ()
+
+
+def _title(series: Series) -> str:
+    return display_name(series.group, series.name).casefold()

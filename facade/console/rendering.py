@@ -1,0 +1,171 @@
+"""Answers as pages: templates, and how figures are written in them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from weighbridge.reporting import formats
+from weighbridge.reporting.dropped import dropped_details, dropped_transactions
+from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET
+from weighbridge.reporting.report import KIND_WORDS
+from weighbridge.reporting.time_range import describe, roughly
+from weighbridge.reporting.zones import zone_name
+from weighbridge.transactions.model.naming import display_name, display_parts
+from weighbridge.transactions.store.reader import RunningNow, StoredInstance
+from weighbridge.transactions.store.statistics import Statistics
+from weighbridge.transactions.visible import visible
+
+from . import charts, histogram
+from .chart_range import offsets_used
+from .days import day_note
+from .json_output import STATISTIC_MEANINGS
+from .parameters import RANGES, REFRESHES
+
+__all__ = ["STATIC", "compile_templates", "render"]
+
+_HERE: Final = Path(__file__).parent
+STATIC: Final = _HERE / "static"
+
+_RANGE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {name: f"last {describe(seconds)}".replace(" 1 ", " ") for name, seconds in RANGES.items()}
+)
+_COMPARE_WORDS: Final = MappingProxyType({"none": "nothing", "day": "the day before", "week": "the week before"})
+_SORT_WORDS: Final = MappingProxyType(
+    {
+        "time": "Most time consuming",
+        "slowest": "Slowest average",
+        "throughput": "Highest throughput",
+        "apdex": "Apdex most dissatisfying",
+        "errors": "Most errors",
+    }
+)
+_DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
+_SIZES: Final = frozenset({"request.size", "response.size"})
+_REFRESH_WORDS: Final = MappingProxyType({every: f"every {describe(int(every))}" for every in REFRESHES})
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template in."""
+    return _environment.get_template(template).render(**values)
+
+
+def compile_templates() -> None:
+    """Compile all templates now rather than when they are first filled in: that takes longer than any answer."""
+    for template in _environment.list_templates():
+        _environment.get_template(template)
+
+
+def moment(seconds: float | None) -> str | Markup:
+    """A moment (epoch seconds) in UTC; a script rewrites it in the viewer's zone."""
+    if seconds is None:
+        return "never"
+    utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return Markup('<time datetime="{}">{} UTC</time>').format(utc, utc[:-1].replace("T", " "))
+
+
+def alarm(error_rate: float | None) -> str:
+    """How alarming an error rate is: from one in a hundred on it is poor."""
+    return "none" if not error_rate else "poor" if error_rate >= 0.01 else "fair"
+
+
+def starred(statistics: Statistics) -> str:
+    """An Apdex score, with a star where it was made of fewer than 100 transactions and says little."""
+    score = formats.apdex(statistics.apdex)
+    return f"{score}*" if statistics.apdex is not None and statistics.apdex_samples < 100 else score
+
+
+def share(part: float | None) -> str:
+    """A share of 1, or a dash."""
+    return formats.NOTHING if part is None else formats.percentage(part)
+
+
+def change(now: float | None, before: float | None) -> str:
+    """By how much something has changed.
+
+    >>> change(1.5, 1.0), change(1.0, 0.0)
+    ('+50.0 %', '-')
+    """
+    return f"{(now - before) / before:+,.1%}".replace("%", " %") if now is not None and before else formats.NOTHING
+
+
+def trend(now: float | None, before: float | None) -> str:
+    """Whether a figure that should be low has got better or worse, by a tenth at least."""
+    if now is None or not before or abs(now - before) < 0.1 * before:
+        return "none"
+    return "poor" if now > before else "good"
+
+
+def attribute(value: object, key: str) -> str:
+    """An attribute of a sample; those that we measure ourselves with their units."""
+    if key in _DURATIONS and isinstance(value, (int, float)):
+        return formats.duration(value)
+    if key in _SIZES and isinstance(value, int):
+        return f"{formats.count(value)} B"
+    return str(value)
+
+
+def last_word(name: str) -> str:
+    """The class in ``module:Class``."""
+    return name.rpartition(":")[2] or name
+
+
+def dropped(one: StoredInstance) -> str:
+    """What a process had to drop, in words; empty if nothing."""
+    return "; ".join((*dropped_transactions(one.lost), *dropped_details(one.lost)))
+
+
+def _age(one: RunningNow, now: float) -> str:
+    return roughly(max(0.0, now - one.started))
+
+
+_FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
+    {
+        "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "drawable": charts.drawable,
+        "duration": formats.duration,
+        "last_word": last_word, "losses": dropped, "moment": moment,
+        "rate": formats.rate, "rating": histogram.rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
+        "share": share, "size": formats.size, "starred": starred,
+        "to_json": json.dumps, "trend": trend,
+    }
+)  # fmt: skip
+
+
+def _shown(value: object) -> object:
+    """What every expression of a template passes through: the page shows control characters, as a terminal would.
+
+    Values of forms are given back as they came, by the filter ``raw``.
+    """
+    return visible(value, keep="\t\n\r") if type(value) is str else value
+
+
+def _made() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        finalize=_shown,
+    )
+    environment.filters.update(_FILTERS)
+    environment.globals.update(
+        charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
+        losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
+        range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
+        zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
+        first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET,
+        missing_details=dropped_details, missing_transactions=dropped_transactions,
+    )  # fmt: skip
+    return environment
+
+
+_environment: Final = _made()

@@ -1,0 +1,51 @@
+"""What the middleware have in common: options that never change, around an application."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..transactions.context.current import get_current
+from ..transactions.model.applications import ApplicationArgument
+from ..transactions.model.identity import DEFAULT_GROUP, ExplicitName, IdentitySource
+from ..transactions.model.naming import text_of
+from ..transactions.model.request import NO_ROUTE
+from .framework_signals import listen_to_frameworks
+from .known_routers import has_router
+from .nested import join_request
+from .signature import ConstructorSignature
+
+__all__ = ["TransactionMiddleware"]
+
+
+class TransactionMiddleware:
+    """An application behind a middleware."""
+
+    __slots__ = ("__wrapped__", "_application", "_explicit_name", "_identities", "_unrouted")
+
+    __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
+
+    def __init__(
+        self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
+    ) -> None:
+        self.__wrapped__: Any = app
+        self._application = application
+        self._unrouted: str | None = None
+        """What a request was routed to of which no framework tells; known from the first one on."""
+        text = text_of(name, "name=")
+        self._set_name(None if text is None else ExplicitName(text_of(group, "group=") or DEFAULT_GROUP, text))
+        listen_to_frameworks()
+
+    def _set_name(self, explicit_name: ExplicitName | None) -> None:
+        self._explicit_name = explicit_name
+        self._identities: IdentitySource = IdentitySource(self._application, False, explicit_name)
+
+    def _prepare(self) -> bool:
+        """A transaction may be about to begin; whether it is measured."""
+        if self._identities.resolved_for is None:  # the first one: by now the application is complete
+            self._unrouted = NO_ROUTE if has_router(self.__wrapped__) else None
+        return self._identities.prepare()
+
+    def _joins(self, request: Any) -> bool:
+        """Whether an outer web entry measures the request already: we add our name, and what the request says."""
+        outer = get_current()
+        return outer is not None and join_request(outer, request, self._explicit_name)

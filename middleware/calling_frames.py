@@ -1,0 +1,197 @@
+"""What those were given who call ``send`` and ``start_response``.
+
+A framework publishes the route in the scope or environ that it was given. Where
+a middleware has made a copy of ours, nothing leads from ours to that one but
+the calls in between: the stack. It is asked only where our own request says
+nothing, and only the arguments of modules in these tables are looked at.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, takewhile
+from types import FrameType
+from typing import Any, Final
+
+from ..transactions.context.event_loops import coroutine_of, frames_of_waiting, running_task, task_waiting_for
+from .known_routers import layers
+
+__all__ = ["calling_instance", "dispatched_part", "is_written", "request_of_caller", "request_of_raiser"]
+
+Request = Mapping[str, Any]
+
+_REQUESTS: Final = {
+    "starlette.applications": "scope",
+    "starlette.middleware.base": "scope",
+    "starlette.routing": "scope",
+    "litestar.app": "scope",
+    "flask.app": "environ",
+    "bottle": "environ",
+}
+"""Modules of frameworks, and the argument of their functions that is a request."""
+
+_DISPATCHERS: Final = {
+    "werkzeug.middleware.dispatcher": "mounts",
+    "hypercorn.middleware.dispatcher": "mounts",
+    "cheroot.wsgi": "apps",
+}
+"""Modules of what dispatches by fixed parts of the path, and the attribute that has these."""
+
+_FRAMEWORKS: Final = frozenset(
+    "a2wsgi asgiref bottle channels connexion django falcon fastapi flask litestar pyramid quart sanic starlette "
+    "webob weighbridge werkzeug".split()
+)
+"""Packages whose own texts are no mounts: ``root_path=`` of an application is its address."""
+
+_MIDDLEWARE: Final = {f"{__package__}.asgi": "scope", f"{__package__}.wsgi": "environ"}
+_MAX_FRAMES: Final = 500
+_MAX_TASKS: Final = 5
+
+
+def request_of_caller(own: Request) -> Request | None:
+    """The request of the framework which is answering ours, where it was given another one."""
+    return _first_request(_callers(own), own)
+
+
+def request_of_raiser(own: Request, exception: BaseException) -> Request | None:
+    """The same of the framework that has let an exception escape."""
+    return _first_request(reversed(_left_by(exception)), own)
+
+
+def _first_request(frames: Iterator[FrameType], own: Request) -> Request | None:
+    for frame in frames:
+        argument = _REQUESTS.get(_module(frame))
+        request = None if argument is None else _argument(frame, argument)
+        if request is not None:
+            return None if _is_among(own, request) else request
+    return None
+
+
+def calling_instance(own: Request, module: str) -> Any:
+    """The instance of a class of that module whose method is answering, or has raised; ``None`` where there is none."""
+    exception = sys.exc_info()[1]
+    frames = chain(_callers(own), () if exception is None else _left_by(exception))
+    return next((_argument(frame, "self") for frame in frames if _module(frame) == module), None)
+
+
+def dispatched_part(own: Request, path: str) -> str:
+    """The part of a path that dispatchers among the callers take from its front, because they were made with it."""
+    taken = ""
+    for frame in reversed([frame for frame in _callers(own) if _module(frame) in _DISPATCHERS]):
+        left = path[len(taken) :]
+        taken += max((part for part in _parts(frame) if f"{left}/".startswith(f"{part}/")), key=len, default="")
+    return taken
+
+
+def _parts(frame: FrameType) -> list[str]:
+    table: Any = getattr(_argument(frame, "self"), _DISPATCHERS[_module(frame)], ())
+    return [part.rstrip("/") if isinstance(part, str) else part[0] for part in table]
+
+
+def is_written(own: Request, path: str) -> bool:
+    """Whether a path is written in the program, in what has passed the request on to a framework.
+
+    Each of the callers may have put one part of it there, the outermost the
+    first: a constant of its function, or what a layer of middleware was given.
+    (What is made for a tenant, when it is asked for, is none of these.)
+    """
+    kept = list(_layers(own))
+    frames = [frame for frame in _callers(own) if not _is_framework(frame)]
+    return _is_made_of(path, [_texts(frame, kept) for frame in reversed(frames)])
+
+
+def _is_made_of(path: str, tables: list[set[str]]) -> bool:
+    if not path or not tables:
+        return not path
+    parts = ("", *(part for part in tables[0] if f"{path}/".startswith(f"{part}/")))
+    return any(_is_made_of(path[len(part) :], tables[1:]) for part in parts)
+
+
+def _is_framework(frame: FrameType) -> bool:
+    return _module(frame).partition(".")[0] in _FRAMEWORKS
+
+
+def _texts(frame: FrameType, layers_kept: list[Any]) -> set[str]:
+    """The parts of paths that a function has."""
+    code, owner = frame.f_code, _argument(frame, "self")
+    values: list[object] = [*code.co_consts, *map(frame.f_globals.get, code.co_names)]
+    if any(owner is layer for layer in layers_kept):
+        values += _attributes(owner)
+    return {value.rstrip("/") for value in values if isinstance(value, str) and value.startswith("/")} - {""}
+
+
+def _layers(own: Request) -> Iterator[Any]:
+    """The applications between the middleware and a framework, each inside of the one before."""
+    middleware = next((frame for frame in _stack() if _is_middleware(frame, own)), None)
+    return layers(None if middleware is None else _argument(middleware, "self").__wrapped__)
+
+
+def _attributes(layer: Any) -> Iterable[object]:
+    try:
+        return tuple(object.__getattribute__(layer, "__dict__").values())
+    except AttributeError:
+        return ()
+
+
+def _callers(own: Request) -> Iterator[FrameType]:
+    """The frames between us and the middleware that was given our own request, the innermost first."""
+    return takewhile(lambda frame: not _is_middleware(frame, own), _stack())
+
+
+def _stack() -> Iterator[FrameType]:
+    """The calls that have led to us, the innermost first."""
+    return islice(chain(_own_stack(), _stack_of_waiting_tasks()), _MAX_FRAMES)
+
+
+def _own_stack() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _stack_of_waiting_tasks() -> Iterator[FrameType]:
+    """The calls of those that wait for our task: Starlette streams in a task of its own where ASGI is before 2.4."""
+    task = running_task()
+    for _ in range(_MAX_TASKS):
+        task = task_waiting_for(task)
+        if task is None:
+            return
+        yield from reversed(frames_of_waiting(coroutine_of(task)))
+
+
+def _is_middleware(frame: FrameType, own: Request) -> bool:
+    argument = _MIDDLEWARE.get(_module(frame))
+    return argument is not None and _is_among(own, _argument(frame, argument))
+
+
+def _left_by(exception: BaseException) -> list[FrameType]:
+    """The frames that an exception has left, the outermost first."""
+    frames, traceback = [], exception.__traceback__
+    while traceback is not None:
+        frames.append(traceback.tb_frame)
+        traceback = traceback.tb_next
+    return frames
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
+
+
+def _argument(frame: FrameType, name: str) -> Any:
+    """The argument of that name with which a function was called, if it has one."""
+    code = frame.f_code
+    if name not in code.co_varnames[: code.co_argcount]:
+        return None
+    values = frame.f_locals
+    value = values.get(name)
+    if isinstance(values, dict):  # before Python 3.13 that is a copy, and the frame would keep all that is in it
+        values.clear()
+    return value
+
+
+def _is_among(own: Request, request: object) -> bool:
+    """Whether it is our own request, or one of several that ours is made of."""
+    return request is own or (isinstance(own, ChainMap) and any(request is one for one in own.maps))

@@ -1,0 +1,129 @@
+"""A middleware further inside of another one: it opens nothing, and tells the open transaction what it sees itself.
+
+The request that it is given may be a copy, or one of the other protocol, into
+which an adapter has translated the outer one.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, cast
+
+from ..transactions.context.current import get_current
+from ..transactions.log import capture_internal_exception
+from ..transactions.model.clock import monotonic
+from ..transactions.model.identity import ExplicitName
+from ..transactions.model.request import RequestTransaction
+from ..transactions.model.transaction import Transaction
+from ..transactions.wrappers.web import get_outer, join_outer
+from .request import MiddlewareTransaction
+from .request_keys import is_enabled
+from .routes import read_asgi_route, read_wsgi_route
+
+__all__ = ["InnerRequestObserver", "inner_request", "join_request"]
+
+Request = MutableMapping[str, Any]
+
+_OUTER: Final = ("wsgi_environ", "asgi.scope")
+"""Keys in which an adapter keeps the request that it has translated (a2wsgi)."""
+
+
+def join_request(outer: Transaction, request: Request, explicit_name: ExplicitName | None) -> bool:
+    """Whether a request is part of the one measured already; that one then takes the inner middleware's name."""
+    if join_outer(explicit_name) is not None:
+        return True
+    if not _is_translated(outer, request):
+        return False
+    if explicit_name is not None and outer._is_active:
+        outer._rename(*explicit_name)
+    return True
+
+
+def _is_translated(outer: Transaction, request: Request) -> bool:
+    """Whether an adapter made it of the outer one, to run it in a task or thread of its own."""
+    return isinstance(outer, MiddlewareTransaction) and any(request.get(key) is outer._request for key in _OUTER)
+
+
+def inner_request(request: Request, route: str | None, onward: Callable[..., Any]) -> InnerRequestObserver | None:
+    """The request of a middleware that has joined, where it is another than that of the outer middleware.
+
+    Args:
+        request: the environ or scope of the inner middleware.
+        route: what it was routed to of which no framework tells.
+        onward: the ``start_response`` or ``send`` that the inner middleware was given.
+    """
+    outer = get_current()
+    if not isinstance(outer, RequestTransaction) or outer._is_finished or not is_enabled(request, True):
+        return None
+    if _has(outer, request) or not (get_outer() is outer or _is_translated(outer, request)):
+        return None
+    return InnerRequestObserver(outer, request, route, onward)
+
+
+def _has(outer: RequestTransaction, request: Request) -> bool:
+    """Whether it was given that very request."""
+    own = getattr(outer, "_request", None)
+    return any(request is one for one in getattr(own, "maps", (own,)))
+
+
+class InnerRequestObserver:
+    """What a middleware further inside tells of its own request to the transaction that it has joined.
+
+    Its methods are the ``send`` and the ``start_response`` of the application behind the inner middleware.
+    """
+
+    __slots__ = ("_onward", "_outer", "_request")
+
+    def __init__(
+        self, outer: RequestTransaction, request: Request, route: str | None, onward: Callable[..., Any]
+    ) -> None:
+        self._outer = outer
+        self._request = request
+        self._onward = onward
+        if outer._route is None:
+            outer._route = route
+        if isinstance(outer, MiddlewareTransaction):  # it hears the keys of both
+            outer._request = ChainMap(request, cast("Request", outer._request))
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Hand a message on."""
+        try:
+            if message["type"] == "http.response.start":
+                self._starts(message["status"], read_asgi_route)
+        except Exception:
+            capture_internal_exception("InnerRequestObserver.send")
+        return self._onward(message)  # type: ignore[no-any-return]
+
+    def fails(self) -> None:
+        """The application has raised: somebody further out answers. Never raises."""
+        try:
+            if not self._outer._is_finished:
+                read_asgi_route(self._outer, self._request)
+        except Exception:
+            capture_internal_exception("InnerRequestObserver.fails")
+
+    def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
+        """Hand the start of the response on."""
+        try:
+            self._starts(status, read_wsgi_route)
+        except Exception:
+            capture_internal_exception("InnerRequestObserver.start_response")
+        if exc_info is None:
+            return self._onward(status, headers)
+        try:
+            return self._onward(status, headers, exc_info)
+        finally:
+            exc_info = None  # a traceback refers to this frame
+
+    def _starts(self, status: Any, read_route: Callable[[RequestTransaction, Request], None]) -> None:
+        outer = self._outer
+        if outer._is_finished:
+            return
+        if outer._response_head is None and not isinstance(
+            outer, MiddlewareTransaction
+        ):  # a call form sees no response itself
+            outer._response_head = ()
+            outer._response_start_time = monotonic()
+            outer._status = status
+        read_route(outer, self._request)

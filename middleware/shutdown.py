@@ -1,0 +1,167 @@
+"""What ended last is written before an ASGI server's process is gone.
+
+uvicorn, told to stop by SIGTERM, shuts down in good order and then dies of that
+signal's default action, after which nothing runs any more, ``atexit`` neither.
+An application hears of the shutdown through its lifespan; for those that take
+no part in it, as Django, the signal itself is listened to.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..transactions.context.event_loops import coroutine_of, running_task
+from ..transactions.late_imports import late_imports
+from ..transactions.lifecycle import last_write, write_at_once
+from ..transactions.log import capture_internal_exception
+from ..transactions.model.process import runtime
+
+__all__ = ["WritingSend", "lifespan_send", "listen_for_the_end", "write_beside_the_loop"]
+
+
+def lifespan_send(send: Any) -> Any:
+    """The ``send`` that a lifespan is given: the server's own, but where that waits for the last message only.
+
+    uvicorn is gone at once then, and hypercorn cancels what still runs, and is
+    ended by that itself. So what is left is written before that message.
+    """
+    waits_no_longer = _handler_of_uvicorn() is not None or _module_of_task() == "hypercorn.asyncio.lifespan"
+    return WritingSend(send) if waits_no_longer else send
+
+
+def _module_of_task() -> str | None:
+    """The module of the function that the running task runs."""
+    root = getattr(coroutine_of(running_task()), "cr_frame", None)
+    return None if root is None else root.f_globals.get("__name__")
+
+
+class WritingSend:
+    """A ``send`` that writes what is left before the last message of a lifespan."""
+
+    __slots__ = ("_send", "has_written")
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self.has_written = False
+
+    async def __call__(self, message: Any) -> Any:
+        """Send a message on, the last one when all is written."""
+        try:
+            if message["type"].startswith("lifespan.shutdown."):
+                self.has_written = True
+                await write_beside_the_loop()
+        except Exception:  # a message of some other form is between application and server
+            capture_internal_exception("write_beside_the_loop")
+        return await self._send(message)
+
+
+async def write_beside_the_loop() -> None:
+    """Write what is left, in a thread that is awaited: it may have to wait for the disk, and the loop must not."""
+    write = last_write()
+    if write is not None:
+        await _in_a_thread(write)
+
+
+async def _in_a_thread(work: Callable[[], object]) -> None:
+    """Have a thread of its own do something, whatever other threads the loop has and however busy they are."""
+    ring, ringing = _bell()
+
+    def work_and_ring() -> None:
+        try:
+            work()
+        finally:
+            ring()
+
+    try:
+        _start_thread(work_and_ring)
+    except RuntimeError:  # none can be started: rather late than never
+        work()
+    else:
+        await ringing()
+
+
+def _bell() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    """What another thread calls to end the waiting, and what waits for that: in asyncio's loop, or in trio's."""
+    if type(running_task()).__module__.partition(".")[0] == "trio":
+        return _bell_of_trio(sys.modules["trio"])
+    return _bell_of_asyncio(sys.modules["asyncio"].get_running_loop())
+
+
+def _bell_of_trio(trio: Any) -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    event, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    async def wait() -> None:
+        with trio.CancelScope(shield=True):  # it does not take long
+            await event.wait()
+
+    return lambda: token.run_sync_soon(event.set), wait
+
+
+def _bell_of_asyncio(loop: Any) -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    future = loop.create_future()
+
+    def ring() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+
+    return ring, lambda: future
+
+
+def _start_thread(work: Callable[[], object]) -> Any:
+    with late_imports:
+        import threading  # noqa: PLC0415  whoever runs an event loop has loaded it
+    thread = threading.Thread(target=late_imports.never_in(work), name="weighbridge-last-write", daemon=True)
+    thread.start()
+    return thread
+
+
+def listen_for_the_end() -> None:
+    """Where uvicorn waits for SIGTERM, hear of it too; its own handler is called as before. Never raises.
+
+    uvicorn itself takes both away when it has shut down.
+    """
+    try:
+        handler = _handler_of_uvicorn()
+        if handler is not None:
+            _listen_before(handler)
+    except Exception:
+        capture_internal_exception("listen_for_the_end")
+
+
+def _handler_of_uvicorn() -> Any:
+    """What uvicorn has called at a SIGTERM, where it serves in this thread; else ``None``."""
+    if "uvicorn.server" not in sys.modules:
+        return None
+    with late_imports:
+        import signal  # noqa: PLC0415  uvicorn has loaded both; they would be a tenth of what our import costs
+        import threading  # noqa: PLC0415
+    handler: Any = signal.getsignal(signal.SIGTERM)
+    is_its_own = type(getattr(handler, "__self__", None)).__module__ == "uvicorn.server"
+    return handler if is_its_own and threading.current_thread() is threading.main_thread() else None
+
+
+def _listen_before(handler: Any) -> None:
+    with late_imports:
+        import signal  # noqa: PLC0415  as above
+
+    def stop(number: int, frame: Any) -> Any:
+        try:
+            _write_at_once()
+        except Exception:
+            capture_internal_exception("listen_for_the_end")
+        return handler(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _write_at_once() -> None:
+    """In a thread of its own: the signal may have interrupted a write in this one.
+
+    It is waited for, as at any other end, for uvicorn may die of the signal a moment later.
+    """
+    if last_write() is None:
+        write_at_once()
+    else:
+        _start_thread(write_at_once).join(runtime.settings.shutdown_timeout)

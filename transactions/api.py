@@ -1,0 +1,321 @@
+"""What a program may say about the transaction it runs in.
+
+These calls follow the context alone: they act on the transaction found there
+while it runs, from a child task or thread too. Outside a transaction they do
+nothing, silently, and none of them ever raises.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from itertools import islice
+from typing import Any, Final, TypeVar, cast
+
+from .context.current import get_active
+from .host_exceptions import pass_on_signals
+from .log import capture_internal_exception, log_once
+from .model.errors import ExcInfo, class_names, matches, noticed
+from .model.naming import callable_name, text_of
+from .model.numbers import whole_number
+from .model.process import runtime
+from .model.transaction import Transaction
+
+__all__ = [
+    "add_custom_attribute",
+    "add_custom_attributes",
+    "capture_request_params",
+    "current_transaction",
+    "end_of_transaction",
+    "ignore_transaction",
+    "notice_error",
+    "set_background_task",
+    "set_transaction_name",
+    "suppress_apdex_metric",
+    "suppress_transaction_trace",
+]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _current() -> Transaction | None:
+    """The transaction that a call acts on, with all that was said before in other ways applied."""
+    transaction = get_active()
+    if transaction is not None:
+        transaction._refresh()
+    return transaction
+
+
+def _harmless(call: _Function) -> _Function:
+    """Let no mistake of ours out of a call into the program that makes it."""
+
+    @wraps(call)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(*args, **kwargs)
+        except TypeError:
+            if _misused(call, args, kwargs):
+                raise
+            capture_internal_exception(call.__name__)
+        except Exception:
+            capture_internal_exception(call.__name__)
+        return False if call.__name__.startswith("add_custom") else None
+
+    return cast("_Function", guarded)
+
+
+def _misused(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether the arguments do not fit the call at all: that is said to the caller, as for any function."""
+    from inspect import signature  # noqa: PLC0415  slow to load, and on no path but this one
+
+    try:
+        signature(call).bind(*args, **kwargs)
+    except TypeError:
+        return True
+    return False
+
+
+@_harmless
+def current_transaction(active_only: bool = True) -> Transaction | None:
+    """The open transaction, or ``None``.
+
+    Args:
+        active_only: ``False`` also gives one that is ignored or stopped.
+    """
+    transaction = _current()
+    return transaction if transaction is None or transaction._is_active or not active_only else None
+
+
+@_harmless
+def set_background_task(flag: bool = True) -> None:
+    """Make the transaction a background one, or a web one again; name and group stay."""
+    transaction = _current()
+    if transaction is not None:
+        transaction._set_background(bool(flag))
+
+
+@_harmless
+def set_transaction_name(name: str, group: str | None = None, priority: float | None = None) -> None:
+    """Name the transaction.
+
+    Args:
+        name: at most 255 characters, longer ones are cut; an empty one is refused.
+        group: ``Function`` by default.
+        priority: the name with the highest priority stays, at equal priority
+            the later one wins; ``None`` always wins and leaves the priority as
+            it was. Default names, and those that decorators give, have priority 1.
+    """
+    transaction = _current()
+    if transaction is None:
+        return
+    text = text_of(name, "a transaction's name")
+    if text is not None:
+        transaction._rename(text_of(group, "a transaction's group"), text, _priority(priority))
+    elif name is None:
+        log_once("no name", "None is no name: the transaction keeps the one it has")
+
+
+def _priority(priority: object) -> float | None:
+    if priority is None or isinstance(priority, (int, float)):
+        return priority
+    log_once(("priority", type(priority)), "priority=%.80r is no number: it is not used", priority)
+    return None
+
+
+@_harmless
+def ignore_transaction(flag: bool = True) -> None:
+    """Record nothing of the transaction; ``False``, before its end, undoes that.
+
+    After `end_of_transaction` neither changes anything.
+    """
+    transaction = _current()
+    if transaction is not None:
+        transaction._set_ignored(bool(flag))
+
+
+@_harmless
+def suppress_apdex_metric(flag: bool = True) -> None:
+    """Leave the transaction out of the Apdex score."""
+    transaction = _current()
+    if transaction is not None:
+        transaction._set_apdex(not flag)
+
+
+@_harmless
+def suppress_transaction_trace(flag: bool = True) -> None:
+    """Do not keep the transaction as a sample."""
+    transaction = _current()
+    if transaction is not None:
+        transaction._set_sampled(not flag)
+
+
+@_harmless
+def capture_request_params(flag: bool = True) -> None:
+    """Keep the request's query parameters with its sample, less the denied ones."""
+    transaction = _current()
+    if transaction is not None:
+        transaction._set_capture_params(bool(flag))
+
+
+@_harmless
+def end_of_transaction() -> None:
+    """Freeze the transaction's clock, name, kind and whether it is ignored.
+
+    It is recorded when the work really ends.
+    """
+    transaction = _current()
+    if transaction is not None:
+        transaction._freeze()
+
+
+@_harmless
+def add_custom_attribute(key: str, value: Any) -> bool:
+    """Attach a value to the transaction; whether it was taken.
+
+    Text, numbers and booleans are taken as they are; ``UUID``, ``Decimal``, dates
+    and times, enums, paths, and lists, tuples, sets and dicts of all these (their
+    first 20 items) as their ``str()``. At most 128 a transaction, keys of at most
+    255 bytes; longer text is cut. Anything else is dropped and counted. Nothing is
+    taken where the settings keep none (``high_security``, ``attributes_enabled``).
+    """
+    transaction = _current()
+    return transaction is not None and transaction._add_attribute(key, value)
+
+
+@_harmless
+def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> bool:
+    """Attach several values (a mapping or pairs); whether all of them were taken."""
+    transaction = _current()
+    if transaction is None:
+        return False
+    pairs = _items_of(items)
+    taken = [transaction._add_attribute(*_pair(pair)) for pair in pairs or ()]
+    return pairs is not None and all(taken)
+
+
+_MAX_PAIRS: Final = 1000
+"""Of one call; an iterable may have no end."""
+
+
+def _items_of(items: Any) -> list[Any] | None:
+    """What is in a mapping or an iterable of the host program's; ``None`` where that cannot be had."""
+    try:
+        found = list(islice(items.items() if isinstance(items, Mapping) else items, _MAX_PAIRS + 1))
+    except Exception as exception:
+        pass_on_signals(exception)
+        kind = type(items).__name__
+        log_once(("attributes", kind), "attributes are a mapping or pairs, not a %s: they are not used", kind)
+        return None
+    if len(found) > _MAX_PAIRS:
+        log_once("many attributes", "of more than %s attributes at once the rest is not used", _MAX_PAIRS)
+    return found[:_MAX_PAIRS]
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    """Key and value; for what is no pair two that nobody takes."""
+    try:
+        key, value = item
+    except Exception as exception:
+        pass_on_signals(exception)
+        return None, None
+    return key, value
+
+
+_ErrorCheck = Callable[[Any, Any, Any], bool | None]
+_ErrorRule = bool | str | Iterable[str] | _ErrorCheck | None
+
+
+@_harmless
+def notice_error(
+    error: ExcInfo | BaseException | None = None,
+    attributes: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+    expected: _ErrorRule = None,
+    ignore: _ErrorRule = None,
+    status_code: int | Callable[[Any, Any, Any], Any] | None = None,
+) -> None:
+    """Keep an exception that the program handled, as an error of the transaction.
+
+    Args:
+        error: what ``sys.exc_info()`` gave, or an exception; by default the one being handled.
+        attributes: custom attributes for the transaction.
+        expected: whether it is kept without failing the transaction: a boolean,
+            class names (``module:Class``), or a callable of the exception's
+            class, value and traceback that gives a boolean or ``None``.
+        ignore: whether it is not kept at all, likewise.
+        status_code: the HTTP status that it led to, or a callable that gives it;
+            kept as the attribute ``error.status``, and judged by the settings
+            ``ignore_status_codes`` (404 and others) and ``expected_status_codes``.
+
+    What ``expected`` and ``ignore`` say themselves comes before the settings.
+    """
+    transaction = _current()
+    exception = None if transaction is None else _exception_of(error)
+    if transaction is None or exception is None:
+        return
+    names, settings = class_names(exception), runtime.settings
+    status = _status_of(status_code, exception)
+    ignored = matches(names, settings.ignored_errors) or status in settings.ignore_status_codes
+    if _applies(ignore, exception, names, ignored):
+        return
+    is_expected = matches(names, settings.expected_errors) or status in settings.expected_status_codes
+    transaction._notice(noticed(exception, _applies(expected, exception, names, is_expected)))
+    if attributes is not None:
+        add_custom_attributes(attributes)
+    if status is not None:
+        transaction._ensure_extras().attributes["error.status"] = status
+
+
+def _exception_of(error: Any) -> BaseException | None:
+    if error is None:
+        return sys.exc_info()[1]
+    value = error[1] if isinstance(error, tuple) and len(error) == 3 else error
+    if isinstance(value, BaseException):
+        return value
+    kind = type(error).__name__
+    log_once(("notice_error", kind), "notice_error() takes an exception or sys.exc_info(), not a %s", kind)
+    return None
+
+
+def _applies(rule: Any, exception: BaseException, names: frozenset[str], otherwise: bool) -> bool:
+    """Whether a rule about an error says yes; where it says nothing, what the settings say."""
+    if callable(rule):
+        rule = _answer_of(rule, exception, "the settings decide about the error")
+    if rule is None:
+        return otherwise
+    if isinstance(rule, bool):
+        return rule
+    try:
+        wanted = frozenset([rule] if isinstance(rule, str) else rule)
+    except Exception as failure:
+        pass_on_signals(failure)
+        kind = type(rule).__name__
+        log_once(("rule", kind), "a %s says nothing about an error: use a boolean, class names or a callable", kind)
+        return otherwise
+    return otherwise or matches(names, wanted)
+
+
+def _answer_of(rule: Callable[[Any, Any, Any], Any], exception: BaseException, otherwise: str) -> Any:
+    """What a callable of the host program says about an error; ``None`` where it raises."""
+    try:
+        return rule(type(exception), exception, exception.__traceback__)
+    except Exception as failure:
+        pass_on_signals(failure)
+        name = callable_name(rule)
+        log_once(("rule", name), "%s failed: %s", name, otherwise)
+        return None
+
+
+def _status_of(status: Any, exception: BaseException) -> int | None:
+    """The HTTP status that an error led to, where a number is given that is one."""
+    value = _answer_of(status, exception, "no status is kept with the error") if callable(status) else status
+    if value is None:
+        return None
+    number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, str):
+        number = whole_number(value)
+    if number is not None and 100 <= number <= 999:
+        return int(number)
+    kind = type(value).__name__
+    log_once(("status_code", kind), "status_code= is no status from 100 to 999 (a %s): it is not used", kind)
+    return None

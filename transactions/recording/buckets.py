@@ -1,0 +1,298 @@
+"""The counts of one series in one minute, while they are being made.
+
+Folding a transaction costs next to nothing: it appends two numbers to lists of
+its buffer. Counting them is done for many at a time, by work that
+Python does in C: sorting, adding up, bisecting.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from ..handoff import BUFFER_CAPACITY, KEEP_ALL, DurationBuffer
+from ..model.applications import Application
+from ..model.errors import retained
+from ..model.finished import NoticedError
+from ..model.transaction import Transaction
+from .histogram import Histogram, add_sorted
+from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
+
+__all__ = ["MinuteBucket", "SeriesBuffer"]
+
+_MAX_FAILED: Final = 3
+"""Failed transactions kept whole, a series and minute."""
+_KEEP_NONE: Final = float("inf")
+"""As `DurationBuffer.slow_threshold`: none is kept whole."""
+
+_Row = TypeVar("_Row", MinuteRow, ErrorCount, Sample)
+_Item = TypeVar("_Item")
+
+
+class SeriesBuffer(DurationBuffer):
+    """Transactions of one minute bucket that are counted alike: with the same status, rated alike, and kept alike."""
+
+    __slots__ = ("apdex", "bucket", "disconnected", "failed", "sampled", "status", "with_errors")
+
+    def __init__(
+        self, bucket: MinuteBucket, status: int, failed: bool, with_errors: bool, rated: bool, sampled: bool
+    ) -> None:
+        super().__init__(bucket.expires_at)
+        self.bucket: MinuteBucket = bucket
+        self.status: int = status
+        self.failed: bool = failed
+        self.with_errors: bool = with_errors
+        """Whether they have errors, expected ones perhaps."""
+        self.apdex: bool = rated
+        """Whether they have an Apdex zone."""
+        self.sampled: bool = sampled
+        """Whether they may be kept whole."""
+        self.disconnected: int = 0
+
+    def add(self, transaction: Transaction) -> None:
+        """Count one that came whole, and keep it if it is telling."""
+        duration = transaction._end_time - transaction._start_time
+        self.durations.append(duration)
+        start = transaction._time_to_response()
+        if start is not None:
+            self.response_starts.append(start)
+        extras = transaction._extras
+        if extras is not None:
+            if extras.queue_time is not None:
+                self.queue_times.append(extras.queue_time)
+            self.disconnected += extras.disconnected
+            self.errors.extend(extras.errors)
+        if self.sampled:
+            self._keep(transaction, duration)
+        else:
+            self.slow_threshold: float = _KEEP_NONE
+
+    def _keep(self, transaction: Transaction, duration: float) -> None:
+        bucket = self.bucket
+        bucket.keep_if_slowest(transaction, duration)
+        if self.failed or self.with_errors:
+            self.slow_threshold = KEEP_ALL if bucket.keep_failed(transaction) else bucket.slow_threshold
+        else:
+            self.slow_threshold = bucket.slow_threshold
+
+
+class MinuteBucket:
+    """One series in one minute. Its samples are chosen among all of that minute, in however many snapshots they go."""
+
+    __slots__ = (
+        "_apdex_t",
+        "_application",
+        "_buffers",
+        "_failed",
+        "_failed_before",
+        "_minute",
+        "_series",
+        "_slowest",
+        "_totals",
+        "errors",
+        "expires_at",
+        "slow_threshold",
+    )
+
+    def __init__(self, application: Application, series: Series, minute: int, until: float, apdex_t: float) -> None:
+        self.expires_at: float = until
+        """The end of the minute, on the monotonic clock."""
+        self.errors: dict[NoticedError, int] = {}
+        """How often each distinct one occurred since the last `take_error_counts`."""
+        self.slow_threshold: float = -1.0
+        """Seconds above which a transaction is slower than all before it in this minute."""
+        self._application = application
+        self._series = series
+        self._minute = minute
+        self._apdex_t = apdex_t
+        self._buffers: dict[tuple[int, bool, bool, bool, bool], SeriesBuffer] = {}
+        self._totals = _MinuteTotals()
+        self._slowest: Transaction | None = None
+        self._failed: list[Transaction] = []
+        self._failed_before = 0
+
+    def buffer_for(self, transaction: Transaction) -> SeriesBuffer:
+        """Where a transaction of this series is counted."""
+        flags = transaction._identity.flags
+        key = (
+            transaction.status or 0,
+            transaction._failed(),
+            transaction._extras is not None and bool(transaction._extras.errors),
+            flags.apdex and not transaction._background,
+            flags.sampled,
+        )
+        buffer = self._buffers.get(key)
+        if buffer is None:
+            buffer = self._buffers[key] = SeriesBuffer(self, *key)
+        return buffer
+
+    # Samples
+
+    def keep_if_slowest(self, transaction: Transaction, duration: float) -> None:
+        """Keep a transaction whole if it is slower than all before it in this minute."""
+        if duration > self.slow_threshold:
+            self.slow_threshold = duration
+            self._slowest = transaction
+
+    def keep_failed(self, transaction: Transaction) -> bool:
+        """Keep a transaction with errors whole, as one of few in this minute; whether more are wanted."""
+        wanted = _MAX_FAILED - self._failed_before - len(self._failed)
+        if wanted > 0:
+            self._failed.append(transaction)
+        return wanted > 1
+
+    def has_failed(self) -> bool:
+        """Whether failed transactions are among those that are kept."""
+        return bool(self._failed)
+
+    def kept_transactions(self) -> list[tuple[SampleReason, Transaction]]:
+        """The transactions that are kept whole, unless a snapshot has them already, and why."""
+        kept: list[tuple[SampleReason, Transaction]] = [("failed", transaction) for transaction in self._failed]
+        if self._slowest is not None and self._slowest not in self._failed:
+            kept.append(("slow", self._slowest))
+        return kept
+
+    def release_kept(self) -> None:
+        """Keep them no longer."""
+        self._failed_before += len(self._failed)
+        self._failed = []
+        self._slowest = None
+
+    # What goes to the store
+
+    def take_errors(self) -> Counter[NoticedError]:
+        """How often each error was noted since this was asked last."""
+        buffers = [buffer.errors for buffer in self._buffers.values() if buffer.errors]
+        return Counter(error for errors in buffers for error in retained(_drain(errors)))
+
+    def flush_buffers(self) -> int:
+        """Count what the buffers hold; gives how many have been counted since the last `take_rows`."""
+        for buffer in self._buffers.values():
+            if buffer.durations or buffer.response_starts:
+                self._totals.add_buffer(buffer, self._apdex_t)
+        return self._totals.count
+
+    def take_rows(self) -> Iterator[MinuteRow]:
+        """The counts, if there are any; the counting starts anew."""
+        if self.flush_buffers():
+            counts, self._totals = self._totals, _MinuteTotals()
+            yield from self._linked(counts.row(self._series, self._minute, self._apdex_t))
+
+    def take_error_counts(self) -> Iterator[ErrorCount]:
+        """How often each distinct error occurred; the counting starts anew."""
+        errors, self.errors = self.errors, {}
+        for error, count in errors.items():
+            yield from self._linked(
+                ErrorCount(self._series, self._minute, error.type, error.message, error.expected, count)
+            )
+
+    def take_samples(self) -> Iterator[Sample]:
+        """The transactions that are kept, which are let go."""
+        for reason, transaction in self.kept_transactions():
+            yield from self._linked(Sample(self._series, reason, transaction._as_finished()))
+        self.release_kept()
+
+    def _linked(self, made: _Row) -> Iterator[_Row]:
+        """What was made for the series, and the same for each linked application."""
+        yield made
+        for name in self._application.linked:
+            yield replace(made, series=self._series._replace(application=name))
+
+
+class _MinuteTotals:
+    """What a row of a minute is made of."""
+
+    __slots__ = (
+        "count",
+        "disconnected",
+        "failures",
+        "frustrated",
+        "histogram",
+        "maximum",
+        "minimum",
+        "queue_total",
+        "queued",
+        "response_start_total",
+        "response_starts",
+        "satisfied",
+        "statuses",
+        "tolerating",
+        "total",
+    )
+
+    def __init__(self) -> None:
+        self.count = self.failures = self.satisfied = self.tolerating = self.frustrated = 0
+        self.response_starts = self.queued = self.disconnected = 0
+        self.total = self.response_start_total = self.queue_total = self.maximum = 0.0
+        self.minimum = float("inf")
+        self.histogram: Histogram = {}
+        self.statuses: dict[int, int] = {}
+
+    def add_buffer(self, buffer: SeriesBuffer, apdex_t: float) -> None:
+        """Count what a buffer holds, and empty it."""
+        durations = _drain(buffer.durations)
+        buffer.capacity = BUFFER_CAPACITY
+        if durations:
+            durations.sort()
+            self.count += len(durations)
+            self.total += sum(durations)
+            self.minimum = min(self.minimum, durations[0])
+            self.maximum = max(self.maximum, durations[-1])
+            add_sorted(durations, self.histogram)
+            self._add_outcomes(buffer, durations, apdex_t)
+        self._add_responses(buffer)
+
+    def _add_outcomes(self, buffer: SeriesBuffer, durations: list[float], apdex_t: float) -> None:
+        if buffer.status:
+            self.statuses[buffer.status] = self.statuses.get(buffer.status, 0) + len(durations)
+        if buffer.failed:
+            self.failures += len(durations)
+        if buffer.apdex:
+            satisfied = 0 if buffer.failed else bisect_right(durations, apdex_t)
+            tolerating = 0 if buffer.failed else bisect_right(durations, 4 * apdex_t) - satisfied
+            self.satisfied += satisfied
+            self.tolerating += tolerating
+            self.frustrated += len(durations) - satisfied - tolerating
+
+    def _add_responses(self, buffer: SeriesBuffer) -> None:
+        starts = _drain(buffer.response_starts)
+        self.response_starts += len(starts)
+        self.response_start_total += sum(starts)
+        queue_times = _drain(buffer.queue_times)
+        self.queued += len(queue_times)
+        self.queue_total += sum(queue_times)
+        self.disconnected += buffer.disconnected
+        buffer.disconnected = 0
+
+    def row(self, series: Series, minute: int, apdex_t: float) -> MinuteRow:
+        """The counts as they go to the store."""
+        return MinuteRow(
+            series=series,
+            minute=minute,
+            count=self.count,
+            total=self.total,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            errors=self.failures,
+            satisfied=self.satisfied,
+            tolerating=self.tolerating,
+            frustrated=self.frustrated,
+            apdex_t=apdex_t if self.satisfied + self.tolerating + self.frustrated else None,
+            histogram=self.histogram,
+            response_starts=self.response_starts,
+            response_start_total=self.response_start_total,
+            queued=self.queued,
+            queue_total=self.queue_total,
+            disconnected=self.disconnected,
+            statuses=self.statuses,
+        )
+
+
+def _drain(noted: list[_Item]) -> list[_Item]:
+    """What is in a buffer's list; what other threads append meanwhile stays in it."""
+    taken = noted[:]
+    del noted[: len(taken)]
+    return taken

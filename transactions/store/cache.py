@@ -1,0 +1,53 @@
+"""What was read of the past and is still true, kept in memory.
+
+Rows that are rolled up change only when something comes late, and the store
+counts how often that happened. So a page that is looked at again reads the last
+minutes, and little else. What is kept is bounded by the number of rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final
+
+from .resolutions import FINEST, Resolution
+
+__all__ = ["Row", "RowCache"]
+
+_MAX_ROWS: Final = 4000
+"""About four megabytes: a row is mostly one histogram, of somewhat less than a kilobyte."""
+
+Row = tuple[Any, ...]
+
+
+class RowCache:
+    """Answers about rolled-up rows, by question; those that were asked for last are kept."""
+
+    def __init__(self) -> None:
+        self._state: tuple[object, ...] | None = None
+        self._results: dict[Hashable, list[Row]] = {}
+        self._rows = 0
+
+    def validate(self, connection: sqlite3.Connection, resolutions: Iterable[Resolution]) -> None:
+        """Forget what is not true any more: another file is read, or something was added to rolled-up rows."""
+        late = [resolution.late for resolution in resolutions if resolution.width > FINEST]
+        state = None if None in late else (connection, *late)
+        if state != self._state or state is None:
+            self._state, self._rows = state, 0
+            self._results.clear()
+
+    def rows(self, question: Hashable, read: Callable[[], Iterable[Row]]) -> list[Row]:
+        """The answer that is kept, or else the one that ``read`` gives."""
+        answer = self._results.pop(question, None)
+        if answer is None:
+            answer = list(read())
+            self._rows += len(answer) + 1
+        self._results[question] = answer
+        self._evict()
+        return answer
+
+    def _evict(self) -> None:
+        while self._rows > _MAX_ROWS or (self._state is None and self._results):
+            oldest = next(iter(self._results))
+            self._rows -= len(self._results.pop(oldest)) + 1

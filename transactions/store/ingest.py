@@ -1,0 +1,179 @@
+"""From a snapshot to rows, within one transaction."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
+from .clocks import TrustedTime, observe, trusted_time
+from .dropped import add_dropped
+from .ids import Ids, storable
+from .liveness import process_identity
+from .maintenance import Retention, reopen
+from .resolutions import COARSEST, FINEST, FOREVER, floor_to
+from .rows import add, add_errors, totals_of, values
+from .samples import PreparedSample, add_samples, prepare_sample
+from .statistics import Totals
+
+__all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
+
+
+@dataclass(frozen=True)
+class PreparedSnapshot:
+    """A snapshot in the form in which it is stored: all that can be done before the store is locked."""
+
+    snapshot: Snapshot
+    rows: list[tuple[Series, int, tuple[object, ...]]]
+    """Series, minute and columns."""
+    totals_rows: list[tuple[Series, int, tuple[object, ...]]]
+    """Likewise, of all transactions of an application and kind together; the series is one of theirs."""
+    samples: list[PreparedSample]
+    process: str
+    """Which process it is of (see ``liveness.py``), where that is this one."""
+
+
+def prepare_snapshot(snapshot: Snapshot) -> PreparedSnapshot:
+    """Prepare a snapshot.
+
+    An application's rows with most Apdex samples are added up last: their T is
+    the one to show.
+    """
+    rows = []
+    totals_rows: dict[tuple[str, str, int], tuple[Series, int, Totals]] = {}
+    for row in sorted(snapshot.minutes, key=_apdex_count):
+        totals = totals_of(row)
+        rows.append((row.series, row.minute, values(totals)))
+        key = (row.series.application, row.series.kind, row.minute)
+        totals_rows.setdefault(key, (row.series, row.minute, Totals()))[2].add(totals)
+    packed = [(series, minute, values(totals)) for series, minute, totals in totals_rows.values()]
+    pid = snapshot.instance.pid
+    process = process_identity(pid) if pid == os.getpid() else ""
+    return PreparedSnapshot(snapshot, rows, packed, [prepare_sample(sample) for sample in snapshot.samples], process)
+
+
+def _apdex_count(row: MinuteRow) -> int:
+    return row.satisfied + row.tolerating + row.frustrated
+
+
+def ingest(connection: sqlite3.Connection, prepared: PreparedSnapshot, retention: Retention) -> TrustedTime:
+    """Add a snapshot to the store, unless the store has it already; gives what time it is now."""
+    snapshot = prepared.snapshot
+    instance, is_new = _instance(connection, snapshot)
+    observe(connection, instance, prepared.process, snapshot)
+    now = trusted_time(connection, retention.longest)
+    if is_new:
+        _add(connection, prepared, instance, _Ingest(connection, retention, now))
+    return now
+
+
+def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: int, ingest: _Ingest) -> None:
+    snapshot = prepared.snapshot
+    ingest.minutes(prepared)
+    ingest.errors(snapshot.errors)
+    ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids))
+    connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
+    open_now = [(instance, ingest.ids.series(one.series, one.started), one.started) for one in snapshot.running]
+    connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
+    reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
+    applications = {series.application for series in reported}
+    for lost in (snapshot.lost, ingest.dropped, ingest.ids.overflow):
+        add_dropped(connection, ingest.shown_at(snapshot.taken), applications, lost)
+        connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])
+
+
+_ADD_LOSS = """
+INSERT INTO loss (instance, cause, count) VALUES (?, ?, ?)
+ON CONFLICT (instance, cause) DO UPDATE SET count = count + excluded.count
+"""
+
+
+def _instance(connection: sqlite3.Connection, snapshot: Snapshot) -> tuple[int, bool]:
+    """The number of the reporting instance, and whether the store has yet to take this snapshot in."""
+    instance = snapshot.instance
+    row = connection.execute("SELECT id, sequence FROM instance WHERE key = ?", (instance.id,)).fetchone()
+    if row is None:
+        return _new_instance(connection, snapshot), True
+    number, sequence = row
+    if snapshot.sequence <= sequence:
+        return number, False
+    connection.execute(
+        "UPDATE instance SET seen = ?, sequence = ? WHERE id = ?", (snapshot.taken, snapshot.sequence, number)
+    )
+    return number, True
+
+
+def _new_instance(connection: sqlite3.Connection, snapshot: Snapshot) -> int:
+    instance = snapshot.instance
+    cursor = connection.execute(
+        "INSERT INTO instance (key, host, pid, program, started, seen, sequence) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (instance.id, storable(instance.host), instance.pid, storable(instance.program), instance.started,
+         snapshot.taken, snapshot.sequence),
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+class _Ingest:
+    """Finds out in which rows the counts of a snapshot belong."""
+
+    def __init__(self, connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> None:
+        self.ids = Ids(connection)
+        self.dropped: dict[str, int] = {}
+        self._connection = connection
+        self._resolutions = reopen(connection, retention, now).values()
+        self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
+        self._now = now.latest
+        self._intervals: dict[int, list[tuple[int, int]]] = {}
+
+    def record_dropped(self, cause: str, count: int) -> None:
+        """Note that something was dropped."""
+        if count:
+            self.dropped[cause] = self.dropped.get(cause, 0) + count
+
+    def shown_at(self, moment: float) -> float:
+        """When a loss is shown: at its moment, or at present where nobody looks that far back, nor keeps anything."""
+        return moment if moment >= self._oldest else self._now
+
+    def minutes(self, prepared: PreparedSnapshot) -> None:
+        """Count rows for their series, and for all of their application and kind."""
+        names, intervals_of = self.ids, self._intervals_of
+        rows = [(names.series(one, minute), minute, columns) for one, minute, columns in prepared.rows]
+        rows += [(names.totals_series(one, minute), minute, columns) for one, minute, columns in prepared.totals_rows]
+        add(
+            self._connection,
+            [(*interval, one, *columns) for one, minute, columns in rows for interval in intervals_of(minute)],
+        )
+        self.record_dropped(
+            "expired", sum(row.count for row in prepared.snapshot.minutes if not intervals_of(row.minute))
+        )
+        for width in {width for intervals in self._intervals.values() for width, _ in intervals if width > FINEST}:
+            self._connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (width,))
+
+    def errors(self, errors: Iterable[ErrorCount]) -> None:
+        """Count distinct errors."""
+        intervals_of = self._intervals_of
+        kept = [(self.ids.error(error), error) for error in errors if intervals_of(error.minute)]
+        rows = [(*interval, number, error.count) for number, error in kept for interval in intervals_of(error.minute)]
+        add_errors(self._connection, rows)
+
+    def _intervals_of(self, minute: int) -> list[tuple[int, int]]:
+        """Span and start of the rows that hold a minute: its own, and coarser ones that are rolled up already.
+
+        None if it is older than all that is kept.
+        """
+        intervals = self._intervals.get(minute)
+        if intervals is None:
+            starts = [
+                (resolution, floor_to(minute, resolution.width))
+                for resolution in self._resolutions
+                if minute >= self._oldest
+            ]
+            intervals = [
+                (resolution.width, at)
+                for resolution, at in starts
+                if resolution.complete_from <= at < resolution.complete_until
+            ]
+            self._intervals[minute] = intervals
+        return intervals

@@ -1,0 +1,147 @@
+"""How finely the past is kept: minutes for some days, hours and more for months.
+
+Every level holds *all* transactions of its stretch of time, so a window is read
+from few rows: whole days from the level of days, the rest from finer ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from .statistics import Window
+
+__all__ = [
+    "COARSEST",
+    "COARSE_WIDTHS",
+    "FINEST",
+    "FOREVER",
+    "MAX_BUCKETS",
+    "Resolution",
+    "RowRange",
+    "bounded_step",
+    "covering_ranges",
+    "end_of",
+    "floor_to",
+    "split_at",
+    "step_for",
+]
+
+FINEST: Final = 60
+COARSE_WIDTHS: Final = (600, 3600, 21600, 86400)
+"""Seconds; each a multiple of the one before, from which it is rolled up."""
+COARSEST: Final = COARSE_WIDTHS[-1]
+FOREVER: Final = 1 << 62
+
+MAX_BUCKETS: Final = 10_000
+"""Of a timeline."""
+
+_STEPS: Final = (60, 120, 300, 600, 1800, 3600, 10800, 21600, 86400)
+
+
+class Resolution(NamedTuple):
+    """The rows of one span, and for which stretch of time (epoch seconds) they are all there."""
+
+    width: int
+    complete_from: int
+    """Older rows have expired."""
+    complete_until: int
+    """From here on nothing is rolled up yet; the level of minutes never ends."""
+    late: int | None = None
+    """How often something was added to rows that had been rolled up; not told by stores of older versions."""
+
+
+class RowRange(NamedTuple):
+    """Rows to be read: those of this span that start at ``start`` or later and before ``end``."""
+
+    width: int
+    start: int
+    end: int
+
+
+def floor_to(moment: float, width: int) -> int:
+    """The start of the unit of time that a moment (epoch seconds) is in."""
+    return math.floor(moment / width) * width
+
+
+def covering_ranges(window: Window, resolutions: Iterable[Resolution]) -> list[RowRange]:
+    """The fewest rows that hold every minute which the window overlaps, each moment once, in order of time.
+
+    Where minutes are no longer kept, the window is widened to the units that are.
+    """
+    coarse_first = sorted(resolutions, reverse=True)
+    ranges: list[RowRange] = []
+    cursor, end = floor_to(window.since, FINEST), math.ceil(window.until / FINEST) * FINEST
+    while window.since < window.until and cursor < end:
+        width, start = _interval_at(cursor, end, coarse_first)
+        if not width:
+            later = [resolution.complete_from for resolution in coarse_first if resolution.complete_from > cursor]
+            cursor = min(later, default=end)
+            continue
+        cursor = _end_of_run(width, start, end, coarse_first)
+        _extend(ranges, RowRange(width, start, cursor))
+    return ranges
+
+
+def end_of(window: Window, ranges: Iterable[RowRange]) -> float:
+    """Where a window ends (epoch seconds) as it is widened by the rows to be read, but for that of its last minute."""
+    return max([window.until, *(part.end for part in ranges if part.width > FINEST)])
+
+
+def step_for(window: Window, buckets: int) -> int:
+    """The smallest step (seconds) that divides a window into at most so many buckets; one that is read quickly.
+
+    The steps of longer windows are made of rows that are rolled up; at most a day.
+    """
+    return next((step for step in _STEPS if window.until - window.since <= step * buckets), COARSEST)
+
+
+def bounded_step(window: Window, step: int) -> int:
+    """The step (seconds) itself, or one that divides a very long window into at most `MAX_BUCKETS` buckets."""
+    least = (window.until - window.since) / MAX_BUCKETS
+    if step >= least:
+        return step
+    return max(step_for(window, MAX_BUCKETS), math.ceil(least / COARSEST) * COARSEST if least > COARSEST else 0)
+
+
+def split_at(ranges: Iterable[RowRange], border: int) -> tuple[list[RowRange], list[RowRange]]:
+    """The parts before and after a moment that no unit reaches across."""
+    before = [part._replace(end=min(part.end, border)) for part in ranges if part.start < border]
+    after = [part._replace(start=max(part.start, border)) for part in ranges if part.end > border]
+    return before, after
+
+
+def _interval_at(cursor: int, end: int, coarse_first: Sequence[Resolution]) -> tuple[int, int]:
+    """Span and start of the unit to read next; span 0 where nothing is kept."""
+    for width, complete_from, complete_until, _ in coarse_first:
+        if cursor % width == 0 and complete_from <= cursor and cursor + width <= min(end, complete_until):
+            return width, cursor
+    for width, complete_from, complete_until, _ in reversed(coarse_first):
+        start = floor_to(cursor, width)
+        if complete_from <= start and start + width <= complete_until:
+            return width, start
+    return 0, 0
+
+
+def _end_of_run(width: int, start: int, end: int, coarse_first: Sequence[Resolution]) -> int:
+    """Where units of a span that follow each other end: at the end of all, or where coarser ones take their place.
+
+    However long a window is, it is gone through in a few steps.
+    """
+    least, reached = start + width, end
+    for resolution in coarse_first:
+        limit = min(end, resolution.complete_until)
+        if resolution.width == width:
+            reached = min(reached, floor_to(limit, width))
+        elif resolution.width > width:
+            first = math.ceil(max(least, resolution.complete_from) / resolution.width) * resolution.width
+            reached = min(reached, first) if first + resolution.width <= limit else reached
+    return max(least, reached)
+
+
+def _extend(ranges: list[RowRange], interval: RowRange) -> None:
+    if ranges and ranges[-1].width == interval.width and ranges[-1].end == interval.start:
+        ranges[-1] = ranges[-1]._replace(end=interval.end)
+    else:
+        ranges.append(interval)

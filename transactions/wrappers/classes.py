@@ -1,0 +1,278 @@
+"""Classes whose instantiation is the measured call.
+
+A class that is decorated stays that very class, so that whatever holds it by now (the
+registry of a metaclass or of ``__init_subclass__``, a minute bucket of ``super()``), or
+is made of it later, has the measured one. Nothing is replaced but what runs
+when it is instantiated, and only the instances of the very class are measured:
+
+* the class's own ``__init__``, where it has one;
+* else ``__new__``, as a decorator further out, like ``dataclass``, may give it
+  an ``__init__``: that one, or an inherited one, is then measured from the first
+  instance on, and where there is none, ``__new__`` is.
+
+``__new__`` cannot be measured where there is an ``__init__``: copying and
+unpickling call it too. A class that is wrapped, and found under its name
+besides, is left as it is, and the wrapper is one that is derived from it.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, Final
+
+from ..context.lifetime import Mark, finish, recover
+from ..log import capture_internal_exception
+from ..model.naming import is_found_under
+from .opening import Opener
+from .signatures import keep_signature
+
+__all__ = ["derive_measured_class", "measure_class"]
+
+_Call = Callable[..., Any]
+_Openers = tuple[Opener, ...]
+
+_KEY: Final = "_weighbridge_instantiation"
+_ADDED: Final = "_weighbridge_added"
+"""On an ``__init__`` or ``__new__`` of ours: whether the class has none of its own."""
+_WRAPPED: Final = "_weighbridge_wrapped"
+
+
+def measure_class(cls: type, opener: Opener) -> None:
+    """Have every instantiation of that very class ask ``entry``.
+
+    Raises:
+        TypeError: the class cannot be changed.
+    """
+    known = vars(cls).get(_KEY)
+    if known is not None:
+        known.openers = (opener, *known.openers)
+        return
+    instantiation = _Instantiation(opener)
+    type.__setattr__(cls, _KEY, instantiation)
+    if _is_the_programs(vars(cls).get("__init__")) and not isinstance(cls, enum.EnumMeta):
+        _replace_init(cls, instantiation)
+    elif getattr(cls, "__members__", True):  # of an enumeration without members others are made, by its ``__new__``
+        _replace_new(cls, instantiation)
+
+
+def derive_measured_class(cls: type, opener: Opener) -> type:
+    """A class like ``cls`` under its name, derived from it, whose every instantiation asks ``entry``.
+
+    Raises:
+        TypeError: none can be derived, or others would notice.
+    """
+    if type(cls) not in (type, _Derived) or any("__init_subclass__" in vars(base) for base in cls.__mro__[:-1]):
+        raise TypeError(f"{cls!r} may have whatever is derived from it registered")
+    kept = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "__slots__": ()}
+    made = _Derived(cls.__name__, (cls,), {**kept, _WRAPPED: (cls, opener)})
+    for each in (*_openers_of(cls)[::-1], opener):
+        measure_class(made, each)
+    return made
+
+
+def _openers_of(cls: type) -> _Openers:
+    """What an instantiation of that very class asks."""
+    instantiation = vars(cls).get(_KEY)
+    return instantiation.openers if instantiation is not None else ()
+
+
+class _Derived(type):
+    """The class of classes that stand beside the one that they are derived from, and may have no name of their own."""
+
+    @property
+    def __wrapped__(cls) -> type:
+        if _WRAPPED not in vars(cls):
+            raise AttributeError("__wrapped__")
+        wrapped: type = vars(cls)[_WRAPPED][0]
+        return wrapped
+
+
+def _reduce_class(cls: type) -> str | tuple[Any, ...]:
+    """Pickle a class by its name where that finds it, else as what it stands beside and how."""
+    if _WRAPPED not in vars(cls) or is_found_under(cls.__module__, cls.__qualname__, cls):
+        return cls.__qualname__
+    return derive_measured_class, vars(cls)[_WRAPPED]
+
+
+copyreg.pickle(_Derived, _reduce_class)
+
+
+class _Instantiation:
+    """What an instantiation of one class asks, and of a copy of it, as dataclasses make one for slots.
+
+    Classes that are derived from it have it too, but not of their own.
+    """
+
+    __slots__ = ("openers",)
+
+    def __init__(self, opener: Opener) -> None:
+        self.openers: _Openers = (opener,)
+
+
+def _instantiate(create: Any, openers: _Openers, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if not openers:
+        return create(*args, **kwargs)
+    mark: Mark = []
+    transaction = openers[0].open(args, kwargs, mark)
+    if transaction is None:
+        return _instantiate(create, openers[1:], args, kwargs)
+    try:
+        try:
+            return _instantiate(create, openers[1:], args, kwargs)
+        except BaseException as exception:
+            transaction._record_exception(exception)
+            raise
+        finally:
+            finish(transaction)
+    except BaseException:
+        recover(transaction)
+        raise
+
+
+# __init__
+
+
+def _replace_init(cls: type, instantiation: _Instantiation) -> None:
+    """Give the class an ``__init__`` that measures its own, or the one that it inherits."""
+    own = vars(cls).get("__init__")
+    call: Any = own if isinstance(own, FunctionType) else _init_of(cls)
+
+    @functools.wraps(call)
+    def init(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        create = functools.partial(call, self)
+        if vars(type(self)).get(_KEY) is instantiation:
+            return _instantiate(create, instantiation.openers, args, kwargs)
+        return create(*args, **kwargs)
+
+    setattr(init, _ADDED, own is None)
+    type.__setattr__(cls, "__init__", keep_signature(init, call))
+
+
+def _init_of(cls: type) -> _Call:
+    """A function that does what the ``__init__`` does which the class has now, or inherits."""
+    own = vars(cls).get("__init__")
+
+    @functools.wraps(cls.__init__)  # type: ignore[misc]
+    def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        init = own or next(_inits(_behind(cls, type(self))))
+        return init.__get__(self, type(self))(*args, **kwargs)
+
+    return call
+
+
+def _inits(classes: Iterable[type]) -> Iterator[Any]:
+    """The ``__init__`` of each, without the one that `typing` gives to protocols, which only looks for another one."""
+    for cls in classes:
+        init = vars(cls).get("__init__")
+        if init is not None and not _is_of_protocols(init):
+            yield init
+
+
+def _is_of_protocols(init: Any) -> bool:
+    return str(getattr(init, "__module__", "")).startswith("typing") and init.__name__.startswith("_no_init")
+
+
+def _is_the_programs(init: Any) -> bool:
+    """Whether there is an ``__init__``, and it is that of no builtin type and of no protocol."""
+    return hasattr(init, "__get__") and not isinstance(init, _OfBuiltin) and not _is_of_protocols(init)
+
+
+_OfBuiltin: Final = type(object.__init__)
+
+
+# __new__
+
+
+def _replace_new(cls: type, instantiation: _Instantiation) -> None:
+    """Give the class a ``__new__`` that measures its ``__init__``, or itself where there is none."""
+    own = vars(cls).get("__new__")
+    create = _new_behind(instantiation) if own is None else getattr(own, "__func__", own)
+
+    @functools.wraps(create)
+    def new(cls: type, /, *args: Any, **kwargs: Any) -> Any:
+        if vars(cls).get(_KEY) is instantiation and not _measures_init(cls, instantiation):
+            return _instantiate(functools.partial(create, cls), instantiation.openers, args, kwargs)
+        return create(cls, *args, **kwargs)
+
+    setattr(new, _ADDED, own is None)
+    type.__setattr__(cls, "__new__", staticmethod(new))
+    if own is None and "__signature__" not in vars(cls):
+        type.__setattr__(cls, "__signature__", _Signature())
+
+
+def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
+    """Whether there is an ``__init__`` to measure; it is, from now on. Never raises."""
+    try:
+        if isinstance(cls.__init__, _OfBuiltin):  # type: ignore[misc]
+            return False
+        if isinstance(getattr(vars(cls).get("__init__"), _ADDED, None), bool):  # a mock has any attribute
+            return True
+        if isinstance(cls, enum.EnumMeta) or not _is_the_programs(next(_inits(cls.__mro__))):
+            return False  # that of an enumeration ran when its members were made
+        _replace_init(cls, instantiation)
+        return True
+    except Exception:
+        capture_internal_exception("measured_classes")
+        return False
+
+
+def _new_behind(instantiation: _Instantiation) -> _Call:
+    """A function that does what the ``__new__`` does which the class inherits."""
+
+    def create(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
+        inherited: Any = object.__new__
+        for base in cls.__mro__:
+            if vars(base).get(_KEY) is instantiation:
+                inherited = super(base, cls).__new__
+                break
+        if inherited is not object.__new__:
+            return inherited(cls, *args, **kwargs)
+        if (args or kwargs) and cls.__init__ is object.__init__:  # as `object` says it of classes without ``__new__``
+            raise TypeError(f"{cls.__name__}() takes no arguments")
+        return inherited(cls)
+
+    return create
+
+
+def _behind(cls: type, owner: type) -> tuple[type, ...]:
+    """The classes that come after a class where attributes of another one are looked up."""
+    return owner.__mro__[owner.__mro__.index(cls) + 1 :]
+
+
+class _Signature:
+    """The signature of a class, and of those derived from it, as it is without what was added to the class."""
+
+    def __get__(self, instance: object, owner: Any) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        try:
+            return _signature_of(owner)
+        except ValueError as error:
+            raise AttributeError("__signature__") from error
+
+
+def _signature_of(cls: type) -> inspect.Signature:
+    """That of what takes the arguments of an instantiation, as `inspect` looks for it.
+
+    Raises:
+        ValueError: it is a builtin type's, which has none.
+    """
+    if isinstance(type(cls).__call__, FunctionType):
+        return _without_first(type(cls).__call__)
+    for base in cls.__mro__:
+        for name in ("__new__", "__init__"):
+            if name in vars(base) and getattr(getattr(base, name), _ADDED, False) is not True:
+                constructor = getattr(base, name)
+                is_builtin = isinstance(constructor, (BuiltinFunctionType, _OfBuiltin))
+                return inspect.signature(base) if is_builtin else _without_first(constructor)
+    raise ValueError(cls)
+
+
+def _without_first(function: Any) -> inspect.Signature:
+    whole = inspect.signature(function)
+    return whole.replace(parameters=list(whole.parameters.values())[1:])

@@ -1,0 +1,237 @@
+"""Stand-ins for what a closure cannot stand for: partials, callable instances, bound methods, wrappers of others.
+
+Loaded only where one is needed: wrapt imports asyncio.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from weakref import WeakKeyDictionary
+
+import wrapt
+
+from ..log import capture_internal_exception
+from ..model.naming import is_found_under
+from .functions import wrapper_for
+from .opening import Opener
+
+__all__ = ["proxy_for"]
+
+_PROXY: Final[type] = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
+"""The latter has ``__iter__`` in some releases, whatever it stands for."""
+
+if TYPE_CHECKING:
+    _Proxy = wrapt.ObjectProxy[Any]
+else:
+    _Proxy = _PROXY
+
+
+class MeasuredCallable(_Proxy):
+    """Behaves as what it wraps in every way, but for ``call``, which is called in the place of it.
+
+    Args:
+        wrapped: what can be called, or a descriptor: of one that gives nothing
+            to call, each reading from an instance is the call.
+        call: what is called instead.
+        arguments: those of `proxy_for` that it was made with, after the first.
+    """
+
+    @property
+    def __signature__(self) -> Any:
+        """That of what it wraps: from Python 3.13 on `inspect` would look at our own ``__call__`` for a class."""
+        import inspect  # noqa: PLC0415  whoever asks for a signature has it loaded
+
+        return inspect.signature(self.__wrapped__) if self._self_signature is None else self._self_signature
+
+    @__signature__.setter
+    def __signature__(self, signature: Any) -> None:
+        self._self_signature = signature
+
+    @__signature__.deleter
+    def __signature__(self) -> None:
+        self._self_signature = None
+
+    def __init__(self, wrapped: Any, call: Any, *arguments: Any) -> None:
+        super().__init__(wrapped)
+        self._self_call = call
+        self._self_arguments = arguments
+        self._self_method: _BoundCall | None = None
+        self._self_signature = None
+        """What the program has said, as it can of a function."""
+
+    def _self_like(self, wrapped: Any) -> Any:
+        """The stand-in of a copy of what is wrapped; some things are never copied."""
+        return self if wrapped is self.__wrapped__ else proxy_for(wrapped, *self._self_arguments)
+
+    def __copy__(self) -> Any:
+        return self._self_like(copy.copy(self.__wrapped__))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self._self_like(copy.deepcopy(self.__wrapped__, memo))
+
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        """By name where the module's attribute is this stand-in, else as what it wraps and how."""
+        name = getattr(self.__wrapped__, "__qualname__", None)
+        if is_found_under(getattr(self.__wrapped__, "__module__", None), name, self):
+            return str(name)
+        return proxy_for, (self.__wrapped__, *self._self_arguments)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return self.__reduce_ex__(2)
+
+
+def proxy_for(wrapped: Any, opener: Opener, *instance: Any) -> Any:
+    """Something in the place of ``wrapped`` whose every call asks ``entry``.
+
+    Args:
+        wrapped: see `MeasuredCallable`.
+        entry: what a call enters by.
+        instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``entry`` is told.
+    """
+    return _class_for(type(wrapped))(wrapped, _measured_call(wrapped, opener, *instance), opener, *instance)
+
+
+def _class_for(kind: type) -> Any:
+    """A class of stand-ins with those special methods that a class has."""
+    made = _classes.get(kind)
+    if made is None:
+        has = frozenset[str]().union(*map(vars, kind.__mro__))
+        made = _classes[kind] = _class_with(tuple(name for name in _SPECIAL if name in has))
+    return made
+
+
+_classes: Final[WeakKeyDictionary[type, Any]] = WeakKeyDictionary()
+
+
+@functools.cache
+def _class_with(names: tuple[str, ...]) -> Any:
+    return type("MeasuredCallable", (MeasuredCallable,), {name: _SPECIAL[name] for name in names})
+
+
+def _measured_call(wrapped: Any, opener: Opener, *instance: Any) -> Any:
+    """What is called in the place of something, with the instance that it is bound to for the first argument."""
+    if not callable(wrapped):
+        reading = functools.partial(_read, wrapped)
+        return wrapper_for(reading)(reading, opener)
+    if type(wrapped) is MethodType:
+        method: Any = wrapped
+        return functools.partial(wrapper_for(method)(method.__func__, opener), method.__self__)
+    if isinstance(wrapped, MethodType):  # as a wrapper of one says
+        instance = (wrapped.__self__,)
+    if not instance:
+        return wrapper_for(wrapped)(wrapped, opener)
+
+    def call(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return wrapped(*args, **kwargs)
+
+    return functools.partial(wrapper_for(wrapped)(call, opener), *instance)
+
+
+def _call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return self._self_call(*args, **kwargs)
+
+
+def _read(descriptor: Any, instance: Any) -> Any:
+    return type(descriptor).__get__(descriptor, instance, type(instance))
+
+
+def _get(self: Any, instance: Any, owner: Any = None) -> Any:
+    wrapped = self.__wrapped__
+    if instance is not None and not callable(wrapped) and not isinstance(wrapped, _GIVE_CALLABLES):
+        return self._self_call(instance)
+    bind: Any = type(wrapped).__get__
+    return _measured_when_bound(self, bind(wrapped, instance, owner), instance, owner)
+
+
+_GIVE_CALLABLES: Final = (classmethod, staticmethod, functools.singledispatchmethod)
+"""Descriptors that are read to call what they give."""
+
+
+def _measured_when_bound(self: Any, bound: Any, instance: Any, owner: Any) -> Any:
+    """A stand-in for what one that is a descriptor gives. Never raises."""
+    try:
+        wrapped = self.__wrapped__
+        if bound is wrapped:
+            return self
+        if type(bound) is MethodType and bound.__func__ is wrapped:
+            return MethodType(self, bound.__self__)
+        if not callable(bound):
+            return bound
+        method = _method_of(self, bound, instance)
+        first = method.first_of(instance, owner)
+        if first is None:
+            return proxy_for(bound, *self._self_arguments)
+        return _class_for(type(bound))(bound, functools.partial(method.call, first), *self._self_arguments, first)
+    except Exception:
+        capture_internal_exception("MeasuredCallable")
+        return bound
+
+
+class _BoundCall(NamedTuple):
+    """What is called, with what it was bound to, in the place of something bound."""
+
+    function: Any
+    to: Literal["instance", "class", "nothing"]
+    call: Any
+
+    def first_of(self, instance: Any, owner: Any) -> Any:
+        """What it was bound to by being read from an instance, or from a class."""
+        return {"instance": instance, "class": owner or type(instance), "nothing": None}[self.to]
+
+
+def _method_of(self: Any, bound: Any, instance: Any) -> _BoundCall:
+    """Made once, as that takes long: so it binds once more when it is called."""
+    method: _BoundCall | None = self._self_method
+    function = _function_of(bound)
+    if method is None or method.function is not function:
+        wrapped = self.__wrapped__
+        to: Any = "nothing" if isinstance(wrapped, staticmethod) else "instance"
+        if isinstance(bound, MethodType) and bound.__self__ is not instance:
+            to = "class"
+        call = _binding_again(wrapped, to == "class")
+        method = self._self_method = _BoundCall(function, to, wrapper_for(bound)(call, self._self_arguments[0]))
+    return method
+
+
+def _function_of(bound: Any) -> Any:
+    """What tells one that is bound from another. A wrapper of wrapt has one function, and takes long to give it."""
+    if isinstance(bound, _PROXY):
+        return type(bound)
+    return getattr(bound, "__func__", None) or getattr(bound, "func", None) or getattr(bound, "__code__", type(bound))
+
+
+def _binding_again(descriptor: Any, of_class: bool) -> Callable[..., Any]:
+    bind = type(descriptor).__get__
+
+    def call(first: Any, /, *args: Any, **kwargs: Any) -> Any:
+        bound = bind(descriptor, None, first) if of_class else bind(descriptor, first, type(first))
+        return bound(*args, **kwargs)
+
+    return call
+
+
+def _passed_on(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any) -> Any:
+        wrapped = self.__wrapped__
+        return getattr(type(wrapped), name)(wrapped, *args)
+
+    method.__name__ = name
+    return method
+
+
+_SPECIAL: Final[dict[str, Callable[..., Any]]] = {
+    "__call__": _call,
+    "__get__": _get,
+    **{
+        name: _passed_on(name)
+        for name in (
+            *("__set__", "__delete__", "__set_name__"),
+            *("__iter__", "__next__", "__aiter__", "__anext__", "__await__"),
+        )
+    },
+}
+"""What a class has or has not, as that alone says what its instances are."""

@@ -1,0 +1,308 @@
+"""Web transactions that no middleware opens: the four call forms for servers of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, overload
+
+from ..context.lifetime import Mark, begin
+from ..host_exceptions import pass_on_signals
+from ..log import capture_internal_exception, log_once
+from ..model.applications import ApplicationArgument
+from ..model.finished import AttributeValue
+from ..model.identity import ExplicitName, intern_identity
+from ..model.naming import callable_name
+from ..model.process import runtime
+from ..model.queue_time import QUEUE_HEADERS, queue_time_in
+from ..model.request import RequestTransaction
+from ..model.transaction import Extras, Transaction
+from .by_path import wrap_object
+from .callables import Decorated, can_be_wrapped, wrap
+from .context_managers import Block
+from .method_names import call_name_for
+from .opening import CallName, TextArgument, get_owner
+
+__all__ = [
+    "RequestArgument",
+    "WebOpener",
+    "WebTransaction",
+    "WebTransactionWrapper",
+    "join_outer",
+    "web_transaction",
+    "wrap_web_transaction",
+]
+
+Headers = Mapping[str, str] | Iterable[tuple[Any, Any]] | None
+RequestArgument = str | int | Callable[..., Any] | None
+"""A fact of the request, or a callable of the call's own arguments that gives it."""
+
+_REQUEST_FIELDS: Final = ("scheme", "host", "port", "request_method", "request_path", "query_string", "headers")
+
+
+def get_outer() -> Transaction | None:
+    """The transaction of an outer web entry, which a web entry reached here belongs to.
+
+    Inside a transaction that a background entry opened there is none: a job
+    that runs a server must not swallow the server's requests.
+    """
+    owner = get_owner()
+    return owner if owner is not None and owner._opened_by_web else None
+
+
+def join_outer(explicit_name: ExplicitName | None) -> Transaction | None:
+    """The `get_outer`, which takes the name of the web entry that was reached."""
+    owner = get_outer()
+    if owner is not None and explicit_name is not None:
+        owner._refresh()
+        if owner._is_active:
+            owner._rename(*explicit_name)
+    return owner
+
+
+class CallTransaction(RequestTransaction):
+    """A request whose facts were given by the call that handles it."""
+
+    __slots__ = ("_request_info",)
+
+    _request_info: Mapping[str, Any]
+
+    def _query_string(self) -> str:
+        """The query, without the question mark."""
+        query = self._request_info.get("query_string") or ""
+        return query.decode("latin-1") if isinstance(query, bytes) else str(query)
+
+    def _release(self, whole: bool) -> None:
+        """See `Transaction._release`."""
+        super()._release(whole)
+        self._request_info = {}
+
+    def _read_details(self) -> dict[str, AttributeValue]:
+        """What only samples show."""
+        details = super()._read_details()
+        for field, attribute in (("host", "request.host"), ("port", "request.port"), ("scheme", "request.scheme")):
+            value = self._request_info.get(field)
+            if isinstance(value, (str, int)):
+                details[attribute] = value
+        return details
+
+
+class WebOpener:
+    """Opens a web transaction, unless an outer web entry has."""
+
+    __slots__ = ("application", "call_name", "request_info")
+
+    def __init__(self, application: ApplicationArgument, call_name: CallName, request_info: Mapping[str, Any]) -> None:
+        self.application: ApplicationArgument = application
+        self.call_name: CallName = call_name
+        self.request_info: Mapping[str, Any] = request_info
+
+    def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
+        """See `openers.Entry.open`."""
+        try:
+            owner = get_outer()
+            if owner is not None:
+                self._name(owner, args, kwargs)
+                return None
+            if not runtime.prepare():
+                return None
+            request_info = {field: _resolve(self.request_info[field], args, kwargs) for field in _REQUEST_FIELDS}
+            return self._open(args, kwargs, request_info, mark)
+        except Exception:
+            capture_internal_exception("WebOpener.open")
+            return None
+
+    def _name(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Give the outer request the explicit name of this call, where it takes one."""
+        owner._refresh()
+        if not owner._is_active or not owner._accepts_name(1):
+            return
+        name = self.call_name.explicit_name(args, kwargs)
+        if name is not None:
+            owner._rename(self.call_name.explicit_group(args, kwargs), name, priority=1)
+
+    def _open(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], request_info: Mapping[str, Any], mark: Mark
+    ) -> Transaction:
+        path = str(request_info["request_path"] or "")
+        name = self.call_name.explicit_name(args, kwargs) or (None if path else self.call_name.default_name(args))
+        explicit_name = None if name is None else ExplicitName(self.call_name.explicit_group(args, kwargs), name)
+        method = request_info["request_method"]
+        identity = intern_identity(runtime.resolve_application(self.application), False, explicit_name)
+        extras = _extras(request_info["headers"]) if runtime.settings.queue_time else None
+        transaction = CallTransaction()
+        transaction._request_info = request_info
+        transaction._set_request(str(method) if method else None, path)
+        begin(transaction, identity, mark)
+        transaction._extras = extras
+        return transaction
+
+
+def _request_info(*values: Any) -> dict[str, Any]:
+    return dict(zip(_REQUEST_FIELDS, values, strict=True))
+
+
+def _resolve(field: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    if not callable(field):
+        return field
+    try:
+        return field(*args, **kwargs)
+    except Exception as exception:
+        pass_on_signals(exception)
+        log_once(("fact", callable_name(field)), "%r failed: the request goes without what it was to give", field)
+        return None
+
+
+def _extras(headers: Headers) -> Extras | None:
+    """With the time that a request waited, where a header tells it."""
+    if not headers:
+        return None
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    found = {_text(key).lower(): _text(value) for key, value in pairs}
+    queue_time = queue_time_in(map(found.get, QUEUE_HEADERS))
+    if queue_time is None:
+        return None
+    extras = Extras()
+    extras.queue_time = queue_time
+    return extras
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _opener(
+    wrapped: Any, application: ApplicationArgument, call_name: tuple[Any, Any], request_info: Mapping[str, Any]
+) -> WebOpener:
+    return WebOpener(application, call_name_for(wrapped, *call_name), request_info)
+
+
+@overload
+def web_transaction(application: Decorated, /) -> Decorated: ...
+@overload
+def web_transaction(
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> Callable[[Decorated], Decorated]: ...
+def web_transaction(
+    application: Any = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> Any:
+    """Measure every call of the decorated callable as a web request.
+
+    Inside a transaction that another web entry opened no second one is opened;
+    an explicit ``name`` applies to that one. Works on whatever `background_task`
+    works on, and measures it as long.
+
+    Args:
+        application: as in `background_task`, as are ``name`` and ``group``;
+            without a name the transaction is called by its ``request_path``
+            where that is given (group ``Uri``), else by the function.
+        scheme: of the request, or a callable of the call's arguments that gives it.
+        host: likewise.
+        port: likewise.
+        request_method: likewise.
+        request_path: likewise.
+        query_string: likewise.
+        headers: a mapping or pairs; read for the time in front-end queues.
+    """
+    if can_be_wrapped(application):
+        return web_transaction()(application)
+    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+
+    def decorator(wrapped: Any) -> Any:
+        return wrap(wrapped, _opener(wrapped, application, (name, group), request_info), decorating=True)
+
+    return decorator
+
+
+def WebTransactionWrapper(  # noqa: N802  the agent's name
+    wrapped: Decorated,
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> Decorated:
+    """A stand-in for ``wrapped`` whose calls are measured as `web_transaction` says.
+
+    Raises:
+        TypeError: ``wrapped`` cannot be called.
+    """
+    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+    return wrap(wrapped, _opener(wrapped, application, (name, group), request_info))  # type: ignore[no-any-return]
+
+
+def wrap_web_transaction(
+    module: Any,
+    object_path: str,
+    application: ApplicationArgument = None,
+    name: TextArgument = None,
+    group: TextArgument = None,
+    scheme: RequestArgument = None,
+    host: RequestArgument = None,
+    port: RequestArgument = None,
+    request_method: RequestArgument = None,
+    request_path: RequestArgument = None,
+    query_string: RequestArgument = None,
+    headers: Headers | Callable[..., Any] = None,
+) -> None:
+    """Replace ``module``'s attribute at the dotted ``object_path`` by its measured stand-in.
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: the module has no such attribute.
+    """
+    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+    wrap_object(module, object_path, lambda wrapped: _opener(wrapped, application, (name, group), request_info))
+
+
+class WebTransaction(Block):
+    """Measure a block of code as a web request: ``with WebTransaction(request_path="/feed") as transaction:``.
+
+    Works with ``async with`` as well; the arguments are those of `web_transaction`.
+
+    Raises:
+        RuntimeError: the same instance was entered a second time.
+    """
+
+    def __init__(
+        self,
+        application: ApplicationArgument = None,
+        name: TextArgument = None,
+        group: TextArgument = None,
+        scheme: RequestArgument = None,
+        host: RequestArgument = None,
+        port: RequestArgument = None,
+        request_method: RequestArgument = None,
+        request_path: RequestArgument = None,
+        query_string: RequestArgument = None,
+        headers: Headers | Callable[..., Any] = None,
+    ) -> None:
+        super().__init__()
+        self._application = application
+        self._call_name = (name, group)
+        self._request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+
+    def _opener(self, caller: str) -> WebOpener:
+        return WebOpener(self._application, CallName(*self._call_name, caller), self._request_info)
