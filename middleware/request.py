@@ -8,8 +8,7 @@ from typing import Any, Final
 from ..transactions.handoff import CLOSED_BUFFER, handoff
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
-from ..transactions.model.request import RequestTransaction
-from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, apply_changed
+from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, KeyedTransaction, apply_changed
 
 __all__ = ["NOTHING", "MiddlewareTransaction"]
 
@@ -21,19 +20,16 @@ _buffer_for: Final = handoff.buffers.get
 _mark_closed: Final = handoff.open_transactions.discard
 
 
-class MiddlewareTransaction(RequestTransaction):
+class MiddlewareTransaction(KeyedTransaction):
     """It hears what its request says of it, also while the request is handled."""
 
-    __slots__ = ("_handled_by", "_last_key_values", "_request")
+    __slots__ = ("_handled_by", "_request")
 
     _request: Mapping[str, Any]
     """The environ or scope; `NOTHING` when the transaction is over."""
 
-    # These two are set where there is something to say only.
     _handled_by: tuple[str, ...]
     """A framework has said that it has the request; of Django's: its mount, and the path below that."""
-    _last_key_values: tuple[object, ...]
-    """The values of the request's keys when they were last applied."""
 
     def _refresh(self) -> None:
         """Apply the request's keys that have changed since the last call. Never raises."""

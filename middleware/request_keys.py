@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import is_
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..transactions.host_exceptions import pass_on_signals
 from ..transactions.log import log_once
 from ..transactions.model.applications import Application, application_named
 from ..transactions.model.identity import Identity
-
-if TYPE_CHECKING:
-    from .request import MiddlewareTransaction
+from ..transactions.model.request import RequestTransaction
 
 __all__ = [
     "APP_NAME",
     "ENABLED",
     "LIVE_KEYS",
     "NO_VALUES",
+    "KeyedTransaction",
     "apply_changed",
     "flag",
     "is_enabled",
@@ -47,7 +46,7 @@ class _Absent:
 
 _ABSENT: Final = _Absent()
 NO_VALUES: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
-"""As `MiddlewareTransaction._last_key_values`: none was there."""
+"""As `KeyedTransaction._last_key_values`: none was there."""
 _SIMPLE: Final = frozenset({bool, int, str, type(None), _Absent})
 """Classes whose values may be compared and kept."""
 _identities: Final[dict[tuple[Identity, object], Identity]] = {}
@@ -86,7 +85,16 @@ def _plain(value: object) -> bool | str | None:
         return None
 
 
-def set_named_application(transaction: MiddlewareTransaction, request: Mapping[str, Any]) -> None:
+class KeyedTransaction(RequestTransaction):
+    """A transaction to which the keys of its request apply, also while the request is handled."""
+
+    __slots__ = ("_last_key_values",)
+
+    _last_key_values: tuple[object, ...]
+    """The values of the request's keys when they were last applied; set only once there were any."""
+
+
+def set_named_application(transaction: KeyedTransaction, request: Mapping[str, Any]) -> None:
     """Report to the application that the request names, if it names one."""
     value = request.get(APP_NAME)
     if value is None:
@@ -119,7 +127,7 @@ def is_enabled(request: Mapping[str, Any], otherwise: bool) -> bool:
     return otherwise if said is None else said
 
 
-def apply_changed(transaction: MiddlewareTransaction, request: Mapping[str, Any]) -> None:
+def apply_changed(transaction: KeyedTransaction, request: Mapping[str, Any]) -> None:
     """Apply the keys whose values have changed since the last time: the last writer wins.
 
     Most requests that set keys set the same: what these come to is remembered.
@@ -136,7 +144,7 @@ def apply_changed(transaction: MiddlewareTransaction, request: Mapping[str, Any]
         _apply_each(transaction, values, NO_VALUES)
 
 
-def _apply_as_before(transaction: MiddlewareTransaction, values: tuple[object, ...]) -> None:
+def _apply_as_before(transaction: KeyedTransaction, values: tuple[object, ...]) -> None:
     known = (transaction._identity, values)
     identity = _identities.get(known)
     if identity is not None:
@@ -154,7 +162,7 @@ def _remember(known: tuple[Identity, object], identity: Identity) -> None:
     _identities[known] = identity
 
 
-def _apply_each(transaction: MiddlewareTransaction, values: tuple[object, ...], seen: tuple[object, ...]) -> None:
+def _apply_each(transaction: KeyedTransaction, values: tuple[object, ...], seen: tuple[object, ...]) -> None:
     """Apply the values that say something else than before. Of unknown classes only what they say is kept."""
     now = list(seen)
     for place, (key, value, before) in enumerate(zip(LIVE_KEYS, values, seen, strict=True)):
@@ -168,7 +176,7 @@ def _apply_each(transaction: MiddlewareTransaction, values: tuple[object, ...], 
     transaction._last_key_values = tuple(now)
 
 
-def _apply(transaction: MiddlewareTransaction, key: str, said: bool) -> None:
+def _apply(transaction: KeyedTransaction, key: str, said: bool) -> None:
     if key == BACKGROUND:
         transaction._set_background(said)
     elif key == NO_APDEX:

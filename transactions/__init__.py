@@ -7,25 +7,23 @@ from . import lifecycle
 from .api import (
     add_custom_attribute,
     add_custom_attributes,
+    application,
+    application_settings,
     capture_request_params,
     current_transaction,
     end_of_transaction,
-    ignore_transaction,
-    notice_error,
-    set_background_task,
-    set_transaction_name,
-    suppress_apdex_metric,
-    suppress_transaction_trace,
-)
-from .control import (
-    application,
-    application_settings,
     flush,
     global_settings,
+    ignore_transaction,
     initialize,
+    notice_error,
     preload,
     register_application,
+    set_background_task,
+    set_transaction_name,
     shutdown_agent,
+    suppress_apdex_metric,
+    suppress_transaction_trace,
 )
 from .model.applications import Application
 from .model.finished import FinishedTransaction, NoticedError

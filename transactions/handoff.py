@@ -11,13 +11,9 @@ from __future__ import annotations
 from _thread import RLock
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from .log import capture_internal_exception
-
-if TYPE_CHECKING:
-    from .model.finished import NoticedError
-    from .model.transaction import Transaction
 
 __all__ = ["BUFFER_CAPACITY", "CLOSED_BUFFER", "KEEP_ALL", "NOTIFY_EACH", "DurationBuffer", "Handoff", "handoff"]
 
@@ -56,7 +52,7 @@ class DurationBuffer:
         """From the start of a request to the start of its response."""
         self.queue_times: list[float] = []
         """That requests waited in front of us."""
-        self.errors: list[NoticedError] = []
+        self.errors: list[Any] = []
 
     def accepts(self, moment: float) -> bool:
         """Whether there is room for one that ended at a moment; perhaps it did so a while ago."""
@@ -83,7 +79,25 @@ CLOSED_BUFFER: Final = DurationBuffer(float("-inf"))
 """In the place of a buffer where there is none."""
 
 
-class Handoff:
+class Measured(Protocol):
+    """What the hand-off needs of a transaction."""
+
+    _start_time: float
+    _mark: list[Any] | None
+
+    @property
+    def _is_finished(self) -> bool: ...
+
+    @property
+    def _has_owner(self) -> bool: ...
+
+    def _discard(self) -> None: ...
+
+
+_Measured = TypeVar("_Measured", bound=Measured)
+
+
+class Handoff(Generic[_Measured]):
     """The hand-over of finished transactions, one to a process."""
 
     __slots__ = (
@@ -99,9 +113,9 @@ class Handoff:
     )
 
     def __init__(self) -> None:
-        self.open_transactions: set[Transaction] = set()
+        self.open_transactions: set[_Measured] = set()
         """The open transactions of this process."""
-        self.queue: deque[Transaction] = deque()
+        self.queue: deque[_Measured] = deque()
         """The finished ones that nobody has counted yet."""
         self.buffers: dict[object, DurationBuffer] = {}
         """By what tells them apart (`Transaction._buffer_key`); none are open while somebody wants them all."""
@@ -109,7 +123,7 @@ class Handoff:
         """Those that are to be emptied soon."""
         self.flush_threshold: int = NOTIFY_EACH
         """How many may wait in the queue before `attend` is called."""
-        self.listeners: list[Callable[[Transaction], None]] = []
+        self.listeners: list[Callable[[_Measured], None]] = []
         """Called with each transaction as it ends, in the thread where it ends."""
         self.on_pending: Callable[[], int] = int
         """Called when the first one begins, when more than `flush_threshold` wait, and when a buffer is full.
@@ -126,7 +140,7 @@ class Handoff:
         except Exception:
             capture_internal_exception("the attendant of transactions that begin")
 
-    def notify_finished(self, transaction: Transaction) -> None:
+    def notify_finished(self, transaction: _Measured) -> None:
         """The slow half of putting a transaction into the queue."""
         for listener in tuple(self.listeners):
             try:
@@ -156,12 +170,12 @@ class Handoff:
         if self.flush_threshold == NOTIFY_EACH:  # asked last: somebody may begin to at this very moment
             self.buffers.clear()
 
-    def add_listener(self, listener: Callable[[Transaction], None]) -> None:
+    def add_listener(self, listener: Callable[[_Measured], None]) -> None:
         """Let a listener see every transaction that ends from now on."""
         self.listeners.append(listener)
         self.set_flush_threshold(NOTIFY_EACH)
 
-    def remove_listener(self, listener: Callable[[Transaction], None]) -> None:
+    def remove_listener(self, listener: Callable[[_Measured], None]) -> None:
         """Let it see no more of them."""
         self.listeners.remove(listener)
 
@@ -190,7 +204,7 @@ class Handoff:
             taken, self._dropped = self._dropped, Counter()
         return dict(taken)
 
-    def open_since(self, since: float) -> list[Transaction]:
+    def open_since(self, since: float) -> list[_Measured]:
         """The transactions that have been open since a moment of the monotonic clock, or for longer.
 
         Those whose thread is gone, too, without having ended them are discarded.
@@ -205,7 +219,7 @@ class Handoff:
                 self.discard(transaction)
         return [transaction for transaction in opened if not transaction._is_finished]
 
-    def discard(self, transaction: Transaction) -> None:
+    def discard(self, transaction: _Measured) -> None:
         """Record nothing of a transaction whose call was cut off, but count it as such."""
         if transaction._mark is not None:
             transaction._discard()
@@ -224,4 +238,4 @@ class Handoff:
         self.set_flush_threshold(NOTIFY_EACH)
 
 
-handoff: Final = Handoff()
+handoff: Final[Handoff[Any]] = Handoff()
