@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice, takewhile
+from itertools import chain
 from types import FrameType
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ def request_of_raiser(own: Request, exception: BaseException) -> Request | None:
     return _first_request(reversed(_left_by(exception)), own)
 
 
-def _first_request(frames: Iterator[FrameType], own: Request) -> Request | None:
+def _first_request(frames: Iterable[FrameType], own: Request) -> Request | None:
     for frame in frames:
         argument = _REQUESTS.get(_module(frame))
         request = None if argument is None else _argument(frame, argument)
@@ -124,7 +124,8 @@ def _texts(frame: FrameType, layers_kept: list[Any]) -> set[str]:
 
 def _layers(own: Request) -> Iterator[Any]:
     """The applications between the middleware and a framework, each inside of the one before."""
-    middleware = next((frame for frame in _stack() if _is_middleware(frame, own)), None)
+    stack = (*_own_stack(), *_stack_of_waiting_tasks())
+    middleware = next((frame for frame in stack if _is_middleware(frame, own)), None)
     return layers(None if middleware is None else _argument(middleware, "self").__wrapped__)
 
 
@@ -135,31 +136,40 @@ def _attributes(layer: Any) -> Iterable[object]:
         return ()
 
 
-def _callers(own: Request) -> Iterator[FrameType]:
-    """The frames between us and the middleware that was given our own request, the innermost first."""
-    return takewhile(lambda frame: not _is_middleware(frame, own), _stack())
+def _callers(own: Request) -> list[FrameType]:
+    """The frames between us and the middleware that was given our own request, the innermost first.
+
+    No generator: what strikes where one is dropped before its end never reaches anybody.
+    """
+    callers: list[FrameType] = []
+    for stack in (_own_stack, _stack_of_waiting_tasks):
+        for frame in stack():
+            if _is_middleware(frame, own):
+                return callers
+            callers.append(frame)
+    return callers
 
 
-def _stack() -> Iterator[FrameType]:
-    """The calls that have led to us, the innermost first."""
-    return islice(chain(_own_stack(), _stack_of_waiting_tasks()), _MAX_FRAMES)
-
-
-def _own_stack() -> Iterator[FrameType]:
+def _own_stack() -> list[FrameType]:
+    """The calls that have led to us."""
+    frames: list[FrameType] = []
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        yield frame
+    while frame is not None and len(frames) < _MAX_FRAMES:
+        frames.append(frame)
         frame = frame.f_back
+    return frames
 
 
-def _stack_of_waiting_tasks() -> Iterator[FrameType]:
+def _stack_of_waiting_tasks() -> list[FrameType]:
     """The calls of those that wait for our task: Starlette streams in a task of its own where ASGI is before 2.4."""
+    frames: list[FrameType] = []
     task = running_task()
     for _ in range(_MAX_TASKS):
         task = task_waiting_for(task)
-        if task is None:
-            return
-        yield from reversed(frames_of_waiting(coroutine_of(task)))
+        if task is None or len(frames) >= _MAX_FRAMES:
+            break
+        frames += reversed(frames_of_waiting(coroutine_of(task)))
+    return frames
 
 
 def _is_middleware(frame: FrameType, own: Request) -> bool:

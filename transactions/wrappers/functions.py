@@ -61,7 +61,7 @@ def _called_by(target: Any) -> Any:
     return call if isinstance(call, FunctionType) else None
 
 
-def _wrap_function(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
+def _wrap_function(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:  # noqa: C901  written out
     open_ = opener.open
 
     @functools.wraps(wrapped)
