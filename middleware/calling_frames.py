@@ -151,9 +151,11 @@ def _callers(own: Request) -> list[FrameType]:
 
 
 def _own_stack() -> list[FrameType]:
-    """The calls that have led to us."""
+    """The calls that have led to us; ours are left out, as a frame that holds a list with itself is a cycle."""
     frames: list[FrameType] = []
     frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals is globals():
+        frame = frame.f_back
     while frame is not None and len(frames) < _MAX_FRAMES:
         frames.append(frame)
         frame = frame.f_back
