@@ -193,7 +193,7 @@ _ROUTES: Final = (
     Row(_NAMES, "a mounted application", "/mounted/here", needs=_needs("mounts")),
     Row(_NAMES, "a mount with a parameter", "/tenants/acme/here", needs=_needs("tenants")),
     Row(_NAMES, "in a copy of environ or scope", "/copied/here", needs=_needs("copies")),
-    Row(_NAMES, "in a copy behind a second door", "/joined/here", needs=_needs("copies")),
+    Row(_NAMES, "in a copy behind a second middleware", "/joined/here", needs=_needs("copies")),
     Row(
         _NAMES,
         "405 for a method of its own: `_OTHER`, where there is a route",

@@ -33,7 +33,7 @@ def write(writer: StoreWriter, one: Snapshot) -> None:
         try:
             return writer.write(one)
         except StoreUnavailable as error:
-            if "locked" not in str(error) and "while it was in use" not in str(error):
+            if not any(passing in str(error) for passing in ("locked", "while it was in use", "No such file")):
                 raise
             time.sleep(0.01)
 
