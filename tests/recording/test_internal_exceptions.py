@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -39,7 +39,13 @@ class RaisingFormatter(logging.Formatter):
         raise RuntimeError("the formatter fails")
 
 
-class Strict(logging.StreamHandler[Any]):
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[Any]
+else:  # which takes no parameter before Python 3.11
+    _StreamHandler = logging.StreamHandler
+
+
+class Strict(_StreamHandler):
     """Errors are raised rather than printed, as test suites like it."""
 
     def __init__(self) -> None:

@@ -142,26 +142,30 @@ def move(connection: sqlite3.Connection, kind: str, part: tuple[int, int, int]) 
     ).rowcount
 
 
-def define_functions(connection: sqlite3.Connection) -> None:
-    """Give a connection the functions that the statements above use.
-
-    Raises:
-        sqlite3.NotSupportedError: where a call from SQLite into Python would never return.
-    """
-    if _calls_back_into_another_interpreter():
-        message = "the store cannot be used in a sub-interpreter of Python 3.10: use the main one, or Python 3.11"
-        raise sqlite3.NotSupportedError(message)
-    connection.create_function("merged_pair", 2, _merged_pair)
-    connection.create_aggregate("merged", 1, _Merged)  # type: ignore[arg-type]
-    connection.create_aggregate("latest", 2, _Latest)  # type: ignore[arg-type]
-
-
 def _calls_back_into_another_interpreter() -> bool:
     """Until Python 3.11, what SQLite calls waits for the main interpreter's lock, which its own thread holds."""
     if sys.version_info >= (3, 11):
         return False
     interpreters = import_module("_xxsubinterpreters")
     return bool(interpreters.get_current() != interpreters.get_main())
+
+
+_CALLS_NEVER_RETURN: Final = _calls_back_into_another_interpreter()
+"""Found out when this module is imported, in a thread of the program's: the recorder's imports nothing."""
+
+
+def define_functions(connection: sqlite3.Connection) -> None:
+    """Give a connection the functions that the statements above use.
+
+    Raises:
+        sqlite3.NotSupportedError: where a call from SQLite into Python would never return.
+    """
+    if _CALLS_NEVER_RETURN:
+        message = "the store cannot be used in a sub-interpreter of Python 3.10: use the main one, or Python 3.11"
+        raise sqlite3.NotSupportedError(message)
+    connection.create_function("merged_pair", 2, _merged_pair)
+    connection.create_aggregate("merged", 1, _Merged)  # type: ignore[arg-type]
+    connection.create_aggregate("latest", 2, _Latest)  # type: ignore[arg-type]
 
 
 def merge_intact(encoded: Sequence[bytes]) -> bytes:
