@@ -14,7 +14,7 @@ from ..transactions.host_exceptions import pass_on, pass_on_signals
 from ..transactions.log import capture_internal_exception, log_once
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
-from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error
+from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error, parts_of
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
 from ..transactions.model.process import runtime
@@ -24,7 +24,7 @@ from .framework_signals import listen_to_flask_requests
 from .nested import inner_request
 from .request import NOTHING, MiddlewareTransaction
 from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
-from .response_errors import broke_the_body, came_from, closed_by_middleware
+from .response_errors import broke_the_body, came_from, closed_by_middleware, taken_for_a_disconnect
 from .routes import read_asgi_route
 from .shutdown import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
 
@@ -295,7 +295,10 @@ class ASGITransaction(MiddlewareTransaction):
         server_send = self._server_send
         await server_send(message)
         try:
-            if self._response_head is not None and (self._status >= 500 or (self._streamed and closed_by_middleware())):
+            may_have_broken = self._streamed or not message.get("body")
+            if self._response_head is not None and (
+                self._status >= 500 or (may_have_broken and closed_by_middleware())
+            ):
                 self._stop_clock()  # it waits for the exception that may follow an error page, or a stream that broke
             else:
                 self._end()
@@ -378,13 +381,22 @@ class ASGITransaction(MiddlewareTransaction):
 
         A server's ``send`` raises an `OSError` where the client has gone (ASGI 2.4).
         """
-        gone = isinstance(exception, OSError) and (self._was_disconnected or came_from(self._server_send, exception))
-        if gone or not _WENT_AWAY.isdisjoint(class_names(exception)):
+        exception = taken_for_a_disconnect(exception) or exception
+        if self._is_of_the_client(exception):
             self._ensure_extras().disconnected = self._was_disconnected or not self._is_finished
         elif is_error(exception):
             self._notice_exception(exception)
             if not self.status:
                 self._override_status(500)
+
+    def _is_of_the_client(self, exception: BaseException) -> bool:
+        """Whether an exception, or each one of a group, says that the client has gone."""
+        if not _WENT_AWAY.isdisjoint(class_names(exception)):
+            return True
+        if isinstance(exception, OSError):
+            return self._was_disconnected or came_from(self._server_send, exception)
+        parts = parts_of(exception)
+        return bool(parts) and all(map(self._is_of_the_client, parts))
 
     def _query_string(self) -> str:
         """The query, without the question mark."""

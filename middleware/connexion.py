@@ -18,6 +18,7 @@ from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE
 from .framework_hooks import current_request, hear_keys_of, note_exception
 from .nested import InnerRequestObserver
+from .routes import read_asgi_route
 
 __all__ = ["instrument"]
 
@@ -37,7 +38,18 @@ class _InFrontOfHandlers:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         hear_keys_of(scope)
+        _note_operation(scope)
         await self.app(scope, receive, send)
+
+
+def _note_operation(scope: Any) -> None:
+    """Its path as the specification writes it, before a Flask further inside tells its own way of writing it."""
+    try:
+        transaction = current_request() if scope["type"] == "http" else None
+        if transaction is not None:
+            read_asgi_route(transaction, scope)
+    except Exception:
+        capture_internal_exception("weighbridge.middleware.connexion")
 
 
 class _InFrontOfRouter:

@@ -15,6 +15,7 @@ from typing import Any
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE
 from .django_routes import path_for_django
+from .flask_routes import flask_request
 from .framework_hooks import current_request, note_exception, note_route
 from .request import MiddlewareTransaction
 
@@ -82,10 +83,18 @@ def _note_rule(framework: str) -> None:
     """Note the rule of the framework's current request. Never raises."""
     try:
         request = sys.modules[framework].request
+        if framework == "flask":
+            request = _own_request() or request
         mount = request.environ.get("SCRIPT_NAME", "") if framework == "flask" else request.root_path
         note_route(getattr(request.url_rule, "rule", None), mount)
     except Exception:
         capture_internal_exception(f"{framework}.request_started")
+
+
+def _own_request() -> Any:
+    """Flask's request of the very environ that is measured: a view may call another application by itself."""
+    transaction = current_request()
+    return flask_request(transaction._request) if isinstance(transaction, MiddlewareTransaction) else None
 
 
 # Django

@@ -8,12 +8,14 @@ from types import FrameType, TracebackType
 from typing import Any, Final
 
 from ..transactions.host_exceptions import code_of
+from ..transactions.model.errors import class_names
 
-__all__ = ["broke_the_body", "came_from", "closed_by_middleware"]
+__all__ = ["broke_the_body", "came_from", "closed_by_middleware", "taken_for_a_disconnect"]
 
 _RESPONSES: Final = "starlette.responses"
 _BACKGROUND: Final = "starlette.background"
 _CLOSING: Final = "starlette.middleware.base"
+_DISCONNECT: Final = "starlette.requests:ClientDisconnect"
 _CALL: Final = (_RESPONSES, "__call__")
 
 
@@ -21,6 +23,12 @@ def came_from(function: Any, exception: BaseException) -> bool:
     """Whether an exception passed through a function written in Python, a method or an object that is called."""
     code = code_of(function)
     return code is not None and any(frame.f_code is code for frame in _frames(exception.__traceback__))
+
+
+def taken_for_a_disconnect(exception: BaseException) -> OSError | None:
+    """What Starlette has turned into its own ``ClientDisconnect``, as it does with any `OSError` out of a stream."""
+    cause = exception.__context__
+    return cause if isinstance(cause, OSError) and _DISCONNECT in class_names(exception) else None
 
 
 def closed_by_middleware() -> bool:

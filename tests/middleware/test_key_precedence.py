@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import flask
 import pytest
 from fastapi import FastAPI
@@ -90,6 +91,18 @@ def breaking_in_a_thread() -> Iterator[bytes]:
     raise LookupError("the model went away")
 
 
+async def breaking_at_once() -> AsyncIterator[bytes]:
+    for count in range(0):
+        yield bytes(count)
+    raise LookupError("the model was never there")
+
+
+async def timing_out() -> AsyncIterator[bytes]:
+    """An `OSError`, which Starlette takes for the client's going away where ASGI is 2.4."""
+    yield b"Hello"
+    raise TimeoutError("the model is slow")
+
+
 async def whole() -> AsyncIterator[bytes]:
     yield b"Hello"
 
@@ -108,6 +121,8 @@ FINE = (200, False, False, [])
 
 RESPONSES: dict[str, tuple[Callable[[], Any], Any]] = {
     "a stream that breaks": (lambda: StreamingResponse(breaking()), BROKEN),
+    "one that breaks before its first piece": (lambda: StreamingResponse(breaking_at_once()), BROKEN),
+    "one that times out": (lambda: StreamingResponse(timing_out()), (200, True, False, ["builtins:TimeoutError"])),
     "one in a thread": (lambda: StreamingResponse(breaking_in_a_thread()), BROKEN),
     "a whole one": (lambda: StreamingResponse(whole()), FINE),
     "a task after a stream": (lambda: StreamingResponse(whole(), background=BackgroundTask(failing_task)), FINE),
@@ -212,6 +227,25 @@ def test_a_send_that_raises_says_that_the_client_has_gone(
 
     run(serve)
     assert [(t.failed, t.disconnected, t.errors) for t in ended] == [(False, True, ())]
+
+
+@pytest.mark.parametrize(
+    ("also", "failed", "disconnected"), [(anyio.lowlevel.checkpoint, False, True), (failing_task, True, False)]
+)
+def test_a_group_of_such_says_so_unless_one_of_them_is_another(
+    ended: Ended, run: Run, also: Any, failed: bool, disconnected: bool
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(also)
+            tasks.start_soon(send, {"type": "http.response.start", "status": 200, "headers": []})
+
+    async def serve() -> None:
+        with suppress(BaseException):  # Python 3.10 has no groups of its own
+            await ASGITransactionMiddleware(app)(http("/"), Server().receive, Sender(0).send)
+
+    run(serve)
+    assert [(t.failed, t.disconnected) for t in ended] == [(failed, disconnected)]
 
 
 def test_an_error_of_the_applications_own_in_front_of_a_client_that_listens_counts(ended: Ended, run: Run) -> None:

@@ -332,3 +332,18 @@ def test_an_error_that_was_handled_can_be_noticed(ended: Ended) -> None:
     get(WSGITransactionMiddleware(app))
     (only,) = ended
     assert (only.failed, only.status, len(only.errors), only.apdex) == (True, 200, 1, "frustrated")
+
+
+def test_an_application_that_a_view_calls_by_itself_names_nothing(ended: list[FinishedTransaction]) -> None:
+    outer, inner = flask.Flask("outer"), flask.Flask("inner")
+
+    @inner.get("/fails")
+    def fails() -> str:
+        raise LookupError
+
+    @outer.get("/batch/<int:number>")
+    def batch(number: int) -> str:
+        return str(inner.test_client().get("/fails").status_code)
+
+    get(WSGITransactionMiddleware(outer), "/batch/1")
+    assert [(t.name, t.status, t.failed) for t in ended] == [("GET /batch/<int:number>", 200, False)]

@@ -21,6 +21,7 @@ __all__ = [
     "is_error",
     "matches",
     "noticed",
+    "parts_of",
     "retained",
 ]
 
@@ -99,6 +100,11 @@ def is_error(exception: BaseException) -> bool:
     if isinstance(exception, SystemExit):
         return exception.code not in (0, None)
     return any(map(is_error, exception.exceptions))  # type: ignore[attr-defined]
+
+
+def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions of a group; none where it is no group."""
+    return () if _GROUPS.isdisjoint(class_names(exception)) else exception.exceptions  # type: ignore[attr-defined]
 
 
 _NOT_KEPT: Final = ""
