@@ -82,9 +82,15 @@ class State:
         return find_zone(self.tz) if self.tz else None
 
     def window(self, now: float) -> Window:
-        """The span of time that is shown, as of ``now`` (epoch seconds)."""
+        """The range of time that is shown, as of ``now`` (epoch seconds).
+
+        Raises:
+            BadParameter: it would begin in the future.
+        """
         if self.since is None:
             return Window(now - RANGES[self.range], now)
+        if self.since >= now:
+            raise BadParameter("since", "is not in the past")
         return in_minutes(Window(self.since, self.until or now), now)
 
     def changed(self, **changes: Any) -> State:

@@ -385,7 +385,13 @@ def test_the_api_page_explains_every_figure(ask: Ask) -> None:
     assert all(re.search(rf"<code>([a-z, ]*, )?{name}(, [a-z, ]*)?</code>", page) for name in asdict(State()))
 
 
-def test_the_span_before_is_compared(ask: Ask) -> None:
+def test_a_range_that_would_begin_in_the_future_is_refused(ask: Ask) -> None:
+    answer = ask(f"/api/summary?app=shop&since={NOW + 60}")
+    assert (answer.status, b"is not in the past" in answer.body) == (400, True)
+
+
+def test_the_span_before_is_compared(store: Path) -> None:
+    ask = asking(Console(store, clock=lambda: NOW + 86400))
     told = json.loads(ask(f"/api/summary?app=shop&since={NOW - 900 + 86400}&until={NOW + 86400}&compare=day").body)
     assert told["figures"]["calls"] == 0
     before = [call for call in CALLS if call.series.kind == "web" and call.age <= 900]
