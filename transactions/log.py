@@ -8,6 +8,7 @@ filter, formatter or ``__repr__`` of the host program's fails in a line of ours.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from .host_exceptions import pass_on, pass_on_signals
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from logging import Logger
 
-__all__ = ["capture_internal_exception", "import_logging", "log_import_failure", "log_once", "logger"]
+__all__ = [
+    "capture_internal_exception",
+    "hold_lines",
+    "import_logging",
+    "log_import_failure",
+    "log_once",
+    "logger",
+    "write_held_lines",
+]
 
 _MAX_LOGGED: Final = 1000
 _MAX_PENDING: Final = 20
@@ -26,6 +35,11 @@ _logged: set[Hashable] = set()
 _pending: Final[list[tuple[str, str]]] = []
 """Level and text of lines that could not be written so far."""
 _logging: Any = None
+
+_holder: Final = [0]
+"""The thread whose lines are held back, or 0."""
+_held: Final[list[tuple[str, str, tuple[object, ...], Any]]] = []
+"""Those lines, as they are given to `_hand_over`."""
 
 
 def import_logging() -> None:
@@ -45,6 +59,24 @@ def import_logging() -> None:
             _hand_over(*_pending.pop(0))
     except IndexError:  # another thread was faster
         return
+
+
+def hold_lines(thread: int) -> None:
+    """Hold back what a thread has to say (0: none), until `write_held_lines`.
+
+    The host's `logging` has locks. Whoever holds one of them may wait for that thread.
+    """
+    _holder[0] = thread
+
+
+def write_held_lines() -> None:
+    """Write what was held back. Never raises."""
+    try:
+        while _held:
+            level, message, arguments, exc_info = _held.pop(0)
+            _emit(level, message, *arguments, exc_info=exc_info)
+    except IndexError as problem:  # another thread was faster
+        pass_on(problem)
 
 
 def logger() -> Logger:
@@ -106,6 +138,9 @@ def _is_new(matter: Hashable) -> bool:
 def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
     """Write a line; while the interpreter goes down there is nobody to read it."""
     if sys.is_finalizing():
+        return
+    if _holder[0] == get_ident():
+        _held.append((level, message, arguments, exc_info))
         return
     try:
         import_logging()

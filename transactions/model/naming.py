@@ -7,12 +7,14 @@ import sys
 from types import FrameType, FunctionType, MethodType
 from typing import Any, Final, Literal
 
+from ..host_exceptions import pass_on_signals
 from ..log import log_once
 
 __all__ = [
     "LONGEST_NAME",
     "TYPES",
     "Kind",
+    "as_text",
     "callable_name",
     "class_name",
     "display_name",
@@ -143,6 +145,20 @@ def is_found_under(module: object, qualified_name: object, obj: object) -> bool:
     return found is obj
 
 
+def as_text(value: object) -> str | None:
+    """What is text, or bytes that are decoded as UTF-8, as exactly a `str`; ``None`` of anything else.
+
+    A stand-in (of Django's, of `weakref`) may fail when it is asked for its class.
+    """
+    try:
+        if isinstance(value, (bytes, bytearray)):
+            return value.decode("utf-8", "replace")
+        return str.__str__(value) if isinstance(value, str) else None
+    except Exception as exception:
+        pass_on_signals(exception)
+        return None
+
+
 def text_of(value: object, what: str) -> str | None:
     """A name as text, cut to size, or ``None``, said once, where it is no name.
 
@@ -150,10 +166,9 @@ def text_of(value: object, what: str) -> str | None:
         value: text, or bytes that are decoded as UTF-8.
         what: what it names, for the log line.
     """
-    if isinstance(value, (bytes, bytearray)):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, str) and value:
-        return str.__str__(value)[:LONGEST_NAME]
+    text = as_text(value)
+    if text:
+        return text[:LONGEST_NAME]
     if value is not None:
         log_once(("name", what, type(value)), "%s must be text and not empty, not %.80r: it is not used", what, value)
     return None

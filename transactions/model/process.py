@@ -8,6 +8,7 @@ from ..handoff import handoff
 from ..late_imports import late_imports
 from ..log import capture_internal_exception, log_import_failure, log_once
 from .applications import Application, ApplicationArgument, application_named
+from .naming import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,11 +108,13 @@ class RuntimeState:
         """The application that an ``application=`` argument means."""
         if argument is None:
             return self.application
-        if isinstance(argument, Application):
+        if type(argument) is Application:
             return argument
-        found = application_named(argument) if isinstance(argument, str) else None
+        text = as_text(argument)
+        found = None if text is None else application_named(text)
         if found is None:
-            log_once(("application", repr(argument)[:80]), "%.80r names no application: the default is used", argument)
+            matter = ("application", type(argument) if text is None else text[:80])
+            log_once(matter, "%.80r names no application: the default is used", argument)
             return self.application
         return found
 

@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import repeat
 from typing import Any, Final
 
 from ..configuration.settings import Settings
 from ..handoff import NOTIFY_EACH, handoff
 from ..host_exceptions import refuses
-from ..log import capture_internal_exception, log_once
+from ..log import capture_internal_exception, hold_lines, log_once, write_held_lines
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from .aggregate import Aggregate
 from .delivery import Delivery
@@ -116,6 +117,8 @@ class Recorder:
         self._waiting_writers = 0
         """How many threads of the program's wait to write."""
         self._requests: list[_Request] = []
+        self._is_logging = False
+        """The thread is in the host's `logging`, where it may wait for whoever waits for it."""
 
     # What the threads of the host program call: it never waits
 
@@ -129,6 +132,7 @@ class Recorder:
             return len(handoff.queue) + self.flush_threshold
         if len(handoff.queue) >= _FLUSH_THRESHOLD:
             self._work(lambda: True, 0.0)  # counting takes no disk
+            write_held_lines()
         return NOTIFY_EACH
 
     def _start(self) -> bool:
@@ -195,16 +199,29 @@ class Recorder:
                 self._wait()
                 self._work(self._write_if_due)
                 self._answer()
+                self._log()
             if not self._is_done:
                 self.flush_threshold = (
                     NOTIFY_EACH  # whatever may still end: this thread is not there to wait for more of it
                 )
                 self._work(self._write)
+                self._log()
             return True
         except BaseException as error:  # thrown into this thread; or the host's, where it is told of a failure
+            hold_lines(this_thread())
             log_once("the recorder's thread", "the background thread goes on after %r", error)
+            hold_lines(0)
+            self._log()
             self._wakeup.acquire(True, _FLUSH_INTERVAL)
             return False
+
+    def _log(self) -> None:
+        """Write the lines that this thread held back while others waited for it."""
+        self._is_logging = True
+        try:
+            write_held_lines()
+        finally:
+            self._is_logging = False
 
     def _wait(self) -> None:
         """Wait until something is due, or somebody calls."""
@@ -228,7 +245,7 @@ class Recorder:
             try:
                 done = self._work(request.task)
             finally:  # whatever strikes here, somebody waits
-                self._requests.remove(request)
+                refuses(partial(self._requests.remove, request), ValueError)  # where nobody waits any longer
                 request.answer(done)
 
     def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
@@ -238,10 +255,13 @@ class Recorder:
             request = _Request(task)
             self._requests.append(request)
             self._wake()
-            if _acquired(request.answered, deadline, self._is_alive):
+            if _acquired(request.answered, deadline, lambda: self._is_alive() and not self._is_logging):
                 return request.done
+            refuses(partial(self._requests.remove, request), ValueError)  # where it is being answered at this moment
         with self._priority():
-            return self._work(task, max(0.0, deadline - monotonic()))
+            done = self._work(task, max(0.0, deadline - monotonic()))
+        write_held_lines()
+        return done
 
     @contextmanager
     def _priority(self) -> Iterator[None]:
@@ -264,6 +284,7 @@ class Recorder:
             if not self._acquire(timeout):
                 return False
             self._worker = this_thread()
+            hold_lines(self._worker)
             if not self._closed:
                 self._aggregate_queue()
             return task()
@@ -289,6 +310,7 @@ class Recorder:
         """Let go of the lock, if it was taken."""
         if self._worker == this_thread():
             self._worker = 0
+            hold_lines(0)
         refuses(self._lock.release, RuntimeError)
 
     def _aggregate_queue(self) -> None:

@@ -30,6 +30,8 @@ PATIENCE: Final = 2.0
 
 _LOG_GONE: Final = "the -wal of the store %s was deleted or emptied by another program: the last figures may be lost"
 
+_FORKING: Final = "this process is about to fork, or another thread of it writes"
+
 FAILURES: Final = (sqlite3.Error, OSError, NotOurs, UnicodeDecodeError)
 """What a transaction may raise because of the file. Of a damaged one not even the name of a column may be text."""
 
@@ -95,8 +97,7 @@ class StoreConnection:
         self._see_who_we_are()
         wait = LockWait(real_path(self.path), seconds)
         while True:
-            with turnstile():
-                self._lock.acquire()
+            self._pass_turnstile(seconds)
             try:
                 connection = self._connected()
                 connection.execute(self._begin)
@@ -104,6 +105,17 @@ class StoreConnection:
             except BaseException as error:
                 self._give_up(error, wait)
             wait.pause()
+
+    def _pass_turnstile(self, seconds: float) -> None:
+        """Take the lock. Whoever is about to fork may run a signal handler, and that may wait for us."""
+        way = turnstile()
+        if not way.acquire(timeout=seconds):
+            raise sqlite3.OperationalError(_FORKING)
+        try:
+            if not self._lock.acquire(timeout=seconds):
+                raise sqlite3.OperationalError(_FORKING)
+        finally:
+            way.release()
 
     def _give_up(self, error: BaseException, wait: LockWait) -> None:
         """Release the lock, and raise unless it is worth trying again."""
