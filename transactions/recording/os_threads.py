@@ -17,12 +17,27 @@ from ..host_exceptions import pass_on
 from ..late_imports import late_imports
 from ..log import log_once
 
-__all__ = ["OSThread", "allocate_lock", "allocate_rlock", "has_ended", "is_within", "start_thread", "this_thread"]
+__all__ = [
+    "OSThread",
+    "allocate_lock",
+    "allocate_rlock",
+    "has_ended",
+    "is_patched",
+    "is_within",
+    "start_thread",
+    "this_thread",
+]
 
 
 def _original(name: str) -> Any:
     monkey: Any = sys.modules.get("gevent.monkey")
     return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
+
+
+def is_patched() -> bool:
+    """Whether the program's threads are greenlets of gevent."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def allocate_lock() -> Any:
@@ -69,10 +84,9 @@ class OSThread(Protocol):
 
 def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
     """Start a daemon thread; ``None``, said once, where that is not possible at this moment."""
-    monkey: Any = sys.modules.get("gevent.monkey")
     run = late_imports.never_in(run)
     try:
-        if monkey is not None and monkey.is_module_patched("threading"):
+        if is_patched():
             return _UnpatchedThread(run)
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()

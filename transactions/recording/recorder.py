@@ -17,7 +17,16 @@ from ..log import capture_internal_exception, hold_lines, log_once, write_held_l
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from .aggregate import Aggregate
 from .delivery import Delivery
-from .os_threads import OSThread, allocate_lock, allocate_rlock, has_ended, is_within, start_thread, this_thread
+from .os_threads import (
+    OSThread,
+    allocate_lock,
+    allocate_rlock,
+    has_ended,
+    is_patched,
+    is_within,
+    start_thread,
+    this_thread,
+)
 from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store
 
 __all__ = ["Recorder"]
@@ -251,7 +260,7 @@ class Recorder:
     def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
         """Have the recorder's thread do a task, or do it here where there is none; whether it succeeded in time."""
         deadline = _deadline(timeout)
-        if self._is_alive() and this_thread() != self._runs_in:
+        if self._can_wait():
             request = _Request(task)
             self._requests.append(request)
             self._wake()
@@ -262,6 +271,16 @@ class Recorder:
             done = self._work(task, max(0.0, deadline - monotonic()))
         write_held_lines()
         return done
+
+    def _can_wait(self) -> bool:
+        """Whether the recorder's thread can do it meanwhile.
+
+        Not for itself, nor for whoever interrupts the thread that holds its
+        lock. And gevent's greenlets share one thread: whatever the recorder
+        waits for may need another of them to go on.
+        """
+        me = this_thread()
+        return self._is_alive() and me not in {self._runs_in, self._worker} and not is_patched()
 
     @contextmanager
     def _priority(self) -> Iterator[None]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Literal
 from urllib.parse import quote
 
 from ..log import log_once
+from ..recording.os_threads import allocate_lock
 from ..visible import visible
 from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
@@ -50,7 +50,7 @@ class StoreConnection:
         self.path: str = path if path == MEMORY else os.path.abspath(path)
         self._mode = mode
         self._begin = "BEGIN IMMEDIATE" if mode == "rw" else "BEGIN"
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._pid = os.getpid()
         self._files: Files | None = None
         self._still = False
@@ -207,7 +207,7 @@ class StoreConnection:
         if self._pid != os.getpid():
             self._inherited.append(self._connection)
             self._connection = None
-            self._lock = threading.Lock()
+            self._lock = allocate_lock()
             self._pid = os.getpid()
 
     def _drop(self) -> None:

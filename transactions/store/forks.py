@@ -12,11 +12,11 @@ write to the store, and says why.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ..model.clock import monotonic
+from ..recording.os_threads import allocate_lock
 
 __all__ = ["forked_midway", "turnstile", "watch"]
 
@@ -46,7 +46,7 @@ class _Forks:
 
     def forget(self) -> None:
         """Start anew, in a child: the threads that held or awaited anything are not in this process."""
-        self.turnstile = threading.Lock()
+        self.turnstile: Any = allocate_lock()
         self.midway = not self._all_stood_still
         self._closed = False
         self._standing.clear()
@@ -73,7 +73,7 @@ class _Forks:
 _forks: Final = _Forks()
 
 
-def turnstile() -> threading.Lock:
+def turnstile() -> Any:
     """The way by which transactions begin, one after the other: held for no longer than that takes, and by forks."""
     if _forks.pid != os.getpid():
         _forks.forget()

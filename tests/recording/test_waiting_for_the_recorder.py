@@ -1,0 +1,81 @@
+"""Whoever waits for the recorder may hold what the recorder needs: nobody waits for ever."""
+
+from __future__ import annotations
+
+from .conftest import Programs, Stored
+
+
+def test_a_log_handler_that_flushes(programs: Programs) -> None:
+    """The recorder has something to say, and the handler's lock is held by whoever waits for it."""
+    programs.run(
+        """
+        import logging
+        class Flushing(logging.StreamHandler):
+            def emit(self, record):
+                super().emit(record)
+                if record.levelno >= logging.ERROR:
+                    print(weighbridge.flush())
+        logging.getLogger().addHandler(Flushing())
+        work()
+        logging.error("boom")
+        """,
+        WEIGHBRIDGE_STORE="/proc/nobody/weighbridge.db",
+    )
+    assert "boom" in programs.errors
+    assert "cannot be written" in programs.errors
+
+
+def test_a_signal_handler_that_flushes_while_a_fork_is_prepared(programs: Programs, stored: Stored) -> None:
+    """The fork holds up the store until it is over, and it is interrupted by who waits for the store."""
+    flushed = programs.run(
+        """
+        import signal
+        flushed = []
+        def handler(*_):
+            work()
+            flushed.append(weighbridge.flush(5))
+        signal.signal(signal.SIGALRM, handler)
+        os.register_at_fork(before=lambda: signal.raise_signal(signal.SIGALRM))  # hooks run in reverse order
+        work()
+        weighbridge.flush()
+        for _ in range(2):
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+        assert weighbridge.flush()
+        print(len(flushed))
+        """,
+        "-W",
+        "ignore",
+    )
+    assert stored.calls() == {"work": 1 + int(flushed)}
+
+
+def test_greenlets_that_flush_and_fork(programs: Programs, stored: Stored) -> None:
+    programs.prologue = "from gevent import monkey\nmonkey.patch_all()\nimport gevent, logging\n" + programs.prologue
+    ran = programs.run(
+        """
+        work, ran = background_task(name="work")(int), []  # which never lets another greenlet go on in a child
+        def busy():
+            work()
+            ran.append(1)
+            weighbridge.flush()
+            logging.error("line")
+            gevent.sleep(0.01)
+        def forking():
+            for _ in range(3):
+                child = os.fork()
+                if not child:
+                    work()
+                    os._exit(0 if weighbridge.flush() else 3)
+                assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+                ran.append(1)
+                gevent.sleep(0.01)
+        gevent.joinall([*(gevent.spawn(busy) for _ in range(30)), *(gevent.spawn(forking) for _ in range(3))])
+        print(len(ran))
+        """,
+        "-W",
+        "ignore",
+    )
+    assert stored.calls() == {"work": int(ran)}
