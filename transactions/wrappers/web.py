@@ -97,7 +97,7 @@ class WebOpener:
         self.request_info: Mapping[str, Any] = request_info
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """See `openers.Entry.open`."""
+        """See `Opener.open`."""
         try:
             owner = get_outer()
             if owner is not None:
