@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, overload
 
 from weighbridge.middleware.wsgi import WSGITransaction
 from weighbridge.transactions.handoff import handoff
@@ -75,7 +75,7 @@ class CapturedTransactions(list[FinishedTransaction]):
         end_delivered()
         return super().__ne__(other)
 
-    __hash__ = None  # as every list's
+    __hash__: ClassVar[None] = None  # as every list's
 
     def __repr__(self) -> str:
         end_delivered()
