@@ -22,7 +22,7 @@ def _opener(
 
 
 @overload
-def background_task(application: Decorated, /) -> Decorated: ...
+def background_task(function: Decorated, /) -> Decorated: ...
 @overload
 def background_task(
     application: ApplicationArgument = None, name: TextArgument = None, group: TextArgument = None

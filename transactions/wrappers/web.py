@@ -177,7 +177,7 @@ def _opener(
 
 
 @overload
-def web_transaction(application: Decorated, /) -> Decorated: ...
+def web_transaction(function: Decorated, /) -> Decorated: ...
 @overload
 def web_transaction(
     application: ApplicationArgument = None,
