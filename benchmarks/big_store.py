@@ -104,34 +104,34 @@ def fill(store: sqlite3.Connection, begin: int, now: float, calls: float) -> Non
     choose = random.Random(2)
     minutes_from = floor_to(now, HOUR) - MINUTE_DAYS * DAY
     numbered = store.execute('SELECT id, application, kind, "group", name FROM series WHERE NOT whole').fetchall()
-    for span, start, end in ((HOUR, begin, minutes_from), (FINEST, minutes_from, floor_to(now, FINEST) + FINEST)):
+    for width, start, end in ((HOUR, begin, minutes_from), (FINEST, minutes_from, floor_to(now, FINEST) + FINEST)):
         prepared = {
             number: [
-                values(totals_of(minute_row(Series(*one), 0, calls * span / FINEST, choose))) for _ in range(TEMPLATES)
+                values(totals_of(minute_row(Series(*one), 0, calls * width / FINEST, choose))) for _ in range(TEMPLATES)
             ]
             for number, *one in numbered
         }
-        store.executemany(INSERT, rows(span, range(start, end, span), prepared, choose))
-    wholes = store.execute("SELECT id, application, kind FROM series WHERE whole").fetchall()
-    for whole in wholes:
+        store.executemany(INSERT, rows(width, range(start, end, width), prepared, choose))
+    totals_rows = store.execute("SELECT id, application, kind FROM series WHERE whole").fetchall()
+    for whole in totals_rows:
         store.execute(WHOLE, whole)
-    for finer, span in zip((FINEST, *COARSE_WIDTHS), COARSE_WIDTHS, strict=False):
-        rolled_up_from = minutes_from if span <= HOUR else begin
-        for start in range(floor_to(rolled_up_from, span), floor_to(now - 60, span), span):
-            roll_up(store, (span, start), finer)
-        kept_from = minutes_from if span < HOUR else begin
+    for finer, width in zip((FINEST, *COARSE_WIDTHS), COARSE_WIDTHS, strict=False):
+        rolled_up_from = minutes_from if width <= HOUR else begin
+        for start in range(floor_to(rolled_up_from, width), floor_to(now - 60, width), width):
+            roll_up(store, (width, start), finer)
+        kept_from = minutes_from if width < HOUR else begin
         store.execute("UPDATE level SET complete_from = ?, complete_until = ? WHERE span = ?",
-                      (kept_from, floor_to(now - 60, span), span))  # fmt: skip
+                      (kept_from, floor_to(now - 60, width), width))  # fmt: skip
     store.execute("UPDATE level SET complete_from = ? WHERE span = ?", (minutes_from, FINEST))
 
 
 def rows(
-    span: int, starts: range, prepared: dict[int, list[tuple[object, ...]]], choose: random.Random
+    width: int, starts: range, prepared: dict[int, list[tuple[object, ...]]], choose: random.Random
 ) -> Iterator[tuple[object, ...]]:
     """A prepared row of each series for each unit of time."""
     for start in starts:
         for number, templates in prepared.items():
-            yield (span, start, number, *templates[int(choose.random() * TEMPLATES)])
+            yield (width, start, number, *templates[int(choose.random() * TEMPLATES)])
 
 
 if __name__ == "__main__":

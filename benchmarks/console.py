@@ -36,7 +36,7 @@ _MEDIAN, _P95, _PAINT = 100.0, 300.0, 1000.0
 _SIZE = 200_000
 """Bytes at most."""
 _NAMES = 200
-_SPANS = ("30m", "24h", "7d", "30d")
+_RANGES = ("30m", "24h", "7d", "30d")
 _ONE = "&app=shop&group=Route&name=GET+/resource/1/%7Bid%7D"
 _PAGES = {
     "summary": "&app=shop&compare=week",
@@ -87,15 +87,19 @@ def _kept(store: str) -> str:
 
 def _addresses(pages: dict[str, str]) -> list[str]:
     return [
-        f"/{path}?range={span}{query}"
-        for span in _SPANS
+        f"/{path}?range={time_range}{query}"
+        for time_range in _RANGES
         for page, query in pages.items()
         for path in (page, f"api/{page}", *(["transactions.csv"] if page == "transactions" else []))
     ]
 
 
 def _visited(pages: dict[str, str]) -> list[str]:
-    return [f"/{page}?range={span}{query}" for span in (_SPANS[0], _SPANS[-1]) for page, query in pages.items()]
+    return [
+        f"/{page}?range={time_range}{query}"
+        for time_range in (_RANGES[0], _RANGES[-1])
+        for page, query in pages.items()
+    ]
 
 
 def _answers(server: ConsoleServer, addresses: Iterable[str], rounds: int) -> dict[str, list[Answer]]:
@@ -141,7 +145,7 @@ def _paint_row(address: str, times: list[float]) -> list[str]:
 
 
 def _short(address: str) -> str:
-    """Page and span, which is what tells them apart."""
+    """Page and time range, which is what tells them apart."""
     return address.partition("&")[0]
 
 

@@ -41,7 +41,7 @@ _NAMES = 200
 _DAY = 86400
 _START = 1_800_000_000
 _CALLS = 3
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 """Seconds for one write: the store is busier here than it ever is."""
 
 
@@ -107,7 +107,7 @@ def _writing(processes: int, count: int, names: int) -> list[str]:
         ]
         for worker in workers:
             worker.start()
-        found = [done.get(timeout=_PATIENCE * count) for _ in workers]
+        found = [done.get(timeout=_TIMEOUT * count) for _ in workers]
         for worker in workers:
             worker.join()
         _check(path, sum(worked.calls for worked in found))
@@ -139,17 +139,17 @@ def _write(
 def _write_one(connection: StoreConnection, snapshot: Snapshot) -> Held:
     """What a `StoreWriter` does, with a look at the clock in between."""
     began = time.perf_counter()
-    parcel = prepare_snapshot(snapshot)
+    ready = prepare_snapshot(snapshot)
     prepared = time.perf_counter()
     while True:
         try:
             with connection.transaction() as store:
                 locked = time.perf_counter()
                 upgrade(store, snapshot.taken)
-                ingest(store, parcel, DEFAULT_RETENTION)
+                ingest(store, ready, DEFAULT_RETENTION)
             return Held(locked - prepared, time.perf_counter() - locked, prepared - began)
         except sqlite3.OperationalError:  # it was not its turn for two seconds
-            if time.perf_counter() - prepared > _PATIENCE:
+            if time.perf_counter() - prepared > _TIMEOUT:
                 raise
 
 
@@ -173,34 +173,34 @@ def _month(given: str | None, names: int) -> Iterator[str]:
 
 
 def _levels(path: str) -> Iterator[list[str]]:
-    """Size and cost of each span; what is rolled up is undone."""
+    """Size and cost of each resolution; what is rolled up is undone."""
     with closing(sqlite3.connect(path, isolation_level=None)) as store:
         define_functions(store)
         finer = dict(zip(COARSE_WIDTHS, (FINEST, *COARSE_WIDTHS), strict=False))
         length = "sum(length(histogram) + length(statuses) + 90)"  # 90: the other columns and what SQLite adds
         statement = f"SELECT span, count(*), {length}, count(DISTINCT start) FROM tally GROUP BY span"
-        for span, rows, size, starts in store.execute(statement).fetchall():
-            days = starts * span / _DAY
-            cost = _rolling_up(store, span, finer[span]) if span in finer else ["", ""]
-            yield [_span(span), f"{rows / days:,.0f}", f"{size / rows:.0f}", f"{size / days / 1e6:.1f}", *cost]
+        for width, rows, size, starts in store.execute(statement).fetchall():
+            days = starts * width / _DAY
+            cost = _rolling_up(store, width, finer[width]) if width in finer else ["", ""]
+            yield [_described(width), f"{rows / days:,.0f}", f"{size / rows:.0f}", f"{size / days / 1e6:.1f}", *cost]
 
 
-def _rolling_up(store: sqlite3.Connection, span: int, finer: int) -> list[str]:
+def _rolling_up(store: sqlite3.Connection, width: int, finer: int) -> list[str]:
     """Milliseconds, and of CPU, for the last unit: the median of some."""
-    (last,) = store.execute("SELECT max(start) FROM tally WHERE span = ?", (span,)).fetchone()
+    (last,) = store.execute("SELECT max(start) FROM tally WHERE span = ?", (width,)).fetchone()
     taken = []
     for _ in range(7):
         store.execute("BEGIN")
         for table_ in ("tally", "error_count"):
-            store.execute(f"DELETE FROM {table_} WHERE span = ? AND start = ?", (span, last))
+            store.execute(f"DELETE FROM {table_} WHERE span = ? AND start = ?", (width, last))
         wall, processor = time.perf_counter(), time.process_time()
-        roll_up(store, (span, last), finer)
+        roll_up(store, (width, last), finer)
         taken.append((time.perf_counter() - wall, time.process_time() - processor))
         store.execute("ROLLBACK")
     return [f"{median(column) * 1e3:.1f}" for column in zip(*taken, strict=True)]
 
 
-def _span(seconds: int) -> str:
+def _described(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
 
 

@@ -11,22 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge import middleware
 from weighbridge.middleware.lazy_names import load_lazily
-from weighbridge.transactions import (
-    Application,
-    BackgroundTask,
-    BackgroundTaskWrapper,
-    FinishedTransaction,
-    NoticedError,
-    Transaction,
-    TransactionNameWrapper,
-    WebTransaction,
-    WebTransactionWrapper,
+from weighbridge.transactions.api import (
     add_custom_attribute,
     add_custom_attributes,
     application,
     application_settings,
-    background_task,
-    callable_name,
     capture_request_params,
     current_transaction,
     end_of_transaction,
@@ -42,10 +31,22 @@ from weighbridge.transactions import (
     shutdown_agent,
     suppress_apdex_metric,
     suppress_transaction_trace,
-    transaction_name,
-    web_transaction,
+)
+from weighbridge.transactions.model.applications import Application
+from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
+from weighbridge.transactions.model.naming import callable_name
+from weighbridge.transactions.model.transaction import Transaction
+from weighbridge.transactions.wrappers.background import (
+    BackgroundTask,
+    BackgroundTaskWrapper,
+    background_task,
     wrap_background_task,
-    wrap_transaction_name,
+)
+from weighbridge.transactions.wrappers.renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
+from weighbridge.transactions.wrappers.web import (
+    WebTransaction,
+    WebTransactionWrapper,
+    web_transaction,
     wrap_web_transaction,
 )
 

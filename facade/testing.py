@@ -12,10 +12,9 @@ captured is recorded as well: let ``WEIGHBRIDGE_STORE`` be ``:memory:`` in tests
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex, overload
 
 from weighbridge.middleware.wsgi import WSGITransaction
 from weighbridge.transactions.handoff import handoff
@@ -39,29 +38,77 @@ def end_delivered() -> None:
             transaction._finish_response()
 
 
-def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method of a list, called when all that has been delivered is in it."""
-
-    @wraps(method)
-    def look(self: CapturedTransactions, /, *args: Any, **kwargs: Any) -> Any:
-        end_delivered()
-        return method(self, *args, **kwargs)
-
-    return look
-
-
 class CapturedTransactions(list[FinishedTransaction]):
     """The transactions that ended, in that order; up to date whenever it is looked at."""
 
     __slots__ = ()
 
+    def __len__(self) -> int:
+        end_delivered()
+        return super().__len__()
 
-_LOOKS: Final = (
-    "__len__ __iter__ __reversed__ __getitem__ __contains__ __eq__ __ne__ __repr__ __add__ index count copy pop clear"
-).split()
+    def __iter__(self) -> Iterator[FinishedTransaction]:
+        end_delivered()
+        return super().__iter__()
 
-for _name in _LOOKS:
-    setattr(CapturedTransactions, _name, _looking(getattr(list, _name)))
+    def __reversed__(self) -> Iterator[FinishedTransaction]:
+        end_delivered()
+        return super().__reversed__()
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> FinishedTransaction: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[FinishedTransaction]: ...
+    def __getitem__(self, index: Any, /) -> Any:
+        end_delivered()
+        return super().__getitem__(index)
+
+    def __contains__(self, transaction: object, /) -> bool:
+        end_delivered()
+        return super().__contains__(transaction)
+
+    def __eq__(self, other: object, /) -> bool:
+        end_delivered()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object, /) -> bool:
+        end_delivered()
+        return super().__ne__(other)
+
+    __hash__: ClassVar[None] = None  # as every list's
+
+    def __repr__(self) -> str:
+        end_delivered()
+        return super().__repr__()
+
+    def __add__(self, other: list[Any], /) -> list[Any]:
+        end_delivered()
+        return super().__add__(other)
+
+    def index(self, transaction: Any, *bounds: SupportsIndex) -> int:
+        """See `list.index`."""
+        end_delivered()
+        return super().index(transaction, *bounds)
+
+    def count(self, transaction: Any, /) -> int:
+        """See `list.count`."""
+        end_delivered()
+        return super().count(transaction)
+
+    def copy(self) -> list[FinishedTransaction]:
+        """See `list.copy`."""
+        end_delivered()
+        return super().copy()
+
+    def pop(self, index: SupportsIndex = -1, /) -> FinishedTransaction:
+        """See `list.pop`."""
+        end_delivered()
+        return super().pop(index)
+
+    def clear(self) -> None:
+        """See `list.clear`."""
+        end_delivered()
+        super().clear()
 
 
 @contextmanager

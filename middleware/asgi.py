@@ -29,7 +29,8 @@ from .routes import read_asgi_route
 from .shutdown import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
 
 if TYPE_CHECKING:
-    Scope = MutableMapping[str, Any]
+    from .asgi_types import ASGIApp, Receive, Scope, Send
+
     Message = MutableMapping[str, Any]
 
 __all__ = ["ASGITransactionMiddleware"]
@@ -64,7 +65,7 @@ class ASGITransactionMiddleware(TransactionMiddleware):
     Args:
         app: the ASGI application.
         application: the application to report to: a name (``"a;b"`` links), an
-            `ApplicationSummary`, or ``None`` for the configured one.
+            `Application`, or ``None`` for the configured one.
         name: the name of every request; by default that of its route, else its path.
         group: the group of ``name``; without a name it has no effect.
     """
@@ -72,14 +73,14 @@ class ASGITransactionMiddleware(TransactionMiddleware):
     __slots__ = ("_has_lifespan", "_single")
 
     def __init__(
-        self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
+        self, app: ASGIApp, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
     ) -> None:
         super().__init__(app, application, name, group)
         self._has_lifespan = False
         self._single: Any = None
         """The application as ASGI 3.0 calls it, from the first request on."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901, PLR0912, PLR0915  see below
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:  # noqa: C901, PLR0912, PLR0915  see below
         """Serve one request (ASGI 3.0). All in one place, as every request pays for each call."""
         app = self._single
         if app is None:  # an application may be false
@@ -165,13 +166,13 @@ class ASGITransactionMiddleware(TransactionMiddleware):
             capture_internal_exception("ASGITransactionMiddleware")
             return self.__wrapped__
 
-    async def _pass(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
+    async def _pass(self, app: Any, scope: Scope, receive: Receive, send: Send) -> Any:
         """What is not measured."""
         if scope.get("type") == "lifespan":
             return await self._live(app, scope, receive, send)
         return await app(scope, receive, send)
 
-    async def _live(self, app: Any, scope: Any, receive: Any, send: Any) -> Any:
+    async def _live(self, app: Any, scope: Scope, receive: Receive, send: Send) -> Any:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
         self._has_lifespan = True
         explicit_name = send

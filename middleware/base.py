@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..transactions.context.current import get_current
@@ -25,7 +26,11 @@ class TransactionMiddleware:
     __signature__: ClassVar[ConstructorSignature] = ConstructorSignature()
 
     def __init__(
-        self, app: Any, application: ApplicationArgument = None, name: str | None = None, group: str | None = None
+        self,
+        app: Callable[..., Any],
+        application: ApplicationArgument = None,
+        name: str | None = None,
+        group: str | None = None,
     ) -> None:
         self.__wrapped__: Any = app
         self._application = application

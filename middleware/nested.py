@@ -7,7 +7,7 @@ which an adapter has translated the outer one.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 from ..transactions.context.current import get_current
@@ -23,7 +23,7 @@ from .routes import read_asgi_route, read_wsgi_route
 
 __all__ = ["InnerRequestObserver", "inner_request", "join_request"]
 
-Request = MutableMapping[str, Any]
+Request = Mapping[str, Any]
 
 _OUTER: Final = ("wsgi_environ", "asgi.scope")
 """Keys in which an adapter keeps the request that it has translated (a2wsgi)."""
@@ -84,7 +84,8 @@ class InnerRequestObserver:
         if outer._route is None:
             outer._route = route
         if isinstance(outer, MiddlewareTransaction):  # it hears the keys of both
-            outer._request = ChainMap(request, cast("Request", outer._request))
+            both = cast("tuple[dict[str, Any], ...]", (request, outer._request))  # nobody writes to them
+            outer._request = ChainMap(*both)
 
     def send(self, message: Any) -> Awaitable[None]:
         """Hand a message on."""

@@ -50,7 +50,7 @@ NO_VALUES: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
 _SIMPLE: Final = frozenset({bool, int, str, type(None), _Absent})
 """Classes whose values may be compared and kept."""
 _identities: Final[dict[tuple[Identity, object], Identity]] = {}
-"""What transactions of a label became by the values of their live keys, or by the name of an application."""
+"""What transactions of an identity became by the values of their live keys, or by the name of an application."""
 _MAX_IDENTITIES: Final = 500
 _values_logged: dict[str, set[str]] = {}
 

@@ -44,7 +44,7 @@ class WritingSend:
 
     def __init__(self, send: Any) -> None:
         self._send = send
-        self.has_written = False
+        self.has_written: bool = False
 
     async def __call__(self, message: Any) -> Any:
         """Send a message on, the last one when all is written."""

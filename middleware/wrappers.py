@@ -42,7 +42,15 @@ class _TransparentWrapper(TransactionMiddleware):
         super().__init_subclass__()
         cls._own = frozenset(slot for base in cls.__mro__ for slot in vars(base).get("__slots__", ()))
 
-    def __init__(self, wrapped: Any, application: ApplicationArgument, name: str | None, group: str | None) -> None:
+    def __init__(
+        self,
+        wrapped: Any,
+        application: ApplicationArgument = None,
+        name: str | None = None,
+        group: str | None = None,
+        framework: Any = None,
+        dispatcher: Any = None,
+    ) -> None:
         super().__init__(wrapped, application, name, group)
         for attribute in ("__doc__", "__module__"):  # those of this class would be found
             object.__setattr__(self, attribute, getattr(wrapped, attribute, None))
@@ -91,7 +99,7 @@ class _TransparentWrapper(TransactionMiddleware):
         """A middleware like this one, around another application."""
         if application is self.__wrapped__:
             return self
-        middleware = type(self)(application, self._application)  # type: ignore[call-arg]
+        middleware = type(self)(application, self._application)
         middleware._explicit_name, middleware._identities = self._explicit_name, self._identities
         return middleware
 
@@ -109,6 +117,13 @@ class _TransparentWrapper(TransactionMiddleware):
         explicit_name = self._explicit_name
         name = () if explicit_name is None else (explicit_name.name, explicit_name.group)
         return type(self), (self.__wrapped__, self._application, *name)
+
+
+def _decorator(wrapper: type[_TransparentWrapper], application: Any, name: str | None, group: str | None) -> Any:
+    """A decorator that wraps so; without parentheses ``application`` is what it decorates."""
+    if can_be_wrapped(application):
+        return wrapper(application)
+    return lambda wrapped: wrapper(wrapped, application, name, group)
 
 
 _attributes: Any = property(lambda middleware: middleware.__wrapped__.__dict__)
@@ -130,20 +145,9 @@ class WSGIApplicationWrapper(_TransparentWrapper, WSGITransactionMiddleware):
 
     __dict__ = _attributes
 
-    def __init__(
-        self,
-        wrapped: Any,
-        application: ApplicationArgument = None,
-        name: str | None = None,
-        group: str | None = None,
-        framework: Any = None,
-        dispatcher: Any = None,
-    ) -> None:
-        super().__init__(wrapped, application, name, group)
-
 
 @overload
-def wsgi_application(application: Callable[..., Any], /) -> WSGIApplicationWrapper: ...
+def wsgi_application(app: Callable[..., Any], /) -> WSGIApplicationWrapper: ...
 @overload
 def wsgi_application(
     application: ApplicationArgument = None,
@@ -160,9 +164,7 @@ def wsgi_application(
     dispatcher: Any = None,
 ) -> Any:
     """A decorator that puts `WSGITransactionMiddleware` around an application, also without parentheses."""
-    if can_be_wrapped(application):
-        return WSGIApplicationWrapper(application)
-    return lambda wrapped: WSGIApplicationWrapper(wrapped, application, name, group)
+    return _decorator(WSGIApplicationWrapper, application, name, group)
 
 
 def wrap_wsgi_application(
@@ -194,23 +196,12 @@ class ASGIApplicationWrapper(_TransparentWrapper, ASGITransactionMiddleware):
 
     __dict__ = _attributes
 
-    def __init__(
-        self,
-        wrapped: Any,
-        application: ApplicationArgument = None,
-        name: str | None = None,
-        group: str | None = None,
-        framework: Any = None,
-        dispatcher: Any = None,
-    ) -> None:
-        super().__init__(wrapped, application, name, group)
-
     def _is_called_like(self, wrapped: Any) -> bool:
         return single_callable(wrapped) is wrapped
 
 
 @overload
-def asgi_application(application: Callable[..., Any], /) -> ASGIApplicationWrapper: ...
+def asgi_application(app: Callable[..., Any], /) -> ASGIApplicationWrapper: ...
 @overload
 def asgi_application(
     application: ApplicationArgument = None,
@@ -227,9 +218,7 @@ def asgi_application(
     dispatcher: Any = None,
 ) -> Any:
     """A decorator that puts `ASGITransactionMiddleware` around an application, also without parentheses."""
-    if can_be_wrapped(application):
-        return ASGIApplicationWrapper(application)
-    return lambda wrapped: ASGIApplicationWrapper(wrapped, application, name, group)
+    return _decorator(ASGIApplicationWrapper, application, name, group)
 
 
 def wrap_asgi_application(

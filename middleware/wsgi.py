@@ -60,7 +60,7 @@ class WSGITransactionMiddleware(TransactionMiddleware):
     Args:
         app: the WSGI application.
         application: the application to report to: a name (``"a;b"`` links), an
-            `ApplicationSummary`, or ``None`` for the configured one.
+            `Application`, or ``None`` for the configured one.
         name: the name of every request; by default that of its route, else its path.
         group: the group of ``name``; without a name it has no effect.
     """

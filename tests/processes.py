@@ -25,7 +25,7 @@ __all__ = ["MARK", "adopt_orphans", "children", "descendants", "end", "keep", "r
 
 MARK: Final = "STARTED_BY_TESTS"
 """The environment variable that every process has which was started by tests, or by what they have started."""
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds in which a process ends that has been told to, on a machine that is busy with other things."""
 _GRACE: Final = 1.0
 """Seconds for what ends by itself when its parent does."""
@@ -126,14 +126,14 @@ def end(processes: Collection[int]) -> None:
 
 
 def running_on(before: set[int]) -> dict[int, str]:
-    """The children of this process that go on for all our patience, but for those that were there before."""
+    """The children of this process that go on for all of `TIMEOUT`, but for those that were there before."""
     new = until_gone(lambda: {child for child in children() - before if not _may_stay(child)})
     return {child: _command(child).replace(b"\0", b" ").decode(errors="replace") for child in new}
 
 
 def until_gone(those: Callable[[], set[int]]) -> set[int]:
     """Wait for processes to end; gives those that did not."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while (left := {process for process in those() if _runs(process)}) and time.monotonic() < deadline:
         time.sleep(0.01)
     return left

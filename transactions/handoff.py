@@ -138,7 +138,7 @@ class Handoff(Generic[_Measured]):
         try:
             self.set_flush_threshold(self.on_pending())
         except Exception:
-            capture_internal_exception("the attendant of transactions that begin")
+            capture_internal_exception("notify_first")
 
     def notify_finished(self, transaction: _Measured) -> None:
         """The slow half of putting a transaction into the queue."""
@@ -154,7 +154,7 @@ class Handoff(Generic[_Measured]):
         try:
             self.set_flush_threshold(self.on_pending())
         except Exception:
-            capture_internal_exception("the attendant of finished transactions")
+            capture_internal_exception("notify_pending")
 
     def set_flush_threshold(self, flush_threshold: int) -> None:
         """Let so many wait, unless somebody listens (also one who begins to at this very moment)."""

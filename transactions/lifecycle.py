@@ -167,11 +167,7 @@ def _at_exit() -> None:
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Write everything that has finished to the store now; whether all of it is there.
-
-    Args:
-        timeout: seconds to wait at most where another write is under way.
-    """
+    """See `api.flush`."""
     if _has_nothing_to_write():
         return True
     try:
@@ -199,11 +195,7 @@ def _has_nothing_to_write() -> bool:
 
 
 def shutdown(timeout: float | None = None) -> None:
-    """Write what is left and stop the background thread; a transaction that ends later starts it again.
-
-    Args:
-        timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
-    """
+    """See `api.shutdown_agent`."""
     handoff.on_pending = _on_pending
     handoff.set_flush_threshold(NOTIFY_EACH)
     recorder = _recorders.pop(_IN_FORCE, None)

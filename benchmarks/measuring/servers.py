@@ -27,7 +27,7 @@ __all__ = ["SERVERS", "Server", "leave_a_cpu"]
 _CPUS = os.sched_getaffinity(0)
 _CPU_OF_SERVERS = max(_CPUS)
 
-_PATIENCE = 300.0
+_TIMEOUT = 300.0
 """Seconds for a server to start; under valgrind, on a busy machine, it takes long."""
 
 _REQUEST = b"GET /hello?page=2 HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"
@@ -101,7 +101,7 @@ class Server:
             require_recorded(self._job, self._served, counted(self._store))
 
     def _await_start(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while True:
             try:
                 return self.load(1, 1).clear()
@@ -128,7 +128,7 @@ class Server:
         return waits
 
     def _connect(self, count: int) -> list[socket.socket]:
-        return [socket.create_connection(("127.0.0.1", self._port), _PATIENCE) for _ in range(count)]
+        return [socket.create_connection(("127.0.0.1", self._port), _TIMEOUT) for _ in range(count)]
 
 
 def _exchange(connections: list[socket.socket], keep: bool) -> list[float]:

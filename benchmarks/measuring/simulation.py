@@ -20,7 +20,7 @@ __all__ = ["Served", "simulated"]
 _AT_ONCE = 8
 _CACHES = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=33554432,16,64"]
 """Bytes, ways, bytes of a line."""
-_PATIENCE = 300.0
+_TIMEOUT = 300.0
 """Seconds for valgrind to write what it counted."""
 
 
@@ -59,8 +59,8 @@ def simulated(name: str, subject: str, case: str, requests: int) -> Served:
 
 
 def _await(counted: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while not (counted.exists() and "\ntotals: " in counted.read_text()):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"no {counted.name} came from valgrind in {_PATIENCE:.0f} seconds")
+            raise RuntimeError(f"no {counted.name} came from valgrind in {_TIMEOUT:.0f} seconds")
         time.sleep(0.1)

@@ -142,32 +142,6 @@ __all__ = [
 ]
 __all__ += weighbridge.__all__
 
-_WRAPPING: Final = (
-    "CallableObjectProxy",
-    "FunctionWrapper",
-    "InFunctionWrapper",
-    "ObjectProxy",
-    "OutFunctionWrapper",
-    "PostFunctionWrapper",
-    "PreFunctionWrapper",
-    "function_wrapper",
-    "in_function",
-    "out_function",
-    "patch_function_wrapper",
-    "post_function",
-    "pre_function",
-    "resolve_path",
-    "transient_function_wrapper",
-    "wrap_function_wrapper",
-    "wrap_in_function",
-    "wrap_object",
-    "wrap_object_attribute",
-    "wrap_out_function",
-    "wrap_post_function",
-    "wrap_pre_function",
-)
-"""What is loaded when it is asked for, as wrapt imports asyncio."""
-
 _T = TypeVar("_T")
 
 
@@ -434,4 +408,5 @@ def notice_error(  # type: ignore[no-redef]
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
-    load_lazily(__name__, dict.fromkeys(_WRAPPING, "weighbridge.agent.wrapping"))
+    # What is not here yet is there, and loaded when it is asked for, as wrapt imports asyncio.
+    load_lazily(__name__, dict.fromkeys(set(__all__) - set(globals()), "weighbridge.agent.wrapping"))

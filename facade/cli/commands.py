@@ -51,7 +51,7 @@ _DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
 
 
 def _checked_since(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """Check a span or moment, and keep it as text: for ``top`` its beginning moves on."""
+    """Check a length of time or a moment, and keep it as text: for ``top`` its beginning moves on."""
     try:
         time_range.parse_since(value, time.time())
     except ValueError as error:
@@ -96,7 +96,7 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
     kinds = click.Choice(["web", "background"])
     return (
         click.option(
-            "--since", metavar="SPAN", callback=_checked_since, default=since, show_default=True, help=_SINCE_HELP
+            "--since", metavar="RANGE", callback=_checked_since, default=since, show_default=True, help=_SINCE_HELP
         ),
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),

@@ -23,10 +23,10 @@ _WRONG: Final = 60.0
 
 
 def head_lines(report: Report, now: float) -> list[str]:
-    """Say which span the figures cover and which store they come from."""
+    """Say which time range the figures cover and which store they come from."""
     since, until = report.window
-    span = f"{_clock(since, now)} to {_clock(until, now)} ({describe(until - since)})"
-    return [f"{span}, {_last_write(report.health, now)}", f"store {report.health.path}"]
+    window = f"{_clock(since, now)} to {_clock(until, now)} ({describe(until - since)})"
+    return [f"{window}, {_last_write(report.health, now)}", f"store {report.health.path}"]
 
 
 def clock_line(health: Health, now: float) -> str:

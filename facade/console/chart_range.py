@@ -137,10 +137,10 @@ def begun(found: Timeline, first: float | None) -> Timeline:
         return found
     ends = [*(bucket.start for bucket in found.buckets[1:]), float("inf")]
     kept = [bucket for bucket, end in zip(found.buckets, ends, strict=True) if end > first]
-    return replace(found, buckets=tuple(_rated(bucket, first) for bucket in kept))
+    return replace(found, buckets=tuple(_with_rates(bucket, first) for bucket in kept))
 
 
-def _rated(bucket: TimelineBucket, first: float) -> TimelineBucket:
+def _with_rates(bucket: TimelineBucket, first: float) -> TimelineBucket:
     calls, per_minute = bucket.statistics.calls, bucket.statistics.per_minute
     if bucket.start >= first or not per_minute:
         return bucket

@@ -206,8 +206,8 @@ def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timel
 def _what_if(reader: StoreReader, state: State, window: Window, totals: Totals) -> WhatIf:
     t = state.t or totals.apdex_t
     tried = scores(totals, [t] if t else [])
-    wholes = (one for one in reader.applications(window) if (one.application, one.kind) == (state.app, "web"))
-    whole = next(wholes, None)
+    totals_rows = (one for one in reader.applications(window) if (one.application, one.kind) == (state.app, "web"))
+    whole = next(totals_rows, None)
     application = whole.totals if whole else Totals()
     part = totals if state.kind == "web" else Totals()
     nothing = Totals()

@@ -23,10 +23,10 @@ def parse_since(text: str, now: float) -> float:
     8200.0
 
     Raises:
-        ValueError: it is neither a span nor a moment, is not in the past, or lies before 1970.
+        ValueError: it is neither a length of time nor a moment, is not in the past, or lies before 1970.
     """
-    span = _RANGE.fullmatch(text.strip().lower())
-    since = now - float(span[1]) * _UNITS[span[2]] if span else _moment(text)
+    length = _RANGE.fullmatch(text.strip().lower())
+    since = now - float(length[1]) * _UNITS[length[2]] if length else _moment(text)
     if since >= now:
         raise ValueError(f"{text!r} is not in the past")
     if since < 0:
@@ -65,4 +65,4 @@ def _moment(text: str) -> float:
     try:
         return parse_moment(text)
     except ValueError:
-        raise ValueError(f"{text!r} is neither a span nor a moment") from None
+        raise ValueError(f"{text!r} is neither a length of time nor a moment") from None

@@ -11,6 +11,7 @@ import pytest
 
 import weighbridge
 from weighbridge import agent
+from weighbridge.agent import wrapping
 from weighbridge.transactions import log
 
 CALLABLES = dict(
@@ -71,7 +72,7 @@ def work(number: int = 1) -> int:
     return number + 1
 
 
-REAL = set(vars(agent)["_WRAPPING"])
+REAL = set(wrapping.__all__)
 """Tools for wrapping, which are tried in a file of their own."""
 
 DECORATORS = [

@@ -96,12 +96,12 @@ def test_the_figures_are_those_of_the_raw_durations(run: Run, write_store: Write
 def test_the_whole_of_an_application_is_the_sum_of_its_transactions(run: Run, write_store: WriteStore) -> None:
     calls = some_calls()
     result = run("report", "--json", "--store", write_store(calls))
-    wholes = {(whole["application"], whole["type"]): whole for whole in json.loads(result.stdout)["applications"]}
-    assert list(wholes) == [("Depot", "web"), ("Shop", "web"), ("Shop", "background")]
+    totals_rows = {(whole["application"], whole["type"]): whole for whole in json.loads(result.stdout)["applications"]}
+    assert list(totals_rows) == [("Depot", "web"), ("Shop", "web"), ("Shop", "background")]
     web = [call for call in calls if call.series in (HOME, BOOK)]
-    assert wholes["Shop", "web"]["calls"] == len(web)
-    assert wholes["Shop", "web"]["apdex"] == pytest.approx(exact_apdex(web))
-    assert wholes["Shop", "web"]["p95_seconds"] == pytest.approx(
+    assert totals_rows["Shop", "web"]["calls"] == len(web)
+    assert totals_rows["Shop", "web"]["apdex"] == pytest.approx(exact_apdex(web))
+    assert totals_rows["Shop", "web"]["p95_seconds"] == pytest.approx(
         exact_quantile([call.duration for call in web], 0.95), rel=0.011
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import processes
 
-processes.PATIENCE = 1.0
+processes.TIMEOUT = 1.0
 
 _PARENT = "import os, time; os.fork(); time.sleep(600)"
 """A program that has a child."""

@@ -818,7 +818,7 @@ GUARDS = {
     "transactions.wrappers.functions:_in_step",
     "transactions.wrappers.functions:_await_result",
     "transactions.wrappers.web:WebTransaction.__init__",
-    "transactions.wrappers.web:_request_info",
+    "transactions.wrappers.web:WebArguments.__init__",
     # called by those, outside of any try: they say "Never raises", and catch what happens below them
     "middleware.wsgi:WSGITransaction._answered",
     "middleware.wsgi:WSGITransaction._broken_by",

@@ -62,11 +62,11 @@ BLOCKING = [sleep, look_at_a_file, read_a_file, wait_for_a_lock, write_to_a_data
 def test_a_blocking_call_of_ours_would_be_caught(block: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """The recorder's place is taken by something that blocks; the guard lets it through: it is no mistake of ours."""
 
-    def attend() -> int:
+    def on_pending() -> int:
         block()
         return 0
 
-    monkeypatch.setattr(handoff, "on_pending", attend)
+    monkeypatch.setattr(handoff, "on_pending", on_pending)
     with pytest.raises(BlockingError):
         asyncio.run(get(ASGITransactionMiddleware(hello)))
 

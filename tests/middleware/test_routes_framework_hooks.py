@@ -17,7 +17,7 @@ from weighbridge import FinishedTransaction, add_custom_attribute
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
 from . import asgi_helpers, wsgi_helpers
-from .strangers_kit import HEADERS, HOST, METHOD, STRANGERS, TEXT, has_known_method, names_made, wild
+from .untrusted_helpers import HEADERS, HOST, METHOD, TEXT, UNTRUSTED, has_known_method, names_made, wild
 
 Ended = list[FinishedTransaction]
 Serve = Callable[..., None]
@@ -512,7 +512,7 @@ _PATH = st.sampled_from(["/users/1", "/users/2", "/v1/users/1", "/broken/1", "/b
 @pytest.mark.application_blocks
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("which", MAKE)
-@STRANGERS
+@UNTRUSTED
 @given(method=METHOD, path=_PATH, host=HOST, headers=HEADERS, query=TEXT)
 def test_no_client_makes_names(
     loop: asyncio.AbstractEventLoop,

@@ -34,7 +34,7 @@ from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
 
 from . import asgi_helpers, wsgi_helpers
 from .store_helpers import rows
-from .strangers_kit import HEADERS, HOST, METHOD, STRANGERS, TEXT, has_known_method, names_made, wild
+from .untrusted_helpers import HEADERS, HOST, METHOD, TEXT, UNTRUSTED, has_known_method, names_made, wild
 
 Ended = list[FinishedTransaction]
 Run = Callable[..., Any]
@@ -220,7 +220,7 @@ _PATH = _ROUTED | wild(["e", "any", "u", "7", "fixed", "m", "t", "docs"])
 
 
 @pytest.mark.parametrize("which", WSGI)
-@STRANGERS
+@UNTRUSTED
 @given(method=METHOD, path=_PATH, host=HOST, headers=HEADERS, query=TEXT)
 @example(method="GET", path="/t/evil/u/7", host="evil", headers={"X-Forwarded-Prefix": "/u"}, query="")
 def test_no_client_makes_names_under_wsgi(
@@ -234,7 +234,7 @@ def test_no_client_makes_names_under_wsgi(
 
 
 @pytest.mark.parametrize("which", ASGI)
-@STRANGERS
+@UNTRUSTED
 @given(method=METHOD, path=_PATH, host=HOST, headers=HEADERS, query=TEXT)
 @example(method="OPTIONS", path="/any/where", host="evil", headers={"Origin": "x"}, query="")
 def test_no_client_makes_names_under_asgi(

@@ -164,6 +164,17 @@ def test_each_public_name_tells_its_arguments(module: str) -> None:
     assert len(signatures) >= len(things) - 1
     for name in signatures.keys() & {"ASGITransactionMiddleware", "WSGITransactionMiddleware"}:
         assert list(signatures[name].parameters) == ["app", "application", "name", "group"]
+    for name in signatures.keys() & {"ASGIApplicationWrapper", "WSGIApplicationWrapper"}:
+        expected = ["wrapped", "application", "name", "group", "framework", "dispatcher"]
+        assert list(signatures[name].parameters) == expected
+
+
+def test_asgi_is_typed_as_asgi() -> None:
+    from weighbridge import ASGITransactionMiddleware
+
+    parameters = inspect.signature(ASGITransactionMiddleware.__call__).parameters
+    assert [str(parameter.annotation) for parameter in parameters.values()][1:] == ["Scope", "Receive", "Send"]
+    assert inspect.signature(ASGITransactionMiddleware).parameters["app"].annotation == "ASGIApp"
 
 
 def test_a_middleware_tells_the_arguments_of_what_is_behind_it() -> None:

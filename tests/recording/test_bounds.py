@@ -278,11 +278,11 @@ def test_a_flush_within_a_flush_does_not_wait_for_itself(
     from weighbridge.transactions.recording.aggregate import Aggregate
 
     answers: list[bool] = []
-    harvest = Aggregate.collect
+    collect = Aggregate.collect
 
     def interrupted(self: Aggregate) -> object:
         answers.append(weighbridge.flush())
-        return harvest(self)
+        return collect(self)
 
     monkeypatch.setattr(Aggregate, "collect", interrupted)
     work()

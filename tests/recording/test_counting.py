@@ -94,13 +94,13 @@ def ended(
     duration: float,
     ago: float = 0.0,
     errors: tuple[NoticedError, ...] = (),
-    rated: bool = True,
+    apdex: bool = True,
     sampled: bool = True,
     whole: bool = True,
     **more: Any,
 ) -> Any:
     """End a transaction; ``whole``: it is handed over as it is, though there may be a buffer for it."""
-    transaction._set_apdex(rated)
+    transaction._set_apdex(apdex)
     transaction._set_sampled(sampled)
     for name, value in more.items():
         setattr(transaction._ensure_extras(), name, value)
@@ -157,7 +157,7 @@ def test_every_figure_adds_up(own_settings: None, drawn: list[dict[str, Any]]) -
 
 def make(one: dict[str, Any]) -> None:
     errors = () if one["error"] is None else (one["error"],)
-    common = {"rated": not one["suppressed"], "whole": one["whole"]}
+    common = {"apdex": not one["suppressed"], "whole": one["whole"]}
     if one["web"]:
         page(
             one["duration"], one["name"], one["status"], errors=errors,

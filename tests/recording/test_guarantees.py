@@ -18,7 +18,7 @@ def test_promise_the_host_program_gets_its_own_results_and_never_waits(programs:
         """
         from weighbridge.transactions.store import connection
 
-        connection.PATIENCE = 3600.0  # who waited for the store would not come back
+        connection.LOCK_TIMEOUT = 3600.0  # who waited for the store would not come back
 
         error = ValueError("of the program")
 

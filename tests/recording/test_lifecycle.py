@@ -175,7 +175,7 @@ def test_the_event_loop_does_not_wait_for_a_locked_store(stored: Stored, monkeyp
 
     asyncio.run(work())
     weighbridge.flush()
-    monkeypatch.setattr(connection, "PATIENCE", 3600.0)  # who waited for the store would not come back
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 3600.0)  # who waited for the store would not come back
     other = sqlite3.connect(stored.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -199,7 +199,7 @@ def test_greenlets_report_and_never_wait_for_the_store(programs: Programs, store
         gevent.joinall([gevent.spawn(work, 0.01) for _ in range(20)])
         weighbridge.flush()
         from weighbridge.transactions.store import connection
-        connection.PATIENCE = 3600.0  # who waited for the store would not come back
+        connection.LOCK_TIMEOUT = 3600.0  # who waited for the store would not come back
         print("ready", flush=True)
         sys.stdin.readline()
         until = time.monotonic() + 1.5

@@ -101,7 +101,7 @@ def test_the_loop_goes_on_while_it_waits_for_the_store(
     backend: str, stored: Stored, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lifespan is over when all is written; the loop is free all the while."""
-    monkeypatch.setattr(connection, "PATIENCE", 20.0)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 20.0)
     sleep: Any = asyncio.sleep if backend == "asyncio" else trio.sleep
     gaps: list[float] = []
     over: list[float] = []
@@ -180,7 +180,7 @@ def test_a_lifespan_that_is_cancelled_meanwhile(
     stored: Stored, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server does not wait any longer: its cancellation is its own, and the write goes on."""
-    monkeypatch.setattr(connection, "PATIENCE", 20.0)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 20.0)
     work()
     weighbridge.flush()
     work()

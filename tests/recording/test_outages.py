@@ -22,7 +22,7 @@ Work = Callable[[], None]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 0.05)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 0.05)
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def test_other_settings_while_the_store_is_away_lose_none(stored: Stored, work: 
 
 
 def test_the_host_does_not_wait_for_the_store(stored: Stored, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 3600.0)  # who waited for the store would not come back
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 3600.0)  # who waited for the store would not come back
     monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.01")
     weighbridge.initialize()
     work()

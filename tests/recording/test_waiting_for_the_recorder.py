@@ -53,13 +53,13 @@ def test_a_signal_handler_that_flushes_while_a_fork_is_prepared(programs: Progra
 
 
 def test_greenlets_that_flush_and_fork(programs: Programs, stored: Stored) -> None:
+    """In a child the other greenlets may go on as well: each call says by itself that it was made."""
     programs.prologue = "from gevent import monkey\nmonkey.patch_all()\nimport gevent, logging\n" + programs.prologue
-    ran = programs.run(
+    said = programs.run(
         """
-        work, ran = background_task(name="work")(int), []  # which never lets another greenlet go on in a child
+        work = background_task(name="work")(lambda: os.write(1, b"."))
         def busy():
             work()
-            ran.append(1)
             weighbridge.flush()
             logging.error("line")
             gevent.sleep(0.01)
@@ -70,12 +70,11 @@ def test_greenlets_that_flush_and_fork(programs: Programs, stored: Stored) -> No
                     work()
                     os._exit(0 if weighbridge.flush() else 3)
                 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-                ran.append(1)
                 gevent.sleep(0.01)
         gevent.joinall([*(gevent.spawn(busy) for _ in range(30)), *(gevent.spawn(forking) for _ in range(3))])
-        print(len(ran))
         """,
         "-W",
         "ignore",
     )
-    assert stored.calls() == {"work": int(ran)}
+    assert len(said) >= 39
+    assert stored.calls() == {"work": len(said)}

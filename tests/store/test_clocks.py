@@ -68,9 +68,9 @@ class Machine:
         with closing(sqlite3.connect(self.path)) as store:
             return trusted_time(store, KEPT.longest)
 
-    def rows(self, span: int) -> int:
+    def rows(self, width: int) -> int:
         with closing(sqlite3.connect(self.path)) as store:
-            return store.execute("SELECT count(*) FROM tally WHERE span = ?", (span,)).fetchone()[0]
+            return store.execute("SELECT count(*) FROM tally WHERE span = ?", (width,)).fetchone()[0]
 
     def lost(self) -> dict[str, int]:
         with StoreReader.open(self.path) as reader:

@@ -46,8 +46,8 @@ def figures(path: str) -> dict[object, object]:
             ends[:] = [min([*ends[:1], row["minimum"]]), max([*ends[1:], row["maximum"]])]
             merge(decode(row["histogram"]), histogram)
             merge(decode(row["statuses"]), statuses)
-        for span, start, count in store.execute("SELECT span, start, sum(count) FROM error_count GROUP BY 1, 2"):
-            found["errors", span, start] = count
+        for width, start, count in store.execute("SELECT span, start, sum(count) FROM error_count GROUP BY 1, 2"):
+            found["errors", width, start] = count
         assert store.execute(
             "SELECT count(*) FROM error_count WHERE error NOT IN"
             " (SELECT error.id FROM error JOIN series ON series.id = error.series)"

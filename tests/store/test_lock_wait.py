@@ -86,7 +86,7 @@ def in_a_thread(work) -> BaseException | None:
 def test_while_others_have_their_turns_the_main_thread_waits(path, make, writer, read, monkeypatch) -> None:
     """It writes at the end of the program. Another thread gives up: it will come by again, and may be waited for."""
     writer.write(make.snapshot(make.row([1.0])))
-    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 0.5)
     with busy(path, turns=12):
         started = time.monotonic()
         assert "locked" in str(in_a_thread(lambda: StoreWriter(path).write(make.other("two").snapshot())))
@@ -97,7 +97,7 @@ def test_while_others_have_their_turns_the_main_thread_waits(path, make, writer,
 
 def test_one_that_has_the_lock_and_writes_nothing_is_not_waited_for(path, make, writer, monkeypatch) -> None:
     writer.write(make.snapshot(make.row([1.0])))
-    monkeypatch.setattr(connection, "PATIENCE", 0.2)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 0.2)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
@@ -110,7 +110,7 @@ def test_one_that_has_the_lock_and_writes_nothing_is_not_waited_for(path, make, 
 def test_maintenance_waits_for_nobody(path, make, writer, monkeypatch) -> None:
     """Others, who have the lock, do it as well."""
     writer.write(make.snapshot(make.row([1.0])))
-    monkeypatch.setattr(connection, "PATIENCE", 1000.0)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 1000.0)
     begun = writer._connection._begun
 
     def begun_or_too_late(seconds: float) -> sqlite3.Connection:

@@ -14,9 +14,9 @@ from weighbridge.transactions.store.writer import StoreWriter
 HOUR, DAY = 3600, 86400
 
 
-def rows(path: str, span: int) -> int:
+def rows(path: str, width: int) -> int:
     with closing(sqlite3.connect(path)) as store:
-        return store.execute("SELECT count(*) FROM tally WHERE span = ?", (span,)).fetchone()[0]
+        return store.execute("SELECT count(*) FROM tally WHERE span = ?", (width,)).fetchone()[0]
 
 
 def rest(make, writer, now: float) -> None:
@@ -27,8 +27,8 @@ def rest(make, writer, now: float) -> None:
 
 def widened(moment: float, minutes_from: float, *, down: bool) -> float:
     """The end of a window, widened to whole minutes where they are kept, else to whole hours."""
-    grain = 60 if moment >= minutes_from else HOUR
-    return moment // grain * grain if down else -(-moment // grain) * grain
+    width = 60 if moment >= minutes_from else HOUR
+    return moment // width * width if down else -(-moment // width) * width
 
 
 def test_after_months_every_window_still_adds_up(make, path, read) -> None:

@@ -151,7 +151,7 @@ def test_a_replaced_file_is_noticed(path, make, writer, tmp_path, read) -> None:
 
 
 def test_a_store_that_is_locked_too_long(path, make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 0.1)
+    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 0.1)
     writer.write(make.snapshot(make.row([1.0])))
     one = make.snapshot(make.row([2.0]))
     other = sqlite3.connect(path, isolation_level=None)

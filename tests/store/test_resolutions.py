@@ -31,9 +31,9 @@ def levels(draw: st.DrawFn) -> list[Resolution]:
     now = minutes_from + draw(st.integers(0, 3 * DAY))
     until = sorted(draw(st.integers(0, 4)) for _ in COARSE_WIDTHS)
     coarse = []
-    for span, behind in zip(COARSE_WIDTHS, until, strict=True):
-        kept_from = minutes_from if span < 3600 else hours_from
-        coarse.append(Resolution(span, kept_from, max(floor_to(now, span) - behind * span, kept_from)))
+    for width, behind in zip(COARSE_WIDTHS, until, strict=True):
+        kept_from = minutes_from if width < 3600 else hours_from
+        coarse.append(Resolution(width, kept_from, max(floor_to(now, width) - behind * width, kept_from)))
     return [Resolution(FINEST, minutes_from, FOREVER), *coarse]
 
 
@@ -41,13 +41,13 @@ def levels(draw: st.DrawFn) -> list[Resolution]:
 def test_each_kept_minute_of_the_window_is_read_once(kept: list[Resolution], offset: int, length: int) -> None:
     window = Window(START + offset, START + offset + length)
     ranges = covering_ranges(window, kept)
-    by_span = {level.width: level for level in kept}
+    by_width = {level.width: level for level in kept}
     for part in ranges:
         assert part.start % part.width == part.end % part.width == 0
-        assert by_span[part.width].complete_from <= part.start < part.end <= by_span[part.width].complete_until
+        assert by_width[part.width].complete_from <= part.start < part.end <= by_width[part.width].complete_until
     assert all(before.end <= after.start for before, after in pairwise(ranges))
     read = sum(part.end - part.start for part in ranges)
-    minutes_from = by_span[FINEST].complete_from
+    minutes_from = by_width[FINEST].complete_from
     for minute in range(floor_to(window.since, 60), math.ceil(window.until / 60) * 60, 1740):
         kept_here = minute >= minutes_from or any(
             level.complete_from <= minute < level.complete_until for level in kept
@@ -60,19 +60,22 @@ def test_each_kept_minute_of_the_window_is_read_once(kept: list[Resolution], off
 def test_a_month_is_read_from_few_rows() -> None:
     now = START + 40 * DAY + 12345
     kept = [Resolution(60, now // 3600 * 3600 - 3 * DAY, FOREVER)]
-    kept += [Resolution(span, START, floor_to(now - 60, span)) for span in COARSE_WIDTHS]
+    kept += [Resolution(width, START, floor_to(now - 60, width)) for width in COARSE_WIDTHS]
     parts = covering_ranges(Window(now - 30 * DAY, now), kept)
     assert sum((part.end - part.start) // part.width for part in parts) < 70
 
 
 def test_a_window_before_everything_is_empty() -> None:
-    kept = [Resolution(60, START, FOREVER), *(Resolution(span, START, START) for span in COARSE_WIDTHS)]
+    kept = [Resolution(60, START, FOREVER), *(Resolution(width, START, START) for width in COARSE_WIDTHS)]
     assert covering_ranges(Window(START - DAY, START), kept) == []
     assert covering_ranges(Window(START + 5, START + 5), kept) == []
 
 
 def test_centuries_are_gone_through_in_a_few_steps() -> None:
-    kept = [Resolution(FINEST, START, FOREVER), *(Resolution(span, START, START + 40 * DAY) for span in COARSE_WIDTHS)]
+    kept = [
+        Resolution(FINEST, START, FOREVER),
+        *(Resolution(width, START, START + 40 * DAY) for width in COARSE_WIDTHS),
+    ]
     centuries = Window(0, 1e12)
     assert covering_ranges(centuries, kept) == [
         (DAY, START, START + 40 * DAY),

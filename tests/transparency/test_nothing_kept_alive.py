@@ -45,7 +45,7 @@ OF_THE_HOST = (
 
 Left = Counter[str]
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds in which threads of the host let go of what they have done: they may be waiting for their turn."""
 
 
@@ -94,7 +94,7 @@ def settled(allowed: Left | None, collect: Callable[[], object] = int) -> Left:
 
     A thread that lets go late may leave something to the collector, so that has its turn each time.
     """
-    until = time.monotonic() + (PATIENCE if allowed is not None else 0.005)
+    until = time.monotonic() + (TIMEOUT if allowed is not None else 0.005)
     collect()
     while time.monotonic() < until and not left() <= (allowed or Left()):
         time.sleep(0.001)
@@ -137,7 +137,7 @@ def test_asgi(name: str) -> None:
 
 def test_what_is_kept_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bystander that keeps one thing of the host is found out."""
-    monkeypatch.setattr(sys.modules[__name__], "PATIENCE", 0.1)
+    monkeypatch.setattr(sys.modules[__name__], "TIMEOUT", 0.1)
     kept: list[Any] = []
     without = WSGI["bare"](False)
 

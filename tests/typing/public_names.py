@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, MutableMapping
 from functools import cached_property, partial, partialmethod, singledispatchmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from typing_extensions import assert_type
 
@@ -204,8 +204,34 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
     return None
 
 
+class TypedScope(TypedDict):
+    type: str
+    path: str
+
+
+async def typed_app(
+    scope: TypedScope, receive: Callable[[], Awaitable[TypedScope]], send: Callable[[TypedScope], Awaitable[None]]
+) -> None:
+    return None
+
+
+def double_callable(scope: TypedScope) -> Callable[[Any, Any], Awaitable[None]]:
+    raise NotImplementedError
+
+
+def take_as_starlette_does(app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]) -> None:
+    pass
+
+
+def serve_as_hypercorn_does(app: Callable[[TypedScope, Any, Any], Awaitable[None]]) -> None:
+    pass
+
+
 def middlewares() -> None:
     wsgi: WSGIApplication = WSGITransactionMiddleware(wsgi_app, application="shop", name="name", group="Group")
     served: list[WSGIApplication] = [wsgi, WSGITransactionMiddleware(wsgi)]
     assert_type(served, "list[WSGIApplication]")
     assert_type(ASGITransactionMiddleware(asgi_app), ASGITransactionMiddleware)
+    assert_type(ASGITransactionMiddleware(double_callable), ASGITransactionMiddleware)
+    take_as_starlette_does(ASGITransactionMiddleware(asgi_app))
+    serve_as_hypercorn_does(ASGITransactionMiddleware(typed_app))

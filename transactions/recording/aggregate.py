@@ -70,7 +70,7 @@ class _Minute:
 
 
 class Aggregate:
-    """Everything counted since the last harvest. Used by one thread at a time."""
+    """Everything counted since the last snapshot. Used by one thread at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -194,7 +194,7 @@ class Aggregate:
         }
 
     def collect(self) -> Collected:
-        """Everything counted since the last harvest; the counting starts anew."""
+        """Everything counted since the last snapshot; the counting starts anew."""
         buckets = self._buckets()
         handoff.record_dropped("samples", _downsample(buckets, self._settings.max_samples))
         self._flush(buckets)

@@ -38,7 +38,7 @@ class SeriesBuffer(DurationBuffer):
     __slots__ = ("apdex", "bucket", "disconnected", "failed", "sampled", "status", "with_errors")
 
     def __init__(
-        self, bucket: MinuteBucket, status: int, failed: bool, with_errors: bool, rated: bool, sampled: bool
+        self, bucket: MinuteBucket, status: int, failed: bool, with_errors: bool, apdex: bool, sampled: bool
     ) -> None:
         super().__init__(bucket.expires_at)
         self.bucket: MinuteBucket = bucket
@@ -46,7 +46,7 @@ class SeriesBuffer(DurationBuffer):
         self.failed: bool = failed
         self.with_errors: bool = with_errors
         """Whether they have errors, expected ones perhaps."""
-        self.apdex: bool = rated
+        self.apdex: bool = apdex
         """Whether they have an Apdex zone."""
         self.sampled: bool = sampled
         """Whether they may be kept whole."""
@@ -291,8 +291,8 @@ class _MinuteTotals:
         )
 
 
-def _drain(noted: list[_Item]) -> list[_Item]:
+def _drain(items: list[_Item]) -> list[_Item]:
     """What is in a buffer's list; what other threads append meanwhile stays in it."""
-    taken = noted[:]
-    del noted[: len(taken)]
+    taken = items[:]
+    del items[: len(taken)]
     return taken

@@ -171,11 +171,7 @@ class Recorder:
     # What waits: for another thread, for the disk
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Count and write everything that has finished; whether all of it is in the store.
-
-        Args:
-            timeout: seconds to wait at most for another thread that is writing.
-        """
+        """Count what has finished, and write it: see `api.flush`."""
         return self._have_done(self._write, timeout)
 
     def close(self, timeout: float) -> bool:

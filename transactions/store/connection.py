@@ -25,7 +25,7 @@ from .schema import NotOurs, check
 
 __all__ = ["FAILURES", "StoreConnection"]
 
-PATIENCE: Final = 2.0
+LOCK_TIMEOUT: Final = 2.0
 """Seconds that a transaction waits for its turn; see ``lock_wait.py``."""
 
 _LOG_GONE: Final = "the -wal of the store %s was deleted or emptied by another program: the last figures may be lost"
@@ -59,19 +59,19 @@ class StoreConnection:
         watch(self)
 
     @contextmanager
-    def transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
+    def transaction(self, timeout: float | None = None) -> Iterator[sqlite3.Connection]:
         """One transaction: committed at the end of the block, undone if an exception leaves it.
 
         Args:
-            patience: seconds that it waits for its turn, by default `TIMEOUT`.
+            timeout: seconds that it waits for its turn, by default `LOCK_TIMEOUT`.
 
         Raises:
             OSError: the file is not there or is out of reach, or was replaced in the meantime.
             NotOurs: it is no store of ours, or a newer one.
-            sqlite3.Error: the file is locked for longer than `TIMEOUT`, damaged, or there is no space left.
+            sqlite3.Error: the file is locked for longer than `LOCK_TIMEOUT`, damaged, or there is no space left.
             UnicodeDecodeError: the file is damaged.
         """
-        connection = self._begun(PATIENCE if patience is None else patience)
+        connection = self._begun(LOCK_TIMEOUT if timeout is None else timeout)
         try:
             yield connection
             connection.execute("COMMIT")
@@ -129,7 +129,7 @@ class StoreConnection:
     def _connected(self) -> sqlite3.Connection:
         if self.path == MEMORY:
             if self._connection is None:
-                self._connection = self._connect(f"file:/weighbridge-{os.getpid()}?vfs=memdb&", PATIENCE)
+                self._connection = self._connect(f"file:/weighbridge-{os.getpid()}?vfs=memdb&", LOCK_TIMEOUT)
             return self._connection
         self._see_what_was_done()
         if self._connection is None:
@@ -162,11 +162,11 @@ class StoreConnection:
         if found is None:
             raise FileNotFoundError("there is no such file")
         try:
-            self._open_with("", PATIENCE)
+            self._open_with("", LOCK_TIMEOUT)
         except sqlite3.OperationalError as error:
             if found.has_log or "locked" in str(error):
                 raise
-            self._open_with("immutable=1&", PATIENCE)  # SQLite needs no files beside it then, and no lock
+            self._open_with("immutable=1&", LOCK_TIMEOUT)  # SQLite needs no files beside it then, and no lock
             self._still = True
 
     def _open_with(self, options: str, timeout: float) -> None:

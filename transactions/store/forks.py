@@ -5,7 +5,7 @@ will ever unlock, and open connections, with file locks that the operating
 system did not give to the child. So every fork (Python's own hooks tell of it)
 waits for the transactions that are running (milliseconds, unless the disk hangs),
 lets no other begin, and closes the files, which costs no more than opening them
-again. After `_PATIENCE` seconds it goes ahead all the same; such a child cannot
+again. After `_LOCK_TIMEOUT` seconds it goes ahead all the same; such a child cannot
 write to the store, and says why.
 """
 
@@ -20,7 +20,7 @@ from ..recording.os_threads import allocate_lock
 
 __all__ = ["forked_midway", "turnstile", "watch"]
 
-_PATIENCE: Final = 2.0
+_LOCK_TIMEOUT: Final = 2.0
 
 
 class Forkable(Protocol):
@@ -54,8 +54,8 @@ class _Forks:
 
     def before(self) -> None:
         """Close the way, then wait for those who are through."""
-        deadline = monotonic() + _PATIENCE
-        self._closed = self.turnstile.acquire(timeout=_PATIENCE)
+        deadline = monotonic() + _LOCK_TIMEOUT
+        self._closed = self.turnstile.acquire(timeout=_LOCK_TIMEOUT)
         for user in list(self.users):
             if user.stand_still(max(0.0, deadline - monotonic())):
                 self._standing.append(user)

@@ -403,8 +403,8 @@ def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int | 
 
 def _allowed_steps(resolutions: Collection[Resolution], window: Window, step: int) -> Steps:
     kept = [resolution.width for resolution in resolutions if resolution.complete_from <= window.since] or [COARSEST]
-    grain = min(kept)
-    return steps_of(window, math.ceil(max(bounded_step(window, step), FINEST) / grain) * grain)
+    finest = min(kept)
+    return steps_of(window, math.ceil(max(bounded_step(window, step), FINEST) / finest) * finest)
 
 
 def _share(time: float, of_all: float) -> float:

@@ -79,16 +79,16 @@ class StoreWriter:
     def _maintain(self, now: TrustedTime) -> None:
         """Take some steps, unless others write: they come by as well."""
         for _ in range(_MAX_STEPS):
-            with self._transaction(patience=0) as connection:
+            with self._transaction(timeout=0) as connection:
                 step = next_step(connection, self._retention, now)
                 if step is None:
                     return
                 step()
 
     @contextmanager
-    def _transaction(self, patience: float | None = None) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, timeout: float | None = None) -> Iterator[sqlite3.Connection]:
         try:
-            with self._connection.transaction(patience) as connection:
+            with self._connection.transaction(timeout) as connection:
                 yield connection
         except FAILURES as error:
             raise StoreUnavailable(self._refusal(error)) from error

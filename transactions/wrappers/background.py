@@ -22,7 +22,7 @@ def _opener(
 
 
 @overload
-def background_task(application: Decorated, /) -> Decorated: ...
+def background_task(function: Decorated, /) -> Decorated: ...
 @overload
 def background_task(
     application: ApplicationArgument = None, name: TextArgument = None, group: TextArgument = None
@@ -38,7 +38,7 @@ def background_task(application: Any = None, name: TextArgument = None, group: T
     partials, and without parentheses too.
 
     Args:
-        application: the application to report to: a name, an `ApplicationSummary`, or
+        application: the application to report to: a name, an `Application`, or
             ``None`` for the configured one. Looked up at each call.
         name: the name of the transaction, or a callable of the call's arguments
             that gives it; by default `callable_name` of the function, and of a

@@ -14,7 +14,7 @@ __all__ = ["replace_object", "wrap_object"]
 
 
 def wrap_object(module: ModuleType | str, object_path: str, opener_for: Callable[[Any], Opener]) -> None:
-    """Replace ``module``'s attribute at a dotted path by a stand-in whose calls ask an entry.
+    """Replace ``module``'s attribute at a dotted path by a stand-in whose calls ask an opener.
 
     Raises:
         ImportError: there is no such module.

@@ -35,7 +35,7 @@ def can_be_wrapped(argument: object) -> bool:
 
 
 def wrap(wrapped: Any, opener: Opener, replacing: bool = False, decorating: bool = False) -> Any:
-    """A stand-in for ``wrapped`` whose every call asks ``entry``.
+    """A stand-in for ``wrapped`` whose every call asks ``opener``.
 
     What something *is* is told by its type alone: a wrapper of another library
     may say by ``__class__`` that it is a function, and needs its instance all
@@ -43,7 +43,7 @@ def wrap(wrapped: Any, opener: Opener, replacing: bool = False, decorating: bool
 
     Args:
         wrapped: anything that can be called, or a descriptor.
-        entry: what a call enters by.
+        opener: what opens a transaction for a call.
         replacing: whether the stand-in takes the place of ``wrapped`` under its
             own name, so that it pickles by that name.
         decorating: whether it will, unless something is found under that name already.

@@ -43,7 +43,7 @@ _WRAPPED: Final = "_weighbridge_wrapped"
 
 
 def measure_class(cls: type, opener: Opener) -> None:
-    """Have every instantiation of that very class ask ``entry``.
+    """Have every instantiation of that very class ask ``opener``.
 
     Raises:
         TypeError: the class cannot be changed.
@@ -61,7 +61,7 @@ def measure_class(cls: type, opener: Opener) -> None:
 
 
 def derive_measured_class(cls: type, opener: Opener) -> type:
-    """A class like ``cls`` under its name, derived from it, whose every instantiation asks ``entry``.
+    """A class like ``cls`` under its name, derived from it, whose every instantiation asks ``opener``.
 
     Raises:
         TypeError: none can be derived, or others would notice.

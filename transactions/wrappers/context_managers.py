@@ -24,7 +24,7 @@ def _user_of(frame: FrameType) -> FrameType:
 
 
 class Block:
-    """One use of a context manager; what it opens is decided by its entry.
+    """One use of a context manager; what it opens is decided by its opener.
 
     One that is entered by hand and never left ends its transaction when it is collected.
     """
@@ -36,7 +36,7 @@ class Block:
         self._opened: Transaction | None = None
 
     def _opener(self, caller: str) -> Opener:
-        """The entry, given the name of the function that enters the block."""
+        """The opener, given the name of the function that enters the block."""
         raise NotImplementedError
 
     def _enter(self, frame: FrameType) -> Transaction | None:

@@ -1,6 +1,6 @@
 """What a call does when it enters: opens a transaction, reclassifies the one it belongs to, or neither.
 
-An entry is made once, where something is decorated; each call asks it with its
+An opener is made once, where something is decorated; each call asks it with its
 own arguments.
 """
 
@@ -109,7 +109,7 @@ class BackgroundOpener:
         self.call_name: CallName = call_name
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """See `Entry.open`; `lifetime.notify_first` is written out."""
+        """See `Opener.open`; `lifetime.notify_first` is written out."""
         transaction = before = None
         try:
             before = _get_current()

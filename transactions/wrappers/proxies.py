@@ -85,12 +85,12 @@ class MeasuredCallable(_Proxy):
 
 
 def proxy_for(wrapped: Any, opener: Opener, *instance: Any) -> Any:
-    """Something in the place of ``wrapped`` whose every call asks ``entry``.
+    """Something in the place of ``wrapped`` whose every call asks ``opener``.
 
     Args:
         wrapped: see `MeasuredCallable`.
-        entry: what a call enters by.
-        instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``entry`` is told.
+        opener: what opens a transaction for a call.
+        instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``opener`` is told.
     """
     return _class_for(type(wrapped))(wrapped, _measured_call(wrapped, opener, *instance), opener, *instance)
 

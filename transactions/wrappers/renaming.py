@@ -25,7 +25,7 @@ class RenamingOpener:
         self.priority: float | None = priority
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: object) -> None:
-        """See `openers.Entry.open`."""
+        """See `Opener.open`."""
         try:
             transaction = get_active()
             if transaction is None:

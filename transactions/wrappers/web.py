@@ -97,7 +97,7 @@ class WebOpener:
         self.request_info: Mapping[str, Any] = request_info
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """See `openers.Entry.open`."""
+        """See `Opener.open`."""
         try:
             owner = get_outer()
             if owner is not None:
@@ -137,10 +137,6 @@ class WebOpener:
         return transaction
 
 
-def _request_info(*values: Any) -> dict[str, Any]:
-    return dict(zip(_REQUEST_FIELDS, values, strict=True))
-
-
 def _resolve(field: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     if not callable(field):
         return field
@@ -170,14 +166,34 @@ def _text(value: Any) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _opener(
-    wrapped: Any, application: ApplicationArgument, call_name: tuple[Any, Any], request_info: Mapping[str, Any]
-) -> WebOpener:
-    return WebOpener(application, call_name_for(wrapped, *call_name), request_info)
+class WebArguments:
+    """What each of the four forms is given about the transactions it opens. Never changes."""
+
+    __slots__ = ("application", "group", "name", "request_info")
+
+    def __init__(
+        self, application: ApplicationArgument, name: TextArgument, group: TextArgument, *request_info: Any
+    ) -> None:
+        self.application: ApplicationArgument = application
+        self.name: TextArgument = name
+        self.group: TextArgument = group
+        self.request_info: Mapping[str, Any] = dict(zip(_REQUEST_FIELDS, request_info, strict=True))
+
+    def opener_for(self, wrapped: Any) -> WebOpener:
+        """What opens a transaction for a call of ``wrapped``."""
+        return self._opener_of(call_name_for(wrapped, self.name, self.group))
+
+    def opener_in(self, caller: str) -> WebOpener:
+        """What opens a transaction for a block that a function enters."""
+        return self._opener_of(CallName(self.name, self.group, caller))
+
+    def _opener_of(self, call_name: CallName) -> WebOpener:
+        """What opens a transaction of that name."""
+        return WebOpener(self.application, call_name, self.request_info)
 
 
 @overload
-def web_transaction(application: Decorated, /) -> Decorated: ...
+def web_transaction(function: Decorated, /) -> Decorated: ...
 @overload
 def web_transaction(
     application: ApplicationArgument = None,
@@ -223,10 +239,12 @@ def web_transaction(
     """
     if can_be_wrapped(application):
         return web_transaction()(application)
-    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+    arguments = WebArguments(
+        application, name, group, scheme, host, port, request_method, request_path, query_string, headers
+    )
 
     def decorator(wrapped: Any) -> Any:
-        return wrap(wrapped, _opener(wrapped, application, (name, group), request_info), decorating=True)
+        return wrap(wrapped, arguments.opener_for(wrapped), decorating=True)
 
     return decorator
 
@@ -249,8 +267,10 @@ def WebTransactionWrapper(  # noqa: N802  the agent's name
     Raises:
         TypeError: ``wrapped`` cannot be called.
     """
-    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
-    return wrap(wrapped, _opener(wrapped, application, (name, group), request_info))  # type: ignore[no-any-return]
+    arguments = WebArguments(
+        application, name, group, scheme, host, port, request_method, request_path, query_string, headers
+    )
+    return wrap(wrapped, arguments.opener_for(wrapped))  # type: ignore[no-any-return]
 
 
 def wrap_web_transaction(
@@ -273,8 +293,10 @@ def wrap_web_transaction(
         ImportError: there is no such module.
         AttributeError: the module has no such attribute.
     """
-    request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
-    wrap_object(module, object_path, lambda wrapped: _opener(wrapped, application, (name, group), request_info))
+    arguments = WebArguments(
+        application, name, group, scheme, host, port, request_method, request_path, query_string, headers
+    )
+    wrap_object(module, object_path, arguments.opener_for)
 
 
 class WebTransaction(Block):
@@ -300,9 +322,9 @@ class WebTransaction(Block):
         headers: Headers | Callable[..., Any] = None,
     ) -> None:
         super().__init__()
-        self._application = application
-        self._call_name = (name, group)
-        self._request_info = _request_info(scheme, host, port, request_method, request_path, query_string, headers)
+        self._arguments = WebArguments(
+            application, name, group, scheme, host, port, request_method, request_path, query_string, headers
+        )
 
     def _opener(self, caller: str) -> WebOpener:
-        return WebOpener(self._application, CallName(*self._call_name, caller), self._request_info)
+        return self._arguments.opener_in(caller)

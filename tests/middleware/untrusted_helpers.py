@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from weighbridge.testing import capture_transactions
 from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
 
-__all__ = ["HEADERS", "HOST", "METHOD", "STRANGERS", "TEXT", "has_known_method", "names_made", "wild"]
+__all__ = ["HEADERS", "HOST", "METHOD", "TEXT", "UNTRUSTED", "has_known_method", "names_made", "wild"]
 
 TEXT = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=20)
 METHOD = (
@@ -20,7 +20,7 @@ METHOD = (
     | st.text("AZaz09!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 )
 HOST = st.just("a.example") | st.sampled_from(["b.example", "x.host.example", "a.example:80", "[::1]", ""]) | TEXT
-STRANGERS = settings(
+UNTRUSTED = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 _NAMES = (
