@@ -1,8 +1,8 @@
-"""Transactions: the model, the stack, the calls, the recording, and the store."""
+"""Measure transactions: the model, the current context, the public API, the recorder and the store."""
 
 from __future__ import annotations
 
-from . import late_imports as _late_imports  # isort: skip  # noqa: F401  first of all: it watches forks
+from . import late_imports as _late_imports  # isort: skip  # noqa: F401  must come first: it registers fork hooks
 from . import lifecycle
 from .api import (
     add_custom_attribute,
