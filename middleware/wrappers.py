@@ -1,4 +1,8 @@
-"""The middleware under the names of New Relic's agent, in its call forms."""
+"""The middleware under the names of New Relic's agent, and in its call forms.
+
+The agent's wrappers behave as the application that they wrap, which the
+middleware proper do not: code written for the agent may rely on it.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +31,16 @@ __all__ = [
 
 
 class _TransparentWrapper(TransactionMiddleware):
-    """Passes for the application behind the middleware, as the agent's wrappers do.
+    """A middleware that behaves as the application it wraps, as the agent's wrappers do.
 
-    What is read, written and deleted are the application's attributes, and its
-    class is what ``isinstance`` sees; ``type()`` and ``repr()`` tell the truth.
+    Attributes are read, set and deleted on the application, and ``isinstance``
+    sees the application's class; ``type()`` and ``repr()`` show the wrapper.
     """
 
     __slots__ = ()
 
     _own: ClassVar[frozenset[str]]
-    """Attributes that are not the application's."""
+    """Names of the wrapper's own attributes, as opposed to the application's."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -44,12 +48,12 @@ class _TransparentWrapper(TransactionMiddleware):
 
     def __init__(self, wrapped: Any, application: ApplicationArgument, name: str | None, group: str | None) -> None:
         super().__init__(wrapped, application, name, group)
-        for attribute in ("__doc__", "__module__"):  # those of this class would be found
+        for attribute in ("__doc__", "__module__"):  # else those of this class would be found
             object.__setattr__(self, attribute, getattr(wrapped, attribute, None))
 
     @property  # type: ignore[misc]  # it is read, and never set
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The application's, unless it is called in another way than the middleware: a server asks for that."""
+        """The application's class, unless that is called differently from the middleware: servers check for that."""
         wrapped = self.__wrapped__
         return wrapped.__class__ if self._is_called_like(wrapped) else type(self)
 
@@ -57,7 +61,7 @@ class _TransparentWrapper(TransactionMiddleware):
         return True
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute in self._own:  # not there yet: a copy is being made
+        if attribute in self._own:  # not set yet: a copy is being made
             raise AttributeError(attribute)
         return getattr(self.__wrapped__, attribute)
 
@@ -88,7 +92,7 @@ class _TransparentWrapper(TransactionMiddleware):
         return self if bind is None else self._around(bind(wrapped, instance, owner))
 
     def _around(self, application: Any) -> Any:
-        """A middleware like this one, around another application."""
+        """Return a middleware like this one around another application."""
         if application is self.__wrapped__:
             return self
         middleware = type(self)(application, self._application)  # type: ignore[call-arg]
@@ -102,7 +106,7 @@ class _TransparentWrapper(TransactionMiddleware):
         return self._around(copy.deepcopy(self.__wrapped__, memo))
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """By name where the module's attribute is this middleware, else as what is behind it and how."""
+        """Pickle by name if the module's attribute is this middleware, else as the application and the arguments."""
         place = getattr(self.__wrapped__, "__module__", None), getattr(self.__wrapped__, "__qualname__", None)
         if is_found_under(*place, self):
             return _found, place
@@ -112,7 +116,7 @@ class _TransparentWrapper(TransactionMiddleware):
 
 
 _attributes: Any = property(lambda middleware: middleware.__wrapped__.__dict__)
-"""``__dict__`` of the application. A class has one of its own, unless it says otherwise itself."""
+"""The application's ``__dict__``. Each class must define this itself, else it gets a ``__dict__`` of its own."""
 
 
 def _found(module: str, qualified_name: str) -> Any:
@@ -159,7 +163,7 @@ def wsgi_application(
     framework: Any = None,
     dispatcher: Any = None,
 ) -> Any:
-    """A decorator that puts `WSGITransactionMiddleware` around an application, also without parentheses."""
+    """Decorate a WSGI application with `WSGITransactionMiddleware`; also works without parentheses."""
     if can_be_wrapped(application):
         return WSGIApplicationWrapper(application)
     return lambda wrapped: WSGIApplicationWrapper(wrapped, application, name, group)
@@ -226,7 +230,7 @@ def asgi_application(
     framework: Any = None,
     dispatcher: Any = None,
 ) -> Any:
-    """A decorator that puts `ASGITransactionMiddleware` around an application, also without parentheses."""
+    """Decorate an ASGI application with `ASGITransactionMiddleware`; also works without parentheses."""
     if can_be_wrapped(application):
         return ASGIApplicationWrapper(application)
     return lambda wrapped: ASGIApplicationWrapper(wrapped, application, name, group)
