@@ -40,7 +40,7 @@ def end_delivered() -> None:
 
 
 def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method of a list, called when all that has been delivered is in it."""
+    """Wrap a method of a list, so that delivered transactions are in the list before it runs."""
 
     @wraps(method)
     def look(self: CapturedTransactions, /, *args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class CapturedTransactions(list[FinishedTransaction]):
-    """The transactions that ended, in that order; up to date whenever it is looked at."""
+    """Finished transactions in the order in which they ended; up to date whenever it is read."""
 
     __slots__ = ()
 
@@ -66,10 +66,10 @@ for _name in _LOOKS:
 
 @contextmanager
 def capture_transactions() -> Iterator[CapturedTransactions]:
-    """The list of the transactions that end within the block, in whatever thread of this process.
+    """Capture the transactions that end during the block, in any thread of this process, as a list.
 
-    A transaction is in it as soon as it has ended; ignored ones never are. The
-    list stays as it is after the block.
+    A transaction is in the list as soon as it has ended; ignored ones never are. The
+    list does not change after the block.
     """
     captured = CapturedTransactions()
 

@@ -1,4 +1,4 @@
-"""Spans of time as people type them: ``30m``, ``2h``, ``7d``, or the moment at which the span begins."""
+"""Time ranges as people type them: ``30m``, ``2h``, ``7d``, or the moment at which the range begins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse_since(text: str, now: float) -> float:
     8200.0
 
     Raises:
-        ValueError: it is neither a span nor a moment, is not in the past, or lies before 1970.
+        ValueError: it is neither a length of time nor a moment, is not in the past, or lies before 1970.
     """
     span = _RANGE.fullmatch(text.strip().lower())
     since = now - float(span[1]) * _UNITS[span[2]] if span else _moment(text)
@@ -65,4 +65,4 @@ def _moment(text: str) -> float:
     try:
         return parse_moment(text)
     except ValueError:
-        raise ValueError(f"{text!r} is neither a span nor a moment") from None
+        raise ValueError(f"{text!r} is neither a length of time nor a moment") from None
