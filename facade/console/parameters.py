@@ -82,7 +82,7 @@ class State:
         return find_zone(self.tz) if self.tz else None
 
     def window(self, now: float) -> Window:
-        """The span of time that is shown, as of ``now`` (epoch seconds)."""
+        """Return the time range that is shown, as of ``now`` (epoch seconds)."""
         if self.since is None:
             return Window(now - RANGES[self.range], now)
         return in_minutes(Window(self.since, self.until or now), now)
