@@ -1,7 +1,7 @@
-"""weighbridge: weighs every web request and background job without stopping it.
+"""weighbridge: measure every web request and background job without slowing it down.
 
-Everything that a program needs is a name of this package; `weighbridge.agent`
-gives the same names to code that was written for another agent.
+The whole public API is importable from this package; `weighbridge.agent` offers
+the same names to code that was written for New Relic's agent.
 """
 
 from __future__ import annotations
@@ -112,5 +112,5 @@ __all__ = [
 
 __version__: Final[str] = "0.1.0"
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+if not TYPE_CHECKING:  # with a module `__getattr__` in view, a type checker would accept any name
     load_lazily(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))

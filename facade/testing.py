@@ -39,7 +39,7 @@ def end_delivered() -> None:
 
 
 class CapturedTransactions(list[FinishedTransaction]):
-    """The transactions that ended, in that order; up to date whenever it is looked at."""
+    """Finished transactions in the order in which they ended; up to date whenever it is read."""
 
     __slots__ = ()
 
@@ -113,10 +113,10 @@ class CapturedTransactions(list[FinishedTransaction]):
 
 @contextmanager
 def capture_transactions() -> Iterator[CapturedTransactions]:
-    """The list of the transactions that end within the block, in whatever thread of this process.
+    """Capture the transactions that end during the block, in any thread of this process, as a list.
 
-    A transaction is in it as soon as it has ended; ignored ones never are. The
-    list stays as it is after the block.
+    A transaction is in the list as soon as it has ended; ignored ones never are. The
+    list does not change after the block.
     """
     captured = CapturedTransactions()
 

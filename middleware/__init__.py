@@ -1,8 +1,9 @@
-"""The middleware that requests come in by: WSGI, ASGI, and Django's list of middleware.
+"""Middleware that measure requests: for WSGI, for ASGI, and for Django's list of middleware.
 
-What a framework needs besides is a module of its own, `weighbridge.middleware.falcon`
-and so on. Each is loaded when it is first asked for (PEP 562): a program has one of them,
-and its start does not wait for the others.
+They are kept apart from `transactions`, which knows nothing of servers and
+frameworks. A framework that needs more than one of them has a module of its own, such
+as `weighbridge.middleware.falcon`. Each name is loaded when it is first asked for
+(PEP 562), as a program uses one of them and should not wait for the others to import.
 """
 
 from __future__ import annotations
@@ -42,5 +43,5 @@ _HOMES: Final = {
     "WSGITransactionMiddleware": "wsgi",
 }
 
-if not TYPE_CHECKING:  # a type checker would take any name for one of ours
+if not TYPE_CHECKING:  # with a module `__getattr__` in view, a type checker would accept any name
     load_lazily(__name__, {name: f"{__name__}.{_HOMES.get(name, 'wrappers')}" for name in __all__})

@@ -1,4 +1,8 @@
-"""The middleware of ASGI applications."""
+"""The middleware for ASGI applications, and its transaction.
+
+The transaction watches the messages between application and server without
+altering them: they tell the status, the last byte, and whether the client left.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ _reset: Final = current.reset
 _mark_open: Final = handoff.open_transactions.add
 
 _name_of: Final = itemgetter(0)
-"""The name of a header."""
+"""Returns the name of a header pair."""
 
 _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
 
@@ -49,24 +53,25 @@ _WENT_AWAY: Final = CANCELLATIONS | DISCONNECTS
 class ASGITransactionMiddleware(TransactionMiddleware):
     """Measures every HTTP request to an ASGI application (ASGI 3.0; 2.0 double callables too) as a web transaction.
 
-    Add it to a framework's list of middleware, as the first, or wrap the
-    application in it:
+    Add it first to the framework's list of middleware, or wrap the application in
+    it:
 
         app = Starlette(routes=..., middleware=[Middleware(ASGITransactionMiddleware)])
 
-    Wrap it where it has a handler for ``Exception``, which Starlette and
-    FastAPI put outside of the list, so that the handler's answer is seen.
+    Wrap the application if it has a handler for ``Exception``: Starlette and
+    FastAPI run that handler outside of the list, so a middleware in the list would
+    not see its response.
 
     Scope, messages and their order are never altered; ``lifespan`` and
-    ``websocket`` pass through untouched. A transaction's clock stops with the
-    last byte of the response: what the application does after that is measured
-    apart.
+    ``websocket`` pass through untouched. A transaction's clock stops with the last
+    byte of the response: what the application does after that is measured
+    separately.
 
     Args:
         app: the ASGI application.
-        application: the application to report to: a name (``"a;b"`` links), an
-            `Application`, or ``None`` for the configured one.
-        name: the name of every request; by default that of its route, else its path.
+        application: the application to report to: a name (``"a;b"`` links ``b`` to
+            ``a``), an `Application`, or ``None`` for the configured one.
+        name: the name of every request; by default its route, else its path.
         group: the group of ``name``; without a name it has no effect.
     """
 
@@ -78,12 +83,12 @@ class ASGITransactionMiddleware(TransactionMiddleware):
         super().__init__(app, application, name, group)
         self._has_lifespan = False
         self._single: Any = None
-        """The application as ASGI 3.0 calls it, from the first request on."""
+        """The application as a single callable (ASGI 3.0), from the first request on."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:  # noqa: C901, PLR0912, PLR0915  see below
         """Serve one request (ASGI 3.0). All in one place, as every request pays for each call."""
         app = self._single
-        if app is None:  # an application may be false
+        if app is None:  # compared, as an application may be falsy
             app = self._called_first(scope)
         mark: Mark = []
         transaction = before = None
@@ -138,7 +143,7 @@ class ASGITransactionMiddleware(TransactionMiddleware):
             try:
                 _reset(transaction._token)  # type: ignore[arg-type]
                 transaction._token = None
-            except (TypeError, ValueError, RuntimeError) as refusal:  # it ends elsewhere than it began
+            except (TypeError, ValueError, RuntimeError) as refusal:  # it ends in another context than it began in
                 pass_on(refusal)
                 detach_out_of_order(transaction)
             if transaction._mark is not None:
@@ -153,7 +158,7 @@ class ASGITransactionMiddleware(TransactionMiddleware):
         return result
 
     def _called_first(self, scope: Scope) -> Any:
-        """The application, while it has had no request yet. Never raises."""
+        """Get the application ready for its first request, and return it as a single callable. Never raises."""
         try:
             app = single_callable(self.__wrapped__)
             if scope.get("type") == "http":
@@ -194,23 +199,23 @@ class ASGITransactionMiddleware(TransactionMiddleware):
         return result
 
     def _measures(self, scope: Scope, ready: bool) -> bool:
-        """Whether to measure a request that is not plain. ``ready``: nothing is current, the identity is there."""
+        """Whether to measure a request that is not plain. ``ready``: nothing is current, the identity is resolved."""
         return is_enabled(scope, ready or self._prepare()) and (ready or not self._joins(scope))
 
 
 def headers_of(scope: Mapping[str, Any]) -> Collection[tuple[bytes, bytes]]:
-    """A request's headers; none where they can be read only once, by the application."""
+    """Return a request's headers; none if they are an iterator, which only the application may consume."""
     headers = scope.get("headers")
     return headers if isinstance(headers, Collection) else ()
 
 
 def single_callable(app: Any) -> Any:
-    """The application as ASGI 3.0 calls it: with scope, receive and send at once."""
-    import inspect  # noqa: PLC0415  asyncio, which is loaded by now, has loaded it
+    """Return the application as a single callable of scope, receive and send (ASGI 3.0)."""
+    import inspect  # noqa: PLC0415  loaded by now, as asyncio imports it
 
     try:
         signature = inspect.signature(app)
-    except Exception as failure:  # it does not say what it takes, for whatever reason: then the current form
+    except Exception as failure:  # no signature, for whatever reason: assume ASGI 3.0
         pass_on_signals(failure)
         return app
     try:
@@ -224,29 +229,29 @@ def single_callable(app: Any) -> Any:
 
 
 _TRAILERS_TO_COME: Final = 1
-"""The last body message will not be the end."""
+"""Trailers follow the last body message, so that is not the end."""
 _FIELDS_OF_START: Final = 3
 """``type``, ``status`` and ``headers``; a message with trailers to come has more."""
 _LAST_UNDER_WAY: Final = 2
-"""The last message was handed to the server; the application may be cancelled before the server is done with it."""
+"""The last message was passed to the server, which may still be sending it when the application is cancelled."""
 
 
 class ASGITransaction(MiddlewareTransaction):
-    """An ASGI request's transaction, which is also the ``receive`` that its application calls, and has its ``send``."""
+    """The transaction of an ASGI request: itself the ``receive`` that the application calls, with a ``send`` for it."""
 
     __slots__ = ("_server_receive", "_server_send", "_stage", "_streamed")
 
     _server_receive: Any
     """The server's ``receive``, until the application returns."""
     _server_send: Any
-    """The server's ``send``, likewise."""
+    """The server's ``send``, until the application returns."""
     _stage: int
-    """How far the response is; 0 until one of the above."""
+    """How far the response has got; 0 until one of the above."""
     _streamed: bool
-    """Whether its body comes in more than one piece."""
+    """Whether the body consists of more than one message."""
 
     async def __call__(self) -> Message:
-        """The server's next message, watched for the client's going away."""
+        """Receive the server's next message, and note a disconnected client."""
         message: Message = await self._server_receive()
         try:
             if message["type"] == "http.disconnect" and not self._is_finished and self._stage != _LAST_UNDER_WAY:
@@ -256,11 +261,11 @@ class ASGITransaction(MiddlewareTransaction):
         return message
 
     def _send(self, message: Message) -> Awaitable[None]:  # noqa: C901  every request would pay for a call
-        """Hand a message to the server; the awaitable is the server's own but for the last."""
+        """Pass a message to the server, and return the server's own awaitable for all messages but the last."""
         try:
             kind = message["type"]
             if kind == "http.response.start":
-                if self._response_head is None and not self._end_time:  # a second one is between application and server
+                if self._response_head is None and not self._end_time:  # a second one is the server's to judge
                     self._response_start_time: float = monotonic()
                     status = message["status"]
                     self._status: Any = status if type(status) is int else _number(status)
@@ -282,7 +287,7 @@ class ASGITransaction(MiddlewareTransaction):
         return server_send(message)  # type: ignore[no-any-return]
 
     def _is_last(self, message: Message, kind: str) -> bool:
-        """Whether one of the rarer messages is the last."""
+        """Whether a message of one of the rarer types is the last."""
         if kind == "http.response.trailers":
             return not message.get("more_trailers", False)
         return (
@@ -307,11 +312,11 @@ class ASGITransaction(MiddlewareTransaction):
             capture_internal_exception("ASGITransaction.send")
 
     def _returned(self) -> None:
-        """The application is done, and the transaction is not. Never raises."""
+        """End the transaction after the application returned, if it is still open. Never raises."""
         try:
             if not self._end_time:
                 if self._response_head is None and not self._was_disconnected:
-                    self._override_status(500)  # as the server does for who does not answer
+                    self._override_status(500)  # the server does so if there is no response
                 elif self._stage != _LAST_UNDER_WAY:
                     self._ensure_extras().disconnected = True
                 self._look_around()
@@ -320,10 +325,10 @@ class ASGITransaction(MiddlewareTransaction):
                 self._hand_off()
         except BaseException:
             recover(self)
-            capture_internal_exception("ASGITransaction.returned")
+            capture_internal_exception("ASGITransaction._returned")
 
     def _broken_by(self, exception: BaseException) -> None:
-        """The application raised."""
+        """End the transaction after the application raised. Never raises."""
         try:
             detach(self)
             if self._mark is None or (self._end_time and self._status < 500 and not broke_the_body(exception)):
@@ -335,15 +340,15 @@ class ASGITransaction(MiddlewareTransaction):
             self._hand_off()
         except BaseException:
             recover(self)
-            capture_internal_exception("ASGITransaction.broken_by")
+            capture_internal_exception("ASGITransaction._broken_by")
 
     def _break_off(self, exception: BaseException) -> None:
         """See `MiddlewareTransaction._break_off`."""
         super()._break_off(exception)
-        self._stage = _LAST_UNDER_WAY  # nothing more will come, and it is not the client that leaves
+        self._stage = _LAST_UNDER_WAY  # the body ends here, and not because the client left
 
     def _read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
-        """Note what a scope says of its request where it does not say everything; gives its headers."""
+        """Read a scope that lacks optional keys; return its headers."""
         self._method: str | None = scope.get("method")
         self._request_path: str = scope.get("path", "")
         self._mount_path: str = scope.get("root_path", "")
@@ -351,36 +356,36 @@ class ASGITransaction(MiddlewareTransaction):
         return headers
 
     def _look_around(self) -> None:
-        """Hear what the framework and the application have put into the scope. Never raises."""
+        """Read the keys and the route that application and framework have put into the scope. Never raises."""
         try:
             self._refresh()
             read_asgi_route(self, self._request)
         except Exception:
-            capture_internal_exception("ASGITransaction.look_around")
+            capture_internal_exception("ASGITransaction._look_around")
 
     def _apply_special(self) -> None:
-        """Apply what only some requests have. Never raises."""
+        """Apply per-request keys, which only some requests have. Never raises."""
         try:
-            self._last_key_values: tuple[object, ...] = NO_VALUES  # one that is not set takes long to ask for
+            self._last_key_values: tuple[object, ...] = NO_VALUES  # reading an unset slot is slow
             set_named_application(self, self._request)
             self._refresh()
         except Exception:
-            capture_internal_exception("ASGITransaction.apply_special")
+            capture_internal_exception("ASGITransaction._apply_special")
 
     def _read_queue_time(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Note the time that the request waited in front of us, where a proxy said so. Never raises."""
+        """Note how long the request waited before it reached us, if a proxy said so. Never raises."""
         try:
             explicit_name = dict(headers)
             self._ensure_extras().queue_time = queue_time_in(
                 _latin(explicit_name.get(name.encode())) for name in QUEUE_HEADERS
             )
         except Exception:
-            capture_internal_exception("ASGITransaction.read_queue_time")
+            capture_internal_exception("ASGITransaction._read_queue_time")
 
     def _failed_by(self, exception: BaseException) -> None:
-        """An exception left the application: it is the client that went away, or it is an error.
+        """Note an exception that left the application: a disconnected client or an error.
 
-        A server's ``send`` raises an `OSError` where the client has gone (ASGI 2.4).
+        A server's ``send`` raises an `OSError` once the client has disconnected (ASGI 2.4).
         """
         exception = taken_for_a_disconnect(exception) or exception
         if self._is_of_the_client(exception):
@@ -400,19 +405,19 @@ class ASGITransaction(MiddlewareTransaction):
         return bool(parts) and all(map(self._is_of_the_client, parts))
 
     def _query_string(self) -> str:
-        """The query, without the question mark."""
+        """Return the query string, without the question mark."""
         query = self._request.get("query_string") or b""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
     def _read_details(self) -> dict[str, AttributeValue]:
-        """What only samples show."""
+        """See `RequestTransaction._read_details`."""
         details = super()._read_details()
         for name, value in headers_of(self._request):
             attribute = _DETAILS.get(name)
             if attribute is not None:
                 details[attribute] = value.decode("latin-1")[:255]
         headers = (self._response_head or {}).get("headers")
-        if isinstance(headers, (list, tuple)):  # anything else can be read only once, by the server
+        if isinstance(headers, (list, tuple)):  # an iterator could be read only once, and that is for the server
             size = whole_number(dict(headers).get(b"content-length", b""))
             if size is not None:
                 details["response.size"] = size
@@ -430,7 +435,7 @@ def _latin(value: bytes | None) -> str | None:
 _DETAILS: Final = {b"host": "request.host", b"user-agent": "request.user_agent", b"content-length": "request.size"}
 
 
-# These are in the place of the server once the application has returned: what it left running may still call.
+# Stand-ins for the server's callables after the application has returned: tasks it left running may still call them.
 
 
 async def _nothing_more() -> Message:
@@ -438,11 +443,11 @@ async def _nothing_more() -> Message:
 
 
 async def _to_nobody(message: Message) -> None:
-    """A message that was sent after the application had returned."""
+    """Drop a message that is sent after the application has returned."""
 
 
 def _count_late(transaction: ASGITransaction, exception: BaseException) -> None:
-    """An exception after a response that was no error: the transaction is over, so it is only counted."""
+    """Count an exception that was raised after a successful response: its transaction has ended already."""
     if not is_error(exception):
         return
     handoff.record_dropped(f"exceptions after the response ({transaction.application})")

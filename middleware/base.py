@@ -1,4 +1,8 @@
-"""What the middleware have in common: options that never change, around an application."""
+"""The base of the WSGI and ASGI middleware: the wrapped application and options that never change.
+
+Everything that belongs to one request is in that request's transaction, so that
+one middleware serves any number of requests at the same time.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ __all__ = ["TransactionMiddleware"]
 
 
 class TransactionMiddleware:
-    """An application behind a middleware."""
+    """Base class of the middleware that wrap an application."""
 
     __slots__ = ("__wrapped__", "_application", "_explicit_name", "_identities", "_unrouted")
 
@@ -35,7 +39,7 @@ class TransactionMiddleware:
         self.__wrapped__: Any = app
         self._application = application
         self._unrouted: str | None = None
-        """What a request was routed to of which no framework tells; known from the first one on."""
+        """The initial route of a request: `NO_ROUTE` for a known framework, else ``None``; set at the first request."""
         text = text_of(name, "name=")
         self._set_name(None if text is None else ExplicitName(text_of(group, "group=") or DEFAULT_GROUP, text))
         listen_to_frameworks()
@@ -45,12 +49,12 @@ class TransactionMiddleware:
         self._identities: IdentitySource = IdentitySource(self._application, False, explicit_name)
 
     def _prepare(self) -> bool:
-        """A transaction may be about to begin; whether it is measured."""
-        if self._identities.resolved_for is None:  # the first one: by now the application is complete
+        """Get ready for a transaction to begin; return whether to measure it."""
+        if self._identities.resolved_for is None:  # the first request: by now the application is complete
             self._unrouted = NO_ROUTE if has_router(self.__wrapped__) else None
         return self._identities.prepare()
 
     def _joins(self, request: Any) -> bool:
-        """Whether an outer web entry measures the request already: we add our name, and what the request says."""
+        """Join an outer web transaction that measures the request already, if there is one; return whether there is."""
         outer = get_current()
         return outer is not None and join_request(outer, request, self._explicit_name)

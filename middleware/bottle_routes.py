@@ -1,4 +1,4 @@
-"""What Bottle routed a request to, as it publishes it in environ."""
+"""The route that Bottle found for a request, as published in the environ."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["is_bottle", "routed_by_bottle"]
 
 
 def is_bottle(environ: Mapping[str, Any]) -> bool:
-    """Whether Bottle has the request."""
+    """Whether Bottle handles the request."""
     return "bottle.app" in environ
 
 
 def routed_by_bottle(environ: Mapping[str, Any]) -> str | None:
-    """The rule that matched, behind Bottle's own mounts; ``None`` where there is none.
+    """Return the rule that matched, after Bottle's own mounts; ``None`` if there is none.
 
-    The rule of a mount is none where the application that is mounted there is Bottle's and found none.
+    The rule of a mount does not count if the mounted application is Bottle's: then that one found none.
     """
     route, app = environ.get("bottle.route"), environ["bottle.app"]
     rule: str | None = getattr(route, "rule", None)
@@ -29,10 +29,10 @@ def routed_by_bottle(environ: Mapping[str, Any]) -> str | None:
 
 
 def _mounts(environ: Mapping[str, Any], app: Any) -> str:
-    """Where Bottle has mounted the application that took the request.
+    """Return the mounts that lead to the Bottle application which handled the request.
 
-    What that saw is in ``bottle.raw_path``; its part of the path is back in
-    ``PATH_INFO`` when the response starts, by the application which it is mounted in.
+    ``bottle.raw_path`` is the path that this application saw. By the time the
+    response starts, the outer application has restored the mount in ``PATH_INFO``.
     """
     if environ.get("PATH_INFO", "") == environ.get("bottle.raw_path", ""):
         return ""
@@ -44,7 +44,7 @@ def _mounts(environ: Mapping[str, Any], app: Any) -> str:
 
 
 def _way(outer: Any, app: Any) -> str | None:
-    """The mounts that lead from an application to another."""
+    """Return the mounts that lead from one application to another, or ``None``."""
     for route in getattr(outer, "routes", ()):
         target = _target(route)
         further = "" if target is app else _way(target, app)
@@ -54,5 +54,5 @@ def _way(outer: Any, app: Any) -> str | None:
 
 
 def _target(route: Any) -> Any:
-    """What a route has mounted there."""
+    """Return the application that a route mounts, if it is a mount."""
     return getattr(route, "config", {}).get("mountpoint.target")

@@ -1,9 +1,9 @@
-"""What those were given who call ``send`` and ``start_response``.
+"""Arguments of the functions on the call stack of ``send`` and ``start_response``.
 
-A framework publishes the route in the scope or environ that it was given. Where
-a middleware has made a copy of ours, nothing leads from ours to that one but
-the calls in between: the stack. It is asked only where our own request says
-nothing, and only the arguments of modules in these tables are looked at.
+A framework publishes the route in the scope or environ that it was given. If a
+middleware has made a copy of ours, the only link to that copy is the call stack.
+The stack is searched only if our own request does not have the route, and only
+arguments of functions in the modules of these tables are read.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _REQUESTS: Final = {
     "flask.app": "environ",
     "bottle": "environ",
 }
-"""Modules of frameworks, and the argument of their functions that is a request."""
+"""Modules of frameworks, with the name of the argument that holds the request."""
 
 _DISPATCHERS: Final = {
     "werkzeug.middleware.dispatcher": "mounts",
     "hypercorn.middleware.dispatcher": "mounts",
     "cheroot.wsgi": "apps",
 }
-"""Modules of what dispatches by fixed parts of the path, and the attribute that has these."""
+"""Modules of dispatchers by path prefix, with the attribute that holds the prefixes."""
 
 _FRAMEWORKS: Final = frozenset(
     "a2wsgi asgiref bottle channels connexion django falcon fastapi flask litestar pyramid quart sanic starlette "
     "webob weighbridge werkzeug".split()
 )
-"""Packages whose own texts are no mounts: ``root_path=`` of an application is its address."""
+"""Packages whose own strings are not mounts; an application's ``root_path=`` is its address, for example."""
 
 _MIDDLEWARE: Final = {f"{__package__}.asgi": "scope", f"{__package__}.wsgi": "environ"}
 _MAX_FRAMES: Final = 500
@@ -51,12 +51,12 @@ _MAX_TASKS: Final = 5
 
 
 def request_of_caller(own: Request) -> Request | None:
-    """The request of the framework which is answering ours, where it was given another one."""
+    """Return the request of the framework that is responding, if it is not our own."""
     return _first_request(_callers(own), own)
 
 
 def request_of_raiser(own: Request, exception: BaseException) -> Request | None:
-    """The same of the framework that has let an exception escape."""
+    """Return the request of the framework that let an exception escape, if it is not our own."""
     return _first_request(reversed(_left_by(exception)), own)
 
 
@@ -70,14 +70,14 @@ def _first_request(frames: Iterable[FrameType], own: Request) -> Request | None:
 
 
 def calling_instance(own: Request, module: str) -> Any:
-    """The instance of a class of that module whose method is answering, or has raised; ``None`` where there is none."""
+    """Return the ``self`` of a method of that module which is responding or has raised, or ``None``."""
     exception = sys.exc_info()[1]
     frames = chain(_callers(own), () if exception is None else _left_by(exception))
     return next((_argument(frame, "self") for frame in frames if _module(frame) == module), None)
 
 
 def dispatched_part(own: Request, path: str) -> str:
-    """The part of a path that dispatchers among the callers take from its front, because they were made with it."""
+    """Return the front of a path that dispatchers among the callers were configured with."""
     taken = ""
     for frame in reversed([frame for frame in _callers(own) if _module(frame) in _DISPATCHERS]):
         left = path[len(taken) :]
@@ -91,11 +91,11 @@ def _parts(frame: FrameType) -> list[str]:
 
 
 def is_written(own: Request, path: str) -> bool:
-    """Whether a path is written in the program, in what has passed the request on to a framework.
+    """Whether a path is written in the code that has passed the request on to a framework.
 
-    Each of the callers may have put one part of it there, the outermost the
-    first: a constant of its function, or what a layer of middleware was given.
-    (What is made for a tenant, when it is asked for, is none of these.)
+    Each caller may have contributed one part, the outermost the first: a constant of
+    its function, or an attribute of a middleware's instance. (A prefix that is
+    computed for a tenant at request time is neither.)
     """
     kept = list(_layers(own))
     frames = [frame for frame in _callers(own) if not _is_framework(frame)]
@@ -114,7 +114,7 @@ def _is_framework(frame: FrameType) -> bool:
 
 
 def _texts(frame: FrameType, layers_kept: list[Any]) -> set[str]:
-    """The parts of paths that a function has."""
+    """Return the parts of paths among a function's constants and globals, and its layer's attributes."""
     code, owner = frame.f_code, _argument(frame, "self")
     values: list[object] = [*code.co_consts, *map(frame.f_globals.get, code.co_names)]
     if any(owner is layer for layer in layers_kept):
@@ -123,7 +123,7 @@ def _texts(frame: FrameType, layers_kept: list[Any]) -> set[str]:
 
 
 def _layers(own: Request) -> Iterator[Any]:
-    """The applications between the middleware and a framework, each inside of the one before."""
+    """Yield the applications between our middleware and the framework, outermost first."""
     stack = (*_own_stack(), *_stack_of_waiting_tasks())
     middleware = next((frame for frame in stack if _is_middleware(frame, own)), None)
     return layers(None if middleware is None else _argument(middleware, "self").__wrapped__)
@@ -137,9 +137,9 @@ def _attributes(layer: Any) -> Iterable[object]:
 
 
 def _callers(own: Request) -> list[FrameType]:
-    """The frames between us and the middleware that was given our own request, the innermost first.
+    """Return the frames between here and the middleware with our own request, innermost first.
 
-    No generator: what strikes where one is dropped before its end never reaches anybody.
+    Not a generator: an exception that strikes while an unfinished generator is closed is swallowed.
     """
     callers: list[FrameType] = []
     for stack in (_own_stack, _stack_of_waiting_tasks):
@@ -151,7 +151,7 @@ def _callers(own: Request) -> list[FrameType]:
 
 
 def _own_stack() -> list[FrameType]:
-    """The calls that have led to us; ours are left out, as a frame that holds a list with itself is a cycle."""
+    """Return the frames that called this module; its own would make cycles, as they hold the list."""
     frames: list[FrameType] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals is globals():
@@ -163,7 +163,7 @@ def _own_stack() -> list[FrameType]:
 
 
 def _stack_of_waiting_tasks() -> list[FrameType]:
-    """The calls of those that wait for our task: Starlette streams in a task of its own where ASGI is before 2.4."""
+    """Return the frames of tasks that wait for ours: before ASGI 2.4 Starlette streams in a separate task."""
     frames: list[FrameType] = []
     task = running_task()
     for _ in range(_MAX_TASKS):
@@ -180,7 +180,7 @@ def _is_middleware(frame: FrameType, own: Request) -> bool:
 
 
 def _left_by(exception: BaseException) -> list[FrameType]:
-    """The frames that an exception has left, the outermost first."""
+    """Return the frames that an exception has passed through, outermost first."""
     frames, traceback = [], exception.__traceback__
     while traceback is not None:
         frames.append(traceback.tb_frame)
@@ -193,17 +193,17 @@ def _module(frame: FrameType) -> str:
 
 
 def _argument(frame: FrameType, name: str) -> Any:
-    """The argument of that name with which a function was called, if it has one."""
+    """Return the value of a function's argument of that name, if it has one."""
     code = frame.f_code
     if name not in code.co_varnames[: code.co_argcount]:
         return None
     values = frame.f_locals
     value = values.get(name)
-    if isinstance(values, dict):  # before Python 3.13 that is a copy, and the frame would keep all that is in it
+    if isinstance(values, dict):  # before Python 3.13 this is a copy, which the frame would keep alive
         values.clear()
     return value
 
 
 def _is_among(own: Request, request: object) -> bool:
-    """Whether it is our own request, or one of several that ours is made of."""
+    """Whether it is our own request, or one of the several that ours combines."""
     return request is own or (isinstance(own, ChainMap) and any(request is one for one in own.maps))

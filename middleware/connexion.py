@@ -1,12 +1,12 @@
-"""What Connexion routes to, and the exceptions that it answers with a 500.
+"""Connexion's routes, and the exceptions that it turns into a 500.
 
-One line, before the application is wrapped::
+Add one line before the application is wrapped::
 
     app = connexion.AsyncApp(__name__)
     weighbridge.middleware.connexion.instrument(app)
     asgi = ASGITransactionMiddleware(app)
 
-Without it only what goes wrong has neither a route nor a class.
+Without it, failed requests have neither a route nor an error class.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def instrument(app: Any) -> None:
 
 
 class _InFrontOfHandlers:
-    """Its scope is the copy that the handlers have."""
+    """Receives the copy of the scope that the handlers see."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -53,7 +53,7 @@ def _note_operation(scope: Any) -> None:
 
 
 class _InFrontOfRouter:
-    """Its scope is the copy into which Connexion's router puts what it has found."""
+    """Receives the copy of the scope into which Connexion's router writes the route."""
 
     def __init__(self, app: Any) -> None:
         self.app = app

@@ -1,4 +1,8 @@
-"""The middleware in Django's list of middleware."""
+"""The middleware for Django's list of middleware, its transaction and the streams that it returns.
+
+Inside Django's list, the route and the response are at hand as objects, under
+WSGI and ASGI alike; in front of Django neither is.
+"""
 
 from __future__ import annotations
 
@@ -28,24 +32,25 @@ from .wsgi import WSGITransaction
 __all__ = ["DjangoTransactionMiddleware"]
 
 Request = Any
-"""Django's ``HttpRequest``; Django has no types of its own."""
+"""Django's ``HttpRequest``; Django comes without types."""
 
 
 class DjangoTransactionMiddleware:
     """Measures every request to a Django project, under WSGI and ASGI alike, and names it by its route.
 
-    List it first, so that the other middleware is measured too; ``wsgi.py``
-    and ``asgi.py`` stay as they are:
+    List it first, so that the other middleware are measured too; ``wsgi.py`` and
+    ``asgi.py`` stay as they are:
 
         MIDDLEWARE = ["weighbridge.middleware.DjangoTransactionMiddleware", ...]
 
-    A transaction ends when the response is closed or its stream is exhausted.
-    Where something in front of Django measures the request already
-    (`WSGITransactionMiddleware` around the handler), that is only named. The
-    per-request keys are read from ``request.META`` and, under ASGI, from the scope.
+    A transaction ends when the response is closed or its stream is exhausted. If
+    something in front of Django measures the request already (a
+    `WSGITransactionMiddleware` around the handler), this one only names that
+    transaction. Per-request keys are read from ``request.META`` and, under ASGI,
+    from the scope.
 
     Args:
-        get_response: the rest of the chain, sync or async, as Django hands it over.
+        get_response: the rest of the chain, sync or async, as passed by Django.
     """
 
     sync_capable: ClassVar[bool] = True
@@ -61,7 +66,7 @@ class DjangoTransactionMiddleware:
         listen_to_frameworks()
 
     def __call__(self, request: Request) -> Any:
-        """Answer the request; a coroutine where the rest of the chain is async."""
+        """Return the response; a coroutine if the rest of the chain is async."""
         if self._asynchronous:
             return self._answer_async(request)
         mark: Mark = []
@@ -83,7 +88,7 @@ class DjangoTransactionMiddleware:
     async def _answer_async(self, request: Request) -> Any:
         if not self._listening:
             self._listening = True
-            listen_for_the_end()  # Django has no lifespan that would tell
+            listen_for_the_end()  # Django does not handle the lifespan, which would tell of the shutdown
         mark: Mark = []
         transaction = _opened(request, mark)
         if transaction is None:
@@ -111,12 +116,12 @@ class DjangoTransactionMiddleware:
             capture_internal_exception("DjangoTransactionMiddleware.process_view")
 
     async def _view_async(self, request: Request, *view: Any) -> None:
-        """For the async chain: Django would call a plain function in another thread."""
+        """Do as `_view` in an async chain: Django would call a plain function in another thread."""
         self._view(request)
 
 
 def _made_asynchronous(middleware: object, get_response: Callable[..., Any]) -> bool:
-    """Whether the chain is async; if so the middleware is marked as Django expects of it."""
+    """Mark the middleware as async if the chain is, as Django expects; return whether it is."""
     from asgiref.sync import iscoroutinefunction, markcoroutinefunction  # noqa: PLC0415  imports asyncio, as Django did
 
     if not iscoroutinefunction(get_response):
@@ -126,7 +131,7 @@ def _made_asynchronous(middleware: object, get_response: Callable[..., Any]) -> 
 
 
 def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
-    """The transaction of a request, current already, or ``None`` where it is not to be opened here."""
+    """Open the transaction of a request and make it current; ``None`` if there is none to open here."""
     transaction, before = None, current.get()
     try:
         scope = getattr(request, "scope", None)
@@ -143,7 +148,7 @@ def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
 
 
 def _joins(request: Request) -> bool:
-    """Whether something in front measures the request already; it then hears the keys in ``META`` too."""
+    """Whether something in front measures the request already; let that read the keys in ``META`` too."""
     owner = join_outer(None) if get_current() is not None else None
     if isinstance(owner, MiddlewareTransaction) and not owner._is_finished and owner._request is not request.META:
         owner._request = ChainMap(request.META, cast("dict[str, Any]", owner._request))
@@ -151,13 +156,13 @@ def _joins(request: Request) -> bool:
 
 
 class DjangoTransaction(WSGITransaction):
-    """The transaction of a request that nothing in front of Django measures. ``META`` is as an environ is."""
+    """The transaction of a request that nothing in front of Django measures. ``META`` serves as its environ."""
 
     __slots__ = ()
 
     @classmethod
     def _of(cls, request: Request, request_info: Mapping[str, Any]) -> DjangoTransaction:
-        """The transaction of a request, not current yet."""
+        """Make the transaction of a request; it is neither open nor current yet."""
         mount = request.META.get("SCRIPT_NAME", "")
         transaction = cls()
         transaction._request = request_info
@@ -170,16 +175,16 @@ class DjangoTransaction(WSGITransaction):
         return transaction
 
     def _readable_path(self) -> str:
-        """The path, which Django has decoded."""
+        """Return the path, which Django has decoded."""
         return self._request_path
 
     def _left_unanswered(self, exception: BaseException) -> None:
-        """Something that is no error to Django (a cancellation) ended the request. Never raises."""
+        """End the transaction after an exception that Django does not turn into a response. Never raises."""
         self._ensure_extras().disconnected = not is_error(exception)
         self._broken_by(exception)
 
     def _responds(self, response: Any, mark: Mark) -> None:
-        """The response is there, its bytes are still to be sent."""
+        """Note the response, whose bytes are still to be sent. Never raises."""
         try:
             detach(self)
             self._response_start_time: float = monotonic()
@@ -189,7 +194,7 @@ class DjangoTransaction(WSGITransaction):
             self._last_until_closed(response, mark)
         except BaseException:
             self._finish_response()
-            capture_internal_exception("DjangoTransaction.responds")
+            capture_internal_exception("DjangoTransaction._responds")
 
     def _last_until_closed(self, response: Any, mark: Mark) -> None:
         stepwise = response.streaming and not self._sent_by_server(response)
@@ -201,11 +206,11 @@ class DjangoTransaction(WSGITransaction):
             response.streaming_content = steps(self, response.streaming_content)
 
     def _sent_by_server(self, response: Any) -> bool:
-        """Whether a file goes to the server as it is: then its content must not be touched."""
+        """Whether the server sends the response's file itself, so that its content must not be touched."""
         return getattr(response, "file_to_stream", None) is not None and "wsgi.file_wrapper" in self._request
 
     def _stream_ended(self, exception: BaseException) -> None:
-        """The stream is exhausted, or it raised. Never raises."""
+        """End the transaction after the stream was exhausted or raised. Never raises."""
         if not isinstance(exception, (StopIteration, StopAsyncIteration)):
             self._ensure_extras().disconnected = not is_error(exception)
             self._record_exception(exception)
@@ -213,10 +218,10 @@ class DjangoTransaction(WSGITransaction):
 
 
 class _Closing:
-    """Called before the first and after the last of what a response cleans up: the cleanup is in its transaction.
+    """The first and the last resource closer of a response: the cleanup between the two is part of the transaction.
 
-    A response that is dropped without being closed ends its transaction when it
-    is collected. In a pickled response (Django's cache) it is a call that does nothing.
+    If the response is dropped without being closed, its transaction ends when it is
+    collected. In a pickled response (Django's cache) this becomes a no-op.
     """
 
     __slots__ = ("_began", "_guard", "_mark", "_stepwise", "_transaction")
@@ -251,9 +256,9 @@ class _Closing:
 
 
 class _Steps:
-    """A stream whose every step runs in its transaction, which ends with the last.
+    """A stream whose steps each run in its transaction, which ends with the last one.
 
-    Its content refers to the response, which refers to it: closing it unties that knot.
+    The content refers to the response, which refers to the stream: closing breaks that cycle.
     """
 
     __slots__ = ("_content", "_transaction")
@@ -280,12 +285,12 @@ class _Steps:
         return chunk
 
     def close(self) -> None:
-        """Django calls it when the response is closed."""
+        """Drop the content. Django calls this when it closes the response."""
         self._content = iter(())
 
 
 class _AsyncSteps:
-    """The same of an async stream, closed by Django in the same way."""
+    """Like `_Steps`, for an async stream, which Django closes in the same way."""
 
     __slots__ = ("_content", "_transaction")
 
@@ -311,7 +316,7 @@ class _AsyncSteps:
         return chunk
 
     def close(self) -> None:
-        """Django calls it when the response is closed."""
+        """Drop the content. Django calls this when it closes the response."""
         self._content = _nothing()
 
 

@@ -1,4 +1,4 @@
-"""What Django routed a request to: told by its own middleware, or looked up behind another middleware."""
+"""The route that Django found for a request: noted by our Django middleware, else looked up a second time."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _named_by_middleware = False
 
 
 def django_names_its_requests() -> None:
-    """Django's list of middleware has ours: no route needs to be looked up."""
+    """Stop looking routes up, as Django's list of middleware has ours."""
     global _named_by_middleware
     _named_by_middleware = True
 
 
 def note_django_route(transaction: RequestTransaction, match: Any, mount_now: str) -> None:
-    """Note the route of a match, as Django writes it, with a slash in front."""
+    """Note the route of a match as Django writes it, with a leading slash."""
     transaction._route = f"{mounts_passed(transaction, mount_now)}/{match.route}"
 
 
 def path_for_django(environ: Mapping[str, Any] | None, scope: Mapping[str, Any] | None) -> tuple[str, str]:
-    """The mount of a request that Django was given, and the path as its URL patterns see it."""
+    """Return the mount of a request to Django, and the path as its URL patterns see it."""
     if environ is not None:
         path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
         return environ.get("SCRIPT_NAME", ""), path
@@ -38,13 +38,13 @@ def path_for_django(environ: Mapping[str, Any] | None, scope: Mapping[str, Any] 
 
 
 def look_up_django_route(transaction: RequestTransaction, mount: str, path: str) -> None:
-    """Note the route of a request that Django has handled and nobody has named."""
+    """Look up and note the route of a request that Django has handled and that has no name yet."""
     if _named_by_middleware or transaction._route or transaction._explicit_name is not None:
         return
     log_once(
         "Django without its middleware",
-        "Django's requests are named by looking their routes up a second time: "
-        "put weighbridge.middleware.DjangoTransactionMiddleware first into MIDDLEWARE",
+        "the routes of Django's requests are looked up a second time: "
+        "put weighbridge.middleware.DjangoTransactionMiddleware first in MIDDLEWARE to avoid that",
     )
     urls = import_module("django.urls")
     try:

@@ -1,12 +1,12 @@
-"""What Falcon routes to, and what it answers with a 500.
+"""Falcon's routes, and the exceptions that it turns into a 500.
 
-One line, before the application is wrapped; for WSGI and ASGI alike::
+Add one line before the application is wrapped, for WSGI and ASGI alike::
 
     app = falcon.App()
     weighbridge.middleware.falcon.instrument(app)
     app = WSGITransactionMiddleware(app)
 
-Sinks and static routes have no template: what they answer is named by its status.
+Sinks and static routes have no template; their requests are named after the status.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["instrument"]
 
 
 def instrument(app: Any) -> None:
-    """Add to a ``falcon.App`` or ``falcon.asgi.App`` what tells its routes and unhandled errors.
+    """Have a ``falcon.App`` or ``falcon.asgi.App`` report its routes and unhandled errors.
 
-    Errors are told by a handler for ``Exception``, which hands them on to the
-    one that is there: one of your own has to be added before.
+    Errors are reported by a handler for ``Exception`` that calls the handler it
+    replaces, so add your own handler for ``Exception`` before this call.
     """
     publishes_its_routes("falcon.app", "App")
     app.add_middleware(_Routes())
@@ -34,7 +34,7 @@ def instrument(app: Any) -> None:
 
 
 class _Routes:
-    """Falcon's middleware: ``process_resource`` is called when a route was found."""
+    """A middleware for Falcon, which calls ``process_resource`` when it has found a route."""
 
     def process_request(self, req: Any, resp: Any) -> None:
         note_unrouted()

@@ -1,8 +1,7 @@
-"""What a framework tells of the request that it handles, by its signals or by a plug of ours.
+"""Hooks by which frameworks report on the request they handle, called from their signals or our integrations.
 
-The request is the one of the calling context: these need neither environ nor
-scope, so that it does not matter which copy of them the framework was given.
-None of them raises.
+They act on the current transaction and need neither environ nor scope, so it does
+not matter which copy of these the framework works with. None of them raises.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ __all__ = ["current_request", "hear_keys_of", "note_exception", "note_failure", 
 
 
 def current_request() -> RequestTransaction | None:
-    """The transaction of the request that is handled here, if it is measured."""
+    """Return the transaction of the request that is being handled here, if it is measured."""
     transaction = get_active()
     return transaction if isinstance(transaction, RequestTransaction) else None
 
 
 def hear_keys_of(request: MutableMapping[str, Any]) -> None:
-    """The application is given this copy of environ or scope: the keys that it sets there hold."""
+    """Follow the keys in this copy of environ or scope, too: it is the one that the application sees."""
     try:
         transaction = current_request()
         if isinstance(transaction, MiddlewareTransaction) and not transaction._is_finished:
@@ -37,7 +36,7 @@ def hear_keys_of(request: MutableMapping[str, Any]) -> None:
 
 
 def note_unrouted() -> None:
-    """A framework has the request and has found no route yet."""
+    """Note that a framework handles the request and has found no route yet."""
     try:
         transaction = current_request()
         if transaction is None or transaction._route:
@@ -50,11 +49,11 @@ def note_unrouted() -> None:
 
 
 def note_route(route: str | None, mount: str = "") -> None:
-    """A framework has found a route. The first that does is right: it may call another application by itself.
+    """Note the route that a framework has found. The first one stays, as the view may call other applications.
 
     Args:
-        route: as it is written in the program, with a slash in front; ``None`` where there is none.
-        mount: ``SCRIPT_NAME`` or ``root_path`` as the framework has it.
+        route: as it is written in the program, with a leading slash; ``None`` if there is none.
+        mount: ``SCRIPT_NAME`` or ``root_path`` as the framework sees it.
     """
     if route is None:
         note_unrouted()
@@ -68,7 +67,7 @@ def note_route(route: str | None, mount: str = "") -> None:
 
 
 def note_exception(exception: BaseException | None) -> None:
-    """A framework answers a request with a page about an exception, or lets it escape: it counts if that is a 5xx."""
+    """Note an exception that a framework turns into a response or lets escape: an error if the response is a 5xx."""
     try:
         transaction = current_request()
         if transaction is not None and exception is not None:
@@ -78,7 +77,7 @@ def note_exception(exception: BaseException | None) -> None:
 
 
 def note_failure(exception: BaseException) -> None:
-    """As `note_exception`, of a framework that lets none escape: where the response has started, its body breaks."""
+    """Note an exception of a framework that lets none escape: once the response has started, it breaks the body."""
     try:
         transaction = current_request()
         if isinstance(transaction, MiddlewareTransaction) and transaction._response_head is not None:

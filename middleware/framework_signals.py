@@ -1,9 +1,9 @@
-"""What Flask, Quart and Django tell by their own signals of the requests that they handle.
+"""Receivers of the signals that Flask, Quart and Django send about the requests they handle.
 
-All tell of the exceptions that they turn into a 500 page. Django tells that it
-takes a request on. Flask and Quart tell what they have routed it to: of Flask
-this is asked only where its environ is not at hand, as a receiver costs each of
-its requests twice what all the rest of ours does.
+All three report the exceptions that they turn into a 500 page. Django reports that
+it starts to handle a request. Flask and Quart report the route; Flask's signal is
+used only if its environ is not at hand, as a receiver costs each request twice as
+much as everything else that we do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _connected: set[tuple[str, str]] = set()
 
 
 def listen_to_frameworks() -> None:
-    """Hear, from their own signals, what frameworks do with a request. Never raises."""
+    """Connect to the signals of the frameworks that are loaded. Never raises."""
     try:
         _connect("flask", "got_request_exception", _on_flask_exception)
         _connect("quart.signals", "got_request_exception", _on_quart_exception)
@@ -37,7 +37,7 @@ def listen_to_frameworks() -> None:
 
 
 def listen_to_flask_requests() -> None:
-    """Hear what Flask routes to as well. Never raises."""
+    """Connect to Flask's signal about routed requests as well. Never raises."""
     try:
         _connect("flask", "request_started", _on_flask_request)
     except Exception:
@@ -65,13 +65,13 @@ def _on_flask_request(sender: Any, **_: Any) -> None:
 
 
 def _on_flask_exception(sender: Any, exception: BaseException | None = None, **_: Any) -> None:
-    """The rule too: where an exception escapes no response starts."""
+    """Note the rule too: no response starts if an exception escapes."""
     note_exception(exception)
     _note_rule("flask")
 
 
 async def _on_quart_request(sender: Any, **_: Any) -> None:
-    """A coroutine function: Quart would call a plain one in another thread."""
+    """Note the rule. A coroutine function, as Quart would call a plain one in another thread."""
     _note_rule("quart")
 
 
@@ -103,7 +103,7 @@ def _own_request() -> Any:
 def _on_django_request(
     sender: Any = None, environ: Mapping[str, Any] | None = None, scope: Mapping[str, Any] | None = None, **_: Any
 ) -> None:
-    """From now on the request counts as not routed, until a route is noted."""
+    """Treat the request as unrouted until a route is noted."""
     try:
         transaction = current_request()
         if isinstance(transaction, MiddlewareTransaction) and not transaction._route:

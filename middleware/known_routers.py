@@ -1,7 +1,8 @@
-"""Whether an application is one of a framework that publishes what it routes to.
+"""Whether an application belongs to a framework that publishes its routes.
 
-What answers in front of its router (a redirect to HTTPS, a refused host, a
-preflight request) is then not named by its path, of which a client can make any number.
+If it does, a response that is given before routing (a redirect to HTTPS, a refused
+host, a preflight request) is not named after its path, as clients can make up any
+number of paths.
 """
 
 from __future__ import annotations
@@ -26,25 +27,25 @@ _routers: Final = {
     ("starlette.routing", "Router"),
     ("werkzeug.exceptions", "HTTPException"),
 }
-"""Classes, by module and name. The dispatchers answer what they do not find; the last answers nothing else."""
+"""Classes, by module and name. Dispatchers respond themselves to what they do not find, as exceptions always do."""
 
 _INNER: Final = ("__wrapped__", "app", "application", "wsgi_app", "wsgi_application", "inner")
-"""Attributes in which middleware has the application that is further inside."""
+"""Attributes in which middleware keep the application they wrap."""
 _DEEPEST: Final = 50
 
 
 def publishes_its_routes(module: str, name: str) -> None:
-    """A class of a framework whose routes a plug tells."""
+    """Register a framework's class whose routes one of our integrations reports."""
     _routers.add((module, name))
 
 
 def has_router(app: Any) -> bool:
-    """Whether an application is, or leads to, one of a known framework; of those that hide it we do not know."""
+    """Whether an application is or wraps one of a known framework, as far as its attributes show."""
     return any(_is_known(type(layer)) for layer in layers(app))
 
 
 def layers(app: Any) -> Iterator[Any]:
-    """An application and what it keeps further inside, as middleware does."""
+    """Yield an application and the ones it wraps, outermost first."""
     for _ in range(_DEEPEST):
         if app is None:
             return
@@ -57,7 +58,7 @@ def _is_known(kind: type) -> bool:
 
 
 def _inner(app: Any) -> Any:
-    """What is further inside. Nothing of the application's own runs for it: it may load itself when it is asked."""
+    """Return the wrapped application, without running the application's own code, which may load it lazily."""
     if isinstance(app, MethodType):
         return app.__self__
     if isinstance(app, partial):
@@ -69,7 +70,7 @@ def _inner(app: Any) -> Any:
 
 
 def _stored(app: Any, name: str) -> Any:
-    """What is in an attribute, or a slot."""
+    """Return the value stored in an instance attribute or a slot."""
     try:
         return object.__getattribute__(app, "__dict__")[name]
     except (AttributeError, KeyError):

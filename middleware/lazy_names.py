@@ -1,12 +1,12 @@
-"""Modules some of whose names are loaded when they are first asked for.
+"""Modules some of whose names are loaded when they are first accessed.
 
-A module's ``__getattr__`` (PEP 562) is enough for programs. Tools that describe
-a module (documentation builders, editors) read its dictionary instead, and
-warn of what ``__all__`` says and the dictionary has not. So the dictionary is
-completed when it is read: its name is looked up in the class of the module,
-and the interpreter itself, which runs the module's code, does not ask for it by
-name. Stand-ins in the dictionary would be found in the place of the classes,
-and loading all of it after the import would take a thread.
+A module's ``__getattr__`` (PEP 562) is enough for programs. Tools that describe a
+module (documentation builders, editors) read its ``__dict__`` instead, and warn of
+names in ``__all__`` that are missing from it. So the dictionary is completed when
+``__dict__`` is read, by a property of the module's class; the interpreter, which
+runs the module's code, does not look ``__dict__`` up by name. Placeholders in the
+dictionary would be found instead of the classes, and loading everything right
+after the import would need a thread.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _dictionary_of: Final = vars(ModuleType)["__dict__"].__get__
 
 
 def load_lazily(module: str, homes: Mapping[str, str]) -> None:
-    """Have names of a module loaded when they are asked for, and all of them when its dictionary is read.
+    """Load names of a module when they are accessed, and all of them when its ``__dict__`` is read.
 
     Args:
         module: the name of the module, which is being imported.
-        homes: for each name, the module that has it.
+        homes: for each name, the module that defines it.
     """
     _LazyModule.complete(sys.modules[module], homes)
 
 
 class _LazyModule(ModuleType):
-    """A module whose dictionary is complete once it is read."""
+    """A module that completes its dictionary when ``__dict__`` is read."""
 
     @classmethod
     def complete(cls, module: ModuleType, homes: Mapping[str, str]) -> None:
-        """Make a module one of these."""
+        """Turn an existing module into one of these."""
 
         def load(name: str) -> Any:
             if name not in homes:

@@ -1,4 +1,4 @@
-"""What Litestar routed a request to, as it publishes it in the scope."""
+"""The route that Litestar found for a request, as published in the scope."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = [
 
 
 def is_litestar(scope: Mapping[str, Any]) -> bool:
-    """Whether Litestar has the request. (Its first releases do not say so before it is routed.)"""
+    """Whether Litestar handles the request. (Its first releases show that only once it is routed.)"""
     return "route_handler" in scope or "litestar_app" in scope
 
 
 def is_mounted_by_litestar(scope: Mapping[str, Any]) -> bool:
-    """Whether it gave the request to an application that is mounted below it."""
+    """Whether Litestar passed the request to an application that is mounted in it."""
     return bool(getattr(scope.get("route_handler"), "is_mount", False))
 
 
 def leaf_of_litestar(scope: Mapping[str, Any]) -> str | None:
-    """The route in the scope, unless it leads further."""
+    """Return the route in the scope, unless it is a mount."""
     return None if is_mounted_by_litestar(scope) else scope["path_template"]
 
 
 def has_starlette_below(scope: Mapping[str, Any]) -> bool:
-    """Whether what is mounted there is Starlette's, which was given the same scope."""
+    """Whether the mounted application is Starlette's, which gets the same scope."""
     return "router" in scope or scope["app"] is not scope.get("litestar_app", scope["app"])
 
 
 def routed_by_litestar(scope: Mapping[str, Any]) -> str | None:
-    """How the route is written. The first releases tell the handler only: its path, or that of its paths which fits."""
+    """Return the route as written; Litestar's first releases publish the handler only, whose fitting path is taken."""
     template: str | None = scope.get("path_template")
     if template or "route_handler" not in scope:
         return template
@@ -45,11 +45,11 @@ def routed_by_litestar(scope: Mapping[str, Any]) -> str | None:
 
 
 def litestar_mount(scope: Mapping[str, Any], requested: str) -> str:
-    """Where the application is mounted; Litestar has no parameters there.
+    """Return the path at which the application is mounted; Litestar allows no parameters in it.
 
     Args:
-        scope: as the application was given it.
-        requested: the path that the client asked for, which is no longer in the scope.
+        scope: the scope as the mounted application got it.
+        requested: the path that the client requested, which the scope no longer has.
     """
     paths = list(_paths(scope))
     below = scope["path"].rstrip("/")
@@ -57,7 +57,7 @@ def litestar_mount(scope: Mapping[str, Any], requested: str) -> str:
 
 
 def _paths(scope: Mapping[str, Any]) -> Iterator[str]:
-    """Those of all routes that lead to the handler. What is mounted may have put itself into the place of ``app``."""
+    """Yield the paths of all routes to the handler. (``app`` may have been replaced by the mounted application.)"""
     handler = scope["route_handler"]
     for route in getattr(scope.get("litestar_app", scope.get("app")), "routes", ()):
         if handler in _handlers(route):
@@ -69,7 +69,7 @@ def _handlers(route: Any) -> Any:
 
 
 def _describes(path_format: str, path: str) -> bool:
-    """Whether a path is one of ``/users/{id}``."""
+    """Whether a path matches a format such as ``/users/{id}``."""
     wanted, explicit_name = path_format.split("/"), path.rstrip("/").split("/")
     return len(wanted) == len(explicit_name) and all(
         part.startswith("{") or part == found for part, found in zip(wanted, explicit_name, strict=True)

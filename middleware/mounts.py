@@ -1,9 +1,8 @@
-"""How the mounts are written that a request has passed since it reached us.
+"""The mounts that a request has passed since it reached us, as they are written in the program.
 
-A mount takes a part of the path and puts it into ``SCRIPT_NAME`` or
-``root_path``. It stands in a name as it is written in the program. A part of
-which nobody knows how it is written is not shown: it may be a tenant's, and
-there is no end of tenants.
+A mount moves the front of the path into ``SCRIPT_NAME`` or ``root_path``. Names
+show mounts as the program writes them. A part that cannot be found there is not
+shown: it may be a tenant's name, and tenants have no limit.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ __all__ = ["asgi_mounts", "mounts_passed"]
 
 _MAX_INTERNED: Final = 1000
 _fixed: Final[dict[str, bool]] = {}
-"""Of parts of paths that were mounts: whether they are written in the program."""
+"""Whether a part of a path that was a mount is written in the program, by its text."""
 
 
 def mounts_passed(transaction: RequestTransaction, now: str) -> str:
-    """The mounts that a request has passed when ``SCRIPT_NAME``, or ``root_path``, is ``now``."""
+    """Return the mounts that a request has passed when its ``SCRIPT_NAME`` or ``root_path`` is ``now``."""
     reached = transaction._mount_path
     if now == reached or not now.startswith(reached):
         return ""
     scope = _request(transaction)
-    if scope.get("root_path") == now:  # WSGI behind ASGI: what was passed is told there
+    if scope.get("root_path") == now:  # WSGI behind ASGI: the scope knows the mounts
         return asgi_mounts(transaction, scope)
     added = now[len(reached) :].rstrip("/")
     if not added or _is_fixed(transaction, added):
         return added
-    return ANY_MOUNT if transaction._request_path.startswith(now) else ""  # else it is what a proxy told of itself
+    return ANY_MOUNT if transaction._request_path.startswith(now) else ""  # else it is a prefix that a proxy announced
 
 
 def asgi_mounts(transaction: RequestTransaction, scope: Mapping[str, Any]) -> str:
-    """The same by a scope: the mounts in front of Starlette's, then those of Starlette.
+    """Return the mounts that a scope has passed: those in front of Starlette, then Starlette's own.
 
-    What else changes ``root_path`` is the setting of an application, and no mount.
+    Other changes of ``root_path`` come from an application's setting, and are not mounts.
     """
     reached = transaction._mount_path
     first = scope.get("app_root_path", scope.get("root_path", ""))
@@ -51,7 +50,7 @@ def asgi_mounts(transaction: RequestTransaction, scope: Mapping[str, Any]) -> st
 
 
 def _is_fixed(transaction: RequestTransaction, text: str) -> bool:
-    """Whether a part of the path is written in the program, as far as can be told from who passed the request on."""
+    """Whether a part of the path is written in the program, as far as the callers show."""
     known = _fixed.get(text)
     if known is None:
         if len(_fixed) >= _MAX_INTERNED:

@@ -1,7 +1,7 @@
-"""A middleware further inside of another one: it opens nothing, and tells the open transaction what it sees itself.
+"""Nested middleware: the inner one opens no transaction, and tells the outer one's what it sees.
 
-The request that it is given may be a copy, or one of the other protocol, into
-which an adapter has translated the outer one.
+The inner middleware's request may be a copy of the outer one, or one of the other
+protocol that an adapter has made of it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["InnerRequestObserver", "inner_request", "join_request"]
 Request = Mapping[str, Any]
 
 _OUTER: Final = ("wsgi_environ", "asgi.scope")
-"""Keys in which an adapter keeps the request that it has translated (a2wsgi)."""
+"""Keys under which an adapter (a2wsgi) keeps the request that it has translated."""
 
 
 def join_request(outer: Transaction, request: Request, explicit_name: ExplicitName | None) -> bool:
-    """Whether a request is part of the one measured already; that one then takes the inner middleware's name."""
+    """Join the transaction that measures a request already, giving it the inner name; return whether there is one."""
     if join_outer(explicit_name) is not None:
         return True
     if not _is_translated(outer, request):
@@ -41,17 +41,17 @@ def join_request(outer: Transaction, request: Request, explicit_name: ExplicitNa
 
 
 def _is_translated(outer: Transaction, request: Request) -> bool:
-    """Whether an adapter made it of the outer one, to run it in a task or thread of its own."""
+    """Whether an adapter has translated the outer request into this one, to run it in another task or thread."""
     return isinstance(outer, MiddlewareTransaction) and any(request.get(key) is outer._request for key in _OUTER)
 
 
 def inner_request(request: Request, route: str | None, onward: Callable[..., Any]) -> InnerRequestObserver | None:
-    """The request of a middleware that has joined, where it is another than that of the outer middleware.
+    """Return an observer for a middleware that has joined, if its request is not the outer middleware's own.
 
     Args:
         request: the environ or scope of the inner middleware.
-        route: what it was routed to of which no framework tells.
-        onward: the ``start_response`` or ``send`` that the inner middleware was given.
+        route: the initial route of its requests (see `TransactionMiddleware`).
+        onward: the ``start_response`` or ``send`` that was passed to the inner middleware.
     """
     outer = get_current()
     if not isinstance(outer, RequestTransaction) or outer._is_finished or not is_enabled(request, True):
@@ -62,15 +62,15 @@ def inner_request(request: Request, route: str | None, onward: Callable[..., Any
 
 
 def _has(outer: RequestTransaction, request: Request) -> bool:
-    """Whether it was given that very request."""
+    """Whether the outer transaction has this very request."""
     own = getattr(outer, "_request", None)
     return any(request is one for one in getattr(own, "maps", (own,)))
 
 
 class InnerRequestObserver:
-    """What a middleware further inside tells of its own request to the transaction that it has joined.
+    """Reports what happens to an inner middleware's request to the transaction that it has joined.
 
-    Its methods are the ``send`` and the ``start_response`` of the application behind the inner middleware.
+    Its methods serve as ``send`` and ``start_response`` for the application behind the inner middleware.
     """
 
     __slots__ = ("_onward", "_outer", "_request")
@@ -88,7 +88,7 @@ class InnerRequestObserver:
             outer._request = ChainMap(*both)
 
     def send(self, message: Any) -> Awaitable[None]:
-        """Hand a message on."""
+        """Pass a message on."""
         try:
             if message["type"] == "http.response.start":
                 self._starts(message["status"], read_asgi_route)
@@ -97,7 +97,7 @@ class InnerRequestObserver:
         return self._onward(message)  # type: ignore[no-any-return]
 
     def fails(self) -> None:
-        """The application has raised: somebody further out answers. Never raises."""
+        """Read the route after the application has raised, and something further out responds. Never raises."""
         try:
             if not self._outer._is_finished:
                 read_asgi_route(self._outer, self._request)
@@ -105,7 +105,7 @@ class InnerRequestObserver:
             capture_internal_exception("InnerRequestObserver.fails")
 
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
-        """Hand the start of the response on."""
+        """Pass the start of the response on."""
         try:
             self._starts(status, read_wsgi_route)
         except Exception:

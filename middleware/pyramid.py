@@ -1,10 +1,10 @@
-"""What Pyramid routes to, and the exceptions that its exception views answer with a 500.
+"""Pyramid's routes, and the exceptions that its exception views turn into a 500.
 
-One line in the configuration::
+Add one line to the configuration::
 
     config.include("weighbridge.middleware.pyramid")
 
-A view that was found by traversal is named by the class of its context, and its own name.
+A view that was found by traversal is named after the class of its context and its own name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def includeme(config: Any) -> None:
 
 
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
-    """A tween around the one that calls exception views."""
+    """Make a tween that runs around the one that calls exception views."""
 
     def tween(request: Any) -> Any:
         note_unrouted()
@@ -43,9 +43,9 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
 
 
 def _tell(request: Any, response: Any) -> None:
-    """Tell what was found and what went wrong. Never raises."""
+    """Report the route and the exception. Never raises."""
     try:
-        exception = getattr(request, "exception", None)  # that an exception view has answered
+        exception = getattr(request, "exception", None)  # the one that an exception view has handled
         note_route(_route(request, exception), request.script_name)
         if response is not None and response.status_int >= 500:
             note_exception(exception)

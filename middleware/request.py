@@ -1,4 +1,7 @@
-"""The transaction of a request that came in by a middleware."""
+"""The base of all transactions that a middleware opens: they follow the keys of their request.
+
+Their end is the hot path of every request, so it inlines what the model does in steps.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, KeyedT
 __all__ = ["NOTHING", "MiddlewareTransaction"]
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""As `MiddlewareTransaction._request`: the transaction is over."""
+"""As `MiddlewareTransaction._request`: the transaction has ended."""
 
 
 _buffer_for: Final = handoff.buffers.get
@@ -21,15 +24,15 @@ _mark_closed: Final = handoff.open_transactions.discard
 
 
 class MiddlewareTransaction(KeyedTransaction):
-    """It hears what its request says of it, also while the request is handled."""
+    """A transaction that follows the keys in its request's environ or scope, also while the request is handled."""
 
     __slots__ = ("_handled_by", "_request")
 
     _request: Mapping[str, Any]
-    """The environ or scope; `NOTHING` when the transaction is over."""
+    """The environ or scope; `NOTHING` once the transaction has ended."""
 
     _handled_by: tuple[str, ...]
-    """A framework has said that it has the request; of Django's: its mount, and the path below that."""
+    """Set once a framework has reported that it handles the request; for Django, the mount and the path below it."""
 
     def _refresh(self) -> None:
         """Apply the request's keys that have changed since the last call. Never raises."""
@@ -47,23 +50,24 @@ class MiddlewareTransaction(KeyedTransaction):
             capture_internal_exception("MiddlewareTransaction.refresh")
 
     def _break_off(self, exception: BaseException) -> None:
-        """A framework keeps to itself the exception by which the body of the response ends."""
+        """Note an exception that broke the response's body and that the framework does not raise any further."""
         self._notice_exception(exception)
 
     def _end(self) -> None:
-        """See `TransactionPage._end`, which is written out with what responses have besides.
+        """See `Transaction._end`, which is inlined here, with the time of the response start added.
 
-        Of the keys, two are about samples only: what goes into a buffer is none.
+        Only three of the five keys are read again: the other two concern samples, and
+        what goes into a buffer is not kept as one.
         """
         request = self._request
         if BACKGROUND in request or IGNORE in request or NO_APDEX in request:
             self._refresh()
-        if self._extras is None and self._response_head is not None:  # there is none any more in one that is over
+        if self._extras is None and self._response_head is not None:  # `None` once it has ended
             end_time = monotonic()
             start_time = self._start_time
             duration = end_time - start_time
             identity, route = self._identity, self._route
-            if route is not None:  # what `counted_as` gives
+            if route is not None:  # the keys that `_series_key` returns
                 buffer = _buffer_for((identity, self._method, route, self._status), CLOSED_BUFFER)
             elif identity.explicit_name is None:
                 buffer = _buffer_for((identity, self._request_path, self._status), CLOSED_BUFFER)

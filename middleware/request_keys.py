@@ -1,4 +1,4 @@
-"""The keys by which a request says how it is to be measured, in environ and scope alike."""
+"""Per-request keys: entries of environ or scope that say how a request is to be measured."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO_TRACE: Final = "newrelic.suppress_transaction_trace"
 PARAMS: Final = "newrelic.capture_request_params"
 
 LIVE_KEYS: Final = (BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS)
-"""May be set while the request is handled, too."""
+"""Keys that may also be set while the request is handled."""
 
 _TRUE: Final = frozenset({"1", "true", "on", "yes", "y", "t"})
 _FALSE: Final = frozenset({"", "0", "false", "off", "no", "n", "f"})
@@ -41,22 +41,22 @@ _MAX_VALUES_LOGGED: Final = 20
 
 
 class _Absent:
-    """There is no value."""
+    """Marks the absence of a value."""
 
 
 _ABSENT: Final = _Absent()
 NO_VALUES: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
-"""As `KeyedTransaction._last_key_values`: none was there."""
+"""As `KeyedTransaction._last_key_values`: no key was set."""
 _SIMPLE: Final = frozenset({bool, int, str, type(None), _Absent})
-"""Classes whose values may be compared and kept."""
+"""Classes whose values are safe to compare and to keep."""
 _identities: Final[dict[tuple[Identity, object], Identity]] = {}
-"""What transactions of an identity became by the values of their live keys, or by the name of an application."""
+"""Cache: the identity that results from an identity and the values of live keys, or an application's name."""
 _MAX_IDENTITIES: Final = 500
 _values_logged: dict[str, set[str]] = {}
 
 
 def flag(key: str, value: object) -> bool | None:
-    """A key's value as a flag; ``None``, said once per value, where it is neither true nor false."""
+    """Read a key's value as a flag; ``None``, logged once per value, if it is neither true nor false."""
     return _flag(key, value, _plain(value))
 
 
@@ -71,14 +71,14 @@ def _flag(key: str, value: object, plain: bool | str | None) -> bool | None:
 
 
 def _plain(value: object) -> bool | str | None:
-    """A value as truth (of a number) or text, free of the classes of whoever set it; ``None`` for what is neither."""
+    """Convert numbers to `bool`, and text to plain `str`, as subclasses may do anything; ``None`` for other values."""
     try:
         if value is None or isinstance(value, (int, float, complex)):
             return bool(value)
         if isinstance(value, bytes):
             return bytes.decode(value, "utf-8", "replace")
         return str.__str__(value) if isinstance(value, str) else None
-    except Exception as exception:  # a class that cannot even be asked
+    except Exception as exception:  # the value's class fails even here
         if type(value) in _SIMPLE:
             raise
         pass_on_signals(exception)
@@ -86,12 +86,12 @@ def _plain(value: object) -> bool | str | None:
 
 
 class KeyedTransaction(RequestTransaction):
-    """A transaction to which the keys of its request apply, also while the request is handled."""
+    """A request's transaction that remembers which values of the request's keys were applied last."""
 
     __slots__ = ("_last_key_values",)
 
     _last_key_values: tuple[object, ...]
-    """The values of the request's keys when they were last applied; set only once there were any."""
+    """The values of the request's keys when they were last applied; unset until there were any."""
 
 
 def set_named_application(transaction: KeyedTransaction, request: Mapping[str, Any]) -> None:
@@ -120,7 +120,7 @@ def _application_of(value: object) -> Application | None:
 
 
 def is_enabled(request: Mapping[str, Any], otherwise: bool) -> bool:
-    """Whether a request is to be measured: what it says itself, else what holds for all."""
+    """Whether to measure a request: what its own key says, else ``otherwise``."""
     if ENABLED not in request:
         return otherwise
     said = flag(ENABLED, request[ENABLED])
@@ -128,10 +128,10 @@ def is_enabled(request: Mapping[str, Any], otherwise: bool) -> bool:
 
 
 def apply_changed(transaction: KeyedTransaction, request: Mapping[str, Any]) -> None:
-    """Apply the keys whose values have changed since the last time: the last writer wins.
+    """Apply the keys whose values have changed since the last call: the last writer wins.
 
-    Most requests that set keys set the same: what these come to is remembered.
-    Values are compared by identity, which asks nothing of their classes.
+    Most requests that set keys set the same ones, so the resulting identities are
+    cached. Values are compared by identity, which runs no code of their classes.
     """
     values = tuple(map(request.get, LIVE_KEYS, NO_VALUES))
     seen = getattr(transaction, "_last_key_values", NO_VALUES)
@@ -152,7 +152,7 @@ def _apply_as_before(transaction: KeyedTransaction, values: tuple[object, ...]) 
         transaction._last_key_values = values
         return
     _apply_each(transaction, values, NO_VALUES)
-    if transaction._extras is None:  # it is not ignored
+    if transaction._extras is None:  # else it is ignored, which the identity does not say
         _remember(known, transaction._identity)
 
 
@@ -163,7 +163,7 @@ def _remember(known: tuple[Identity, object], identity: Identity) -> None:
 
 
 def _apply_each(transaction: KeyedTransaction, values: tuple[object, ...], seen: tuple[object, ...]) -> None:
-    """Apply the values that say something else than before. Of unknown classes only what they say is kept."""
+    """Apply the values that mean something else than before; of unknown classes only the meaning is kept."""
     now = list(seen)
     for place, (key, value, before) in enumerate(zip(LIVE_KEYS, values, seen, strict=True)):
         plain = _plain(value)

@@ -1,4 +1,4 @@
-"""What an exception says of the response that was on its way when it left the application."""
+"""What an exception that left the application tells about the response that was being sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CALL: Final = (_RESPONSES, "__call__")
 
 
 def came_from(function: Any, exception: BaseException) -> bool:
-    """Whether an exception passed through a function written in Python, a method or an object that is called."""
+    """Whether an exception passed through a callable: a function, method or instance written in Python."""
     code = code_of(function)
     return code is not None and any(frame.f_code is code for frame in _frames(exception.__traceback__))
 
@@ -32,7 +32,7 @@ def taken_for_a_disconnect(exception: BaseException) -> OSError | None:
 
 
 def closed_by_middleware() -> bool:
-    """Whether a middleware sends the message in hand, and would send it for a stream that broke as well."""
+    """Whether the current message is sent by a middleware that sends it even after a stream broke."""
     if _CLOSING not in sys.modules:
         return False
     frame: FrameType | None = sys._getframe(1)
@@ -44,12 +44,12 @@ def closed_by_middleware() -> bool:
 
 
 def broke_the_body(exception: BaseException) -> bool:
-    """Whether an exception that followed the last byte was raised by what makes the body.
+    """Whether an exception that followed the last byte was raised by the code that produces the body.
 
-    Behind Starlette's ``BaseHTTPMiddleware`` a stream that breaks is closed by
-    an empty last message before its exception is raised again. The exception of
-    a background task, which also follows the last byte, breaks nothing: it
-    comes from `starlette.background`, or straight from a response's call.
+    Starlette's ``BaseHTTPMiddleware`` closes a broken stream with an empty last
+    message before it raises the exception again. The exception of a background task
+    also follows the last byte, but breaks nothing: it comes from
+    `starlette.background`, or directly from a response's call.
     """
     frames = list(_frames(exception.__traceback__))
     modules = list(map(_module_of, frames))
@@ -61,7 +61,7 @@ def broke_the_body(exception: BaseException) -> bool:
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[FrameType]:
-    """From the outermost to the innermost."""
+    """Yield the frames of a traceback, outermost first."""
     while traceback is not None:
         yield traceback.tb_frame
         traceback = traceback.tb_next

@@ -1,7 +1,8 @@
-"""What a request was routed to, read from what the frameworks themselves publish in environ and scope.
+"""The route of a request, read from what the frameworks themselves publish in environ and scope.
 
-No framework is imported or patched: what is not loaded cannot have routed anything.
-Where a middleware has made a copy of environ or scope, the framework's is read: see `callers`.
+No framework is imported or patched: one that is not loaded cannot have routed anything.
+If a middleware has made a copy of environ or scope, the framework's copy is read: see
+`calling_frames`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ Request = Mapping[str, Any]
 
 
 def _copy_elsewhere(transaction: RequestTransaction, own: Request) -> Request | None:
-    """The request of a framework further inside, where it is a copy; one that raised is looked for at the end only."""
+    """Return the framework's copy of the request, if there is one; after an exception only if no response started."""
     copy, exception = request_of_caller(own), sys.exc_info()[1]
     if copy is None and exception is not None and not getattr(transaction, "_response_start_time", 0.0):
         return request_of_raiser(own, exception)
@@ -51,11 +52,11 @@ def _copy_elsewhere(transaction: RequestTransaction, own: Request) -> Request | 
 
 
 def read_wsgi_route(transaction: RequestTransaction, environ: Request) -> None:
-    """Note the rule that Flask, Bottle or Django matched, unless one is noted; read while the response starts."""
+    """Note the rule that Flask, Bottle or Django matched, unless one is noted. Called as the response starts."""
     if transaction._route:
         return
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    if rule is not None:  # at once: most of those that are routed
+    if rule is not None:  # a shortcut for most requests
         now = environ.get("SCRIPT_NAME", "")
         transaction._route = (
             rule.rule if now == transaction._mount_path else mounts_passed(transaction, now) + rule.rule
@@ -72,14 +73,14 @@ def read_wsgi_route(transaction: RequestTransaction, environ: Request) -> None:
 
 
 def _route_in_environ(transaction: RequestTransaction, environ: Request) -> str | None:
-    """The route that an environ tells of, `NO_ROUTE` where a framework has found none; else ``None``."""
+    """Return the route in an environ; `NO_ROUTE` if its framework found none, ``None`` if there is no framework."""
     request = flask_request(environ)
     if request is not None:
         rule = getattr(request.url_rule, "rule", None)
     elif is_bottle(environ):
         rule = routed_by_bottle(environ)
     elif was_flask(environ):
-        listen_to_flask_requests()  # something answers when Flask is done: from now on it is asked before
+        listen_to_flask_requests()  # too late here: from now on Flask's signal is used
         return NO_ROUTE
     else:
         return None
@@ -93,11 +94,11 @@ def _route_in_environ(transaction: RequestTransaction, environ: Request) -> str 
 def read_asgi_route(transaction: RequestTransaction, scope: Request) -> None:
     """Note the route that FastAPI, Starlette, Litestar or Django found, unless one is noted.
 
-    Read while the response starts, and at the end where there is none.
+    Called as the response starts, or at the end if there is none.
     """
     if transaction._route:
         return
-    if scope.get("root_path", "") == transaction._mount_path:  # at once: most of those that are routed
+    if scope.get("root_path", "") == transaction._mount_path:  # a shortcut for most requests
         leaf = leaf_of_litestar(scope) if "path_template" in scope else leaf_of_starlette(scope)
         if leaf:
             transaction._route = leaf
@@ -110,20 +111,20 @@ def read_asgi_route(transaction: RequestTransaction, scope: Request) -> None:
 
 
 def _innermost_route(transaction: RequestTransaction, scope: Request) -> str | None:
-    """The route that our scope tells of, or a copy of it further inside; see `_route_in_scope`."""
+    """Return the route in our scope or in the framework's copy of it; see `_route_in_scope`."""
     route = _route_in_scope(transaction, scope)
     if route and not (route.endswith(ANYTHING) or is_mounted_by_litestar(scope)):
         return route
     copy = _copy_elsewhere(transaction, scope)
     if copy is not None:
         return _route_in_scope(transaction, copy)
-    if route and hasattr(transaction, "_handled_by"):  # what is mounted there has found none
+    if route and hasattr(transaction, "_handled_by"):  # the mounted application found none
         return NO_ROUTE
     return route
 
 
 def _route_in_scope(transaction: RequestTransaction, scope: Request) -> str | None:
-    """The route that a scope tells of, `NO_ROUTE` where a framework has found none; else ``None``."""
+    """Return the route in a scope; `NO_ROUTE` if its framework found none, ``None`` if there is no framework."""
     if is_mounted_by_litestar(scope):
         mount = litestar_mount(scope, transaction._request_path)
         if leads_to(scope.get("endpoint"), scope["app"]):
@@ -145,11 +146,11 @@ def _starlette_route(transaction: RequestTransaction, scope: Request) -> str:
     return NO_ROUTE if route is None else asgi_mounts(transaction, scope) + route
 
 
-# What publishes nothing
+# Applications that publish no route
 
 
 def _note_unpublished(transaction: RequestTransaction, request: Request, mounts: str) -> None:
-    """Name a request, which may have met a router, by the mount of what has answered; Django's by its own look-up."""
+    """Name a request after the mount of the application that responded, or by looking Django's route up."""
     taken_on: Any = getattr(transaction, "_handled_by", None)
     if taken_on is None:
         path = transaction._request_path[len(transaction._mount_path) :]

@@ -22,17 +22,17 @@ __all__ = ["WritingSend", "lifespan_send", "listen_for_the_end", "write_beside_t
 
 
 def lifespan_send(send: Any) -> Any:
-    """The ``send`` that a lifespan is given: the server's own, but where that waits for the last message only.
+    """Return the ``send`` for a lifespan: the server's own, unless the server waits for its last message only.
 
-    uvicorn is gone at once then, and hypercorn cancels what still runs, and is
-    ended by that itself. So what is left is written before that message.
+    After that message uvicorn exits at once, and hypercorn cancels what still runs.
+    So with these, what is left is written before the message is sent.
     """
     waits_no_longer = _handler_of_uvicorn() is not None or _module_of_task() == "hypercorn.asyncio.lifespan"
     return WritingSend(send) if waits_no_longer else send
 
 
 def _module_of_task() -> str | None:
-    """The module of the function that the running task runs."""
+    """Return the module of the running task's root coroutine."""
     root = getattr(coroutine_of(running_task()), "cr_frame", None)
     return None if root is None else root.f_globals.get("__name__")
 
@@ -47,25 +47,25 @@ class WritingSend:
         self.has_written: bool = False
 
     async def __call__(self, message: Any) -> Any:
-        """Send a message on, the last one when all is written."""
+        """Pass a message on; the last one only after everything has been written."""
         try:
             if message["type"].startswith("lifespan.shutdown."):
                 self.has_written = True
                 await write_beside_the_loop()
-        except Exception:  # a message of some other form is between application and server
+        except Exception:  # a malformed message is between application and server
             capture_internal_exception("write_beside_the_loop")
         return await self._send(message)
 
 
 async def write_beside_the_loop() -> None:
-    """Write what is left, in a thread that is awaited: it may have to wait for the disk, and the loop must not."""
+    """Write what is left in a thread, and await it: writing may block on the disk, and the loop must not."""
     write = last_write()
     if write is not None:
         await _in_a_thread(write)
 
 
 async def _in_a_thread(work: Callable[[], object]) -> None:
-    """Have a thread of its own do something, whatever other threads the loop has and however busy they are."""
+    """Run something in a new thread, as those of the loop's own pool may all be busy."""
     ring, ringing = _bell()
 
     def work_and_ring() -> None:
@@ -76,14 +76,14 @@ async def _in_a_thread(work: Callable[[], object]) -> None:
 
     try:
         _start_thread(work_and_ring)
-    except RuntimeError:  # none can be started: rather late than never
+    except RuntimeError:  # no thread can be started: better to block the loop than to lose what is left
         work()
     else:
         await ringing()
 
 
 def _bell() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
-    """What another thread calls to end the waiting, and what waits for that: in asyncio's loop, or in trio's."""
+    """Return a function with which another thread ends a wait, and an async one that waits, in asyncio or trio."""
     if type(running_task()).__module__.partition(".")[0] == "trio":
         return _bell_of_trio(sys.modules["trio"])
     return _bell_of_asyncio(sys.modules["asyncio"].get_running_loop())
@@ -93,7 +93,7 @@ def _bell_of_trio(trio: Any) -> tuple[Callable[[], object], Callable[[], Awaitab
     event, token = trio.Event(), trio.lowlevel.current_trio_token()
 
     async def wait() -> None:
-        with trio.CancelScope(shield=True):  # it does not take long
+        with trio.CancelScope(shield=True):  # the write is short and must be completed
             await event.wait()
 
     return lambda: token.run_sync_soon(event.set), wait
@@ -118,9 +118,9 @@ def _start_thread(work: Callable[[], object]) -> Any:
 
 
 def listen_for_the_end() -> None:
-    """Where uvicorn waits for SIGTERM, hear of it too; its own handler is called as before. Never raises.
+    """Write what is left at a SIGTERM if uvicorn handles that signal, before its own handler runs. Never raises.
 
-    uvicorn itself takes both away when it has shut down.
+    uvicorn itself removes both handlers when it has shut down.
     """
     try:
         handler = _handler_of_uvicorn()
@@ -131,7 +131,7 @@ def listen_for_the_end() -> None:
 
 
 def _handler_of_uvicorn() -> Any:
-    """What uvicorn has called at a SIGTERM, where it serves in this thread; else ``None``."""
+    """Return uvicorn's handler of SIGTERM, if it serves in this thread; else ``None``."""
     if "uvicorn.server" not in sys.modules:
         return None
     with late_imports:
@@ -157,9 +157,9 @@ def _listen_before(handler: Any) -> None:
 
 
 def _write_at_once() -> None:
-    """In a thread of its own: the signal may have interrupted a write in this one.
+    """Write at once in a new thread, as the signal may have interrupted a write in this one.
 
-    It is waited for, as at any other end, for uvicorn may die of the signal a moment later.
+    The thread is joined, as uvicorn may die of the signal a moment later.
     """
     if last_write() is None:
         write_at_once()

@@ -1,4 +1,4 @@
-"""The signature of a middleware class: `inspect` would take the ``__wrapped__`` of its instances for the class's."""
+"""The signature of middleware classes, for which `inspect` would follow the ``__wrapped__`` slot of the class."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["ConstructorSignature"]
 
 
 class ConstructorSignature:
-    """``__signature__`` of a class; an instance has none, and is asked for that of the application behind it."""
+    """The ``__signature__`` of a class. Its instances have none, so `inspect` follows them to their application."""
 
     __slots__ = ()
 
     def __get__(self, instance: object, owner: type) -> Signature:
         if instance is not None:
             raise AttributeError("__signature__")
-        from inspect import signature  # noqa: PLC0415  whoever asks for a signature has it loaded
+        from inspect import signature  # noqa: PLC0415  loaded by whoever asks for a signature
 
         whole = signature(owner.__init__)  # type: ignore[misc]
         return whole.replace(parameters=list(whole.parameters.values())[1:])

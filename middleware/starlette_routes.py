@@ -1,8 +1,8 @@
-"""What Starlette and FastAPI routed a request to, as they publish it in the scope.
+"""The route that Starlette or FastAPI found for a request, as published in the scope.
 
-The innermost router says how the route is written. How the mounts in front of
-it are written is looked up in the outermost router: the scope has only what
-the client sent in their places (``/org/7`` for ``/org/{org}``).
+The innermost route is in the scope. The mounts in front of it are looked up in the
+outermost router, as the scope has only the paths that the client sent (``/org/7``
+for ``/org/{org}``).
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ __all__ = [
 ]
 
 ANY_MOUNT: Final = "/{mount}"
-"""In the place of a mount of which nobody says how it is written: it may have a parameter, so its text is no name."""
+"""Replaces a mount whose definition cannot be found: it may have a parameter, so its text must not become a name."""
 
 ANYTHING: Final = "/{path}"
-"""What an application without a router answers, below its mount."""
+"""Everything below the mount of an application without a router."""
 _DEEPEST: Final = 20
-"""Wrappers around an application that are looked through at most."""
+"""Wrappers around an application that are unwrapped at most."""
 
 
 # The innermost route
 
 
 def is_starlette(scope: Mapping[str, Any]) -> bool:
-    """Whether Starlette or FastAPI took the request, be it only with a router."""
+    """Whether Starlette or FastAPI handles the request, even if only by a bare router."""
     return "router" in scope or "app" in scope
 
 
 def leaf_of_starlette(scope: Mapping[str, Any]) -> str | None:
-    """The path of the route in the scope, if it is that which leads to the endpoint, and no mount."""
+    """Return the path of the route in the scope, if that leads to the endpoint and is not a mount."""
     route, fastapi = scope.get("route"), scope.get("fastapi")
     if type(fastapi) is dict:
         route = fastapi.get("effective_route_context") or route  # of a router that was included
@@ -51,7 +51,7 @@ def leaf_of_starlette(scope: Mapping[str, Any]) -> str | None:
 
 
 def routed_by_starlette(scope: Mapping[str, Any]) -> str | None:
-    """How the route is written, without the mounts in front of it; ``None`` where the innermost router found none."""
+    """Return the route as written, without the mounts in front of it; ``None`` if the innermost router found none."""
     leaf = leaf_of_starlette(scope)
     if leaf is not None:
         return leaf
@@ -69,7 +69,7 @@ def routed_by_starlette(scope: Mapping[str, Any]) -> str | None:
 
 
 def routed_to_default(scope: Mapping[str, Any]) -> str | None:
-    """What the outermost router gives what it does not find to, where that is an application of the user's."""
+    """Return the route for what the router's default handles, if that is an application of the user's."""
     router = scope.get("router")
     default = getattr(router, "default", None)
     its_own = getattr(default, "__func__", None) is getattr(type(router), "not_found", None)
@@ -77,12 +77,12 @@ def routed_to_default(scope: Mapping[str, Any]) -> str | None:
 
 
 def leads_to(endpoint: Any, app: Any) -> bool:
-    """Whether an endpoint is an application, perhaps with something wrapped around it."""
+    """Whether an endpoint is an application, possibly wrapped."""
     return endpoint is not None and _routes_of(endpoint) is getattr(app, "routes", None)
 
 
 def _written(route: Any) -> str | None:
-    """The path of a route; of a mount what it leads to, unless that is a router, which has found nothing then."""
+    """Return a route's path; for a mount `ANYTHING`, or ``None`` if it leads to a router, which then found nothing."""
     if hasattr(route, "routes"):
         return ANYTHING if _routes_of(_end(route)) is None else None
     path = getattr(route, "path_format", None)
@@ -90,12 +90,12 @@ def _written(route: Any) -> str | None:
 
 
 def _end(route: Any) -> Any:
-    """What a route leads to, as the scope has it."""
+    """Return what a route leads to, as it appears in the scope."""
     return getattr(route, "endpoint", None) or getattr(route, "app", None)
 
 
 def _frontend(scope: Mapping[str, Any], below: str) -> str:
-    """Where FastAPI serves the files of a front end, which are no route's."""
+    """Return the name for files of a front end that FastAPI serves without a route."""
     path: str = scope["path"].removeprefix(scope.get("root_path", ""))
     return f"{path.removesuffix(below).rstrip('/')}{ANYTHING}"
 
@@ -113,12 +113,12 @@ def _route_to(endpoint: Any, scope: Mapping[str, Any]) -> Any:
 
 
 def _fits(route: Any, path: str) -> bool:
-    """Whether it is this route of several with one endpoint; the part of a mount is no longer in the path."""
+    """Whether a route matches the path, when several have one endpoint; mounts are not compared."""
     return hasattr(route, "routes") or route.path_regex.match(path) is not None
 
 
 def _leaves(routes: Iterable[Any]) -> Iterator[Any]:
-    """All routes, and of the mounts those that lead to no router."""
+    """Yield all routes, below mounts too, and the mounts that do not lead to a router."""
     for route in _with_included(routes):
         below = _routes_of(_end(route)) if hasattr(route, "routes") else None
         if below is None:
@@ -128,13 +128,13 @@ def _leaves(routes: Iterable[Any]) -> Iterator[Any]:
 
 
 def _with_included(routes: Iterable[Any]) -> Iterable[Any]:
-    """The routes of a router; where FastAPI has included another router, its routes with their prefix."""
+    """Return a router's routes, with those of routers that FastAPI has included, under their prefix."""
     contexts: Any = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
     return routes if contexts is None else contexts(routes)
 
 
 def _routes_of(app: Any) -> Iterable[Any] | None:
-    """The routes that an application has, behind what is wrapped around it; ``None`` where it is no router."""
+    """Return the routes of an application, looking through its wrappers; ``None`` if it is not a router."""
     for _ in range(_DEEPEST):
         if app is None:
             break
@@ -155,10 +155,10 @@ class _Mount(NamedTuple):
 
 
 def starlette_mounts(scope: Mapping[str, Any], reached: str) -> str:
-    """How the mounts are written that were passed since the request reached us, when ``root_path`` was ``reached``.
+    """Return the mounts, as written, that were passed since ``root_path`` was ``reached``, as the request came to us.
 
-    ``app_root_path`` is what that was before the first mount of all, with the
-    setting of the application in it, which does not count.
+    ``app_root_path`` is its value before the first mount, and includes the
+    application's setting ``root_path``, which is not a mount.
     """
     now: str = scope.get("root_path", "")
     first: str = scope.get("app_root_path", now)
@@ -178,7 +178,7 @@ def starlette_mounts(scope: Mapping[str, Any], reached: str) -> str:
 
 
 def _passed(routes: Iterable[Any], text: str, scope: Mapping[str, Any]) -> list[_Mount] | None:
-    """The mounts that have taken this text from the path, tried in the order in which the router tries them."""
+    """Find the mounts that have taken this text from the path, in the order in which the router tries them."""
     for route in _with_included(routes):
         taken = _taken_by(route, text, scope)
         if taken is None:
@@ -191,7 +191,7 @@ def _passed(routes: Iterable[Any], text: str, scope: Mapping[str, Any]) -> list[
 
 
 def _taken_by(route: Any, text: str, scope: Mapping[str, Any]) -> _Mount | None:
-    """What a route takes from the front of a path, and how it is written; ``None`` where it does not lead further."""
+    """Return what a route takes from the front of a path, and how it is written; ``None`` if it is not a mount."""
     if not hasattr(route, "routes"):
         return None
     if hasattr(route, "host_regex"):
@@ -203,7 +203,7 @@ def _taken_by(route: Any, text: str, scope: Mapping[str, Any]) -> _Mount | None:
 
 
 def _written_after(mounts: list[_Mount], passed: int) -> str:
-    """How those are written that come after so many characters of the path."""
+    """Join the mounts, as written, that come after the first ``passed`` characters of the path."""
     written = ""
     for mount in mounts:
         written += mount.written if passed <= 0 else ""
@@ -213,11 +213,11 @@ def _written_after(mounts: list[_Mount], passed: int) -> str:
 
 _MAX_LITERAL: Final = 1000
 _literal: Final[dict[int, tuple[ReferenceType[Any], set[str]]]] = {}
-"""Of each router, by its id: the mounts that are written as clients send them."""
+"""By the id of a router: mounts without parameters, which are written as clients send them."""
 
 
 def _literal_mounts(router: Any) -> set[str]:
-    """Those known so far of a router. (Routers cannot be hashed.)"""
+    """Return the literal mounts known so far of a router. (Kept by id, as routers are not hashable.)"""
     known = _literal.get(id(router))
     if known is not None and known[0]() is router:
         return known[1]

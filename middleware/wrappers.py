@@ -1,4 +1,8 @@
-"""The middleware under the names of New Relic's agent, in its call forms."""
+"""The middleware under the names of New Relic's agent, and in its call forms.
+
+The agent's wrappers behave as the application that they wrap, which the
+middleware proper do not: code written for the agent may rely on it.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +31,16 @@ __all__ = [
 
 
 class _TransparentWrapper(TransactionMiddleware):
-    """Passes for the application behind the middleware, as the agent's wrappers do.
+    """A middleware that behaves as the application it wraps, as the agent's wrappers do.
 
-    What is read, written and deleted are the application's attributes, and its
-    class is what ``isinstance`` sees; ``type()`` and ``repr()`` tell the truth.
+    Attributes are read, set and deleted on the application, and ``isinstance``
+    sees the application's class; ``type()`` and ``repr()`` show the wrapper.
     """
 
     __slots__ = ()
 
     _own: ClassVar[frozenset[str]]
-    """Attributes that are not the application's."""
+    """Names of the wrapper's own attributes, as opposed to the application's."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -52,12 +56,12 @@ class _TransparentWrapper(TransactionMiddleware):
         dispatcher: Any = None,
     ) -> None:
         super().__init__(wrapped, application, name, group)
-        for attribute in ("__doc__", "__module__"):  # those of this class would be found
+        for attribute in ("__doc__", "__module__"):  # else those of this class would be found
             object.__setattr__(self, attribute, getattr(wrapped, attribute, None))
 
     @property  # type: ignore[misc]  # it is read, and never set
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The application's, unless it is called in another way than the middleware: a server asks for that."""
+        """The application's class, unless that is called differently from the middleware: servers check for that."""
         wrapped = self.__wrapped__
         return wrapped.__class__ if self._is_called_like(wrapped) else type(self)
 
@@ -65,7 +69,7 @@ class _TransparentWrapper(TransactionMiddleware):
         return True
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute in self._own:  # not there yet: a copy is being made
+        if attribute in self._own:  # not set yet: a copy is being made
             raise AttributeError(attribute)
         return getattr(self.__wrapped__, attribute)
 
@@ -96,7 +100,7 @@ class _TransparentWrapper(TransactionMiddleware):
         return self if bind is None else self._around(bind(wrapped, instance, owner))
 
     def _around(self, application: Any) -> Any:
-        """A middleware like this one, around another application."""
+        """Return a middleware like this one around another application."""
         if application is self.__wrapped__:
             return self
         middleware = type(self)(application, self._application)
@@ -110,7 +114,7 @@ class _TransparentWrapper(TransactionMiddleware):
         return self._around(copy.deepcopy(self.__wrapped__, memo))
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        """By name where the module's attribute is this middleware, else as what is behind it and how."""
+        """Pickle by name if the module's attribute is this middleware, else as the application and the arguments."""
         place = getattr(self.__wrapped__, "__module__", None), getattr(self.__wrapped__, "__qualname__", None)
         if is_found_under(*place, self):
             return _found, place
@@ -127,7 +131,7 @@ def _decorator(wrapper: type[_TransparentWrapper], application: Any, name: str |
 
 
 _attributes: Any = property(lambda middleware: middleware.__wrapped__.__dict__)
-"""``__dict__`` of the application. A class has one of its own, unless it says otherwise itself."""
+"""The application's ``__dict__``. Each class must define this itself, else it gets a ``__dict__`` of its own."""
 
 
 def _found(module: str, qualified_name: str) -> Any:

@@ -1,4 +1,8 @@
-"""The middleware of WSGI applications."""
+"""The middleware for WSGI applications (PEP 3333), its transaction and the response body that it returns.
+
+The transaction has to end with the last byte of the body rather than with the
+application's return, and each step of the body may run in another context.
+"""
 
 from __future__ import annotations
 
@@ -52,24 +56,24 @@ class WSGITransactionMiddleware(TransactionMiddleware):
 
         app.wsgi_app = WSGITransactionMiddleware(app.wsgi_app)
 
-    It changes nothing that the application or the server sees. A transaction
-    ends with the last byte of the response, not with the return of the
-    application; list bodies and file wrappers are handed on as they are, and
-    end it at the return.
+    Neither the application nor the server sees a difference. A transaction ends
+    with the last byte of the response, not when the application returns. List
+    bodies and file wrappers are passed through as they are; with these the
+    transaction does end when the application returns.
 
     Args:
         app: the WSGI application.
-        application: the application to report to: a name (``"a;b"`` links), an
-            `Application`, or ``None`` for the configured one.
-        name: the name of every request; by default that of its route, else its path.
+        application: the application to report to: a name (``"a;b"`` links ``b`` to
+            ``a``), an `Application`, or ``None`` for the configured one.
+        name: the name of every request; by default its route, else its path.
         group: the group of ``name``; without a name it has no effect.
     """
 
     __slots__ = ()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:  # noqa: C901  see below
-        """Serve one request (PEP 3333). All in one place, as every request pays for each call."""
-        app = self.__wrapped__  # in two steps: to call what is in a slot is slow
+        """Serve one request (PEP 3333). Everything is inlined here, as every request pays for each call."""
+        app = self.__wrapped__  # in two steps, as calling the value of a slot is slow
         mark: Mark = []
         transaction = before = None
         try:
@@ -94,7 +98,7 @@ class WSGITransactionMiddleware(TransactionMiddleware):
                     transaction._method = environ["REQUEST_METHOD"]
                     transaction._mount_path = mount = environ["SCRIPT_NAME"]
                     transaction._request_path = mount + environ["PATH_INFO"]
-                except KeyError:  # one that is empty may be missing (PEP 3333)
+                except KeyError:  # empty variables may be missing (PEP 3333)
                     transaction._method = environ.get("REQUEST_METHOD")
                     transaction._mount_path = mount = environ.get("SCRIPT_NAME", "")
                     transaction._request_path = mount + environ.get("PATH_INFO", "")
@@ -127,7 +131,7 @@ class WSGITransactionMiddleware(TransactionMiddleware):
             raise
 
     def _measures(self, environ: WSGIEnvironment, ready: bool) -> bool:
-        """Whether to measure a request that is not plain. ``ready``: nothing is current, the identity is there."""
+        """Whether to measure a request that is not plain. ``ready``: nothing is current, the identity is resolved."""
         return (
             is_enabled(environ, ready or self._prepare())
             and not (_UPGRADE in environ and _is_websocket(environ[_UPGRADE]))
@@ -136,21 +140,21 @@ class WSGITransactionMiddleware(TransactionMiddleware):
 
 
 class WSGITransaction(MiddlewareTransaction):
-    """A WSGI request's transaction, and the ``start_response`` that its application calls."""
+    """The transaction of a WSGI request, with the ``start_response`` that its application calls."""
 
     __slots__ = ("_paused", "_sent", "_server")
 
     _paused: bool
-    """See `TransactionPage._paused`. It stays current while the server takes the body, which costs less."""
+    """See `Transaction._paused`. It stays current between chunks of the body, which is cheaper."""
     _sent: int
-    """Bytes of the body so far."""
+    """Bytes of the body that the server has taken so far."""
     _server: StartResponse | None
     """The server's ``start_response``, while the transaction runs."""
 
     def _start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
     ) -> Callable[[bytes], object]:
-        """What the application calls in the place of the server's own."""
+        """Note the status and the time, and call the server's ``start_response``."""
         server = self._server
         if server is None:
             raise AssertionError("start_response() was called after the end of the response")
@@ -161,7 +165,7 @@ class WSGITransaction(MiddlewareTransaction):
             if self._route is not None or "flask" in modules or "bottle" in modules:
                 read_wsgi_route(self, self._request)
         except Exception:
-            capture_internal_exception("WSGITransaction.start_response")
+            capture_internal_exception("WSGITransaction._start_response")
         if exc_info is None:
             return server(status, headers)
         try:
@@ -170,19 +174,19 @@ class WSGITransaction(MiddlewareTransaction):
             exc_info = None  # a traceback refers to this frame
 
     def _broken_by(self, exception: BaseException) -> None:
-        """The application raised instead of answering, or while it did. Never raises."""
+        """End the transaction after the application or its body raised. Never raises."""
         try:
             self._record_exception(exception)
             if not self._sent and is_error(exception):
-                self._override_status(500)  # nothing is out, so that is what the server answers, whatever was to be
+                self._override_status(500)  # no byte was sent, so the server responds with a 500
             if self._route is not None or "bottle" in modules:
                 read_wsgi_route(self, self._request)
         except Exception:
-            capture_internal_exception("WSGITransaction.broken_by")
+            capture_internal_exception("WSGITransaction._broken_by")
         self._finish_response()
 
     def _answered(self, body: Iterable[bytes], environ: WSGIEnvironment, mark: Mark) -> Iterable[bytes]:
-        """The application returned a body: what goes to the server. Never raises."""
+        """Return the body for the server: the application's own, or a `MeasuredBody` around it. Never raises."""
         try:
             kind = type(body)
             if (
@@ -191,22 +195,22 @@ class WSGITransaction(MiddlewareTransaction):
                 or ("wsgi.file_wrapper" in environ and _is_file(body, environ["wsgi.file_wrapper"]))
             ):
                 if self._response_head is None:
-                    self._override_status(500)  # as the server does for who does not start a response
+                    self._override_status(500)  # the server does so if no response was started
                 self._finish_response()
                 return body
             self._paused = True
-            measured = MeasuredBody()  # without an __init__: at half the cost
+            measured = MeasuredBody()  # no __init__, which halves the cost
             measured._mark = mark
             measured._body = body
             measured.transaction = self
             return measured
         except Exception:
             recover(self)
-            capture_internal_exception("WSGITransaction.answered")
+            capture_internal_exception("WSGITransaction._answered")
             return body
 
     def _resume(self) -> None:
-        """A step begins, in another context perhaps."""
+        """Begin a step of the body, possibly in another context."""
         try:
             reattach(self)
         except Exception:
@@ -214,12 +218,12 @@ class WSGITransaction(MiddlewareTransaction):
         self._paused = False
 
     def _finish_response(self) -> None:
-        """The last byte is out: leave, stop the clock and record; `lifetime.finish` is written out."""
+        """Detach and record the transaction after the last byte; `lifetime.finish` is inlined."""
         try:
             try:
                 _reset(self._token)  # type: ignore[arg-type]
                 self._token: Token[Transaction | None] | None = None
-            except (TypeError, ValueError, RuntimeError) as refusal:  # the step ends elsewhere than it began
+            except (TypeError, ValueError, RuntimeError) as refusal:  # in another context than it began in
                 pass_on(refusal)
                 detach_out_of_order(self)
             self._end()
@@ -237,24 +241,24 @@ class WSGITransaction(MiddlewareTransaction):
         self._paused = False
 
     def _release_request(self) -> None:
-        """Refer to nothing of the host's any more."""
+        """See `Transaction._release_request`."""
         self._server = None
         self._request = NOTHING
 
     def _closed_early(self) -> None:
-        """The server wants no more of the body: the client went away, unless all is there. Never raises."""
+        """Note a disconnected client if the server closes the body before it is complete. Never raises."""
         try:
             if self._method != "HEAD" and not self._all_sent():
                 self._ensure_extras().disconnected = True
         except Exception:
-            capture_internal_exception("WSGITransaction.closed_early")
+            capture_internal_exception("WSGITransaction._closed_early")
 
     def _between_steps(self) -> bool:
-        """Whether nothing of the application runs for it now."""
+        """Whether the application is not running for it now."""
         return self._paused or self._token is None
 
     def _all_sent(self) -> bool:
-        """Whether the body has all the bytes that its ``Content-Length`` announced."""
+        """Whether as many bytes were sent as ``Content-Length`` announced."""
         declared = self._declared_size()
         return declared is not None and self._sent >= declared
 
@@ -263,28 +267,28 @@ class WSGITransaction(MiddlewareTransaction):
         return whole_number(next(sizes, ""))
 
     def _readable_path(self) -> str:
-        """``SCRIPT_NAME`` and ``PATH_INFO``, whose bytes PEP 3333 hands over as Latin-1."""
+        """Return ``SCRIPT_NAME`` and ``PATH_INFO``, decoded: PEP 3333 passes their bytes as Latin-1."""
         path = self._request_path
         return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
     def _apply_special(self) -> None:
-        """Apply what only some requests have. Never raises."""
+        """Apply per-request keys and the queue time, which only some requests have. Never raises."""
         try:
             request = self._request
-            self._last_key_values: tuple[object, ...] = NO_VALUES  # one that is not set takes long to ask for
+            self._last_key_values: tuple[object, ...] = NO_VALUES  # reading an unset slot is slow
             set_named_application(self, request)
             self._refresh()
             if runtime.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
                 self._ensure_extras().queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
         except Exception:
-            capture_internal_exception("WSGITransaction.apply_special")
+            capture_internal_exception("WSGITransaction._apply_special")
 
     def _query_string(self) -> str:
-        """The query, without the question mark."""
+        """Return the query string, without the question mark."""
         return str(self._request.get("QUERY_STRING") or "")
 
     def _read_details(self) -> dict[str, AttributeValue]:
-        """What only samples show."""
+        """See `RequestTransaction._read_details`."""
         environ = self._request
         details = super()._read_details()
         for key, attribute in _DETAILS:
@@ -305,16 +309,16 @@ _DETAILS: Final = (
 
 
 class _Body:
-    """A response's body, handed on."""
+    """A response body that passes on the application's body."""
 
     __slots__ = ("_body", "_mark", "_steps", "transaction")
 
     transaction: WSGITransaction
     _mark: Mark
-    """Held until the body is gone, see `TransactionPage._mark`."""
+    """Held until the body is gone: see `Transaction._mark`."""
     _body: Iterable[bytes]
     _steps: Iterator[bytes]
-    """Made only for those who step through it by hand."""
+    """Made only if ``next()`` is called on the body itself."""
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._body
@@ -325,29 +329,29 @@ class _Body:
         return next(self._steps)
 
     def close(self) -> None:
-        """Close the application's body, as often as the server says so."""
+        """Close the application's body, as often as the server does."""
         close = getattr(self._body, "close", None)
         if close is not None:
             close()
 
 
 class DeliveredBody(_Body):
-    """It is over: what the application does in ``close()`` now is no part of the transaction any more."""
+    """A body that was sent completely: what the application does in ``close()`` is no longer measured."""
 
     __slots__ = ()
 
 
 class MeasuredBody(EndsWhenFinalized, _Body):
-    """A response's body whose every step runs in its transaction, which ends with the last byte.
+    """A response body whose steps each run in its transaction, which ends with the last byte.
 
-    After that it is a `DeliveredBody`. One that the server drops without closing
-    it ends after the application's own cleanup.
+    After that it becomes a `DeliveredBody`. If the server drops it without closing
+    it, the transaction ends after the application's own cleanup.
     """
 
     __slots__ = ()
 
     def __iter__(self) -> Iterator[bytes]:
-        """The chunks, one for one. A generator: its end costs no exception in Python."""
+        """Yield the chunks one by one. As a generator, it ends without the cost of an exception raised in Python."""
         transaction = self.transaction
         sent = 0
         try:
@@ -357,14 +361,14 @@ class MeasuredBody(EndsWhenFinalized, _Body):
             for chunk in self._body:
                 try:
                     transaction._sent = sent = sent + len(chunk)
-                except TypeError as refusal:  # no bytes: what the server makes of it is not our business
+                except TypeError as refusal:  # not bytes: that is between application and server
                     pass_on(refusal)
                 transaction._paused = True
                 yield chunk
                 if _get_current() is not transaction:
                     transaction._resume()
                 transaction._paused = False
-        except GeneratorExit:  # the server wants no more: what ends the transaction is close()
+        except GeneratorExit:  # the server stopped early: `close` ends the transaction
             raise
         except BaseException as exception:
             transaction._broken_by(exception)
@@ -376,7 +380,7 @@ class MeasuredBody(EndsWhenFinalized, _Body):
         self.__class__ = DeliveredBody  # type: ignore[assignment]
 
     def close(self) -> None:
-        """Close the application's body within its transaction, which ends."""
+        """Close the application's body as part of its transaction, and end that."""
         transaction = self.transaction
         self.__class__ = DeliveredBody  # type: ignore[assignment]
         try:
@@ -400,10 +404,10 @@ class MeasuredBody(EndsWhenFinalized, _Body):
 
 
 def _is_file(body: object, wrapper: object) -> bool:
-    """Whether a body is the server's own way to send a file: it must reach the server as it is.
+    """Whether a body is the server's own file wrapper, which must reach the server as it is.
 
-    Where the server names a class, the body is an instance of it; a plain
-    callable may return anything, which has ``read`` all the same.
+    If ``wsgi.file_wrapper`` is a class, the body is an instance of it; if it is a
+    plain callable, it may return anything, but that has a ``read`` method.
     """
     if isinstance(wrapper, type):
         return isinstance(body, wrapper)

@@ -1,11 +1,8 @@
-"""Transactions: the model, the contexts, the calls, the recording, and the store.
-
-What a program needs of it are names of `weighbridge`.
-"""
+"""Measure transactions: the model, the current context, the public API, the recorder and the store."""
 
 from __future__ import annotations
 
-from . import late_imports as _late_imports  # isort: skip  # noqa: F401  first of all: it watches forks
+from . import late_imports as _late_imports  # isort: skip  # noqa: F401  must come first: it registers fork hooks
 from . import lifecycle
 
 lifecycle.install()

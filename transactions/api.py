@@ -1,8 +1,9 @@
-"""What a program may say about the transaction it runs in.
+"""The public API: calls that act on the current transaction, and the settings and life cycle of this process.
 
-These calls follow the context alone: they act on the transaction found there
-while it runs, from a child task or thread too. Outside a transaction they do
-nothing, silently, and none of them ever raises.
+Calls on the current transaction look at the context only: they act on the
+transaction they find there while it runs, also from a child task or thread.
+Outside a transaction they silently do nothing, and they never raise, unless
+their arguments do not fit their signature.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _current() -> Transaction | None:
-    """The transaction that a call acts on, with all that was said before in other ways applied."""
+    """Return the active transaction, brought up to date with per-request keys set since the last call."""
     transaction = get_active()
     if transaction is not None:
         transaction._refresh()
@@ -63,7 +64,7 @@ def _current() -> Transaction | None:
 
 
 def _harmless(call: _Function) -> _Function:
-    """Let no mistake of ours out of a call into the program that makes it."""
+    """Decorate an API call so that a bug of ours never raises into the host program."""
 
     @wraps(call)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -81,8 +82,8 @@ def _harmless(call: _Function) -> _Function:
 
 
 def _misused(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether the arguments do not fit the call at all: that is said to the caller, as for any function."""
-    from inspect import signature  # noqa: PLC0415  slow to load, and on no path but this one
+    """Whether the arguments do not fit the signature; the caller then gets a `TypeError`, as from any function."""
+    from inspect import signature  # noqa: PLC0415  slow to import, and needed only here
 
     try:
         signature(call).bind(*args, **kwargs)
@@ -93,10 +94,10 @@ def _misused(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[st
 
 @_harmless
 def current_transaction(active_only: bool = True) -> Transaction | None:
-    """The open transaction, or ``None``.
+    """Return the open transaction, or ``None``.
 
     Args:
-        active_only: ``False`` also gives one that is ignored or stopped.
+        active_only: ``False`` also returns a transaction that is ignored or stopped.
     """
     transaction = _current()
     return transaction if transaction is None or transaction._is_active or not active_only else None
@@ -104,7 +105,7 @@ def current_transaction(active_only: bool = True) -> Transaction | None:
 
 @_harmless
 def set_background_task(flag: bool = True) -> None:
-    """Make the transaction a background one, or a web one again; name and group stay."""
+    """Turn the transaction into a background one, or back into a web one; name and group stay."""
     transaction = _current()
     if transaction is not None:
         transaction._set_background(bool(flag))
@@ -115,11 +116,11 @@ def set_transaction_name(name: str, group: str | None = None, priority: float | 
     """Name the transaction.
 
     Args:
-        name: at most 255 characters, longer ones are cut; an empty one is refused.
+        name: longer names are cut to 255 characters; an empty one is refused.
         group: ``Function`` by default.
-        priority: the name with the highest priority stays, at equal priority
-            the later one wins; ``None`` always wins and leaves the priority as
-            it was. Default names, and those that decorators give, have priority 1.
+        priority: the name with the highest priority stays; at equal priority
+            the later one wins. ``None`` always wins and leaves the priority as
+            it was. Default names and those set by decorators have priority 1.
     """
     transaction = _current()
     if transaction is None:
@@ -128,21 +129,21 @@ def set_transaction_name(name: str, group: str | None = None, priority: float | 
     if text is not None:
         transaction._rename(text_of(group, "a transaction's group"), text, _priority(priority))
     elif name is None:
-        log_once("no name", "None is no name: the transaction keeps the one it has")
+        log_once("no name", "set_transaction_name(None): the transaction keeps its name")
 
 
 def _priority(priority: object) -> float | None:
     if priority is None or isinstance(priority, (int, float)):
         return priority
-    log_once(("priority", type(priority)), "priority=%.80r is no number: it is not used", priority)
+    log_once(("priority", type(priority)), "priority=%.80r is not a number: ignored", priority)
     return None
 
 
 @_harmless
 def ignore_transaction(flag: bool = True) -> None:
-    """Record nothing of the transaction; ``False``, before its end, undoes that.
+    """Do not record the transaction; ``False`` undoes that, as long as it has not ended.
 
-    After `end_of_transaction` neither changes anything.
+    After `end_of_transaction` the call has no effect.
     """
     transaction = _current()
     if transaction is not None:
@@ -151,7 +152,7 @@ def ignore_transaction(flag: bool = True) -> None:
 
 @_harmless
 def suppress_apdex_metric(flag: bool = True) -> None:
-    """Leave the transaction out of the Apdex score."""
+    """Exclude the transaction from the Apdex score."""
     transaction = _current()
     if transaction is not None:
         transaction._set_apdex(not flag)
@@ -167,7 +168,7 @@ def suppress_transaction_trace(flag: bool = True) -> None:
 
 @_harmless
 def capture_request_params(flag: bool = True) -> None:
-    """Keep the request's query parameters with its sample, less the denied ones."""
+    """Keep the request's query parameters with its sample, except for the denied ones."""
     transaction = _current()
     if transaction is not None:
         transaction._set_capture_params(bool(flag))
@@ -175,9 +176,9 @@ def capture_request_params(flag: bool = True) -> None:
 
 @_harmless
 def end_of_transaction() -> None:
-    """Freeze the transaction's clock, name, kind and whether it is ignored.
+    """Freeze the transaction's clock, name and kind, and whether it is ignored.
 
-    It is recorded when the work really ends.
+    It is still recorded only when its work really ends.
     """
     transaction = _current()
     if transaction is not None:
@@ -186,13 +187,14 @@ def end_of_transaction() -> None:
 
 @_harmless
 def add_custom_attribute(key: str, value: Any) -> bool:
-    """Attach a value to the transaction; whether it was taken.
+    """Add a custom attribute to the transaction; return whether it was accepted.
 
-    Text, numbers and booleans are taken as they are; ``UUID``, ``Decimal``, dates
-    and times, enums, paths, and lists, tuples, sets and dicts of all these (their
-    first 20 items) as their ``str()``. At most 128 a transaction, keys of at most
-    255 bytes; longer text is cut. Anything else is dropped and counted. Nothing is
-    taken where the settings keep none (``high_security``, ``attributes_enabled``).
+    Text, numbers and booleans are kept as they are; ``UUID``, ``Decimal``, dates
+    and times, enums, paths, and lists, tuples, sets and dicts of these (their
+    first 20 items) as their ``str()``. A transaction has at most 128 attributes
+    with keys of at most 255 bytes; longer text values are cut. Anything else is
+    dropped, and the drop counted. No attribute is accepted where the settings
+    ``high_security`` or ``attributes_enabled`` rule them out.
     """
     transaction = _current()
     return transaction is not None and transaction._add_attribute(key, value)
@@ -200,7 +202,7 @@ def add_custom_attribute(key: str, value: Any) -> bool:
 
 @_harmless
 def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> bool:
-    """Attach several values (a mapping or pairs); whether all of them were taken."""
+    """Add several custom attributes (a mapping or pairs); return whether all of them were accepted."""
     transaction = _current()
     if transaction is None:
         return False
@@ -210,25 +212,25 @@ def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) 
 
 
 _MAX_PAIRS: Final = 1000
-"""Of one call; an iterable may have no end."""
+"""Attributes read from one call's argument: an iterable may be endless."""
 
 
 def _items_of(items: Any) -> list[Any] | None:
-    """What is in a mapping or an iterable of the host program's; ``None`` where that cannot be had."""
+    """Read the host program's mapping or iterable; ``None`` if that fails."""
     try:
         found = list(islice(items.items() if isinstance(items, Mapping) else items, _MAX_PAIRS + 1))
     except Exception as exception:
         pass_on_signals(exception)
         kind = type(items).__name__
-        log_once(("attributes", kind), "attributes are a mapping or pairs, not a %s: they are not used", kind)
+        log_once(("attributes", kind), "attributes must be a mapping or pairs, not a %s: ignored", kind)
         return None
     if len(found) > _MAX_PAIRS:
-        log_once("many attributes", "of more than %s attributes at once the rest is not used", _MAX_PAIRS)
+        log_once("many attributes", "more than %s attributes in one call: the rest is ignored", _MAX_PAIRS)
     return found[:_MAX_PAIRS]
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
-    """Key and value; for what is no pair two that nobody takes."""
+    """Unpack a key and a value; two ``None``, which are refused later, if the item is not a pair."""
     try:
         key, value = item
     except Exception as exception:
@@ -249,20 +251,20 @@ def notice_error(
     ignore: _ErrorRule = None,
     status_code: int | Callable[[Any, Any, Any], Any] | None = None,
 ) -> None:
-    """Keep an exception that the program handled, as an error of the transaction.
+    """Record an exception that the program handled as an error of the transaction.
 
     Args:
-        error: what ``sys.exc_info()`` gave, or an exception; by default the one being handled.
+        error: an exception or the result of ``sys.exc_info()``; by default the exception being handled.
         attributes: custom attributes for the transaction.
-        expected: whether it is kept without failing the transaction: a boolean,
-            class names (``module:Class``), or a callable of the exception's
-            class, value and traceback that gives a boolean or ``None``.
-        ignore: whether it is not kept at all, likewise.
-        status_code: the HTTP status that it led to, or a callable that gives it;
-            kept as the attribute ``error.status``, and judged by the settings
-            ``ignore_status_codes`` (404 and others) and ``expected_status_codes``.
+        expected: whether to keep the error without failing the transaction: a
+            boolean, class names (``module:Class``), or a callable that takes the
+            exception's class, value and traceback and returns a boolean or ``None``.
+        ignore: whether not to keep the error at all, in the same forms.
+        status_code: the HTTP status that the error led to, or a callable that
+            returns it; kept as the attribute ``error.status`` and matched against the
+            settings ``ignore_status_codes`` (404 and others) and ``expected_status_codes``.
 
-    What ``expected`` and ``ignore`` say themselves comes before the settings.
+    ``expected`` and ``ignore`` take precedence over the settings.
     """
     transaction = _current()
     exception = None if transaction is None else _exception_of(error)
@@ -293,9 +295,9 @@ def _exception_of(error: Any) -> BaseException | None:
 
 
 def _applies(rule: Any, exception: BaseException, names: frozenset[str], otherwise: bool) -> bool:
-    """Whether a rule about an error says yes; where it says nothing, what the settings say."""
+    """Whether a rule applies to an error; ``otherwise``, the settings' answer, where the rule has none."""
     if callable(rule):
-        rule = _answer_of(rule, exception, "the settings decide about the error")
+        rule = _answer_of(rule, exception, "the settings decide")
     if rule is None:
         return otherwise
     if isinstance(rule, bool):
@@ -305,13 +307,13 @@ def _applies(rule: Any, exception: BaseException, names: frozenset[str], otherwi
     except Exception as failure:
         pass_on_signals(failure)
         kind = type(rule).__name__
-        log_once(("rule", kind), "a %s says nothing about an error: use a boolean, class names or a callable", kind)
+        log_once(("rule", kind), "expected= and ignore= take a boolean, class names or a callable, not a %s", kind)
         return otherwise
     return otherwise or matches(names, wanted)
 
 
 def _answer_of(rule: Callable[[Any, Any, Any], Any], exception: BaseException, otherwise: str) -> Any:
-    """What a callable of the host program says about an error; ``None`` where it raises."""
+    """Call the host program's callable with an error; ``None`` if it raises."""
     try:
         return rule(type(exception), exception, exception.__traceback__)
     except Exception as failure:
@@ -322,8 +324,8 @@ def _answer_of(rule: Callable[[Any, Any, Any], Any], exception: BaseException, o
 
 
 def _status_of(status: Any, exception: BaseException) -> int | None:
-    """The HTTP status that an error led to, where a number is given that is one."""
-    value = _answer_of(status, exception, "no status is kept with the error") if callable(status) else status
+    """The HTTP status that an error led to, if a valid one was given."""
+    value = _answer_of(status, exception, "the error is kept without a status") if callable(status) else status
     if value is None:
         return None
     number = value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -332,52 +334,52 @@ def _status_of(status: Any, exception: BaseException) -> int | None:
     if number is not None and 100 <= number <= 999:
         return int(number)
     kind = type(value).__name__
-    log_once(("status_code", kind), "status_code= is no status from 100 to 999 (a %s): it is not used", kind)
+    log_once(("status_code", kind), "status_code= must be a status from 100 to 999 (got a %s): ignored", kind)
     return None
 
 
 def application(name: str | None = None) -> Application:
-    """The application of that name (``"a;b"`` links), by default the configured one."""
+    """Return the application of that name (``"a;b"`` links ``b`` to ``a``), by default the configured one."""
     late_imports.retry()
     runtime.try_load()
     return runtime.resolve_application(name)
 
 
 def register_application(name: str | None = None, timeout: float | None = None) -> Application:
-    """The application of that name; nothing needs to be registered, the first transaction is recorded.
+    """Return the application of that name. Nothing is registered: the very first transaction is recorded.
 
     Args:
         name: as for `application`.
-        timeout: seconds to wait for a registration elsewhere, of which there is none.
+        timeout: accepted for code written for New Relic's agent, and unused.
     """
     return application(name)
 
 
 def application_settings(name: str | None = None) -> ApplicationSettings:
-    """The settings in force for an application."""
+    """Return the settings in force for an application."""
     wanted = application(name)
     return global_settings().for_application(wanted)
 
 
 def global_settings() -> Settings:
-    """The settings in force in this process.
+    """Return the settings in force in this process.
 
-    Where they cannot be read at this moment (there is no free file descriptor,
-    say), nothing is measured, and every one of them is ``None``.
+    While they cannot be read (for lack of a free file descriptor, say), nothing
+    is measured, and every setting is ``None``.
     """
     late_imports.retry()
     return runtime.settings if runtime.try_load() else cast("Settings", _UNREAD)
 
 
 class _Unread:
-    """In the place of settings whose modules cannot be imported."""
+    """Stands in for settings whose modules cannot be imported."""
 
     def __getattr__(self, name: str) -> None:
         if name.startswith("__"):
             raise AttributeError(name)
 
     def for_application(self, name: str) -> _Unread:
-        """As `Settings.for_application`."""
+        """See `Settings.for_application`."""
         return self
 
 
@@ -391,19 +393,20 @@ def initialize(
     log_file: str | None = None,
     log_level: str | int | None = None,
 ) -> None:
-    """Read the settings now, and import what measuring takes. Without this call the first transaction does that.
+    """Read the settings and import what measuring needs now, rather than at the first transaction.
 
     Args:
-        config_file: a TOML or INI file; by default what ``WEIGHBRIDGE_CONFIG_FILE`` names.
-        environment: the section of the file that holds, as ``production``.
-        ignore_errors: ``False`` raises what is wrong in the configuration; else it is logged.
-        log_file: where our own log lines go: a file, ``"stdout"`` or ``"stderr"``.
+        config_file: a TOML or INI file; by default the one named by ``WEIGHBRIDGE_CONFIG_FILE``.
+        environment: the section of the file to use, such as ``production``.
+        ignore_errors: ``False`` raises errors in the configuration; otherwise they are logged.
+        log_file: where weighbridge logs to: a file, ``"stdout"`` or ``"stderr"``.
         log_level: ``critical``, ``error``, ``warning``, ``info`` or ``debug``.
 
     Raises:
-        weighbridge.transactions.configuration.ConfigurationError: something is
-            wrong in the configuration and ``ignore_errors`` is ``False``.
-        ImportError, OSError: likewise, where what reads it cannot be imported.
+        weighbridge.transactions.configuration.ConfigurationError: the
+            configuration has errors and ``ignore_errors`` is ``False``.
+        ImportError, OSError: the modules that read the configuration cannot be
+            imported and ``ignore_errors`` is ``False``.
     """
     arguments = {"log_file": log_file, "log_level": log_level}
     given = {name: value for name, value in arguments.items() if value is not None}
@@ -426,7 +429,7 @@ def initialize(
 
 
 def _use(read: Configuration) -> None:
-    """Put settings into force. What fails after they were read is no matter of the program's."""
+    """Put settings into force. A failure once they have been read is ours, so the program never sees it."""
     try:
         lifecycle.restart(read)
     except Exception:
@@ -436,10 +439,10 @@ def _use(read: Configuration) -> None:
 
 
 def preload() -> None:
-    """Import all that measuring and writing takes, for the sake of children that this process is going to fork.
+    """Import everything that measuring and writing need, so that forked children need not.
 
-    A child that is forked for each job, as RQ does it, imports it otherwise
-    again and again. Starts no thread, opens and reads nothing, and may be
+    Workers that fork a child for each job, as RQ does, would otherwise import it
+    again in every child. Starts no thread, opens and reads no file, and may be
     called at any time.
     """
     late_imports.retry()
@@ -447,10 +450,10 @@ def preload() -> None:
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Write all that has finished to the store now; whether all of it is there.
+    """Write every finished transaction to the store now; return whether all of them are there.
 
     Args:
-        timeout: seconds to wait at most where another write is under way.
+        timeout: seconds to wait at most for a write that is already under way.
     """
     late_imports.retry()
     try:
@@ -461,7 +464,7 @@ def flush(timeout: float | None = None) -> bool:
 
 
 def shutdown_agent(timeout: float | None = None) -> None:
-    """Write what is left and stop the background thread; a transaction that ends later starts it again.
+    """Write what is left and stop the background thread; a transaction that ends later restarts it.
 
     Args:
         timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
@@ -473,7 +476,7 @@ def shutdown_agent(timeout: float | None = None) -> None:
 
 
 def write_at_once() -> None:
-    """The process is about to end in a way that Python is not told of: from now on everything is written as it ends."""
+    """Write every transaction as it ends from now on: this process will end without Python being told."""
     try:
         lifecycle.write_at_once()
     except Exception:

@@ -1,9 +1,9 @@
-"""Whose an exception is that was raised while code of ours ran: a mistake of ours, or the host's.
+"""Whether an exception that was raised while our code ran is a bug of ours or the host program's.
 
 A soft time limit, an ``alarm``, a server's abort: the host's exceptions strike
-wherever its thread happens to be. They are never ours to swallow, and neither
-is what is wrong with the whole process. (Section "the host's control flow" of
-the promises in the documentation.)
+wherever its thread happens to be. We must never swallow them, nor exceptions that
+concern the whole process. (Section "the host's control flow" of the promises in the
+documentation.)
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any, Final
 __all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on", "pass_on_signals", "refuses"]
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
-"""Packages of whose exception classes a mistake of ours can be."""
+"""Packages whose exception classes a bug of ours can raise."""
 _NEVER_OURS: Final = (RecursionError, MemoryError)
-"""Of `builtins`, but about the whole process: whoever is struck only happens to be the one."""
+"""Classes of `builtins` that concern the whole process, whatever code they happen to strike."""
 
 
 def is_the_hosts(exception: BaseException) -> bool:
-    """Whether an exception that was raised in code of ours is for the host program to see."""
+    """Whether an exception that was raised in our code must reach the host program."""
     return (
         not isinstance(exception, Exception)
         or isinstance(exception, _NEVER_OURS)
@@ -38,15 +38,15 @@ def _is_foreign(exception: BaseException) -> bool:
 
 
 def _came_through_the_host(exception: BaseException) -> bool:
-    """Whether code of the host's ran when an exception appeared. Where none did, it was thrown into the thread."""
+    """Whether an exception passed through code of the host's; if not, it was thrown into the thread."""
     packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame in _frames(exception)}
     return not packages <= {"weighbridge"} | sys.stdlib_module_names
 
 
 def _struck_before(exception: BaseException) -> BaseException | None:
-    """What an exception was raised in the handling of, within the same call of ours.
+    """Return the exception during whose handling another one was raised, within the same call of ours.
 
-    `threading`, for one, fails to clean up after what strikes while it starts a thread.
+    `threading`, for example, fails in its own cleanup after an exception that strikes while it starts a thread.
     """
     context = exception.__context__
     caught_in = _frames(context)[:1] if context is not None else []
@@ -54,7 +54,7 @@ def _struck_before(exception: BaseException) -> BaseException | None:
 
 
 def _frames(exception: BaseException) -> list[FrameType]:
-    """The frames that an exception has come through, the outermost first."""
+    """Return the frames that an exception has passed through, outermost first."""
     frames, traceback = [], exception.__traceback__
     while traceback is not None:
         frames.append(traceback.tb_frame)
@@ -63,18 +63,18 @@ def _frames(exception: BaseException) -> list[FrameType]:
 
 
 def pass_on(exception: BaseException | None) -> None:
-    """Raise an exception again that is the host's, where one of its kind was expected of a call of our own."""
+    """Raise an exception again if it is the host's, when a call of our own was expected to raise one like it."""
     try:
         while exception is not None:
             if is_the_hosts(exception):
                 raise exception
             exception = _struck_before(exception)
     finally:
-        del exception  # which refers to this frame now: all it has come through would live until the collector runs
+        del exception  # it refers to this frame now: a cycle that would keep all its frames alive
 
 
 def refuses(call: Callable[[], object], *refusals: type[Exception]) -> bool:
-    """Make a call; whether it is refused in one of the expected ways, which are nobody's mistake."""
+    """Make a call; return whether it raised one of the expected exceptions, which are not bugs."""
     try:
         call()
     except refusals as refusal:
@@ -84,9 +84,9 @@ def refuses(call: Callable[[], object], *refusals: type[Exception]) -> bool:
 
 
 def pass_on_signals(exception: BaseException) -> None:
-    """Raise an exception again that struck while code of the host's, called on purpose, ran.
+    """Raise an exception again if it struck from outside while we called code of the host's on purpose.
 
-    Any other is what that code makes of the call, and is ours to handle.
+    Any other exception was raised by that code itself, and is handled by the caller.
     """
     try:
         if comes_from_a_signal(exception) or (_is_foreign(exception) and not _came_through_the_host(exception)):
@@ -96,13 +96,13 @@ def pass_on_signals(exception: BaseException) -> None:
 
 
 def comes_from_a_signal(exception: BaseException) -> bool:
-    """Whether a signal handler of the host's raised it."""
+    """Whether a signal handler of the host's raised an exception."""
     codes = set(_codes_of_handlers())
     return any(frame.f_code in codes for frame in _frames(exception))
 
 
 def _codes_of_handlers() -> Iterator[CodeType]:
-    """The code of every signal handler that is installed and written in Python."""
+    """Yield the code of every installed signal handler that is written in Python."""
     for number in range(1, _signal.NSIG):
         code = code_of(_signal.getsignal(number))
         if code is not None:
@@ -110,7 +110,7 @@ def _codes_of_handlers() -> Iterator[CodeType]:
 
 
 def code_of(called: Any) -> CodeType | None:
-    """The code that runs when something is called; ``None`` where that is not written in Python."""
+    """Return the code that runs when something is called; ``None`` if that is not written in Python."""
     while isinstance(called, partial):
         called = called.func
     function = getattr(called, "__func__", called)

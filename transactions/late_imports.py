@@ -1,16 +1,15 @@
-"""What is not needed at once is imported at its first use: in a thread of the program's, never while it forks.
+"""Late imports, of modules that are needed only later: in the program's threads, and never during a fork.
 
-A module is locked while it is being imported. A child that is forked at that
-moment inherits the lock, but not the thread that would release it, and hangs as
-soon as it imports the module itself. So a fork waits for the imports that are
-under way (milliseconds), and no other begins meanwhile. Where that takes too
-long it goes ahead all the same; what is half imported then is forgotten in the
-child, which imports it anew.
+A module is locked while it is being imported. A child that is forked at that moment
+inherits the lock, but not the thread that would release it, and hangs as soon as it
+imports the module itself. So a fork waits for the imports that are under way
+(milliseconds), and blocks new ones. If that takes too long, the fork goes ahead; the
+child then drops half-imported modules, and imports them again.
 
-Imports that may fail while the program runs on stand in a ``with late_imports:``
-block; forks see to all other imports of ours as well, by the locks of
-`importlib`. A thread of our own never imports anything: what it needs is
-imported before it is started.
+Imports that may fail while the program keeps running are made in a
+``with late_imports:`` block. Forks also wait for all other imports of ours, which
+they see by the locks of `importlib`. Our own threads never import anything: what they
+need is imported before they start.
 """
 
 from __future__ import annotations
@@ -30,22 +29,22 @@ __all__ = ["Unloadable", "late_imports"]
 _LOCK_TIMEOUT: Final = 2.0
 """Seconds that a fork or an import waits at most for the imports of other threads."""
 _POLL_INTERVAL: Final = 0.01
-"""Seconds after which it looks what they are doing."""
+"""Seconds between two looks at what they are doing."""
 _FAILURES: Final = 100
-"""Imports that may fail before only one a second is tried."""
+"""Failures after which an import is tried only once per second."""
 
 _OURS: Final = __name__.partition(".")[0]
 _NEEDED: Final = "asgiref dataclasses inspect json logging platformdirs signal sqlite3 threading wrapt".split()
-"""What ours need of others; a thread of the program's may be importing it on its own account."""
+"""Third-party and standard modules that ours need, and that the program may be importing itself."""
 _WATCHED: Final = frozenset((_OURS, *_NEEDED))
 
 
 class Unloadable(ImportError):
-    """Modules cannot be imported: there is no free file descriptor, no file, or not much left of the interpreter."""
+    """Modules cannot be imported: no free file descriptor, a missing file, or an interpreter that shuts down."""
 
 
 class _LateImports:
-    """The block in which modules are imported, by one thread at a time.
+    """A block in which modules are imported, by one thread at a time.
 
     Raises:
         Unloadable: at its beginning, or at its end.
@@ -56,17 +55,17 @@ class _LateImports:
     def __init__(self) -> None:
         self._lock = RLock()
         self._ours: set[int] = set()
-        """Threads of our own."""
+        """Identifiers of our own threads."""
         self._failures = 0
         self._retry_at = 0.0
 
     def __enter__(self) -> None:
         if sys.is_finalizing() or sys.meta_path is None:
-            raise Unloadable("the interpreter is going down")
+            raise Unloadable("the interpreter is shutting down")
         if get_ident() in self._ours:
-            raise Unloadable("it is for a thread of the program's to import that")
+            raise Unloadable("only the program's threads may import")
         if self._failures >= _FAILURES and time.monotonic() < self._retry_at:
-            raise Unloadable("that failed a moment ago")
+            raise Unloadable("it failed a moment ago")
         self._acquire()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -81,7 +80,7 @@ class _LateImports:
             raise Unloadable(str(error)) from error
 
     def never_in(self, work: Callable[[], object]) -> Callable[[], None]:
-        """The same work for a thread of our own, which is not to import anything."""
+        """Wrap the work of one of our own threads, which must not import anything."""
 
         def work_without() -> None:
             self._ours.add(get_ident())
@@ -93,14 +92,14 @@ class _LateImports:
         return work_without
 
     def retry(self) -> None:
-        """Try in any case what has failed so far: the program asks for it by name."""
+        """Forget earlier failures, as the program has asked explicitly."""
         self._failures = 0
 
     def _acquire(self) -> None:
-        """Take the lock, or go ahead without it where that takes too long.
+        """Take the lock, or go ahead without it if that takes too long.
 
-        One that is held by a thread that imports nothing was left behind: an
-        exception of the program's struck there between two steps of ours.
+        A lock whose thread imports nothing was left behind by an exception of the
+        program's that struck between two steps of ours: it is replaced.
         """
         deadline, lock = time.monotonic() + _LOCK_TIMEOUT, self._lock
         while not lock.acquire(True, _POLL_INTERVAL) and time.monotonic() < deadline:
@@ -110,17 +109,16 @@ class _LateImports:
     def _release(self) -> None:
         try:
             self._lock.release()
-        except RuntimeError:  # it could not be had, or belongs to the process that this one was forked from
+        except RuntimeError:  # it could not be taken, or belongs to the parent process
             return
 
     # Forks
 
     def watch_forks(self) -> None:
-        """Have every fork wait.
+        """Register the fork hooks.
 
-        The hook that is registered last is called first, so this is done again
-        when `logging` is there: its own hook takes a lock, for which an import
-        may have to wait.
+        The hook that is registered last runs first, so this is done again once
+        `logging` is imported: its own hook takes a lock that an import may wait for.
         """
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
@@ -130,21 +128,21 @@ class _LateImports:
             )
 
     def before_fork(self) -> None:
-        """Wait for the imports that are under way, and let no other begin."""
+        """Wait for the imports that are under way, and block new ones."""
         knew_logging = _logging_watches_forks()
         self._acquire()
         deadline = time.monotonic() + _LOCK_TIMEOUT
-        while _under_way() and time.monotonic() < deadline:  # by an import statement of the program's
+        while _under_way() and time.monotonic() < deadline:  # import statements of the program's
             time.sleep(_POLL_INTERVAL / 10)
         if not knew_logging and _logging_watches_forks():
             _do_as_logging_would()
 
     def after_fork_in_parent(self) -> None:
-        """Let them begin."""
+        """Allow imports again."""
         self._release()
 
     def after_fork_in_child(self) -> None:
-        """Nobody in this process will finish what other threads have half imported: it is to be imported anew."""
+        """Drop modules that other threads of the parent have half imported, so that they are imported again."""
         self._lock = RLock()
         self._ours.clear()
         for name in _under_way():
@@ -154,25 +152,25 @@ class _LateImports:
 
 
 def _forget_module(name: str) -> None:
-    """Also what is in it: nobody but itself can have imported that so far."""
+    """Remove a module and its submodules, which only the module itself can have imported so far."""
     for known in list(sys.modules):
         if known == name or known.startswith(name + "."):
             sys.modules.pop(known, None)
 
 
 def _forget_missing_folders() -> None:
-    """Where a folder could not be seen (there was no free file descriptor), that is otherwise remembered for good."""
+    """Drop cached folders that could not be opened (for lack of a file descriptor): they would never be retried."""
     for folder, finder in list(sys.path_importer_cache.items()):
         if finder is None:
             sys.path_importer_cache.pop(folder, None)
 
 
 _module_locks: Final[dict[str, Any]] = getattr(sys.modules["_frozen_importlib"], "_module_locks", {})
-"""By the name of the module, in the order in which they were taken, weak references to the locks of `importlib`."""
+"""Weak references to the locks of `importlib` by module name, in the order in which they were taken."""
 
 
 def _under_way() -> list[str]:
-    """The modules that other threads are importing at this moment: ours, those that ours need, and what is within."""
+    """Return the modules that other threads are importing now: ours, those that ours need, and those they import."""
     found: dict[int, list[str]] = {}
     for name, reference in list(_module_locks.items()):
         owner = getattr(reference(), "owner", None)
@@ -182,12 +180,12 @@ def _under_way() -> list[str]:
 
 
 def _logging_watches_forks() -> bool:
-    """Whether `logging` has registered its hooks; that is what it does before it makes this class."""
+    """Whether `logging` has registered its fork hooks, which it does before it defines this class."""
     return hasattr(sys.modules.get("logging"), "LogRecord")
 
 
 def _do_as_logging_would() -> None:
-    """Take the lock that its hook releases after this fork: the one that takes it came too late for this fork."""
+    """Take the lock that `logging` releases after this fork, as its hook was registered too late to take it."""
     lock: Any = sys.modules["logging"]._lock
     if not lock._is_owned():
         lock.acquire()

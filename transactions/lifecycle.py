@@ -1,4 +1,4 @@
-"""The recorder of a process: made when a transaction first begins, renewed after a fork, closed at a normal exit."""
+"""The life cycle of this process's recorder: made at the first transaction, again after a fork, closed at exit."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["flush", "install", "last_write", "preload", "restart", "shutdown", "write_at_once"]
 
 _recorders: Final[dict[str, Recorder]] = {}
-"""The recorder in force, under one key: where two threads make one at the same time, the first to put it here wins."""
+"""The recorder in force, under one key: if two threads make one at the same time, the first to store it wins."""
 _IN_FORCE: Final = "in force"
 _unfinished: Final[list[Recorder]] = []
-"""Recorders that were shut down while the store was away; they go on trying."""
+"""Recorders that were shut down while the store was unavailable; they keep trying to write."""
 _finalized: Final[set[int]] = set()
-"""Processes of ``multiprocessing`` (this one, by its number) whose end was seen to."""
+"""Ids of the ``multiprocessing`` processes (only ever this one) that have their finalizer registered."""
 
 
-# What is imported late: in a thread of the program's that begins or ends a transaction, never in the recorder's own
+# Late imports: done in the program's threads, as they begin or end a transaction, never in the recorder's thread
 
 
 _NEEDED_LATE: Final = (
@@ -46,14 +46,14 @@ _NEEDED_LATE: Final = (
     "model.query",
     "recording.recorder",
 )
-"""Modules of ours that are imported at their first use."""
+"""Our modules that are imported on first use."""
 
 
 def preload() -> None:
-    """Import all that a process needs to measure and to write. Starts, opens and reads nothing. Never raises."""
+    """Import everything that a process needs to measure and to write; see `api.preload`. Never raises."""
     try:
         with late_imports:
-            import_module("encodings.utf_8_sig")  # in which a configuration file is read
+            import_module("encodings.utf_8_sig")  # the encoding in which a configuration file is read
             for name in _NEEDED_LATE:
                 import_module(f"{__package__}.{name}")
         _import_late_modules()
@@ -63,19 +63,19 @@ def preload() -> None:
 
 def _new_recorder() -> Recorder:
     with late_imports:
-        from .recording.recorder import Recorder  # noqa: PLC0415  counting is imported where something is measured
+        from .recording.recorder import Recorder  # noqa: PLC0415  needed only where something is measured
     if vars(sys.modules[Recorder.__module__])["handoff"] is not handoff:
-        raise Unloadable(f"{__package__} was taken out of sys.modules, and is there a second time")
+        raise Unloadable(f"{__package__} was removed from sys.modules and imported a second time")
     runtime.load()
     return Recorder(runtime.settings, forked_thread=_forked_threads[0])
 
 
 def _connect_to_store(recorder: Recorder) -> None:
-    """Tell a recorder how the store is opened; where that cannot be imported, the next call tries again."""
+    """Tell a recorder how to open the store; if that cannot be imported now, the next call tries again."""
     try:
         _import_late_modules()
         with late_imports:
-            from .store.writer import StoreWriter  # noqa: PLC0415  so is sqlite3, where there is something to write
+            from .store.writer import StoreWriter  # noqa: PLC0415  brings sqlite3, needed only for writing
     except Unloadable as problem:
         log_import_failure(problem)
     else:
@@ -83,14 +83,14 @@ def _connect_to_store(recorder: Recorder) -> None:
 
 
 def _import_late_modules() -> None:
-    """What the recorder's thread needs besides, and what the end of a transaction may need, perhaps in a finalizer.
+    """Import what else the recorder's thread needs, and what ending a transaction may need, perhaps in a finalizer.
 
     Raises:
-        Unloadable: not all of it can be imported at this moment.
+        Unloadable: some of it cannot be imported at this moment.
     """
     try:
         import_logging()
-    except Unloadable as problem:  # the thread writes all the same
+    except Unloadable as problem:  # the thread can write without it
         log_import_failure(problem)
     with late_imports:
         for name in ("pwd", f"{__package__}.model.query", f"{__package__}.store.writer"):
@@ -98,10 +98,10 @@ def _import_late_modules() -> None:
 
 
 def _recorder() -> Recorder:
-    """The recorder of this process, made where there is none.
+    """Return this process's recorder, making it if there is none.
 
     Raises:
-        Unloadable: it cannot be imported at this moment.
+        Unloadable: its module cannot be imported at this moment.
     """
     recorder = _recorders.get(_IN_FORCE)
     if recorder is not None and recorder.pid != os.getpid():  # forked by a server written in C: no hook was called
@@ -116,7 +116,7 @@ def _recorder() -> Recorder:
 
 
 def _on_pending() -> int:
-    """Have what has finished counted; where that cannot be, a bounded number waits."""
+    """Have finished transactions counted; if that is impossible for now, a bounded number of them waits."""
     try:
         flush_threshold = _recorder().on_pending()
     except Unloadable as problem:
@@ -127,12 +127,12 @@ def _on_pending() -> int:
 
 
 def _bound_what_waits() -> None:
-    if hasattr(runtime, "settings"):  # until they are read nothing is measured, so nothing waits
+    if hasattr(runtime, "settings"):  # nothing is measured before they are read, so nothing waits
         handoff.drop_oldest(runtime.settings.max_backlog)
 
 
 def _finalize_child() -> None:
-    """Processes of ``multiprocessing`` end without ``atexit``; they run finalizers of their own."""
+    """Register a finalizer in a ``multiprocessing`` child, which exits without running ``atexit``."""
     util: Any = sys.modules.get("multiprocessing.util")
     process: Any = sys.modules.get("multiprocessing.process")
     if util is None or process is None or process.parent_process() is None or os.getpid() in _finalized:
@@ -142,7 +142,7 @@ def _finalize_child() -> None:
 
 
 def write_at_once() -> int:
-    """The process is about to end: no thread will come for what ends from now on, so that is written at once."""
+    """Write now, and from now on at each transaction's end: the process is exiting, so no thread will write later."""
     handoff.on_pending = write_at_once
     handoff.set_flush_threshold(NOTIFY_EACH)
     if not _has_nothing_to_write():
@@ -158,16 +158,16 @@ def write_at_once() -> int:
 
 
 def _at_exit() -> None:
-    """A normal exit of the process."""
+    """Write everything at a normal exit of the process."""
     write_at_once()
     while _unfinished:
         _unfinished.pop().close(runtime.settings.shutdown_timeout)
     shutdown()
-    write_at_once()  # what has ended meanwhile went to a recorder that nobody else will ask
+    write_at_once()  # what ended meanwhile is in a recorder that nobody else will flush
 
 
 def flush(timeout: float | None = None) -> bool:
-    """See `api.flush`."""
+    """Write every finished transaction to the store now; see `api.flush`."""
     if _has_nothing_to_write():
         return True
     try:
@@ -179,7 +179,7 @@ def flush(timeout: float | None = None) -> bool:
 
 
 def last_write() -> Callable[[], object] | None:
-    """What writes all that has finished, to be called in any thread; ``None`` where there is nothing to write."""
+    """Return a callable that writes, in any thread, all that has finished; ``None`` if there is nothing to write."""
     if _has_nothing_to_write():
         return None
     try:
@@ -195,7 +195,7 @@ def _has_nothing_to_write() -> bool:
 
 
 def shutdown(timeout: float | None = None) -> None:
-    """See `api.shutdown_agent`."""
+    """Write what is left and stop the background thread; see `api.shutdown_agent`."""
     handoff.on_pending = _on_pending
     handoff.set_flush_threshold(NOTIFY_EACH)
     recorder = _recorders.pop(_IN_FORCE, None)
@@ -206,7 +206,7 @@ def shutdown(timeout: float | None = None) -> None:
 
 
 def restart(settings: configuration.Configuration) -> None:
-    """Put other settings into force; what was recorded under the old ones is written first."""
+    """Put new settings into force, after writing what was recorded under the old ones."""
     shutdown()
     configuration.use(settings)
     runtime.reset()
@@ -215,9 +215,9 @@ def restart(settings: configuration.Configuration) -> None:
 # Forks
 
 _forking_threads: Final[set[int]] = set()
-"""Threads that are forking at this moment, other than the main one."""
+"""Threads other than the main one that are forking at this moment."""
 _forked_threads: Final = [0]
-"""The number of the thread that was forked, where this process is a child of such a thread."""
+"""The identifier of the thread that forked this process, if it was not the parent's main thread; else 0."""
 
 
 def _before_fork() -> None:
@@ -226,7 +226,7 @@ def _before_fork() -> None:
 
 
 def _is_main_thread() -> bool:
-    """Whether this is the thread at whose end the interpreter goes down."""
+    """Whether this is the thread whose end shuts the interpreter down."""
     if sys.platform == "linux":
         return _thread.get_native_id() == os.getpid()
     threading: Any = sys.modules.get("threading")
@@ -238,7 +238,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Nothing of the parent's is recorded here, and nothing that it holds is touched."""
+    """Forget everything of the parent's: none of it is recorded here, and its resources stay untouched."""
     _forked_threads[0] = get_ident() if get_ident() in _forking_threads else 0
     _forking_threads.clear()
     _inherited.extend((*_recorders.values(), *_unfinished))
@@ -253,15 +253,15 @@ def _after_fork_in_child() -> None:
 
 
 _inherited: Final[list[Recorder]] = []
-"""Recorders inherited over a fork: never closed here, their store's connection belongs to the parent."""
+"""Recorders inherited over a fork, never closed here: their connection to the store belongs to the parent."""
 
 
 def install() -> None:
-    """Let finished transactions be recorded. Called once, when the package is imported; it starts nothing."""
+    """Register the hooks that get transactions recorded. Called once, at import of the package; starts nothing."""
     handoff.on_pending = _on_pending
     collector.install()
     threading: Any = sys.modules.get("threading")
-    if threading is not None and type(threading.main_thread()).__name__ != "_MainThread":  # forked by another one
+    if threading is not None and type(threading.main_thread()).__name__ != "_MainThread":  # forked by another
         _forked_threads[0] = threading.main_thread().ident
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(

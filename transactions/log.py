@@ -1,8 +1,8 @@
-"""The one place that writes log lines: to the logger ``weighbridge``, each matter once.
+"""The one place that writes log lines, to the logger ``weighbridge``, once per subject.
 
-It is the last line of defence, so nothing here raises: neither where `logging`
-cannot be imported (then it is said as soon as it can be), nor where a handler,
-filter, formatter or ``__repr__`` of the host program's fails in a line of ours.
+It is the last line of defence, so nothing here raises: neither if `logging` cannot be
+imported (the line is then written as soon as it can), nor if a handler, filter,
+formatter or ``__repr__`` of the host program's fails on one of our lines.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MAX_PENDING: Final = 20
 
 _logged: set[Hashable] = set()
 _pending: Final[list[tuple[str, str]]] = []
-"""Level and text of lines that could not be written so far."""
+"""Level and text of lines that could not be written yet."""
 _logging: Any = None
 
 _holder: Final = [0]
@@ -43,7 +43,7 @@ _held: Final[list[tuple[str, str, tuple[object, ...], Any]]] = []
 
 
 def import_logging() -> None:
-    """Import `logging`, if that has not been done, and write what could not be written so far.
+    """Import `logging`, unless that has been done, and write the pending lines.
 
     Raises:
         ImportError: it cannot be imported at this moment.
@@ -51,7 +51,7 @@ def import_logging() -> None:
     global _logging
     if _logging is None:
         with late_imports:
-            import logging  # noqa: PLC0415  half as long to import as all that is needed at once
+            import logging  # noqa: PLC0415  takes half as long to import as the whole package
         late_imports.watch_forks()
         _logging = logging
     try:
@@ -80,7 +80,7 @@ def write_held_lines() -> None:
 
 
 def logger() -> Logger:
-    """The logger ``weighbridge``; `logging` is imported when there is something to say.
+    """Return the logger ``weighbridge``; `logging` is imported only when there is something to log.
 
     Raises:
         ImportError: it cannot be imported at this moment.
@@ -91,15 +91,15 @@ def logger() -> Logger:
 
 
 def log_once(matter: Hashable, message: str, *arguments: object) -> None:
-    """Log one line per distinct ``matter``, at most a thousand matters a process. Never raises."""
+    """Log one line per distinct ``matter``, of at most a thousand per process. Never raises."""
     if _is_new(matter):
         _emit("warning", message, *arguments)
 
 
 def log_import_failure(problem: Exception) -> None:
-    """Log, once, that modules of ours cannot be imported at this moment.
+    """Log, once, that our modules cannot be imported at this moment.
 
-    Called from an ``except`` block. What is not ours to swallow is raised again.
+    Called from an ``except`` block. An exception of the host's is raised again.
     """
     pass_on(problem)
     log_once("not imported", _NOT_IMPORTED, problem)
@@ -112,9 +112,9 @@ _NOT_IMPORTED: Final = (
 
 
 def capture_internal_exception(place: str) -> None:
-    """Log, once a place, a mistake of our own that the host program must not feel.
+    """Log, once per place, a bug of our own that must not affect the host program.
 
-    Called from an ``except`` block. What is not ours to swallow (see
+    Called from an ``except`` block. An exception of the host's (see
     `host_exceptions`) is raised again.
     """
     pass_on(sys.exc_info()[1])
@@ -124,19 +124,19 @@ def capture_internal_exception(place: str) -> None:
 
 
 def _is_new(matter: Hashable) -> bool:
-    """Whether nothing was said of a matter so far. It is marked at once: a handler may come to the same matter."""
+    """Whether nothing was logged on a matter yet. It is marked at once, as a handler may log the same matter."""
     try:
         if matter in _logged or len(_logged) >= _MAX_LOGGED:
             return False
         _logged.add(matter)
-    except Exception as exception:  # it has parts of the host's, whose hash or comparison fails
+    except Exception as exception:  # parts of it are the host's, and their hash or comparison fails
         pass_on_signals(exception)
         return False
     return True
 
 
 def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
-    """Write a line; while the interpreter goes down there is nobody to read it."""
+    """Write a line, unless the interpreter is shutting down."""
     if sys.is_finalizing():
         return
     if _holder[0] == get_ident():
@@ -152,7 +152,7 @@ def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) ->
 
 
 def _hand_over(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
-    """Hand a line to the host's `logging`. What fails in there ends here."""
+    """Pass a line to `logging`, and swallow what the host's handlers raise."""
     try:
         getattr(_logging.getLogger("weighbridge"), level)(message, *arguments, exc_info=exc_info)
     except Exception as exception:
@@ -160,7 +160,7 @@ def _hand_over(level: str, message: str, *arguments: object, exc_info: Any = Non
 
 
 def _keep(level: str, message: str, arguments: tuple[object, ...]) -> None:
-    """Keep a line until it can be written; as text, so that nothing of the host's is kept alive."""
+    """Keep a line until it can be written, as text, so that no object of the host's is kept alive."""
     try:
         if len(_pending) < _MAX_PENDING:
             _pending.append((level, message % arguments))

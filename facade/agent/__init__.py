@@ -1,13 +1,12 @@
-"""The same names as in `weighbridge`, and the rest of those that code written for ``newrelic.agent`` calls.
+"""The names of `weighbridge`, and all others that code written for ``newrelic.agent`` calls.
 
-Such code moves over by changing one word: ``import weighbridge.agent``. What
-has no meaning here (traces within a transaction, custom events and metrics,
-distributed tracing, the browser) changes nothing and says so in the log, once
-a name: decorators and wrappers give back what they are given, blocks do
-nothing, ``wrap_...`` leaves the object alone, and the others give what an agent
-gives that is switched off. Tools for wrapping that have nothing to do with
-measuring (`function_wrapper`, `ObjectProxy`, `pre_function` and their kin) do
-what they say.
+Such code migrates by changing one word: ``import weighbridge.agent``. Names without
+a meaning here (traces within a transaction, custom events and metrics, distributed
+tracing, the browser) have no effect and log that once per name: decorators and
+wrappers return what they are given, context managers do nothing, ``wrap_...``
+leaves the object alone, and the others return what an agent that is switched off
+would. Tools for wrapping that are unrelated to measuring (`function_wrapper`,
+`ObjectProxy`, `pre_function` and the like) really work.
 """
 
 from __future__ import annotations
@@ -150,7 +149,7 @@ def _say(name: str) -> None:
 
 
 class _Named:
-    """What is called, by the name under which it is found here."""
+    """A callable that knows the name under which it is found here."""
 
     __slots__ = ("__name__",)
 
@@ -162,7 +161,7 @@ class _Named:
 
 
 class _Nothing(_Named):
-    """Takes anything and does nothing."""
+    """Accepts any arguments and does nothing."""
 
     __slots__ = ()
 
@@ -175,7 +174,7 @@ def _unchanged(wrapped: _T) -> _T:
 
 
 class _Decorator(_Named):
-    """Makes decorators that give back what they decorate."""
+    """Makes decorators that return what they decorate."""
 
     __slots__ = ()
 
@@ -185,7 +184,7 @@ class _Decorator(_Named):
 
 
 class _Wrapper:
-    """Gives back what it is to wrap. A class, as some of these are there to be derived from."""
+    """Returns what it is asked to wrap. A class, as programs derive from some of these."""
 
     def __new__(cls, wrapped: Any, *args: Any, **kwargs: Any) -> Any:
         _say(cls.__name__)
@@ -193,7 +192,7 @@ class _Wrapper:
 
 
 class _Block:
-    """Measures nothing of the block."""
+    """A context manager that does nothing."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         _say(type(self).__name__)
@@ -341,25 +340,25 @@ verify_body_exists: Final = _Nothing("verify_body_exists")
 
 
 def get_browser_timing_header(nonce: str | None = None) -> str:
-    """Nothing to put into the head of a page."""
+    """Return nothing to put into the head of a page."""
     _say("get_browser_timing_header")
     return ""
 
 
 def get_browser_timing_footer(nonce: str | None = None) -> str:
-    """Nothing to put at the end of a page."""
+    """Return nothing to put at the end of a page."""
     _say("get_browser_timing_footer")
     return ""
 
 
 def insert_html_snippet(data: bytes, html_to_be_inserted: Callable[[], bytes], search_limit: int = 65536) -> bytes:
-    """The page as it is."""
+    """Return the page unchanged."""
     _say("insert_html_snippet")
     return data
 
 
 def get_linking_metadata(application: Any = None) -> dict[str, str]:
-    """What a log line is linked by: only that it is from a service."""
+    """Return the metadata that links log lines: only that they come from a service."""
     _say("get_linking_metadata")
     return {"entity.type": "SERVICE"}
 
@@ -367,7 +366,7 @@ def get_linking_metadata(application: Any = None) -> dict[str, str]:
 def extra_settings(
     section: str, types: Mapping[str, Callable[[str], Any]] | None = None, defaults: Mapping[str, Any] | None = None
 ) -> SimpleNamespace:
-    """The defaults; no section of a configuration file is read for them."""
+    """Return the defaults; no section of a configuration file is read."""
     _say("extra_settings")
     return SimpleNamespace(**(defaults or {}))
 
@@ -384,12 +383,12 @@ class NewRelicContextFormatter(logging.Formatter):
 
 
 def application(name: str | None = None, activate: bool = True) -> weighbridge.Application:  # type: ignore[no-redef]
-    """As `weighbridge.application`; nothing needs to be activated."""
+    """Return the application, as `weighbridge.application` does; nothing needs to be activated."""
     return weighbridge.application(name)
 
 
 def callable_name(object: Any, separator: str = ":") -> str:  # type: ignore[no-redef]  # noqa: A002  its name there
-    """As `weighbridge.callable_name`, with a separator of one's own between module and name."""
+    """Return the name as `weighbridge.callable_name` does, with another separator between module and name."""
     return weighbridge.callable_name(object).replace(":", separator, 1)
 
 
@@ -401,7 +400,7 @@ def notice_error(  # type: ignore[no-redef]
     status_code: Any = None,
     application: Any = None,
 ) -> None:
-    """As `weighbridge.notice_error`; without a transaction nothing is recorded, for no application."""
+    """Record an error as `weighbridge.notice_error` does; outside a transaction nothing is recorded."""
     if application is not None:
         _say("notice_error(application=...)")
     weighbridge.notice_error(error, attributes, expected, ignore, status_code)

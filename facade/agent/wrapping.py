@@ -1,7 +1,7 @@
-"""The agent's tools for wrapping whatever a program likes to: they have nothing to do with measuring, and are real.
+"""The agent's general tools for wrapping, which are unrelated to measuring and really work.
 
-Those that wrapt has are wrapt's, as they are in the agent. Loaded when one is
-asked for, as wrapt imports asyncio.
+Those that exist in wrapt are wrapt's, as in the agent. Loaded when one of them is
+first accessed, as wrapt imports asyncio.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _SORT_HELP: Final = (
     "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
 )
 _STORE_HELP: Final = "Read this store instead of the configured one."
-_INTERVAL_HELP: Final = "Seconds between two pictures."
+_INTERVAL_HELP: Final = "Seconds between two updates."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
 _KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
 _DEMO_STORE_HELP: Final = "Record into this file; without it, into one in your state directory, anew each time."
@@ -51,7 +51,7 @@ _DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
 
 
 def _checked_since(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """Check a length of time or a moment, and keep it as text: for ``top`` its beginning moves on."""
+    """Check a time range, and keep it as text: its beginning moves on while ``top`` runs."""
     try:
         time_range.parse_since(value, time.time())
     except ValueError as error:
@@ -129,7 +129,7 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
 
 
 def _print_plain(answer: Report) -> None:
-    """Write figures to standard output, and what there is to say about them to standard error."""
+    """Write figures to standard output, and notes on them to standard error."""
     say("\n".join(plain_lines(answer)))
     now = time.time()
     notes = [] if answer.sections else empty_lines(answer, now)
@@ -141,7 +141,7 @@ def _print_plain(answer: Report) -> None:
 @weighbridge.command()
 @_asking(since="5m")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help=_INTERVAL_HELP)
-@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many pictures.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after this many updates.")
 def top(store: str | None, interval: float, count: int | None, **question: Any) -> None:
     """Show the same figures live; q or Ctrl-C ends it."""
     place = chosen_place(store)

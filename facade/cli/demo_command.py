@@ -35,7 +35,7 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
     """Run the demo, print its report and its check, and tell whether all is right.
 
     Raises:
-        Problem: the store that was named cannot be used.
+        CommandError: the store that was named cannot be used.
     """
     with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder, kept_store(store) as kept:
         require_writable(kept)
@@ -48,7 +48,7 @@ def require_writable(store: Path) -> None:
     """Write an empty snapshot: better to know now than when all was sent.
 
     Raises:
-        Problem: the store cannot be written, or its directory is not there.
+        CommandError: the store cannot be written, or its directory is not there.
     """
     if not store.parent.is_dir():
         raise CommandError(f"--store {store}: there is no directory {store.parent}")

@@ -1,4 +1,4 @@
-"""What is wrong with what was asked: one message, exit status 2, no traceback."""
+"""Errors that the caller can fix: one message, exit status 2, no traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CommandError", "Group"]
 
 
 class CommandError(click.ClickException):
-    """Something that the caller can put right; the message names it, its place and what would be right."""
+    """An error that the caller can fix; the message says what is wrong, where, and what would be right."""
 
     exit_code = 2
 

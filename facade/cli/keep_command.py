@@ -37,7 +37,7 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
     """Keep the bookshop and its visitors running, and serve the page, until Ctrl-C.
 
     Raises:
-        Problem: the store that was named cannot be used, the port cannot be had, or the bookshop does not open.
+        CommandError: the store that was named cannot be used, the port cannot be had, or the bookshop does not open.
     """
     with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as folder, kept_store(store) as kept:
         require_writable(kept)

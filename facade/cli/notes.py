@@ -19,11 +19,11 @@ from .demo_store import demo_store
 __all__ = ["clock_line", "empty_lines", "head_lines", "loss_lines", "user"]
 
 _WRONG: Final = 60.0
-"""Seconds by which a clock is ahead when that is worth a word."""
+"""Seconds by which a clock must be ahead to be mentioned."""
 
 
 def head_lines(report: Report, now: float) -> list[str]:
-    """Say which time range the figures cover and which store they come from."""
+    """Say which time the figures cover and which store they come from."""
     since, until = report.window
     window = f"{_clock(since, now)} to {_clock(until, now)} ({describe(until - since)})"
     return [f"{window}, {_last_write(report.health, now)}", f"store {report.health.path}"]

@@ -33,7 +33,7 @@ def serve_page(options: Serving) -> None:
     """Serve until Ctrl-C.
 
     Raises:
-        Problem: the address cannot be had, the token is missing or cannot be read, or the store is not configured.
+        CommandError: the address cannot be had, the token is missing or cannot be read, or the store is not configured.
     """
     token = _token(options.token_file) if options.token_file else None
     if token is None and not is_loopback(options.host):

@@ -53,7 +53,7 @@ def opened_store(place: Place) -> Iterator[StoreReader]:
     """Read a store for the length of a block.
 
     Raises:
-        Problem: there is no store, or it cannot be read.
+        CommandError: there is no store, or it cannot be read.
     """
     try:
         with StoreReader(place.path) as reader:
@@ -66,7 +66,7 @@ def chosen_place(path: str | None) -> Place:
     """The store at ``path``, or the one that programs of this user report to.
 
     Raises:
-        Problem: the configuration is not valid, or figures are kept in memory only.
+        CommandError: the configuration is not valid, or figures are kept in memory only.
     """
     return Place(path) if path else _configured_place()
 

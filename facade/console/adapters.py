@@ -1,4 +1,4 @@
-"""Thin middleware to the page: ASGI (a Starlette application) and WSGI."""
+"""Thin adapters that serve the page by ASGI (as a Starlette application) and by WSGI."""
 
 from __future__ import annotations
 

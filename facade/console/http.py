@@ -1,4 +1,4 @@
-"""A request and its answer as plain values: all that the page knows of HTTP."""
+"""Requests and responses as plain values: everything that the page knows of HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Request", "Response", "redirect", "text"]
 
 
 class Request(NamedTuple):
-    """What a middleware was asked."""
+    """A request, as an adapter passes it to the page."""
 
     method: str
     path: str
@@ -24,14 +24,14 @@ class Request(NamedTuple):
     secure: bool = False
     """Whether it came by HTTPS."""
     body: bytes = b""
-    """Of a POST; middleware hand on `LARGEST_BODY` bytes at most."""
+    """Of a POST; adapters pass on at most `LARGEST_BODY` bytes."""
 
 
 LARGEST_BODY = 4096
 
 
 class Response(NamedTuple):
-    """What a middleware answers."""
+    """A response, as an adapter sends it."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -44,11 +44,11 @@ class Response(NamedTuple):
 
 
 def text(status: int, content_type: str, body: str, *headers: tuple[str, str]) -> Response:
-    """An answer of text; what is no valid Unicode becomes a question mark."""
+    """Return a response of text; invalid Unicode becomes question marks."""
     typed = ("content-type", f"{content_type}; charset=utf-8")
     return Response(status, (typed, ("cache-control", "no-store"), *headers), body.encode("utf-8", "replace"))
 
 
 def redirect(location: str, *headers: tuple[str, str]) -> Response:
-    """An answer that sends a browser to another page of ours."""
+    """Return a redirect to another of our pages."""
     return text(303, "text/plain", "", ("location", quote(location, safe="/?&=%+~:", errors="replace")), *headers)

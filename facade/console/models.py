@@ -101,7 +101,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What would be, were something else."""
+    """Apdex scores under changed assumptions."""
 
     t: float | None
     """The threshold tried out; ``None`` where there is no Apdex."""

@@ -82,11 +82,7 @@ class State:
         return find_zone(self.tz) if self.tz else None
 
     def window(self, now: float) -> Window:
-        """The range of time that is shown, as of ``now`` (epoch seconds).
-
-        Raises:
-            BadParameter: it would begin in the future.
-        """
+        """Return the time range that is shown, as of ``now`` (epoch seconds)."""
         if self.since is None:
             return Window(now - RANGES[self.range], now)
         if self.since >= now:

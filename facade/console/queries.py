@@ -1,4 +1,4 @@
-"""What each page asks the store: one function for each, of the same name as the page."""
+"""The queries of each page: one function per page, of the same name."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(
     store: str, listener: socket.socket, token: str | None, hosts: Iterable[str], ready: Callable[[str], object]
 ) -> None:
-    """Serve until SIGINT or SIGTERM; ``ready`` is told the address. Nothing of a request is logged."""
+    """Serve until SIGINT or SIGTERM, and call ``ready`` with the address. Requests are not logged."""
     host, port = listener.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host
     application = asgi_application(store, token, hosts)

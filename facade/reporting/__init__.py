@@ -1,1 +1,1 @@
-"""What the command line and the page have in common: reports as data, how figures are written, exports."""
+"""Shared by the command line and the page: reports as data, the formatting of figures, and exports."""

@@ -1,4 +1,4 @@
-"""What was dropped, in words: nothing is without being told."""
+"""Sentences about what was dropped, as nothing is dropped silently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DETAILS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """By the first word of the cause."""
 _THINNED: Final = "samples_thinned"
-"""No loss: of many samples the most telling ones are kept, as they should be."""
+"""Not a loss: of many samples only the most useful ones are meant to be kept."""
 
 
 def dropped_transactions(lost: Mapping[str, int]) -> list[str]:

@@ -12,7 +12,7 @@ NOTHING_YET: Final = "Nothing has been recorded yet"
 
 
 class FirstStep(NamedTuple):
-    """How programs of one kind are measured."""
+    """The lines that measure programs of one kind."""
 
     program: str
     lines: tuple[str, ...]
@@ -36,11 +36,11 @@ FIRST_STEPS: Final = (
     FirstStep("Django", ('MIDDLEWARE = ["weighbridge.middleware.DjangoTransactionMiddleware", *MIDDLEWARE]',)),
     FirstStep("a job", ("from weighbridge import background_task", "@background_task  # in the line above its def")),
 )
-"""The lines that have a program measured; the first request or job that it handles is recorded."""
+"""Lines to add to a program; its first request or job is then recorded."""
 
 
 def first_steps_lines() -> list[str]:
-    """Give the same as indented lines of text."""
+    """Return the first steps as indented lines of text."""
     width = max(len(step.program) for step in FIRST_STEPS) + 2
     return [
         f"  {(step.program if number == 0 else '').ljust(width)}{line}"
@@ -50,7 +50,7 @@ def first_steps_lines() -> list[str]:
 
 
 def is_missing(store: str | os.PathLike[str]) -> bool:
-    """Whether there is no such file, or none that anything has been written to; other problems are not told here."""
+    """Whether a store's file does not exist or is empty; other problems are not reported here."""
     try:
         return Path(store).stat().st_size == 0
     except FileNotFoundError:

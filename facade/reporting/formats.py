@@ -1,4 +1,4 @@
-"""How figures are written for people: few digits, the unit always with them, a dash where there is no figure."""
+"""Formatting of figures for people: few digits, always with the unit, and a dash for a missing figure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rate(per_minute: float) -> str:
 
 
 def percentage(share: float) -> str:
-    """Write a share of 1; what is not quite nothing, or not quite all, does not look like it.
+    """Write a share of 1; only exactly nothing is written as 0 %, and only all of it as 100 %.
 
     >>> percentage(0.0), percentage(0.0301), percentage(0.00001), percentage(0.99999), percentage(1.0)
     ('0 %', '3.01 %', '<0.01 %', '>99.9 %', '100 %')
@@ -93,7 +93,7 @@ def size(number: int) -> str:
 
 
 def _digits(value: float, places: int = 3) -> str:
-    """Keep three digits that matter, at most ``places`` of them behind the point; none is invented above 1000.
+    """Keep three significant digits, at most ``places`` of them after the point, and all digits above 1000.
 
     >>> [_digits(value) for value in (0.0, 0.01234, 1.234, 12.34, 999.6, 12345.6)]
     ['0', '0.012', '1.23', '12.3', '1,000', '12,346']

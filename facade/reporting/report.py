@@ -1,4 +1,4 @@
-"""What ``report`` and ``top`` show, as data: sections of lines, in the order asked for."""
+"""The report that ``report`` and ``top`` show, as data: sections of lines, in the chosen order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 KIND_WORDS: Final[Mapping[Kind, str]] = MappingProxyType({"web": "web", "background": "non-web"})
-"""How people read the kinds."""
+"""The words for the kinds."""
 
 
 _NAMED: Final = 20
@@ -66,7 +66,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was asked for, and the state of the store it came from."""
+    """The figures that were asked for, and the state of the store they come from."""
 
     window: Window
     """What was counted: whole minutes, or what is kept of older ones, from the first application's first figure on."""
@@ -75,11 +75,11 @@ class Report:
     """What was dropped in that time by processes that report what was asked for, by cause."""
     health: Health
     ever: bool = True
-    """Whether anything has been recorded since the store exists."""
+    """Whether anything has ever been recorded in the store."""
 
 
 def _dissatisfaction(line: Line) -> float:
-    """How much a line takes off its application's Apdex: many slightly unhappy calls count like few unhappy ones."""
+    """How much a line lowers its application's Apdex: two tolerating calls count as one frustrated one."""
     return line.statistics.frustrated + line.statistics.tolerating / 2
 
 
@@ -92,7 +92,7 @@ SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
         "errors": lambda line: line.statistics.errors,
     }
 )
-"""The orders that can be asked for; the highest comes first."""
+"""The available orders, each by descending value."""
 
 
 def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str) -> Report:
@@ -114,7 +114,7 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
 
 
 def nothing_recorded(store: str, window: Window) -> Report:
-    """The report on a store that is not there yet."""
+    """Return the report on a store that does not exist yet."""
     return Report(window, (), {}, Health(store, 0, "", None, {}, 0), ever=False)
 
 
@@ -147,16 +147,16 @@ def _section(
 
 
 class UnknownName(LookupError):
-    """The store knows no application or transaction of that name; the message says so, and names those there are."""
+    """The store has no application or transaction of that name; the message says so and lists known applications."""
 
     def __init__(self, message: str, applications: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.applications = applications
-        """Those that the store knows, where that of the question is not among them."""
+        """The known applications, if the requested one is not among them."""
 
 
 def require_known(reader: StoreReader, selection: Selection) -> None:
-    """Tell a name that was mistyped from one to which nothing happened lately.
+    """Raise an error for a mistyped name, but not for one without recent calls.
 
     Raises:
         UnknownName: nothing of what is selected has ever been recorded.
@@ -177,7 +177,7 @@ def _no_application(reader: StoreReader, name: str) -> UnknownName:
 
 
 def _sorted(lines: Sequence[Line], sort: str) -> Sequence[Line]:
-    """Put the highest first, equals by the time they took and then by name, so that nothing jumps about."""
+    """Sort in descending order, then by total time and by name, so that equal lines keep their places."""
     by_name = sorted(lines, key=lambda line: (-line.statistics.total, line.series))
     return sorted(by_name, key=SORTS[sort], reverse=True)
 

@@ -1,4 +1,4 @@
-"""Spans of time as people type them: ``30m``, ``2h``, ``7d``, or the moment at which the span begins."""
+"""Time ranges as people type them: ``30m``, ``2h``, ``7d``, or the moment at which the range begins."""
 
 from __future__ import annotations
 

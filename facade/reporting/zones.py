@@ -1,4 +1,4 @@
-"""Time zones: what a moment without one means, and which moment is the same time of another day.
+"""Time zones: moments that are written without one, and the same local time on another day.
 
 A zone is a `tzinfo`, or ``None`` for the local time of the machine on which
 this runs. The command line and the page read moments by the same function.
@@ -18,7 +18,7 @@ MOMENTS: Final = "2026-01-31T08:00 (local time), 2026-01-31T08:00Z or 2026-01-31
 
 _ZULU: Final = re.compile(r"\s*[zZ]$")
 _OFFSET: Final = re.compile(r"(:\d\d(?:\.\d+)?)(?: ?([+-])| )(\d\d):?(\d\d)?$")
-"""Behind a time; a blank in place of the sign is a plus sign that nobody encoded in a URL."""
+"""An offset after a time; a blank in place of the sign is a plus sign that was not encoded in a URL."""
 
 
 def find_zone(key: str) -> tzinfo | None:

@@ -327,7 +327,7 @@ def test_what_is_neither_mapping_nor_pairs_is_said_and_not_used(
     with BackgroundTask(name="job"):
         assert add_custom_attributes(items) is False
     assert finished[0].attributes == {}
-    assert caplog.messages == [f"attributes are a mapping or pairs, not a {type(items).__name__}: they are not used"]
+    assert caplog.messages == [f"attributes must be a mapping or pairs, not a {type(items).__name__}: ignored"]
     assert mistakes == []
 
 

@@ -57,11 +57,11 @@ def test_the_log_goes_where_the_setting_says(
 ) -> None:
     done = run(JOB.replace("job()\n\n", f"{first}job()\n\n"), log_file="own.log")
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
-    assert "None is no name" in (tmp_path / "own.log").read_text()
+    assert "set_transaction_name(None)" in (tmp_path / "own.log").read_text()
 
 
 def test_so_does_its_level(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    assert "None is no name" in run(JOB, log_file="stderr").stderr
+    assert "set_transaction_name(None)" in run(JOB, log_file="stderr").stderr
     assert run(JOB, log_file="stderr", log_level="error").stderr == ""
     assert run(JOB, log_level="critical").stderr == ""
 
@@ -81,7 +81,7 @@ def test_a_log_that_cannot_be_written_is_said_in_the_hosts(
     assert done.returncode == 0
     assert "log_file = " in done.stderr
     assert "cannot be written: No such file or directory" in done.stderr
-    assert "None is no name" in done.stderr
+    assert "set_transaction_name(None)" in done.stderr
 
 
 def test_initialize_raises_for_it_where_that_was_asked_for(tmp_path: Path) -> None:

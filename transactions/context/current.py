@@ -1,11 +1,11 @@
-"""The current transaction: where it is kept, and how it becomes and stops being the one.
+"""The current transaction: where it is kept, and how it is attached and detached.
 
-It travels in one context variable, so it follows the work wherever Python
-carries contexts. Whether a call that finds it there is part of the work that it
-measures is a further question, answered in `belonging`.
+It is the value of one context variable, so it follows the work wherever Python
+carries contexts. Whether a call that finds it there is part of the measured work
+is a further question, answered in `ownership`.
 
-Nothing here touches a context variable while the collector runs (`collector`):
-what it would have put right is put right by the next look.
+Nothing here touches a context variable while the garbage collector runs (see
+`collector`): the next call of `get_current` tidies up instead.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ __all__ = [
 
 current: Final[ContextVar[Transaction | None]] = ContextVar("weighbridge.transaction", default=None)
 _probe: Final[ContextVar[None]] = ContextVar("weighbridge.probe", default=None)
-"""Set for a moment, to see in which context that is."""
+"""Set for a moment, as its token refers to the current context."""
 
 
-# Looking
+# Look-up
 
 
 def get_current() -> Transaction | None:
-    """The transaction that this context has, if it is not over; what no longer belongs into it is taken out."""
+    """Return this context's transaction if it has not ended, after removing stale ones from the context."""
     transaction = current.get()
     if collecting:
         return None if transaction is None or transaction._is_finished else transaction
     while transaction is not None and (_reset_stale(transaction) or _discard_interrupted(transaction)):
         transaction = current.get()
     if transaction is not None and transaction._is_finished:
-        current.set(None)  # what runs after the last byte belongs to nothing: not to what was current before, either
+        current.set(None)  # after the end nothing is current, not even what was current before
         return None
     return transaction
 
 
 def get_active() -> Transaction | None:
-    """The transaction of the work that runs here."""
+    """Return the transaction of the work that is running here, or ``None``."""
     transaction = get_current()
     if transaction is None or (transaction._paused and is_attached_here(transaction)):
         return None
@@ -60,7 +60,7 @@ def get_active() -> Transaction | None:
 
 
 def is_attached_here(transaction: Transaction) -> bool:
-    """Whether this is the context of its last step."""
+    """Whether the current context is that of its last step."""
     token = transaction._token
     if token is None or collecting:
         return False
@@ -70,17 +70,17 @@ def is_attached_here(transaction: Transaction) -> bool:
     return here is not None and here is context_of_token(token)
 
 
-# Becoming and ceasing to be the current one
+# Attach and detach
 
 
 def attach(transaction: Transaction) -> None:
-    """Make it current for a step of its work; the step is where it is anchored from now on."""
+    """Make it current for a step of its work, and anchor it to that step."""
     if not collecting:
         transaction._token = current.set(transaction)
 
 
 def detach(transaction: Transaction) -> None:
-    """Make current again what was so before the step, where steps are nested as calls are."""
+    """Restore what was current before the step; steps are expected to nest as calls do."""
     if _try_reset(transaction._token):
         transaction._token = None
     else:
@@ -88,7 +88,7 @@ def detach(transaction: Transaction) -> None:
 
 
 def reattach(transaction: Transaction) -> None:
-    """A step begins, of one that stays current between its steps; the context is perhaps another one."""
+    """Begin a step of a transaction that stays current between steps, possibly in another context."""
     token = transaction._token
     if current.get() is transaction:
         return
@@ -98,11 +98,11 @@ def reattach(transaction: Transaction) -> None:
 
 
 def detach_out_of_order(transaction: Transaction) -> None:
-    """Make current again what was so before, wherever and in whatever order that happens.
+    """Restore what was current before, in any context and in any order.
 
-    Where the exit runs in another context than the entry, or exits interleave,
-    nothing is restored unless this transaction is the one that is current; and
-    never one that has ended.
+    If the exit runs in another context than the entry, or exits interleave,
+    something is restored only if this transaction is the current one. A transaction
+    that has ended is never restored.
     """
     if collecting:
         return
@@ -118,7 +118,7 @@ def detach_out_of_order(transaction: Transaction) -> None:
 
 
 def _try_reset(token: Token[Transaction | None] | None) -> bool:
-    """Whether what was current before a token was made is so again: not where it is used, or of another context."""
+    """Reset the variable by a token; return whether that was possible: not with a used token or another context's."""
     try:
         current.reset(token)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError) as refusal:
@@ -127,19 +127,20 @@ def _try_reset(token: Token[Transaction | None] | None) -> bool:
     return True
 
 
-# What no longer belongs into a context
+# Stale transactions
 
 
 def _reset_stale(transaction: Transaction) -> bool:
-    """Whether it went on in another context while it was current in this one, or was dropped: it is taken out."""
+    """Remove it from this context if it continued in another one or was dropped; return whether it was removed."""
     left_in = () if transaction._extras is None else tuple(transaction._extras.stale_tokens)
     return any(map(_try_reset, left_in))
 
 
 def _discard_interrupted(transaction: Transaction) -> bool:
-    """Whether the call that opened it is gone without having ended it: then it is discarded, and counted as such.
+    """Discard it if the call that opened it is gone without ending it; return whether it was discarded.
 
-    Judged only in the very context of its last step. A block has no call: it ends when its object is collected.
+    This is decided only in the very context of its last step. Blocks are not calls:
+    they end when their object is collected.
     """
     if transaction._has_owner or not is_attached_here(transaction):
         return False

@@ -1,6 +1,6 @@
-"""What event loops tell about the caller: which task runs, in which context, and on whose behalf.
+"""What event loops know about the caller: which task runs, in which context, and on whose behalf.
 
-Nothing here imports an event loop: where none is loaded, none can be running.
+Nothing here imports an event loop: one that is not loaded cannot be running.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def within_event_loop() -> bool:
 def _asyncio_runs_here() -> bool:
     """Whether one of asyncio's event loops is running in this thread.
 
-    gevent makes threads greenlets of one real thread, and asyncio says of all
-    of them that the loop of one is running there. The loop knows which one it is.
+    Under gevent, threads are greenlets of one OS thread, and asyncio reports the
+    loop of one greenlet as running in all of them. The loop knows which one it is.
     """
     asyncio: Any = sys.modules.get("asyncio")
     loop = None if asyncio is None else asyncio._get_running_loop()
     if loop is None:
         return False
-    own = getattr(loop, "_thread_id", None)  # uvloop's has none to be seen
+    own = getattr(loop, "_thread_id", None)  # uvloop does not expose it
     return own is None or own == sys.modules["threading"].get_ident()
 
 
 def running_task() -> Any:
-    """The task of asyncio or trio that runs in this thread, or ``None``."""
+    """Return the task of asyncio or trio that runs in this thread, or ``None``."""
     if _asyncio_runs_here():
         return sys.modules["asyncio"].current_task()
     trio: Any = sys.modules.get("trio")
@@ -61,24 +61,24 @@ def running_task() -> Any:
 
 
 def coroutine_of(task: Any) -> Any:
-    """The root coroutine of a task."""
+    """Return the root coroutine of a task."""
     return task.get_coro() if hasattr(task, "get_coro") else getattr(task, "coro", None)
 
 
 def task_waiting_for(task: Any) -> Any:
-    """The task that has started another one in its task group (anyio's, or a nursery of trio's); else ``None``."""
+    """Return the task whose task group (anyio's, or a trio nursery) runs ``task``; else ``None``."""
     nursery = getattr(task, "parent_nursery", None)
     if nursery is not None:
         return nursery.parent_task
     anyio: Any = sys.modules.get("anyio._backends._asyncio")
     scope = None if anyio is None or task is None else getattr(anyio._task_states.get(task), "cancel_scope", None)
-    while scope is not None and scope._host_task is task:  # one that it has entered itself
+    while scope is not None and scope._host_task is task:  # a scope that the task itself has entered
         scope = scope._parent_scope
     return getattr(scope, "_host_task", None)
 
 
 def frames_of_waiting(coroutine: Any) -> list[FrameType]:
-    """The calls in which a coroutine waits, the outermost first."""
+    """Return the frames in which a coroutine is suspended, outermost first."""
     frames = []
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
         frames.append(frame)
@@ -87,10 +87,10 @@ def frames_of_waiting(coroutine: Any) -> list[FrameType]:
 
 
 def context_of_task(task: Any) -> Context | None:
-    """The context that a task runs in.
+    """Return the context that a task runs in.
 
-    asyncio's tasks tell it from Python 3.12 on; before, the collector knows
-    what they refer to. Trio's have it as an attribute.
+    asyncio's tasks have a method for it from Python 3.12 on; before that it is found
+    among the objects they refer to, by `gc`. Trio's tasks have an attribute.
     """
     if hasattr(task, "get_context"):
         context = task.get_context()
@@ -100,7 +100,7 @@ def context_of_task(task: Any) -> Context | None:
 
 
 def context_of_token(token: Token[Any] | None) -> Context | None:
-    """The context in which a token was made; only the collector tells."""
+    """Return the context in which a token was made, found by `gc`, as nothing else exposes it."""
     return None if token is None else _context_among_referents(token)
 
 
@@ -109,7 +109,7 @@ def _context_among_referents(owner: object) -> Context | None:
 
 
 def main_task() -> Any:
-    """The task for whose sake the event loop of this thread runs, where somebody is blocked in running it."""
+    """Return the task that this thread's event loop runs for, if a caller is blocked until that task is done."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         task = _task_awaited_in(frame)
@@ -123,7 +123,7 @@ _BLOCKED_IN: Final = {
     ("asyncio.runners", "run"): "task",
     ("asyncio.base_events", "run_until_complete"): "future",
 }
-"""Functions that run a loop until one task is done, and the local variable that holds the task."""
+"""Functions that run a loop until one task is done, with the local variable that holds the task."""
 
 
 def _task_awaited_in(frame: FrameType) -> Any:
@@ -143,5 +143,5 @@ def _trio_root() -> Any:
 
 
 def has_value(context: Context | None, variable: ContextVar[Any], value: object) -> bool:
-    """Whether a context has that very object as the variable's value."""
+    """Whether the variable's value in a context is that very object."""
     return context is not None and context.get(variable) is value

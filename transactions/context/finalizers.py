@@ -1,12 +1,12 @@
-"""What is dropped ends when it is collected: blocks, response bodies and generators that nobody left or closed.
+"""Finalizers that end the transactions of blocks, response bodies and generators that were dropped unfinished.
 
-Whoever may be dropped holds a `Guard` or is one: its ``__del__`` ends the
-transaction. It touches no context variable, as it may run in the collector
-(`collector`); what the context still has is put right by the next look
-(`current.get_current`).
+Whatever may be dropped holds a `Guard` or is an `EndsWhenFinalized`, whose
+``__del__`` ends the transaction. That touches no context variable, as it may run
+in the garbage collector (see `collector`); the next call of
+`current.get_current` tidies the context up.
 
-An exception that strikes in a ``__del__`` is swallowed by Python itself. So
-what ends in good order becomes an object of a class without one.
+Python swallows exceptions that are raised in a ``__del__``, a signal handler's too.
+So an object that ends properly changes its class to one without ``__del__``.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ __all__ = ["EndsWhenFinalized", "Guard", "release"]
 
 
 class EndsWhenFinalized:
-    """Ends its ``transaction`` when it is collected, if it still has one, after the cleanup of what goes with it."""
+    """Mixin: when collected, clean up and end the ``transaction``, unless that has been handed over."""
 
     __slots__ = ()
 
     transaction: Any
 
     def clean_up(self) -> None:
-        """Let go of what is the host's; its cleanup belongs to the transaction."""
+        """Release the host's objects; their cleanup is part of the transaction."""
 
     def __del__(self) -> None:
-        transaction = getattr(self, "transaction", None)  # it may have been struck while it was made
+        transaction = getattr(self, "transaction", None)  # missing if an exception struck while the object was made
         if transaction is None or transaction._mark is None:
             return
         try:
@@ -46,14 +46,14 @@ class EndsWhenFinalized:
 
 
 def _clean_up(dropped: EndsWhenFinalized, transaction: Transaction) -> None:
-    """In a copy of the context, in which its own transaction is current, and no innocent one."""
+    """Clean up, in a copied context, with its own transaction current rather than an unrelated one."""
     current.set(transaction)
     transaction._on_step()
     dropped.clean_up()
 
 
 def _end(transaction: Transaction) -> None:
-    token, transaction._token = transaction._token, None  # it refers to the whole context
+    token, transaction._token = transaction._token, None  # a token keeps its whole context alive
     if token is not None and isinstance(token.old_value, Transaction):
         transaction._ensure_extras().stale_tokens.append(token)
     transaction._stop_clock()
@@ -70,11 +70,12 @@ class _Holder:
 
 
 class Guard(EndsWhenFinalized, _Holder):
-    """Held by the owner of a transaction alone.
+    """Ends a transaction together with its owner, which must hold the only reference to the guard.
 
     Args:
-        transaction: the one that ends with its owner.
-        unawaited: a coroutine inside the owner's own, of which Python need not say as well that nobody awaited it.
+        transaction: the transaction to end.
+        unawaited: a coroutine wrapped by the owner's; closed, as Python's "never awaited" warning about it
+            would repeat the one about the owner's.
     """
 
     __slots__ = ()
@@ -86,11 +87,11 @@ class Guard(EndsWhenFinalized, _Holder):
 
 
 class _Released(_Holder):
-    """A guard that has nothing to guard any more."""
+    """A guard whose owner has ended properly."""
 
     __slots__ = ()
 
 
 def release(guard: Guard) -> None:
-    """The owner has ended in good order."""
+    """Disarm a guard, as its owner has ended properly."""
     guard.__class__ = _Released  # type: ignore[assignment]

@@ -1,8 +1,8 @@
-"""Which tasks a framework starts itself to carry a request on, and which the user's code starts.
+"""Which tasks a framework starts to handle a request, as opposed to those that the user's code starts.
 
-A task is told by its root coroutine: by the exact module and qualified name of
-the function it runs. Everything that is not in these tables was started by the
-user's code. Observed on Starlette 0.26 to 1.10, FastAPI 0.165, Litestar 2.25,
+A task is recognized by its root coroutine: by the exact module and qualified name
+of the function. Any task that is not in these tables was started by the user's
+code. Observed on Starlette 0.26 to 1.10, FastAPI 0.165, Litestar 2.25,
 Django 4.2 and 5.2, Quart 0.18 to 0.22, asgiref 3.6 to 3.13, anyio 3.7 to 4.16, trio 0.22 to 0.35.
 """
 
@@ -23,17 +23,17 @@ _TASK_GROUP_TASKS: Final[frozenset[_Place]] = frozenset(
         ("anyio._backends._asyncio", "TaskGroup._run_wrapped_task"),
     }
 )
-"""Run every task of a task group, the framework's and the user's alike: the frame next to them decides."""
+"""Runners of all tasks of a task group, the framework's and the user's alike: the frame next to them decides."""
 
 _FRAMEWORK_TASKS: Final[frozenset[_Place]] = frozenset(
     {
-        # somebody is blocked until these are done
+        # a thread is blocked until these are done
         ("asgiref.sync", "AsyncToSync.main_wrap"),
         ("asgiref.sync", "AsyncToSync.__call__.<locals>.new_loop_wrap"),
         ("anyio._backends._asyncio", "AsyncIOBackend.run_async_from_thread.<locals>.task_wrapper"),
         ("trio._threads", "Run.run_system"),
         ("trio._threads", "from_thread_run.<locals>.callback.<locals>.await_in_trio_thread_task"),  # before 0.23
-        # the request's own work
+        # tasks that do the request's own work
         ("django.core.handlers.asgi", "ASGIHandler.handle.<locals>.process_request"),
         ("starlette.middleware.base", "BaseHTTPMiddleware.__call__.<locals>.call_next.<locals>.coro"),
         (
@@ -51,7 +51,7 @@ _FRAMEWORK_TASKS: Final[frozenset[_Place]] = frozenset(
 )
 
 _THREAD_HOSTS: Final[frozenset[_Place]] = frozenset({("trio._threads", "Run.run")})
-"""Run what a worker thread sends back within the task that waits for the thread, in the thread's context."""
+"""Functions that run calls from a worker thread, in its context, inside the task that waits for the thread."""
 
 
 def _shortened(places: frozenset[_Place]) -> frozenset[_Place]:
@@ -60,14 +60,14 @@ def _shortened(places: frozenset[_Place]) -> frozenset[_Place]:
 
 _FRAMEWORK_TASKS_SHORT: Final = _shortened(_FRAMEWORK_TASKS)
 _THREAD_HOSTS_SHORT: Final = _shortened(_THREAD_HOSTS)
-"""Before Python 3.11 a frame knows only the last part of its function's qualified name."""
+"""For Python 3.10, where a frame knows only the last part of its function's qualified name."""
 
 
 def is_framework_task(coroutine: Any) -> bool:
-    """Whether the task whose root is this coroutine was started by a framework for the request it serves.
+    """Whether the task with this root coroutine was started by a framework to handle its request.
 
-    Asked from inside that task: where its root is a runner of tasks, the frame
-    next to it on the caller's stack is looked at.
+    Must be called from inside that task: if the root is a generic runner, the frame
+    next to it on the stack decides.
     """
     root = getattr(coroutine, "cr_frame", None)
     if root is None:
@@ -82,7 +82,7 @@ def is_framework_task(coroutine: Any) -> bool:
 
 
 def _stack_up_to(root: FrameType) -> Iterator[FrameType]:
-    """The caller's frames, the innermost first, without the root itself."""
+    """Yield the caller's frames, innermost first, up to the root and without it."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame is not root:
         yield frame

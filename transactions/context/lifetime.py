@@ -1,25 +1,24 @@
-"""The one way to open a transaction, and the one to end it.
+"""How a transaction is opened, and how it ends.
 
     open -> frozen -> handed over
       \\________________/ discarded
 
-| state | told by | what may still change |
+| state | recognized by | what may still change |
 |---|---|---|
-| open | ``ended`` is 0, it is in ``handoff.live`` | everything |
-| frozen | ``ended`` is set, ``mark`` is there | it waits for an error that may come after the last byte |
-| handed over | ``mark`` is ``None`` | nothing: it is counted, or was ignored |
-| discarded | likewise | nothing: it is counted as interrupted, or belongs to the parent process |
+| open | ``_end_time`` is 0, it is in ``handoff.open_transactions`` | everything |
+| frozen | ``_end_time`` is set, ``_mark`` is not ``None`` | an error that follows the last byte may be added |
+| handed over | ``_mark`` is ``None`` | nothing: it is counted, or was ignored |
+| discarded | ``_mark`` is ``None`` | nothing: it is counted as interrupted, or belongs to the parent process |
 
-Whatever strikes from outside while code of ours runs (an exception of a signal
-handler's, or one thrown into the thread) goes on to the host, and leaves
-nothing open or current behind: what is interrupted here is taken back or
-completed at once, and what cannot be (where the exception strikes twice, or
-before the first line of a function) at the next look at the context, see
-`current.get_current`.
+An exception that strikes from outside while our code runs (raised by a signal
+handler, or thrown into the thread) propagates to the host, and must leave nothing
+open or current behind. What it interrupts here is undone or completed at once.
+Where that is impossible (the exception strikes twice, or before the first line of
+a function), the next call of `current.get_current` does it.
 
-Three places write `notify_first` out, as a call costs each request 270 instructions
-of some 10 000: the middleware of WSGI and ASGI, and `BackgroundOpener.open`. For the
-same reason the wrapper of a plain function writes `finish` out.
+Three places inline `begin`, as a call would cost each request 270 of some 10 000
+instructions: the WSGI and the ASGI middleware, and `BackgroundOpener.open`. For
+the same reason the wrapper of a plain function inlines `finish`.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ __all__ = ["Mark", "attach_step", "begin", "detach_step", "finish", "finish_out_
 _reset: Final = current.reset
 
 Mark = list[Any]
-"""Made and held by whoever opens a transaction: see `TransactionPage._mark`."""
+"""Made and held by whoever opens a transaction: see `Transaction._mark`."""
 
 
 def begin(transaction: Transaction, identity: Identity, mark: Mark) -> None:
-    """Open it: start its clock, and make it current."""
+    """Open a transaction: start its clock, and make it current."""
     before = current.get()
     try:
         transaction._start(identity, mark)
@@ -54,11 +53,11 @@ def begin(transaction: Transaction, identity: Identity, mark: Mark) -> None:
 
 
 def undo_begin(transaction: Transaction | None, before: Transaction | None) -> None:
-    """Undo an opening that was interrupted: nothing was measured yet.
+    """Undo an opening that was interrupted before anything was measured.
 
     Args:
-        transaction: what was to be opened, if it had come to that.
-        before: what was current until then.
+        transaction: the one being opened, if it existed already.
+        before: what was current before.
     """
     if transaction is not None:
         if current.get() is transaction:
@@ -68,7 +67,7 @@ def undo_begin(transaction: Transaction | None, before: Transaction | None) -> N
 
 
 def attach_step(transaction: Transaction) -> None:
-    """A further step of its work begins, in whatever context."""
+    """Begin a further step of its work, in any context."""
     try:
         attach(transaction)
     except Exception:
@@ -76,7 +75,7 @@ def attach_step(transaction: Transaction) -> None:
 
 
 def detach_step(transaction: Transaction) -> None:
-    """A step of its work is done, and there may be more."""
+    """End a step of its work; more may follow."""
     try:
         detach(transaction)
     except BaseException:
@@ -85,13 +84,13 @@ def detach_step(transaction: Transaction) -> None:
 
 
 def finish(transaction: Transaction) -> None:
-    """The call is done: make current again what was so before, stop the clock, and record.
+    """End a transaction with its call: restore what was current before, stop the clock, and record it.
 
-    Raises nothing of ours; only what strikes from outside. `current.detach` is
-    written out, which saves two calls of three.
+    Raises nothing of ours, only what strikes from outside. `current.detach` is
+    inlined, which saves two of three calls.
     """
     try:
-        if not collecting:  # a coroutine that was dropped: the next look puts the context right
+        if not collecting:  # else a dropped coroutine is being collected: the next look-up tidies the context up
             try:
                 _reset(transaction._token)  # type: ignore[arg-type]
                 transaction._token = None
@@ -105,7 +104,7 @@ def finish(transaction: Transaction) -> None:
 
 
 def finish_out_of_order(transaction: Transaction) -> None:
-    """As `finish`, for a block: blocks need not be nested as calls are."""
+    """End the transaction of a block, as `finish` does; blocks need not nest as calls do."""
     try:
         detach_out_of_order(transaction)
         transaction._end()
@@ -115,9 +114,9 @@ def finish_out_of_order(transaction: Transaction) -> None:
 
 
 def recover(transaction: Transaction) -> None:
-    """Complete an end that was interrupted; where that fails too, count the transaction as lost.
+    """Complete an end that was interrupted; if that fails too, count the transaction as dropped.
 
-    Does nothing for one that has been handed over.
+    Does nothing if it has been handed over.
     """
     try:
         detach_out_of_order(transaction)
@@ -129,7 +128,7 @@ def recover(transaction: Transaction) -> None:
 
 
 def discard(transaction: Transaction) -> None:
-    """It can neither go on nor be recorded, by a mistake of ours: it is taken out, and counted as lost."""
+    """Remove a transaction that cannot be recorded because of a bug of ours, and count it as dropped."""
     detach_out_of_order(transaction)
     if transaction._mark is not None:
         handoff.record_dropped("transactions")

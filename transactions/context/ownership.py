@@ -1,7 +1,7 @@
-"""Whether a call that finds a transaction in its context is part of the work which that measures.
+"""Whether a call that finds a transaction in its context is part of the work that the transaction measures.
 
-The plain case, a call in the very context of the transaction's step, is told by
-the token of that step. Everything else is off the hot path.
+The common case, a call in the very context of the transaction's step, is
+recognized by that step's token. Everything else is off the hot path.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["owns_caller"]
 
 
 def owns_caller(transaction: Transaction) -> bool:
-    """Whether a call made here, now, belongs to the transaction that was found in its context."""
+    """Whether a call made here and now belongs to the transaction found in its context."""
     return (
         _owns_task(transaction) and not transaction._is_finished
-    )  # asked last: the question itself may have it collected
+    )  # checked last: the check before may trigger its collection
 
 
 def _owns_task(transaction: Transaction) -> bool:
@@ -39,16 +39,16 @@ def _owns_task(transaction: Transaction) -> bool:
 
 
 def _is_in_step_task(transaction: Transaction, task: object) -> bool:
-    """The step's own task, in a copy of its context that somebody runs by hand."""
+    """Whether the task is that of the step, running something in a hand-made copy of its context."""
     context = context_of_token(transaction._token)
     return context is not None and context is context_of_task(task)
 
 
 def _owns_loop(transaction: Transaction) -> bool:
-    """Somebody who belongs to the transaction is blocked in running this thread's event loop (``asyncio.run``).
+    """Whether a call that belongs to the transaction is blocked in running this event loop (``asyncio.run``).
 
-    The loop's main task then started with the transaction in its context,
-    which is told apart from a transaction that the main task opened itself.
+    The loop's main task then started with the transaction in its context; a
+    transaction that the main task opened itself does not count.
     """
     main = main_task()
     if main is None:

@@ -14,15 +14,15 @@ _interned: dict[str, Application] = {}
 
 
 class Application(str):
-    """The name of an application, as text, and the names it is linked to.
+    """An application's name, and the names of the applications it is linked to.
 
-    An application is its name: it compares, hashes and prints as such.
+    An application is a `str`: it compares, hashes and prints as its name.
     """
 
     __slots__ = ("linked", "spelled")
 
     linked: tuple[str, ...]
-    """The applications that get the same data."""
+    """Names of the applications that receive the same data."""
     spelled: str
     """Name and links in one text: ``"a;b;c"``."""
 
@@ -48,12 +48,12 @@ ApplicationArgument = str | Application | None
 
 
 def parts_of(spelled: str) -> list[str]:
-    """The names in ``"a; b;;c"``, each once: blanks around them and empty ones are dropped."""
+    """Split ``"a; b;;c"`` into distinct names, without surrounding blanks and empty parts."""
     return list(dict.fromkeys(part for part in map(str.strip, spelled.split(";")) if part))
 
 
 def application_named(spelled: str) -> Application | None:
-    """The application that a text names, linked to those after the first ``;``; ``None`` if it names none."""
+    """Return the application named before the first ``;``, linked to those after it; ``None`` if there is no name."""
     known = _interned.get(spelled)
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""Custom attributes of a transaction: which are taken, and how large they may be."""
+"""Custom attributes of a transaction: which values are accepted, and how large they may be."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .finished import AttributeValue
 __all__ = ["MAX_ATTRIBUTES", "add_attribute"]
 
 MAX_ATTRIBUTES: Final = 128
-"""Custom attributes a transaction."""
+"""Custom attributes per transaction."""
 _LONGEST: Final = 255
 """Bytes (UTF-8) of a key, and of a text value."""
 _MAX_ITEMS: Final = 20
-"""Items of a list and the like."""
+"""Items kept of a list, tuple, set or dict."""
 _DEEPEST: Final = 3
-"""How deep lists may lie within each other."""
+"""How deeply collections may be nested."""
 _LARGEST: Final = 1 << 63
-"""Whole numbers beyond are kept as text."""
+"""Integers beyond 64 bits are kept as text."""
 _LONGEST_NUMBER: Final = 2048
-"""Bits; Python writes longer numbers slowly, or not at all."""
+"""Bits; Python formats longer integers slowly, or refuses to."""
 
 _READABLE: Final = (
     ("uuid", "UUID"),
@@ -34,42 +34,42 @@ _READABLE: Final = (
     ("enum", "Enum"),
     ("pathlib", "PurePath"),
 )
-"""Classes, by module and name, whose instances are taken as their ``str()``: it is short, and asks nobody else."""
+"""Classes, by module and name, whose instances are kept as their ``str()``: it is short and runs no foreign code."""
 _COLLECTIONS: Final[tuple[type[Any], ...]] = (list, tuple, set, frozenset)
 
 
 class _Unsupported(Exception):
-    """A value is of none of the classes that are taken."""
+    """The class of a value is not supported."""
 
 
 def add_attribute(attributes: dict[str, AttributeValue], key: object, value: object) -> bool:
-    """Add one attribute where its key and the class of its value allow it; what is too long is cut.
+    """Add one attribute, cut to size; return whether its key and the class of its value are accepted.
 
-    A value counts as what it is (``type``), not as what it says it is
-    (``__class__``): a lazy object would be evaluated by that question.
+    The class is taken from ``type()``, never from ``__class__``: reading that
+    evaluates a lazy object.
     """
     name = _short_text(key) if issubclass(type(key), str) else ""
     if not name or (len(attributes) >= MAX_ATTRIBUTES and name not in attributes):
         return False
     try:
         attributes[name] = _plain(value)
-    except Exception as failure:  # it is none that is taken, or a class of the host program's cannot even be read
+    except Exception as failure:  # not supported, or a class of the host program's fails when read
         pass_on_signals(failure)
         return False
     return True
 
 
 def _short_text(key: Any) -> str:
-    """The text alone, or none where it is too long."""
+    """Return a key as plain text, empty if it is too long."""
     text = str.__str__(key)
     return text if len(text) <= _LONGEST and _cut(text) == text else ""
 
 
 def _plain(value: Any) -> AttributeValue:
-    """What is kept of a value: text, or a number that every reader of JSON knows.
+    """Convert a value to text, or to a number that every JSON parser accepts.
 
     Raises:
-        _NotTaken: it is of no class that is taken.
+        _Unsupported: its class is not supported.
     """
     if type(value) is str:  # as most are
         return _cut(value)
@@ -86,10 +86,10 @@ def _plain(value: Any) -> AttributeValue:
 
 
 def _bare(value: Any, depth: int) -> Any:
-    """The value without the ways of its class, which may be anybody's; text and collections are cut to size.
+    """Convert a value to a built-in type, as methods of a subclass may do anything; cut text and collections to size.
 
     Raises:
-        _NotTaken: it is, or has in it, what is not taken.
+        _Unsupported: it is, or contains, a value of a class that is not supported.
     """
     cls = type(value)
     if issubclass(cls, str):
@@ -124,7 +124,7 @@ def _cut(text: str) -> str:
 
 
 def _readable_classes() -> Iterator[type]:
-    """Those that somebody has loaded: of the others there are no instances."""
+    """Yield the classes of `_READABLE` whose modules are loaded: the others have no instances."""
     for module, name in _READABLE:
         cls = getattr(sys.modules.get(module), name, None)
         if isinstance(cls, type):

@@ -1,9 +1,9 @@
 """The one module that reads clocks.
 
-Durations come from a monotonic clock. The wall clock is read rarely: the
-distance between the two is kept here, and the background thread renews it, so
-that a transaction pays for one kind of clock only and a wall clock that jumps
-never bends a duration.
+Durations come from a monotonic clock. The wall clock is read rarely: this
+module keeps its offset from the monotonic clock, and the background thread
+renews that. So a transaction reads one clock only, and a jump of the wall clock
+never distorts a duration.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 __all__ = ["epoch", "epoch_at", "monotonic", "renew"]
 
 monotonic: Final = time.perf_counter
-"""Seconds since an arbitrary moment, never going back."""
+"""Seconds since an arbitrary moment; never goes backwards."""
 
 epoch: Final = time.time
 """Epoch seconds, now."""
@@ -23,7 +23,7 @@ _distance = epoch() - monotonic()
 
 
 def renew() -> None:
-    """Follow the wall clock where it has been set, or has drifted away, since the last call."""
+    """Read the wall clock again, in case it was set or has drifted since the last call."""
     global _distance
     _distance = epoch() - monotonic()
 

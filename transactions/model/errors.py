@@ -1,4 +1,4 @@
-"""Which exceptions are errors, and what is kept of them: their names, never the exceptions."""
+"""Which exceptions count as errors, and what is kept of them: class name and message, never the exception itself."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ __all__ = [
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 STRIPPED: Final = "<stripped>"
-"""In the place of a message that may not be kept."""
+"""Replaces a message that the settings do not allow to be kept."""
 MAX_ERRORS: Final = 5
-"""Distinct errors (type and message) a transaction."""
+"""Distinct errors (by type and message) per transaction."""
 _LONGEST_MESSAGE: Final = 1024
 
 CANCELLATIONS: Final = frozenset(
     {"asyncio.exceptions:CancelledError", "concurrent.futures._base:CancelledError", "trio:Cancelled"}
 )
-"""What an event loop throws into work that nobody waits for any more."""
+"""Exceptions that an event loop throws into cancelled work."""
 
 DISCONNECTS: Final = frozenset(
     {
@@ -46,7 +46,7 @@ DISCONNECTS: Final = frozenset(
         "django.core.exceptions:RequestAborted",
     }
 )
-"""What frameworks raise because the client went away."""
+"""Exceptions that frameworks raise when the client has disconnected."""
 
 _HARMLESS: Final = (
     CANCELLATIONS
@@ -56,24 +56,24 @@ _HARMLESS: Final = (
 )
 
 _GROUPS: Final = frozenset({"builtins:BaseExceptionGroup", "exceptiongroup:BaseExceptionGroup"})
-"""Raised where several tasks fail at once; they are what their parts are."""
+"""Exception groups; each counts as an error if one of its exceptions does."""
 
 
 class _Class:
-    """What is known of a class of exceptions."""
+    """Cached facts about an exception class."""
 
     __slots__ = ("is_error", "names")
 
     def __init__(self, cls: type[BaseException]) -> None:
         self.names: frozenset[str] = frozenset(map(class_name, cls.__mro__))
-        """``module:Class`` of itself and of all its bases."""
+        """``module:Class`` of the class and of all its bases."""
         depends = issubclass(cls, SystemExit) or not _GROUPS.isdisjoint(self.names)
         self.is_error: bool | None = None if depends else _HARMLESS.isdisjoint(self.names)
-        """Whether one that escapes is a failure; ``None`` where that depends on the exception."""
+        """Whether an escaping instance is an error; ``None`` where that depends on the instance."""
 
 
 _known: Final[dict[ref[type], _Class]] = {}
-"""The classes that were raised before; it keeps none of them alive."""
+"""Classes seen before, by weak reference: the cache keeps none of them alive."""
 _MAX_KNOWN: Final = 1000
 
 
@@ -88,12 +88,12 @@ def _class_of(exception: BaseException) -> _Class:
 
 
 def class_names(exception: BaseException) -> frozenset[str]:
-    """``module:Class`` of the exception's class and of all its bases."""
+    """Return ``module:Class`` of the exception's class and of all its bases."""
     return _class_of(exception).names
 
 
 def is_error(exception: BaseException) -> bool:
-    """Whether an exception that escapes is a failure, and not a way of saying "stop"."""
+    """Whether an escaping exception is an error, rather than a request to stop."""
     known = _class_of(exception).is_error
     if known is not None:
         return known
@@ -108,11 +108,11 @@ def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
 
 
 _NOT_KEPT: Final = ""
-"""As `NoticedError.type`: it counts, and that is all that may be known of it."""
+"""As `NoticedError.type`: the error is counted, but the settings allow nothing else to be kept."""
 
 
 def noticed(exception: BaseException, expected: bool) -> NoticedError:
-    """What is kept of an exception until the transaction ends."""
+    """Return what is kept of an exception until the transaction ends."""
     if not runtime.privacy.keeps_errors:
         return NoticedError(_NOT_KEPT, "", expected)
     name = class_name(type(exception))
@@ -121,12 +121,12 @@ def noticed(exception: BaseException, expected: bool) -> NoticedError:
 
 
 def retained(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:
-    """Those of a transaction's errors that are kept when it is over."""
+    """Return the errors that are kept once the transaction has ended."""
     return tuple(error for error in errors if error.type != _NOT_KEPT)
 
 
 def _message(exception: BaseException) -> str:
-    """Its text, cut to size. (It is the host program's that makes it.)"""
+    """Return the exception's text, cut to size. ``str()`` runs code of the host program's, which may raise."""
     try:
         return str.__str__(str(exception))[:_LONGEST_MESSAGE]
     except Exception as failure:
@@ -135,5 +135,5 @@ def _message(exception: BaseException) -> str:
 
 
 def matches(names: Iterable[str], wanted: frozenset[str]) -> bool:
-    """Whether one of an exception's class names (see `class_names`) is among the wanted ones."""
+    """Whether any of an exception's class names (see `class_names`) is among the wanted ones."""
     return not wanted.isdisjoint(names)

@@ -1,6 +1,6 @@
-"""What is known of a transaction once it is over: plain values, nothing of the host program."""
+"""Immutable records of finished transactions: plain values, with no reference to the host program."""
 
-# No postponed annotations here, either: see `identity`.
+# No postponed annotations here either: see `identity`.
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -13,7 +13,7 @@ AttributeValue = str | int | float | bool
 
 
 class NoticedError(NamedTuple):
-    """One distinct error of a transaction; the exception itself is not kept."""
+    """A distinct error of a transaction; the exception itself is not kept."""
 
     type: str
     """``module:Class`` of the exception."""
@@ -23,7 +23,7 @@ class NoticedError(NamedTuple):
 
 
 class FinishedTransaction(NamedTuple):
-    """A transaction that is over, as the recorder and ``capture_transactions()`` see it."""
+    """A finished transaction, as the recorder and ``capture_transactions()`` see it."""
 
     application: str
     linked_applications: tuple[str, ...]
@@ -39,12 +39,12 @@ class FinishedTransaction(NamedTuple):
     errors: tuple[NoticedError, ...]
     failed: bool
     apdex: ApdexZone | None
-    """``None`` for background, ignored-for-Apdex and suppressed transactions."""
+    """``None`` for background transactions and those excluded from Apdex."""
     status: int | None
     disconnected: bool
     attributes: Mapping[str, AttributeValue]
 
     @property
     def path(self) -> str:
-        """``<type>/<group>/<name>``, the name under which it is counted."""
+        """``<type>/<group>/<name>``, under which the transaction is counted."""
         return path_of(self.kind, self.group, self.name)

@@ -1,11 +1,11 @@
-"""What tells transactions apart before they end: to whom they are reported, their kind, their given name, their flags.
+"""The identity of an open transaction: application, kind, explicit name and flags.
 
-Most transactions share all of that with many others, so it is one object for
-all of them: opening one stores a reference, and to compare two is to compare
-references.
+Most transactions share their identity with many others, so equal identities are
+one interned object: opening a transaction stores a reference, and comparing two
+identities compares references.
 """
 
-# No postponed annotations here: a NamedTuple compiles each text, which is a tenth of what the import costs.
+# No postponed annotations here: NamedTuple would compile each of the strings, a tenth of the cost of the import.
 from typing import Final, NamedTuple
 
 from .applications import Application, ApplicationArgument
@@ -20,7 +20,7 @@ _MAX_NAMED: Final = 100
 
 
 class ExplicitName(NamedTuple):
-    """A name that was given to a transaction, rather than derived from its request."""
+    """A name that was set for a transaction, rather than derived from its request."""
 
     group: str
     name: str
@@ -28,21 +28,24 @@ class ExplicitName(NamedTuple):
 
 
 class Flags(NamedTuple):
-    """What is made of a transaction besides counting it."""
+    """What is done with a transaction besides counting it."""
 
     apdex: bool = True
-    """Whether it has an Apdex zone, if it is one of the web."""
+    """Whether it has an Apdex zone, if it is a web transaction."""
     sampled: bool = True
-    """Whether it may be kept whole."""
+    """Whether it may be kept as a sample."""
     capture_params: bool | None = None
-    """Whether it is kept with its request's parameters; ``None`` where the settings say so."""
+    """Whether its sample keeps the request's parameters; ``None`` leaves that to the settings."""
 
 
 DEFAULT_FLAGS: Final = Flags()
 
 
 class Identity:
-    """Made by `intern_identity` only, so that equal identities are the same object. It never changes."""
+    """Application, kind, explicit name and flags of a transaction. Immutable.
+
+    Made by `intern_identity` only, so that equal identities are the same object.
+    """
 
     __slots__ = ("application", "background", "explicit_name", "flags")
 
@@ -61,21 +64,21 @@ _interned: Final[dict[tuple[str, bool, ExplicitName | None, Flags], Identity]] =
 def intern_identity(
     application: Application, background: bool, explicit_name: ExplicitName | None, flags: Flags = DEFAULT_FLAGS
 ) -> Identity:
-    """The identity of these four."""
+    """Return the one identity with these four properties."""
     key = (application.spelled, background, explicit_name, flags)
     identity = _interned.get(key)
     if identity is None:
         if explicit_name is not None and explicit_name.group.startswith("/"):
             explicit_name = explicit_name._replace(group=explicit_name.group.lstrip("/") or DEFAULT_GROUP)
             return intern_identity(application, background, explicit_name, flags)
-        if len(_interned) >= _MAX_INTERNED:  # equal ones that are not the same cost time, nothing else
+        if len(_interned) >= _MAX_INTERNED:  # equal identities that are two objects only cost time
             _interned.clear()
         identity = _interned[key] = Identity(application, background, explicit_name, flags)
     return identity
 
 
 class IdentitySource:
-    """The identity of what one entry opens, remade where the settings name another default application."""
+    """Supplies the identity of what an opener opens, and renews it when the default application changes."""
 
     __slots__ = ("_application", "_background", "_by_name", "_explicit_name", "identity", "resolved_for")
 
@@ -84,13 +87,13 @@ class IdentitySource:
         self._background = background
         self._explicit_name = explicit_name
         self._by_name: dict[ExplicitName | None, Identity] = {}
-        """By explicit name, for names found at the call: a look-up costs a third of `intern_identity`."""
+        """By explicit name, for names computed at each call: a look-up costs a third of `intern_identity`."""
         self.identity: Identity
-        """Up to date as long as ``resolved_for`` is the default application."""
+        """Valid as long as ``resolved_for`` is the default application."""
         self.resolved_for: Application | None = None
 
     def prepare(self) -> bool:
-        """A transaction may be about to begin: bring the identity up to date; whether the transaction is measured."""
+        """Bring the identity up to date before a transaction begins; return whether to measure it."""
         measuring = runtime.prepare()
         if self.resolved_for is not runtime.application:
             self._by_name.clear()
@@ -99,7 +102,7 @@ class IdentitySource:
         return measuring
 
     def with_name(self, explicit_name: ExplicitName | None) -> Identity:
-        """The identity under a name of its own."""
+        """Return the identity with another explicit name."""
         identity = self._by_name.get(explicit_name)
         if identity is None:
             if len(self._by_name) >= _MAX_NAMED:

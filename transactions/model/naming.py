@@ -1,4 +1,4 @@
-"""Names: of callables, of transactions, and the paths that are made of them."""
+"""Names of callables and transactions, and the paths composed of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 Kind = Literal["web", "background"]
 
 LONGEST_NAME: Final = 255
-"""Characters; what is longer is cut."""
+"""Characters; longer names are cut."""
 
 TYPES: Final[dict[Kind, str]] = {"web": "WebTransaction", "background": "OtherTransaction"}
 
@@ -38,12 +38,12 @@ _GROUPS_OF_PATHS: Final = frozenset({"Uri", "Route"})
 
 
 def path_of(kind: Kind, group: str, name: str) -> str:
-    """``<type>/<group>/<name>``; the leading slash of a URL path is not doubled."""
+    """Return ``<type>/<group>/<name>``, without doubling the leading slash of a URL path."""
     return f"{TYPES[kind]}/{display_name(group, name)}"
 
 
 def display_name(group: str, name: str) -> str:
-    """``<group>/<name>``, as people read it everywhere: ``Uri/hello`` for the path ``/hello``.
+    """Return ``<group>/<name>`` as it is shown everywhere: ``Uri/hello`` for the path ``/hello``.
 
     >>> display_name("Uri", "/hello"), display_name("Uri", "/"), display_name("Route", "GET /"), display_name("G", "/n")
     ('Uri/hello', 'Uri/', 'Route/GET /', 'G//n')
@@ -52,28 +52,28 @@ def display_name(group: str, name: str) -> str:
 
 
 def display_parts(group: str, name: str) -> tuple[str, str]:
-    """The two parts of `display_name`: the group with its slash, and the name."""
+    """Return the two parts of `display_name`: the group with its slash, and the name."""
     return f"{group}/", name.removeprefix("/") if group in _GROUPS_OF_PATHS else name
 
 
 def class_name(cls: type) -> str:
-    """``module:qualified.name`` of a class."""
+    """Return ``module:qualified.name`` of a class."""
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def callable_name(obj: Any) -> str:
-    """``module:qualified.name`` of anything that can be called.
+    """Return ``module:qualified.name`` of a callable.
 
-    A bound method is named by the class of its instance, a classmethod by the
-    class it is called on, a partial or a property by its function, an instance
-    by its class.
+    A bound method is named after the class of its instance, a classmethod after
+    the class it is called on, a partial or a property after its function, and an
+    instance after its class.
     """
     obj = function_behind(obj)
     owner = getattr(obj, "__self__", None)
     if owner is not None and hasattr(obj, "__func__"):
         return _method_name(owner, obj.__func__)
     if not isinstance(getattr(obj, "__qualname__", None), str):
-        obj = obj.__class__  # as a stand-in gives it
+        obj = obj.__class__  # not `type()`: a proxy reports the class it stands for
     return f"{_module_of(obj, owner)}:{obj.__qualname__}"
 
 
@@ -83,14 +83,14 @@ def _method_name(owner: Any, function: Any) -> str:
 
 
 def function_behind(obj: Any) -> Any:
-    """The function that a partial or a descriptor is made of, else the very object."""
+    """Return the function inside a partial or a descriptor, else the object itself."""
     while (found := _held_by(obj)) is not None:
         obj = found
     return obj
 
 
 def _held_by(obj: Any) -> Any:
-    """What a partial or a descriptor keeps to call it, or ``None``."""
+    """Return the callable that a partial or a descriptor wraps, or ``None``."""
     if isinstance(obj, property):
         return obj.fget or obj.fset or obj.fdel
     if isinstance(obj, (staticmethod, classmethod)):
@@ -109,7 +109,7 @@ _MADE_OF_FUNC: Final = (
 
 
 def functions_in(descriptor: Any) -> dict[str, Any]:
-    """The attributes of a descriptor that cannot be called itself which hold functions, and these."""
+    """Return the functions that a descriptor, which is not callable itself, holds, by attribute name."""
     if isinstance(descriptor, (functools.partialmethod, functools.cached_property)):
         return {"func": descriptor.func}
     if callable(descriptor) or not hasattr(type(descriptor), "__get__"):
@@ -123,7 +123,7 @@ _ROUTINES: Final = (FunctionType, MethodType, functools.partial, classmethod, st
 
 
 def _module_of(obj: Any, owner: Any) -> str:
-    """Methods of builtin types have no module of their own: it is their type's."""
+    """Return the module of a callable; methods of builtin types have none, so theirs is that of their type."""
     module = getattr(obj, "__module__", None)
     if module is None:
         home = getattr(obj, "__objclass__", None) or type(owner)
@@ -132,13 +132,13 @@ def _module_of(obj: Any, owner: Any) -> str:
 
 
 def function_name(frame: FrameType) -> str:
-    """``module:qualified.name`` of the function that a frame runs; before Python 3.11 its last part only."""
+    """Return ``module:qualified.name`` of a frame's function; before Python 3.11 only the name's last part is known."""
     code = frame.f_code
     return f"{frame.f_globals.get('__name__')}:{getattr(code, 'co_qualname', code.co_name)}"
 
 
 def is_found_under(module: object, qualified_name: object, obj: object) -> bool:
-    """Whether a module's attribute of that dotted name is this very object, as pickle looks it up."""
+    """Whether the module's attribute of that dotted name is this very object: that is how pickle finds it."""
     found: Any = sys.modules.get(module) if isinstance(module, str) else None
     for part in qualified_name.split(".") if isinstance(qualified_name, str) else ("",):
         found = getattr(found, part, None)
@@ -160,15 +160,15 @@ def as_text(value: object) -> str | None:
 
 
 def text_of(value: object, what: str) -> str | None:
-    """A name as text, cut to size, or ``None``, said once, where it is no name.
+    """Return a name as text, cut to size; ``None``, with one log line, if it is not a name.
 
     Args:
-        value: text, or bytes that are decoded as UTF-8.
+        value: text, or bytes to be decoded as UTF-8.
         what: what it names, for the log line.
     """
     text = as_text(value)
     if text:
         return text[:LONGEST_NAME]
     if value is not None:
-        log_once(("name", what, type(value)), "%s must be text and not empty, not %.80r: it is not used", what, value)
+        log_once(("name", what, type(value)), "%s must be non-empty text, not %.80r: ignored", what, value)
     return None

@@ -1,4 +1,4 @@
-"""Numbers in what strangers send: headers, status lines."""
+"""Parsing of numbers in untrusted text, such as headers and status lines."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 __all__ = ["whole_number"]
 
 _MAX_DIGITS: Final = 18
-"""As many as fit into 64 bits, whichever they are."""
+"""Any number of so many digits fits into 64 bits."""
 
 
 def whole_number(text: str | bytes) -> int | None:
-    """The number that is written in ASCII digits and nothing else; ``None`` for anything else.
+    """Parse a number that consists of ASCII digits only; ``None`` for anything else.
 
-    ``int()`` takes blanks, signs, underscores and digits of all scripts, and
-    raises for what ``str.isdigit()`` has let through (``²``).
+    ``int()`` is too lenient: it accepts blanks, signs, underscores and the digits
+    of all scripts, and still raises for some that ``str.isdigit()`` accepts (``²``).
 
     >>> whole_number("204"), whole_number(b"007"), whole_number("²"), whole_number("-1"), whole_number("")
     (204, 7, None, None, None)

@@ -1,4 +1,4 @@
-"""What holds for this process: its settings, once they are read, and its default application."""
+"""The runtime state of this process: its settings, once they are read, and its default application."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["DISABLED", "QUEUE_HEADERS", "RuntimeState", "runtime"]
 
 QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
-"""Headers that may tell how long a request has waited in front of us."""
+"""Headers in which a proxy tells when it received the request, hence how long that was queued."""
 
 DISABLED: Final = Application("nobody")
-"""As `RuntimeState.enabled_for`: nothing is measured, or not yet. Nothing is ever made for it."""
+"""As `RuntimeState.enabled_for`: nothing is measured, or not yet. Never the application of a transaction."""
 
 
 class RuntimeState:
-    """The settings in the form in which every call needs them. Nothing is read before the first call."""
+    """The settings in the form that every call needs. Nothing is read before the first call."""
 
     __slots__ = (
         "application",
@@ -39,37 +39,37 @@ class RuntimeState:
     )
 
     application: Application
-    """The default one; until the settings are read, what it is called by default."""
+    """The default application; until the settings are read, one with the default name."""
     error_statuses: frozenset[int]
     privacy: Privacy
     queue_headers: frozenset[bytes]
-    """`QUEUE_HEADERS` as ASGI names them; none where they are not to be read."""
+    """`QUEUE_HEADERS` as bytes, as in ASGI; empty if the setting ``queue_time`` is off."""
     settings: Settings
 
     def __init__(self) -> None:
         self.application = Application("Python Application")
         self.deferred: Callable[[], object] | None = None
-        """What the program said about its settings while they could not be read; to be done before they are."""
+        """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.reset()
 
     def reset(self) -> None:
-        """Read the settings anew at the next call; what runs already goes by those that held until now."""
+        """Read the settings again at the next call; until then those read before stay in use."""
         self.loaded: bool = False
         self.enabled_for: Application = DISABLED
-        """The default application, once something is measured."""
+        """The default application once a transaction has been measured; until then `DISABLED`."""
 
     def load(self) -> None:
-        """Read the settings if that has not been done.
+        """Read the settings, unless they have been read.
 
         Raises:
-            ImportError, OSError: their modules cannot be imported at this moment.
+            ImportError, OSError: the modules that read them cannot be imported at this moment.
         """
         if not self.loaded:
             deferred, self.deferred = self.deferred, None
             if deferred is not None:
                 deferred()
             with late_imports:
-                # dataclasses, and the table of settings
+                # imported late: these bring dataclasses and the table of settings
                 from ..configuration.in_force import current  # noqa: PLC0415
                 from ..configuration.privacy import Privacy  # noqa: PLC0415
             self.settings = current().settings
@@ -80,7 +80,7 @@ class RuntimeState:
             self.loaded = True
 
     def try_load(self) -> bool:
-        """Read the settings if that has not been done; whether they are read now. Where not, that is logged once."""
+        """Read the settings, unless they have been read; return whether that succeeded. A failure is logged once."""
         try:
             self.load()
         except (ImportError, OSError) as problem:
@@ -89,12 +89,13 @@ class RuntimeState:
         except Exception:
             capture_internal_exception("the settings")
             return False
-        return True  # also where another thread wants them read anew at this very moment
+        return True  # even if another thread calls `reset` at this very moment
 
     def prepare(self) -> bool:
-        """A transaction may be about to begin: whether it is measured. Where that cannot be told, it counts as lost.
+        """Get ready for a transaction to begin; return whether to measure it.
 
-        From the first one on the process reports: a task that never ends is seen, too.
+        If the settings cannot be read, the transaction is counted as dropped. The
+        first one wakes the recorder, so that even a task that never ends is reported.
         """
         if not self.try_load():
             handoff.record_dropped("transactions")
@@ -105,7 +106,7 @@ class RuntimeState:
         return self.enabled_for is not DISABLED
 
     def resolve_application(self, argument: ApplicationArgument) -> Application:
-        """The application that an ``application=`` argument means."""
+        """Return the application that an ``application=`` argument refers to."""
         if argument is None:
             return self.application
         if type(argument) is Application:
@@ -119,7 +120,7 @@ class RuntimeState:
         return found
 
     def apdex_t(self, application: Application, path: str) -> float:
-        """The Apdex threshold in seconds that holds for a transaction's path."""
+        """Return the Apdex threshold in seconds for a transaction's path."""
         settings = self.settings.for_application(application)
         return settings.transaction_apdex_t.get(path, settings.apdex_t)
 

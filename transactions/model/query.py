@@ -1,4 +1,4 @@
-"""Query parameters, kept only where they were asked for, and never the secret ones."""
+"""Query parameters, kept only where asked for, and without secrets."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["parameters_of"]
 
 _MAX_PARAMETERS: Final = 32
 _LONGEST: Final = 255
-"""Characters of a name or a value; what is longer is cut."""
+"""Characters of a name or a value; longer ones are cut."""
 _SEARCHED: Final = 4000
-"""Characters of a name or a value; what is longer is not kept, as it would take long to say what is in it."""
+"""Characters of a name and its value; longer ones are dropped, as searching them for secrets would take too long."""
 _NAME_WITHIN: Final = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
-"""A parameter within a value: an address to return to, or one behind a ``;``, at which some servers part them."""
+"""A parameter inside a value: that of a URL to return to, or one after a ``;``, a separator to some servers."""
 
 
 def parameters_of(query: str, asked: bool | None) -> dict[str, AttributeValue]:
-    """The parameters of a query string that may be kept, as attributes ``request.parameters.<name>``.
+    """Return the parameters of a query string that may be kept, as attributes ``request.parameters.<name>``.
 
     Args:
         query: without the question mark.
-        asked: what the request says of its parameters; ``None``: nothing.
+        asked: whether the request asks for its parameters to be kept; ``None`` leaves that to the settings.
     """
     pairs = parse_qsl(query, keep_blank_values=True)[:_MAX_PARAMETERS]
     return {

@@ -1,4 +1,4 @@
-"""How long a request waited in front of us, as proxies write it into a header."""
+"""Queue time: how long a request waited before it reached us, from a header that proxies set."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from .process import QUEUE_HEADERS, runtime
 __all__ = ["QUEUE_HEADERS", "queue_time_in", "queue_time_of"]
 
 _EARLIEST: Final = 946_684_800.0
-"""Epoch seconds of the year 2000: what lies before is no time of a request."""
+"""Epoch seconds of the year 2000; anything earlier is not the time of a request."""
 _UNITS: Final = (1.0, 1e3, 1e6)
-"""Seconds, milliseconds and microseconds are told apart by magnitude."""
+"""Divisors for seconds, milliseconds and microseconds, which are distinguished by magnitude."""
 _LATEST: Final = 32_503_680_000.0
-"""Epoch seconds of the year 3000, below the year 2000 in milliseconds."""
+"""Epoch seconds of the year 3000: less than the year 2000 in milliseconds, so that magnitudes do not overlap."""
 _LONGEST: Final = 200
-"""Characters of a value that are looked at: any client may send one, of any length."""
+"""Characters of a value that are parsed: any client may send one, of any length."""
 _MAX_DIGITS: Final = 30
 
 
 def queue_time_in(values: Iterable[str | None]) -> float | None:
-    """The queue time that the first of some headers' values gives which is a time; ``None`` where none is."""
+    """Return the queue time from the first header value that holds a time; ``None`` if none does."""
     for value in values:
         waited = queue_time_of(value) if value else None
         if waited is not None:
@@ -31,11 +31,11 @@ def queue_time_in(values: Iterable[str | None]) -> float | None:
 
 
 def queue_time_of(value: str) -> float | None:
-    """Seconds between the time in a header (``t=`` optional; s, ms or µs since the epoch) and now.
+    """Return the seconds between the time in a header (``t=`` optional; s, ms or µs since the epoch) and now.
 
-    A time in the future gives 0. What is no time gives ``None``, and so does one
-    that is further back than the setting ``max_queue_time``. Where a header came
-    several times the last is believed: what is nearest to us has set it.
+    A time in the future gives 0. Anything that is not a time gives ``None``, and
+    so does a time further back than the setting ``max_queue_time``. Of several
+    values the last one counts: the proxy nearest to us has set it.
     """
     if "," not in value:
         return _wait(value[-_LONGEST:])
@@ -46,7 +46,7 @@ def queue_time_of(value: str) -> float | None:
 def _wait(value: str) -> float | None:
     text = value.strip().removeprefix("t=")
     digits = text.replace(".", "", 1)
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > _MAX_DIGITS:  # float() takes much else
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > _MAX_DIGITS:  # float() accepts much else
         return None
     number = float(text)
     for unit in _UNITS:

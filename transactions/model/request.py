@@ -1,4 +1,4 @@
-"""The transaction of a web request: it also has a method, a path, a status and a response."""
+"""Transactions of web requests, which also have a method, a path, a route and a response."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .transaction import Transaction
 __all__ = ["METHODS", "NO_ROUTE", "OTHER_METHOD", "RequestTransaction"]
 
 NO_ROUTE: Final = ""
-"""As `RequestTransaction._route`: the framework found none."""
+"""As `RequestTransaction._route`: the framework found no route."""
 
 METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
-"""The methods that may stand in a name: those of RFC 9110, ``PATCH`` and ``QUERY``."""
+"""The methods that may be part of a name: those of RFC 9110, ``PATCH`` and ``QUERY``."""
 OTHER_METHOD: Final = "_OTHER"
-"""In a name, in the place of every other method: clients make them up. (OpenTelemetry calls them so.)"""
+"""Replaces every other method in a name, as clients can make methods up (OpenTelemetry's convention)."""
 _LONGEST_METHOD: Final = 255
 
 
 class RequestTransaction(Transaction):
-    """Opened by a web entry. Without a name of its own it is called by its route, its status or its path.
+    """A transaction opened for a web request. Without an explicit name it is named after its route, status or path.
 
-    It refers to what the application gave it no longer than until it is over.
+    It drops its references to the application's objects when it ends.
     """
 
     __slots__ = (
@@ -47,39 +47,39 @@ class RequestTransaction(Transaction):
     _method: str | None
     _request_path: str
     _mount_path: str
-    """The mount point (``SCRIPT_NAME``, ``root_path``) as it was when the request reached us."""
+    """The mount point (``SCRIPT_NAME``, ``root_path``) at the time when the request reached us."""
     _response_head: Any
-    """What started the response, as the application gave it, until the transaction is over; ``None`` without one."""
+    """The headers or the message that started the response, until the transaction ends; ``None`` before."""
 
-    # These two are not set before the response starts, or the transaction is over.
+    # These two are unset until the response starts or the transaction ends.
     _status: Any
-    """The response's status as the application gave it: a number, or a line that begins with one; 0 without one."""
+    """The response's status as the application gave it: a number, or a line starting with one; 0 without a response."""
     _response_start_time: float
-    """When the response started, on the monotonic clock; 0.0 where it did not."""
+    """When the response started, on the monotonic clock; 0.0 if it did not."""
     _route: str | None
-    """What the framework routed it to, as the framework writes it (``/users/{id}``).
+    """The route that the framework found, as the framework writes it (``/users/{id}``).
 
-    `NO_ROUTE` where a known framework found none, ``None`` where no framework is known.
+    `NO_ROUTE` if a known framework found none, ``None`` if the framework is unknown.
     """
     _details: dict[str, AttributeValue]
-    """What only samples show; read at the end of those that may become one."""
+    """Attributes shown in samples only; read at the end of transactions that may become one."""
 
     def _set_request(self, method: str | None, path: str, mount_path: str = "") -> None:
-        """Note what is requested. (The middleware that every request comes in by do so themselves.)"""
+        """Set method, path and mount point. (On hot paths the middleware do this inline.)"""
         self._method = method
         self._request_path = path
         self._mount_path = mount_path
         self._response_head = self._route = None
 
     def _override_status(self, status: int) -> None:
-        """The server answers with that status, whatever the application meant to; 0: there is no response."""
+        """Record the status that the server responds with, whatever the application wanted; 0 for no response."""
         if self._response_head is None:
             self._response_head = ()
             self._response_start_time = 0.0
         self._status = status
 
     def _report_exception(self, exception: BaseException) -> None:
-        """A framework says that it turns an exception into an answer: it counts if that is a 5xx."""
+        """Note an exception that a framework turns into a response: an error if the response is a 5xx."""
         error = self._as_error(exception)
         reported = self._ensure_extras().reported
         if error is not None and len(reported) < MAX_ERRORS:
@@ -92,10 +92,10 @@ class RequestTransaction(Transaction):
                 for error in reported:
                     self._notice(error)
 
-    # How it is called
+    # Naming
 
     def _group_and_name(self) -> tuple[str, str]:
-        """Its own name, else by its route, else by its status where it could not be routed, else by its path."""
+        """Return the explicit name, else the route, else the status if no route was found, else the path."""
         if self._explicit_name is not None:
             return super()._group_and_name()
         if self._route:
@@ -106,7 +106,7 @@ class RequestTransaction(Transaction):
         return "Uri", self._readable_path()[:LONGEST_NAME] or "/"
 
     def _series_key(self) -> object:
-        """What is cheap to tell of it and decides where it is counted: nothing that a client can make up."""
+        """See `Transaction._series_key`. The method is the displayed one, so clients cannot make keys up with it."""
         if self._route is not None:
             return self._identity, self._display_method(), self._route, self._status
         if self._identity.explicit_name is None:
@@ -114,23 +114,23 @@ class RequestTransaction(Transaction):
         return self._identity, self._status
 
     def _display_method(self) -> str | None:
-        """Its method as it stands in names."""
+        """Return the method as it appears in names."""
         method = self._method
         return method if method in METHODS or not method else OTHER_METHOD
 
     def _readable_path(self) -> str:
-        """The request's path without its query string, as text."""
+        """Return the request's path, without the query string, as readable text."""
         return self._request_path
 
-    # Its end
+    # The end
 
     def _end(self) -> None:
-        """See `TransactionPage._end`."""
+        """See `Transaction._end`."""
         self._stop_clock()
         self._hand_off()
 
     def _stop_clock(self) -> None:
-        """Stop the clock for good, and hear what was said until now."""
+        """Stop the clock for good, after applying the request's keys once more."""
         if self._end_time:
             return
         moment = monotonic()
@@ -154,26 +154,26 @@ class RequestTransaction(Transaction):
                 self._details = self._read_details()
             except Exception:
                 self._details = {}
-                capture_internal_exception("RequestTransaction.let_go")
+                capture_internal_exception("RequestTransaction._release")
         self._response_head = None
 
-    # What is known of it afterwards
+    # Afterwards
 
     def _read_details(self) -> dict[str, AttributeValue]:
-        """What only samples show: host, sizes, user agent and, where asked for, the query's parameters."""
+        """Read what only samples show: host, sizes, user agent and, if asked for, the query's parameters."""
         asked = self._identity.flags.capture_params
         if not runtime.privacy.wants_parameters(asked):
             return {}
-        from .query import parameters_of  # noqa: PLC0415  for the few who want parameters
+        from .query import parameters_of  # noqa: PLC0415  few programs ask for parameters
 
         return parameters_of(self._query_string(), asked)
 
     def _query_string(self) -> str:
-        """The query, without the question mark."""
+        """Return the query string, without the question mark."""
         return ""
 
     def _failed(self) -> bool:
-        """Whether an error or its status counts against it."""
+        """Whether an unexpected error or the status makes the transaction a failed one."""
         return self.status in runtime.error_statuses or super()._failed()
 
     def _time_to_response(self) -> float | None:
@@ -182,14 +182,14 @@ class RequestTransaction(Transaction):
 
     @property
     def status(self) -> int | None:
-        """The status of its response, if it had one."""
+        """The status of the response, if there was one."""
         status = getattr(self, "_status", 0)
         if isinstance(status, str):
             status = whole_number(status[:3])
         return int(status) if isinstance(status, int) and 0 < status < 1000 else None
 
     def _attributes(self) -> dict[str, AttributeValue]:
-        """What is known of the request, and its custom attributes."""
+        """Return the request's attributes and the custom ones."""
         known: dict[str, AttributeValue] = {"request.path": self._readable_path()}
         if self._method:
             known["request.method"] = self._method[:_LONGEST_METHOD]

@@ -25,11 +25,11 @@ _queue: Final = handoff.queue
 
 
 _UNOWNED: Final = 2
-"""References to a mark that nobody holds: its transaction's, and that of the question."""
+"""The reference count of a mark that nobody else holds: the transaction's own reference, and the argument's."""
 
 
 class Extras:
-    """What most transactions do not have."""
+    """State that most transactions do not need."""
 
     __slots__ = (
         "attributes",
@@ -45,7 +45,7 @@ class Extras:
     @property
     def failing(self) -> bool:
         """Whether one of the errors was not expected."""
-        for error in self.errors:  # noqa: SIM110  a generator costs as much as the rest of it
+        for error in self.errors:  # noqa: SIM110  a generator would double the cost
             if not error.expected:
                 return True
         return False
@@ -55,51 +55,51 @@ class Extras:
         self.attributes: dict[str, AttributeValue] = {}
         self.errors: list[NoticedError] = []
         self.reported: list[NoticedError] = []
-        """Exceptions that a framework told of; they become errors if the answer is a 5xx."""
+        """Exceptions reported by a framework; they become errors if the response is a 5xx."""
         self.frozen_at: float = 0.0
-        """When its clock was stopped before its end, on the monotonic clock; else 0.0."""
+        """When ``end_of_transaction()`` froze it, on the monotonic clock; else 0.0."""
         self.queue_time: float | None = None
-        """Seconds that a request waited in front of us, where a proxy said so."""
+        """Seconds that the request waited before it reached us, if a proxy said so."""
         self.disconnected: bool = False
-        """Whether the client went away before the last byte."""
+        """Whether the client disconnected before the last byte."""
         self.stale_tokens: list[Token[Transaction | None]] = []
-        """Of steps whose contexts still have it as current, while it goes on elsewhere."""
+        """Tokens of steps whose contexts still have it as current, although it continues elsewhere."""
 
 
 class Transaction:
-    """An open transaction. Once it is over it does not change any more.
+    """A transaction while it is open. Once it has ended, it does not change any more.
 
-    It refers to nothing of the host program, so that a context which outlives
-    it (a task that was started while it ran) keeps nothing alive but itself.
+    It holds no references to objects of the host program, so that a context which
+    outlives it (that of a task started while it ran) keeps nothing else alive.
     """
 
     __slots__ = ("_end_time", "_extras", "_identity", "_mark", "_start_time", "_token")
 
     _opened_by_web: ClassVar[bool] = False
-    """Whether a request or a web form opened it, whatever its kind is by now."""
+    """Whether it was opened as a web transaction, whatever its kind is by now."""
 
     _paused: bool = False
-    """Whether it is between two steps, and yet current in the context of the last one."""
+    """Whether it is between two steps, although it is still current in the context of the last one."""
 
-    # There is no __init__: where one is opened it is filled, too (`start`), as every request would pay for the call.
+    # There is no __init__, as every request would pay for the call: whoever opens a transaction fills it (`_start`).
     _identity: Identity
-    """Its application, kind, given name and flags."""
+    """Its application, kind, explicit name and flags."""
     _extras: Extras | None
     _mark: list[Any] | None
-    """Held by the call that opened it as well, for as long as that runs; ``None`` once it has been handed over.
+    """An object that the call which opened it holds as well while it runs; ``None`` once it has been handed over.
 
-    A call that was cut off by an exception from outside (a signal handler's, a time limit's) may be gone
-    without having ended it: then nobody else holds the mark any more.
+    An exception from outside (raised by a signal handler or a time limit) may cut that call off before it
+    ends the transaction. Then nobody else holds the mark any more, and its reference count shows that.
     """
     _token: Token[Transaction | None] | None
-    """Of the step that runs now; it tells in which context that is."""
+    """The token of the current step, which identifies the context of that step."""
     _end_time: float
-    """When it ended, on the monotonic clock; 0.0 until it has."""
+    """When it ended, on the monotonic clock; 0.0 while it is open."""
     _start_time: float
-    """When it began, likewise."""
+    """When it began, on the monotonic clock."""
 
     def _start(self, identity: Identity, mark: list[Any]) -> None:
-        """Fill in what every transaction has, and start its clock."""
+        """Initialize the attributes and start the clock."""
         self._mark = mark
         self._identity = identity
         self._extras = self._token = None
@@ -107,21 +107,21 @@ class Transaction:
         handoff.open_transactions.add(self)
         self._start_time = monotonic()
 
-    # To whom it is reported, and what it is called
+    # Application, kind and name
 
     @property
     def application(self) -> Application:
-        """The application that it is reported to."""
+        """The application that the transaction is reported to."""
         return self._identity.application
 
     @property
     def _background(self) -> bool:
-        """Whether its kind is ``background``."""
+        """Whether the kind is ``background``."""
         return self._identity.background
 
     @property
     def _explicit_name(self) -> ExplicitName | None:
-        """The name that it was given, if it was given one."""
+        """The explicit name, if one was set."""
         return self._identity.explicit_name
 
     @property
@@ -136,12 +136,12 @@ class Transaction:
 
     @property
     def group(self) -> str:
-        """The middle part of its path."""
+        """The middle part of the path."""
         return self._group_and_name()[0]
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """The last part of the path."""
         return self._group_and_name()[1]
 
     @property
@@ -151,64 +151,64 @@ class Transaction:
 
     @property
     def started(self) -> float:
-        """Epoch seconds."""
+        """When the transaction began, in epoch seconds."""
         return epoch_at(self._start_time)
 
     def _group_and_name(self) -> tuple[str, str]:
-        """Its group and name as they are now."""
+        """Return the group and name as they are now."""
         explicit_name = self._explicit_name
         return (DEFAULT_GROUP, "") if explicit_name is None else (explicit_name.group, explicit_name.name)
 
     def _series_key(self) -> object:
-        """What is cheap to tell of it and decides where it is counted, but for its errors."""
+        """Return the key of the series that counts it, made of values that are cheap to read; errors aside."""
         return self._identity
 
     def _buffer_key(self) -> object:
-        """What is cheap to tell of it and decides where it is counted."""
+        """Return the key of its buffer in the hand-off: the series key and, with errors, whether they fail it."""
         extras = self._extras
         if extras is None or not extras.errors:
             return self._series_key()
         return self._series_key(), extras.failing
 
-    # How far it is
+    # State
 
     @property
     def _is_finished(self) -> bool:
-        """Whether it has ended; its clock stands still and calls no longer belong to it."""
+        """Whether it has ended: its clock has stopped, and calls no longer belong to it."""
         return self._end_time != 0.0
 
     @property
     def _has_owner(self) -> bool:
-        """Whether whoever opened it is still there, and will end it."""
+        """Whether the call that opened it still runs, and will end it."""
         return getrefcount(self._mark) > _UNOWNED
 
     @property
     def _is_running(self) -> bool:
-        """Whether its clock runs: it is neither over nor stopped."""
+        """Whether its clock runs: it is neither finished nor frozen."""
         return self._end_time == 0.0 and not (self._extras is not None and self._extras.frozen_at)
 
     @property
     def _is_active(self) -> bool:
-        """Whether it still takes part in what is measured: it is neither over, stopped nor ignored."""
+        """Whether calls still act on it: it is neither finished, frozen nor ignored."""
         return self._is_running and not (self._extras is not None and self._extras.ignored)
 
     def _ensure_extras(self) -> Extras:
-        """What most transactions do not have, made at first use."""
+        """Return the extras, creating them at first use."""
         if self._extras is None:
             self._extras = Extras()
         return self._extras
 
     def _time_to_response(self) -> float | None:
-        """Seconds from its start to that of its response, if it had one."""
+        """Return the seconds from its start to the start of its response, if there was one."""
         return None
 
-    # What may be done to it while it runs
+    # Changes while it runs
 
     def _refresh(self) -> None:
-        """Apply what the host program has said in other ways since the last call."""
+        """Apply what the host program has set by other means (per-request keys) since the last call."""
 
     def _accepts_name(self, priority: float | None) -> bool:
-        """Whether a name of that priority would be used now."""
+        """Whether a name of that priority would be accepted now."""
         return self._is_running and (priority is None or priority >= self._priority)
 
     @property
@@ -216,51 +216,51 @@ class Transaction:
         return 1 if self._explicit_name is None else self._explicit_name.priority
 
     def _rename(self, group: str | None, name: str, priority: float | None) -> None:
-        """Take a name, unless one of a higher priority is there."""
+        """Set the name, unless one of a higher priority is set."""
         if self._accepts_name(priority):
             explicit_name = ExplicitName(group or DEFAULT_GROUP, name, self._priority if priority is None else priority)
             self._identity = intern_identity(self.application, self._background, explicit_name, self._identity.flags)
 
     def _keeps_name_when_reclassified(self) -> bool:
-        """Whether a name was set with a priority above that of a call's own name."""
+        """Whether its name has a priority above 1, that of the name of a reclassifying call."""
         return self._priority > 1
 
     def _set_background(self, flag: bool) -> None:
-        """Change the kind and nothing else."""
+        """Change the kind, and nothing else."""
         if self._is_running:
             self._identity = intern_identity(self.application, flag, self._explicit_name, self._identity.flags)
 
     def _set_application(self, application: Application) -> None:
-        """Change the application that it is reported to."""
+        """Report it to another application."""
         self._identity = intern_identity(application, self._background, self._explicit_name, self._identity.flags)
 
     def _set_apdex(self, flag: bool) -> None:
-        """Let it have an Apdex zone, or none."""
+        """Set whether it has an Apdex zone."""
         self._set_flags(self._identity.flags._replace(apdex=flag))
 
     def _set_sampled(self, flag: bool) -> None:
-        """Let it be kept whole, or not."""
+        """Set whether it may be kept as a sample."""
         self._set_flags(self._identity.flags._replace(sampled=flag))
 
     def _set_capture_params(self, flag: bool) -> None:
-        """Let it be kept with its request's parameters, or without."""
+        """Set whether its sample keeps the request's parameters."""
         self._set_flags(self._identity.flags._replace(capture_params=flag))
 
     def _set_flags(self, flags: Flags) -> None:
         self._identity = intern_identity(self.application, self._background, self._explicit_name, flags)
 
     def _set_ignored(self, flag: bool) -> None:
-        """Let it be recorded, or not."""
+        """Set whether it is ignored, that is, not recorded."""
         if self._is_running and (flag or self._extras is not None):
             self._ensure_extras().ignored = flag
 
     def _freeze(self) -> None:
-        """Freeze clock, name, kind and whether it is ignored; it is recorded when the work really ends."""
+        """Freeze clock, name, kind and whether it is ignored; it is recorded only when its work ends."""
         if self._is_running:
             self._ensure_extras().frozen_at = monotonic()
 
     def _add_attribute(self, key: object, value: object) -> bool:
-        """Take a custom attribute; whether it was taken."""
+        """Add a custom attribute; return whether it was accepted."""
         if not runtime.privacy.takes_custom_attributes:
             return False
         if not self._end_time and add_attribute(self._ensure_extras().attributes, key, value):
@@ -269,7 +269,7 @@ class Transaction:
         return False
 
     def _notice(self, error: NoticedError) -> None:
-        """Keep an error, unless it is there already or there are enough of them."""
+        """Add an error, unless it has been added already or there are too many."""
         kept = self._ensure_extras().errors
         if error in kept:
             return
@@ -279,13 +279,13 @@ class Transaction:
             handoff.record_dropped("errors")
 
     def _notice_exception(self, exception: BaseException) -> None:
-        """Keep an exception that failed the transaction, as the settings say."""
+        """Add an exception as an error, unless the settings ignore it."""
         error = self._as_error(exception)
         if error is not None:
             self._notice(error)
 
     def _as_error(self, exception: BaseException) -> NoticedError | None:
-        """What the settings let be kept of an exception; ``None`` where it is ignored."""
+        """Return the error to keep for an exception; ``None`` if the settings ignore it."""
         names = errors.class_names(exception)
         settings = runtime.settings
         if not names.isdisjoint(settings.ignored_errors):
@@ -293,21 +293,22 @@ class Transaction:
         return errors.noticed(exception, not names.isdisjoint(settings.expected_errors))
 
     def _record_exception(self, exception: BaseException) -> None:
-        """An exception leaves the work that this transaction measures. Never raises."""
+        """Record an exception that escapes from the measured work, if it is an error. Never raises."""
         try:
             if errors.is_error(exception):
                 self._notice_exception(exception)
         except Exception:
             capture_internal_exception("Transaction._record_exception")
 
-    # Its end
+    # The end
 
     def _end(self) -> None:
-        """The work is done: stop the clock and record. Only the first call counts.
+        """Stop the clock and record the transaction. Only the first call counts.
 
-        What most of them need is written out here, as it saves a fifth of what a
-        call of a decorated function costs: see `noted`. It is counted by the
-        ``append``; between the two lines before it and that nothing can strike.
+        The common case of `_try_aggregate` is inlined here, which saves a fifth of
+        the cost of calling a decorated function. The ``append`` counts the
+        transaction; no exception from outside can strike between it and the two
+        lines before it.
         """
         if self._extras is None and not self._end_time:
             end_time = monotonic()
@@ -332,7 +333,7 @@ class Transaction:
             self._end_time = (self._extras is not None and self._extras.frozen_at) or monotonic()
 
     def _hand_off(self) -> None:
-        """Hand a frozen transaction over, once: noted in a buffer, or whole, to be kept as a sample perhaps."""
+        """Hand over a transaction whose clock has stopped, once: to a buffer, or whole, as a possible sample."""
         if self._mark is not None:
             whole = not ((self._extras is not None and self._extras.ignored) or self._try_aggregate())
             self._release(whole)
@@ -345,10 +346,10 @@ class Transaction:
         _mark_closed(self)
 
     def _try_aggregate(self) -> bool:
-        """Note in a buffer what is to be counted of it; whether that is all that is asked of it.
+        """Add its numbers to its series' buffer; return whether that suffices.
 
-        Most of those that end are like many before them, and are neither the
-        slowest so far nor among the first to fail: for these there are buffers.
+        It does for most transactions: their series has an open buffer, and they are
+        neither the slowest so far nor among the first to fail.
         """
         extras = self._extras
         if extras is not None and extras.disconnected:
@@ -359,7 +360,7 @@ class Transaction:
             buffer.raise_slow_threshold(duration)
             return False
         start = self._time_to_response()
-        self._mark = None  # from here to the append nothing can strike: it is counted exactly once
+        self._mark = None  # no exception from outside can strike from here to the append: it is counted exactly once
         buffer.durations.append(duration)
         if start is not None:
             buffer.response_starts.append(start)
@@ -370,33 +371,33 @@ class Transaction:
         return True
 
     def _release(self, whole: bool) -> None:
-        """Refer to what is the host program's no longer; of a whole one, what a sample shows is read before."""
+        """Drop references to the host's objects; of a whole transaction, read what a sample shows first."""
 
     def _on_step(self) -> None:
-        """A step of it begins."""
+        """Hook: a step of its work begins."""
 
     def _release_request(self) -> None:
-        """Refer to nothing of the host's any more."""
+        """Hook: drop all references to the request."""
 
     def _discard(self) -> None:
-        """It belongs to the process that this one was forked from: nothing is recorded here."""
+        """End it without recording it: it was interrupted, or belongs to the process this one was forked from."""
         self._end_time = monotonic()
         self._token = self._mark = None
 
-    # What is known of it afterwards
+    # Afterwards
 
     @property
     def duration(self) -> float:
-        """Seconds, until now while it runs."""
+        """Seconds from the start to the end, or until now while the transaction runs."""
         stopped = 0.0 if self._extras is None else self._extras.frozen_at
         return (self._end_time or stopped or monotonic()) - self._start_time
 
     def _failed(self) -> bool:
-        """Whether an error counts against it."""
+        """Whether an unexpected error makes it a failed one."""
         return self._extras is not None and self._extras.failing
 
     def _apdex_zone(self) -> ApdexZone | None:
-        """Its zone by the threshold of its application and name; only web transactions have one."""
+        """Return the Apdex zone by the threshold of its application and path; only web transactions have one."""
         if self._background or not self._identity.flags.apdex:
             return None
         threshold = runtime.apdex_t(self.application, self.path)
@@ -405,21 +406,21 @@ class Transaction:
         return "satisfied" if self.duration <= threshold else "tolerating"
 
     def _attributes(self) -> dict[str, AttributeValue]:
-        """Its custom attributes and what is known of its request."""
+        """Return its attributes: the custom ones and, in subclasses, those of its request."""
         return {} if self._extras is None else dict(self._extras.attributes)
 
     @property
     def status(self) -> int | None:
-        """The status of its response, if it had one."""
+        """The status of the response, if there was one."""
         return None
 
     @property
     def _was_disconnected(self) -> bool:
-        """Whether the client went away before the last byte."""
+        """Whether the client disconnected before the last byte."""
         return self._extras is not None and self._extras.disconnected
 
     def _as_finished(self) -> FinishedTransaction:
-        """All that is known of it, as an immutable record."""
+        """Return an immutable record of it."""
         group, name = self._group_and_name()
         return FinishedTransaction(
             application=self.application.name,

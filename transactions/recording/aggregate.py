@@ -1,4 +1,4 @@
-"""Finished transactions added up: per minute, application, kind, group and name."""
+"""Aggregation of finished transactions by minute, application, kind, group and name."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .snapshot import ErrorCount, MinuteRow, Sample, Series
 __all__ = ["Aggregate", "Collected"]
 
 _MAX_DURATIONS: Final = 4096
-"""Durations that wait to be counted, over all minute buckets."""
+"""Durations that may wait to be counted, in all minute buckets together."""
 _MAX_BUCKETS: Final = 20_000
-"""Minute buckets that can wait for a store that is away; then the oldest minute is dropped, and counted."""
+"""Minute buckets that may wait for an unavailable store; beyond that the oldest minute is dropped, and counted."""
 _GRACE: Final = 60.0
-"""Seconds for which a minute that is over still takes what was under way to its buffers."""
+"""Seconds for which a past minute still accepts what was on its way to its buffers."""
 
 _Key = object
 
 
 class Collected(NamedTuple):
-    """What was added up, as it goes to the store."""
+    """Aggregated rows, errors and samples, as they go to the store."""
 
     minutes: tuple[MinuteRow, ...]
     errors: tuple[ErrorCount, ...]
@@ -52,15 +52,15 @@ class _Minute:
         """On the monotonic clock, as is ``end``."""
         self.end = self.start + 60
         self.buffers: dict[_Key, SeriesBuffer] = {}
-        """By what is cheap to tell of a transaction; several keys may lead to one buffer."""
+        """By `Transaction._buffer_key`; several keys may lead to one buffer."""
         self._buckets: dict[tuple[str, Series], MinuteBucket] = {}
 
     def buckets(self) -> list[MinuteBucket]:
-        """Its minute buckets."""
+        """Return the buckets of this minute."""
         return list(self._buckets.values())
 
     def bucket_for(self, application: Application, series: Series) -> MinuteBucket:
-        """The minute bucket of a series. Links count: what goes to ``a;b`` is kept apart from what goes to ``a``."""
+        """Return the bucket of a series; links matter: ``a;b`` and ``a`` have separate buckets."""
         key = (application.spelled, series)
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -70,27 +70,27 @@ class _Minute:
 
 
 class Aggregate:
-    """Everything counted since the last snapshot. Used by one thread at a time."""
+    """Everything counted since the last `collect`. Used by one thread at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._minute = _Minute(monotonic())
         self._minutes: dict[int, _Minute] = {self._minute.number: self._minute}
         self._open: list[SeriesBuffer] = []
-        """The buffers of this minute that threads may note durations in."""
+        """The buffers of this minute that are open in the hand-off."""
         self._uncounted = 0
         self._distinct_errors = 0
         self._names = KnownNames(settings.max_names)
 
-    # Folding
+    # Aggregation
 
     def aggregate(self, queue: deque[Transaction]) -> None:
-        """Take what waits in a queue, and count it."""
+        """Count the transactions that wait in a queue."""
         take, minute, waiting = queue.popleft, self._current_minute(), len(queue)
         for _ in repeat(None, waiting):
             try:
                 transaction = take()
-            except IndexError:  # somebody else bounds the queue at this moment
+            except IndexError:  # another thread is dropping the oldest at this moment
                 break
             end_time = transaction._end_time
             if not minute.start <= end_time < minute.end:
@@ -104,7 +104,7 @@ class Aggregate:
             self._flush(self._buckets())
 
     def _current_minute(self) -> _Minute:
-        """The minute that it is now; where a new one has begun, what waits is held within its bounds."""
+        """Return the current minute; if a new one has begun, close the old buffers and enforce the limits."""
         minute = self._minute_at(monotonic())
         if minute is not self._minute:
             self._minute = minute
@@ -137,7 +137,7 @@ class Aggregate:
         return minute.bucket_for(application, series).buffer_for(transaction)
 
     def bounded(self, series: Series, moment: float) -> Series:
-        """The series itself, or the one under which the surplus of names is counted."""
+        """Return the series itself, or the one that counts surplus names."""
         return self._names.bounded(series, moment)
 
     def _count_errors(self, bucket: MinuteBucket) -> None:
@@ -150,20 +150,20 @@ class Aggregate:
                 bucket.errors[error] = 0
             bucket.errors[error] += count
 
-    # Bounds
+    # Limits
 
     def _buckets(self) -> list[MinuteBucket]:
         return [bucket for minute in self._minutes.values() for bucket in minute.buckets()]
 
     def flush_full(self, full: list[DurationBuffer]) -> None:
-        """Count what was noted in buffers that are full, and take them from the list."""
+        """Count what full buffers hold, and remove them from the list."""
         while full:
             buffer = full.pop()
             if isinstance(buffer, SeriesBuffer):
                 self._flush([buffer.bucket])
 
     def flush_open(self) -> bool:
-        """Count what was noted in the open buffers; whether anything was."""
+        """Count what the open buffers hold; return whether they held anything."""
         buckets = {buffer.bucket for buffer in self._open if buffer.durations}
         self._flush(buckets)
         return bool(buckets)
@@ -174,7 +174,7 @@ class Aggregate:
             self._count_errors(bucket)
 
     def _enforce_limits(self) -> None:
-        """At the start of a minute: hold what waits for the store within its bounds, and count what is dropped."""
+        """Drop, and count, what exceeds the limits of what may wait for the store. Called once a minute."""
         waiting = self._buckets()
         handoff.record_dropped("samples", _downsample(waiting, self._settings.max_samples))
         for number in sorted(self._minutes):
@@ -185,16 +185,16 @@ class Aggregate:
                 handoff.record_dropped("transactions", sum(bucket.flush_buffers() for bucket in dropped))
                 waiting = self._buckets()
 
-    # Harvest
+    # Collection
 
     def _drop_past_minutes(self) -> None:
-        """Those that are past, each a minute late: a thread may still have one of their buffers in its hand."""
+        """Drop past minutes a minute late, as a thread may still be about to append to one of their buffers."""
         self._minutes = {
             number: minute for number, minute in self._minutes.items() if minute.end > self._minute.start - _GRACE
         }
 
     def collect(self) -> Collected:
-        """Everything counted since the last snapshot; the counting starts anew."""
+        """Return everything counted since the last call, and reset the counts."""
         buckets = self._buckets()
         handoff.record_dropped("samples", _downsample(buckets, self._settings.max_samples))
         self._flush(buckets)
@@ -211,7 +211,7 @@ class Aggregate:
 
 
 def _downsample(buckets: Iterable[MinuteBucket], most: int) -> int:
-    """Let go of the least telling samples, those of series without failures and of the fastest; how many went."""
+    """Drop the least useful samples, of series without failures and of fast ones first; return how many."""
     held = dropped = 0
     for bucket in sorted(buckets, key=lambda bucket: (bucket.has_failed(), bucket.slow_threshold), reverse=True):
         number = len(bucket.kept_transactions())

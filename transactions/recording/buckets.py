@@ -1,8 +1,7 @@
-"""The counts of one series in one minute, while they are being made.
+"""Minute buckets: the counts of one series in one minute, while that minute is being counted.
 
-Folding a transaction costs next to nothing: it appends two numbers to lists of
-its buffer. Counting them is done for many at a time, by work that
-Python does in C: sorting, adding up, bisecting.
+A transaction only appends two or three numbers to lists of its buffer. They are
+counted many at a time, by operations that Python runs in C: sorting, summing, bisecting.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
 __all__ = ["MinuteBucket", "SeriesBuffer"]
 
 _MAX_FAILED: Final = 3
-"""Failed transactions kept whole, a series and minute."""
+"""Failed transactions kept whole per series and minute."""
 _KEEP_NONE: Final = float("inf")
 """As `DurationBuffer.slow_threshold`: none is kept whole."""
 
@@ -33,7 +32,7 @@ _Item = TypeVar("_Item")
 
 
 class SeriesBuffer(DurationBuffer):
-    """Transactions of one minute bucket that are counted alike: with the same status, rated alike, and kept alike."""
+    """A buffer for transactions of one minute bucket that share status, failure and flags, so are counted alike."""
 
     __slots__ = ("apdex", "bucket", "disconnected", "failed", "sampled", "status", "with_errors")
 
@@ -53,7 +52,7 @@ class SeriesBuffer(DurationBuffer):
         self.disconnected: int = 0
 
     def add(self, transaction: Transaction) -> None:
-        """Count one that came whole, and keep it if it is telling."""
+        """Count a transaction that was handed over whole, and keep it if it is slow or failed."""
         duration = transaction._end_time - transaction._start_time
         self.durations.append(duration)
         start = transaction._time_to_response()
@@ -80,7 +79,7 @@ class SeriesBuffer(DurationBuffer):
 
 
 class MinuteBucket:
-    """One series in one minute. Its samples are chosen among all of that minute, in however many snapshots they go."""
+    """One series in one minute. Its samples are chosen per minute, however many snapshots that is written in."""
 
     __slots__ = (
         "_apdex_t",
@@ -101,7 +100,7 @@ class MinuteBucket:
         self.expires_at: float = until
         """The end of the minute, on the monotonic clock."""
         self.errors: dict[NoticedError, int] = {}
-        """How often each distinct one occurred since the last `take_error_counts`."""
+        """How often each distinct error occurred since the last `take_error_counts`."""
         self.slow_threshold: float = -1.0
         """Seconds above which a transaction is slower than all before it in this minute."""
         self._application = application
@@ -115,7 +114,7 @@ class MinuteBucket:
         self._failed_before = 0
 
     def buffer_for(self, transaction: Transaction) -> SeriesBuffer:
-        """Where a transaction of this series is counted."""
+        """Return the buffer in which a transaction of this series is counted."""
         flags = transaction._identity.flags
         key = (
             transaction.status or 0,
@@ -138,25 +137,25 @@ class MinuteBucket:
             self._slowest = transaction
 
     def keep_failed(self, transaction: Transaction) -> bool:
-        """Keep a transaction with errors whole, as one of few in this minute; whether more are wanted."""
+        """Keep a transaction with errors whole, up to a few per minute; return whether more are wanted."""
         wanted = _MAX_FAILED - self._failed_before - len(self._failed)
         if wanted > 0:
             self._failed.append(transaction)
         return wanted > 1
 
     def has_failed(self) -> bool:
-        """Whether failed transactions are among those that are kept."""
+        """Whether failed transactions are among the kept ones."""
         return bool(self._failed)
 
     def kept_transactions(self) -> list[tuple[SampleReason, Transaction]]:
-        """The transactions that are kept whole, unless a snapshot has them already, and why."""
+        """Return the transactions that are kept whole and in no snapshot yet, each with the reason."""
         kept: list[tuple[SampleReason, Transaction]] = [("failed", transaction) for transaction in self._failed]
         if self._slowest is not None and self._slowest not in self._failed:
             kept.append(("slow", self._slowest))
         return kept
 
     def release_kept(self) -> None:
-        """Keep them no longer."""
+        """Drop the kept transactions."""
         self._failed_before += len(self._failed)
         self._failed = []
         self._slowest = None
@@ -164,25 +163,25 @@ class MinuteBucket:
     # What goes to the store
 
     def take_errors(self) -> Counter[NoticedError]:
-        """How often each error was noted since this was asked last."""
+        """Return how often each error occurred since the last call."""
         buffers = [buffer.errors for buffer in self._buffers.values() if buffer.errors]
         return Counter(error for errors in buffers for error in retained(_drain(errors)))
 
     def flush_buffers(self) -> int:
-        """Count what the buffers hold; gives how many have been counted since the last `take_rows`."""
+        """Count what the buffers hold; return the number of transactions counted since the last `take_rows`."""
         for buffer in self._buffers.values():
             if buffer.durations or buffer.response_starts:
                 self._totals.add_buffer(buffer, self._apdex_t)
         return self._totals.count
 
     def take_rows(self) -> Iterator[MinuteRow]:
-        """The counts, if there are any; the counting starts anew."""
+        """Yield the counts, if there are any, and reset them."""
         if self.flush_buffers():
             counts, self._totals = self._totals, _MinuteTotals()
             yield from self._linked(counts.row(self._series, self._minute, self._apdex_t))
 
     def take_error_counts(self) -> Iterator[ErrorCount]:
-        """How often each distinct error occurred; the counting starts anew."""
+        """Yield how often each distinct error occurred, and reset the counts."""
         errors, self.errors = self.errors, {}
         for error, count in errors.items():
             yield from self._linked(
@@ -190,20 +189,20 @@ class MinuteBucket:
             )
 
     def take_samples(self) -> Iterator[Sample]:
-        """The transactions that are kept, which are let go."""
+        """Yield the kept transactions as samples, and drop them."""
         for reason, transaction in self.kept_transactions():
             yield from self._linked(Sample(self._series, reason, transaction._as_finished()))
         self.release_kept()
 
     def _linked(self, made: _Row) -> Iterator[_Row]:
-        """What was made for the series, and the same for each linked application."""
+        """Yield a row of the series, and a copy for each linked application."""
         yield made
         for name in self._application.linked:
             yield replace(made, series=self._series._replace(application=name))
 
 
 class _MinuteTotals:
-    """What a row of a minute is made of."""
+    """The sums that make a `MinuteRow`."""
 
     __slots__ = (
         "count",
@@ -268,7 +267,7 @@ class _MinuteTotals:
         buffer.disconnected = 0
 
     def row(self, series: Series, minute: int, apdex_t: float) -> MinuteRow:
-        """The counts as they go to the store."""
+        """Return the sums as a row for the store."""
         return MinuteRow(
             series=series,
             minute=minute,

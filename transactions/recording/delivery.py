@@ -1,4 +1,4 @@
-"""The way of snapshots to the store: each is tried until it is there, and none holds up those after it for ever."""
+"""Delivery of snapshots to the store: each is retried until it is stored, but none blocks the next ones for ever."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from .snapshot import Snapshot, Store, StoreUnavailable
 __all__ = ["Delivery"]
 
 _TRIES: Final = 3
-"""Failures that nobody thought of before the next snapshot is tried as well."""
+"""Unexpected failures of a snapshot before the next one is tried as well."""
 _STRIKES: Final = 3
-"""Other snapshots that are taken while one fails: then it is tried without what was kept whole, and then given up."""
+"""Later snapshots stored while one fails, after which it is retried without errors and samples, then dropped."""
 
 
 class _Waiting:
-    """A snapshot that is not in the store, as far as is known."""
+    """A snapshot that is not known to be in the store."""
 
     __slots__ = ("failures", "snapshot", "strikes")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.failures = 0
-        """How often it failed in a way that nobody thought of."""
+        """How often it failed unexpectedly, that is, not because the store was unavailable."""
         self.strikes = 0
-        """How often the one after it was taken then."""
+        """How often the next snapshot was stored while this one failed."""
 
 
 class Delivery:
     """Numbers snapshots and writes them in order, each exactly once.
 
-    While the store is unavailable, the same snapshot is tried again and again.
-    So it is where the store fails in any other way; only then it may be the
-    snapshot's own fault. Whether it is shows when the next one is tried: as
-    long as that fails too, nothing is given up. Two wait at most; what is
-    counted meanwhile stays where it is counted, which is bounded.
+    While the store is unavailable, the same snapshot is tried again and again. The
+    same is done after any other failure, but that may be the snapshot's own fault. To
+    find out, the next one is tried: as long as that fails too, nothing is dropped. At
+    most two snapshots wait; what is counted meanwhile stays in the aggregate, which is
+    bounded.
     """
 
     def __init__(self, open_store: Callable[[], Store] | None = None) -> None:
         self.open_store: Callable[[], Store] | None = open_store
-        """There as soon as the modules of the store are."""
+        """Set once the modules of the store are imported."""
         self._store: Store | None = None
         self._sequence = 0
         self._waiting: list[_Waiting] = []
 
     def has_capacity(self) -> bool:
-        """Whether there is reason to put another snapshot behind those that wait."""
+        """Whether another snapshot should be enqueued behind those that wait."""
         return not self._waiting or (len(self._waiting) == 1 and self._waiting[0].failures >= _TRIES)
 
     def enqueue(self, snapshot: Snapshot) -> None:
-        """Have a snapshot wait; it gets its number here."""
+        """Give a snapshot its number, and append it to those that wait."""
         self._sequence += 1
         self._waiting.append(_Waiting(replace(snapshot, sequence=self._sequence)))
 
     def deliver(self) -> bool:
-        """Write what waits; whether all of it is in the store now."""
+        """Write the waiting snapshots; return whether all of them are in the store now."""
         try:
             while self._waiting and self.open_store is not None and self._makes_progress():
                 pass
@@ -67,12 +67,12 @@ class Delivery:
         return not self._waiting
 
     def close(self) -> None:
-        """Let go of the store; the next snapshot opens it again."""
+        """Close the store; the next snapshot opens it again."""
         if self._store is not None:
             self._store.close()
 
     def _makes_progress(self) -> bool:
-        """Write the first that waits; where it alone fails, write the one after it and think less of the first."""
+        """Write the first waiting snapshot; if only that one fails, write the next one and suspect the first."""
         first, *others = self._waiting
         if self._try_write(first):
             self._waiting.remove(first)
@@ -83,7 +83,7 @@ class Delivery:
         return False
 
     def _try_write(self, waiting: _Waiting) -> bool:
-        """Whether the store takes a snapshot. A failure that nobody thought of is logged once."""
+        """Write a snapshot; return whether it is stored. An unexpected failure is logged once."""
         try:
             self._opened().write(waiting.snapshot)
         except StoreUnavailable:
@@ -101,7 +101,7 @@ class Delivery:
         return self._store
 
     def _suspect(self, first: _Waiting, taken: Snapshot) -> None:
-        """It failed where the one after it was taken. Its number is used up by that."""
+        """Retry, reduce or drop a snapshot that failed while the next was stored; it needs a new number."""
         first.strikes += 1
         snapshot = first.snapshot
         if first.strikes > 2 * _STRIKES:
@@ -116,7 +116,7 @@ class Delivery:
 
 
 def _give_up(snapshot: Snapshot) -> None:
-    """Count what a snapshot holds as lost."""
+    """Count the contents of a snapshot as dropped."""
     handoff.record_dropped("transactions", sum(row.count for row in snapshot.minutes))
     handoff.record_dropped("errors", sum(error.count for error in snapshot.errors))
     handoff.record_dropped("samples", len(snapshot.samples))

@@ -1,4 +1,4 @@
-"""The one background thread of a process: it counts what has finished and hands it to the store."""
+"""The recorder: the one background thread of a process, which counts finished transactions and writes them."""
 
 from __future__ import annotations
 
@@ -32,31 +32,31 @@ from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store
 __all__ = ["Recorder"]
 
 _FLUSH_THRESHOLD: Final = 128
-"""Finished transactions that wait before the thread is woken, unless the end is near."""
+"""Finished transactions that may wait before the thread is woken, unless the process is about to end."""
 _FLUSH_INTERVAL: Final = 1.0
-"""Seconds after which the buffers of a busy process are emptied, or sooner where the queue fills."""
+"""Seconds after which the buffers of a busy process are emptied; sooner if the queue fills."""
 _MIN_FLUSH_INTERVAL: Final = 0.1
-"""Seconds from one time to the next at least."""
+"""Seconds between two flushes of the buffers at least."""
 _BUSY_PERIOD: Final = 10.0
-"""Seconds for which a process is taken to be busy after a transaction has ended."""
+"""Seconds for which a process counts as busy after a transaction has ended."""
 _HEARTBEAT: Final = 60.0
-"""Seconds after which an idle process writes, to show that it is there."""
+"""Seconds after which an idle process writes to show that it is alive."""
 _MAX_RUNNING: Final = 200
-"""Open transactions that a snapshot names, the oldest first."""
+"""Open transactions that a snapshot lists, the oldest first."""
 _MIN_RUNNING_AGE: Final = 1.0
-"""Seconds that they have been open at least."""
+"""Seconds for which a transaction must have been open to be listed."""
 _YIELD_TIME: Final = 0.5
-"""Seconds for which the thread lets others go first."""
+"""Seconds for which the thread lets other writers go first."""
 _JOIN_TIMEOUT: Final = 0.5
-"""Seconds that the thread is given to end, once all is written: a thread that is left when Python ends may hang it."""
+"""Seconds to wait for the thread to end once all is written: one that is left at exit may hang the interpreter."""
 _RESTART_DELAY: Final = 1.0
-"""Seconds after which it is tried again where no thread could be started."""
+"""Seconds before another attempt after a thread could not be started."""
 _POLL_INTERVAL: Final = 0.2
-"""Seconds after which a thread that waits looks what has become of others."""
+"""Seconds after which a waiting thread checks whether the other one is still there."""
 
 
 class _Request:
-    """What a thread of the program's asks the recorder's for, and waits for."""
+    """A task that one of the program's threads hands to the recorder's thread and waits for."""
 
     __slots__ = ("answered", "done", "task")
 
@@ -68,31 +68,31 @@ class _Request:
 
     def answer(self, done: bool) -> None:
         self.done = done
-        refuses(self.answered.release, RuntimeError)  # where it was struck between this line and the next
+        refuses(self.answered.release, RuntimeError)  # released already if an exception struck right here
 
 
 class Recorder:
     """Counts finished transactions and writes snapshots of the counts every few seconds.
 
-    Its thread does both, also where a thread of the program's waits for it: an
-    exception that strikes there then finds nothing half done. Where the thread
-    is not there, any that holds the lock does it, so that a flush and a normal
-    exit do not depend on it.
+    Its thread does both, even when one of the program's threads waits for the result:
+    an exception that strikes the waiting thread then leaves nothing half done. If the
+    recorder's thread does not run, any thread that holds the lock does the work, so
+    that a flush and a normal exit do not depend on it.
 
     Args:
-        settings: those in force.
-        open_store: gives the store; called in whatever thread is the first to write. ``None``: that is
-            told later, to ``delivery``.
-        outlived: the number of the thread that was forked, where that was not
-            the main one. Nothing tells of the end of such a process: it is over
-            when that thread is, unless others are left. Else 0.
+        settings: the settings in force.
+        open_store: opens the store; called in the first thread that writes. ``None`` if
+            ``delivery`` is told later.
+        forked_thread: the identifier of the thread that forked this process, if that was
+            not the parent's main thread, else 0. No hook runs at the end of such a
+            process: it ends with that thread, unless others are left.
     """
 
     def __init__(
         self, settings: Settings, open_store: Callable[[], Store] | None = None, forked_thread: int = 0
     ) -> None:
         self.pid: int = os.getpid()
-        """The process that it records; a fork that nobody told of is seen by it."""
+        """The process that it records; shows a fork for which no hook was called."""
         self.flush_threshold: int = _FLUSH_THRESHOLD
         """How many finished transactions may wait to be counted."""
         self.delivery: Delivery = Delivery(open_store)
@@ -110,10 +110,10 @@ class Recorder:
         """The thread that holds the lock."""
         self._thread: OSThread | None = None
         self._runs_in = 0
-        """The number of the thread, as it says itself: an exception may strike in the call that starts it."""
+        """The identifier of the thread, set by itself, as an exception may strike the call that starts it."""
         self._starting = allocate_lock()
         self._retry_at = 0.0
-        """On the monotonic clock: not before then, as that has failed."""
+        """On the monotonic clock: when to try again to start a thread, after that has failed."""
         self._wakeup = allocate_lock()
         self._wakeup.acquire()
         self._woken = False
@@ -129,10 +129,10 @@ class Recorder:
         self._is_logging = False
         """The thread is in the host's `logging`, where it may wait for whoever waits for it."""
 
-    # What the threads of the host program call: it never waits
+    # Called by the host program's threads: never waits
 
     def on_pending(self) -> int:
-        """There is something to do. Gives how many finished transactions may wait before it is called again."""
+        """Start or wake the thread; return how many finished transactions may wait before the next call."""
         if self._closed:
             return NOTIFY_EACH
         if not self._start() and (handoff.full_buffers or len(handoff.queue) >= self.flush_threshold):
@@ -145,7 +145,7 @@ class Recorder:
         return NOTIFY_EACH
 
     def _start(self) -> bool:
-        """Start the thread where there is none, or none any more; false if there is one."""
+        """Try to start the thread unless it runs; return whether that was tried."""
         if self._is_alive() or monotonic() < self._retry_at or not self._starting.acquire(False):
             return False
         try:
@@ -166,18 +166,22 @@ class Recorder:
     def _wake(self) -> None:
         if not self._woken:
             self._woken = True
-            refuses(self._wakeup.release, RuntimeError)  # where another thread was faster
+            refuses(self._wakeup.release, RuntimeError)  # released already if another thread was faster
 
-    # What waits: for another thread, for the disk
+    # May wait for another thread, or for the disk
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Count what has finished, and write it: see `api.flush`."""
+        """Count and write everything that has finished; return whether all of it is in the store.
+
+        Args:
+            timeout: seconds to wait at most for another thread that is writing.
+        """
         return self._have_done(self._write, timeout)
 
     def close(self, timeout: float) -> bool:
-        """Write what is left, let go of the store and stop; whether everything is in the store.
+        """Write what is left, close the store and stop; return whether everything is in the store.
 
-        Where it is not, the thread stays and goes on trying.
+        If it is not, the thread stays and keeps trying.
         """
         closing, self._closed = not self._closed, True
         done = self._have_done(self._aggregate_and_close if closing else self._write_and_close, timeout)
@@ -190,15 +194,15 @@ class Recorder:
         return done
 
     def _run(self) -> None:
-        """What the thread does. Nothing ends it but the end of what there is to do."""
+        """Run the thread until nothing is left to do, whatever is thrown into it."""
         self._runs_in = this_thread()
         while not self._is_done:
-            with suppress(BaseException):  # thrown into this thread while it speaks of another one
+            with suppress(BaseException):  # thrown into this thread while it logs another one
                 if self._run_until_done():
                     return
 
     def _run_until_done(self) -> bool:
-        """Write whenever that is due; whether nothing will ever be due again."""
+        """Write whenever that is due; return whether nothing will ever be due again."""
         try:
             while not self._is_done and not self._is_orphaned():
                 self._wait()
@@ -206,9 +210,7 @@ class Recorder:
                 self._answer()
                 self._log()
             if not self._is_done:
-                self.flush_threshold = (
-                    NOTIFY_EACH  # whatever may still end: this thread is not there to wait for more of it
-                )
+                self.flush_threshold = NOTIFY_EACH  # this thread will no longer be there for what ends later
                 self._work(self._write)
                 self._log()
             return True
@@ -229,7 +231,7 @@ class Recorder:
             self._is_logging = False
 
     def _wait(self) -> None:
-        """Wait until something is due, or somebody calls."""
+        """Wait until something is due, or the thread is woken."""
         now = monotonic()
         pause = max(0.0, self._due - now)
         if now < self._busy_until:
@@ -240,11 +242,11 @@ class Recorder:
             self._wakeup.acquire(True, _YIELD_TIME)
 
     def _is_orphaned(self) -> bool:
-        """Whether the process has come to its end, and is there for this thread only."""
+        """Whether the process has ended but for this thread."""
         return bool(self._forked_thread) and has_ended(self._forked_thread)
 
     def _answer(self) -> None:
-        """Do what was asked for meanwhile. One that came too late sees that this thread has ended."""
+        """Carry out the waiting requests. Whoever makes one too late sees that this thread has ended."""
         while self._requests:
             request, done = self._requests[0], False
             try:
@@ -254,7 +256,7 @@ class Recorder:
                 request.answer(done)
 
     def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
-        """Have the recorder's thread do a task, or do it here where there is none; whether it succeeded in time."""
+        """Run a task in the recorder's thread, or here if that does not run; return whether it succeeded in time."""
         deadline = _deadline(timeout)
         if self._can_wait():
             request = _Request(task)
@@ -280,7 +282,7 @@ class Recorder:
 
     @contextmanager
     def _priority(self) -> Iterator[None]:
-        """A block in which a thread of the program's waits to write itself: ours would only be in its way."""
+        """Hold the recorder's thread back while one of the program's threads waits to write itself."""
         self._waiting_writers += 1
         try:
             yield
@@ -288,10 +290,10 @@ class Recorder:
             self._waiting_writers -= 1
 
     def _work(self, task: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Count what has finished, then do a task: one thread at a time. Never raises.
+        """Count what has finished, then run a task, in one thread at a time. Never raises an `Exception`.
 
-        A signal handler or a destructor that interrupts a thread at work finds
-        the work under way, and does not wait for itself.
+        A signal handler or a destructor that interrupts the working thread returns at
+        once instead of waiting for itself.
         """
         if self._worker == this_thread():
             return False
@@ -310,19 +312,19 @@ class Recorder:
             self._release()
 
     def _acquire(self, timeout: float | None) -> bool:
-        """Take the lock; whether that was possible within so many seconds."""
+        """Take the lock; return whether that succeeded within ``timeout`` seconds."""
         deadline = _deadline(timeout)
         lock, idle = self._lock, 0
         while not lock.acquire(True, min(_POLL_INTERVAL, max(0.0, deadline - monotonic()))):
             if monotonic() >= deadline:
                 return False
             idle = 0 if is_within(self._worker, Recorder._work.__code__) else idle + 1
-            if idle > 1 and lock is self._lock:  # left behind: an exception struck its thread between two steps of ours
+            if idle > 1 and lock is self._lock:  # left behind by an exception that struck its thread
                 self._lock = lock = allocate_rlock()
         return True
 
     def _release(self) -> None:
-        """Let go of the lock, if it was taken."""
+        """Release the lock, if it was taken."""
         if self._worker == this_thread():
             self._worker = 0
             hold_lines(0)
@@ -337,7 +339,7 @@ class Recorder:
             try:
                 self._aggregate.aggregate(handoff.queue)
                 break
-            except Exception:  # a mistake of ours costs one transaction
+            except Exception:  # a bug of ours costs one transaction
                 handoff.record_dropped("transactions")
                 capture_internal_exception("Aggregate.aggregate")
         now = monotonic()
@@ -354,17 +356,17 @@ class Recorder:
 
     def _aggregate_and_close(self) -> bool:
         self._aggregate_queue()
-        self._is_done = False  # the thread may have written and left, just before
+        self._is_done = False  # the thread may have finished just before
         return self._write_and_close()
 
     def _write_and_close(self) -> bool:
-        """Write what is left; let go of the store."""
+        """Write what is left, and close the store."""
         self._is_done = self._is_done or self._write()
         self.delivery.close()
         return self._is_done
 
     def _write(self) -> bool:
-        """Write what was counted; what could not be written waits for the next time, and nothing is lost."""
+        """Write what was counted; what cannot be written now waits for the next attempt."""
         self._due = monotonic() + self._settings.flush_interval
         delivered = self.delivery.deliver()
         snapshot = self._snapshot() if self.delivery.has_capacity() else None
@@ -376,7 +378,7 @@ class Recorder:
     # Snapshots
 
     def _snapshot(self) -> Snapshot | None:
-        """All that is new, or ``None`` where nothing is and nobody would wonder whether this process lives."""
+        """Return everything new as a snapshot; ``None`` if there is nothing and no heartbeat is due."""
         now = monotonic()
         running = self._open_at(now)
         collected = self._aggregate.collect()
@@ -389,7 +391,7 @@ class Recorder:
         return Snapshot(self._instance, 0, epoch(), *collected, lost=lost, running=running, ran=ran)
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
-        """The transactions that have been open for a while, under names that are bounded as all others are."""
+        """Return the transactions that have been open for a while, their names limited as all others are."""
         long_open = handoff.open_since(now - _MIN_RUNNING_AGE)
         long_open.sort(key=lambda transaction: transaction._start_time)
         return tuple(
@@ -404,12 +406,12 @@ class Recorder:
 
 
 def _deadline(timeout: float | None) -> float:
-    """On the monotonic clock."""
+    """Return the moment on the monotonic clock at which a timeout ends."""
     return float("inf") if timeout is None else monotonic() + timeout
 
 
 def _acquired(lock: Any, deadline: float, hope: Callable[[], bool]) -> bool:
-    """Wait for a lock while there is hope, until a deadline; whether it was acquired."""
+    """Wait for a lock until a deadline, as long as ``hope()`` is true; return whether it was acquired."""
     while not lock.acquire(True, min(_POLL_INTERVAL, max(0.0, deadline - monotonic()))):
         if monotonic() >= deadline or not hope():
             return bool(lock.acquire(False))
@@ -421,7 +423,7 @@ def _this_process() -> Instance:
 
 
 def _program() -> str:
-    """What the process runs: the name of its file, or of the package after ``-m``."""
+    """Return what the process runs: the name of its file, or of the package after ``-m``."""
     path = sys.argv[0] if sys.argv and sys.argv[0] else sys.executable
     folder, name = os.path.split(path)
     return os.path.basename(folder) if name == "__main__.py" and folder else name

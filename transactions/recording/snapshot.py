@@ -1,4 +1,4 @@
-"""What the recorder hands to a store every few seconds: counts and samples, ready to be written.
+"""Snapshots: counts and samples, ready to be written, that the recorder passes to a store every few seconds.
 
 This is the border between recording and storing. A store needs nothing else,
 and nothing here refers to a running transaction or to the host program.
@@ -30,7 +30,7 @@ SampleReason = Literal["slow", "failed"]
 
 
 class Series(NamedTuple):
-    """What is counted together."""
+    """The transactions of one application, kind, group and name, which are counted together."""
 
     application: str
     kind: Kind
@@ -60,7 +60,7 @@ class MinuteRow:
     tolerating: int
     frustrated: int
     apdex_t: float | None
-    """The threshold T in seconds by which the three Apdex counts were made; ``None`` where there are none."""
+    """The threshold T in seconds that the three Apdex counts are based on; ``None`` if there are none."""
     histogram: Mapping[int, int]
     """Bin number (see ``histogram.py``) to count; the counts add up to ``count``."""
     response_starts: int = 0
@@ -70,7 +70,7 @@ class MinuteRow:
     queued: int = 0
     """How many of them came with a queue time."""
     queue_total: float = 0.0
-    """Seconds in front-end queues before the request reached us, added up."""
+    """Seconds that requests waited before they reached us, added up."""
     disconnected: int = 0
     statuses: Mapping[int, int] = field(default_factory=dict)
     """HTTP status to count."""
@@ -121,7 +121,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that one process recorded since its last snapshot."""
+    """Everything that one process has recorded since its last snapshot."""
 
     instance: Instance
     sequence: int
@@ -134,17 +134,17 @@ class Snapshot:
     lost: Mapping[str, int] = field(default_factory=dict)
     """What was dropped since the last snapshot, by cause: ``transactions``, ``names``, ``attributes``, ..."""
     running: tuple[RunningTransaction, ...] = ()
-    """Those that are open now; they replace what the instance reported before."""
+    """The transactions that are open now; they replace those that the instance reported before."""
     ran: float | None = None
-    """Seconds that have gone by since ``instance.started``, by a monotonic clock; ``None``: not known."""
+    """Seconds since ``instance.started``, by a monotonic clock; ``None`` if unknown."""
 
 
 class StoreUnavailable(Exception):
-    """The store is locked, full, gone or broken; the same snapshot may be written again later."""
+    """The store is locked, full, missing or broken; the same snapshot may be written again later."""
 
 
 class Store(Protocol):
-    """What a recorder needs of a store. One instance is used by one thread of one process."""
+    """The interface of a store to the recorder. An instance is used by one thread at a time, in one process."""
 
     def write(self, snapshot: Snapshot) -> None:
         """Store the whole snapshot or nothing of it.
@@ -155,4 +155,4 @@ class Store(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the store's resources; may be called twice."""
+        """Release the store's resources; may be called twice."""

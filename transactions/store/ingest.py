@@ -1,4 +1,4 @@
-"""From a snapshot to rows, within one transaction."""
+"""Ingest: add a snapshot to the store's rows, within one transaction."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
 
 @dataclass(frozen=True)
 class PreparedSnapshot:
-    """A snapshot in the form in which it is stored: all that can be done before the store is locked."""
+    """A snapshot converted to rows, which is done before the store is locked."""
 
     snapshot: Snapshot
     rows: list[tuple[Series, int, tuple[object, ...]]]
     """Series, minute and columns."""
     totals_rows: list[tuple[Series, int, tuple[object, ...]]]
-    """Likewise, of all transactions of an application and kind together; the series is one of theirs."""
+    """As ``rows``, for all transactions of an application and kind together; the series is one of theirs."""
     samples: list[PreparedSample]
     process: str
     """Which process it is of (see ``liveness.py``), where that is this one."""

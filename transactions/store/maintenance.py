@@ -1,4 +1,4 @@
-"""What keeps a store small: rolling up what is complete, and letting go of what is old.
+"""Maintenance, which keeps a store small: rolling up complete rows, and deleting old ones.
 
 Each step is a short transaction of its own, and whichever process comes by does
 it: what is due is read from the store itself, in the same transaction.
@@ -35,7 +35,7 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True)
 class Retention:
-    """For how many days things are kept."""
+    """For how many days each resolution is kept."""
 
     minutes: float = DEFAULTS.keep_minutes
     hours: float = DEFAULTS.keep_hours
@@ -43,16 +43,16 @@ class Retention:
 
     @classmethod
     def of(cls, settings: Settings) -> Retention:
-        """What the settings say."""
+        """Return the retention that the settings ask for."""
         return cls(settings.keep_minutes, settings.keep_hours, settings.keep_samples)
 
     @property
     def longest(self) -> float:
-        """Seconds for which any figures are kept."""
+        """Return the seconds for which any figures are kept."""
         return max(self.hours, self.minutes) * _DAY
 
     def oldest(self, width: int, now: float) -> int:
-        """From when on the rows of a span are kept (epoch seconds, on a boundary of the next kept span)."""
+        """Return from when on rows of a width are kept (epoch seconds, on a boundary of the next kept width)."""
         if width < _HOUR:
             return floor_to(now - self.minutes * _DAY, _HOUR)
         return floor_to(now - self.longest, _DAY)
@@ -62,7 +62,7 @@ DEFAULT_RETENTION: Final = Retention()
 
 
 def resolutions_of(connection: sqlite3.Connection) -> dict[int, Resolution]:
-    """The levels of the store, by span.
+    """Return the resolutions of the store, by width.
 
     Raises:
         sqlite3.DatabaseError: the store is damaged.
@@ -76,7 +76,7 @@ def resolutions_of(connection: sqlite3.Connection) -> dict[int, Resolution]:
 
 
 def next_step(connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> Step | None:
-    """One of the steps that are due, to be taken in the same transaction; ``None`` if there is none."""
+    """Return a maintenance step that is due, to be taken in the same transaction; ``None`` if there is none."""
     resolutions = resolutions_of(connection)
     return (
         _giving_back(connection, resolutions, now.latest)
@@ -129,12 +129,12 @@ def _roll_up(
 
 
 def first_row(connection: sqlite3.Connection, width: int, start: int) -> int | None:
-    """Where the first row of a span is that starts at ``start`` or later (epoch seconds)."""
+    """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
     return _outermost(connection, "min", width, start, FOREVER)
 
 
 def _last_row(connection: sqlite3.Connection, width: int, end: int) -> int | None:
-    """Where the last row of a span is that starts before ``end``."""
+    """Return the start of the last row of a width that starts before ``end``."""
     return _outermost(connection, "max", width, -FOREVER, end)
 
 
@@ -189,13 +189,13 @@ def _kept_since(connection: sqlite3.Connection, resolution: Resolution, retentio
     return oldest if hour is None else max(oldest, hour + _HOUR)
 
 
-# Letting go
+# Expiry
 
 
 def _expiring(
     connection: sqlite3.Connection, resolutions: Resolutions, retention: Retention, now: float | None
 ) -> Step | None:
-    """There are rows that are older than they are kept for."""
+    """Return the step that deletes rows beyond their retention, if there are any."""
     if now is None:
         return None
     for width, resolution in resolutions.items():
@@ -207,7 +207,7 @@ def _expiring(
 
 
 def _expiry(resolutions: Resolutions, retention: Retention, width: int, now: float) -> int:
-    """From when on the rows of a span stay. Minutes stay until the hours that they belong to are rolled up."""
+    """Return from when on rows of a width are kept. Minutes are kept until their hours are rolled up."""
     rolled_up = floor_to(resolutions[max(width, _HOUR)].complete_until, _HOUR if width < _HOUR else _DAY)
     return min(retention.oldest(width, now), rolled_up)
 
@@ -245,7 +245,7 @@ DELETE FROM instance WHERE id IN (
 
 
 def _bound_instances(connection: sqlite3.Connection) -> None:
-    """Short scripts may be many, and each is one."""
+    """Delete the oldest instances beyond the limit: every run of a short script is an instance."""
     row = connection.execute(
         "SELECT report FROM instance_clock ORDER BY report DESC LIMIT 1 OFFSET ?", (_MAX_INSTANCES,)
     ).fetchone()

@@ -1,4 +1,4 @@
-"""The statements by which rows are read and added up.
+"""Queries: the statements that read rows and add them up.
 
 What a question is about is added up within SQLite, so that one row comes out for each line of an answer.
 """

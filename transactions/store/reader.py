@@ -1,4 +1,4 @@
-"""Reading a store: what the terminal report and the web page ask it."""
+"""Read access to a store, for the command line and the page."""
 
 from __future__ import annotations
 
@@ -98,13 +98,12 @@ class StoreUnreadable(Exception):
 class StoreReader:
     """Read-only access to a store, while others write to it.
 
-    Transactions count in the minute in which they ended. A window includes
-    every minute that it overlaps; of a time whose minutes are no longer kept,
-    every hour that it overlaps. Throughput is per minute of the window so
-    widened.
+    Transactions are counted in the minute in which they ended. A window includes
+    every minute that it overlaps, or every hour where minutes are no longer kept.
+    Throughput is per minute of the window so widened.
 
-    One reader may be used by several threads; their questions are answered one
-    after the other, each from one state of the store.
+    A reader may be shared by threads; their queries run one after the other, each on
+    one consistent state of the store.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -113,12 +112,12 @@ class StoreReader:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> StoreReader:
-        """A reader of the store in a file, or of ``":memory:"``, the one that this process writes.
+        """Open the store in a file, or the one in ``":memory:"`` that this process writes.
 
         Raises:
-            StoreUnreadable: there is no such file, it is no store, a newer one
-                than this program knows, or may not be read. All other methods
-                raise it, too, when that happens later.
+            StoreUnreadable: the file does not exist, is not a store, is a store of a
+                newer version, or may not be read. All other methods raise it too, if
+                that happens later.
         """
         reader = cls(path)
         with reader._reading():
@@ -130,7 +129,7 @@ class StoreReader:
         return self._connection.path
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     def __enter__(self) -> StoreReader:  # noqa: PYI034 - Self is in no typing before 3.11
@@ -140,7 +139,7 @@ class StoreReader:
         self.close()
 
     def applications(self, window: Window) -> list[ApplicationStatistics]:
-        """One for each application and kind with calls in the window, the most time consuming first."""
+        """Return the statistics of each application and kind with calls in the window, most time consuming first."""
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
             totals_rows = series_matching(connection, _EVERYTHING, whole=True)
@@ -161,13 +160,13 @@ class StoreReader:
             return bool(found.fetchone()[0])
 
     def known_applications(self) -> list[str]:
-        """The names of all applications that the store knows, however long ago they reported."""
+        """Return the names of all applications in the store, however long ago they reported."""
         with self._reading() as connection:
             found = [name for (name,) in connection.execute("SELECT DISTINCT application FROM series")]
             return sorted(found, key=str.casefold)
 
     def application_names(self, window: Window) -> list[str]:
-        """Those with calls in the window, without regard to upper and lower case in order."""
+        """Return the names of applications with calls in the window, sorted regardless of case."""
         with self._reading() as connection:
             totals_rows = series_matching(connection, _EVERYTHING, whole=True)
             called = times_of(connection, self._cache, _ranges(connection, window)[0], totals_rows)
@@ -176,9 +175,9 @@ class StoreReader:
     def transactions(
         self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None
     ) -> list[SeriesStatistics]:
-        """One for each (application, kind, group, name) with calls in the window, the most time consuming first.
+        """Return the statistics of each series with calls in the window, the most time consuming first.
 
-        With a limit only so many of them, which is read much faster than all.
+        With a limit, only so many of them, which is much faster than reading all.
         """
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
@@ -200,41 +199,41 @@ class StoreReader:
             return sorted(found, key=lambda one: (-one.totals.total, one.series))
 
     def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Statistics:
-        """The figures of all selected transactions together."""
+        """Return the figures of all selected transactions together."""
         with self._reading() as connection:
             ranges, minutes = _ranges(connection, window)
             return statistics_of(self._sum(connection, ranges, selection), minutes)
 
     def histogram(self, window: Window, selection: Selection = _EVERYTHING) -> Histogram:
-        """The durations of all selected transactions (see ``recording/histogram.py``)."""
+        """Return the durations of all selected transactions (see ``recording/histogram.py``)."""
         with self._reading() as connection:
             return self._sum(connection, _ranges(connection, window)[0], selection).histogram
 
     def statuses(self, window: Window, selection: Selection = _EVERYTHING) -> dict[int, int]:
-        """How many of the selected web transactions had which HTTP status; 0 stands for what is no status."""
+        """Return how many of the selected web transactions had each HTTP status; 0 stands for an invalid one."""
         with self._reading() as connection:
             series = series_matching(connection, selection, whole=_uses_totals(selection))
             return statuses_in(connection, _ranges(connection, window)[0], series)
 
     def counted(self, window: Window) -> Window:
-        """The window that is counted where this one is asked for: widened to whole minutes, or to what is kept."""
+        """Return the window that is counted for this one: widened to whole minutes, or to the coarser rows kept."""
         with self._reading() as connection:
             return _counted(window, _ranges(connection, window)[0])
 
     def first_counted(self, application: str, since: float) -> int | None:
-        """The minute (epoch seconds) in which the first transaction of an application ended; ``None`` without any.
+        """Return the minute (epoch seconds) in which an application's first transaction ended, or ``None``.
 
-        Of what is older than ``since``, and where minutes are no longer kept, some earlier moment of the same day.
+        If that is before ``since``, or minutes are no longer kept, some earlier moment of the same day.
         """
         with self._reading() as connection:
             series = series_matching(connection, Selection(application), whole=True)
             return first_start(connection, resolutions_of(connection).values(), series, since)
 
     def timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> Timeline:
-        """The figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
+        """Return the figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
 
-        Steps by `step_for` are read quickly however long the window is. Where there would be more than 10 000 of
-        them, they are made longer. Instead of a length, steps can be given: those of the days of a time zone.
+        Steps by `step_for` are fast to read however long the window is. If there would be more than 10 000 steps,
+        they are made longer. ``step`` may also be the days of a time zone, as `Steps`.
         """
         with self._reading() as connection:
             steps, ranges = _stepped_ranges(connection, window, step)
@@ -243,7 +242,7 @@ class StoreReader:
             return timeline_of(steps, {at: one for (at,), one in found.items()})
 
     def timelines(self, window: Window, step: int | Steps, wanted: Collection[Series]) -> dict[Series, Timeline]:
-        """Likewise, of each of some transactions."""
+        """Return a `timeline` for each of the wanted series."""
         with self._reading() as connection:
             steps, ranges = _stepped_ranges(connection, window, step)
             numbers = {series: number for number, series in series_named(connection, wanted).items()}
@@ -261,7 +260,7 @@ class StoreReader:
         reason: Literal["slow", "failed"] | None = None,
         limit: int = 50,
     ) -> list[StoredSample]:
-        """The slowest of the kept transactions that ended in the window."""
+        """Return the slowest samples that ended in the window."""
         where, arguments = matching(selection)
         with self._reading() as connection:
             rows = connection.execute(
@@ -273,7 +272,7 @@ class StoreReader:
             return list(_intact_samples(rows))
 
     def sample(self, number: int) -> StoredSample | None:
-        """One kept transaction by its ``id``; ``None`` where there is none, or none any more."""
+        """Return a sample by its ``id``; ``None`` if it does not exist, or no longer."""
         with self._reading() as connection:
             rows = connection.execute(
                 f"SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series"
@@ -283,7 +282,7 @@ class StoreReader:
             return next(_intact_samples(rows), None)
 
     def errors(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorStatistics]:
-        """The distinct errors, told apart by type, message and whether they were expected, the most frequent first."""
+        """Return the errors, distinct by type, message and whether they were expected, the most frequent first."""
         found: dict[tuple[str, str, bool], dict[Series, int]] = {}
         last: dict[tuple[str, str, bool], int] = {}
         with self._reading() as connection:
@@ -295,7 +294,7 @@ class StoreReader:
             return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
 
     def error_timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> ErrorTimeline:
-        """How often each distinct error occurred every ``step`` seconds, as in `timeline`."""
+        """Return how often each distinct error occurred in each step, as in `timeline`."""
         counts: dict[ErrorKey, list[int]] = {}
         with self._reading() as connection:
             steps, ranges = _stepped_ranges(connection, window, step)
@@ -305,18 +304,18 @@ class StoreReader:
         return ErrorTimeline(steps.length, steps.starts, counts)
 
     def instances(self) -> list[StoredInstance]:
-        """The processes that reported in the last days, the one that was seen last first."""
+        """Return the processes that reported in the last days, the last seen first."""
         with self._reading() as connection:
             return sorted(instances(connection).values(), key=lambda instance: -instance.seen)
 
     def reporting(self, now: float) -> list[StoredInstance]:
-        """The processes that are still there (``now``: epoch seconds), the one that was seen last first."""
+        """Return the processes that are still alive (``now``: epoch seconds), the last seen first."""
         with self._reading() as connection:
             found = reporting(connection, now)
             return sorted(found.values(), key=lambda instance: -instance.seen)
 
     def running(self, now: float) -> list[RunningNow]:
-        """What is open in the processes that are still there (``now``: epoch seconds), the oldest first."""
+        """Return the open transactions of processes that are still alive (``now``: epoch seconds), the oldest first."""
         with self._reading() as connection:
             there = reporting(connection, now)
             rows = connection.execute(
@@ -326,7 +325,7 @@ class StoreReader:
             return [RunningNow(Series(*row[2:]), row[1], there[row[0]]) for row in rows if row[0] in there]
 
     def links(self) -> dict[str, tuple[str, ...]]:
-        """Applications, and to which others they report as well, as far as samples show."""
+        """Return the applications that each application is linked to, as far as samples show."""
         links: dict[str, tuple[str, ...]] = {}
         with self._reading() as connection:
             for application, linked in connection.execute("SELECT application, linked FROM link ORDER BY 1, 2"):
@@ -334,12 +333,12 @@ class StoreReader:
         return links
 
     def dropped(self, window: Window, application: str | None = None) -> dict[str, int]:
-        """What was dropped within a window by processes that report an application, or any: counts by cause."""
+        """Return what was dropped within a window by processes that report an application, or any: counts by cause."""
         with self._reading() as connection:
             return dropped_in(connection, window, application)
 
     def health(self) -> Health:
-        """The file, and what is known of those who write to it."""
+        """Return the state of the file, and what is known of its writers."""
         with self._reading() as connection:
             lost = dict(connection.execute("SELECT cause, sum(count) FROM loss GROUP BY cause ORDER BY cause"))
             seen = [instance.seen for instance in instances(connection).values()]
@@ -412,7 +411,7 @@ def _share(time: float, of_all: float) -> float:
 
 
 def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
-    """A damaged one is left out, with a log line, rather than spoil all others."""
+    """Yield the samples, leaving out damaged ones with a log line."""
     for row in rows:
         try:
             yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))

@@ -1,4 +1,4 @@
-"""How finely the past is kept: minutes for some days, hours and more for months.
+"""Resolutions, in which the past is kept: minutes for some days, hours and more for months.
 
 Every level holds *all* transactions of its stretch of time, so a window is read
 from few rows: whole days from the level of days, the rest from finer ones.
@@ -41,7 +41,7 @@ _STEPS: Final = (60, 120, 300, 600, 1800, 3600, 10800, 21600, 86400)
 
 
 class Resolution(NamedTuple):
-    """The rows of one span, and for which stretch of time (epoch seconds) they are all there."""
+    """Rows of one width, and the time range (epoch seconds) for which all of them are there."""
 
     width: int
     complete_from: int
@@ -53,7 +53,7 @@ class Resolution(NamedTuple):
 
 
 class RowRange(NamedTuple):
-    """Rows to be read: those of this span that start at ``start`` or later and before ``end``."""
+    """Rows to read: those of this width that start at ``start`` or later and before ``end``."""
 
     width: int
     start: int
@@ -61,7 +61,7 @@ class RowRange(NamedTuple):
 
 
 def floor_to(moment: float, width: int) -> int:
-    """The start of the unit of time that a moment (epoch seconds) is in."""
+    """Return the start of the interval that contains a moment (epoch seconds)."""
     return math.floor(moment / width) * width
 
 
@@ -113,7 +113,7 @@ def split_at(ranges: Iterable[RowRange], border: int) -> tuple[list[RowRange], l
 
 
 def _interval_at(cursor: int, end: int, coarse_first: Sequence[Resolution]) -> tuple[int, int]:
-    """Span and start of the unit to read next; span 0 where nothing is kept."""
+    """Return width and start of the interval to read next; width 0 if nothing is kept."""
     for width, complete_from, complete_until, _ in coarse_first:
         if cursor % width == 0 and complete_from <= cursor and cursor + width <= min(end, complete_until):
             return width, cursor

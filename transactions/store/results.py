@@ -1,4 +1,4 @@
-"""What a store is asked, and what it answers: plain values."""
+"""Arguments and results of the store's queries, as plain values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Selection(NamedTuple):
-    """Which transactions are asked about; ``None`` stands for all."""
+    """A selection of transactions; ``None`` stands for all."""
 
     application: str | None = None
     kind: Kind | None = None

@@ -108,12 +108,12 @@ def _storable(statuses: Mapping[int, int]) -> dict[int, int]:
 
 
 def add(connection: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> None:
-    """Add rows, each a span, a start, a series and `values`, to those in the store."""
+    """Add rows, each a width, a start, a series and `values`, to those in the store."""
     connection.executemany(_ADD, rows)
 
 
 def add_errors(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, int, int]]) -> None:
-    """Add counts of distinct errors, each with span, start and the error's number, to those in the store."""
+    """Add counts of distinct errors, each with width, start and the error's number, to those in the store."""
     connection.executemany(_ADD_ERRORS, rows)
 
 
@@ -124,7 +124,7 @@ def values(totals: Totals) -> tuple[object, ...]:
 
 
 def roll_up(connection: sqlite3.Connection, interval: tuple[int, int], finer: int) -> None:
-    """Make the rows of one unit of time, given as (span, start), from those of the next finer span."""
+    """Make the rows of one interval, given as (width, start), from those of the next finer width."""
     width, start = interval
     arguments = (width, start, finer, start, start + width)
     connection.execute(_ROLL_UP, arguments)

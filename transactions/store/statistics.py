@@ -1,4 +1,4 @@
-"""From added-up rows to the figures that people read.
+"""Statistics, the figures that people read, computed from totals.
 
 The terminal report and the web page both take their figures from here, so that
 their numbers agree to the last digit.
@@ -17,7 +17,7 @@ __all__ = ["Statistics", "Totals", "Window", "statistics_of"]
 
 
 class Window(NamedTuple):
-    """A span of time, from ``since`` up to but not including ``until``, in epoch seconds."""
+    """A time range, from ``since`` up to but not including ``until``, in epoch seconds."""
 
     since: float
     until: float
@@ -30,7 +30,7 @@ class Window(NamedTuple):
 
 @dataclass
 class Totals:
-    """What was counted of some transactions; totals can be added up."""
+    """Counts and sums of some transactions, which can be added up."""
 
     count: int = 0
     total: float = 0.0
@@ -54,7 +54,7 @@ class Totals:
     """HTTP status to count; left empty where nobody asked for it."""
 
     def add(self, other: Totals) -> None:
-        """Add what another one has counted; its T counts as the later one."""
+        """Add other totals; their T counts as the later one."""
         self.count += other.count
         self.total += other.total
         self.minimum = min(self.minimum, other.minimum)
@@ -74,7 +74,7 @@ class Totals:
 
     @classmethod
     def of(cls, all_totals: Iterable[Totals]) -> Totals:
-        """All of them added up."""
+        """Return the sum of totals."""
         whole = cls()
         for totals in all_totals:
             whole.add(totals)
@@ -83,7 +83,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a report prints. Where nothing was counted, what cannot be told is ``None``."""
+    """The figures of a report; ``None`` for those that are undefined because nothing was counted."""
 
     calls: int
     per_minute: float
@@ -123,7 +123,7 @@ class Statistics:
 
 
 def statistics_of(totals: Totals, minutes: float) -> Statistics:
-    """The figures of what was counted within so many minutes."""
+    """Compute the figures from what was counted within so many minutes."""
     judged = totals.satisfied + totals.tolerating + totals.frustrated
     median, p95, p99 = _quantiles(totals)
     return Statistics(

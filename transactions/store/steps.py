@@ -68,7 +68,7 @@ class Steps:
         return (min(end, until) - start) / 60
 
     def can_be_made_of(self, width: int) -> bool:
-        """Whether no row of this span (seconds) lies in two of them."""
+        """Whether no row of this width (seconds) lies in two steps."""
         return all(start % width == 0 for start in self.starts) and self.end % width == 0
 
 

@@ -1,4 +1,4 @@
-"""Writing snapshots into the store."""
+"""Write access to a store, for the recorder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["StoreWriter"]
 
 _MEMORY_ONLY: Final = "what is recorded is kept in memory only, as %s; set WEIGHBRIDGE_STORE to a file to keep it"
 _MAX_STEPS: Final = 8
-"""Steps of upkeep after one write."""
+"""Maintenance steps after one write at most."""
 
 
 class StoreWriter:
@@ -45,7 +45,7 @@ class StoreWriter:
 
     @classmethod
     def of(cls, settings: Settings) -> StoreWriter:
-        """The writer for the store that the settings name. Logs one line where it can only be in memory."""
+        """Return the writer for the configured store. Logs one line if that can only be in memory."""
         location = prepare(locate(settings.store))
         if location.problem:
             log_once("store in memory", _MEMORY_ONLY, location.problem)
@@ -69,15 +69,15 @@ class StoreWriter:
             now = ingest(connection, prepared, self._retention)
             is_due = next_step(connection, self._retention, now) is not None
         if is_due:
-            with suppress(StoreUnavailable):  # the snapshot is stored; upkeep is for whoever comes next
+            with suppress(StoreUnavailable):  # the snapshot is stored; maintenance is left to the next writer
                 self._maintain(now)
 
     def close(self) -> None:
-        """Let go of the file; writing again opens it again."""
+        """Close the file; the next write opens it again."""
         self._connection.close()
 
     def _maintain(self, now: TrustedTime) -> None:
-        """Take some steps, unless others write: they come by as well."""
+        """Take some maintenance steps, unless others are writing: they will do it as well."""
         for _ in range(_MAX_STEPS):
             with self._transaction(timeout=0) as connection:
                 step = next_step(connection, self._retention, now)

@@ -1,1 +1,1 @@
-"""What opens transactions around calls and blocks: the four call forms, for everything that can be called."""
+"""Wrappers that open transactions around calls and blocks: the four call forms, for every kind of callable."""

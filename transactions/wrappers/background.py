@@ -1,4 +1,4 @@
-"""Background tasks: the four ways to say that a piece of work is one."""
+"""Background tasks in the four call forms: decorator, context manager, wrapper, and wrapper by path."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ def background_task(
 def background_task(application: Any = None, name: TextArgument = None, group: TextArgument = None) -> Any:
     """Measure every call of the decorated callable as a background task.
 
-    A call outside any transaction is a background transaction of its own. A
-    call that belongs to a web transaction makes that one a background
-    transaction, called as this says. Inside a background transaction nothing
-    changes. Works on functions, methods, classmethods, staticmethods, coroutine
-    functions, generators, async generators, classes, callable instances and
-    partials, and without parentheses too.
+    Outside any transaction, a call is a background transaction of its own. A call
+    that belongs to a web transaction turns that into a background transaction with
+    this name and group. Inside a background transaction nothing changes. Works on
+    functions, methods, classmethods, staticmethods, coroutine functions, generators,
+    async generators, classes, callable instances and partials, and also without
+    parentheses.
 
     Args:
         application: the application to report to: a name, an `Application`, or
             ``None`` for the configured one. Looked up at each call.
-        name: the name of the transaction, or a callable of the call's arguments
-            that gives it; by default `callable_name` of the function, and of a
-            method that of each instance's, as every subclass is a job of its own.
-        group: the group of the name, likewise; by default ``Function``. A group
-            of one's own is best prefixed ``Python/``.
+        name: the name of the transaction, or a callable that takes the call's
+            arguments and returns it; by default the function's `callable_name`. A
+            method is named after the class of its instance, as every subclass is a
+            job of its own.
+        group: the group of the name, or a callable as for ``name``; by default
+            ``Function``. Custom groups are best prefixed ``Python/``.
     """
     if can_be_wrapped(application):
         return background_task()(application)
@@ -61,11 +62,10 @@ def BackgroundTaskWrapper(  # noqa: N802  the agent's name
     name: TextArgument = None,
     group: TextArgument = None,
 ) -> Decorated:
-    """A stand-in for ``wrapped`` whose calls are measured as `background_task` says.
+    """Return a wrapper of ``wrapped`` whose calls are measured as by `background_task`.
 
-    What it wraps stays as it is, a class too: its stand-in is one that is
-    derived from it, or behaves as it where whatever is derived from it is
-    registered somewhere.
+    ``wrapped`` itself stays as it is. The wrapper of a class is a class derived from
+    it, or a proxy where subclasses may get registered somewhere.
 
     Raises:
         TypeError: ``wrapped`` cannot be called.
@@ -80,7 +80,7 @@ def wrap_background_task(
     name: TextArgument = None,
     group: TextArgument = None,
 ) -> None:
-    """Replace ``module``'s attribute at the dotted ``object_path`` by its measured stand-in.
+    """Replace ``module``'s attribute at the dotted ``object_path`` by its measured wrapper.
 
     Raises:
         ImportError: there is no such module.
@@ -92,9 +92,9 @@ def wrap_background_task(
 class BackgroundTask(Block):
     """Measure a block of code as a background task: ``with BackgroundTask(name="nightly") as transaction:``.
 
-    Works with ``async with`` as well. The arguments are those of
-    `background_task`; without a name it is called by the function that enters
-    it. Gives the transaction that now measures the block.
+    Works with ``async with`` as well. The arguments are those of `background_task`;
+    without a name the block is named after the function that enters it. The value
+    after ``as`` is the transaction that now measures the block.
 
     Raises:
         RuntimeError: the same instance was entered a second time.

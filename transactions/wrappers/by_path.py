@@ -1,4 +1,4 @@
-"""Wrapping what is found under a dotted path of a module."""
+"""Wrapping of objects that are found under a dotted path of a module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["replace_object", "wrap_object"]
 
 
 def wrap_object(module: ModuleType | str, object_path: str, opener_for: Callable[[Any], Opener]) -> None:
-    """Replace ``module``'s attribute at a dotted path by a stand-in whose calls ask an opener.
+    """Replace ``module``'s attribute at a dotted path by a wrapper whose calls go through an opener.
 
     Raises:
         ImportError: there is no such module.
@@ -27,19 +27,19 @@ def wrap_object(module: ModuleType | str, object_path: str, opener_for: Callable
 
 
 def _is_at_home(module: ModuleType | str, object_path: str, found: Any) -> bool:
-    """Whether this is the module and the name that something has by itself, and not those of one that imported it."""
+    """Whether an object was defined in this module under this name, rather than imported into it."""
     place = module if isinstance(module, str) else getattr(module, "__name__", None)
     return (getattr(found, "__module__", None), getattr(found, "__qualname__", None)) == (place, object_path)
 
 
 def replace_object(module: ModuleType | str, object_path: str, make: Callable[[Any], Any]) -> None:
-    """Replace ``module``'s attribute at a dotted path by what ``make`` makes of it; raises as `wrap_object`."""
+    """Replace ``module``'s attribute at a dotted path by ``make(attribute)``; raises as `wrap_object` does."""
     owner, attribute, found = _resolved(module, object_path)
     setattr(owner, attribute, make(found))
 
 
 def _resolved(module: ModuleType | str, object_path: str) -> tuple[Any, str, Any]:
-    """What has the attribute at a dotted path, its name, and its value before it is bound."""
+    """Return the owner of the attribute at a dotted path, the attribute's name, and its unbound value."""
     owner: Any = importlib.import_module(module) if isinstance(module, str) else module
     *parents, attribute = object_path.split(".")
     for parent in parents:
@@ -51,7 +51,7 @@ def _resolved(module: ModuleType | str, object_path: str) -> tuple[Any, str, Any
 
 
 def _as_defined(owner: type, name: str, found: Any) -> Any:
-    """A class's attribute before it is bound: a classmethod or staticmethod must stay one."""
+    """Return a class's attribute unbound: a classmethod or staticmethod must stay one."""
     return next((vars(cls)[name] for cls in owner.__mro__ if name in vars(cls)), found)
 
 

@@ -1,9 +1,9 @@
-"""Stand-ins that open a transaction around a call, for everything that can be called.
+"""The one function that wraps any kind of callable so that its calls are measured.
 
-A function stays a function of its own kind (`shapes`), a descriptor is the same
-descriptor around measured functions (`descriptors`), a class that is decorated
-stays that very class (`measured_classes`); what none of these can be done to
-(partials, callable instances, wrappers of other libraries) goes through `proxies`.
+A function is wrapped in a function of the same kind (`functions`), a descriptor is
+rebuilt around measured functions (`descriptors`), and a decorated class stays the
+same class (`classes`). Everything else (partials, callable instances, wrappers of
+other libraries) gets a proxy (`proxies`).
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ __all__ = ["Decorated", "can_be_wrapped", "wrap"]
 
 
 class Descriptor(Protocol):
-    """Anything with ``__get__``, whether it can be called or not."""
+    """Anything with ``__get__``, callable or not."""
 
     def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
 
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any] | Descriptor)
-"""What a decorator is put on; it gives something of the same type."""
+"""The type of what is decorated, which the decorator also returns."""
 
 
 def can_be_wrapped(argument: object) -> bool:
-    """Whether a decorator was given the thing to decorate itself, rather than what comes in parentheses."""
+    """Whether a decorator used without parentheses was given the object to decorate, rather than an argument."""
     return callable(argument) or hasattr(type(argument), "__get__")
 
 
 def wrap(wrapped: Any, opener: Opener, replacing: bool = False, decorating: bool = False) -> Any:
-    """A stand-in for ``wrapped`` whose every call asks ``opener``.
+    """Return a wrapper of ``wrapped`` whose every call goes through ``opener``.
 
-    What something *is* is told by its type alone: a wrapper of another library
-    may say by ``__class__`` that it is a function, and needs its instance all
-    the same.
+    The kind of wrapper depends on ``type(wrapped)`` alone: a wrapper of another
+    library may claim by its ``__class__`` to be a function, and still needs its
+    instance.
 
     Args:
-        wrapped: anything that can be called, or a descriptor.
-        opener: what opens a transaction for a call.
-        replacing: whether the stand-in takes the place of ``wrapped`` under its
-            own name, so that it pickles by that name.
-        decorating: whether it will, unless something is found under that name already.
+        wrapped: a callable or a descriptor.
+        opener: decides what each call does on entry.
+        replacing: whether the wrapper takes the place of ``wrapped`` under its own
+            name, so that it pickles by that name.
+        decorating: whether it will do so, unless that name is found to be taken.
 
     Raises:
         TypeError: ``wrapped`` cannot be called.
@@ -63,7 +63,7 @@ def wrap(wrapped: Any, opener: Opener, replacing: bool = False, decorating: bool
 
 
 def _closure(wrapped: FunctionType, opener: Opener) -> Any:
-    from .functions import wrapper_for  # noqa: PLC0415  needs inspect: only where something is decorated
+    from .functions import wrapper_for  # noqa: PLC0415  imports inspect: only where something is decorated
     from .signatures import keep_signature  # noqa: PLC0415  likewise
 
     return keep_signature(wrapper_for(wrapped)(wrapped, opener), wrapped)
@@ -77,7 +77,7 @@ def _measured_class(wrapped: type, opener: Opener, itself: bool) -> Any:
             return derive_measured_class(wrapped, opener)
         measure_class(wrapped, opener)
         return wrapped
-    except TypeError:  # one of the interpreter's own, which never change, and those that nothing can be derived from
+    except TypeError:  # a class that is immutable, or that nothing can be derived from
         return _proxy(wrapped, opener)
 
 
@@ -97,7 +97,7 @@ def _proxy(wrapped: Any, opener: Opener) -> Any:
 
 
 def _is_found_by_name(wrapped: Any) -> bool:
-    """Whether its name is taken by itself: then a wrapper of it needs a pickle of its own."""
+    """Whether it is found under its own name: then a wrapper cannot be pickled by that name."""
     return is_found_under(wrapped.__module__, wrapped.__qualname__, wrapped)
 
 
@@ -105,7 +105,7 @@ def _advise_on_tasks(wrapped: Any) -> None:
     if callable(getattr(wrapped, "apply_async", None)) and hasattr(wrapped, "delay"):
         log_once(
             ("task", getattr(wrapped, "name", repr(wrapped))),
-            "%r is a task object: its delay() and apply_async() would not use the transaction around it; "
+            "%r is a task object: its delay() and apply_async() bypass the transaction around it; "
             "put @background_task under @app.task, next to the function",
             getattr(wrapped, "name", wrapped),
         )

@@ -1,18 +1,18 @@
 """Classes whose instantiation is the measured call.
 
-A class that is decorated stays that very class, so that whatever holds it by now (the
-registry of a metaclass or of ``__init_subclass__``, a minute bucket of ``super()``), or
-is made of it later, has the measured one. Nothing is replaced but what runs
-when it is instantiated, and only the instances of the very class are measured:
+A decorated class stays the same object, so that whatever refers to it already (the
+registry of a metaclass or of ``__init_subclass__``, the ``__class__`` cell of
+``super()``) or is derived from it later has the measured class. Only what runs at
+instantiation is replaced, and only instances of that very class are measured:
 
-* the class's own ``__init__``, where it has one;
+* the class's own ``__init__``, if it has one;
 * else ``__new__``, as a decorator further out, like ``dataclass``, may give it
   an ``__init__``: that one, or an inherited one, is then measured from the first
   instance on, and where there is none, ``__new__`` is.
 
-``__new__`` cannot be measured where there is an ``__init__``: copying and
-unpickling call it too. A class that is wrapped, and found under its name
-besides, is left as it is, and the wrapper is one that is derived from it.
+``__new__`` cannot be measured if there is an ``__init__``: copying and unpickling
+call it too. A class that is wrapped, and that stays available under its name, is left
+as it is; the wrapper is a class derived from it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _WRAPPED: Final = "_weighbridge_wrapped"
 
 
 def measure_class(cls: type, opener: Opener) -> None:
-    """Have every instantiation of that very class ask ``opener``.
+    """Send every instantiation of that very class through ``opener``.
 
     Raises:
         TypeError: the class cannot be changed.
@@ -61,10 +61,10 @@ def measure_class(cls: type, opener: Opener) -> None:
 
 
 def derive_measured_class(cls: type, opener: Opener) -> type:
-    """A class like ``cls`` under its name, derived from it, whose every instantiation asks ``opener``.
+    """Return a class with the name of ``cls`` and derived from it, whose instantiations go through ``opener``.
 
     Raises:
-        TypeError: none can be derived, or others would notice.
+        TypeError: no class can be derived, or deriving one may have side effects.
     """
     if type(cls) not in (type, _Derived) or any("__init_subclass__" in vars(base) for base in cls.__mro__[:-1]):
         raise TypeError(f"{cls!r} may have whatever is derived from it registered")
@@ -76,7 +76,7 @@ def derive_measured_class(cls: type, opener: Opener) -> type:
 
 
 def _openers_of(cls: type) -> _Openers:
-    """What an instantiation of that very class asks."""
+    """Return the openers of instantiations of that very class."""
     instantiation = vars(cls).get(_KEY)
     return instantiation.openers if instantiation is not None else ()
 

@@ -1,4 +1,4 @@
-"""Context managers that open a transaction around a block of code."""
+"""The base of the context managers that open a transaction around a block of code."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Block"]
 
 
 def _user_of(frame: FrameType) -> FrameType:
-    """The function whose block it is, where an exit stack enters it for that."""
+    """Return the frame that uses the block: the caller of an exit stack that enters it."""
     while frame.f_back is not None and frame.f_globals.get("__name__") == "contextlib":
         frame = frame.f_back
     return frame
 
 
 class Block:
-    """One use of a context manager; what it opens is decided by its opener.
+    """A context manager that can be used once; a subclass supplies the opener.
 
-    One that is entered by hand and never left ends its transaction when it is collected.
+    If it is entered by hand and never left, its transaction ends when it is collected.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Block:
         self._opened: Transaction | None = None
 
     def _opener(self, caller: str) -> Opener:
-        """The opener, given the name of the function that enters the block."""
+        """Return the opener, given the name of the function that enters the block."""
         raise NotImplementedError
 
     def _enter(self, frame: FrameType) -> Transaction | None:
@@ -55,7 +55,7 @@ class Block:
             return None
 
     def _leave(self) -> None:
-        """End what was opened, if anything was, wherever that happens and in whatever order."""
+        """End the transaction if one was opened; blocks may end in any order and in any context."""
         opened = self._opened
         if opened is not None:
             finish_out_of_order(opened)

@@ -1,6 +1,6 @@
-"""The shapes of a measured call: plain function, coroutine, generator, async generator.
+"""Wrappers of functions: plain functions, coroutine functions, generators and async generators.
 
-Each is a closure of the same kind as what it wraps.
+Each wrapper is a function of the same kind as the one it wraps.
 """
 
 from __future__ import annotations
@@ -30,18 +30,17 @@ _Wrapper = Callable[[Callable[..., Any], Opener], Callable[..., Any]]
 
 
 def wrapper_for(wrapped: Any) -> _Wrapper:
-    """The kind of wrapper that a callable needs, by what its call gives."""
+    """Return the wrapper for the kind of function that runs when ``wrapped`` is called."""
     code = getattr(_called(wrapped), "__code__", None)
     flags = code.co_flags if isinstance(code, CodeType) else 0
     return next((shape for flag, shape in _WRAPPERS.items() if flags & flag), _wrap_function)
 
 
 def _called(wrapped: Any) -> Any:
-    """The function that runs when something is called, as far as Python tells.
+    """Return the function that runs when something is called, as far as that can be told.
 
-    Its own code decides, and not what `inspect.markcoroutinefunction` says of
-    it: a function that is marked runs when it is called, and not when what it
-    gives is awaited.
+    Its own code decides, not `inspect.markcoroutinefunction`: a function that is
+    marked runs when it is called, not when its result is awaited.
     """
     target = wrapped
     while not isinstance(target, (FunctionType, type)):
@@ -57,7 +56,7 @@ def _called_by(target: Any) -> Any:
         return target.func
     if isinstance(target, MethodType):
         return target.__func__
-    call = getattr(type(target), "__call__", None)  # noqa: B004  it is read, not asked for
+    call = getattr(type(target), "__call__", None)  # noqa: B004  the function itself is needed
     return call if isinstance(call, FunctionType) else None
 
 
@@ -79,7 +78,7 @@ def _wrap_function(wrapped: Callable[..., Any], opener: Opener) -> Callable[...,
                 raise
             if result is not None and type(result) is CoroutineType:
                 return _return_coroutine(result, transaction, mark)
-            try:  # `finish`, written out: see `lifetime`
+            try:  # `finish`, inlined: see `lifetime`
                 if not collecting:
                     try:
                         _reset(transaction._token)  # type: ignore[arg-type]
@@ -122,13 +121,13 @@ def _wrap_coroutine(wrapped: Callable[..., Any], opener: Opener) -> Callable[...
 
 
 class _Step:
-    """One step of a generator's body: its transaction is current within, and ends where the body does."""
+    """A step of a generator's body: its transaction is current during it, and ends when the body does."""
 
     __slots__ = ("guard", "mark", "transaction")
 
     def __init__(self, transaction: Transaction, mark: Mark) -> None:
         self.guard = Guard(transaction)
-        """For a body that is dropped where nobody closes dropped async generators."""
+        """For a dropped body: without a running event loop nobody closes dropped async generators."""
         self.transaction = transaction
         self.mark = mark
 
@@ -149,7 +148,7 @@ class _Step:
 
 
 def _return_coroutine(result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark) -> Any:
-    """A coroutine that a plain function returned, within one of ours that ends its transaction."""
+    """Wrap a coroutine that a plain function returned in one that ends the call's transaction."""
     try:
         detach_step(transaction)
         made: Any = _await_result(result, transaction, mark, Guard(transaction, unawaited=result))
@@ -164,7 +163,7 @@ def _return_coroutine(result: CoroutineType[Any, Any, Any], transaction: Transac
 async def _await_result(
     result: CoroutineType[Any, Any, Any], transaction: Transaction, mark: Mark, guard: Guard
 ) -> Any:
-    """The rest of a call whose function has returned a coroutine, once that is awaited."""
+    """Await the coroutine that a plain function returned, as the rest of its call."""
     try:
         attach_step(transaction)
         try:
@@ -199,10 +198,10 @@ def _wrap_generator(wrapped: Callable[..., Any], opener: Opener) -> Callable[...
 def _run_steps(
     wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], step: _Step
 ) -> Generator[Any, Any, Any]:
-    """Run a generator's body step by step, each in its transaction and nothing else in it.
+    """Run a generator's body step by step, with its transaction current during the steps only.
 
-    What passes through is taken out of ``passing`` at once, so that nothing of
-    the caller's is kept between the steps, and no exception while it is handled.
+    Values and exceptions are popped from ``passing`` as they are passed on, so that
+    none of the caller's objects are kept alive between steps.
     """
     passing: list[Any] = []
     try:
@@ -227,9 +226,9 @@ def _run_steps(
 
 
 def _in_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -> None:
-    """Do a body's cleanup; in a copy of the context where a finaliser that the collector runs must not touch it.
+    """Run a body's cleanup; in a copy of the context if the garbage collector runs: that must not change the context.
 
-    There, too, it sees the transaction of its body as current, and no innocent one.
+    In the copy, too, the cleanup sees its own transaction as current, not an unrelated one.
     """
     if step.transaction._token is None:
         copy_context().run(_in_copied_step, cleanup, step, *arguments)
@@ -277,16 +276,16 @@ def _wrap_async_generator(wrapped: Callable[..., Any], opener: Opener) -> Callab
 
 
 async def _closing(body: AsyncGenerator[Any, Any], step: _Step | _NoStep) -> None:
-    """Close an async generator's body, as `_in_step` does it."""
+    """Close an async generator's body, in a copied context where `_in_step` would copy it."""
     if isinstance(step, _NoStep) or step.transaction._token is not None:
         await body.aclose()
-    else:  # a finaliser that the collector runs; nothing can be waited for there
+    else:  # the garbage collector runs a finalizer, in which nothing can be awaited
         with suppress(StopIteration):
             _in_step(body.aclose().send, step, None)
 
 
 class _NoStep:
-    """A step of a body that has no transaction of its own."""
+    """A step of a body without a transaction of its own."""
 
     def __enter__(self) -> None:
         pass
@@ -299,7 +298,7 @@ _NO_STEP = _NoStep()
 
 
 def _wrap_generator_coroutine(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
-    """Around a generator that can be awaited (`types.coroutine`)."""
+    """Wrap a generator-based coroutine (`types.coroutine`)."""
     return coroutine(_wrap_generator(wrapped, opener))
 
 

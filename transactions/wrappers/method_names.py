@@ -1,7 +1,7 @@
-"""Names of methods: a job that several classes inherit is one of each class, as every subclass is a job of its own.
+"""Names of methods: an inherited method is named after the class of each instance, as each subclass is its own job.
 
-Only functions that were found in a class body pay for it; all others have
-their name before the call.
+Only functions defined in a class body pay for that; the names of all others are
+known before the call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["call_name_for"]
 
 
 def call_name_for(wrapped: Any, name: TextArgument, group: TextArgument) -> CallName:
-    """How calls of ``wrapped`` are named, where it was given this ``name`` and ``group``."""
+    """Return how calls of ``wrapped`` are named, given its ``name=`` and ``group=``."""
     if name is None or callable(name):
         method = None if isinstance(wrapped, (partial, staticmethod)) else function_behind(wrapped)
         class_part, _, attribute = str(getattr(method, "__qualname__", "")).rpartition(".")
@@ -29,13 +29,13 @@ def call_name_for(wrapped: Any, name: TextArgument, group: TextArgument) -> Call
 
 
 def _takes_an_instance(method: Any) -> bool:
-    """Whether it is bound when it is read from an instance, and is not bound yet."""
+    """Whether a function gets bound when it is read from an instance, and is not bound yet."""
     is_bound_when_read = hasattr(type(method), "__get__") and not hasattr(method, "__self__")
     return is_bound_when_read and isinstance(getattr(method, "__module__", None), str)
 
 
 class _MethodDefinition:
-    """A method where it is defined."""
+    """A method, identified by the class that defines it."""
 
     __slots__ = ("attribute", "class_part", "module")
 
@@ -45,11 +45,11 @@ class _MethodDefinition:
         self.attribute = attribute
 
     def name(self) -> str:
-        """Its name by the class that defines it."""
+        """Return its name by the class that defines it."""
         return f"{self.module}:{self.class_part}.{self.attribute}"
 
     def name_for(self, owner: type) -> str:
-        """Its name by a class that has it; if that class has not, or as a staticmethod, by the one that defines it."""
+        """Return its name by a class that inherits it as a bound method; else by the class that defines it."""
         for base in owner.__mro__:
             if base.__qualname__ == self.class_part and base.__module__ == self.module:
                 is_bound = not isinstance(vars(base).get(self.attribute), staticmethod)
@@ -58,14 +58,14 @@ class _MethodDefinition:
 
 
 class _MethodCallName(CallName):
-    """Without a name of its own, a call is named by the class of its first argument, or by that argument, a class."""
+    """Names calls without an explicit name after their first argument if that is a class, else after its class."""
 
     __slots__ = ("_known", "_method")
 
     def __init__(self, name: TextArgument, group: TextArgument, method: _MethodDefinition) -> None:
         self._method = method
         self._known: dict[int, tuple[ExplicitName, ref[type]]] = {}
-        """What the calls of a class are named, by its ``id()``, as long as there is that class."""
+        """Names by the ``id()`` of a class; an entry is removed when its class is collected."""
         super().__init__(name, group, method.name())
         self.constant = None
 

@@ -1,7 +1,7 @@
-"""What a call does when it enters: opens a transaction, reclassifies the one it belongs to, or neither.
+"""Openers decide what a call does on entry: open a transaction, reclassify the one it belongs to, or neither.
 
-An opener is made once, where something is decorated; each call asks it with its
-own arguments.
+An opener is made once, when something is decorated; each call passes it its own
+arguments.
 """
 
 from __future__ import annotations
@@ -30,25 +30,26 @@ _get_current: Final = current.get
 _set_current: Final = current.set
 
 TextArgument = str | Callable[..., Any] | None
-"""A text, or a callable of the call's own arguments that gives one."""
+"""A string, or a callable that takes the call's own arguments and returns one."""
 
 
 class Opener(Protocol):
-    """What a call enters by."""
+    """Decides what a call does on entry."""
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """The transaction that the call opened and that is current now, or ``None``.
+        """Return the transaction that was opened for the call and is now current, or ``None``.
 
-        Raises nothing of ours; only what strikes from outside.
+        Raises nothing of ours, only what strikes from outside.
 
         Args:
-            args: those of the call, as are ``kwargs``.
-            mark: a new one, which the call holds until it is done.
+            args: the call's positional arguments.
+            kwargs: the call's keyword arguments.
+            mark: a new mark, which the call holds until it is done.
         """
 
 
 class CallName:
-    """The name and group that a call gives, each a text or a callable of the call's arguments."""
+    """The ``name=`` and ``group=`` of a wrapper, each a string or a callable of the call's arguments."""
 
     __slots__ = ("constant", "default", "group", "name")
 
@@ -57,32 +58,32 @@ class CallName:
         self.name: TextArgument = name
         self.group: TextArgument = group
         self.constant: ExplicitName | None = None
-        """Where they are known before the call."""
+        """Name and group, if they are known before the call."""
         if not callable(name) and not callable(group):
             self.constant = self.evaluate((), {})
 
     def evaluate(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ExplicitName | None:
-        """What one call is called, if it gives a name or has one by default."""
+        """Return the name and group for one call, if it has an explicit or a default name."""
         if self.constant is not None:
             return self.constant
         name = self.explicit_name(args, kwargs) or self.default_name(args)
         return None if name is None else ExplicitName(self.explicit_group(args, kwargs), name)
 
     def default_name(self, args: tuple[Any, ...]) -> str | None:
-        """The name of a call that gives none; its arguments tell the class of a method's instance."""
+        """Return the name of a call without an explicit one; for a method, ``args`` has the instance."""
         return self.default
 
     def explicit_name(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
-        """The name that one call gives itself, if it gives one."""
+        """Return the value of ``name=`` for one call, if there is one."""
         return evaluated(self.name, "name=", args, kwargs)
 
     def explicit_group(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-        """The group of that name."""
+        """Return the value of ``group=`` for one call, or the default group."""
         return evaluated(self.group, "group=", args, kwargs) or DEFAULT_GROUP
 
 
 def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str | None:
-    """A text argument's value for one call; ``None``, said once, where its callable fails."""
+    """Return a text argument's value for one call; ``None``, logged once, if its callable fails."""
     if not callable(argument):
         return text_of(argument, what)
     try:
@@ -94,13 +95,13 @@ def evaluated(argument: Any, what: str, args: tuple[Any, ...], kwargs: Mapping[s
 
 
 def get_owner() -> Transaction | None:
-    """The transaction that a call made here belongs to, if any."""
+    """Return the transaction that a call made here belongs to, if any."""
     transaction = get_current()
     return transaction if transaction is not None and owns_caller(transaction) else None
 
 
 class BackgroundOpener:
-    """Opens a background transaction, or makes the web transaction that the call belongs to one."""
+    """Opens a background transaction, or reclassifies the web transaction that the call belongs to."""
 
     __slots__ = ("call_name", "identities")
 
@@ -109,7 +110,7 @@ class BackgroundOpener:
         self.call_name: CallName = call_name
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """See `Opener.open`; `lifetime.notify_first` is written out."""
+        """See `Opener.open`; `lifetime.begin` is inlined."""
         transaction = before = None
         try:
             before = _get_current()
@@ -141,7 +142,7 @@ class BackgroundOpener:
             return None
 
     def reclassify(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Make a running web transaction a background one, called as this call says."""
+        """Turn a running web transaction into a background one with this call's name and group."""
         owner._refresh()
         if owner._background or not owner._is_active:
             return

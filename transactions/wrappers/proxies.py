@@ -1,6 +1,6 @@
-"""Stand-ins for what a closure cannot stand for: partials, callable instances, bound methods, wrappers of others.
+"""Proxies for what a function cannot replace: partials, callable instances, bound methods, others' wrappers.
 
-Loaded only where one is needed: wrapt imports asyncio.
+Loaded only if one is needed, as wrapt imports asyncio.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ class MeasuredCallable(_Proxy):
 
 
 def proxy_for(wrapped: Any, opener: Opener, *instance: Any) -> Any:
-    """Something in the place of ``wrapped`` whose every call asks ``opener``.
+    """Return a proxy of ``wrapped`` whose every call goes through ``opener``.
 
     Args:
         wrapped: see `MeasuredCallable`.
-        opener: what opens a transaction for a call.
-        instance: what ``wrapped`` is bound to, if it is; the first of the arguments that ``opener`` is told.
+        opener: decides what each call does on entry.
+        instance: what ``wrapped`` is bound to, if it is; passed to ``opener`` as the first argument.
     """
     return _class_for(type(wrapped))(wrapped, _measured_call(wrapped, opener, *instance), opener, *instance)
 

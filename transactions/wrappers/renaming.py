@@ -1,4 +1,4 @@
-"""Naming the running transaction by the function that it reaches."""
+"""Wrappers that name the running transaction after the function that it calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["TransactionNameWrapper", "transaction_name", "wrap_transaction_name"
 
 
 class RenamingOpener:
-    """Opens nothing: each call names the transaction that runs."""
+    """Opens nothing; each call names the running transaction."""
 
     __slots__ = ("call_name", "priority")
 
@@ -25,7 +25,7 @@ class RenamingOpener:
         self.priority: float | None = priority
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: object) -> None:
-        """See `Opener.open`."""
+        """See `opening.Opener.open`."""
         try:
             transaction = get_active()
             if transaction is None:
@@ -48,11 +48,11 @@ def transaction_name(
 ) -> Callable[[Decorated], Decorated]:
     """Name the running transaction at every call of the decorated callable.
 
-    The arguments are those of `set_transaction_name`, texts or callables of the
-    call's arguments; the name is that of the callable by default. The
-    parentheses are needed, as a callable within them is one that gives a name;
-    only a property, or another descriptor that cannot be called, is decorated
-    without.
+    The arguments are those of `set_transaction_name`; name and group may also be
+    callables of the call's arguments. The default name is the callable's. The
+    parentheses are required, as ``transaction_name(function)`` would take the
+    function as one that returns the name; only a property, or another descriptor
+    that is not callable, is decorated without them.
     """
     descriptor: Any = name
     if not callable(descriptor) and hasattr(type(descriptor), "__get__"):
@@ -63,7 +63,7 @@ def transaction_name(
 def TransactionNameWrapper(  # noqa: N802  the agent's name
     wrapped: Decorated, name: TextArgument = None, group: TextArgument = None, priority: float | None = None
 ) -> Decorated:
-    """A stand-in for ``wrapped`` whose calls name the running transaction, see `transaction_name`."""
+    """Return a wrapper of ``wrapped`` whose calls name the running transaction: see `transaction_name`."""
     return wrap(wrapped, _opener(wrapped, name, group, priority))  # type: ignore[no-any-return]
 
 
@@ -74,7 +74,7 @@ def wrap_transaction_name(
     group: TextArgument = None,
     priority: float | None = None,
 ) -> None:
-    """Replace ``module``'s attribute at a dotted path by a stand-in that names the running transaction.
+    """Replace ``module``'s attribute at a dotted path by a wrapper that names the running transaction.
 
     Raises:
         ImportError: there is no such module.

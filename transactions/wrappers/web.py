@@ -1,4 +1,4 @@
-"""Web transactions that no middleware opens: the four call forms for servers of one's own."""
+"""Web transactions in the four call forms, for servers of your own that no middleware fits."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ __all__ = [
 
 Headers = Mapping[str, str] | Iterable[tuple[Any, Any]] | None
 RequestArgument = str | int | Callable[..., Any] | None
-"""A fact of the request, or a callable of the call's own arguments that gives it."""
+"""A property of the request, or a callable that takes the call's own arguments and returns it."""
 
 _REQUEST_FIELDS: Final = ("scheme", "host", "port", "request_method", "request_path", "query_string", "headers")
 
 
 def get_outer() -> Transaction | None:
-    """The transaction of an outer web entry, which a web entry reached here belongs to.
+    """Return the outer web transaction that a request handled here is part of, or ``None``.
 
-    Inside a transaction that a background entry opened there is none: a job
-    that runs a server must not swallow the server's requests.
+    Transactions opened as background ones do not count: a job that runs a server
+    must not swallow the server's requests.
     """
     owner = get_owner()
     return owner if owner is not None and owner._opened_by_web else None
 
 
 def join_outer(explicit_name: ExplicitName | None) -> Transaction | None:
-    """The `get_outer`, which takes the name of the web entry that was reached."""
+    """Return the outer web transaction (see `get_outer`), after giving it the inner one's explicit name."""
     owner = get_outer()
     if owner is not None and explicit_name is not None:
         owner._refresh()
@@ -60,14 +60,14 @@ def join_outer(explicit_name: ExplicitName | None) -> Transaction | None:
 
 
 class CallTransaction(RequestTransaction):
-    """A request whose facts were given by the call that handles it."""
+    """The transaction of a request that is described by the arguments of a call form."""
 
     __slots__ = ("_request_info",)
 
     _request_info: Mapping[str, Any]
 
     def _query_string(self) -> str:
-        """The query, without the question mark."""
+        """Return the query string, without the question mark."""
         query = self._request_info.get("query_string") or ""
         return query.decode("latin-1") if isinstance(query, bytes) else str(query)
 
@@ -77,7 +77,7 @@ class CallTransaction(RequestTransaction):
         self._request_info = {}
 
     def _read_details(self) -> dict[str, AttributeValue]:
-        """What only samples show."""
+        """See `RequestTransaction._read_details`."""
         details = super()._read_details()
         for field, attribute in (("host", "request.host"), ("port", "request.port"), ("scheme", "request.scheme")):
             value = self._request_info.get(field)
@@ -87,7 +87,7 @@ class CallTransaction(RequestTransaction):
 
 
 class WebOpener:
-    """Opens a web transaction, unless an outer web entry has."""
+    """Opens a web transaction, unless the call is part of an outer one."""
 
     __slots__ = ("application", "call_name", "request_info")
 
@@ -97,7 +97,7 @@ class WebOpener:
         self.request_info: Mapping[str, Any] = request_info
 
     def open(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], mark: Mark) -> Transaction | None:
-        """See `Opener.open`."""
+        """See `opening.Opener.open`."""
         try:
             owner = get_outer()
             if owner is not None:
@@ -112,7 +112,7 @@ class WebOpener:
             return None
 
     def _name(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Give the outer request the explicit name of this call, where it takes one."""
+        """Give the outer transaction this call's explicit name, if it accepts one."""
         owner._refresh()
         if not owner._is_active or not owner._accepts_name(1):
             return
@@ -144,12 +144,12 @@ def _resolve(field: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> An
         return field(*args, **kwargs)
     except Exception as exception:
         pass_on_signals(exception)
-        log_once(("fact", callable_name(field)), "%r failed: the request goes without what it was to give", field)
+        log_once(("fact", callable_name(field)), "%r failed: the request is recorded without its value", field)
         return None
 
 
 def _extras(headers: Headers) -> Extras | None:
-    """With the time that a request waited, where a header tells it."""
+    """Return extras with the queue time, if the headers tell it."""
     if not headers:
         return None
     pairs = headers.items() if isinstance(headers, Mapping) else headers
@@ -221,21 +221,23 @@ def web_transaction(
 ) -> Any:
     """Measure every call of the decorated callable as a web request.
 
-    Inside a transaction that another web entry opened no second one is opened;
-    an explicit ``name`` applies to that one. Works on whatever `background_task`
-    works on, and measures it as long.
+    Inside a web transaction no second one is opened; an explicit ``name`` then
+    applies to the outer one. Works on everything that `background_task` works on, and
+    measures it from the same start to the same end.
 
     Args:
-        application: as in `background_task`, as are ``name`` and ``group``;
-            without a name the transaction is called by its ``request_path``
-            where that is given (group ``Uri``), else by the function.
-        scheme: of the request, or a callable of the call's arguments that gives it.
-        host: likewise.
-        port: likewise.
-        request_method: likewise.
-        request_path: likewise.
-        query_string: likewise.
-        headers: a mapping or pairs; read for the time in front-end queues.
+        application: as for `background_task`.
+        name: as for `background_task`, but by default the ``request_path``, if
+            given, with the group ``Uri``, else the function's `callable_name`.
+        group: as for `background_task`.
+        scheme: the request's scheme; like the following, a value or a callable that
+            takes the call's arguments and returns it.
+        host: the host that was asked for.
+        port: the server's port.
+        request_method: the HTTP method.
+        request_path: the path, without the query string.
+        query_string: the query string, without the question mark.
+        headers: a mapping or pairs; read only for the queue time.
     """
     if can_be_wrapped(application):
         return web_transaction()(application)
@@ -262,7 +264,7 @@ def WebTransactionWrapper(  # noqa: N802  the agent's name
     query_string: RequestArgument = None,
     headers: Headers | Callable[..., Any] = None,
 ) -> Decorated:
-    """A stand-in for ``wrapped`` whose calls are measured as `web_transaction` says.
+    """Return a wrapper of ``wrapped`` whose calls are measured as by `web_transaction`.
 
     Raises:
         TypeError: ``wrapped`` cannot be called.
@@ -287,7 +289,7 @@ def wrap_web_transaction(
     query_string: RequestArgument = None,
     headers: Headers | Callable[..., Any] = None,
 ) -> None:
-    """Replace ``module``'s attribute at the dotted ``object_path`` by its measured stand-in.
+    """Replace ``module``'s attribute at the dotted ``object_path`` by its measured wrapper.
 
     Raises:
         ImportError: there is no such module.
