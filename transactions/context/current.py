@@ -132,8 +132,8 @@ def _try_reset(token: Token[Transaction | None] | None) -> bool:
 
 def _reset_stale(transaction: Transaction) -> bool:
     """Remove it from this context if it continued in another one or was dropped; return whether it was removed."""
-    left_in = () if transaction._extras is None else tuple(transaction._extras.stale_tokens)
-    return any(map(_try_reset, left_in))
+    tokens = () if transaction._extras is None else tuple(transaction._extras.stale_tokens)
+    return any(map(_try_reset, tokens))
 
 
 def _discard_interrupted(transaction: Transaction) -> bool:
