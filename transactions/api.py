@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import configuration, lifecycle
 from .context.current import get_active
-from .host_exceptions import pass_on_signals
+from .host_exceptions import came_through_the_host, pass_on_signals
 from .late_imports import late_imports
 from .log import capture_internal_exception, log_import_failure, log_once
 from .model.applications import Application
@@ -73,12 +73,28 @@ def _harmless(call: _Function) -> _Function:
         except TypeError:
             if _misused(call, args, kwargs):
                 raise
-            capture_internal_exception(call.__name__)
+            _capture(call.__name__)
         except Exception:
-            capture_internal_exception(call.__name__)
+            _capture(call.__name__)
         return False if call.__name__.startswith("add_custom") else None
 
     return cast("_Function", guarded)
+
+
+def _capture(name: str) -> None:
+    """Log, in an ``except`` block, what failed: an argument of the host's when it was read, or a bug of ours."""
+    failure: Any = sys.exc_info()[1]
+    try:
+        if isinstance(failure, (MemoryError, RecursionError)) or not came_through_the_host(failure):
+            capture_internal_exception(name)
+            return
+        pass_on_signals(failure)
+        kind = type(failure).__name__
+        log_once(
+            ("argument", name, kind), "%s(): an argument raised %s when it was read: the call had no effect", name, kind
+        )
+    finally:
+        del failure  # see `pass_on`
 
 
 def _misused(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:

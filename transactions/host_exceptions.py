@@ -15,7 +15,15 @@ from functools import partial
 from types import CodeType, FrameType
 from typing import Any, Final
 
-__all__ = ["code_of", "comes_from_a_signal", "is_the_hosts", "pass_on", "pass_on_signals", "refuses"]
+__all__ = [
+    "came_through_the_host",
+    "code_of",
+    "comes_from_a_signal",
+    "is_the_hosts",
+    "pass_on",
+    "pass_on_signals",
+    "refuses",
+]
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
 """Packages whose exception classes a bug of ours can raise."""
@@ -37,9 +45,10 @@ def _is_foreign(exception: BaseException) -> bool:
     return str(type(exception).__module__).partition(".")[0] not in _POSSIBLY_OURS
 
 
-def _came_through_the_host(exception: BaseException) -> bool:
+def came_through_the_host(exception: BaseException | None) -> bool:
     """Whether an exception passed through code of the host's; if not, it was thrown into the thread."""
-    packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame in _frames(exception)}
+    frames = [] if exception is None else _frames(exception)
+    packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames}
     return not packages <= {"weighbridge"} | sys.stdlib_module_names
 
 
@@ -89,7 +98,7 @@ def pass_on_signals(exception: BaseException) -> None:
     Any other exception was raised by that code itself, and is handled by the caller.
     """
     try:
-        if comes_from_a_signal(exception) or (_is_foreign(exception) and not _came_through_the_host(exception)):
+        if comes_from_a_signal(exception) or (_is_foreign(exception) and not came_through_the_host(exception)):
             raise exception
     finally:
         del exception  # see `pass_on`

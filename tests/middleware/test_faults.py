@@ -809,7 +809,7 @@ GUARDS = {
     "transactions.host_exceptions:is_the_hosts",
     "transactions.host_exceptions:comes_from_a_signal",
     "transactions.host_exceptions:comes_from_a_signal.<locals>.<genexpr>",
-    "transactions.host_exceptions:_came_through_the_host",
+    "transactions.host_exceptions:came_through_the_host",
     "transactions.host_exceptions:_frames",
     "transactions.host_exceptions:_is_foreign",
     "transactions.host_exceptions:_struck_before",

@@ -123,15 +123,14 @@ class WebOpener:
     def _open(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], request_info: Mapping[str, Any], mark: Mark
     ) -> Transaction:
-        path = str(request_info["request_path"] or "")
+        path = _shown(request_info["request_path"])
         name = self.call_name.explicit_name(args, kwargs) or (None if path else self.call_name.default_name(args))
         explicit_name = None if name is None else ExplicitName(self.call_name.explicit_group(args, kwargs), name)
-        method = request_info["request_method"]
         identity = intern_identity(runtime.resolve_application(self.application), False, explicit_name)
         extras = _extras(request_info["headers"]) if runtime.settings.queue_time else None
         transaction = CallTransaction()
         transaction._request_info = request_info
-        transaction._set_request(str(method) if method else None, path)
+        transaction._set_request(_shown(request_info["request_method"]) or None, path)
         begin(transaction, identity, mark)
         transaction._extras = extras
         return transaction
@@ -150,16 +149,29 @@ def _resolve(field: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> An
 
 def _extras(headers: Headers) -> Extras | None:
     """Return extras with the queue time, if the headers tell it."""
-    if not headers:
+    try:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+        found = {_text(key).lower(): _text(value) for key, value in pairs}
+    except Exception as failure:
+        pass_on_signals(failure)
+        kind = type(headers).__name__
+        log_once(("headers", kind), "headers= is a mapping or pairs of texts, not what a %s holds: not used", kind)
         return None
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    found = {_text(key).lower(): _text(value) for key, value in pairs}
     queue_time = queue_time_in(map(found.get, QUEUE_HEADERS))
     if queue_time is None:
         return None
     extras = Extras()
     extras.queue_time = queue_time
     return extras
+
+
+def _shown(value: Any) -> str:
+    """The text of a path or a method; none where it has none."""
+    try:
+        return str(value or "")
+    except Exception as failure:
+        pass_on_signals(failure)
+        return ""
 
 
 def _text(value: Any) -> str:
