@@ -12,7 +12,8 @@ import contextlib
 import contextvars
 import functools
 import threading
-from collections.abc import Coroutine, Iterator
+from collections import ChainMap
+from collections.abc import Coroutine, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -292,7 +293,7 @@ class Modelled:
     by_web_entry: bool
     task: object
     """In which its current step runs; `None` outside of event loops."""
-    environ: dict[str, bool] | None = None
+    environ: MutableMapping[str, bool] | None = None
     priority: float = 1
     ignored: bool = False
     stopped: bool = False
@@ -416,11 +417,11 @@ class Model:
             self.reclassify(owner, enter.name)
             return None
         if enter.family == "web" and owner is not None and owner.by_web_entry:
-            if environ and owner.environ is not None:  # a middleware further inside hands on what its request says
-                owner.environ = {**owner.environ, **environ}
             owner.apply_keys()
             if owner.active():
                 owner.rename(enter.name, 1)
+            if environ is not None and owner.environ is not None:  # it hears what is said further inside, too
+                owner.environ = ChainMap(environ, owner.environ)
             return None
         is_web = enter.family == "web"
         opened = Modelled(enter.name, not is_web, is_web, place.task, environ)

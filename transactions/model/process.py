@@ -111,10 +111,10 @@ class RuntimeState:
             return self.application
         if type(argument) is Application:
             return argument
-        text = as_text(argument)
+        text = as_text(argument) if issubclass(type(argument), str) else None
         found = None if text is None else application_named(text)
         if found is None:
-            matter = ("application", type(argument) if text is None else text[:80])
+            matter = ("application", type(argument).__name__ if text is None else text[:80])
             log_once(matter, "%.80r names no application: the default is used", argument)
             return self.application
         return found
