@@ -37,7 +37,7 @@ MARKED = {
         *("documentation/test_readme.py", "documentation/test_reference.py", "documentation/test_servers.py"),
         *("documentation/test_tutorials.py", "packaging/test_distributions.py"),
     ),
-    "core": ("configuration", "doors", "packaging/test_import.py", "recording", "semantics", "store"),
+    "core": ("configuration", "middleware", "packaging/test_import.py", "recording", "semantics", "store"),
 }
 """By mark, the folders and files.
 
@@ -67,6 +67,7 @@ def pytest_sessionstart() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is to run once, and what is the core."""
+    assert all((HERE / name).exists() for names in MARKED.values() for name in names), "MARKED names what is not there"
     for item in items:
         for mark, names in MARKED.items():
             if any(item.path.is_relative_to(HERE / name) for name in names):
