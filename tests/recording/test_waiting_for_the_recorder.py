@@ -53,7 +53,7 @@ def test_a_signal_handler_that_flushes_while_a_fork_is_prepared(programs: Progra
 
 
 def test_greenlets_that_flush_and_fork(programs: Programs, stored: Stored) -> None:
-    """In a child the other greenlets may go on as well: each call says by itself that it was made."""
+    """In a child other greenlets may go on as well, until it ends, unwritten: each call says that it was made."""
     programs.prologue = "from gevent import monkey\nmonkey.patch_all()\nimport gevent, logging\n" + programs.prologue
     said = programs.run(
         """
@@ -76,5 +76,4 @@ def test_greenlets_that_flush_and_fork(programs: Programs, stored: Stored) -> No
         "-W",
         "ignore",
     )
-    assert len(said) >= 39
-    assert stored.calls() == {"work": len(said)}
+    assert 39 <= stored.calls()["work"] <= len(said)

@@ -207,8 +207,8 @@ class Recorder:
             while not self._is_done and not self._is_orphaned():
                 self._wait()
                 self._work(self._write_if_due)
-                self._answer()
-                self._log()
+                if not self._answer():  # else whoever has waited writes the lines that are held
+                    self._log()
             if not self._is_done:
                 self.flush_threshold = NOTIFY_EACH  # this thread will no longer be there for what ends later
                 self._work(self._write)
@@ -245,8 +245,12 @@ class Recorder:
         """Whether the process has ended but for this thread."""
         return bool(self._forked_thread) and has_ended(self._forked_thread)
 
-    def _answer(self) -> None:
-        """Carry out the waiting requests. Whoever makes one too late sees that this thread has ended."""
+    def _answer(self) -> bool:
+        """Carry out the waiting requests, and return whether there were any.
+
+        Whoever makes one too late sees that this thread has ended.
+        """
+        answered = bool(self._requests)
         while self._requests:
             request, done = self._requests[0], False
             try:
@@ -254,6 +258,7 @@ class Recorder:
             finally:  # whatever strikes here, somebody waits
                 refuses(partial(self._requests.remove, request), ValueError)  # where nobody waits any longer
                 request.answer(done)
+        return answered
 
     def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
         """Run a task in the recorder's thread, or here if that does not run; return whether it succeeded in time."""
@@ -263,6 +268,7 @@ class Recorder:
             self._requests.append(request)
             self._wake()
             if _acquired(request.answered, deadline, lambda: self._is_alive() and not self._is_logging):
+                write_held_lines()
                 return request.done
             refuses(partial(self._requests.remove, request), ValueError)  # where it is being answered at this moment
         with self._priority():
