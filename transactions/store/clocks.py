@@ -118,7 +118,7 @@ def _add_evidence(connection: sqlite3.Connection, instance: int, clock: _Instanc
 
 
 def _may_follow(connection: sqlite3.Connection, believed: float | None, trusted: float, elapsed: float) -> bool:
-    """Whether a later origin may be believed; over a day later only if no reporting instance agrees with the old one."""
+    """Whether a later origin may be believed: over a day later, only if no reporting instance agrees with the old."""
     if believed is None or believed < trusted <= believed + _DAY:
         return True
     agreeing = (abs(now - elapsed - believed) <= _DAY for now in _reporting(connection, elapsed))
