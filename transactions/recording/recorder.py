@@ -96,7 +96,7 @@ class Recorder:
         self.flush_threshold: int = _FLUSH_THRESHOLD
         """How many finished transactions may wait to be counted."""
         self.delivery: Delivery = Delivery(open_store)
-        """Where snapshots go."""
+        """The delivery of snapshots to the store."""
         self._settings = settings
         self._forked_thread = forked_thread
         self._aggregate = Aggregate(settings)
