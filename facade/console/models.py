@@ -165,9 +165,9 @@ class ErrorsOverTime:
     starts: Sequence[int]
     """Epoch seconds."""
     classes: Sequence[ErrorCounts]
-    """By class, the most frequent first."""
+    """Counts by class, the most frequent first."""
     errors: Sequence[ErrorCounts]
-    """By class and message."""
+    """Counts by class and message."""
 
     def counts_of(self, error: ErrorStatistics) -> Sequence[int]:
         """Return the counts of one error."""
