@@ -1,4 +1,4 @@
-"""For the tests of programs that use weighbridge: see which transactions ended, and how.
+"""Tools for the tests of programs that use weighbridge: capture the transactions that end.
 
     from weighbridge.testing import capture_transactions
 
@@ -6,8 +6,8 @@
         client.get("/users/7")
     assert transactions[0].path == "WebTransaction/Route/GET /users/{id}"
 
-With pytest the fixture ``captured_transactions`` gives the same list. What is
-captured is recorded as well: let ``WEIGHBRIDGE_STORE`` be ``:memory:`` in tests.
+With pytest, the fixture ``captured_transactions`` provides the same list. Captured
+transactions are also recorded: set ``WEIGHBRIDGE_STORE`` to ``:memory:`` in tests.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["CapturedTransactions", "capture_transactions"]
 def end_delivered() -> None:
     """End the open WSGI transactions whose response has been delivered to the last byte.
 
-    Some test clients take the body's chunks, but neither ask for more nor close
-    it, so that it is never told to be over. A response that is still being made,
-    or read, stays open.
+    Some test clients take the body's chunks, but neither ask for more nor close it,
+    so nothing announces its end. A response that is still being produced or read
+    stays open.
     """
     for transaction in handoff.open_transactions.copy():
         if isinstance(transaction, WSGITransaction) and transaction._between_steps() and transaction._all_sent():
@@ -39,7 +39,7 @@ def end_delivered() -> None:
 
 
 class CapturedTransactions(list[FinishedTransaction]):
-    """Finished transactions in the order in which they ended; up to date whenever it is read."""
+    """A list of finished transactions in the order in which they ended, which is up to date whenever it is read."""
 
     __slots__ = ()
 

@@ -172,7 +172,7 @@ class ASGITransactionMiddleware(TransactionMiddleware):
             return self.__wrapped__
 
     async def _pass(self, app: Any, scope: Scope, receive: Receive, send: Send) -> Any:
-        """What is not measured."""
+        """Pass on a call that is not measured."""
         if scope.get("type") == "lifespan":
             return await self._live(app, scope, receive, send)
         return await app(scope, receive, send)

@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["ASGIApp", "Receive", "Scope", "Send"]
 
 Scope = Mapping[str, Any]
-"""What a server knows of a connection. It is read, and never changed."""
+"""A server's information about a connection. It is read, and never changed."""
 
 Receive = Callable[[], Awaitable[Any]]
 """Gives the next message of the client."""

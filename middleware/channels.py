@@ -1,6 +1,6 @@
-"""What Django Channels routes HTTP requests to: its router, which tells the patterns.
+"""Routes of HTTP requests to Django Channels: its router, which reports the matching patterns.
 
-One word changes::
+Only the import changes::
 
     from weighbridge.middleware.channels import URLRouter
 
@@ -20,7 +20,7 @@ __all__ = ["URLRouter"]
 
 publishes_its_routes("channels.routing", "URLRouter")
 
-if TYPE_CHECKING:  # neither has types
+if TYPE_CHECKING:  # neither is typed
 
     class _URLRouter:
         routes: Any
@@ -34,11 +34,11 @@ else:
 _URLPattern: Any = import_module("django.urls").URLPattern
 
 _SO_FAR: Final = "weighbridge.channels"
-"""Key of a scope: the patterns of the routers further out."""
+"""Key of a scope for the patterns matched by outer routers."""
 
 
 class URLRouter(_URLRouter):
-    """``channels.routing.URLRouter``, which names HTTP requests by the patterns that have matched."""
+    """A ``channels.routing.URLRouter`` that names HTTP requests after the patterns that matched."""
 
     def __init__(self, routes: Iterable[Any]) -> None:
         super().__init__(list(map(_telling, routes)))
@@ -51,17 +51,17 @@ class URLRouter(_URLRouter):
 
 def _telling(route: Any) -> Any:
     if not isinstance(route, _URLPattern):
-        return route  # which Channels refuses
+        return route  # Channels rejects it
     return _URLPattern(route.pattern, _Telling(route), route.default_args, route.name)
 
 
 class _Telling:
-    """What a route leads to. Where that is another router, its route is the one."""
+    """Wraps the application that a route leads to. If that is another router, the route is named by it."""
 
     def __init__(self, route: Any) -> None:
         self._route = route
         self._leads_further = has_router(route.callback)
-        self._path_routing = getattr(route.callback, "_path_routing", False)  # what Channels asks a router for
+        self._path_routing = getattr(route.callback, "_path_routing", False)  # Channels recognizes routers by it
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         path = f"{scope.get(_SO_FAR, '')}{self._route.pattern}"

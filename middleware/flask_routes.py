@@ -1,4 +1,4 @@
-"""What Flask routed a request to: its request, which knows the rule."""
+"""The route that Flask found for a request: Flask's request object has the rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REQUEST: Final = "werkzeug.request"
 
 
 def flask_request(environ: Mapping[str, Any]) -> Any:
-    """Flask's request of an environ, while Flask has it; ``None`` where there is none.
+    """Return Flask's request for an environ, while Flask handles it, else ``None``.
 
     What environ names may be cleared, by `copy_current_request_context`, or be
     another request of Werkzeug's, by some middleware, which has no router.
@@ -27,5 +27,5 @@ def flask_request(environ: Mapping[str, Any]) -> Any:
 
 
 def was_flask(environ: Mapping[str, Any]) -> bool:
-    """Whether Flask had the request, and is done with it."""
+    """Whether Flask has handled the request, and is done with it."""
     return environ.get(_REQUEST, environ) is None

@@ -83,7 +83,7 @@ class InnerRequestObserver:
         self._onward = onward
         if outer._route is None:
             outer._route = route
-        if isinstance(outer, MiddlewareTransaction):  # it hears the keys of both
+        if isinstance(outer, MiddlewareTransaction):  # it watches the keys of both
             both = cast("tuple[dict[str, Any], ...]", (request, outer._request))  # nobody writes to them
             outer._request = ChainMap(*both)
 
@@ -123,7 +123,7 @@ class InnerRequestObserver:
             return
         if outer._response_head is None and not isinstance(
             outer, MiddlewareTransaction
-        ):  # a call form sees no response itself
+        ):  # a call form sees no response by itself
             outer._response_head = ()
             outer._response_start_time = monotonic()
             outer._status = status

@@ -16,7 +16,7 @@ from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, KeyedT
 __all__ = ["NOTHING", "MiddlewareTransaction"]
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""As `MiddlewareTransaction._request`: the transaction has ended."""
+"""Value of `MiddlewareTransaction._request` once the transaction has ended."""
 
 
 _buffer_for: Final = handoff.buffers.get

@@ -46,7 +46,7 @@ class _Absent:
 
 _ABSENT: Final = _Absent()
 NO_VALUES: Final[tuple[object, ...]] = (_ABSENT,) * len(LIVE_KEYS)
-"""As `KeyedTransaction._last_key_values`: no key was set."""
+"""Value of `KeyedTransaction._last_key_values` if no key was set."""
 _SIMPLE: Final = frozenset({bool, int, str, type(None), _Absent})
 """Classes whose values are safe to compare and to keep."""
 _identities: Final[dict[tuple[Identity, object], Identity]] = {}

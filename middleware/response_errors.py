@@ -1,4 +1,4 @@
-"""What an exception that left the application tells about the response that was being sent."""
+"""Conclusions from an exception that left the application about the response that was being sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def came_from(function: Any, exception: BaseException) -> bool:
 
 
 def taken_for_a_disconnect(exception: BaseException) -> OSError | None:
-    """What Starlette has turned into its own ``ClientDisconnect``, as it does with any `OSError` out of a stream."""
+    """Return the `OSError` that Starlette replaced by its ``ClientDisconnect``, as it does with any from a stream."""
     cause = exception.__context__
     return cause if isinstance(cause, OSError) and _DISCONNECT in class_names(exception) else None
 

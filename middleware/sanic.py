@@ -1,4 +1,4 @@
-"""What Sanic routes to, and what it answers with a 500, where an ASGI server runs it.
+"""Sanic's routes, and the exceptions that it answers with a 500, if an ASGI server runs it.
 
 One line, before the application is wrapped::
 
@@ -6,7 +6,7 @@ One line, before the application is wrapped::
     weighbridge.middleware.sanic.instrument(app)
     asgi = ASGITransactionMiddleware(app)
 
-Sanic's own server knows no middleware around an application: requests to it are not measured.
+Sanic's own server does not support middleware around an application: requests to it are not measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["instrument"]
 
 
 def instrument(app: Any) -> None:
-    """Let Sanic's signals tell what it does with a request."""
+    """Listen to the signals by which Sanic reports a request's route and exceptions."""
     publishes_its_routes("sanic.app", "Sanic")
     app.add_signal(_begins, "http.routing.before")
     app.add_signal(_is_routed, "http.routing.after")

@@ -1,4 +1,4 @@
-"""What ended last is written before an ASGI server's process is gone.
+"""Shutdown: the last transactions are written before the process of an ASGI server ends.
 
 uvicorn, told to stop by SIGTERM, shuts down in good order and then dies of that
 signal's default action, after which nothing runs any more, ``atexit`` neither.

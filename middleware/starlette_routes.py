@@ -150,7 +150,7 @@ def _routes_of(app: Any) -> Iterable[Any] | None:
 
 class _Mount(NamedTuple):
     text: str
-    """What the client sent."""
+    """The mount as the client sent it."""
     written: str
 
 
@@ -213,7 +213,7 @@ def _written_after(mounts: list[_Mount], passed: int) -> str:
 
 _MAX_LITERAL: Final = 1000
 _literal: Final[dict[int, tuple[ReferenceType[Any], set[str]]]] = {}
-"""By the id of a router: mounts without parameters, which are written as clients send them."""
+"""Mounts without parameters, which are written as clients send them, by the id of their router."""
 
 
 def _literal_mounts(router: Any) -> set[str]:

@@ -56,7 +56,7 @@ class _TransparentWrapper(TransactionMiddleware):
         dispatcher: Any = None,
     ) -> None:
         super().__init__(wrapped, application, name, group)
-        for attribute in ("__doc__", "__module__"):  # else those of this class would be found
+        for attribute in ("__doc__", "__module__"):  # otherwise those of this class would be found
             object.__setattr__(self, attribute, getattr(wrapped, attribute, None))
 
     @property  # type: ignore[misc]  # it is read, and never set
@@ -124,7 +124,7 @@ class _TransparentWrapper(TransactionMiddleware):
 
 
 def _decorator(wrapper: type[_TransparentWrapper], application: Any, name: str | None, group: str | None) -> Any:
-    """A decorator that wraps so; without parentheses ``application`` is what it decorates."""
+    """Return a decorator that applies ``wrapper``; without parentheses, ``application`` is the decorated callable."""
     if can_be_wrapped(application):
         return wrapper(application)
     return lambda wrapped: wrapper(wrapped, application, name, group)

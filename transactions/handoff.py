@@ -18,7 +18,7 @@ from .log import capture_internal_exception
 __all__ = ["BUFFER_CAPACITY", "CLOSED_BUFFER", "KEEP_ALL", "NOTIFY_EACH", "DurationBuffer", "Handoff", "handoff"]
 
 NOTIFY_EACH: Final = -1
-"""As `Handoff.flush_threshold`: call `Handoff.on_pending` for every transaction."""
+"""Value of `Handoff.flush_threshold` by which `Handoff.on_pending` is called for every transaction."""
 
 BUFFER_CAPACITY: Final = 2048
 """Durations that a buffer holds before the recorder is asked to empty it."""
@@ -27,7 +27,7 @@ _EXTENDED_CAPACITY: Final = 8 * BUFFER_CAPACITY
 
 
 KEEP_ALL: Final = -1.0
-"""As `DurationBuffer.slow_threshold`: every transaction may be kept whole."""
+"""Value of `DurationBuffer.slow_threshold` by which every transaction may be kept whole."""
 
 
 class DurationBuffer:
@@ -80,7 +80,7 @@ CLOSED_BUFFER: Final = DurationBuffer(float("-inf"))
 
 
 class Measured(Protocol):
-    """What the hand-off needs to know of a transaction."""
+    """The attributes of a transaction that the hand-off needs."""
 
     _start_time: float
     _mark: list[Any] | None

@@ -1,4 +1,4 @@
-"""Late imports, of modules that are needed only later: in the program's threads, and never during a fork.
+"""Late imports, for modules that are needed only later: in the program's threads, and never during a fork.
 
 A module is locked while it is being imported. A child that is forked at that moment
 inherits the lock, but not the thread that would release it, and hangs as soon as it
@@ -29,13 +29,13 @@ __all__ = ["Unloadable", "late_imports"]
 _LOCK_TIMEOUT: Final = 2.0
 """Seconds that a fork or an import waits at most for the imports of other threads."""
 _POLL_INTERVAL: Final = 0.01
-"""Seconds between two looks at what they are doing."""
+"""Seconds between two checks of those imports."""
 _FAILURES: Final = 100
 """Failures after which an import is tried only once per second."""
 
 _OURS: Final = __name__.partition(".")[0]
 _NEEDED: Final = "asgiref dataclasses inspect json logging platformdirs signal sqlite3 threading wrapt".split()
-"""Third-party and standard modules that ours need, and that the program may be importing itself."""
+"""Third-party and standard modules that ours need and that the program may itself be importing."""
 _WATCHED: Final = frozenset((_OURS, *_NEEDED))
 
 
@@ -109,7 +109,7 @@ class _LateImports:
     def _release(self) -> None:
         try:
             self._lock.release()
-        except RuntimeError:  # it could not be taken, or belongs to the parent process
+        except RuntimeError:  # it was not acquired, or belongs to the parent process
             return
 
     # Forks

@@ -37,7 +37,7 @@ _pending: Final[list[tuple[str, str]]] = []
 _logging: Any = None
 
 _holder: Final = [0]
-"""The thread whose lines are held back, or 0."""
+"""Identifier of the thread whose lines are held back, or 0."""
 _held: Final[list[tuple[str, str, tuple[object, ...], Any]]] = []
 """Those lines, as they are given to `_hand_over`."""
 
@@ -62,15 +62,15 @@ def import_logging() -> None:
 
 
 def hold_lines(thread: int) -> None:
-    """Hold back what a thread has to say (0: none), until `write_held_lines`.
+    """Hold back the log lines of a thread (0: none) until `write_held_lines`.
 
-    The host's `logging` has locks. Whoever holds one of them may wait for that thread.
+    The host's `logging` has locks, and a thread that holds one of them may be waiting for this thread.
     """
     _holder[0] = thread
 
 
 def write_held_lines() -> None:
-    """Write what was held back. Never raises."""
+    """Write the lines that were held back. Never raises."""
     try:
         while _held:
             level, message, arguments, exc_info = _held.pop(0)
@@ -124,12 +124,12 @@ def capture_internal_exception(place: str) -> None:
 
 
 def _is_new(matter: Hashable) -> bool:
-    """Whether nothing was logged on a matter yet. It is marked at once, as a handler may log the same matter."""
+    """Whether nothing has been logged on a matter. Marks it at once, as a handler may log the same matter."""
     try:
         if matter in _logged or len(_logged) >= _MAX_LOGGED:
             return False
         _logged.add(matter)
-    except Exception as exception:  # parts of it are the host's, and their hash or comparison fails
+    except Exception as exception:  # hash or comparison of the host's objects in it fails
         pass_on_signals(exception)
         return False
     return True

@@ -184,7 +184,7 @@ class _Decorator(_Named):
 
 
 class _Wrapper:
-    """Returns what it is asked to wrap. A class, as programs derive from some of these."""
+    """Returns the object that it is asked to wrap. A class, as programs derive from some of these."""
 
     def __new__(cls, wrapped: Any, *args: Any, **kwargs: Any) -> Any:
         _say(cls.__name__)
@@ -232,39 +232,39 @@ profile_trace: Final = _Decorator("profile_trace")
 
 
 class DatabaseTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class DatastoreTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class ErrorTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class ExternalTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class FunctionTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class GeneratorTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class MessageTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class MessageTransactionWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 class ProfileTraceWrapper(_Wrapper):
-    """Gives what it is to wrap."""
+    """Returns the object to wrap unchanged."""
 
 
 # Blocks
@@ -302,7 +302,7 @@ class WithLlmCustomAttributes(_Block):
     """Attributes for language model calls."""
 
 
-# Objects in their place
+# Functions that wrap an object in place
 
 wrap_database_trace: Final = _Nothing("wrap_database_trace")
 wrap_datastore_trace: Final = _Nothing("wrap_datastore_trace")
@@ -315,7 +315,7 @@ wrap_message_transaction: Final = _Nothing("wrap_message_transaction")
 wrap_mlmodel: Final = _Nothing("wrap_mlmodel")
 wrap_profile_trace: Final = _Nothing("wrap_profile_trace")
 
-# What is told and asked
+# Reports and queries
 
 accept_distributed_trace_headers: Final = _Nothing("accept_distributed_trace_headers")
 add_custom_span_attribute: Final = _Nothing("add_custom_span_attribute")

@@ -60,7 +60,7 @@ def _checked_since(ctx: click.Context, param: click.Parameter, value: str) -> st
 
 
 class _Question(NamedTuple):
-    """What the options of ``report`` and ``top`` ask for."""
+    """The request made by the options of ``report`` and ``top``."""
 
     since: str
     application: str | None

@@ -1,4 +1,4 @@
-"""Where the demo keeps its figures, so that its report can be read again."""
+"""The store in which the demo keeps its figures, so that its report can be read again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``weighbridge demo`` shows while it runs, and the proof at its end."""
+"""The output of ``weighbridge demo``: its progress, and the comparison of the counts at the end."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
 
 
 def _send(batch: Sequence[Traffic], processes: Mapping[Service, Process]) -> None:
-    """Send some requests and jobs; of what went wrong only the first is told, as it may be all of them."""
+    """Send some requests and jobs; only the first complaint is shown, as all of them may fail alike."""
     try:
         complaints = drive(batch, processes, lambda: None)
     except ServiceFailed as error:
@@ -83,5 +83,5 @@ def _send(batch: Sequence[Traffic], processes: Mapping[Service, Process]) -> Non
 
 
 def _batch(number: int) -> int:
-    """How many come at a time: more at some hours than at others."""
+    """Return how many requests and jobs come at a time: more at some hours than at others."""
     return round(_BATCH * (1 + 0.4 * math.sin(math.tau * number / _TIDE)))

@@ -1,4 +1,4 @@
-"""What ``weighbridge config`` shows: each setting, its value and where that came from."""
+"""The output of ``weighbridge config``: each setting, its value and the source of that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which store a command reads: ``--store``, else the one that programs of this user report to by default."""
+"""Choice of the store that a command reads: ``--store``, else the one that this user's programs use by default."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Place(NamedTuple):
 
     path: str
     named: bool = True
-    """By an option; otherwise it is the configured one."""
+    """Whether an option named it; otherwise it is the configured one."""
     default: bool = False
-    """Whether it is where programs of this user report to when nothing is configured."""
+    """Whether it is the one that this user's programs report to if nothing is configured."""
 
     @property
     def is_empty(self) -> bool:

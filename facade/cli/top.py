@@ -57,7 +57,7 @@ def _one_below_the_other(read: Callable[[], Report], interval: float, rounds: in
 
 
 def _rows_a_section(report: Report, height: int) -> int:
-    """How many lines each section may show, so that all of them fit on the screen."""
+    """Return how many lines each section may show, so that all of them fit on the screen."""
     taken_a_section = 3  # a blank line, the heading, the sum
     room = height - 6 - taken_a_section * len(report.sections)
     lengths = [len(section.lines) for section in report.sections]

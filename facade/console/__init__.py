@@ -1,13 +1,13 @@
-"""The APM page on a store: response times, throughput, errors and Apdex, web and non-web, in a browser.
+"""The APM page for a store: response times, throughput, errors and Apdex, web and non-web, in a browser.
 
-``weighbridge serve`` opens it. It can also be mounted into an application of
-one's own, and needs the extra ``ui``::
+``weighbridge serve`` opens it. It can also be mounted into your own application. It
+needs the extra ``ui``::
 
     from weighbridge.console import asgi_application
 
     Mount("/apm", asgi_application("/var/lib/shop/weighbridge.db", token=read_from_somewhere()))
 
-It reads the store and writes nothing; it does not measure itself.
+It only reads the store, and does not measure itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may see the page: the check of ``Host``, the token, and what browsers are told to forbid."""
+"""Access to the page: the check of ``Host``, the token, and headers that restrict browsers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADERS: Final = (
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
 )
-"""On every answer."""
+"""Headers of every response."""
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORT: Final = re.compile(r":\d*$")
@@ -33,12 +33,12 @@ _COOKIE: Final = "weighbridge"
 
 
 class Access:
-    """Decides who is let in.
+    """Decides which requests are admitted.
 
-    Without a token only requests are answered whose ``Host`` is a loopback name
-    or one of ``hosts``: another site's name that leads here (DNS rebinding) is
-    turned away. With a token every ``Host`` is, unless ``hosts`` are given: a
-    browser hands the cookie to the host alone that it was set by.
+    Without a token, only requests are answered whose ``Host`` is a loopback name or
+    one of ``hosts``: another site's name that resolves to this address (DNS
+    rebinding) is rejected. With a token every ``Host`` is accepted, unless ``hosts``
+    are given: a browser sends the cookie only to the host that has set it.
     """
 
     def __init__(self, token: str | None = None, hosts: Iterable[str] = ()) -> None:
@@ -49,11 +49,11 @@ class Access:
         self._hosts = own | _LOOPBACK if own or token is None else None
 
     def knows_host(self, request: Request) -> bool:
-        """Whether the request was meant for us."""
+        """Whether the request's ``Host`` is accepted."""
         return self._hosts is None or _host_name(request.host) in self._hosts
 
     def admits(self, request: Request) -> bool:
-        """Whether it came with the token, as a cookie or in the header ``Authorization: Bearer``."""
+        """Whether the request has the token, as a cookie or in the header ``Authorization: Bearer``."""
         if self._token is None:
             return True
         scheme, _, given = request.authorization.partition(" ")
@@ -62,7 +62,7 @@ class Access:
         return any(_same(value, self._pass()) for value in _cookies(request.cookie))
 
     def log_in(self, request: Request) -> Response | None:
-        """Exchange a form with the token for a cookie and a way back; ``None`` if the token is wrong."""
+        """Return a redirect that sets the cookie, for a form with the token; ``None`` if the token is wrong."""
         form = parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=10)
         if self._token is None or not _same(form.get("token", [""])[0], self._token):
             return None
@@ -71,12 +71,12 @@ class Access:
         return redirect(back, ("set-cookie", f"{cookie}; Secure" if request.secure else cookie))
 
     def _pass(self) -> bytes:
-        """What the cookie holds: made from the token, which cannot be told from it."""
+        """Return the cookie's value: derived from the token, which cannot be recovered from it."""
         return hmac.digest(self._token or b"", b"weighbridge.console", hashlib.sha256).hex().encode()
 
 
 def _same(given: str, wanted: bytes) -> bool:
-    """Compare in a time that does not tell how much is right."""
+    """Compare in constant time, which does not reveal how much is right."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted)
 
 

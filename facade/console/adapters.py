@@ -34,9 +34,9 @@ _REASONS = {
 
 
 def asgi_application(store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = ()) -> Starlette:
-    """The page as a Starlette application, to be served or mounted; see `Console` for what it takes.
+    """Return the page as a Starlette application, to be served or mounted; see `Console` for the arguments.
 
-    Mounted without a token it answers to loopback names only, unless ``hosts`` names others.
+    Without a token it answers to loopback names only, unless ``hosts`` has others.
     """
     console = Console(store, token, hosts)
 
@@ -59,7 +59,7 @@ def asgi_application(store: str | os.PathLike[str], token: str | None = None, ho
 def wsgi_application(
     store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = ()
 ) -> WSGIApplication:
-    """The page as a WSGI application, to be served or mounted; see `Console` for what it takes."""
+    """Return the page as a WSGI application, to be served or mounted; see `Console` for the arguments."""
     console = Console(store, token, hosts)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -88,7 +88,7 @@ async def _from_starlette(request: StarletteRequest) -> Request:
 
 
 async def _body(request: StarletteRequest) -> bytes:
-    """What a POST carries, and no more of it than a form with a token needs."""
+    """Return the body of a POST, of which no more is read than a form with a token needs."""
     body = b""
     if request.method == "POST":
         async for chunk in request.stream():

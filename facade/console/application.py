@@ -1,4 +1,4 @@
-"""The page itself: a request and the store in, a response out. No I/O but the store's."""
+"""The page itself: a request and the store in, a response out, with no other I/O than the store's."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _Answer = Callable[[StoreReader, State, float], Any]
 
 
 class _Page(NamedTuple):
-    """A page and what it is made of."""
+    """A page: its title, and the query that answers it."""
 
     title: str
     answer: _Answer
     of_one: bool = True
     """Whether it shows one application."""
     needs: tuple[str, ...] = ()
-    """The parameters that it cannot do without."""
+    """The parameters that it requires."""
 
 
 PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
@@ -61,16 +61,16 @@ _TYPES: Final = MappingProxyType(
 
 
 class Console:
-    """The APM page on one store, which it only reads.
+    """The APM page for one store, which it only reads.
 
     Args:
-        store: the file; it need not be there yet.
-        token: who does not bring it is shown a form that asks for it; ``None``: nobody is asked.
-        hosts: names, besides those of the loopback interface, by which the page may be reached.
-        clock: gives the time in epoch seconds.
+        store: the file; it need not exist yet.
+        token: requests without it get a form that asks for it; ``None``: no token is needed.
+        hosts: names, in addition to loopback names, by which the page may be reached.
+        clock: returns the time in epoch seconds.
 
     Raises:
-        ValueError: the token has fewer than 16 characters, or ``store`` names no store that can be.
+        ValueError: the token has fewer than 16 characters, or ``store`` is not a valid store.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class Console:
         self._clock = clock
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._reader.close()
 
     def respond(self, request: Request) -> Response:
-        """The answer to a request, whatever it asks for."""
+        """Return the response to any request."""
         answer = self._guarded(request)
         body = b"" if request.method == "HEAD" else answer.body
         return Response(answer.status, (*answer.headers, *HEADERS), body)
@@ -126,7 +126,7 @@ class Console:
         return _problem(request, 503, f"{NOTHING_YET}: {error}", looked_for=store)
 
     def _special(self, request: Request, name: str, state: State, now: float) -> Response | None:
-        """What is no page of figures."""
+        """Return the response to a request for anything but a page of figures; ``None`` if it asks for one."""
         if name == "api":
             return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
         require_known(self._reader, Selection(state.app or None))
@@ -159,7 +159,7 @@ class Console:
         )  # fmt: skip
 
     def _names(self, state: State, now: float) -> list[str]:
-        """What can be chosen: the applications of this time, or all where there is none."""
+        """Return the applications to choose from: those of the time range, or all if it has none."""
         names = self._reader.application_names(state.window(now)) or self._reader.known_applications()
         return names if state.app in ("", *names) else sorted([*names, state.app], key=str.casefold)
 
@@ -234,7 +234,7 @@ def _content(file: Path) -> bytes:
 
 @cache
 def _version() -> str:
-    """Changes whenever a static file does: browsers keep them for good."""
+    """Return a version that changes whenever a static file does, as browsers cache those forever."""
     digest = hashlib.sha256()
     for name in sorted(_static_names()):
         digest.update(_content(STATIC / name))

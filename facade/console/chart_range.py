@@ -1,4 +1,4 @@
-"""Which time a page shows, in what steps its charts are drawn, and with which time before it is compared."""
+"""The time range that a page shows, the steps of its charts, and the earlier range that it is compared with."""
 
 from __future__ import annotations
 
@@ -30,44 +30,44 @@ __all__ = [
 ]
 
 STEPS: Final = 90
-"""Steps that a chart has at most."""
+"""Maximum number of steps of a chart."""
 SPARKS: Final = 40
-"""Likewise, a sparkline."""
+"""Maximum number of steps of a sparkline."""
 _HOUR: Final = 3600
 _UNWRITTEN: Final = 15.0
-"""Seconds for which what has ended may not be in the store."""
+"""Seconds until a transaction that has ended is certain to be in the store."""
 
 
 @dataclass(frozen=True)
 class ChartRange:
-    """The time that is shown of one application, or of all."""
+    """The time range that is shown of one application, or of all."""
 
     window: Window
-    """What is counted; it begins with the first figure of an application that is younger."""
+    """The range of the figures; for a younger application it begins with its first figure."""
     step: int | Steps
-    """Seconds, or the days of a time zone."""
+    """Seconds of a step, or the days of a time zone."""
     charted: Window
     """The window without a step that has just begun."""
     first: int | None = None
-    """When the application's first figure was, if that lies within the first step or later."""
+    """The time of the application's first figure, if that lies within the first step or later."""
 
     @property
     def length(self) -> int:
-        """Seconds of a step."""
+        """The length of a step in seconds."""
         return self.step.length if isinstance(self.step, Steps) else self.step
 
 
 def chart_range(reader: StoreReader, state: State, now: float, at_most: int = STEPS) -> ChartRange:
-    """The time that a state asks for, as of ``now`` (epoch seconds), in so many steps at most."""
+    """Return the range that a state asks for, as of ``now`` (epoch seconds), in at most so many steps."""
     window = _counted(reader, state, state.window(now))
     length = step_for(window, at_most)
     if _HOUR < length < DAY and _clock_changed(state, window):
-        length = _HOUR  # longer ones do not show the same time of both days
+        length = _HOUR  # longer steps do not show the same time on both days
     return _framed(reader, state, window, length, now)
 
 
 def comparison_range(reader: StoreReader, state: State, frame: ChartRange, now: float) -> ChartRange | None:
-    """The same time a day or a week before, by the clock on the wall; ``None`` where nothing is compared."""
+    """Return the same range a day or a week earlier, by local time; ``None`` if nothing is compared."""
     if not COMPARISONS[state.compare]:
         return None
     window = _counted(reader, state, in_minutes(_window_before(state, frame.window), now))
@@ -84,7 +84,7 @@ def _framed(reader: StoreReader, state: State, window: Window, length: int, now:
     start = step.starts[0] if isinstance(step, Steps) else floor_to(window.since, step)
     first = first_within(reader, window._replace(since=start), state.app) if state.app else None
     begins = step.border(window.until) if isinstance(step, Steps) else floor_to(window.until, step)
-    # What has ended in a step that has just begun may not be written yet: every rate would seem to break down.
+    # Transactions of a step that has just begun may not be written yet: every rate would seem to collapse.
     just_begun = window.until >= now and window.until - begins < _UNWRITTEN and begins - window.since >= length
     return ChartRange(window, step, window._replace(until=begins) if just_begun else window, first)
 
@@ -95,7 +95,7 @@ def _window_before(state: State, window: Window) -> Window:
 
 
 def _clock_changed(state: State, window: Window) -> bool:
-    """Whether clocks are put forward or back between the start of the time before and the end of what is shown."""
+    """Whether clocks are put forward or back between the start of the compared range and the end of the shown one."""
     if not COMPARISONS[state.compare]:
         return False
     moments = (*window, *_window_before(state, window))
@@ -103,9 +103,9 @@ def _clock_changed(state: State, window: Window) -> bool:
 
 
 def offsets_used(state: State, window: Window) -> list[tuple[float, int]]:
-    """Moments, and how far the clocks are ahead of UTC then, where what is shown depends on them.
+    """Return moments with their UTC offsets (seconds), if the page depends on them.
 
-    A viewer whose clocks say otherwise asks again, and names the zone. Empty where one is named already.
+    A viewer whose offsets differ asks again with a named zone. Empty if a zone is named already.
     """
     if state.tz or (state.compare == "none" and step_for(window, STEPS) < DAY):
         return []
@@ -114,7 +114,7 @@ def offsets_used(state: State, window: Window) -> list[tuple[float, int]]:
 
 
 def holding(moment: float, window: Window) -> Window:
-    """The window, or one as long around the moment where that lies outside."""
+    """Return the window, or one of the same length around the moment if that lies outside."""
     if window.since <= moment < window.until:
         return window
     half = (window.until - window.since) / 2
@@ -122,17 +122,17 @@ def holding(moment: float, window: Window) -> Window:
 
 
 def timeline(reader: StoreReader, frame: ChartRange, selection: Selection) -> Timeline:
-    """The figures of all selected transactions together over the time that is shown."""
+    """Return the figures of all selected transactions together over the range that is shown."""
     return begun(reader.timeline(frame.charted, charted_step(frame), selection), frame.first)
 
 
 def charted_step(frame: ChartRange) -> int | Steps:
-    """The steps without one that has just begun."""
+    """Return the steps without one that has just begun."""
     return frame.step.before(frame.charted.until) if isinstance(frame.step, Steps) else frame.step
 
 
 def begun(found: Timeline, first: float | None) -> Timeline:
-    """The timeline from an application's first figure on, with no rate averaged over the time before that."""
+    """Return the timeline from an application's first figure on; no rate is averaged over the time before that."""
     if first is None:
         return found
     ends = [*(bucket.start for bucket in found.buckets[1:]), float("inf")]
@@ -149,7 +149,7 @@ def _with_rates(bucket: TimelineBucket, first: float) -> TimelineBucket:
 
 
 def compared_places(now: Timeline, before: Timeline, state: State) -> Iterator[int | None]:
-    """For each step, which one of the time before shows the same time of its day; ``None``: there is none."""
+    """Yield, for each step, the index of the earlier step with the same time of day, or ``None`` if there is none."""
     starts = [bucket.start for bucket in before.buckets]
     for bucket in now.buckets:
         moment = same_time_earlier(bucket.start, COMPARISONS[state.compare], state.zone)

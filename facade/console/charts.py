@@ -1,4 +1,4 @@
-"""Figures over time as the charts take them: columns of numbers, one for each line."""
+"""Figures over time in the form that charts need: a column of numbers for each line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _WIDTH, _HEIGHT = 160, 28
-"""Of a sparkline."""
+"""The size of a sparkline."""
 
 Chart = dict[str, Any]
 _Value = Callable[[Statistics], float | None]
@@ -40,7 +40,7 @@ _TIMES: Final[tuple[tuple[str, _Value], ...]] = (
 
 
 def response_time(timeline: Timeline, compared: Comparison | None = None) -> Chart:
-    """Average and quantiles."""
+    """Return a chart of the average and the quantiles of durations."""
     lines = [_line(title, timeline, value) for title, value in _TIMES]
     return _chart(
         timeline, "duration", lines + _before(compared, "average before", lambda statistics: statistics.average)
@@ -48,7 +48,7 @@ def response_time(timeline: Timeline, compared: Comparison | None = None) -> Cha
 
 
 def response_start(timeline: Timeline, compared: Comparison | None = None) -> Chart:
-    """How long a response takes to start; and, where the front end tells it, how long requests waited before."""
+    """Return a chart of the time until a response starts and, if the front end reports it, the queue time."""
     lines = [_line("response start", timeline, lambda statistics: statistics.response_start)]
     if any(bucket.statistics.queue_time is not None for bucket in timeline.buckets):
         lines.append(_line("queue", timeline, lambda statistics: statistics.queue_time))
@@ -58,22 +58,22 @@ def response_start(timeline: Timeline, compared: Comparison | None = None) -> Ch
 
 
 def throughput(timeline: Timeline, compared: Comparison | None = None) -> Chart:
-    """Calls per minute."""
+    """Return a chart of the calls per minute."""
     return _single(timeline, "rate", "throughput", lambda statistics: statistics.per_minute, compared)
 
 
 def error_rate(timeline: Timeline, compared: Comparison | None = None) -> Chart:
-    """The share of transactions that failed."""
+    """Return a chart of the share of failed transactions."""
     return _single(timeline, "share", "error rate", lambda statistics: statistics.error_rate, compared)
 
 
 def apdex(timeline: Timeline, compared: Comparison | None = None) -> Chart:
-    """The score."""
+    """Return a chart of the Apdex score."""
     return _single(timeline, "apdex", "Apdex", lambda statistics: statistics.apdex, compared)
 
 
 def error_classes(over_time: ErrorsOverTime, at_most: int = 5) -> Chart:
-    """How many errors of each class, stacked; the rarest together. Expected ones are not among them."""
+    """Return a chart of errors by class, stacked, with the rarest classes together and without expected errors."""
     classes = [one for one in over_time.classes if not one.expected]
     several = len(classes) > at_most
     shown, rest = (classes[: at_most - 1], classes[at_most - 1 :]) if several else (classes, [])
@@ -85,7 +85,7 @@ def error_classes(over_time: ErrorsOverTime, at_most: int = 5) -> Chart:
 
 
 def time_spent(trends: Sequence[Trend]) -> Chart | None:
-    """Seconds of work a minute, stacked; ``None`` where there is nothing."""
+    """Return a stacked chart of the seconds of work per minute; ``None`` without data."""
     if not trends:
         return None
     first = trends[0].timeline
@@ -94,7 +94,7 @@ def time_spent(trends: Sequence[Trend]) -> Chart | None:
 
 
 def drawable(chart: Chart | None) -> bool:
-    """Whether there is something to see: a line between two points, or a bar."""
+    """Whether a chart has something to show: a line between two points, or a bar."""
     if chart is None:
         return False
     some = any(value is not None for line in chart["lines"] for value in line["values"])
@@ -102,7 +102,7 @@ def drawable(chart: Chart | None) -> bool:
 
 
 def sparkline(values: Sequence[float], places: Sequence[float] = ()) -> str:
-    """Values as points of an SVG polyline: evenly, or each at its place from 0 (left) to 1."""
+    """Return values as points of an SVG polyline: evenly spaced, or each at its place from 0 (left) to 1."""
     top, steps = max(values, default=0) or 1, max(1, len(values) - 1)
     places = places or [position / steps for position in range(len(values))]
     return " ".join(
@@ -112,7 +112,7 @@ def sparkline(values: Sequence[float], places: Sequence[float] = ()) -> str:
 
 
 def throughputs(timeline: Timeline, window: Window) -> str:
-    """Calls per minute over a window as a sparkline; what is younger begins further right."""
+    """Return the calls per minute over a window as a sparkline; younger applications begin further right."""
     length = max(timeline.step, window.until - window.since - timeline.step)
     places = [min(1.0, max(0.0, bucket.start - window.since) / length) for bucket in timeline.buckets]
     return sparkline([bucket.statistics.per_minute for bucket in timeline.buckets], places)
@@ -132,12 +132,12 @@ def _line(title: str, timeline: Timeline, value: _Value) -> Chart:
 
 
 def _work(statistics: Statistics) -> float | None:
-    """Seconds of work a minute."""
+    """Return the seconds of work per minute."""
     return (statistics.average or 0.0) * statistics.per_minute
 
 
 def _before(compared: Comparison | None, title: str, value: _Value) -> list[Chart]:
-    """What was before, each value under that of the same time of day."""
+    """Return the earlier values as a line, each at the same time of day; an empty list without comparison."""
     if compared is None:
         return []
     values = [_short(value(bucket.statistics)) for bucket in compared.timeline.buckets]
@@ -145,5 +145,5 @@ def _before(compared: Comparison | None, title: str, value: _Value) -> list[Char
 
 
 def _short(value: float | None) -> float | None:
-    """Six digits are more than can be seen."""
+    """Round to six digits, which is more than can be seen."""
     return None if value is None else float(f"{value:.6g}")

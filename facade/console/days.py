@@ -1,4 +1,4 @@
-"""The days of a time zone as steps of a chart, and what to say of them."""
+"""The days of a time zone as steps of a chart, and the note about them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _HOUR: Final = 3600
 
 
 def local_days(window: Window, zone: tzinfo | None) -> Steps:
-    """Give the days that a window touches, from midnight to midnight on the clocks of a zone.
+    """Return the days that a window touches, from midnight to midnight in a time zone.
 
-    What is some days old is kept by the hour of UTC. Where a zone is half an
-    hour from that, the hour in which its midnight lies belongs to the day before.
+    Figures that are some days old are kept by the hour of UTC. In a zone that
+    differs by half an hour, the hour in which midnight lies belongs to the day before.
     """
     since, until = floor_to(window.since, DAY) - 2 * DAY, floor_to(window.until, DAY) + 3 * DAY
     hours = Steps(DAY, range(since, until, _HOUR), until, _offsets(since, until, zone))
@@ -32,7 +32,7 @@ def local_days(window: Window, zone: tzinfo | None) -> Steps:
 
 
 def _offsets(since: int, until: int, zone: tzinfo | None) -> tuple[tuple[int, int], ...]:
-    """From when on clocks are how many seconds ahead of UTC; they are put forward and back on some hour of UTC."""
+    """Return UTC offsets (seconds) with the time from which they apply; they change on an hour of UTC."""
     found = [(since, utc_offset(since, zone))]
     for day in range(since + DAY, until + DAY, DAY):
         before, ahead = found[-1][1], utc_offset(day, zone)
@@ -43,7 +43,7 @@ def _offsets(since: int, until: int, zone: tzinfo | None) -> tuple[tuple[int, in
 
 
 def day_note(starts: Iterable[int], zone: tzinfo | None) -> str:
-    """Say whose days a chart shows, and when they begin where that is not at midnight."""
+    """Return a note on the zone whose days a chart shows, and on their beginning if that is not midnight."""
     begin = {f"{datetime.fromtimestamp(start, zone):%H:%M}": start for start in starts}
     if not begin:
         return ""

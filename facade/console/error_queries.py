@@ -1,4 +1,4 @@
-"""What the page of errors asks the store."""
+"""The queries of the errors page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["errors"]
 
 
 def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
-    """What the page of that name shows."""
+    """Return the content of the errors page."""
     frame, selection, wanted = (
         chart_range(reader, state, now),
         Selection(state.app, state.kind),

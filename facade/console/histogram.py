@@ -1,7 +1,7 @@
-"""The latency histogram as a drawing: bars on a logarithmic axis, its ticks, and marks on it.
+"""The latency histogram as a drawing: bars on a logarithmic axis, with ticks and marks.
 
-Places are percents of the width, so that the drawing fits any screen without
-its letters being stretched.
+Positions are percentages of the width, so that the drawing fits any screen without
+stretching its text.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .models import Bar, TransactionPage
 __all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "bars_of", "nearest", "rungs", "shapes", "ticks"]
 
 HEIGHT: Final = 210
-"""Pixels, of the highest bar."""
+"""Height of the highest bar in pixels."""
 
 _ROUND: Final = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,))
-"""Digits at which ticks may stand, the densest first."""
+"""Leading digits of possible ticks, the densest choice first."""
 
 
 class Axis(NamedTuple):
@@ -32,7 +32,7 @@ class Axis(NamedTuple):
     high: float
 
     def place(self, seconds: float) -> float | None:
-        """Where a duration lies, in percent; ``None`` beyond the ends."""
+        """Return the position of a duration in percent; ``None`` beyond the ends."""
         place = math.log(seconds / self.low) / math.log(self.high / self.low) * 100 if seconds > 0 else -1.0
         return round(place, 2) if 0 <= place <= 100 else None
 
@@ -41,7 +41,7 @@ class Shape(NamedTuple):
     """A bar as a rectangle."""
 
     x: float
-    """Percent, as is ``width``."""
+    """Percent, like ``width``."""
     width: float
     height: float
     """Pixels."""
@@ -49,7 +49,7 @@ class Shape(NamedTuple):
 
 
 def bars_of(histogram: Mapping[int, int], at_most: int = 64) -> list[Bar]:
-    """Bins put together to so many bars of equal width on a logarithmic scale."""
+    """Combine bins into at most so many bars of equal width on a logarithmic scale."""
     if not histogram:
         return []
     first, last = max(1, min(histogram)), max(histogram)
@@ -69,13 +69,13 @@ def _bound(number: int) -> float:
 
 
 def axis_of(bars: Sequence[Bar], marks: Iterable[float | None]) -> Axis:
-    """An axis on which all bars and marks (seconds) can be seen."""
+    """Return an axis that covers all bars and marks (seconds)."""
     ends = [bars[0].low, bars[-1].high, *(mark for mark in marks if mark)]
     return Axis(min(ends) / 1.04, max(ends) * 1.04)
 
 
 def shapes(bars: Sequence[Bar], axis: Axis) -> list[Shape]:
-    """The bars that are not empty; heights by square root, so that the rare slow ones are seen."""
+    """Return the non-empty bars; heights are by square root, so that rare slow calls are visible."""
     top = max((bar.count for bar in bars), default=1)
     return [_shape(bar, axis, top) for bar in bars if bar.count]
 
@@ -87,7 +87,7 @@ def _shape(bar: Bar, axis: Axis, top: int) -> Shape:
 
 
 def ticks(axis: Axis, at_most: int = 9) -> list[tuple[float, str]]:
-    """Places and durations of round figures, not too many."""
+    """Return positions and texts of round durations, at most so many."""
     candidates = [_ticks_at(axis, digits) for digits in _ROUND]
     return next((found for found in candidates if len(found) <= at_most), candidates[-1])
 
@@ -100,7 +100,7 @@ def _ticks_at(axis: Axis, digits: Iterable[float]) -> list[tuple[float, str]]:
 
 
 def _brief(seconds: float) -> str:
-    """A round duration without digits that say nothing.
+    """Return a round duration without superfluous digits.
 
     >>> _brief(1.5), _brief(0.05), _brief(2e-5), _brief(300.0)
     ('1.5 s', '50 ms', '20 µs', '300 s')
@@ -112,7 +112,7 @@ def _brief(seconds: float) -> str:
 
 
 def rungs(answer: TransactionPage, axis: Axis) -> str:
-    """What the slider for T shows at each of its places: texts and marks, all worked out here."""
+    """Return the texts and marks for each position of the slider for T, all computed here."""
     return json.dumps(
         [
             {
@@ -128,11 +128,11 @@ def rungs(answer: TransactionPage, axis: Axis) -> str:
 
 
 def nearest(answer: TransactionPage) -> int:
-    """The place of the slider that is nearest to the threshold."""
+    """Return the position of the slider that is nearest to the threshold."""
     t, found = answer.what_if.t or 0.5, answer.what_if.scores
     return min(range(len(found)), key=lambda place: abs(math.log(found[place].t / t)), default=0)
 
 
 def rating(score: float | None) -> str:
-    """How good an Apdex score is, by the ratings of its definition."""
+    """Return the rating of an Apdex score, by the limits of the Apdex standard."""
     return "none" if score is None else "good" if score >= 0.85 else "fair" if score >= 0.7 else "poor"

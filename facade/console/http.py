@@ -1,4 +1,4 @@
-"""Requests and responses as plain values: everything that the page knows of HTTP."""
+"""Requests and responses as plain values: everything that the page knows about HTTP."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ class Request(NamedTuple):
 
     method: str
     path: str
-    """Below the place where the page is mounted; starts with a slash."""
+    """The path relative to the page's mount; starts with a slash."""
     root: str = ""
-    """Where the page is mounted, without a slash at its end."""
+    """The path of the page's mount, without a final slash."""
     query: str = ""
     host: str = ""
-    """The header of that name, as are the next two; empty where it is missing."""
+    """The header of that name, like the next two; empty if missing."""
     cookie: str = ""
     authorization: str = ""
     secure: bool = False
-    """Whether it came by HTTPS."""
+    """Whether the request was made by HTTPS."""
     body: bytes = b""
-    """Of a POST; adapters pass on at most `LARGEST_BODY` bytes."""
+    """The body of a POST; adapters pass on at most `LARGEST_BODY` bytes."""
 
 
 LARGEST_BODY = 4096

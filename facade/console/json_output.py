@@ -1,4 +1,4 @@
-"""Answers as JSON: every dataclass an object, figures as ``weighbridge report --json`` names them."""
+"""Answers as JSON: a dataclass becomes an object, and figures are named as by ``weighbridge report --json``."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "disconnected": "how many clients left before the end",
     }
 )
-"""What each field of a ``figures`` object means."""
+"""The meaning of each field of a ``figures`` object."""
 
 _JSON_NAMES: Final[Mapping[str, str]] = MappingProxyType({"statistics": "figures"})
-"""Where the documented JSON has another name for a field."""
+"""Fields that have another name in the documented JSON."""
 
 
 def as_json(answer: object) -> str:
-    """The text; what JSON has no number for is ``null``."""
+    """Return an answer as JSON; numbers that JSON does not have (NaN, infinity) are ``null``."""
     return json.dumps(_plain(answer), allow_nan=False, separators=(",", ":"))
 
 
@@ -63,12 +63,12 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _names(kind: type) -> tuple[str, ...]:
-    """The fields of a dataclass or of a named tuple; none of anything else."""
+    """Return the field names of a dataclass or named tuple; none for anything else."""
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else getattr(kind, "_fields", ())
 
 
 def _mapping(value: Mapping[Any, Any]) -> Any:
-    """Counts by transaction become a list: JSON's keys are text."""
+    """Return a mapping for JSON: counts by series become a list, as keys must be text."""
     if any(isinstance(key, Series) for key in value):
         return [{**_plain(key), "count": count} for key, count in value.items()]
     return {str(key): _plain(part) for key, part in value.items()}

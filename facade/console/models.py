@@ -1,7 +1,7 @@
-"""What each page is made of, and not written for anybody yet.
+"""The content of each page as plain data, before it is rendered.
 
-The JSON API gives these as they are; the pages are rendered from them. Moments
-are epoch seconds, durations are seconds, rates and shares 0 to 1.
+The JSON API returns these as they are; the pages are rendered from them. Moments
+are epoch seconds, durations are seconds, rates and shares are 0 to 1.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Comparison:
-    """The same time a day or a week before, by the clock on the wall."""
+    """The same time range a day or a week earlier, by local time."""
 
     window: Window
     statistics: Statistics
     timeline: Timeline
     places: Sequence[int | None]
-    """For each bucket of what is shown, which one of this timeline (from 0) shows the same time of its day."""
+    """For each bucket shown, the index of this timeline's bucket with the same time of day."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class SummaryPage:
 
 @dataclass(frozen=True)
 class TransactionsPage:
-    """The transactions of an application and kind, in the order asked for."""
+    """The transactions of an application and kind, in the requested order."""
 
     window: Window
     application: str
     kind: Kind
     lines: Sequence[Line]
     known: int
-    """How many there are, whatever was searched for."""
+    """Number of transactions before the search."""
     trends: Sequence[Trend]
 
 
@@ -104,15 +104,15 @@ class WhatIf:
     """Apdex scores under changed assumptions."""
 
     t: float | None
-    """The threshold tried out; ``None`` where there is no Apdex."""
+    """The threshold to try out; ``None`` if there is no Apdex."""
     apdex: float | None
-    """Of this transaction with that threshold."""
+    """The score of this transaction with that threshold."""
     scores: Sequence[Score]
-    """Of this transaction with other thresholds."""
+    """The scores of this transaction with other thresholds."""
     now: Statistics
-    """Of the application as it is."""
+    """The figures of the application as they are."""
     reclassified: Statistics
-    """Of the application, were this transaction non-web."""
+    """The figures of the application if this transaction were non-web."""
 
 
 @dataclass(frozen=True)
@@ -129,25 +129,25 @@ class TransactionPage:
     errors: Sequence[ErrorStatistics]
     statuses: Mapping[int, int]
     running: Sequence[RunningNow]
-    """Those that are open at this moment."""
+    """Calls that are open at this moment."""
     what_if: WhatIf
 
 
 @dataclass(frozen=True)
 class SamplePage:
-    """One transaction that was kept whole, among all calls of its name."""
+    """A sample of a transaction, compared with all calls of its name."""
 
     window: Window
     sample: StoredSample
     statistics: Statistics
     histogram: Sequence[Bar]
     faster: float | None
-    """The share, 0 to 1, of the calls in the window that took less time; ``None`` where there were none."""
+    """The share, 0 to 1, of the calls in the window that took less time; ``None`` if there were none."""
 
 
 @dataclass(frozen=True)
 class ErrorCounts:
-    """How often an error occurred over time."""
+    """The counts of an error over time."""
 
     type: str
     message: str | None
@@ -158,26 +158,26 @@ class ErrorCounts:
 
 @dataclass(frozen=True)
 class ErrorsOverTime:
-    """Counts of errors, of each one for each start."""
+    """The counts of errors over time, one count per error and start."""
 
     step: int
     """Seconds from one start to the next."""
     starts: Sequence[int]
     """Epoch seconds."""
     classes: Sequence[ErrorCounts]
-    """By class, the most frequent first."""
+    """Counts by class, the most frequent first."""
     errors: Sequence[ErrorCounts]
-    """By class and message."""
+    """Counts by class and message."""
 
     def counts_of(self, error: ErrorStatistics) -> Sequence[int]:
-        """Those of one error."""
+        """Return the counts of one error."""
         wanted = (error.type, error.message, error.expected)
         return next((one.counts for one in self.errors if (one.type, one.message, one.expected) == wanted), ())
 
 
 @dataclass(frozen=True)
 class ErrorsPage:
-    """The errors of an application and kind; expected ones apart."""
+    """The errors of an application and kind; expected ones are kept separate."""
 
     window: Window
     application: str
@@ -197,18 +197,18 @@ class ApplicationSummary:
     application: str
     kind: Kind
     window: Window
-    """From its first figure on, where it is younger than the time that is shown."""
+    """The time range; for a younger application it begins with its first figure."""
     statistics: Statistics
     timeline: Timeline
     linked: Sequence[str]
-    """Other applications to which it reports as well."""
+    """Other applications that it also reports to."""
     linked_from: Sequence[str]
-    """Other applications which report to it as well."""
+    """Other applications that also report to it."""
 
 
 @dataclass(frozen=True)
 class ApplicationsPage:
-    """All of them, and the state of the store."""
+    """All applications, and the state of the store."""
 
     window: Window
     applications: Sequence[ApplicationSummary]
@@ -217,7 +217,7 @@ class ApplicationsPage:
 
 @dataclass(frozen=True)
 class RunningPage:
-    """What is open at this moment in the processes that report."""
+    """Transactions that are open at this moment in the processes that report."""
 
     now: float
     transactions: Sequence[RunningNow]

@@ -1,4 +1,4 @@
-"""The state of a page: everything that it shows follows from its address."""
+"""The parameters of a page: its content is determined by its address."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ RANGES: Final[Mapping[str, int]] = MappingProxyType(
         "3d": 3 * 86400, "7d": 7 * 86400, "14d": 14 * 86400, "30d": 30 * 86400,
     }
 )  # fmt: skip
-"""What can be chosen, in seconds up to now."""
+"""The ranges to choose from, in seconds up to now."""
 
 COMPARISONS: Final[Mapping[str, int]] = MappingProxyType({"none": 0, "day": 1, "week": 7})
-"""How many days earlier the time lies that a page is compared with."""
+"""The number of days by which the compared range is earlier."""
 
 REFRESHES: Final = ("10", "30", "60", "300")
 """Seconds from one refresh to the next."""
 
 PAUSED: Final = ("no", "yes")
-"""Whether the page stays as it is."""
+"""Whether refreshing is paused."""
 
 _ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
 _LONGEST: Final = 400 * 86400.0
 _LATEST: Final = 253402300799.0
-"""The end of the year 9999, which is the last that dates know."""
+"""The end of the year 9999, the last that dates can express."""
 
 
 class BadParameter(ValueError):
-    """A parameter of a request is not valid; the message names it and says what would be."""
+    """A parameter of a request is invalid; the message names it and says what is valid."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"parameter {name!r}: {reason}")
@@ -52,18 +52,18 @@ class BadParameter(ValueError):
 
 @dataclass(frozen=True)
 class State:
-    """What is to be shown; the fields are the parameters of the same names."""
+    """What a page shows; the fields are the parameters of the same names."""
 
     app: str = ""
     """Empty: the first application by name."""
     kind: Kind = "web"
     range: str = "30m"
     since: float | None = None
-    """Epoch seconds; together with ``until`` it takes the place of ``range``."""
+    """Epoch seconds; together with ``until`` it replaces ``range``."""
     until: float | None = None
     tz: str = ""
-    """IANA name of the zone whose clock says when days begin, what is compared, and what a moment without a zone
-    means; empty: that of the machine that serves."""
+    """IANA name of the zone that determines when days begin, what is compared, and what a moment without a zone
+    means; empty: the server's zone."""
     compare: str = "none"
     sort: str = "time"
     search: str = ""
@@ -78,7 +78,7 @@ class State:
 
     @property
     def zone(self) -> tzinfo | None:
-        """The time zone; that of the machine where none is named, or none that it knows."""
+        """Return the time zone; the server's if none is named, or an unknown one."""
         return find_zone(self.tz) if self.tz else None
 
     def window(self, now: float) -> Window:
@@ -90,11 +90,11 @@ class State:
         return in_minutes(Window(self.since, self.until or now), now)
 
     def changed(self, **changes: Any) -> State:
-        """The same with other values."""
+        """Return a state with some values changed."""
         return replace(self, **changes)
 
     def query(self, **changes: Any) -> str:
-        """The part of the address behind the question mark; what has its default value is left out."""
+        """Return the query string, without parameters that have their default value."""
         state = replace(self, **changes)
         given = {name: getattr(state, name) for name in _DEFAULTS}
         told = {name: _written(value) for name, value in given.items() if value != _DEFAULTS[name]}
@@ -102,19 +102,19 @@ class State:
 
 
 def in_minutes(window: Window, now: float) -> Window:
-    """The window to the end of its last minute, if that is over: calls are counted by the minute."""
+    """Extend a window to the end of its last minute, if that is over, as calls are counted by the minute."""
     return window._replace(until=max(window.until, min(math.ceil(window.until / FINEST) * FINEST, now)))
 
 
 def parse(query: str, by_browser: bool = False) -> State:
-    """Read the state from the part of an address behind the question mark.
+    """Read the state from a query string.
 
     Args:
-        query: what stands there.
-        by_browser: the page's script adds the viewer's time zone, which may be none that this machine knows.
+        query: the query string, without the question mark.
+        by_browser: the page's script has added the viewer's time zone, which this machine may not know.
 
     Raises:
-        BadParameter: one is unknown, given twice or not valid.
+        BadParameter: a parameter is unknown, given twice or invalid.
     """
     given = _given(query)
     tz = _zone_name(given.pop("tz", ""), by_browser)
@@ -175,7 +175,7 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
 
 
 def _moment(name: str, value: str, zone: tzinfo | None) -> float:
-    """Epoch seconds, or a date and time; without an offset it is a time of ``zone``."""
+    """Read a moment: epoch seconds, or a date and time, which is in ``zone`` if it has no offset."""
     try:
         moment = _number(value)
     except ValueError:

@@ -55,14 +55,14 @@ __all__ = [
 
 
 def first_application(reader: StoreReader, window: Window) -> str:
-    """The application that is shown where none was asked for; empty if there is none."""
+    """Return the application to show if none was requested; empty if there is none."""
     return (reader.application_names(window) or reader.known_applications() or [""])[0]
 
 
 def landing(reader: StoreReader, state: State, now: float) -> State:
-    """What the page opens on: the last time in which there was something, of a kind of which there was any.
+    """Return the state with which the page opens: the shortest range that has data, and a kind that has.
 
-    Of several applications it names none. Where somebody has chosen a time, that stays.
+    If there are several applications, it names none. A time range that was chosen is kept.
     """
     chosen = state.since is not None or state.range != State.range
     ranges = [state.range] if chosen else [name for name in RANGES if RANGES[name] >= RANGES[State.range]]
@@ -77,7 +77,7 @@ def landing(reader: StoreReader, state: State, now: float) -> State:
 
 
 def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
-    """What the page of that name shows."""
+    """Return the content of the summary page."""
     frame, selection = chart_range(reader, state, now), Selection(state.app, state.kind)
     window, shown = frame.window, timeline(reader, frame, selection)
     return SummaryPage(
@@ -95,7 +95,7 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
 
 
 def report(reader: StoreReader, state: State, now: float) -> Report:
-    """The report of one application and kind as ``weighbridge report`` gives it, narrowed down by the search."""
+    """Return the report of one application and kind, as ``weighbridge report`` does, filtered by the search."""
     found = read_report(reader, state.window(now), Selection(state.app, state.kind), state.sort)
     wanted = state.search.casefold()
     sections = [
@@ -106,7 +106,7 @@ def report(reader: StoreReader, state: State, now: float) -> Report:
 
 
 def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
-    """What the page of that name shows."""
+    """Return the content of the page that lists transactions."""
     frame = chart_range(reader, state, now)
     found = _lines(read_report(reader, frame.window, Selection(state.app, state.kind), state.sort))
     wanted = state.search.casefold()
@@ -118,7 +118,7 @@ def transactions(reader: StoreReader, state: State, now: float) -> TransactionsP
 
 
 def transaction(reader: StoreReader, state: State, now: float) -> TransactionPage:
-    """What the page of that name shows."""
+    """Return the content of the page of one transaction."""
     frame = chart_range(reader, state, now)
     window = frame.window
     series = Series(state.app, state.kind, state.group, state.name)
@@ -145,7 +145,7 @@ def _of_series(reader: StoreReader, window: Window, series: Series) -> tuple[Sta
 
 
 def sample(reader: StoreReader, state: State, now: float) -> SamplePage | None:
-    """What the page of that name shows; ``None`` where that sample is no longer kept."""
+    """Return the content of the page of a sample; ``None`` if the sample is no longer kept."""
     series = Series(state.app, state.kind, state.group, state.name)
     found = reader.sample(state.sample or 0)
     if found is None or found.series != series:
@@ -157,14 +157,14 @@ def sample(reader: StoreReader, state: State, now: float) -> SamplePage | None:
 
 
 def _faster(histogram: Histogram, duration: float) -> float | None:
-    """The share of calls in bins below that of a duration (seconds)."""
+    """Return the share of calls in bins below that of a duration (seconds)."""
     own = bin_of(duration)
     below = sum(count for number, count in histogram.items() if number < own)
     return below / sum(histogram.values()) if histogram else None
 
 
 def applications(reader: StoreReader, state: State, now: float) -> ApplicationsPage:
-    """What the page of that name shows: by name, web before non-web."""
+    """Return the content of the applications page, ordered by name, web before non-web."""
     window, links = reader.counted(state.window(now)), reader.links()
     found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
     frames = {
@@ -189,7 +189,7 @@ def _application(
 
 
 def running(reader: StoreReader, state: State, now: float) -> RunningPage:
-    """What the page of that name shows, of one application or, where none is named, of all."""
+    """Return the content of the page of open transactions, of one application or, if none is named, of all."""
     found = [one for one in reader.running(now) if state.app in ("", one.series.application)]
     return RunningPage(now, found, reader.reporting(now))
 

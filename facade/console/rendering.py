@@ -1,4 +1,4 @@
-"""Answers as pages: templates, and how figures are written in them."""
+"""Rendering of answers as pages: the templates, and the filters that format figures in them."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ _REFRESH_WORDS: Final = MappingProxyType({every: f"every {describe(int(every))}"
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template in."""
+    """Render a template."""
     return _environment.get_template(template).render(**values)
 
 
 def compile_templates() -> None:
-    """Compile all templates now rather than when they are first filled in: that takes longer than any answer."""
+    """Compile all templates now rather than at their first use, as that takes longer than any response."""
     for template in _environment.list_templates():
         _environment.get_template(template)
 
 
 def moment(seconds: float | None) -> str | Markup:
-    """A moment (epoch seconds) in UTC; a script rewrites it in the viewer's zone."""
+    """Format a moment (epoch seconds) in UTC; a script converts it to the viewer's zone."""
     if seconds is None:
         return "never"
     utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
@@ -72,23 +72,23 @@ def moment(seconds: float | None) -> str | Markup:
 
 
 def alarm(error_rate: float | None) -> str:
-    """How alarming an error rate is: from one in a hundred on it is poor."""
+    """Return the rating of an error rate: from 1 % on it is poor."""
     return "none" if not error_rate else "poor" if error_rate >= 0.01 else "fair"
 
 
 def starred(statistics: Statistics) -> str:
-    """An Apdex score, with a star where it was made of fewer than 100 transactions and says little."""
+    """Format an Apdex score, with a star if it is based on fewer than 100 transactions, and so means little."""
     score = formats.apdex(statistics.apdex)
     return f"{score}*" if statistics.apdex is not None and statistics.apdex_samples < 100 else score
 
 
 def share(part: float | None) -> str:
-    """A share of 1, or a dash."""
+    """Format a share of 1 as a percentage, or as a dash if there is none."""
     return formats.NOTHING if part is None else formats.percentage(part)
 
 
 def change(now: float | None, before: float | None) -> str:
-    """By how much something has changed.
+    """Format the relative change of a figure.
 
     >>> change(1.5, 1.0), change(1.0, 0.0)
     ('+50.0 %', '-')
@@ -97,14 +97,14 @@ def change(now: float | None, before: float | None) -> str:
 
 
 def trend(now: float | None, before: float | None) -> str:
-    """Whether a figure that should be low has got better or worse, by a tenth at least."""
+    """Return whether a figure that should be low has become better or worse, by at least a tenth."""
     if now is None or not before or abs(now - before) < 0.1 * before:
         return "none"
     return "poor" if now > before else "good"
 
 
 def attribute(value: object, key: str) -> str:
-    """An attribute of a sample; those that we measure ourselves with their units."""
+    """Format an attribute of a sample; those that weighbridge measures have units."""
     if key in _DURATIONS and isinstance(value, (int, float)):
         return formats.duration(value)
     if key in _SIZES and isinstance(value, int):
@@ -113,12 +113,12 @@ def attribute(value: object, key: str) -> str:
 
 
 def last_word(name: str) -> str:
-    """The class in ``module:Class``."""
+    """Return the class in ``module:Class``."""
     return name.rpartition(":")[2] or name
 
 
 def dropped(one: StoredInstance) -> str:
-    """What a process had to drop, in words; empty if nothing."""
+    """Describe what a process had to drop; empty if nothing."""
     return "; ".join((*dropped_transactions(one.lost), *dropped_details(one.lost)))
 
 
@@ -139,9 +139,9 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
 
 
 def _shown(value: object) -> object:
-    """What every expression of a template passes through: the page shows control characters, as a terminal would.
+    """Make control characters visible in the value of every template expression, as for a terminal.
 
-    Values of forms are given back as they came, by the filter ``raw``.
+    The values of forms are returned unchanged by the filter ``raw``.
     """
     return visible(value, keep="\t\n\r") if type(value) is str else value
 

@@ -1,4 +1,4 @@
-"""Serving the page with uvicorn."""
+"""Serving of the page by uvicorn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["is_loopback", "listen", "open_browser", "serve"]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine only."""
+    """Whether an address can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -25,10 +25,10 @@ def is_loopback(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind an address; port 0 takes a free one.
+    """Bind an address; port 0 selects a free port.
 
     Raises:
-        OSError: it cannot be had.
+        OSError: the address is not available.
     """
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     return socket.create_server((str(address[0]), port), family=family, backlog=128)

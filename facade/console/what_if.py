@@ -1,4 +1,4 @@
-"""What the Apdex would be with another threshold, or without a transaction."""
+"""Hypothetical Apdex scores: with another threshold, or without a transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["THRESHOLDS", "Score", "scores", "without"]
 
 _DIGITS: Final = (1, 1.2, 1.5, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
 THRESHOLDS: Final = tuple(round(digits * 10.0**power, 4) for power in (-3, -2, -1, 0, 1) for digits in _DIGITS)
-"""Seconds: what can be tried out."""
+"""Thresholds (seconds) that can be tried out."""
 
 
 class Score(NamedTuple):
@@ -26,11 +26,11 @@ class Score(NamedTuple):
 
 
 def scores(totals: Totals, thresholds: Iterable[float]) -> list[Score]:
-    """What the Apdex of these transactions would be with each of some thresholds (seconds).
+    """Return the Apdex scores that these transactions would have with given thresholds (seconds).
 
-    Failed ones stay frustrated. Which they were is not kept with the histogram:
-    in each of the three zones of the threshold in force they count as spread
-    evenly, so that its own score comes out exactly. Empty where none was judged.
+    Failed transactions stay frustrated. The histogram does not tell which ones failed:
+    they are assumed to be spread evenly within each of the three zones of the
+    threshold in force, so that its own score is exact. Empty if none has an Apdex zone.
     """
     judged = totals.satisfied + totals.tolerating + totals.frustrated
     if not judged or totals.apdex_t is None:
@@ -46,7 +46,7 @@ def scores(totals: Totals, thresholds: Iterable[float]) -> list[Score]:
 
 
 def _good(values: Sequence[float], counts: Sequence[int], totals: Totals, t: float) -> list[float]:
-    """How many in each bin would satisfy, were the threshold high enough."""
+    """Return how many transactions of each bin would be satisfied if the threshold were high enough."""
     zones = [(value > t) + (value > 4 * t) for value in values]
     sizes = [sum(count for count, zone in zip(counts, zones, strict=True) if zone == wanted) for wanted in range(3)]
     failed_early = max(0, sizes[0] - totals.satisfied) + max(0, sizes[1] - totals.tolerating)
@@ -59,7 +59,7 @@ def _good(values: Sequence[float], counts: Sequence[int], totals: Totals, t: flo
 
 
 def without(whole: Totals, part: Totals, minutes: float) -> Statistics:
-    """The figures of an application were some of its transactions not in them; quantiles are not told."""
+    """Return the figures of an application without some of its transactions; there are no quantiles."""
     return statistics_of(
         Totals(
             count=whole.count - part.count,

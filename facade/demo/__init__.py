@@ -1,1 +1,1 @@
-"""The bookshop that ``weighbridge demo`` runs, the traffic it is sent, and what that traffic must be counted as."""
+"""The bookshop that ``weighbridge demo`` runs, the traffic sent to it, and how that traffic must be counted."""

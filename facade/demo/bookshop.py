@@ -1,4 +1,4 @@
-"""The whole bookshop as one context: everything that was started is ended when it is left."""
+"""The whole bookshop as one context manager: on exit, everything that was started is ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_bookshop(folder: Path, store: Path) -> Iterator[Mapping[Service, Proces
     """Start gunicorn, uvicorn and the worker, reporting to ``store``, with their logs in ``folder``.
 
     Raises:
-        ServiceFailed: one of them did not come up, or did not end when it was asked to.
+        ServiceFailed: one of them did not start, or did not end on request.
     """
     processes: dict[Service, Process] = {}
     with _ended_by_signals(), ExitStack() as stack:
@@ -35,7 +35,7 @@ def open_bookshop(folder: Path, store: Path) -> Iterator[Mapping[Service, Proces
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let a SIGTERM, or a closed terminal, end us as Ctrl-C does: in order, and nothing stays behind."""
+    """Let a SIGTERM or a closed terminal end us as Ctrl-C does, so that no process is left behind."""
     before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield

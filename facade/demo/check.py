@@ -1,4 +1,4 @@
-"""The demo's proof: what the store counted, held against what was sent."""
+"""The demo's check: compares what the store has counted with what was sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Calls", "SeriesComparison", "compare", "read_calls"]
 
 
 class Calls(NamedTuple):
-    """How many calls of one series, and how many of them failed."""
+    """Number of calls of one series, and of failed ones among them."""
 
     calls: int = 0
     failed: int = 0
@@ -29,13 +29,13 @@ class SeriesComparison:
 
     series: Series
     because: str
-    """The kinds of traffic that it comes from; empty if none does."""
+    """The kinds of traffic that cause it; empty if none does."""
     sent: Calls
     counted: Calls
 
     @property
     def right(self) -> bool:
-        """Whether both are exactly the same."""
+        """Whether both are equal."""
         return self.sent == self.counted
 
 
@@ -60,7 +60,7 @@ def compare(
 
 
 def _wanted(sent: Iterable[Traffic]) -> tuple[dict[Series, Calls], dict[Series, str]]:
-    """What must have been counted, and because of what."""
+    """Return the calls that must have been counted, and the kinds of traffic that cause them."""
     calls: Counter[Series] = Counter()
     failed: Counter[Series] = Counter()
     titles: defaultdict[Series, set[str]] = defaultdict(set)

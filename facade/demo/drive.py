@@ -21,10 +21,10 @@ _ANSWER_WITHIN: Final = 30.0
 
 
 def wait_until_ready(processes: Mapping[Service, Process], seconds: float = _READY_WITHIN) -> None:
-    """Wait until each process answers. The probes carry ``newrelic.enabled = False``: they are not counted.
+    """Wait until each process answers. Probes are not counted: they carry ``newrelic.enabled = False``.
 
     Raises:
-        ServiceFailed: one ended, or did not answer within ``seconds``.
+        ServiceFailed: a process ended, or did not answer within ``seconds``.
     """
     deadline = time.monotonic() + seconds
     for process in processes.values():
@@ -35,7 +35,7 @@ def wait_until_ready(processes: Mapping[Service, Process], seconds: float = _REA
 
 
 def drive(sent: Sequence[Traffic], processes: Mapping[Service, Process], advance: Callable[[], object]) -> list[str]:
-    """Send everything, calling ``advance`` after each answer; return what was wrong with the answers.
+    """Send everything, calling ``advance`` after each answer; return a complaint for each wrong answer.
 
     Raises:
         ServiceFailed: a process has ended, or takes too long.
@@ -57,9 +57,9 @@ def _complaints(answers: Iterable[Future[str | None]], advance: Callable[[], obj
 
 
 def _visit(client: httpx.Client, process: Process, traffic: Traffic, number: int) -> str | None:
-    """Send one request and read its whole answer.
+    """Send one request and read the whole response; return a complaint if it is wrong.
 
-    A connection that breaks is one visitor's bad luck, as long as the process is there to answer the others.
+    A broken connection is only a complaint, as long as the process is running and can answer other requests.
     """
     method, path = traffic.what.format(number).split()
     try:
@@ -106,7 +106,7 @@ def _answers(client: httpx.Client, process: Process) -> bool:
 
 
 def _client() -> httpx.Client:
-    """One connection per request: a kept one may be closed by the server just as it is used again."""
+    """Return a client that opens a connection per request: the server may close a kept one just as it is reused."""
     return httpx.Client(
         timeout=_ANSWER_WITHIN, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0, max_connections=64)
     )
@@ -114,7 +114,7 @@ def _client() -> httpx.Client:
 
 @contextmanager
 def _threads(number: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that let go of waiting work when the block is left by an exception."""
+    """Provide threads; if an exception leaves the block, work that has not started is cancelled."""
     executor = ThreadPoolExecutor(number)
     try:
         yield executor

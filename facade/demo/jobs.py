@@ -1,4 +1,4 @@
-"""The bookshop's background jobs, one for each way of saying that something is a background task."""
+"""The bookshop's background jobs, one for each way of declaring a background task."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["JOBS"]
 
 @background_task
 def send_newsletter() -> None:
-    """Be a plain decorated function."""
+    """Run as a plain decorated function."""
     time.sleep(0.005)
 
 
 @background_task(name="import catalogue", group="Python/Nightly")
 def import_catalogue() -> None:
-    """Take long, under a name and a group of its own."""
+    """Run for long, under an explicit name and group."""
     time.sleep(0.12)
 
 
@@ -34,33 +34,33 @@ def charge_cards() -> None:
 
 @background_task
 async def fetch_exchange_rates() -> None:
-    """Be a coroutine."""
+    """Run as a coroutine."""
     await asyncio.sleep(0.01)
 
 
 @background_task
 def print_labels() -> Iterator[int]:
-    """Be a generator: one transaction from its first step to its last."""
+    """Run as a generator: one transaction from its first step to its last."""
     for number in range(5):
         time.sleep(0.001)
         yield number
 
 
 def take_inventory() -> None:
-    """Measure a block, in whose inside a decorated function changes nothing."""
+    """Run a measured block; the decorated function that it calls opens no second transaction."""
     with BackgroundTask(name="inventory", group="Python/Nightly"):
         send_newsletter()
 
 
 @background_task
 def watch_stock() -> None:
-    """Never end, as the loops that wait for something do."""
+    """Run forever, like a loop that waits for something."""
     while True:
         time.sleep(1)
 
 
 def start_watching() -> None:
-    """Let that go on beside the other jobs."""
+    """Start `watch_stock` in the background, next to the other jobs."""
     threading.Thread(target=watch_stock, name="watch", daemon=True).start()
 
 
@@ -75,4 +75,4 @@ JOBS: Final[Mapping[str, Callable[[], object]]] = MappingProxyType(
         "watch": start_watching,
     }
 )
-"""What the worker can do, by the name it is asked for."""
+"""The worker's jobs by name."""

@@ -1,4 +1,4 @@
-"""The demo from opening the bookshop to the proof."""
+"""A run of the demo: from opening the bookshop to comparing the counts."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ _LONGEST = 86_400.0
 
 @dataclass(frozen=True)
 class Watcher:
-    """Whom to tell how far the demo is."""
+    """Callbacks that report the demo's progress."""
 
     ready: Callable[[], object]
     """Called when all processes answer."""
     answered: Callable[[], object]
     """Called after each answer to a request or job."""
     closing: Callable[[], object]
-    """Called when everything was answered and the processes are about to be stopped."""
+    """Called when everything has been answered, before the processes are stopped."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it."""
+    """The result of a demo run."""
 
     window: Window
     """From the start of the first process to the end of the last."""
     complaints: Sequence[str]
-    """Answers that were not as they should be."""
+    """Complaints about wrong answers."""
     comparisons: Sequence[SeriesComparison]
 
     @property
     def right(self) -> bool:
-        """Whether every answer was as it should be, and everything was counted exactly once."""
+        """Whether every answer was right, and everything was counted exactly once."""
         return not self.complaints and all(comparison.right for comparison in self.comparisons)
 
 
@@ -53,7 +53,7 @@ def run_demo(sent: Sequence[Traffic], store: Path, folder: Path, watcher: Watche
     """Open the bookshop, send everything, close it, and compare what the store counted with what was sent.
 
     Raises:
-        ServiceFailed: a process did not come up, gave no answer or did not end.
+        ServiceFailed: a process did not start, did not answer or did not end.
         StoreUnreadable: what was recorded cannot be read.
     """
     started = time.time()

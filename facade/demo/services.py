@@ -23,7 +23,7 @@ _TAIL: Final = 15
 
 
 class ServiceFailed(Exception):
-    """A process of the demo did not come up, went away or gave no answer; its last words are in the message."""
+    """A process of the demo did not start, ended early or did not answer; the message has its last output."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,20 @@ class Process:
     popen: subprocess.Popen[str]
     log: Path
     url: str = ""
-    """Where it answers; empty for the worker."""
+    """Its address; empty for the worker."""
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process is still running."""
         return self.popen.poll() is None
 
     def failed(self, reason: str) -> ServiceFailed:
-        """Make the error that says what happened and what the process wrote last."""
+        """Return an error that says what happened, with the process's last output."""
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])
         return ServiceFailed(f"{self.title} {reason}. It wrote last:\n{tail or '(nothing)'}")
 
     def stop(self) -> None:
-        """End the process with SIGTERM (the worker: with the end of its input).
+        """End the process by SIGTERM (the worker by closing its input).
 
         Raises:
             ServiceFailed: it had to be killed, which may have cost it its last figures.
@@ -67,24 +67,24 @@ class Process:
         if self.popen.stdin is None:
             self.popen.terminate()
             return
-        with suppress(OSError):  # it is gone already, and what was on its way to it is lost
+        with suppress(OSError):  # the process has ended already, and buffered input is lost
             self.popen.stdin.close()
 
 
 def start_web(folder: Path, store: Path) -> Process:
-    """Serve the Flask shop: gunicorn, two processes of four threads each."""
+    """Serve the Flask shop by gunicorn, with two processes of four threads each."""
     arguments = ["gunicorn", "--workers=2", "--threads=4", "--bind=fd://{fd}", "weighbridge.demo.shop_web:application"]
     return serve("gunicorn", arguments, folder, environment(store, WEB))
 
 
 def start_api(folder: Path, store: Path) -> Process:
-    """Serve the FastAPI shop: uvicorn."""
+    """Serve the FastAPI shop by uvicorn."""
     arguments = ["uvicorn", "--fd={fd}", "--no-access-log", "weighbridge.demo.shop_api:application"]
     return serve("uvicorn", arguments, folder, environment(store, API))
 
 
 def start_worker(folder: Path, store: Path) -> Process:
-    """Start the worker, which reads jobs from a pipe and answers into another."""
+    """Start the worker, which reads jobs from one pipe and answers through another."""
     log = folder / "worker.log"
     with log.open("w") as errors:
         popen = _popen(["weighbridge.demo.worker"], environment(store, WORKER), errors, subprocess.PIPE)
@@ -92,10 +92,11 @@ def start_worker(folder: Path, store: Path) -> Process:
 
 
 def serve(title: str, arguments: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Process:
-    """Start a server on a free port of the loopback interface; in its arguments ``{fd}`` stands for the socket.
+    """Start a server on a free port of the loopback interface; ``{fd}`` in its arguments stands for the socket.
 
-    The socket is bound here and handed on, so that nobody can take the port in
-    between; our own copy is closed, so that a dead server refuses connections.
+    The socket is bound here and passed on, so that nobody can take the port in
+    between. Our own copy is closed, so that connections are refused once the server
+    has ended.
     """
     log = folder / f"{title}.log"
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener, log.open("w") as output:
@@ -108,7 +109,7 @@ def serve(title: str, arguments: Sequence[str], folder: Path, variables: Mapping
 def _popen(
     module: Sequence[str], variables: Mapping[str, str], errors: IO[str], pipe: int | None, *descriptors: int
 ) -> subprocess.Popen[str]:
-    """Run ``python -m``, in a session of its own: Ctrl-C is for us, and we end what we started."""
+    """Run ``python -m`` in a session of its own, so that Ctrl-C reaches only us, and we end the process."""
     return subprocess.Popen(
         [sys.executable, "-m", *module],
         env=variables,
@@ -123,9 +124,9 @@ def _popen(
 
 
 def environment(store: Path, application: str) -> dict[str, str]:
-    """Make the variables of a process that reports to ``store`` as ``application``.
+    """Return the environment of a process that reports to ``store`` as ``application``.
 
-    The user's own settings are left out: the demo must give the same figures everywhere.
+    The user's own settings are left out, as the demo must give the same figures everywhere.
     """
     ours = ("WEIGHBRIDGE_", "NEW_RELIC_", "GUNICORN_", "UVICORN_", "WEB_CONCURRENCY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}

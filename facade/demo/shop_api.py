@@ -24,14 +24,14 @@ KEYS: Final[dict[str, dict[str, Any]]] = {
     "/internal/sync": {"newrelic.set_background_task": True},
     "/partners/prices": {"newrelic.app_name": "Bookshop partners"},
 }
-"""The keys of single requests, by path, as something in front of the application would set them."""
+"""Per-request keys by path, as a component in front of the application would set them."""
 
 _errands: set[asyncio.Task[None]] = set()
 
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """Let no errand be cut short when the server stops."""
+    """Wait for running errands before the server stops."""
     yield
     await asyncio.gather(*_errands)
 
@@ -41,7 +41,7 @@ _measured = ASGITransactionMiddleware(api)
 
 
 async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    """What uvicorn serves: the keys are set first, then the measured API answers."""
+    """Set the per-request keys and call the measured API; this is the application that uvicorn serves."""
     if scope["type"] == "http":
         scope.update(KEYS.get(scope["path"], {}))  # type: ignore[typeddict-item]
     await _measured(scope, receive, send)
@@ -68,7 +68,7 @@ async def recommendations() -> list[str]:
 
 @api.get("/reviews")
 async def reviews() -> None:
-    """Fail with an exception, which Starlette turns into a page with status 500."""
+    """Fail with an exception, for which Starlette responds with status 500."""
     raise LookupError("no reviews service")
 
 
@@ -104,21 +104,21 @@ def build_invoices() -> int:
 
 @background_task
 def render_invoices() -> int:
-    """Take a while in the thread of a sync endpoint."""
+    """Take some time in the thread of a sync endpoint."""
     time.sleep(0.05)
     return 12
 
 
 @api.get("/nightly")
 async def nightly() -> str:
-    """Turn itself into a background transaction, name and route kept."""
+    """Turn the request into a background transaction, which keeps name and route."""
     set_background_task(True)
     return "done"
 
 
 @api.post("/orders")
 async def order() -> dict[str, bool]:
-    """Start an errand that nobody waits for: request and errand are counted apart."""
+    """Start an errand that nobody waits for: request and errand are counted separately."""
     errand = asyncio.create_task(send_confirmation())
     _errands.add(errand)
     errand.add_done_callback(_errands.discard)
@@ -133,12 +133,12 @@ async def send_confirmation() -> None:
 
 @api.post("/newsletter")
 async def newsletter(later: BackgroundTasks) -> str:
-    """Leave work for after the response: that is a transaction of its own."""
+    """Leave work for after the response, which is a transaction of its own."""
     later.add_task(subscribe)
     return "thank you"
 
 
 @background_task
 async def subscribe() -> None:
-    """Run when the response has been sent."""
+    """Run after the response has been sent."""
     await asyncio.sleep(0.01)

@@ -23,13 +23,13 @@ KEYS: Final[dict[str, dict[str, Any]]] = {
     "/cron/cleanup": {"newrelic.set_background_task": True},
     "/partners/stock": {"newrelic.app_name": "Bookshop partners"},
 }
-"""The keys of single requests, by path, as a front server would set them."""
+"""Per-request keys by path, as a front server would set them."""
 
 _measured = WSGITransactionMiddleware(shop)
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """What gunicorn serves: the keys are set first, then the measured shop answers."""
+    """Set the per-request keys and call the measured shop; this is the application that gunicorn serves."""
     environ.update(KEYS.get(environ.get("PATH_INFO", ""), {}))
     return _measured(environ, start_response)
 
@@ -62,7 +62,7 @@ def search() -> str:
 
 @shop.get("/checkout")
 def checkout() -> str:
-    """Fail with an exception, which Flask turns into a page with status 500."""
+    """Fail with an exception, for which Flask responds with status 500."""
     raise RuntimeError("the payment service does not answer")
 
 
@@ -105,6 +105,6 @@ def sales() -> str:
 
 @background_task
 def rebuild_sales() -> int:
-    """Take a while; nobody waits for it in a browser."""
+    """Take some time; nobody waits for it in a browser."""
     time.sleep(0.12)
     return 365

@@ -1,4 +1,4 @@
-"""What the demo sends to the bookshop, and what each of it must be counted as."""
+"""The traffic that the demo sends to the bookshop, and how each request or job must be counted."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Traffic:
     title: str
     service: Service
     what: str
-    """Method and path of a request (``{}`` stands for a number), or the job's name."""
+    """Method and path of a request (``{}`` stands for a number), or the name of a job."""
     share: int
-    """How often it is sent, relative to the others."""
+    """How often it is sent, relative to the other kinds."""
     counted: tuple[Counted, ...]
     status: int = 200
     """HTTP status of the answer."""
@@ -101,13 +101,13 @@ TRAFFIC: Final = (
 """Every kind of traffic; each is sent at least once."""
 
 WATCH: Final = Traffic("a task that never ends", "worker", "watch", 0, ())
-"""For a bookshop that stays open; it is counted nowhere, and seen while it runs."""
+"""For a bookshop that stays open; it is never counted, but is shown as running."""
 
 
 def plan(requests: int, seed: int) -> list[Traffic]:
-    """Choose what is sent, in order: everything once, then by share; the same for the same seed.
+    """Choose what is sent, and in which order: each kind once, then by share; the same seed gives the same plan.
 
-    Fewer requests than there are kinds of traffic become as many as there are.
+    If ``requests`` is less than the number of kinds, each kind is still sent once.
     """
     chance = random.Random(seed)
     surplus = max(0, requests - len(TRAFFIC))

@@ -1,4 +1,4 @@
-"""The bookshop's worker: does one job per line of its standard input and ends with it."""
+"""The bookshop's worker: does one job per line of its standard input, and ends when that ends."""
 
 from __future__ import annotations
 

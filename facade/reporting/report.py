@@ -49,7 +49,7 @@ class Line(NamedTuple):
     series: Series
     statistics: Statistics
     share: float
-    """Of the time that its section took, 0 to 1."""
+    """The share, 0 to 1, of the time that its section took."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,20 @@ class Section:
     application: str
     kind: Kind
     window: Window
-    """That of the report, from the first figure of the application on."""
+    """The report's window, from the first figure of the application on."""
     statistics: Statistics
     lines: Sequence[Line]
 
 
 @dataclass(frozen=True)
 class Report:
-    """The figures that were asked for, and the state of the store they come from."""
+    """The requested figures, and the state of the store that they come from."""
 
     window: Window
-    """What was counted: whole minutes, or what is kept of older ones, from the first application's first figure on."""
+    """The counted range: whole minutes, or coarser for older figures, from the first application's first figure on."""
     sections: Sequence[Section]
     lost: Mapping[str, int]
-    """What was dropped in that time by processes that report what was asked for, by cause."""
+    """Numbers of items dropped in that time by processes that report the requested figures, by cause."""
     health: Health
     ever: bool = True
     """Whether anything has ever been recorded in the store."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 __all__ = ["MOMENTS", "find_zone", "parse_moment", "same_time_earlier", "utc_offset", "zone_name"]
 
 MOMENTS: Final = "2026-01-31T08:00 (local time), 2026-01-31T08:00Z or 2026-01-31T08:00+01:00"
-"""What can be written, for messages and help texts."""
+"""The valid forms, for messages and help texts."""
 
 _ZULU: Final = re.compile(r"\s*[zZ]$")
 _OFFSET: Final = re.compile(r"(:\d\d(?:\.\d+)?)(?: ?([+-])| )(\d\d):?(\d\d)?$")

@@ -1,4 +1,4 @@
-"""The settings: where they are read from, which are in force, and what is wrong with what was written.
+"""Configuration: the sources of settings, the settings in force, and the problems found in them.
 
 Loaded at their first use (PEP 562): dataclasses and the table of settings would
 be half of what an import of the package costs.

@@ -1,4 +1,4 @@
-"""The settings of the agent that people move over from: which ones say something here, which do not.
+"""The settings of New Relic's agent, from which people migrate: which ones have an effect here, and which do not.
 
 Source: the agent's public documentation and the comments of the file that it generates.
 """
@@ -23,20 +23,20 @@ ALIASES: Final[Mapping[str, str]] = {
     "error_collector.ignore_status_codes": "ignore_status_codes",
     "error_collector.expected_status_codes": "expected_status_codes",
 }
-"""Our names, by the agent's, of settings that are the very same."""
+"""Settings that mean exactly the same here: our names by the agent's."""
 
 
 class Counterpart(NamedTuple):
-    """Our setting that an agent's setting acts on, and how its value is read."""
+    """The setting of ours that a setting of the agent changes, and how its value is read."""
 
     setting: str
     kind: ValueKind
     lasting: bool = False
-    """It holds besides whatever is said of the setting, wherever that stands."""
+    """It applies in addition to any other value of our setting, whichever source that comes from."""
 
 
 _DESTINATIONS: Final = ("transaction_events", "transaction_tracer", "error_collector")
-"""What the agent sends attributes with. A sample is all of these at once, so what is left out of one is left out."""
+"""What the agent attaches attributes to. A sample is all of these, so what one of them excludes is excluded."""
 
 
 def _of_destinations() -> Iterator[tuple[str, Counterpart]]:
@@ -56,7 +56,7 @@ COUNTERPARTS: Final[Mapping[str, Counterpart]] = {
     "ignored_params": Counterpart("denied_params", adding(NAMES)),
     **dict(_of_destinations()),
 }
-"""By the agent's name, in lower case."""
+"""Counterparts by the agent's name, in lower case."""
 
 _FAMILIES: Final = frozenset(
     (
@@ -70,7 +70,7 @@ _FAMILIES: Final = frozenset(
         "cat_enabled extensions local_daemon vendor_detection"
     ).split()
 )
-"""First parts of dotted names, but of those that decide what is kept: a misspelt one of these must be heard of."""
+"""First parts of dotted names; without those that decide what is kept, as misspelling one must be reported."""
 _SINGLE: Final = frozenset(
     (
         "error_collector.capture_events error_collector.capture_source error_collector.error_group_callback "
@@ -91,18 +91,18 @@ _SECTIONS: Final = frozenset(
 
 
 def is_agent_setting(name: str) -> bool:
-    """Whether the agent has such a setting, as far as its documentation tells."""
+    """Whether the agent has a setting of that name, according to its documentation."""
     if name.partition(".")[0] in _DESTINATIONS and ".attributes." in name:
         return name in COUNTERPARTS
     return name in _SINGLE or name in COUNTERPARTS or name.partition(".")[0] in _FAMILIES
 
 
 def is_agent_variable(name: str) -> bool:
-    """Whether the agent may have a setting of which the variable is called so, in lower case and without its prefix."""
+    """Whether the agent may have such an environment variable (given in lower case, without its prefix)."""
     named = {setting.replace(".", "_") for setting in (*_SINGLE, *COUNTERPARTS)}
     return name in named or any(name.startswith(f"{family}_") for family in _FAMILIES)
 
 
 def is_agent_section(section: str) -> bool:
-    """Whether the agent reads such a section of an INI file (``[import-hook:...]``, ``[background-task:...]``)."""
+    """Whether the agent reads this section of an INI file (``[import-hook:...]``, ``[background-task:...]``)."""
     return section.partition(":")[0] in _SECTIONS

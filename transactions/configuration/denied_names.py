@@ -1,4 +1,4 @@
-"""Names that tell of a secret, by the words in them. Loaded for the few who keep parameters."""
+"""Names that suggest a secret, recognized by the words in them; loaded only where parameters are kept."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _HUMP: Final = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\d_A-Z])")
 _CAPITALS: Final = re.compile(r"[A-Z]{2,}")
 _TELLING: Final = 6
-"""Letters of a word that is looked for anywhere in a name, and not only as a word of it."""
+"""Minimum letters of a word that is searched for anywhere in a name, not only as a separate word."""
 
 
 class DeniedNames:
-    """Names that have a listed word in them.
+    """Names that contain a listed word.
 
-    A name is split into words at everything but letters, and where a capital
-    begins a new word (``accessToken``).
+    A name is split into words at all characters but letters, and where a capital
+    letter begins a new word (``accessToken``).
     """
 
     def __init__(self, words: Iterable[str]) -> None:
@@ -52,14 +52,14 @@ def _words(name: str) -> Iterator[str]:
 
 
 def _undivided(name: str) -> Iterator[str]:
-    """Words as they would be if capitals began none (``pIN``), or were words by themselves (``PINcode``)."""
+    """Yield words for unusual capitals: those that begin no word (``pIN``), or form one themselves (``PINcode``)."""
     for letters in _LETTERS.findall(unicodedata.normalize("NFKC", name)):
         yield letters.casefold()
         yield from map(str.casefold, _CAPITALS.findall(letters))
 
 
 def _rows(words: list[str], longest: int) -> Iterator[tuple[str, ...]]:
-    """All that stand next to each other, up to so many."""
+    """Yield all runs of adjacent words, of up to ``longest`` words each."""
     for length in range(1, longest + 1):
         for start in range(len(words) - length + 1):
             yield tuple(words[start : start + length])

@@ -1,4 +1,4 @@
-"""The one place where the environment is read."""
+"""The environment; this is the only place that reads it."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ __all__ = ["read_environment"]
 
 
 def read_environment() -> Mapping[str, str]:
-    """A copy of this process's environment variables."""
+    """Return a copy of this process's environment variables."""
     return dict(os.environ)

@@ -1,6 +1,6 @@
-"""Reading a configuration file: TOML, or INI in the shape of ``newrelic.ini``.
+"""Reading of configuration files: TOML, or INI in the format of ``newrelic.ini``.
 
-Loaded only where a file is named: the parsers cost more than the rest of the package.
+Loaded only if a file is configured, as the parsers take longer to import than the rest of the package.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ else:
 __all__ = ["read_file"]
 
 _TABLES: Final = ("applications", "transaction_apdex_t")
-"""Settings whose value is itself a table."""
+"""Settings whose value is a table."""
 
 
 _ENVIRONMENTS: Final = ("environments", "env")
-"""Tables of TOML with a table for each environment: ours, and as the agent has it."""
+"""TOML tables that hold a table for each environment: our name for it, and the agent's."""
 _LARGEST: Final = 250_000
-"""Bytes; a larger file is none of settings."""
+"""Bytes; a larger file cannot be a configuration file."""
 _LONGEST_LINE: Final = 20_000
-"""Characters; parsers of TOML take very long for longer ones (``a.a.a.a``...)."""
+"""Characters; TOML parsers take very long for longer lines (``a.a.a.a``...)."""
 _MAX_SHOWN: Final = 50
-"""Sections that are looked at, or named, where one was expected that is not there."""
+"""Sections that are examined, or named, if an expected one is missing."""
 
 
 class _Section(NamedTuple):
-    """One section of a file, in force; later ones beat earlier ones."""
+    """One section of a file that applies; later ones take precedence over earlier ones."""
 
     title: str
     values: Mapping[str, Any]
@@ -48,11 +48,11 @@ class _Section(NamedTuple):
 
 
 class _Unreadable(Exception):
-    """There is a file, but it cannot be read as one of settings; the message says why."""
+    """A file exists, but cannot be read as a configuration file; the message says why."""
 
 
 def read_file(path: str, environment: str | None) -> FileReading:
-    """What the file says for that environment (``production``); what is wrong with the file is a problem in it."""
+    """Read a file's settings for an environment (``production``); whatever is wrong with the file becomes a problem."""
     try:
         text = _text_of(path)
         read = _read_toml if path.endswith(".toml") else _read_ini
@@ -68,7 +68,7 @@ def read_file(path: str, environment: str | None) -> FileReading:
 
 
 def _text_of(path: str) -> str:
-    """The text of a regular file. Nothing else is read: a pipe or a device may never come to its end."""
+    """Return the text of a regular file. Nothing else is read, as a pipe or a device may never end."""
     with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise _Unreadable("it is no regular file")
@@ -86,7 +86,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _reason(error: ValueError | configparser.Error) -> str:
-    """Why a file cannot be parsed. What stands in it may be a secret: the place must do where that is enough."""
+    """Return why a file cannot be parsed: only the place, if known, as the content may be a secret."""
     if isinstance(error, UnicodeDecodeError):
         line = 1 + error.object.count(b"\n", 0, error.start)
         return f"it is not written in UTF-8 (line {line})"
@@ -131,7 +131,7 @@ def _toml_sections(tables: Mapping[str, Mapping[str, Any]], environment: str | N
 
 
 def _environments_in(table: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Of each environment of a table: where it stands, its name, its own table."""
+    """Yield the place, the name and the table of each environment in a table."""
     for place in _ENVIRONMENTS:
         for name, chosen in (_table(table, place) or {}).items():
             if isinstance(chosen, Mapping):
@@ -139,7 +139,7 @@ def _environments_in(table: Mapping[str, Any]) -> Iterator[tuple[str, str, Mappi
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """The settings of a table, sub-tables as dotted names (``error_collector.ignore_classes``)."""
+    """Yield the settings of a table, those of sub-tables under dotted names (``error_collector.ignore_classes``)."""
     for key, value in table.items():
         name = prefix + key
         if not isinstance(value, Mapping) or name in _TABLES:
@@ -150,7 +150,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, obj
 
 def _read_ini(path: str, text: str, environment: str | None) -> FileReading:
     parser = configparser.RawConfigParser()
-    # Application names and transaction paths keep their case; names of settings are lowered later.
+    # Keep the case of application names and transaction paths; names of settings are lowercased later.
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(text)
     sections = list(_ini_sections(parser, environment))
@@ -200,7 +200,7 @@ _NAME: Final = re.compile(r"[ \t]*[\"']?([^\s=:\"'#;\[]+)[\"']?\s*[=:]")
 
 
 def _lines(text: str) -> dict[str, int]:
-    """The number of the line of each ``section.name``, where it is written in the usual ways (TOML has more)."""
+    """Return the line number of each ``section.name`` that is written in a usual form (TOML allows others)."""
     lines: dict[str, int] = {}
     section = ""
     for number, line in enumerate(text.split("\n"), 1):
@@ -218,7 +218,7 @@ def _missing(path: str, what: str, found: Iterable[str]) -> tuple[Problem, ...]:
 
 
 def _misspelt(path: str, sections: Iterable[str]) -> Iterator[Problem]:
-    """Sections that nobody reads and that were meant for us, from the looks of them."""
+    """Yield a problem for each section that nobody reads and that looks as if it was meant for us."""
     for section in islice(sections, _MAX_SHOWN):
         head = section.removeprefix("tool.").partition(":")[0]
         near = get_close_matches(head.strip().lower(), ("weighbridge", "newrelic"), n=1, cutoff=0.8)
@@ -227,7 +227,7 @@ def _misspelt(path: str, sections: Iterable[str]) -> Iterator[Problem]:
 
 
 def _unknown_environment(path: str, environment: str | None, known: set[str]) -> tuple[Problem, ...]:
-    """A file without environments holds for all of them; one that has some must have the one asked for."""
+    """Return a problem if a file has environments, but not the requested one; without any, it applies to all."""
     if not environment or not known or environment in known:
         return ()
     there = ", ".join(sorted(known)[:_MAX_SHOWN])

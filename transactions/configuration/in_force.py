@@ -1,4 +1,4 @@
-"""The configuration in force in this process. This is the one place that holds it."""
+"""The configuration in force in this process; this is the only module that holds it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .records import Configuration, Problem
 __all__ = ["current", "reset", "use"]
 
 _in_force: Final[dict[str, Configuration]] = {}
-"""Under one key: where two threads read the settings at the same time, the first to put them here wins."""
+"""Holds one key: if two threads read the settings at the same time, the first to store them here wins."""
 _KEY: Final = "configuration"
 
 
 def current() -> Configuration:
-    """The configuration in force in this process, read from the environment on first use.
+    """Return the configuration in force in this process; the first call reads it from the environment.
 
-    Each of its problems is logged once; they never stop the program.
+    Each of its problems is logged once, and none of them stops the program.
     """
     found = _in_force.get(_KEY)
     if found is None:
@@ -38,13 +38,13 @@ def _loaded() -> Configuration:
 
 
 def use(configuration: Configuration) -> Configuration:
-    """Put a configuration into force, log its problems where it says, and return it with all of them."""
+    """Put a configuration into force, log its problems to the log that it names, and return it with all problems."""
     _in_force[_KEY] = configuration
     return _announced(configuration)
 
 
 def _announced(configuration: Configuration) -> Configuration:
-    """Send our log where a configuration says, and log there what is wrong with it, each problem once."""
+    """Direct our log to where a configuration says, and log its problems there, each of them once."""
     problem = _direct_log(configuration)
     if problem is not None:
         configuration = configuration._replace(problems=(*configuration.problems, problem))
@@ -55,7 +55,7 @@ def _announced(configuration: Configuration) -> Configuration:
 
 
 def _direct_log(configuration: Configuration) -> Problem | None:
-    """As `log_file.direct_log`, which loads `logging`: only where something is, or was, asked for."""
+    """Call `log_file.direct_log`, which loads `logging`, but only if a log file is or was configured."""
     global _log_directed
     asked = any(configuration.origins[name].source != "default" for name in ("log_file", "log_level"))
     if not (asked or _log_directed):
@@ -70,6 +70,6 @@ _log_directed: bool = False
 
 
 def reset() -> None:
-    """Forget what is in force; the next ``current()`` reads the environment again."""
+    """Drop the configuration in force; the next ``current()`` reads the environment again."""
     _in_force.clear()
     _direct_log(Configuration())

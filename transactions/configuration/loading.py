@@ -1,6 +1,6 @@
-"""Reading the settings: code argument > environment > configuration file > default.
+"""Loading of the settings: code argument > environment > configuration file > default.
 
-``load`` is a pure function of what it is given.
+``load`` is a pure function of its arguments.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 _OWN: Final = "WEIGHBRIDGE_"
 _AGENT: Final = "NEW_RELIC_"
 _NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT")
-"""Environment variables that say where to read, not what holds."""
+"""Environment variables that say where settings are read from, and are no settings themselves."""
 
 
 def load(
@@ -37,11 +37,12 @@ def load(
     environ: Mapping[str, str] | None = None,
     arguments: Mapping[str, object] | None = None,
 ) -> Configuration:
-    """The configuration that follows from a file, environment variables and code arguments.
+    """Return the configuration that results from a file, environment variables and code arguments.
 
-    ``config_file`` and ``environment`` beat the variables of the same names. Arguments that
-    are ``None`` and variables that are blank count as not given. Never raises for what a user
-    wrote: that is in ``problems``, and the setting keeps the value of the next lower source.
+    ``config_file`` and ``environment`` take precedence over the variables of the same names.
+    Arguments that are ``None`` and blank variables count as not given. Never raises because of
+    what a user wrote: the mistake is in ``problems``, and the setting has the value of the next
+    lower source.
     """
     variables = environ or {}
     file = config_file or _variable(variables, "CONFIG_FILE")
@@ -66,7 +67,7 @@ def load_from_environment(
     environment: str | None = None,
     arguments: Mapping[str, object] | None = None,
 ) -> Configuration:
-    """``load`` with this process's environment variables."""
+    """Call ``load`` with this process's environment variables."""
     return load(config_file, environment, read_environment(), arguments)
 
 
@@ -88,7 +89,7 @@ def _read_file(file: str | os.PathLike[str] | None, environment: str | None) -> 
 
 
 def _agent_first(entries: Iterable[SettingEntry]) -> list[SettingEntry]:
-    """Within a file, what is said in our own words beats what is said in the agent's."""
+    """Sort the entries of a file so that our own names, which come last, take precedence over the agent's."""
     return sorted(entries, key=lambda entry: entry.name not in COUNTERPARTS)
 
 
@@ -109,12 +110,12 @@ _VARIABLES: Final = {name.replace(".", "_").upper(): name for name in (*COUNTERP
 
 
 def _setting_of_variable(name: str) -> str:
-    """``ERROR_COLLECTOR_IGNORE_CLASSES`` is ``error_collector.ignore_classes``."""
+    """Return a variable's setting: ``ERROR_COLLECTOR_IGNORE_CLASSES`` is ``error_collector.ignore_classes``."""
     return _VARIABLES.get(name, name.lower())
 
 
 def _misspelt_variables(variables: Mapping[str, str]) -> Iterator[Problem]:
-    """Variables of ours that are not written in capitals: systems tell them from those that are."""
+    """Yield a problem for each variable of ours that is not in capitals: systems distinguish between the two."""
     for variable in sorted(variables):
         if variable.upper().startswith(_OWN) and not variable.startswith(_OWN):
             yield Problem(f"environment variable {variable}", f"is not read; its name must be {variable.upper()}")

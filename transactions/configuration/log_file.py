@@ -1,4 +1,4 @@
-"""Where our own log lines go, when the settings say so."""
+"""The log file of the settings, to which our own log lines go."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _handler: logging.Handler | None = None
 
 
 def direct_log(configuration: Configuration) -> Problem | None:
-    """Send the lines of the logger ``weighbridge`` where ``log_file`` says, from ``log_level`` up.
+    """Direct the logger ``weighbridge`` to ``log_file``, with lines of at least ``log_level``.
 
     Without ``log_file`` the host's ``logging`` decides, as before. A file that cannot be
     written is returned as a problem and changes nothing. May be called again at any time.
@@ -43,17 +43,17 @@ else:
 
 
 class _Quiet(_Stream):
-    """Loses a line that cannot be written, and says nothing on the program's own streams."""
+    """A handler that drops a line that cannot be written, and reports nothing on the program's own streams."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the name that `logging` calls
         pass
 
 
 class _QuietFile(logging.FileHandler, _Quiet):
-    """A file, or a pipe that somebody reads. The program waits for neither: where a pipe is full a line is lost."""
+    """A handler for a file, or for a pipe. The program never waits for it: if a pipe is full, the line is lost."""
 
     def close(self) -> None:
-        """Let go of it, and of a line that could not be written."""
+        """Close the file, and drop a line that could not be written."""
         with suppress(OSError, ValueError):
             super().close()
 
@@ -73,7 +73,7 @@ def _open(target: str | None) -> logging.Handler | None:
 
 
 def _install(handler: logging.Handler | None) -> None:
-    """Put the handler in the place of our earlier one; the host's own handlers are left alone."""
+    """Replace our earlier handler by this one; the host's own handlers are left alone."""
     global _handler
     if _handler is not None:
         logger().removeHandler(_handler)

@@ -1,4 +1,4 @@
-"""Names of attributes, as the settings tell of them by patterns."""
+"""Patterns of attribute names, as they are used in the settings."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["NamePatterns"]
 
 
 class NamePatterns:
-    """Which names are included and which excluded. The most telling pattern decides: a name itself, else the longest.
+    """Names to include and to exclude. The most specific pattern decides: an exact name, else the longest pattern.
 
-    ``*`` in a pattern stands for anything, and upper and lower case are the same.
-    Where an including and an excluding one are equally telling, it is excluded.
+    ``*`` in a pattern matches anything, and upper and lower case are the same. If an
+    including and an excluding pattern are equally specific, the name is excluded.
     """
 
     def __init__(self, include: Iterable[str], exclude: Iterable[str]) -> None:
@@ -21,11 +21,11 @@ class NamePatterns:
         self._rules = [(_compiled(pattern), included) for pattern, included in rules]
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether there are any patterns."""
         return bool(self._rules)
 
     def verdict(self, *names: str) -> bool | None:
-        """Whether something is included; ``None`` where no pattern matches any of its names."""
+        """Whether something is included; ``None`` if no pattern matches any of its names."""
         for pattern, included in self._rules:
             if any(map(pattern.fullmatch, names)):
                 return included

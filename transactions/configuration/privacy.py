@@ -1,6 +1,6 @@
-"""What the settings allow to be kept of a transaction besides its figures. This is the one place that decides it.
+"""Privacy: what the settings allow to be kept of a transaction besides its figures. Only this module decides that.
 
-It is asked where a sample or an error is made, never on the way of a plain request.
+It is asked when a sample or an error is created, never while a plain request is served.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ FORCED: Final[Mapping[str, Any]] = {
     "capture_params": False,
     "attributes_include": frozenset(),
 }
-"""What the setting ``high_security`` makes of others, whatever else is said of them."""
+"""Values that the setting ``high_security`` enforces for other settings, whatever else they are set to."""
 
 PARAMETER: Final = "request.parameters."
-"""In front of a query parameter's name, as an attribute."""
+"""Prefix of a query parameter's name as an attribute."""
 
 _ALSO_CALLED: Final[Mapping[str, str]] = {
     "request.host": "request.headers.host",
@@ -36,11 +36,11 @@ _ALSO_CALLED: Final[Mapping[str, str]] = {
     "request.user_agent": "request.headers.userAgent",
     "response.size": "response.headers.contentLength",
 }
-"""Our attributes that the agent has under another name: patterns that were written for it hold for them too."""
+"""Attributes that have another name in the agent: patterns written for the agent apply to them too."""
 
 
 class Privacy:
-    """What may be kept under some settings."""
+    """Decides what may be kept under given settings."""
 
     def __init__(self, settings: Settings) -> None:
         self.keeps_errors: bool = settings.error_collector_enabled
@@ -56,11 +56,11 @@ class Privacy:
         self._denied: DeniedNames | None = None
 
     def keeps_message(self, class_name: str) -> bool:
-        """Whether the message of an exception of that very class (``module:Class``) may be kept."""
+        """Whether the message of an exception of exactly that class (``module:Class``) may be kept."""
         return not self._strips_messages or class_name in self._unstripped
 
     def attributes(self, attributes: Mapping[str, _Value]) -> dict[str, _Value]:
-        """Those of a sample's attributes that may be kept."""
+        """Return those of a sample's attributes that may be kept."""
         if not self._keeps_attributes:
             return {}
         if not self._patterns:
@@ -74,23 +74,23 @@ class Privacy:
         """Whether any parameter of a request's query may be kept.
 
         Args:
-            asked: what the request itself says of them; ``None`` where it says nothing.
+            asked: what the request itself says about them; ``None`` if it says nothing.
         """
         if asked is None:
             asked = self._captures_parameters or bool(self._patterns)
         return asked and self._takes_parameters
 
     def keeps_parameter(self, name: str, asked: bool | None) -> bool:
-        """Whether a parameter of that name may be kept, of a request of which some may."""
+        """Whether a parameter of that name may be kept, given a request some of whose parameters may."""
         verdict = self._verdict(PARAMETER + name)
         if verdict is None:
             verdict = self._captures_parameters if asked is None else asked
         return verdict and not self.denies(name)
 
     def denies(self, name: str) -> bool:
-        """Whether the value of a parameter of that name is never kept."""
+        """Whether the value of a parameter of that name must never be kept."""
         if self._denied is None:
-            from .denied_names import DeniedNames  # noqa: PLC0415  for the few who keep parameters
+            from .denied_names import DeniedNames  # noqa: PLC0415  needed only where parameters are kept
 
             self._denied = DeniedNames(self._denied_words)
         return name in self._denied

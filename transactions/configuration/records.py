@@ -1,6 +1,6 @@
-"""What the readers of configuration hand on: what was written where, and what is wrong with it.
+"""Records that the readers of configuration produce: what was written where, and what is wrong with it.
 
-What of it is there to be shown is one line of text without credentials, whatever was written.
+Every text that is meant to be shown is one line without credentials, whatever was written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Source = Literal["default", "file", "environment", "argument"]
 
 
 class _Origin(NamedTuple):
-    """What an `Origin` is made of."""
+    """The fields of an `Origin`."""
 
     source: Source
     place: str
@@ -39,7 +39,7 @@ class _Origin(NamedTuple):
 
 
 class Origin(_Origin):
-    """Where the value of a setting came from."""
+    """The source of a setting's value."""
 
     __slots__ = ()
 
@@ -51,16 +51,16 @@ class Origin(_Origin):
 
 
 class _Problem(NamedTuple):
-    """What a `CommandError` is made of."""
+    """The fields of a `Problem`."""
 
     place: str
     message: str
     setting: str | None = None
-    """The name as written; ``None`` where no single setting is at fault (a file that cannot be read)."""
+    """The name as written; ``None`` if no single setting is at fault (a file that cannot be read)."""
 
 
 class Problem(_Problem):
-    """One thing that is wrong in the configuration; ``str()`` gives a readable line."""
+    """One mistake in the configuration; ``str()`` gives a readable line."""
 
     __slots__ = ()
 
@@ -72,19 +72,19 @@ class Problem(_Problem):
 
 
 def _shown(text: str) -> str:
-    """On one line, with nothing that a terminal would obey, and without credentials."""
+    """Return a text as one line, without terminal control sequences and without credentials."""
     return redacted(visible(text))
 
 
 class _Unused(NamedTuple):
-    """What an `Unused` is made of."""
+    """The fields of an `Unused`."""
 
     setting: str
     place: str
 
 
 class Unused(_Unused):
-    """A setting of the agent that means nothing here. Its value may be a secret and is not kept."""
+    """A setting of the agent that has no effect here. Its value may be a secret and is not kept."""
 
     __slots__ = ()
 
@@ -93,17 +93,17 @@ class Unused(_Unused):
 
 
 class SettingEntry(NamedTuple):
-    """One setting as somebody wrote it."""
+    """One setting as it was written."""
 
     name: str
     value: object
     origin: Origin
     from_agent: bool = False
-    """It stands where the agent's settings stand (``[newrelic]``, ``NEW_RELIC_...``)."""
+    """Whether it was written as a setting of the agent (``[newrelic]``, ``NEW_RELIC_...``)."""
 
 
 class FileReading(NamedTuple):
-    """What a configuration file says, in the order in which later entries beat earlier ones."""
+    """The content of a configuration file, ordered so that later entries take precedence over earlier ones."""
 
     entries: tuple[SettingEntry, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -114,26 +114,26 @@ DEFAULT_ORIGINS: Final[Mapping[str, Origin]] = dict.fromkeys(SETTINGS, Origin("d
 
 
 class Configuration(NamedTuple):
-    """The settings in force, and how they came about."""
+    """The settings in force, with their sources and the problems found."""
 
     settings: Settings = DEFAULTS
     origins: Mapping[str, Origin] = DEFAULT_ORIGINS
-    """Where the value of each setting came from, by the setting's name."""
+    """The source of each setting's value, by the setting's name."""
     problems: tuple[Problem, ...] = ()
     unused: tuple[Unused, ...] = ()
-    """Settings of the agent that mean nothing here."""
+    """Settings of the agent that have no effect here."""
     config_file: str | None = None
     environment: str | None = None
-    """The section of the configuration file that was asked for (``production``)."""
+    """The requested section of the configuration file (``production``)."""
 
     def require(self) -> None:
-        """Raise ``ConfigurationError`` when there are problems."""
+        """Raise ``ConfigurationError`` if there are problems."""
         if self.problems:
             raise ConfigurationError(self.problems)
 
 
 class ConfigurationError(Exception):
-    """What is wrong in the configuration, all of it, one line each."""
+    """The configuration has problems; the message has a line for each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)

@@ -1,4 +1,4 @@
-"""Which settings follow from what was written in several places, and what is wrong with it."""
+"""Resolution of the settings that were written in several places, and of the problems in them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["Resolver"]
 
 
 def _setting_of(name: str) -> str:
-    """Our name of a setting, for one that is the very same under another name; else the name itself."""
+    """Return our name of a setting, given a name or an exact alias of it."""
     return ALIASES.get(name, name)
 
 
 _INVALID: Final = object()
 _MAX_PROBLEMS: Final = 50
-"""What is wrong beyond these is only counted: somebody has named a file of other things."""
+"""Further problems are only counted: the file is probably not a configuration file at all."""
 
 
 class Resolver:
@@ -38,7 +38,7 @@ class Resolver:
         self._more_problems = 0
 
     def apply(self, entries: Iterable[SettingEntry]) -> None:
-        """Take every valid entry in order; of those with one name only the last says anything."""
+        """Take every valid entry in order; of several with the same name only the last one counts."""
         valid = [entry for entry in entries if self._knows(entry) and self._is_valid(entry)]
         last = {_setting_of(entry.name): entry for entry in valid}
         for entry in sorted(valid, key=_is_lasting):
@@ -59,7 +59,7 @@ class Resolver:
         return False
 
     def _note_ours_alone(self, entry: SettingEntry) -> None:
-        """It is the agent's setting of that name, or it is ours and was meant to be read."""
+        """Note an entry that is not read here: a setting of the agent's by that name, or a misplaced one of ours."""
         if is_agent_setting(entry.name):
             self.unused.append(Unused(entry.name, entry.origin.place))
             return
@@ -75,7 +75,7 @@ class Resolver:
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong with the entries."""
+        """The problems of the entries."""
         more = [Problem("configuration", f"{self._more_problems} more settings do not exist or are not valid")]
         return [*self._problems, *(more if self._more_problems else ())]
 
@@ -97,14 +97,14 @@ class Resolver:
             return _INVALID
 
     def settings(self) -> Settings:
-        """The settings, with those of single applications filled up from those that hold for all."""
+        """Return the settings; what a single application does not set is taken from the settings for all."""
         tables = self._values.pop("applications", {})
         settings = replace(DEFAULTS, **{**self._values, **self._implied()})
         applications = {name: self._application(name, table, settings) for name, table in tables.items()}
         return replace(settings, applications=applications)
 
     def _implied(self) -> dict[str, Any]:
-        """What follows from the values of other settings."""
+        """Return the values that follow from other settings."""
         implied = {} if "error_statuses" in self._values else self._implied_statuses()
         if self._value("high_security"):
             source, place = self.origins["high_security"]
@@ -113,7 +113,7 @@ class Resolver:
         return implied
 
     def _implied_statuses(self) -> dict[str, Any]:
-        """A status whose errors do not count fails no request either, unless that is said."""
+        """Return the failing statuses, without those whose errors are ignored or expected (unless set explicitly)."""
         failing = DEFAULTS.error_statuses
         for name in ("ignore_status_codes", "expected_status_codes"):
             if not failing.isdisjoint(self._value(name)):
@@ -137,7 +137,7 @@ class Resolver:
 
 
 def _may_be_the_agents(entry: SettingEntry) -> bool:
-    """Whether the agent has such a setting. A variable may also be of another program of the same maker."""
+    """Whether this may be a setting of the agent; a variable may also belong to another product of its vendor."""
     if entry.origin.source != "environment":
         return is_agent_setting(entry.name)
     return is_agent_variable(entry.name) or not _near(entry.name.replace(".", "_"), _VARIABLES, 0.9)
@@ -160,8 +160,8 @@ _VARIABLES: Final = (*SETTINGS, *(name.replace(".", "_") for name in _AGENTS))
 
 
 def _near(name: str, names: Iterable[str], likeness: float = 0.6) -> list[str]:
-    """The name that was meant, if one can be told."""
-    from difflib import get_close_matches  # noqa: PLC0415 - needed only where something is misspelt
+    """Return the most similar name as a list, which is empty if none is similar enough."""
+    from difflib import get_close_matches  # noqa: PLC0415 - needed only if something is misspelt
 
     return get_close_matches(name, list(names), n=1, cutoff=likeness)
 
@@ -181,10 +181,10 @@ def _invalid(entry: SettingEntry, kind: ValueKind, error: Exception) -> Problem:
 
 
 def _shown(value: object) -> str:
-    """A wrong value, cut to size after its credentials were hidden: what is cut off may be what shows that they are."""
+    """Return an invalid value, shortened only once credentials are hidden: they are recognized by the whole text."""
     written = redacted(repr(value))
     return written if len(written) <= _SHOWN else written[:_SHOWN] + "..."
 
 
 _SHOWN: Final = 80
-"""Characters of a wrong value that a problem shows."""
+"""Characters of an invalid value that a problem shows."""

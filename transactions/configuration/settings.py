@@ -1,7 +1,7 @@
-"""The settings, as one frozen object. Reading them is the work of ``loading.py``.
+"""The settings, as one frozen object; ``loading.py`` reads them.
 
-What a setting is called, what is valid and what it means stands here once: the
-reader, ``weighbridge config`` and the table in the reference all follow these fields.
+Name, valid values and meaning of a setting are defined here and nowhere else: the
+reader, ``weighbridge config`` and the table in the reference all use these fields.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class SettingInfo(NamedTuple):
     meaning: str
     default: Any
     ours_alone: bool
-    """Where the agent's settings stand (``[newrelic]``, ``NEW_RELIC_...``) it is not read."""
+    """Whether it is not read from among the agent's settings (``[newrelic]``, ``NEW_RELIC_...``)."""
 
 
 def _setting(default: T, kind: ValueKind, meaning: str, *, ours_alone: bool = False) -> T:
-    """A dataclass field; typed as its value, as type checkers expect of a default."""
+    """Return a dataclass field; typed as its value, as type checkers expect of a default."""
     metadata = {"kind": kind, "meaning": meaning, "ours_alone": ours_alone}
     made: Any = field(default_factory=dict[str, Any], metadata=metadata)
     if not isinstance(default, Mapping):
@@ -73,7 +73,7 @@ class Settings(ApplicationSettings):
     """All settings in force in this process."""
 
     def __repr__(self) -> str:
-        """What differs from the defaults, without credentials."""
+        """Show the settings that differ from the defaults, without credentials."""
         chosen = {name: value for name, value in vars(self).items() if value != getattr(DEFAULTS, name)}
         return f"Settings({', '.join(f'{name}={redacted(repr(value))}' for name, value in chosen.items())})"
 
@@ -183,7 +183,7 @@ class Settings(ApplicationSettings):
     log_level: str = _setting("info", LOG_LEVEL, "The least serious log lines that are written.")
 
     def for_application(self, name: str) -> ApplicationSettings:
-        """What holds for the application of that name."""
+        """Return the settings of the application of that name."""
         return self.applications.get(name, self)
 
 
@@ -201,4 +201,4 @@ def _info(name: str, metadata: Mapping[str, Any]) -> SettingInfo:
 SETTINGS: Final[Mapping[str, SettingInfo]] = _infos(Settings)
 """Every setting, by name."""
 APPLICATION_SETTINGS: Final[Mapping[str, SettingInfo]] = _infos(ApplicationSettings)
-"""Those that an application may have of its own, by name."""
+"""The settings that an application may override, by name."""

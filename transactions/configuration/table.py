@@ -10,7 +10,7 @@ __all__ = ["settings_markdown", "shown_value"]
 
 
 def settings_markdown() -> str:
-    """One row a setting: name, default, what is valid, meaning. Ends without a line end."""
+    """Return the table, a row for each setting: name, default, valid values, meaning. Without a final line end."""
     head = ["| setting | default | valid | meaning |", "|---|---|---|---|"]
     return "\n".join([*head, *map(_row, SETTINGS.values())])
 
@@ -19,12 +19,12 @@ def _row(info: SettingInfo) -> str:
     per_application = " May differ per application." if info.name in APPLICATION_SETTINGS else ""
     default = shown_value(info.default)
     code = f"`{default}`" if default else ""
-    valid = info.kind.valid.replace("<", "&lt;")  # no tag of HTML
+    valid = info.kind.valid.replace("<", "&lt;")  # or it would be an HTML tag
     return f"| `{info.name}` | {code} | {valid} | {info.meaning}{per_application} |"
 
 
 def shown_value(value: object) -> str:
-    """The value of a setting as one would write it in a configuration file; empty for what is not set."""
+    """Return a setting's value as it is written in a configuration file; empty if it is not set."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -45,7 +45,7 @@ def _shown_set(values: Iterable[object]) -> str:
 
 
 def _ranges(numbers: list[int]) -> Iterable[str]:
-    """``500-599`` for numbers in a row, ascending."""
+    """Yield consecutive numbers as ranges (``500-599``); the numbers must be in ascending order."""
     starts = [number for number in numbers if number - 1 not in numbers]
     ends = [number for number in numbers if number + 1 not in numbers]
     for start, end in zip(starts, ends, strict=True):

@@ -1,8 +1,8 @@
-"""What the value of a setting may be, and how it is read from text or from a TOML value.
+"""Kinds of setting values: which values are valid, and how they are read from text or from TOML.
 
-Every reader takes what somebody wrote and what holds so far, and returns the new
-value or raises ``ValueError``: `Refused` where there is more to say than what
-would be valid.
+Every reader takes the value as written and the value so far, and returns the new
+value or raises ``ValueError``: `Refused` if there is more to say than which values
+are valid.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ __all__ = [
 
 
 class Refused(ValueError):
-    """A value that is not taken; the message says why, in words that fit behind "is not valid:".
+    """A value is rejected; the message says why, in words that can follow "is not valid:".
 
     Args:
         why: the message.
-        shown: what may be shown of the value; by default what `redacted` leaves of it.
+        shown: the value as it may be shown; by default as `redacted` returns it.
     """
 
     def __init__(self, why: str, shown: str | None = None) -> None:
@@ -55,7 +55,7 @@ class Refused(ValueError):
 
 
 class ValueKind(NamedTuple):
-    """A kind of value: its short name, what is valid, and the reader."""
+    """A kind of value: its short name, the valid values, and the reader."""
 
     name: str
     valid: str
@@ -68,7 +68,7 @@ _FALSE: Final = frozenset({"0", "false", "off", "no", "n", "f"})
 
 
 def read_switch(value: object, _so_far: object = None) -> bool:
-    """``True`` or ``False`` from the words of a configuration; raises ``ValueError`` for any other."""
+    """Read a switch from the words that configurations use; raises ``ValueError`` for any other."""
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower()
@@ -94,7 +94,7 @@ def _positive(limit: float) -> Callable[[object, object], float]:
 
 
 def whole(least: int, most: int) -> ValueKind:
-    """A whole number from ``least`` to ``most``, both included."""
+    """Return the kind of whole numbers from ``least`` to ``most``, both included."""
 
     def read(value: object, _so_far: object) -> int:
         number = _number(value)
@@ -112,18 +112,18 @@ def _read_text(value: object, _so_far: object) -> str:
 
 
 MEMORY: Final = ":memory:"
-"""As the setting ``store``: figures are kept in memory, and nowhere else."""
+"""Value of the setting ``store`` that keeps figures in memory only."""
 STREAMS: Final = ("stdout", "stderr")
-"""As the setting ``log_file``: no file, but a stream of the program's."""
+"""Values of the setting ``log_file`` that name a stream of the program's instead of a file."""
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):|([A-Za-z]):(?![/\\])")
-"""Of a URL, as RFC 3986 has it; one letter before a slash is a drive."""
+"""The scheme of a URL as defined by RFC 3986; a single letter before a slash is a drive."""
 _LATER: Final = frozenset({"postgres", "postgresql"})
-"""Schemes of stores that are meant, and that this version does not know yet."""
+"""Schemes of planned kinds of stores, which this version does not support yet."""
 
 
 def read_store(value: object, _so_far: object = None) -> str:
-    """``:memory:`` as it is; a path as an absolute one, as of now.
+    """Read a store: ``:memory:`` stays as it is, and a path is made absolute from the current directory.
 
     Raises:
         ValueError: it is neither; a `Refused` says why.
@@ -144,14 +144,14 @@ def _read_path(value: object) -> str:
 
 
 def _absolute(path: str) -> str:
-    """A path that stays the same wherever the process goes."""
+    """Return an absolute path, which stays valid if the process changes its directory."""
     _refuse_url(path)
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise Refused("nobody knows the home directory that ~ stands for")
     if "\0" in expanded:
         raise Refused("no path has a NUL character in it")
-    if os.path.isabs(expanded):  # noqa: PTH117 - pathlib is half as long to load as all settings
+    if os.path.isabs(expanded):  # noqa: PTH117 - importing pathlib takes half as long as all settings
         return os.path.normpath(expanded)
     try:
         return os.path.normpath(os.path.join(os.getcwd(), expanded))  # noqa: PTH109
@@ -171,7 +171,7 @@ def _refuse_url(text: str) -> None:
 
 
 def _read_log_level(value: object, _so_far: object) -> str:
-    """A name of a level, or its number in `logging`."""
+    """Read a level: its name, or its number in `logging`."""
     if isinstance(value, int) and value in _LOG_LEVELS.values():
         return next(name for name, number in _LOG_LEVELS.items() if number == value)
     level = _read_text(value, None).lower()
@@ -181,7 +181,7 @@ def _read_log_level(value: object, _so_far: object) -> str:
 
 
 def _items(value: object) -> list[object]:
-    """The items of a list, or of a text where blanks, commas or line ends stand between them."""
+    """Return the items of a list, or of a text in which blanks, commas or line ends separate them."""
     if isinstance(value, str):
         if redacted(value) != value:
             raise Refused("it looks like a URL, or has a password in it")
@@ -222,7 +222,7 @@ def _read_statuses(value: object, _so_far: object) -> frozenset[int]:
 
 
 def _read_more_statuses(value: object, so_far: frozenset[int]) -> frozenset[int]:
-    """Statuses that are added to those so far; those behind a ``!`` are taken out."""
+    """Add statuses to those so far; those after a ``!`` are removed."""
     items = [str(item).strip() for item in _items(value)]
     out = _read_statuses([item[1:] for item in items if item.startswith("!")], None)
     return (so_far | _read_statuses([item for item in items if not item.startswith("!")], None)) - out
@@ -233,7 +233,7 @@ def _read_patterns(value: object, _so_far: object) -> frozenset[str]:
 
 
 def _table_lines(value: object) -> Mapping[str, object]:
-    """A TOML table as it is; text as lines (or parts between ``;``) of the form ``path = seconds``."""
+    """Return a TOML table as it is, and a text as its lines (or parts between ``;``): ``path = seconds``."""
     if isinstance(value, Mapping):
         return {str(key): item for key, item in value.items()}
     lines = [line for line in _read_text(value, None).replace(";", "\n").splitlines() if line.strip()]
@@ -255,12 +255,12 @@ def _read_applications(value: object, _so_far: object) -> dict[str, dict[str, ob
 
 
 def adding(kind: ValueKind) -> ValueKind:
-    """The same values, added to the set that holds so far instead of replacing it."""
+    """Return a kind with the same values, which are added to the set so far instead of replacing it."""
     return kind._replace(read=lambda value, so_far: so_far | kind.read(value, so_far))
 
 
 def all_of(kind: ValueKind) -> ValueKind:
-    """Of switches: on if the one so far is on and this one, too."""
+    """Return a kind of switch that is on only if the one so far is on, too."""
     return kind._replace(read=lambda value, so_far: kind.read(value, so_far) and so_far)
 
 

@@ -108,7 +108,7 @@ def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
 
 
 _NOT_KEPT: Final = ""
-"""As `NoticedError.type`: the error is counted, but the settings allow nothing else to be kept."""
+"""Value of `NoticedError.type` for an error that is counted, but of which the settings allow nothing to be kept."""
 
 
 def noticed(exception: BaseException, expected: bool) -> NoticedError:

@@ -28,7 +28,7 @@ class ExplicitName(NamedTuple):
 
 
 class Flags(NamedTuple):
-    """What is done with a transaction besides counting it."""
+    """The handling of a transaction besides counting it."""
 
     apdex: bool = True
     """Whether it has an Apdex zone, if it is a web transaction."""
@@ -87,7 +87,7 @@ class IdentitySource:
         self._background = background
         self._explicit_name = explicit_name
         self._by_name: dict[ExplicitName | None, Identity] = {}
-        """By explicit name, for names computed at each call: a look-up costs a third of `intern_identity`."""
+        """Identities by explicit name, for names computed per call: a look-up costs a third of `intern_identity`."""
         self.identity: Identity
         """Valid as long as ``resolved_for`` is the default application."""
         self.resolved_for: Application | None = None

@@ -146,7 +146,7 @@ def is_found_under(module: object, qualified_name: object, obj: object) -> bool:
 
 
 def as_text(value: object) -> str | None:
-    """What is text, or bytes that are decoded as UTF-8, as exactly a `str`; ``None`` of anything else.
+    """Return text, or bytes decoded as UTF-8, as exactly a `str`; ``None`` for anything else.
 
     A stand-in (of Django's, of `weakref`) may fail when it is asked for its class.
     """

@@ -21,7 +21,7 @@ QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
 """Headers in which a proxy tells when it received the request, hence how long that was queued."""
 
 DISABLED: Final = Application("nobody")
-"""As `RuntimeState.enabled_for`: nothing is measured, or not yet. Never the application of a transaction."""
+"""Value of `RuntimeState.enabled_for` if nothing is measured (yet). Never the application of a transaction."""
 
 
 class RuntimeState:

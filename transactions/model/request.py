@@ -16,7 +16,7 @@ from .transaction import Transaction
 __all__ = ["METHODS", "NO_ROUTE", "OTHER_METHOD", "RequestTransaction"]
 
 NO_ROUTE: Final = ""
-"""As `RequestTransaction._route`: the framework found no route."""
+"""Value of `RequestTransaction._route` if the framework found no route."""
 
 METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 """The methods that may be part of a name: those of RFC 9110, ``PATCH`` and ``QUERY``."""

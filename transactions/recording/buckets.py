@@ -25,7 +25,7 @@ __all__ = ["MinuteBucket", "SeriesBuffer"]
 _MAX_FAILED: Final = 3
 """Failed transactions kept whole per series and minute."""
 _KEEP_NONE: Final = float("inf")
-"""As `DurationBuffer.slow_threshold`: none is kept whole."""
+"""Value of `DurationBuffer.slow_threshold` for which no transaction is kept whole."""
 
 _Row = TypeVar("_Row", MinuteRow, ErrorCount, Sample)
 _Item = TypeVar("_Item")
@@ -79,7 +79,7 @@ class SeriesBuffer(DurationBuffer):
 
 
 class MinuteBucket:
-    """One series in one minute. Its samples are chosen per minute, however many snapshots that is written in."""
+    """The counts of one series in one minute, whose samples are chosen per minute, not per snapshot."""
 
     __slots__ = (
         "_apdex_t",
@@ -291,7 +291,7 @@ class _MinuteTotals:
 
 
 def _drain(items: list[_Item]) -> list[_Item]:
-    """What is in a buffer's list; what other threads append meanwhile stays in it."""
+    """Remove and return the items of a buffer's list; items that other threads append meanwhile stay in it."""
     taken = items[:]
     del items[: len(taken)]
     return taken

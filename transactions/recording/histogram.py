@@ -1,13 +1,13 @@
-"""Latency histograms that can be added up, with a bounded relative error.
+"""Mergeable latency histograms with a bounded relative error.
 
 A histogram is a plain ``dict`` of bin number to count. The bins are spaced
 logarithmically: bin ``i`` holds the durations from ``1.02 ** (i - 1)`` to
-``1.02 ** i`` microseconds, so that a quantile read from it is off by at most
-`RELATIVE_ERROR` of the exact one. Bin 0 holds everything below a microsecond,
-the last one everything from about ten days on. Two histograms are added up bin
-by bin, whichever process or minute they come from.
+``1.02 ** i`` microseconds, so that a quantile read from it differs from the exact
+one by at most `RELATIVE_ERROR`. Bin 0 holds everything below a microsecond, the
+last one everything from about ten days on. Histograms are merged bin by bin,
+whichever processes and minutes they come from.
 
-(The idea is that of the HDR histogram and of DDSketch, without their tuning.)
+(The idea is that of HDR histograms and DDSketch, without their tuning.)
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ BOUNDS: Final[list[float]] = [
 """Seconds; bin ``i`` ends where bin ``i + 1`` starts, at ``BOUNDS[i]``."""
 
 RELATIVE_ERROR: Final = (_GROWTH - 1) / (_GROWTH + 1)
-"""By how much of itself a quantile may be off: just under 1 %."""
+"""The maximum relative error of a quantile: just under 1 %."""
 
 
 class CorruptHistogram(ValueError):
-    """Bytes that `encode` never made."""
+    """The bytes were not made by `encode`."""
 
 
 def bin_of(seconds: float) -> int:
-    """The number of the bin that a duration falls into."""
+    """Return the number of the bin that a duration falls into."""
     return bisect_right(BOUNDS, seconds)
 
 
 def bin_value(number: int) -> float:
-    """The seconds that stand for a bin: at most `RELATIVE_ERROR` away from each duration in it."""
+    """Return the seconds that represent a bin: within `RELATIVE_ERROR` of each duration in it."""
     if number <= 0:
         return 0.0
     if number >= len(BOUNDS):
@@ -96,13 +96,13 @@ def merge(histogram: Mapping[int, int], into: Histogram) -> None:
 
 
 def quantile(histogram: Mapping[int, int], q: float, minimum: float = 0.0, maximum: float = math.inf) -> float:
-    """The duration (seconds) that a share ``q`` of all do not exceed, by nearest rank.
+    """Return the duration (seconds) that a share ``q`` of all durations does not exceed, by nearest rank.
 
     Args:
-        histogram: what was counted.
+        histogram: the counted durations.
         q: from 0 to 1; 0.5 is the median.
-        minimum: the shortest duration counted, if it is known: no quantile is below it.
-        maximum: likewise the longest.
+        minimum: the shortest counted duration, if known: no quantile is below it.
+        maximum: the longest counted duration, if known: no quantile is above it.
 
     Raises:
         ValueError: nothing was counted.
@@ -113,7 +113,7 @@ def quantile(histogram: Mapping[int, int], q: float, minimum: float = 0.0, maxim
 def quantiles(
     histogram: Mapping[int, int], shares: Iterable[float], minimum: float = 0.0, maximum: float = math.inf
 ) -> list[float]:
-    """Several quantiles for little more than the price of one; see `quantile`.
+    """Return several quantiles, at little more than the cost of one; see `quantile`.
 
     Raises:
         ValueError: nothing was counted.
@@ -127,7 +127,7 @@ def quantiles(
     return [min(max(value, minimum), maximum) for value in values]
 
 
-# Bytes for the store, in two forms; the first byte tells which.
+# Bytes for the store, in two formats, told apart by the first byte.
 #   pairs (few bins, far apart):  "p", bytes of a count (1, 2, 4 or 8), then all bin numbers (2 bytes each), all counts.
 #   planes (many bins, close):    "d", number of planes n, first bin (2 bytes), then n equally long runs of bytes: the
 #                                 lowest byte of each bin's count, the next byte, ... Adding up hundreds of these needs
@@ -141,11 +141,11 @@ _FORMATS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _RUNS_AT_ONCE: Final = 0xFFFF // 0xFF
 
 _Run = tuple[int, bytes]
-"""The first bin's number, and one byte of the count of it and each that follows."""
+"""The number of the first bin, and one byte of the count of each bin from there on."""
 
 
 def encode(histogram: Mapping[int, int]) -> bytes:
-    """A histogram (or any counts by small number, such as HTTP statuses) as compact bytes.
+    """Encode a histogram (or any counts by small number, such as HTTP statuses) as compact bytes.
 
     Raises:
         ValueError: a number is not in 0 to 65535, or a count not in 0 to 2**64 - 1.
@@ -162,7 +162,7 @@ def encode(histogram: Mapping[int, int]) -> bytes:
 
 
 def decode(data: bytes) -> Histogram:
-    """What `encode` was given, without zero counts.
+    """Return the counts that `encode` was given, without zeros.
 
     Raises:
         CorruptHistogram: these bytes are not from `encode`.
@@ -171,7 +171,7 @@ def decode(data: bytes) -> Histogram:
 
 
 def merge_encoded(encoded: Iterable[bytes]) -> Histogram:
-    """All of many encoded histograms added up; much faster than decoding them one by one.
+    """Merge encoded histograms; much faster than decoding them one by one.
 
     Raises:
         CorruptHistogram: some of these bytes are not from `encode`.
@@ -184,7 +184,7 @@ def merge_encoded(encoded: Iterable[bytes]) -> Histogram:
 
 
 def merge_to_encoded(encoded: Iterable[bytes]) -> bytes:
-    """Likewise, encoded again, for which there is no step per bin in Python where most bins are filled.
+    """Merge encoded histograms into an encoded one, without a step per bin in Python if most bins are filled.
 
     Raises:
         CorruptHistogram: some of these bytes are not from `encode`.
@@ -199,13 +199,13 @@ def merge_to_encoded(encoded: Iterable[bytes]) -> bytes:
 
 
 def _has_gaps(length: int, counts: Sequence[int]) -> bool:
-    """Whether pairs are shorter than planes for a histogram of so many bins, from the first filled one to the last."""
+    """Whether pairs are shorter than planes, for so many bins from the first filled one to the last."""
     width = _width(counts)
     return width * length > (2 + width) * (len(counts) - counts.count(0))
 
 
 def _width(counts: Sequence[int]) -> int:
-    """Bytes that the greatest count needs."""
+    """Return the number of bytes that the greatest count needs."""
     width = (max(counts).bit_length() + 7) // 8
     if width > 8 or min(counts) < 0:
         raise ValueError("counts go from 0 to 2**64 - 1")
@@ -226,14 +226,14 @@ def _planes(first: int, counts: Sequence[int]) -> bytes:
 
 
 def _wide(width: int) -> int:
-    """The width of the next larger number that can be packed."""
+    """Return the smallest width in `_FORMATS` that is at least ``width`` bytes."""
     return next(each for each in _FORMATS if each >= width)
 
 
 def _added_up(encoded: Iterable[bytes]) -> tuple[int, Sequence[int], Histogram]:
-    """What came as planes: the first bin's number, and the counts of it and of all that follow; what came as pairs.
+    """Merge both formats: return the planes' first bin and the counts from it on, and the pairs' histogram.
 
-    Fewer bins than there are pairs are added to these.
+    If the planes have fewer bins than the pairs, they are added to the pairs.
     """
     pairs: dict[int, list[bytes]] = {}
     planes: list[list[_Run]] = [[]]
@@ -255,7 +255,7 @@ def _added_up(encoded: Iterable[bytes]) -> tuple[int, Sequence[int], Histogram]:
 
 
 def _merge_pairs(width: int, encoded: Sequence[bytes], into: Histogram) -> None:
-    """Put all numbers and all counts one behind the other: what is done for each histogram is what costs."""
+    """Merge pairs of one width; all are joined first, as every operation per histogram is expensive."""
     lengths = [(len(data) - 2) // (2 + width) for data in encoded]
     total = sum(lengths)
     if width not in _FORMATS or total * (2 + width) != sum(map(len, encoded)) - 2 * len(encoded):
@@ -294,7 +294,7 @@ def _planes_added_up(planes: Sequence[Sequence[_Run]]) -> tuple[int, Sequence[in
 
 
 def _runs_added_up(runs: Sequence[_Run], first: int, length: int) -> Sequence[int]:
-    """Add runs of bytes as whole numbers, every other byte apart: no sum of so few runs overflows its two bytes."""
+    """Add runs of bytes as whole numbers, alternate bytes at a time: no sum of so few runs exceeds two bytes."""
     if len(runs) == 1 and len(runs[0][1]) == length:
         return list(runs[0][1])
     pairs = (length + 1) // 2

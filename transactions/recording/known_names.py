@@ -1,4 +1,4 @@
-"""The names that a process tells apart, within limits."""
+"""The names that a process counts separately, within limits."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ __all__ = ["KnownNames"]
 
 _MAX_APPLICATIONS: Final = 1000
 _PERIOD: Final = 1800.0
-"""Seconds: this period and the one before it are about the last hour."""
+"""Seconds; the current period and the one before it make up about the last hour."""
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
 class _Usage:
-    """How much a name was used of late."""
+    """The recent usage of a name."""
 
     __slots__ = ("before", "now", "seen")
 
     def __init__(self) -> None:
         self.now = self.before = 0
-        """Calls in this period, and in the one before."""
+        """Calls in the current period, and in the one before."""
         self.seen = 0.0
-        """On the monotonic clock."""
+        """When it was seen last, on the monotonic clock."""
 
     def begin_period(self) -> None:
-        """A period has ended."""
+        """Begin a period: the current one becomes the one before."""
         self.before, self.now = self.now, 0
 
 
 class KnownNames:
-    """The names that are told apart, by application: a limited number of each.
+    """The names that are counted separately, by application: a limited number of both.
 
-    Where the limit was reached, a tenth of the names is evicted when the next
-    minute begins: those with the fewest calls in about the last hour, and of
-    them those seen longest ago. The same holds for applications.
+    If the limit was reached, a tenth of the names is evicted when the next minute
+    begins: those with the fewest calls in about the last hour, and among equals
+    those seen longest ago. The same applies to applications.
     """
 
     def __init__(self, at_most: int) -> None:
@@ -49,10 +49,10 @@ class KnownNames:
         self._names: dict[str, dict[Series, _Usage]] = {}
         self._period_until = 0.0
         self._over_limit: set[str] = set()
-        """Applications of which a name was refused; `OTHER` if an application was."""
+        """Applications that had a name refused; `OTHER` if an application was refused."""
 
     def bounded(self, series: Series, moment: float) -> Series:
-        """The series itself, or the one under which the overflow is counted; ``moment``: on the monotonic clock."""
+        """Return the series itself, or the one that counts the overflow; ``moment`` is on the monotonic clock."""
         names = self._names.get(series.application)
         if names is None:
             if len(self._names) >= _MAX_APPLICATIONS:
@@ -69,13 +69,13 @@ class KnownNames:
         return series
 
     def count(self, series: Series, calls: int) -> None:
-        """Note that a name was called."""
+        """Add to the calls of a name."""
         usage = self._names.get(series.application, {}).get(series)
         if usage is not None:
             usage.now += calls
 
     def evict(self, moment: float) -> None:
-        """Make room for new names where some were refused; ``moment``: on the monotonic clock."""
+        """Make room for new names if some were refused; ``moment`` is on the monotonic clock."""
         if moment >= self._period_until:
             self._period_until = moment + _PERIOD
             for usage in chain.from_iterable(names.values() for names in self._names.values()):
@@ -89,7 +89,7 @@ class KnownNames:
 
 
 def _rank(usages: Collection[_Usage]) -> tuple[int, float]:
-    """Calls in about the last hour, and when the last of them was seen."""
+    """Return the calls in about the last hour, and when the latest was seen."""
     return sum(usage.now + usage.before for usage in usages), max((usage.seen for usage in usages), default=0.0)
 
 

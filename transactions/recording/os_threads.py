@@ -1,7 +1,7 @@
-"""Threads and locks of the operating system, also where gevent has put its own in their place.
+"""Threads and locks of the operating system, even if gevent has replaced those of `threading`.
 
-The recorder may wait for a disk. Were its thread a greenlet, every request of
-the process would wait with it.
+The recorder may wait for a disk. If its thread were a greenlet, every request of
+the process would have to wait with it.
 """
 
 from __future__ import annotations
@@ -35,34 +35,34 @@ def _original(name: str) -> Any:
 
 
 def is_patched() -> bool:
-    """Whether the program's threads are greenlets of gevent."""
+    """Whether the program's threads are gevent's greenlets."""
     monkey: Any = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def allocate_lock() -> Any:
-    """A lock that blocks its thread, not a greenlet."""
+    """Return a lock that blocks the whole thread, not just a greenlet."""
     return _original("allocate_lock")()
 
 
 def allocate_rlock() -> Any:
-    """A lock of the same kind that its thread can take again, and no other can release."""
+    """Return a reentrant lock of the same kind, which only its own thread can release."""
     return _original("RLock")()
 
 
 def this_thread() -> int:
-    """The number of the thread, the same for all of its greenlets; never 0."""
+    """Return the identifier of the thread, the same for all of its greenlets; never 0."""
     number: int = _original("get_ident")()
     return number
 
 
 def has_ended(number: int) -> bool:
-    """Whether no thread of that number runs Python code."""
+    """Whether no thread with that identifier runs Python code."""
     return number not in sys._current_frames()
 
 
 def is_within(number: int, code: CodeType) -> bool:
-    """Whether the thread of that number is running a function's code. Of greenlets that cannot be told: yes."""
+    """Whether the thread with that identifier runs a function's code; true under gevent, where it is unknown."""
     if "gevent.monkey" in sys.modules:
         return True
     frame: FrameType | None = sys._current_frames().get(number)
@@ -72,18 +72,18 @@ def is_within(number: int, code: CodeType) -> bool:
 
 
 class OSThread(Protocol):
-    """What is needed of a thread that was started; `threading.Thread` has it."""
+    """The methods of a started thread that are used here; `threading.Thread` has them."""
 
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the thread is still running."""
         ...
 
     def join(self, timeout: float) -> None:
-        """Wait for its end, for so many seconds at most."""
+        """Wait for the thread's end, for at most ``timeout`` seconds."""
 
 
 def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
-    """Start a daemon thread; ``None``, said once, where that is not possible at this moment."""
+    """Start a daemon thread and return it; ``None``, which is logged once, if that is impossible at this moment."""
     run = late_imports.never_in(run)
     try:
         if is_patched():
@@ -92,7 +92,7 @@ def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
         thread.start()
     except RuntimeError as error:
         pass_on(error)
-        if "shutdown" not in str(error):  # the interpreter is going down
+        if "shutdown" not in str(error):  # the interpreter is shutting down
             log_once("no thread", _NO_THREAD, error)
         return None
     return thread
@@ -102,7 +102,7 @@ _NO_THREAD: Final = "%s: figures are written by flush() and at the end of the pr
 
 
 class _UnpatchedThread:
-    """One that gevent knows nothing of."""
+    """A thread that gevent does not know about."""
 
     def __init__(self, run: Callable[[], None]) -> None:
         self._target = run
@@ -122,6 +122,6 @@ class _UnpatchedThread:
         return alive
 
     def join(self, timeout: float) -> None:
-        """See `OSThread.join_request`."""
+        """See `OSThread.join`."""
         if self._running.acquire(True, timeout):
             self._running.release()

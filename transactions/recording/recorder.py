@@ -96,7 +96,7 @@ class Recorder:
         self.flush_threshold: int = _FLUSH_THRESHOLD
         """How many finished transactions may wait to be counted."""
         self.delivery: Delivery = Delivery(open_store)
-        """Where snapshots go."""
+        """The delivery of snapshots to the store."""
         self._settings = settings
         self._forked_thread = forked_thread
         self._aggregate = Aggregate(settings)
@@ -107,7 +107,7 @@ class Recorder:
         self._due = self._last_heartbeat + settings.flush_interval
         self._lock = allocate_rlock()
         self._worker = 0
-        """The thread that holds the lock."""
+        """Identifier of the thread that holds the lock."""
         self._thread: OSThread | None = None
         self._runs_in = 0
         """The identifier of the thread, set by itself, as an exception may strike the call that starts it."""
@@ -120,14 +120,14 @@ class Recorder:
         self._busy_until = 0.0
         """On the monotonic clock: until then more transactions are likely to end."""
         self._closed = False
-        """Nothing more is counted here."""
+        """Whether counting has stopped for good."""
         self._is_done = False
-        """Nothing is left to write."""
+        """Whether nothing is left to write."""
         self._waiting_writers = 0
-        """How many threads of the program's wait to write."""
+        """Number of the program's threads that wait to write."""
         self._requests: list[_Request] = []
         self._is_logging = False
-        """The thread is in the host's `logging`, where it may wait for whoever waits for it."""
+        """Whether the thread is in the host's `logging`, where it may wait for a thread that waits for it."""
 
     # Called by the host program's threads: never waits
 
@@ -214,7 +214,7 @@ class Recorder:
                 self._work(self._write)
                 self._log()
             return True
-        except BaseException as error:  # thrown into this thread; or the host's, where it is told of a failure
+        except BaseException as error:  # thrown into this thread, or raised by the host when it is told of a failure
             hold_lines(this_thread())
             log_once("the recorder's thread", "the background thread goes on after %r", error)
             hold_lines(0)
@@ -242,7 +242,7 @@ class Recorder:
             self._wakeup.acquire(True, _YIELD_TIME)
 
     def _is_orphaned(self) -> bool:
-        """Whether the process has ended but for this thread."""
+        """Whether this is the last thread of a process that has ended."""
         return bool(self._forked_thread) and has_ended(self._forked_thread)
 
     def _answer(self) -> bool:
@@ -255,8 +255,8 @@ class Recorder:
             request, done = self._requests[0], False
             try:
                 done = self._work(request.task)
-            finally:  # whatever strikes here, somebody waits
-                refuses(partial(self._requests.remove, request), ValueError)  # where nobody waits any longer
+            finally:  # whatever exception strikes here, a thread is waiting
+                refuses(partial(self._requests.remove, request), ValueError)  # removed if nobody waits any longer
                 request.answer(done)
         return answered
 
@@ -270,18 +270,18 @@ class Recorder:
             if _acquired(request.answered, deadline, lambda: self._is_alive() and not self._is_logging):
                 write_held_lines()
                 return request.done
-            refuses(partial(self._requests.remove, request), ValueError)  # where it is being answered at this moment
+            refuses(partial(self._requests.remove, request), ValueError)  # removed already if it is being answered
         with self._priority():
             done = self._work(task, max(0.0, deadline - monotonic()))
         write_held_lines()
         return done
 
     def _can_wait(self) -> bool:
-        """Whether the recorder's thread can do it meanwhile.
+        """Whether the current thread can wait for the recorder's thread to do the work.
 
-        Not for itself, nor for whoever interrupts the thread that holds its
-        lock. And gevent's greenlets share one thread: whatever the recorder
-        waits for may need another of them to go on.
+        The recorder's thread cannot wait for itself, nor can code that interrupts
+        the thread holding the lock. And gevent's greenlets share one thread: what
+        the recorder waits for may need another greenlet to run.
         """
         me = this_thread()
         return self._is_alive() and me not in {self._runs_in, self._worker} and not is_patched()

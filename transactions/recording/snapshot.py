@@ -132,7 +132,7 @@ class Snapshot:
     errors: tuple[ErrorCount, ...] = ()
     samples: tuple[Sample, ...] = ()
     lost: Mapping[str, int] = field(default_factory=dict)
-    """What was dropped since the last snapshot, by cause: ``transactions``, ``names``, ``attributes``, ..."""
+    """Numbers of dropped items since the last snapshot, by cause: ``transactions``, ``names``, ``attributes``, ..."""
     running: tuple[RunningTransaction, ...] = ()
     """The transactions that are open now; they replace those that the instance reported before."""
     ran: float | None = None

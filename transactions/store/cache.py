@@ -1,8 +1,8 @@
-"""What was read of the past and is still true, kept in memory.
+"""Cache of rows of the past that are still valid, kept in memory.
 
 Rows that are rolled up change only when something comes late, and the store
-counts how often that happened. So a page that is looked at again reads the last
-minutes, and little else. What is kept is bounded by the number of rows.
+counts how often that happened. So a page that is viewed again reads the last
+minutes, and little else. The cache is bounded by the number of rows.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Whose clock is trusted.
+"""Trusted time: which of the reporting processes' clocks a store believes.
 
 Any number of processes report to a store, and the wall clock of one may be wrong, by minutes or by decades, ahead or
-behind. What it measured is kept under the time that it says, and nothing of the others' expires because of it.
+behind. Its figures are kept under the time that it tells, and no figures of other processes expire because of it.
 
-Monotonic clocks are trusted. With them the store counts the seconds that have ``elapsed`` while anybody reported, a
-lower bound of the time that has gone by. Each report tells, by its wall clock, at which epoch second that count began:
-its *origin*. Processes with right clocks agree on it, and it grows only while nobody reports.
+Monotonic clocks are trusted. By them the store counts the seconds that have ``elapsed`` while any process reported, a
+lower bound of the time that has passed. Each report implies, by its wall clock, the epoch second at which that count
+began: its *origin*. Processes with correct clocks agree on it, and it grows only while no process reports.
 
-A report is evidence for the day on which it was made, and for those before. Rows expire by the latest day for which
-there is an hour of life and two instances that reported on different days, so that no single process is enough. (In a
-store that has known one instance only, there is nothing of others to lose, and one is enough.) And they expire no
-sooner than by the clock of any instance that reports at present.
+A report is evidence for the day on which it was made, and for all days before. Rows expire by the latest day for which
+there is an hour of lifetime, and two instances that reported on different days, so that a single process is never
+enough. (If a store has known only one instance, no figures of others can be lost, and one is enough.) And they expire
+no sooner than by the clock of every instance that is reporting at present.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from ..recording.snapshot import Snapshot
 __all__ = ["SILENT", "TrustedTime", "observe", "trusted_time"]
 
 SILENT: Final = 120.0
-"""Seconds after which one that has not reported, while others did, is taken to be gone."""
+"""Seconds without a report, while others reported, after which an instance is considered gone."""
 
 _STEADY: Final = 60.0
-"""Seconds by which a wall clock may be corrected from one report to the next; by more, it was set."""
+"""Seconds by which a wall clock may be adjusted from one report to the next; a larger change means that it was set."""
 _ENOUGH: Final = 3600.0
-"""Seconds of life that are evidence for a day, and after which a clock that was set is followed."""
+"""Seconds of lifetime that are enough evidence for a day, and after which a clock that was set is followed."""
 _AT_ONCE: Final = 3600.0
-"""Seconds of life that one report adds at most; an instance reports every minute."""
+"""Maximum seconds of lifetime that one report adds; an instance reports every minute."""
 _REPORTING: Final = 64
-"""So many of those that reported last are asked what time it is."""
+"""Number of instances, those that reported last, whose clocks are considered."""
 _DAY: Final = 86400
 
 
 class TrustedTime(NamedTuple):
-    """What time it is (epoch seconds), as far as a store can tell."""
+    """The current time (epoch seconds), as far as a store can tell."""
 
     earliest: float
-    """By the slowest clock of those that report: what is over by it is over for all."""
+    """The time by the slowest clock of those that report: an interval that is over by it is over for all."""
     latest: float
-    """Nobody reports anything later than this, but for clocks that are wrong."""
+    """No process reports anything later than this, unless its clock is wrong."""
     trusted: float | None
-    """For which there is enough evidence; ``None``: there is not, and nothing expires."""
+    """The time for which there is enough evidence; ``None`` if there is not enough, and nothing expires."""
 
 
 class _InstanceClock(NamedTuple):
-    """The clocks of an instance, as of its last report; see the table of that name."""
+    """The clocks of an instance at its last report; see the table ``instance_clock``."""
 
     elapsed: float
     ran: float
@@ -58,11 +58,11 @@ class _InstanceClock(NamedTuple):
     claimed: float = 0.0
 
     def now(self, elapsed: float) -> float:
-        """What time it is by its wall clock, so many seconds after the store's count began."""
+        """Return the time by its wall clock when the store's count of seconds has reached ``elapsed``."""
         return self.started + self.ran + elapsed - self.elapsed
 
     def later(self, elapsed: float, ran: float, taken: float) -> _InstanceClock:
-        """Itself when it reports again. A wall clock that was set is followed after an hour."""
+        """Return the clocks after another report. A wall clock that was set is followed after an hour."""
         started = taken - ran
         if abs(started - self.started) <= _STEADY:
             return _InstanceClock(elapsed, ran, started)
@@ -74,7 +74,7 @@ class _InstanceClock(NamedTuple):
 
 
 def observe(connection: sqlite3.Connection, instance: int, process: str, snapshot: Snapshot) -> None:
-    """Note the clocks of an instance that reports, and which process it is (see ``liveness.py``)."""
+    """Store the clocks of an instance that reports, and its process (see ``liveness.py``)."""
     reports, elapsed = connection.execute("SELECT reports + 1, elapsed FROM store_clock").fetchone()
     row = connection.execute("SELECT started FROM instance WHERE id = ?", (instance,)).fetchone()
     ran = max(0.0, snapshot.taken - row[0] if snapshot.ran is None else snapshot.ran)
@@ -118,7 +118,7 @@ def _add_evidence(connection: sqlite3.Connection, instance: int, clock: _Instanc
 
 
 def _may_follow(connection: sqlite3.Connection, believed: float | None, trusted: float, elapsed: float) -> bool:
-    """While an instance reports that agrees with what was believed so far, no more time has gone by."""
+    """Whether a later origin may be believed: over a day later, only if no reporting instance agrees with the old."""
     if believed is None or believed < trusted <= believed + _DAY:
         return True
     agreeing = (abs(now - elapsed - believed) <= _DAY for now in _reporting(connection, elapsed))
@@ -126,7 +126,7 @@ def _may_follow(connection: sqlite3.Connection, believed: float | None, trusted:
 
 
 def _trusted_origin(connection: sqlite3.Connection, alone: bool) -> float | None:
-    """The origin by the latest day for which there is enough evidence; of one instance, if there is one alone."""
+    """Return the origin by the latest day with enough evidence; if ``alone``, one instance is enough."""
     lived, origin = 0.0, float("inf")
     heard: list[tuple[int, int]] = []
     for seconds, its_origin, *who in _evidence(connection):
@@ -143,7 +143,7 @@ def _evidence(connection: sqlite3.Connection) -> Iterator[tuple[float, float, in
 
 
 def trusted_time(connection: sqlite3.Connection, kept: float) -> TrustedTime:
-    """What time it is.
+    """Return the current time.
 
     A clock that is so far behind others that what it measured is no longer kept (for ``kept`` seconds) has no say.
     """
@@ -165,7 +165,7 @@ def _has_known_one_instance(connection: sqlite3.Connection) -> bool:
 
 
 def _reporting(connection: sqlite3.Connection, elapsed: float) -> list[float]:
-    """What time it is by the clock of each instance that reports."""
+    """Return the current time by the clock of each instance that reports."""
     rows = connection.execute(
         "SELECT elapsed, ran, started FROM instance_clock ORDER BY report DESC LIMIT ?", (_REPORTING,)
     ).fetchall()

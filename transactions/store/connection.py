@@ -1,7 +1,7 @@
-"""One connection to a store's file: opened when needed, reopened when the file was replaced, never used after a fork.
+"""A connection to a store's file: opened when needed, reopened if the file was replaced, never used after a fork.
 
-Where a fork is not told of (see ``forks.py``: a server written in C), the child
-leaves what it inherited alone and opens its own.
+If no hook announces a fork (see ``forks.py``: a server written in C), the child
+leaves the inherited connection alone and opens its own.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from .schema import NotOurs, check
 __all__ = ["FAILURES", "StoreConnection"]
 
 LOCK_TIMEOUT: Final = 2.0
-"""Seconds that a transaction waits for its turn; see ``lock_wait.py``."""
+"""Seconds for which a transaction waits for its turn; see ``lock_wait.py``."""
 
 _LOG_GONE: Final = "the -wal of the store %s was deleted or emptied by another program: the last figures may be lost"
 
 _FORKING: Final = "this process is about to fork, or another thread of it writes"
 
 FAILURES: Final = (sqlite3.Error, OSError, NotOurs, UnicodeDecodeError)
-"""What a transaction may raise because of the file. Of a damaged one not even the name of a column may be text."""
+"""Exceptions of a transaction that are due to the file. In a damaged one even a column's name may be invalid text."""
 
 
 class StoreConnection:
-    """What a writer or reader reaches the file by.
+    """The connection by which a writer or reader accesses the file.
 
     A reader and a writer of ``":memory:"`` in one process share one database,
-    which is gone when both are closed.
+    which is gone once both are closed.
     """
 
     _connection: sqlite3.Connection | None = None
-    """Of the class, so that an object whose ``__init__`` was interrupted can be let go of."""
+    """Defined on the class, so that an object whose ``__init__`` was interrupted can be destroyed."""
 
     def __init__(self, path: str, mode: Literal["rw", "ro"]) -> None:
         self.path: str = path if path == MEMORY else os.path.abspath(path)
@@ -54,21 +54,21 @@ class StoreConnection:
         self._pid = os.getpid()
         self._files: Files | None = None
         self._still = False
-        """Whether it is read as a file that does not change, for one transaction."""
+        """Whether the file is read as one that does not change, for one transaction."""
         self._inherited: list[sqlite3.Connection | None] = []
         watch(self)
 
     @contextmanager
     def transaction(self, timeout: float | None = None) -> Iterator[sqlite3.Connection]:
-        """One transaction: committed at the end of the block, undone if an exception leaves it.
+        """Run one transaction: committed at the end of the block, rolled back if an exception leaves it.
 
         Args:
-            timeout: seconds that it waits for its turn, by default `LOCK_TIMEOUT`.
+            timeout: seconds to wait for its turn, by default `LOCK_TIMEOUT`.
 
         Raises:
-            OSError: the file is not there or is out of reach, or was replaced in the meantime.
-            NotOurs: it is no store of ours, or a newer one.
-            sqlite3.Error: the file is locked for longer than `LOCK_TIMEOUT`, damaged, or there is no space left.
+            OSError: the file is missing or cannot be reached, or was replaced in the meantime.
+            NotOurs: the file is not a store, or a newer one.
+            sqlite3.Error: the file is locked for longer than the timeout, or damaged, or there is no space left.
             UnicodeDecodeError: the file is damaged.
         """
         connection = self._begun(LOCK_TIMEOUT if timeout is None else timeout)
@@ -93,7 +93,7 @@ class StoreConnection:
             self._drop()
 
     def _begun(self, seconds: float) -> sqlite3.Connection:
-        """A connection with a transaction begun, and the lock held; while others write, the lock is free."""
+        """Return a connection with a transaction begun and the lock held; while others write, the lock is free."""
         self._see_who_we_are()
         wait = LockWait(real_path(self.path), seconds)
         while True:
@@ -107,7 +107,7 @@ class StoreConnection:
             wait.pause()
 
     def _pass_turnstile(self, seconds: float) -> None:
-        """Take the lock. Whoever is about to fork may run a signal handler, and that may wait for us."""
+        """Take the lock, with a timeout: a thread about to fork may run a signal handler that waits for us."""
         way = turnstile()
         if not way.acquire(timeout=seconds):
             raise sqlite3.OperationalError(_FORKING)
@@ -118,7 +118,7 @@ class StoreConnection:
             way.release()
 
     def _give_up(self, error: BaseException, wait: LockWait) -> None:
-        """Release the lock, and raise unless it is worth trying again."""
+        """Release the lock, and raise the error unless trying again is worthwhile."""
         busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
         if not busy:
             self._drop()
@@ -138,7 +138,7 @@ class StoreConnection:
         return self._connection
 
     def _see_what_was_done(self) -> None:
-        """Let go of files that others have replaced, deleted, emptied or cut off; SQLite never expects that."""
+        """Close files that others have replaced, deleted, emptied or truncated, which SQLite does not expect."""
         found = stat_files(self.path)
         if found is not None and self._files is not None and found.database == self._files.database:
             if found.is_empty and self._mode == "rw":
@@ -166,18 +166,18 @@ class StoreConnection:
         except sqlite3.OperationalError as error:
             if found.has_log or "locked" in str(error):
                 raise
-            self._open_with("immutable=1&", LOCK_TIMEOUT)  # SQLite needs no files beside it then, and no lock
+            self._open_with("immutable=1&", LOCK_TIMEOUT)  # SQLite then needs no other files, and no lock
             self._still = True
 
     def _open_with(self, options: str, timeout: float) -> None:
         connection = self._connect(f"file:{quote(os.fsencode(self.path))}?{options}", timeout)
         try:
-            connection.execute("BEGIN")  # one look: another process may be making the store at this moment
+            connection.execute("BEGIN")  # a consistent view: another process may be creating the store
             check(connection)
             connection.execute("COMMIT")
             if self._mode == "rw":
                 _prepare_for_writing(connection)
-                check(connection)  # from here on, all files are there
+                check(connection)  # from here on, all files exist
                 copy_mode(self.path)
         except BaseException:
             connection.close()
@@ -192,7 +192,7 @@ class StoreConnection:
         return connection
 
     def _see_that_it_is_there(self) -> None:
-        """What is written to a file that is no longer in its place is lost: it must be written again."""
+        """Raise if the file is no longer in its place: what was written to it is lost, and must be written again."""
         if self.path != MEMORY:
             found = stat_files(self.path)
             if found is None or not found.follow(self._files):
@@ -218,7 +218,7 @@ class StoreConnection:
                 connection.close()
 
     def stand_still(self, timeout: float) -> bool:
-        """For forks: wait for the running transaction, close the file and begin no other."""
+        """Before a fork: wait for the running transaction, close the file and begin no other."""
         if not self._lock.acquire(timeout=timeout):
             return False
         if self.path != MEMORY:
@@ -226,7 +226,7 @@ class StoreConnection:
         return True
 
     def go_on(self) -> None:
-        """The end of `stand_still`."""
+        """Continue after `stand_still`."""
         self._lock.release()
 
 

@@ -19,11 +19,11 @@ _LONGEST: Final = 504
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
 _DAMAGED: Final = "it is damaged, or was never a store: once it is moved away, a new one is made"
 _DAMAGE: Final = (UnicodeDecodeError, LookupError, TypeError)
-"""What comes of values that are none of their column's. Of a damaged file not even the name of a column may be text."""
+"""Exceptions due to invalid values of a column. In a damaged file even a column's name may be invalid text."""
 
 
 def explain(error: Exception, path: str, writing: bool) -> str:
-    """What stands in the way, as far as it shows in the file system, and what the error says."""
+    """Return the obstacle, as far as the file system shows it, and the error's message."""
     said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
     try:
         found = _obstacle(Path(path), writing)

@@ -1,14 +1,14 @@
-"""Evicting names where a limit has been reached, to make room for new ones.
+"""Eviction of names after a limit has been reached, to make room for new ones.
 
-Those with the fewest calls in the last hour go first, and of them those seen
-longest ago: a tenth of the limit at a time. What the store has counted of them is
-added to `OTHER`, at every resolution, so that no sum changes; one that comes back
+Names with the fewest calls in the last hour go first, and among equals those seen
+longest ago: a tenth of the limit at a time. Their counts in the store are added to
+`OTHER` at every resolution, so that no sum changes. A name that comes back later
 is new.
 
-The rows of a series can only be found by going through all rows, so that is done
-in short steps, each a transaction of its own: note what is to be evicted, and what
-replaces it; move the rows of one stretch of time after the other, the finest first,
-as coarser ones are made from them; forget the names.
+The rows of a series can only be found by scanning all rows, which is done in short
+steps, each a transaction of its own: note what is to be evicted, with its
+replacement; move the rows of one interval after the other, the finest first, as
+coarser ones are made from them; delete the names.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .rows import move
 __all__ = ["next_eviction_step"]
 
 _ROWS_AT_ONCE: Final = 10_000
-"""Rows that one step goes through, about."""
+"""Approximate number of rows that one step scans."""
 _WIDTHS: Final = (FINEST, *COARSE_WIDTHS)
 _HOUR: Final = 3600
 
 _Replacements = dict[int, int]
-"""Evicted numbers, and those under which their rows are counted from then on."""
+"""Evicted ids, with the ids under which their rows are counted from then on."""
 
 
 def next_eviction_step(connection: sqlite3.Connection, now: float) -> Callable[[], None] | None:
-    """What is to be done next, in the same transaction; ``None`` if nothing is. ``now``: epoch seconds."""
+    """Return the next step, to be taken in the same transaction, or ``None``; ``now`` is in epoch seconds."""
     under_way = connection.execute("SELECT kind, span, start FROM eviction_progress ORDER BY kind LIMIT 1").fetchone()
     if under_way is not None:
         return partial(_move_rows, connection, *under_way)
@@ -48,7 +48,7 @@ def next_eviction_step(connection: sqlite3.Connection, now: float) -> Callable[[
     return partial(_evict, connection, kind, whose, now)
 
 
-# What is evicted
+# Choice of what is evicted
 
 _SERIES: Final = """
 SELECT id, kind, "group" FROM series LEFT JOIN (
@@ -79,11 +79,11 @@ INSERT INTO loss (instance, cause, count) SELECT * FROM (
     SELECT instance, 'names', ? FROM instance_clock ORDER BY report DESC LIMIT 1
 ) WHERE true ON CONFLICT (instance, cause) DO UPDATE SET count = count + excluded.count
 """
-"""Of the instance that reported last."""
+"""Counts evicted names as a loss of the instance that reported last."""
 
 
 def _evict(connection: sqlite3.Connection, kind: str, whose: str, now: float) -> None:
-    """Choose what is evicted where a limit has been reached, if it still is."""
+    """Choose what to evict because of a limit that was reached, if it still is."""
     connection.execute("DELETE FROM over_limit WHERE (kind, whose) = (?, ?)", (kind, whose))
     names = Ids(connection)
     if kind == "error":
@@ -107,13 +107,13 @@ def _note(connection: sqlite3.Connection, kind: str, evicted: _Replacements) -> 
 
 
 def _least(connection: sqlite3.Connection, statement: str, now: float, limit: int, **whose: object) -> list[Any]:
-    """A tenth of a limit."""
+    """Select the least used rows, a tenth of a limit."""
     arguments = {"hour": now - _HOUR, "ahead": now + _HOUR, "other": OTHER, "number": max(1, limit // 10), **whose}
     return connection.execute(statement, arguments).fetchall()
 
 
 def _least_applications(connection: sqlite3.Connection, names: Ids, now: float) -> _Replacements:
-    """All that they have, the sums of all their transactions as well."""
+    """Choose applications, with all of their series, including those of their totals."""
     evicted: _Replacements = {}
     if names.count_applications() < Ids.MAX_APPLICATIONS:
         return evicted
@@ -135,7 +135,7 @@ def _least_series(connection: sqlite3.Connection, names: Ids, application: str, 
 
 
 def _least_errors(connection: sqlite3.Connection, names: Ids, series: int, now: float) -> _Replacements:
-    """Their messages go; where that has been done already, so does their type."""
+    """Choose errors, whose messages are no longer kept then; if they were not kept already, nor are their types."""
     if names.count("error", "series", series) < Ids.MAX_ERRORS:
         return {}
     evicted = {
@@ -145,7 +145,7 @@ def _least_errors(connection: sqlite3.Connection, names: Ids, series: int, now: 
     return {number: replacement for number, replacement in evicted.items() if number not in evicted.values()}
 
 
-# What becomes of it
+# Moving the rows
 
 _REPLACEMENT: Final = "(SELECT replacement FROM evicted WHERE kind = 'series' AND number = series)"
 _EVICTED: Final = "(SELECT number FROM evicted WHERE kind = 'series')"
@@ -159,13 +159,13 @@ AND (new.type, new.message, new.expected) = (old.type, old.message, old.expected
 
 
 def _pass_on_errors(connection: sqlite3.Connection) -> _Replacements:
-    """Let replacements have the errors of evicted series; gives those that they have already, which are evicted too."""
+    """Pass the errors of evicted series to the replacements; return those they already have, to be evicted as well."""
     connection.execute(f"UPDATE OR IGNORE error SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
     return dict(connection.execute(_ALIKE).fetchall())
 
 
 def _move_rows(connection: sqlite3.Connection, kind: str, width: int, start: int) -> None:
-    """Move those of one stretch of time, after ``start``."""
+    """Move the rows of one interval that begins after ``start``."""
     table = "tally" if kind == "series" else "error_count"
     row = connection.execute(
         f"SELECT start FROM {table} WHERE span = ? AND start > ? ORDER BY start LIMIT 1 OFFSET ?",
@@ -187,7 +187,7 @@ def _proceed(connection: sqlite3.Connection, kind: str, width: int, start: int) 
 
 
 def _forget(connection: sqlite3.Connection, kind: str) -> None:
-    """No row of theirs is left; what else refers to them refers to their replacements from now on."""
+    """Delete evicted names, which have no rows any more; samples and open transactions get the replacements."""
     for table in ("sample", "running") if kind == "series" else ():
         connection.execute(f"UPDATE {table} SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
     connection.execute(f"DELETE FROM {kind} WHERE id IN (SELECT number FROM evicted WHERE kind = ?)", (kind,))

@@ -1,7 +1,7 @@
-"""The files of a store: making them, and finding out what other programs have done to them.
+"""The files of a store: creating them, and detecting what other programs have done to them.
 
-SQLite expects that nobody deletes, replaces or truncates them while they are open. Where somebody does, it goes on
-writing into files that nobody can see, or the process is killed as it looks at shared memory that is no longer there.
+SQLite expects that nobody deletes, replaces or truncates them while they are open. If somebody does, it goes on
+writing to files that are no longer visible, or the process is killed when it accesses shared memory that is gone.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ..visible import visible
 __all__ = ["Files", "copy_mode", "create", "real_path", "remove_emptied", "restore_shared_memory", "size", "stat_files"]
 
 _MODE: Final = 0o660
-"""A new file is open to its user and, if the umask lets it be, to the group: several users share a store by a directory
-of their common group (set-group-ID) and a umask of 002. Names and error messages are nobody else's business."""
+"""A new file is accessible to its user and, if the umask permits, to the group: several users share a store by a
+directory of their common group (set-group-ID) and a umask of 002. Names and error messages concern nobody else."""
 _MAPPED: Final = 32768
 """Bytes of shared memory that a process maps at a time."""
 
@@ -33,35 +33,35 @@ _Identity = tuple[int, int]
 
 
 class Files(NamedTuple):
-    """The files at some moment."""
+    """The state of the files at one moment."""
 
     database: _Identity
     log: _Identity | None
-    """The write-ahead log, ``-wal``: what is not in the database yet."""
+    """The write-ahead log, ``-wal``, whose content is not in the database yet."""
     shared_memory: _Identity | None
-    """Of all processes that have the store open, ``-shm``."""
+    """The shared memory of all processes that have the store open, ``-shm``."""
     is_empty: bool
-    """Whether nothing is in the database."""
+    """Whether the database has no content."""
     has_log: bool
-    """Whether something is in the log. Once there has been, there is for as long as anybody has the store open."""
+    """Whether the log has content. Once it has, that stays true while any process has the store open."""
     changed: int
-    """When the database itself was written to last, in nanoseconds since the epoch."""
+    """When the database itself was last modified, in nanoseconds since the epoch."""
 
     def follow(self, former: Files | None) -> bool:
-        """Whether these are the files of another moment, and nothing was done to them but by SQLite."""
+        """Whether these are the same files as at a former moment, changed by nobody but SQLite."""
         return former is not None and self[:4] == former[:4] and self.has_log >= former.has_log
 
 
 def real_path(path: str) -> str:
-    """The path of the database itself, beside which SQLite keeps its other files."""
+    """Return the path of the database itself, next to which SQLite keeps its other files."""
     return os.path.realpath(path) if Path(path).is_symlink() else path
 
 
 def stat_files(path: str) -> Files | None:
-    """The files of the store at a path; ``None`` where there is none.
+    """Return the state of the store's files at a path; ``None`` if there is no store.
 
     Raises:
-        OSError: it is out of reach, or no regular file.
+        OSError: the file cannot be reached, or is not a regular file.
     """
     database = _status(path)
     if database is None:
@@ -92,7 +92,7 @@ def _identity(status: os.stat_result) -> _Identity:
 
 
 def create(path: str) -> None:
-    """Make the file, unless another process has; where a symbolic link leads nowhere, make the one that it names.
+    """Create the file, unless another process has; if the path is a dangling symbolic link, create its target.
 
     A file that exists is not opened: closing it would release the locks that SQLite holds on it.
     """
@@ -102,9 +102,9 @@ def create(path: str) -> None:
 
 
 def remove_emptied(path: str) -> None:
-    """Delete a store that another program has emptied: all that have it open notice that, and open a new one.
+    """Delete a store that another program has emptied: processes that have it open notice that, and open a new one.
 
-    Others may be doing the same at this moment, and have made the new one.
+    Other processes may be doing the same at this moment, and may already have created the new one.
     """
     path = real_path(path)
     with Path(path).open("rb") as database:
@@ -119,7 +119,7 @@ def remove_emptied(path: str) -> None:
 
 
 def copy_mode(path: str) -> None:
-    """Give the other files the mode of the database, which may have been changed since they were made."""
+    """Give the other files the mode of the database, which may have changed since they were created."""
     path = real_path(path)
     mode = stat.S_IMODE(Path(path).stat().st_mode)
     for end in ("-wal", "-shm"):
@@ -130,9 +130,9 @@ def copy_mode(path: str) -> None:
 
 
 def restore_shared_memory(path: str) -> None:
-    """Give the file of the shared memory its length back if another program has truncated it.
+    """Restore the length of the shared memory's file if another program has truncated it.
 
-    A process that looks at mapped memory beyond the end of its file is killed (SIGBUS). SQLite fills it anew.
+    A process that accesses mapped memory beyond the end of its file is killed (SIGBUS). SQLite refills the file.
     """
     status = _status(f"{real_path(path)}-shm")
     if status is not None and status.st_size < _MAPPED:
@@ -140,7 +140,7 @@ def restore_shared_memory(path: str) -> None:
 
 
 def size(path: str) -> int:
-    """Bytes of all files of a store; 0 in memory."""
+    """Return the size of all files of a store in bytes; 0 in memory."""
     path = real_path(path)
     statuses = (_status(path + end) for end in ("", "-wal", "-shm"))
     return sum(status.st_size for status in statuses if status is not None)

@@ -1,12 +1,12 @@
-"""A fork finds no SQLite call under way and no store's file open.
+"""Fork hooks: at a fork, no SQLite call is under way and no store's file is open.
 
-SQLite must not see a fork: a child inherits its locked mutexes, which nobody
-will ever unlock, and open connections, with file locks that the operating
-system did not give to the child. So every fork (Python's own hooks tell of it)
-waits for the transactions that are running (milliseconds, unless the disk hangs),
-lets no other begin, and closes the files, which costs no more than opening them
-again. After `_LOCK_TIMEOUT` seconds it goes ahead all the same; such a child cannot
-write to the store, and says why.
+SQLite must not be used across a fork: a child inherits locked mutexes, which nobody
+will ever unlock, and open connections, with file locks that the operating system
+did not give to the child. So every fork (announced by Python's own hooks) waits for
+the running transactions (milliseconds, unless the disk hangs), lets no other begin,
+and closes the files, which costs no more than opening them again. After
+`_LOCK_TIMEOUT` seconds the fork goes ahead anyway; such a child cannot write to the
+store, and says why.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _LOCK_TIMEOUT: Final = 2.0
 
 
 class Forkable(Protocol):
-    """What uses SQLite."""
+    """A user of SQLite."""
 
     def stand_still(self, timeout: float) -> bool:
-        """Wait for the running transaction, close the file and begin no other; false if that takes too long."""
+        """Wait for the running transaction, close the file and begin no other; return false if that takes too long."""
         ...
 
     def go_on(self) -> None:
-        """The end of `stand_still`."""
+        """Continue after `stand_still`."""
 
 
 class _Forks:
-    """The hooks, and what they need to know."""
+    """The fork hooks and their state."""
 
     def __init__(self) -> None:
         self.users: weakref.WeakSet[Forkable] = weakref.WeakSet()
@@ -45,7 +45,7 @@ class _Forks:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew, in a child: the threads that held or awaited anything are not in this process."""
+        """Reset the state in a child, which has none of the threads that held or awaited a lock."""
         self.turnstile: Any = allocate_lock()
         self.midway = not self._all_stood_still
         self._closed = False
@@ -53,7 +53,7 @@ class _Forks:
         self.pid = os.getpid()
 
     def before(self) -> None:
-        """Close the way, then wait for those who are through."""
+        """Let no transaction begin, then wait for those that have begun."""
         deadline = monotonic() + _LOCK_TIMEOUT
         self._closed = self.turnstile.acquire(timeout=_LOCK_TIMEOUT)
         for user in list(self.users):
@@ -62,7 +62,7 @@ class _Forks:
         self._all_stood_still = len(self._standing) == len(self.users)
 
     def after_in_parent(self) -> None:
-        """Let them go on."""
+        """Let the users continue."""
         while self._standing:
             self._standing.pop().go_on()
         if self._closed:
@@ -74,19 +74,19 @@ _forks: Final = _Forks()
 
 
 def turnstile() -> Any:
-    """The way by which transactions begin, one after the other: held for no longer than that takes, and by forks."""
+    """Return the lock under which transactions begin one by one; held only while one begins, and by forks."""
     if _forks.pid != os.getpid():
         _forks.forget()
     return _forks.turnstile
 
 
 def forked_midway() -> bool:
-    """Whether this process was forked in the middle of a transaction, and so inherited its lock for good."""
+    """Whether this process was forked in the middle of a transaction, so that its lock is never released."""
     return _forks.midway
 
 
 def watch(user: Forkable) -> None:
-    """Have it stand still while the process forks, as long as it exists."""
+    """Make a user stand still during forks, for as long as it exists."""
     _forks.users.add(user)
 
 

@@ -1,4 +1,4 @@
-"""The numbers under which series and errors are kept; texts are stored once."""
+"""Ids of series and errors, whose texts are stored once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Ids", "storable"]
 
 _HOUR: Final = 3600
 _BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "1"}
-"""The rows of a table that are limited."""
+"""Conditions for the rows of a table that count towards its limit."""
 
 _COUNT_APPLICATIONS: Final = """
 WITH RECURSIVE known (application) AS (
@@ -22,7 +22,7 @@ WITH RECURSIVE known (application) AS (
 )
 SELECT count(application) FROM known WHERE application != :other
 """
-"""From one to the next by the index, however many names each of them has."""
+"""Goes from one application to the next by the index, however many names each of them has."""
 _COUNT_EVICTED: Final = """
 SELECT count(DISTINCT application) FROM series
 WHERE whole = 1 AND id IN (SELECT number FROM evicted WHERE kind = 'series')
@@ -30,51 +30,51 @@ WHERE whole = 1 AND id IN (SELECT number FROM evicted WHERE kind = 'series')
 
 
 def storable(text: str) -> str:
-    """Text as it can be stored: what is no valid Unicode is shown as an escape."""
+    """Return a text that can be stored: invalid Unicode is escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Ids:
-    """Looks numbers up and gives new ones, within one transaction; counts what had to go under `OTHER`.
+    """Looks ids up and creates new ones within one transaction; counts what had to be put under `OTHER`.
 
-    What is being evicted (see ``eviction.py``) is not used any more; its replacement is.
+    The id of a name that is being evicted (see ``eviction.py``) is no longer used; its replacement is.
     """
 
     MAX_APPLICATIONS: ClassVar[int] = 2000
-    """Distinct applications; one process alone, which knows a thousand, never fills that."""
+    """Distinct applications; a single process, which has a limit of one thousand, never reaches this."""
     MAX_SERIES: ClassVar[int] = 5000
     """Distinct series of one application."""
     MAX_ERRORS: ClassVar[int] = 200
-    """Distinct errors of one series; above it only the types are told apart, and above twice that nothing."""
+    """Distinct errors of one series; above it only types are kept separate, and above twice that nothing is."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._series: dict[tuple[Series, bool], int] = {}
         self._known: dict[tuple[str, object], int] = {}
-        """How many series an application has, and how many errors a series, as far as that was asked."""
+        """Numbers of series by application, and of errors by series, as far as they have been queried."""
         self._replacements: dict[tuple[str, int], int] = {
             (kind, number): replacement for kind, number, replacement in connection.execute("SELECT * FROM evicted")
         }
         self._applications: dict[str, bool] = {}
-        """Whether they are admitted, as far as that was asked."""
+        """Whether applications are admitted, as far as that has been queried."""
         self._old_applications: int | None = None
         self._new_applications = 0
         self.overflow: dict[str, int] = {}
 
     def totals_series(self, series: Series, minute: float) -> int:
-        """The number for all transactions of the application and kind that a series is of."""
+        """Return the id of the series that stands for all transactions of a series' application and kind."""
         application = series.application if self._is_admitted(series.application) else OTHER
         return self._id(Series(application, series.kind, "", ""), True, minute)
 
     def series(self, series: Series, minute: float) -> int:
-        """The number of a series that had something to count at that time (epoch seconds)."""
+        """Return the id of a series that has counts at that time (epoch seconds)."""
         if not self._is_admitted(series.application):
             self._count_overflow("names", 1)
             series = overflow_of(series._replace(application=OTHER))
         return self._id(series, False, minute)
 
     def _is_admitted(self, application: str) -> bool:
-        """Whether an application is known, or may become so."""
+        """Whether an application is known, or may be added."""
         if application not in self._applications:
             self._applications[application] = application == OTHER or self._admit(storable(application))
         return self._applications[application]
@@ -98,7 +98,7 @@ class Ids:
         return any(("series", number) in self._replacements for (number,) in totals_rows)
 
     def count_applications(self) -> int:
-        """How many applications there are, but for `OTHER` and those that are being evicted."""
+        """Return the number of applications, without `OTHER` and those that are being evicted."""
         if self._old_applications is None:
             (count,) = self._connection.execute(_COUNT_APPLICATIONS, {"other": OTHER}).fetchone()
             (evicted,) = self._connection.execute(_COUNT_EVICTED).fetchone() if self._replacements else (0,)
@@ -120,7 +120,7 @@ class Ids:
         return self._new_series(series, key, minute) if row is None else self._touch("series", row, minute)
 
     def _touch(self, table: str, row: tuple[int, int], minute: int) -> int:
-        """The number of what has been found: its own, or its replacement's."""
+        """Note that a row that was found is in use; return its id, or that of its replacement."""
         number, seen = row
         if seen <= minute - _HOUR:
             self._connection.execute(f"UPDATE {table} SET seen = ? WHERE id = ?", (minute, number))
@@ -142,7 +142,7 @@ class Ids:
         return number
 
     def error(self, error: ErrorCount) -> int:
-        """The number of a distinct error of a series."""
+        """Return the id of a distinct error of a series."""
         series = self.series(error.series, error.minute)
         key = (series, storable(error.type), storable(error.message), int(error.expected))
         number = self._find_error(key, error.minute)
@@ -167,7 +167,7 @@ class Ids:
         return self._insert_error(key, error.minute)
 
     def overflow_error(self, series: int, type_: str, expected: bool, minute: int) -> int:
-        """The number under which errors of a type are counted whose messages are not kept."""
+        """Return the id under which errors of a type are counted if their messages are not kept."""
         key = (series, type_, OTHER, int(expected))
         number = self._find_error(key, minute)
         return self._insert_error(key, minute) if number is None else number
@@ -178,7 +178,7 @@ class Ids:
         )
 
     def count(self, table: str, column: str, value: object) -> int:
-        """How many there are, but for those that are being evicted."""
+        """Return how many rows count towards the limit, without those that are being evicted."""
         if (table, value) not in self._known:
             row = self._connection.execute(
                 f"SELECT count(*) FROM {table} WHERE {column} = ? AND {_BOUNDED[table]}"

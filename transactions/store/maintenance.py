@@ -1,6 +1,6 @@
-"""Maintenance, which keeps a store small: rolling up complete rows, and deleting old ones.
+"""Maintenance, which keeps a store small: it rolls up complete rows and deletes old ones.
 
-Each step is a short transaction of its own, and whichever process comes by does
+Each step is a short transaction of its own, and any process that writes may take
 it: what is due is read from the store itself, in the same transaction.
 """
 
@@ -23,9 +23,9 @@ from .samples import bound_samples
 __all__ = ["DEFAULT_RETENTION", "Retention", "first_row", "next_step", "reopen", "resolutions_of"]
 
 _GRACE: Final = 60
-"""Seconds after the end of a unit of time until it is rolled up. What comes later still is added at every level."""
+"""Seconds between the end of an interval and its roll-up. Later counts are added at every resolution."""
 _MAX_INSTANCES: Final = 10_000
-"""Of a store; those that reported last are remembered."""
+"""Maximum number of instances in a store; those that reported last are kept."""
 _DAY: Final = 86400
 _HOUR: Final = 3600
 
@@ -35,7 +35,7 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True)
 class Retention:
-    """For how many days each resolution is kept."""
+    """The number of days for which each resolution is kept."""
 
     minutes: float = DEFAULTS.keep_minutes
     hours: float = DEFAULTS.keep_hours
@@ -52,7 +52,7 @@ class Retention:
         return max(self.hours, self.minutes) * _DAY
 
     def oldest(self, width: int, now: float) -> int:
-        """Return from when on rows of a width are kept (epoch seconds, on a boundary of the next kept width)."""
+        """Return the start of the first kept rows of a width (epoch seconds, on a boundary of the next kept width)."""
         if width < _HOUR:
             return floor_to(now - self.minutes * _DAY, _HOUR)
         return floor_to(now - self.longest, _DAY)
@@ -97,7 +97,7 @@ def _finer(width: int) -> int:
 def _rolling_up(
     connection: sqlite3.Connection, resolutions: Resolutions, retention: Retention, now: TrustedTime
 ) -> Step | None:
-    """A unit of time is over, and its finer rows are all there."""
+    """Return the step that rolls up an interval that is over and whose finer rows are complete, if there is one."""
     for width in COARSE_WIDTHS:
         start = resolutions[width].complete_until
         if start + width + _GRACE <= now.earliest and start + width <= resolutions[_finer(width)].complete_until:
@@ -152,7 +152,7 @@ def _outermost(connection: sqlite3.Connection, which: str, width: int, start: in
 
 
 def _giving_back(connection: sqlite3.Connection, resolutions: Resolutions, latest: float) -> Step | None:
-    """More is rolled up than is over by anybody's clock: what comes would be late, and be added at every level."""
+    """Return the step that undoes roll-ups of intervals that are over by no clock: new counts would all be late."""
     for width in reversed(COARSE_WIDTHS):
         resolution, until = resolutions[width], floor_to(latest, width)
         if resolution.complete_until > until + width and resolutions[FINEST].complete_from <= until:
@@ -161,7 +161,7 @@ def _giving_back(connection: sqlite3.Connection, resolutions: Resolutions, lates
 
 
 def _give_back(connection: sqlite3.Connection, resolution: Resolution, until: int) -> None:
-    """Undo the roll-up of no more than a day; what it was made of is there, and will be rolled up in its time."""
+    """Undo the roll-up of at most a day; its finer rows are still there, and will be rolled up when they are due."""
     last = _last_row(connection, resolution.width, resolution.complete_until)
     reached = until if last is None else max(until, floor_to(last, _DAY))
     _delete_rows(connection, resolution.width, reached, FOREVER)
@@ -171,7 +171,7 @@ def _give_back(connection: sqlite3.Connection, resolution: Resolution, until: in
 
 
 def reopen(connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> dict[int, Resolution]:
-    """The levels, opened again to those who report at present, where rows had expired by clocks ahead of theirs."""
+    """Return the resolutions, reopened for instances whose clocks are behind those by which rows have expired."""
     resolutions = resolutions_of(connection)
     for width, resolution in resolutions.items():
         if now.earliest < resolution.complete_from:
@@ -183,7 +183,7 @@ def reopen(connection: sqlite3.Connection, retention: Retention, now: TrustedTim
 
 
 def _kept_since(connection: sqlite3.Connection, resolution: Resolution, retention: Retention, now: TrustedTime) -> int:
-    """Minutes that are gone stay gone where hours tell of them."""
+    """Return the start of what may be reopened: no expired minutes for which there are hours."""
     oldest = retention.oldest(resolution.width, now.earliest)
     hour = _last_row(connection, _HOUR, resolution.complete_from) if resolution.width < _HOUR else None
     return oldest if hour is None else max(oldest, hour + _HOUR)
@@ -207,13 +207,13 @@ def _expiring(
 
 
 def _expiry(resolutions: Resolutions, retention: Retention, width: int, now: float) -> int:
-    """Return from when on rows of a width are kept. Minutes are kept until their hours are rolled up."""
+    """Return the start of the first rows of a width to keep. Minutes are kept until their hours are rolled up."""
     rolled_up = floor_to(resolutions[max(width, _HOUR)].complete_until, _HOUR if width < _HOUR else _DAY)
     return min(retention.oldest(width, now), rolled_up)
 
 
 def _expire(connection: sqlite3.Connection, resolution: Resolution, first: int, expiry: int) -> None:
-    """Delete the oldest rows, of no more than an hour of minutes or a day of hours at a time."""
+    """Delete the oldest rows: at most an hour of minutes or a day of hours at a time."""
     interval = _HOUR if resolution.width < _HOUR else _DAY
     reached = min(expiry, max(floor_to(first, interval), resolution.complete_from) + interval)
     _delete_rows(connection, resolution.width, -FOREVER, reached)
@@ -226,7 +226,7 @@ def _delete_rows(connection: sqlite3.Connection, width: int, start: int, end: in
 
 
 def _forget(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
-    """Once a day: delete names, errors, links and instances that nothing refers to any more."""
+    """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
     unused = retention.oldest(_HOUR, now) - 2 * _DAY
     for table in ("series", "error", "link"):
         connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))

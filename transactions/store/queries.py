@@ -1,6 +1,6 @@
-"""Queries: the statements that read rows and add them up.
+"""Queries: the statements that read rows and sum them up.
 
-What a question is about is added up within SQLite, so that one row comes out for each line of an answer.
+Rows are summed up within SQLite, so that a query returns one row for each line of the result.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SERIES: Final = 'series.application, series.kind, series."group", series.name'
 
 _FEW: Final = 20
 _UNITS: Final = 2000
-"""Up to so many series in so many units of time are looked up one by one; for more, all rows of a range are read."""
+"""Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
 
 _LOOKED_UP: Final = """
     WITH RECURSIVE part (span, first, last) AS (VALUES {parts}), wanted (number) AS (VALUES {numbers}),
@@ -76,20 +76,20 @@ _ERRORS_BY_STEP: Final = """
 
 
 def matching(selection: Selection) -> tuple[str, list[object]]:
-    """A condition on the columns of the table ``series``, and its arguments."""
+    """Return a condition on the columns of the table ``series``, and its arguments."""
     wanted = [(f'series."{column}" = ?', value) for column, value in selection._asdict().items() if value is not None]
     return " AND ".join(["1", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
 
 
 def series_matching(connection: sqlite3.Connection, selection: Selection, whole: bool) -> dict[int, Series]:
-    """The selected series by number; or, as ``whole``, those that stand for all of an application and kind."""
+    """Return the selected series by id; if ``whole``, those that stand for all of an application and kind."""
     where, arguments = matching(selection)
     rows = connection.execute(f"SELECT id, {SERIES} FROM series WHERE whole = ? AND {where}", (int(whole), *arguments))
     return {row[0]: Series(*row[1:]) for row in rows}
 
 
 def series_named(connection: sqlite3.Connection, wanted: Collection[Series]) -> dict[int, Series]:
-    """Some series, or those of them that the store knows, by number."""
+    """Return those of the wanted series that the store has, by id."""
     found: dict[int, Series] = {}
     for series in wanted:
         found |= series_matching(connection, Selection(*series), whole=False)
@@ -103,7 +103,7 @@ def totals_by(
     ranges: Sequence[RowRange],
     series: Collection[int],
 ) -> dict[tuple[int, ...], Totals]:
-    """What was counted of some series, added up by SQL expressions over the columns ``series`` and ``start``."""
+    """Return the totals of some series, grouped by SQL expressions over the columns ``series`` and ``start``."""
     rows = _grouped(connection, cache, keys, MERGED, ranges, series)
     return {key: _add_up(some) for key, some in rows.items()}
 
@@ -111,7 +111,7 @@ def totals_by(
 def times_of(
     connection: sqlite3.Connection, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]
 ) -> dict[int, float]:
-    """How long (seconds) the transactions of each series took that has any; read without their histograms."""
+    """Return the total time (seconds) of each series that has transactions, without reading their histograms."""
     rows = _grouped(connection, cache, ["series"], "sum(total)", ranges, series)
     return {number: sum(total for (total,) in some) for (number,), some in rows.items()}
 
@@ -124,7 +124,7 @@ def _grouped(
     ranges: Sequence[RowRange],
     series: Collection[int],
 ) -> dict[tuple[int, ...], list[Row]]:
-    """Sums by key, at most three rows each: of minutes before what is rolled up, of that, of minutes after it."""
+    """Return sums by key, at most three rows each: minutes before the rolled-up rows, those, and minutes after them."""
     columns, width = ", ".join([*keys, sums]), len(keys)
     ending = f"GROUP BY {', '.join(str(number) for number in range(1, width + 1))}" if keys else "GROUP BY NULL"
     found: dict[tuple[int, ...], list[Row]] = {}
@@ -137,7 +137,7 @@ def _grouped(
 
 
 def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
-    """Minutes before the rolled-up rows, those, and minutes after them: as the latest threshold counts."""
+    """Yield minutes before rolled-up rows, those, and minutes after them: in order, as the latest threshold counts."""
     rolled_up = [part for part in ranges if part.width > FINEST]
     first = ranges.index(rolled_up[0]) if rolled_up else 0
     after = [part for part in ranges[first:] if part.width == FINEST]
@@ -158,7 +158,7 @@ def _select(
 
 
 def _add_up(rows: Sequence[Row]) -> Totals:
-    """All rows added up; each has the columns that `MERGED` names."""
+    """Return the sum of all rows; each has the columns of `MERGED`."""
     whole = Totals.of(Totals(*row[:-1]) for row in rows)
     whole.histogram = merge_encoded([row[-1] for row in rows])
     return whole
@@ -167,9 +167,9 @@ def _add_up(rows: Sequence[Row]) -> Totals:
 def first_start(
     connection: sqlite3.Connection, resolutions: Iterable[Resolution], series: Collection[int], since: float
 ) -> int | None:
-    """Start of the first row of some series, or of a coarser one that holds it where it lies before ``since``.
+    """Return the start of the first row of some series; before ``since`` that of a coarser row containing it will do.
 
-    It is looked for among the coarsest rows first, and then within the one that holds it.
+    The coarsest rows are searched first, then finer ones within the row that was found.
     """
     start, end, found = 0, FOREVER, False
     statement = _FIRST.format(numbers=", ".join(f"{number:d}" for number in series))
@@ -185,7 +185,7 @@ def first_start(
 
 
 def statuses_in(connection: sqlite3.Connection, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
-    """HTTP statuses and how often they were sent."""
+    """Return HTTP statuses with the number of times they were sent."""
     rows = _select(connection, "merged(statuses)", ranges, series, "GROUP BY NULL") if ranges and series else ()
     return next((decode(row[0]) for row in rows), {})
 
@@ -193,7 +193,7 @@ def statuses_in(connection: sqlite3.Connection, ranges: Sequence[RowRange], seri
 def error_rows(
     connection: sqlite3.Connection, ranges: Sequence[RowRange], selection: Selection
 ) -> Iterator[tuple[tuple[str, str, bool], int, int, Series]]:
-    """Type, message and whether expected; count; last start; and series of each distinct error in each range."""
+    """Yield (type, message, expected), count, last start and series of each distinct error in each range."""
     where, arguments = matching(selection)
     for part in ranges:
         for row in connection.execute(_ERRORS.format(where=where), (*part, *arguments)):
@@ -203,7 +203,7 @@ def error_rows(
 def errors_by_step(
     connection: sqlite3.Connection, ranges: Sequence[RowRange], selection: Selection, number: str
 ) -> Iterator[tuple[ErrorKey, int, int]]:
-    """Each distinct error in each range, the number of the step (as an expression gives it), and its count."""
+    """Yield each distinct error in each range, the number of the step (given by an expression), and its count."""
     where, arguments = matching(selection)
     for part in ranges:
         for row in connection.execute(_ERRORS_BY_STEP.format(where=where, number=number), (*part, *arguments)):
@@ -211,7 +211,7 @@ def errors_by_step(
 
 
 def instances(connection: sqlite3.Connection) -> dict[int, StoredInstance]:
-    """All reporting processes by number."""
+    """Return all processes that have reported, by id."""
     lost: dict[int, dict[str, int]] = {}
     for number, cause, count in connection.execute("SELECT instance, cause, count FROM loss ORDER BY cause"):
         lost.setdefault(number, {})[cause] = count
@@ -223,7 +223,7 @@ def instances(connection: sqlite3.Connection) -> dict[int, StoredInstance]:
 
 
 def last_seen(connection: sqlite3.Connection) -> float | None:
-    """When somebody reported last (epoch seconds), by the clock of who did so last; ``None`` if nobody ever did."""
+    """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
     if check(connection) < CLOCKS_SINCE:
         statement = "SELECT max(seen) FROM instance"
     else:
@@ -238,11 +238,11 @@ _LAST: Final = """(
 
 
 def reporting(connection: sqlite3.Connection, now: float) -> dict[int, StoredInstance]:
-    """The processes that are still there, by number; ``now``: epoch seconds.
+    """Return the processes that still run, by id; ``now`` is in epoch seconds.
 
-    Of one on this machine the system tells. Any other is gone once it has not
-    reported for a while though others did, by their clocks; and all of them
-    are, once nobody has.
+    For a process on this machine the operating system is asked. Any other is
+    considered gone if it has not reported for some time while others did, by their
+    clocks; and all of them are, if no process has reported for some time.
     """
     known = instances(connection)
     quiet = max(0.0, now - max((instance.seen for instance in known.values()), default=now))

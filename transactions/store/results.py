@@ -44,7 +44,7 @@ class SeriesStatistics:
     share: float
     """The share, 0 to 1, of the time that all transactions of the same application and kind took."""
     totals: Totals
-    """What the figures were made of."""
+    """The sums from which the figures were computed."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ApplicationStatistics:
 
 @dataclass(frozen=True)
 class TimelineBucket:
-    """What ended in one step of a timeline."""
+    """The transactions that ended in one step of a timeline."""
 
     start: int
     """Epoch seconds, a multiple of the step."""
@@ -73,12 +73,12 @@ class Timeline:
     step: int
     """Seconds from one bucket to the next: more than was asked for where only coarser rows are kept."""
     buckets: tuple[TimelineBucket, ...]
-    """Without gaps; one in which nothing ended has zero calls."""
+    """Without gaps; a bucket in which nothing ended has zero calls."""
 
 
 @dataclass(frozen=True)
 class StoredSample:
-    """A transaction that was kept whole."""
+    """A transaction that was kept as a sample, with all details."""
 
     id: int
     series: Series
@@ -88,7 +88,7 @@ class StoredSample:
 
 @dataclass(frozen=True)
 class ErrorStatistics:
-    """How often a distinct error occurred."""
+    """The occurrences of a distinct error."""
 
     type: str
     """``module:Class``."""
@@ -96,13 +96,13 @@ class ErrorStatistics:
     expected: bool
     count: int
     last: int
-    """Epoch seconds of the minute in which it was last seen; of the hour, where minutes are no longer kept."""
+    """Epoch seconds of the minute in which it was last seen; of the hour, if minutes are no longer kept."""
     by_series: Mapping[Series, int]
-    """Where it occurred, and how often."""
+    """The number of occurrences in each series."""
 
 
 class ErrorKey(NamedTuple):
-    """What makes an error a distinct one."""
+    """The fields by which errors are distinguished."""
 
     type: str
     """``module:Class``."""
@@ -112,30 +112,30 @@ class ErrorKey(NamedTuple):
 
 @dataclass(frozen=True)
 class ErrorTimeline:
-    """How often distinct errors occurred over time."""
+    """The occurrences of distinct errors over time."""
 
     step: int
     """Seconds from one start to the next: more than was asked for where only coarser rows are kept."""
     starts: Sequence[int]
     """Epoch seconds, multiples of the step."""
     counts: Mapping[ErrorKey, Sequence[int]]
-    """Of each error one count for each start."""
+    """For each error, one count per start."""
 
 
 @dataclass(frozen=True)
 class StoredInstance:
-    """A process that reported."""
+    """A process that has reported."""
 
     id: str
     host: str
     pid: int
     program: str
     started: float
-    """Epoch seconds, as is ``seen``."""
+    """Epoch seconds."""
     seen: float
-    """When it took the last snapshot that it wrote."""
+    """Epoch seconds at which it took the last snapshot that it wrote."""
     lost: Mapping[str, int]
-    """What it had to drop, by cause."""
+    """The number of dropped items by cause."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class RunningNow:
 
 @dataclass(frozen=True)
 class Health:
-    """The file itself."""
+    """The state of the store's file."""
 
     path: str
     size: int
@@ -158,10 +158,10 @@ class Health:
     owner: str
     """The user who owns the file."""
     last_write: float | None
-    """Epoch seconds, by the clock of who wrote; ``None`` if nobody has reported yet."""
+    """Epoch seconds, by the clock of the writing process; ``None`` if no process has reported yet."""
     lost: Mapping[str, int]
-    """What was dropped by all processes that reported in the last days, by cause."""
+    """The number of items dropped by all processes that reported in the last days, by cause."""
     version: int
-    """Of the schema."""
+    """The version of the schema."""
     latest: float | None = None
-    """The latest time (epoch seconds) that anybody reported, by its own clock: in the future if a clock is wrong."""
+    """The latest time (epoch seconds) that any process has reported by its clock: in the future if a clock is wrong."""

@@ -1,4 +1,4 @@
-"""Rows of counts: how they are added to a store and rolled up within it."""
+"""Rows of counts: adding them to a store, and rolling them up within it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Totals))
-"""What a row counts, in the order in which totals has it: the histogram and the statuses come last, encoded."""
+"""The counts of a row, in the order of `Totals`: the histogram and the statuses come last, encoded."""
 
 _NO_SUMS: Final = {
     "minimum": "min(minimum)",
@@ -41,7 +41,7 @@ _NO_SUMS: Final = {
 _SUMS: Final = [column for column in COLUMNS if column not in _NO_SUMS]
 
 MERGED: Final = ", ".join(_NO_SUMS.get(column, f"sum({column})") for column in COLUMNS[:-1])
-"""The columns of a row but for the statuses, added up over many."""
+"""The columns of a row without the statuses, merged over many rows."""
 
 _ON_CONFLICT: Final = f"""
 ON CONFLICT (span, start, series) DO UPDATE SET
@@ -89,7 +89,7 @@ WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_ERR
 
 
 def totals_of(row: MinuteRow) -> Totals:
-    """What a row of a snapshot has counted."""
+    """Return the totals of a snapshot's row."""
     return Totals(
         row.count, row.total, row.minimum, row.maximum, row.errors,
         row.satisfied, row.tolerating, row.frustrated, row.apdex_t,
@@ -99,7 +99,7 @@ def totals_of(row: MinuteRow) -> Totals:
 
 
 def _storable(statuses: Mapping[int, int]) -> dict[int, int]:
-    """Applications send all sorts of numbers; those that are no status count as 0."""
+    """Return the statuses that can be stored: applications send any numbers; invalid ones are counted as 0."""
     kept: dict[int, int] = {}
     for status, count in statuses.items():
         number = status if 0 <= status <= 999 else 0
@@ -118,7 +118,7 @@ def add_errors(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, in
 
 
 def values(totals: Totals) -> tuple[object, ...]:
-    """What was counted, as the columns of a row."""
+    """Return totals as the columns of a row."""
     counts = (getattr(totals, column) for column in COLUMNS[:-2])
     return (*counts, encode(totals.histogram), encode(totals.statuses))
 
@@ -132,7 +132,7 @@ def roll_up(connection: sqlite3.Connection, interval: tuple[int, int], finer: in
 
 
 def move(connection: sqlite3.Connection, kind: str, part: tuple[int, int, int]) -> int:
-    """Move rows of what is evicted to its replacements: of a span, after a start, up to another one; how many."""
+    """Move evicted rows to their replacements, given (span, after start, to start); return how many were moved."""
     table, statement = ("tally", _MOVE) if kind == "series" else ("error_count", _MOVE_ERRORS)
     connection.execute(statement, part)
     return connection.execute(
@@ -143,7 +143,7 @@ def move(connection: sqlite3.Connection, kind: str, part: tuple[int, int, int]) 
 
 
 def _calls_back_into_another_interpreter() -> bool:
-    """Until Python 3.11, what SQLite calls waits for the main interpreter's lock, which its own thread holds."""
+    """Whether calls from SQLite wait for the main interpreter's lock, held by the same thread (before Python 3.11)."""
     if sys.version_info >= (3, 11):
         return False
     interpreters = import_module("_xxsubinterpreters")
@@ -151,14 +151,14 @@ def _calls_back_into_another_interpreter() -> bool:
 
 
 _CALLS_NEVER_RETURN: Final = _calls_back_into_another_interpreter()
-"""Found out when this module is imported, in a thread of the program's: the recorder's imports nothing."""
+"""Determined at import, in one of the program's threads, as the recorder's thread imports nothing."""
 
 
 def define_functions(connection: sqlite3.Connection) -> None:
     """Give a connection the functions that the statements above use.
 
     Raises:
-        sqlite3.NotSupportedError: where a call from SQLite into Python would never return.
+        sqlite3.NotSupportedError: calls from SQLite into Python would never return.
     """
     if _CALLS_NEVER_RETURN:
         message = "the store cannot be used in a sub-interpreter of Python 3.10: use the main one, or Python 3.11"
@@ -169,7 +169,7 @@ def define_functions(connection: sqlite3.Connection) -> None:
 
 
 def merge_intact(encoded: Sequence[bytes]) -> bytes:
-    """Histograms added up; a damaged one is left out, with a log line, rather than spoil all others."""
+    """Merge encoded histograms; a damaged one is left out and logged, so that it does not spoil the others."""
     try:
         return merge_to_encoded(encoded)
     except CorruptHistogram as error:
@@ -190,7 +190,7 @@ def _merged_pair(first: bytes, second: bytes) -> bytes:
 
 
 class _Merged(list[bytes]):
-    """All encoded histograms of a group added up."""
+    """Aggregate function: merges all encoded histograms of a group."""
 
     step = list.append
 
@@ -199,7 +199,7 @@ class _Merged(list[bytes]):
 
 
 class _Latest(dict[int, float]):
-    """The value that goes with the greatest key."""
+    """Aggregate function: the value with the greatest key."""
 
     step = dict.__setitem__
 

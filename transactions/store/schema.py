@@ -1,4 +1,4 @@
-"""The tables, and how an older file becomes a current one."""
+"""The tables, and the migrations of older files."""
 
 from __future__ import annotations
 
@@ -158,22 +158,22 @@ CREATE TABLE eviction_progress ( -- all rows up to here have been moved
 """
 
 MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
-"""The script at index ``i`` turns version ``i`` into version ``i + 1``; those that were released never change."""
+"""The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
 
 VERSION: Final = len(MIGRATIONS)
 CLOCKS_SINCE: Final = 4
-"""The first version that has the clocks of instances."""
+"""The first version that stores the clocks of instances."""
 
 
 class NotOurs(Exception):
-    """The file is no store, or one of a version that is not known here."""
+    """The file is not a store, or has an unknown version."""
 
 
 def check(connection: sqlite3.Connection) -> int:
-    """The version of a store, 0 for an empty file.
+    """Return the version of a store, 0 for an empty file.
 
     Raises:
-        NotOurs: it is another program's database, or a newer version than this program knows.
+        NotOurs: the file is another program's database, or its version is newer than this program knows.
     """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     identity: int = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -209,7 +209,7 @@ def upgrade(connection: sqlite3.Connection, now: float) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """One by one: ``executescript`` would commit the caller's transaction."""
+    """Yield the statements of a script, as ``executescript`` would commit the caller's transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

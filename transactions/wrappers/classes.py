@@ -38,7 +38,7 @@ _Openers = tuple[Opener, ...]
 
 _KEY: Final = "_weighbridge_instantiation"
 _ADDED: Final = "_weighbridge_added"
-"""On an ``__init__`` or ``__new__`` of ours: whether the class has none of its own."""
+"""Attribute of an ``__init__`` or ``__new__`` of ours: whether the class has none of its own."""
 _WRAPPED: Final = "_weighbridge_wrapped"
 
 
@@ -56,7 +56,7 @@ def measure_class(cls: type, opener: Opener) -> None:
     type.__setattr__(cls, _KEY, instantiation)
     if _is_the_programs(vars(cls).get("__init__")) and not isinstance(cls, enum.EnumMeta):
         _replace_init(cls, instantiation)
-    elif getattr(cls, "__members__", True):  # of an enumeration without members others are made, by its ``__new__``
+    elif getattr(cls, "__members__", True):  # an enumeration without members creates others by its ``__new__``
         _replace_new(cls, instantiation)
 
 
@@ -82,7 +82,7 @@ def _openers_of(cls: type) -> _Openers:
 
 
 class _Derived(type):
-    """The class of classes that stand beside the one that they are derived from, and may have no name of their own."""
+    """Metaclass of derived measured classes, which share the name of the original and may not be found under it."""
 
     @property
     def __wrapped__(cls) -> type:
@@ -93,7 +93,7 @@ class _Derived(type):
 
 
 def _reduce_class(cls: type) -> str | tuple[Any, ...]:
-    """Pickle a class by its name where that finds it, else as what it stands beside and how."""
+    """Pickle a class by its name if it is found under that, else as the original class and the opener."""
     if _WRAPPED not in vars(cls) or is_found_under(cls.__module__, cls.__qualname__, cls):
         return cls.__qualname__
     return derive_measured_class, vars(cls)[_WRAPPED]
@@ -103,9 +103,9 @@ copyreg.pickle(_Derived, _reduce_class)
 
 
 class _Instantiation:
-    """What an instantiation of one class asks, and of a copy of it, as dataclasses make one for slots.
+    """The openers for instantiations of one class, and of a copy of it (dataclasses make one for slots).
 
-    Classes that are derived from it have it too, but not of their own.
+    Derived classes inherit the attribute, but are not measured by it.
     """
 
     __slots__ = ("openers",)
@@ -138,7 +138,7 @@ def _instantiate(create: Any, openers: _Openers, args: tuple[Any, ...], kwargs: 
 
 
 def _replace_init(cls: type, instantiation: _Instantiation) -> None:
-    """Give the class an ``__init__`` that measures its own, or the one that it inherits."""
+    """Give the class an ``__init__`` that measures the call of its own or inherited one."""
     own = vars(cls).get("__init__")
     call: Any = own if isinstance(own, FunctionType) else _init_of(cls)
 
@@ -154,7 +154,7 @@ def _replace_init(cls: type, instantiation: _Instantiation) -> None:
 
 
 def _init_of(cls: type) -> _Call:
-    """A function that does what the ``__init__`` does which the class has now, or inherits."""
+    """Return a function that calls the class's present ``__init__``, or the inherited one."""
     own = vars(cls).get("__init__")
 
     @functools.wraps(cls.__init__)  # type: ignore[misc]
@@ -166,7 +166,7 @@ def _init_of(cls: type) -> _Call:
 
 
 def _inits(classes: Iterable[type]) -> Iterator[Any]:
-    """The ``__init__`` of each, without the one that `typing` gives to protocols, which only looks for another one."""
+    """Yield each class's ``__init__``, except that of `typing` for protocols, which only searches for another one."""
     for cls in classes:
         init = vars(cls).get("__init__")
         if init is not None and not _is_of_protocols(init):
@@ -178,7 +178,7 @@ def _is_of_protocols(init: Any) -> bool:
 
 
 def _is_the_programs(init: Any) -> bool:
-    """Whether there is an ``__init__``, and it is that of no builtin type and of no protocol."""
+    """Whether ``init`` is an ``__init__`` that belongs neither to a builtin type nor to a protocol."""
     return hasattr(init, "__get__") and not isinstance(init, _OfBuiltin) and not _is_of_protocols(init)
 
 
@@ -189,7 +189,7 @@ _OfBuiltin: Final = type(object.__init__)
 
 
 def _replace_new(cls: type, instantiation: _Instantiation) -> None:
-    """Give the class a ``__new__`` that measures its ``__init__``, or itself where there is none."""
+    """Give the class a ``__new__`` that has its ``__init__`` measured, or itself if there is none."""
     own = vars(cls).get("__new__")
     create = _new_behind(instantiation) if own is None else getattr(own, "__func__", own)
 
@@ -206,14 +206,14 @@ def _replace_new(cls: type, instantiation: _Instantiation) -> None:
 
 
 def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
-    """Whether there is an ``__init__`` to measure; it is, from now on. Never raises."""
+    """Have the class's ``__init__`` measured from now on, if there is one; return whether there is. Never raises."""
     try:
         if isinstance(cls.__init__, _OfBuiltin):  # type: ignore[misc]
             return False
         if isinstance(getattr(vars(cls).get("__init__"), _ADDED, None), bool):  # a mock has any attribute
             return True
         if isinstance(cls, enum.EnumMeta) or not _is_the_programs(next(_inits(cls.__mro__))):
-            return False  # that of an enumeration ran when its members were made
+            return False  # that of an enumeration ran when its members were created
         _replace_init(cls, instantiation)
         return True
     except Exception:
@@ -222,7 +222,7 @@ def _measures_init(cls: type, instantiation: _Instantiation) -> bool:
 
 
 def _new_behind(instantiation: _Instantiation) -> _Call:
-    """A function that does what the ``__new__`` does which the class inherits."""
+    """Return a function that calls the ``__new__`` which the class inherits."""
 
     def create(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
         inherited: Any = object.__new__
@@ -232,7 +232,7 @@ def _new_behind(instantiation: _Instantiation) -> _Call:
                 break
         if inherited is not object.__new__:
             return inherited(cls, *args, **kwargs)
-        if (args or kwargs) and cls.__init__ is object.__init__:  # as `object` says it of classes without ``__new__``
+        if (args or kwargs) and cls.__init__ is object.__init__:  # as `object` raises
             raise TypeError(f"{cls.__name__}() takes no arguments")
         return inherited(cls)
 
@@ -240,12 +240,12 @@ def _new_behind(instantiation: _Instantiation) -> _Call:
 
 
 def _behind(cls: type, owner: type) -> tuple[type, ...]:
-    """The classes that come after a class where attributes of another one are looked up."""
+    """Return the classes that follow ``cls`` in the method resolution order of ``owner``."""
     return owner.__mro__[owner.__mro__.index(cls) + 1 :]
 
 
 class _Signature:
-    """The signature of a class, and of those derived from it, as it is without what was added to the class."""
+    """The signature of a class and its derived classes, as if nothing had been added to the class."""
 
     def __get__(self, instance: object, owner: Any) -> inspect.Signature:
         if instance is not None:
@@ -257,10 +257,10 @@ class _Signature:
 
 
 def _signature_of(cls: type) -> inspect.Signature:
-    """That of what takes the arguments of an instantiation, as `inspect` looks for it.
+    """Return the signature of an instantiation, by the rules of `inspect`.
 
     Raises:
-        ValueError: it is a builtin type's, which has none.
+        ValueError: it is that of a builtin type, which has none.
     """
     if isinstance(type(cls).__call__, FunctionType):
         return _without_first(type(cls).__call__)

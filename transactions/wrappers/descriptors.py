@@ -1,8 +1,8 @@
-"""Descriptors that cannot be called themselves: the same descriptor, around measured functions.
+"""Descriptors that cannot be called themselves: measured by a copy of the descriptor around measured functions.
 
-So reading, setting and deleting, the access by the class, ``property.setter``,
-``__set_name__`` and whatever else it does stay its own, and what is measured is
-each call of the functions that it is made of.
+So reading, setting and deleting, access by the class, ``property.setter``,
+``__set_name__`` and all other behaviour remain the descriptor's own, and each call
+of the functions that it consists of is measured.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _Measure = Callable[[Any], Any]
 
 
 def measured_descriptor(descriptor: Any, measure: _Measure) -> Any:
-    """A descriptor like ``descriptor``, around what ``measure`` makes of its functions.
+    """Return a descriptor like ``descriptor``, whose functions are replaced by ``measure``.
 
-    ``None`` where its functions cannot be told, or not be replaced.
+    ``None`` if its functions cannot be found or replaced.
     """
     kind = type(descriptor)
     if kind in (classmethod, staticmethod):
@@ -33,7 +33,7 @@ def measured_descriptor(descriptor: Any, measure: _Measure) -> Any:
 
 
 _BIND_WHAT_CANNOT_BE_REPLACED: Final = (classmethod, staticmethod, singledispatchmethod)
-"""Kinds whose own kinds give something to call, and keep their function where nobody else can put one."""
+"""Types whose subclasses return a callable, and store their function where nobody else can set it."""
 
 
 def _with_attributes_of(descriptor: Any, made: Any) -> Any:
@@ -43,7 +43,7 @@ def _with_attributes_of(descriptor: Any, made: Any) -> Any:
 
 
 def _accessors(descriptor: property, measure: _Measure) -> tuple[Any, ...]:
-    """The measured getter, setter and deleter, and the text, where it is not that of the getter."""
+    """Return the measured getter, setter and deleter, and the docstring unless it is the getter's."""
     functions = (descriptor.fget, descriptor.fset, descriptor.fdel)
     text = descriptor.__doc__
     own_text = None if text == getattr(descriptor.fget, "__doc__", None) else text
@@ -51,7 +51,7 @@ def _accessors(descriptor: property, measure: _Measure) -> tuple[Any, ...]:
 
 
 def _like(descriptor: Any, measure: _Measure) -> Any:
-    """A copy with measured functions, or ``None`` where there are none, or no copy can be made."""
+    """Return a copy with measured functions; ``None`` if there are none, or no copy can be made."""
     functions = functions_in(descriptor)
     if not functions and not isinstance(descriptor, property):
         return None
@@ -64,6 +64,6 @@ def _like(descriptor: Any, measure: _Measure) -> Any:
         measured = {id(function): measure(function) for function in functions.values()}
         for name, function in functions.items():
             object.__setattr__(made, name, measured[id(function)])
-    except Exception:  # of the descriptor's own code, which was not made to be copied
+    except Exception:  # raised by the descriptor's own code, which may not support copying
         return None
     return made

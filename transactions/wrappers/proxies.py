@@ -1,4 +1,4 @@
-"""Proxies for what a function cannot replace: partials, callable instances, bound methods, others' wrappers.
+"""Proxies for callables that a function cannot replace: partials, instances, bound methods, others' wrappers.
 
 Loaded only if one is needed, as wrapt imports asyncio.
 """
@@ -22,7 +22,7 @@ from .opening import Opener
 __all__ = ["proxy_for"]
 
 _PROXY: Final[type] = getattr(wrapt, "BaseObjectProxy", wrapt.ObjectProxy)
-"""The latter has ``__iter__`` in some releases, whatever it stands for."""
+"""`wrapt.ObjectProxy` has ``__iter__`` in some releases, whether or not the wrapped object has it."""
 
 if TYPE_CHECKING:
     _Proxy = wrapt.ObjectProxy[Any]
@@ -31,19 +31,19 @@ else:
 
 
 class MeasuredCallable(_Proxy):
-    """Behaves as what it wraps in every way, but for ``call``, which is called in the place of it.
+    """A proxy that behaves like the wrapped object in every way, except that calls go to ``call``.
 
     Args:
-        wrapped: what can be called, or a descriptor: of one that gives nothing
-            to call, each reading from an instance is the call.
-        call: what is called instead.
-        arguments: those of `proxy_for` that it was made with, after the first.
+        wrapped: a callable, or a descriptor: if that returns nothing callable,
+            every read from an instance counts as the call.
+        call: the callable to use instead.
+        arguments: the arguments of `proxy_for` after the first.
     """
 
     @property
     def __signature__(self) -> Any:
-        """That of what it wraps: from Python 3.13 on `inspect` would look at our own ``__call__`` for a class."""
-        import inspect  # noqa: PLC0415  whoever asks for a signature has it loaded
+        """The wrapped object's signature: from Python 3.13 on, `inspect` would use our own ``__call__`` for a class."""
+        import inspect  # noqa: PLC0415  already loaded by whoever asks for a signature
 
         return inspect.signature(self.__wrapped__) if self._self_signature is None else self._self_signature
 
@@ -61,10 +61,10 @@ class MeasuredCallable(_Proxy):
         self._self_arguments = arguments
         self._self_method: _BoundCall | None = None
         self._self_signature = None
-        """What the program has said, as it can of a function."""
+        """The signature that the program has set, as it can on a function."""
 
     def _self_like(self, wrapped: Any) -> Any:
-        """The stand-in of a copy of what is wrapped; some things are never copied."""
+        """Return a proxy like this one for a copy of the wrapped object; itself if copying gave the same object."""
         return self if wrapped is self.__wrapped__ else proxy_for(wrapped, *self._self_arguments)
 
     def __copy__(self) -> Any:
@@ -74,7 +74,7 @@ class MeasuredCallable(_Proxy):
         return self._self_like(copy.deepcopy(self.__wrapped__, memo))
 
     def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
-        """By name where the module's attribute is this stand-in, else as what it wraps and how."""
+        """Pickle by name if the module's attribute is this proxy, else as the wrapped object and the arguments."""
         name = getattr(self.__wrapped__, "__qualname__", None)
         if is_found_under(getattr(self.__wrapped__, "__module__", None), name, self):
             return str(name)
@@ -96,7 +96,7 @@ def proxy_for(wrapped: Any, opener: Opener, *instance: Any) -> Any:
 
 
 def _class_for(kind: type) -> Any:
-    """A class of stand-ins with those special methods that a class has."""
+    """Return a proxy class that has those of the `_SPECIAL` methods which ``kind`` has."""
     made = _classes.get(kind)
     if made is None:
         has = frozenset[str]().union(*map(vars, kind.__mro__))
@@ -113,14 +113,14 @@ def _class_with(names: tuple[str, ...]) -> Any:
 
 
 def _measured_call(wrapped: Any, opener: Opener, *instance: Any) -> Any:
-    """What is called in the place of something, with the instance that it is bound to for the first argument."""
+    """Return the measured call of ``wrapped``; its opener gets the bound instance as the first argument."""
     if not callable(wrapped):
         reading = functools.partial(_read, wrapped)
         return wrapper_for(reading)(reading, opener)
     if type(wrapped) is MethodType:
         method: Any = wrapped
         return functools.partial(wrapper_for(method)(method.__func__, opener), method.__self__)
-    if isinstance(wrapped, MethodType):  # as a wrapper of one says
+    if isinstance(wrapped, MethodType):  # a wrapper may claim to be one
         instance = (wrapped.__self__,)
     if not instance:
         return wrapper_for(wrapped)(wrapped, opener)
@@ -148,11 +148,11 @@ def _get(self: Any, instance: Any, owner: Any = None) -> Any:
 
 
 _GIVE_CALLABLES: Final = (classmethod, staticmethod, functools.singledispatchmethod)
-"""Descriptors that are read to call what they give."""
+"""Descriptors whose result is meant to be called."""
 
 
 def _measured_when_bound(self: Any, bound: Any, instance: Any, owner: Any) -> Any:
-    """A stand-in for what one that is a descriptor gives. Never raises."""
+    """Return a proxy for the result of a wrapped descriptor. Never raises."""
     try:
         wrapped = self.__wrapped__
         if bound is wrapped:
@@ -172,19 +172,19 @@ def _measured_when_bound(self: Any, bound: Any, instance: Any, owner: Any) -> An
 
 
 class _BoundCall(NamedTuple):
-    """What is called, with what it was bound to, in the place of something bound."""
+    """The measured call of a bound callable, and what the callable is bound to."""
 
     function: Any
     to: Literal["instance", "class", "nothing"]
     call: Any
 
     def first_of(self, instance: Any, owner: Any) -> Any:
-        """What it was bound to by being read from an instance, or from a class."""
+        """Return what it is bound to when read from an instance or a class."""
         return {"instance": instance, "class": owner or type(instance), "nothing": None}[self.to]
 
 
 def _method_of(self: Any, bound: Any, instance: Any) -> _BoundCall:
-    """Made once, as that takes long: so it binds once more when it is called."""
+    """Return the measured call, which is created once, as that is slow; therefore each call binds again."""
     method: _BoundCall | None = self._self_method
     function = _function_of(bound)
     if method is None or method.function is not function:
@@ -198,7 +198,7 @@ def _method_of(self: Any, bound: Any, instance: Any) -> _BoundCall:
 
 
 def _function_of(bound: Any) -> Any:
-    """What tells one that is bound from another. A wrapper of wrapt has one function, and takes long to give it."""
+    """Return what identifies the bound function; for a proxy of wrapt its type, as it is slow and has one function."""
     if isinstance(bound, _PROXY):
         return type(bound)
     return getattr(bound, "__func__", None) or getattr(bound, "func", None) or getattr(bound, "__code__", type(bound))
@@ -234,4 +234,4 @@ _SPECIAL: Final[dict[str, Callable[..., Any]]] = {
         )
     },
 }
-"""What a class has or has not, as that alone says what its instances are."""
+"""Special methods that a proxy has only if the wrapped object's class does, as code checks for their presence."""

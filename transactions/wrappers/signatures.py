@@ -1,4 +1,4 @@
-"""The signature of a measured function, for whoever does not follow ``__wrapped__``.
+"""Signatures of measured functions, for code that does not follow ``__wrapped__``.
 
 `inspect.signature` follows it; `inspect.getfullargspec`, by which Celery checks
 the arguments of ``.delay()``, and ``signature(..., follow_wrapped=False)``, by
@@ -18,10 +18,11 @@ __all__ = ["keep_signature"]
 
 
 def keep_signature(measured: Any, function: FunctionType) -> Any:
-    """Let a measured function say of itself what ``function`` says; gives ``measured``.
+    """Give a measured function the ``__signature__`` of ``function``; return ``measured``.
 
-    A function that follows another one is left to be followed: what it takes
-    itself may differ from what it says.
+    If ``function`` wraps another one and has no ``__signature__``, none is set, so that
+    ``__wrapped__`` is followed: the parameters that it accepts may differ from those
+    that it shows.
     """
     own: Any = getattr(function, "__signature__", None)
     if own is None and not hasattr(function, "__wrapped__"):
@@ -34,17 +35,17 @@ def keep_signature(measured: Any, function: FunctionType) -> Any:
 def _signature_of(function: FunctionType) -> inspect.Signature | None:
     try:
         return inspect.signature(function)
-    except Exception as failure:  # its annotations may be evaluated here, and fail
+    except Exception as failure:  # evaluating annotations may fail
         pass_on(failure)
         return None
 
 
 class _OwnSignature(dict[str, Any]):
-    """Attributes of a function whose signature is not copied by those who copy its attributes.
+    """A function's ``__dict__`` whose signature is not copied along with the other attributes.
 
-    A decorator further out that hands an argument of its own to the function
-    takes others than it does. `functools.update_wrapper` would have it say
-    that it takes the same.
+    An outer decorator that passes an argument of its own to the function accepts
+    other parameters. `functools.update_wrapper` would copy the function's signature
+    to it.
     """
 
     def keys(self) -> Any:

@@ -166,7 +166,7 @@ def _extras(headers: Headers) -> Extras | None:
 
 
 def _shown(value: Any) -> str:
-    """The text of a path or a method; none where it has none."""
+    """Return a path or method as text; empty if it cannot be converted."""
     try:
         return str(value or "")
     except Exception as failure:
@@ -179,7 +179,7 @@ def _text(value: Any) -> str:
 
 
 class WebArguments:
-    """What each of the four forms is given about the transactions it opens. Never changes."""
+    """The arguments that all four call forms share. Immutable."""
 
     __slots__ = ("application", "group", "name", "request_info")
 
@@ -192,15 +192,15 @@ class WebArguments:
         self.request_info: Mapping[str, Any] = dict(zip(_REQUEST_FIELDS, request_info, strict=True))
 
     def opener_for(self, wrapped: Any) -> WebOpener:
-        """What opens a transaction for a call of ``wrapped``."""
+        """Return the opener for calls of ``wrapped``."""
         return self._opener_of(call_name_for(wrapped, self.name, self.group))
 
     def opener_in(self, caller: str) -> WebOpener:
-        """What opens a transaction for a block that a function enters."""
+        """Return the opener for a block that a function enters."""
         return self._opener_of(CallName(self.name, self.group, caller))
 
     def _opener_of(self, call_name: CallName) -> WebOpener:
-        """What opens a transaction of that name."""
+        """Return an opener of transactions with that name."""
         return WebOpener(self.application, call_name, self.request_info)
 
 
