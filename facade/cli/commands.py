@@ -123,7 +123,8 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
     if form:
         say(as_json(answer) if form == "json" else as_csv(answer))
     elif sys.stdout.isatty():
-        Console().print(ReportView(answer))
+        # Without figures it is lines of code and paths, to be copied whole.
+        Console().print(ReportView(answer), soft_wrap=not answer.sections)
     else:
         _print_plain(answer)
 

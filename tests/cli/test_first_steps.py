@@ -50,6 +50,10 @@ def test_a_report_on_the_default_place_says_what_to_do(run: Run, state: Path, ma
     assert (state / "weighbridge.db").exists() == made
 
 
+def test_lines_of_code_are_whole_on_a_narrow_terminal(state: Path) -> None:
+    says_what_to_do(on_a_terminal("report", COLUMNS="60").replace("\r", ""), state / "weighbridge.db")
+
+
 def test_for_other_programs_it_is_a_report_without_lines(run: Run, state: Path) -> None:
     told = json.loads(run("report", "--json").stdout)
     assert (told["applications"], told["transactions"]) == ([], [])
