@@ -384,6 +384,9 @@ class MeasuredBody(EndsWhenFinalized, _Body):
         transaction = self.transaction
         self.__class__ = DeliveredBody  # type: ignore[assignment]
         try:
+            steps: Any = getattr(self, "_steps", None)
+            if hasattr(steps, "close"):  # not when it is dropped: Python swallows what strikes there
+                steps.close()
             transaction._closed_early()
             transaction._resume()
             try:

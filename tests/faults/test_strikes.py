@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from .conftest import Run
@@ -21,6 +23,8 @@ CASES = [
     for striker in STRIKERS
     # what strikes while a ``name=`` of the host's runs, and by no signal, is taken for what that makes of the call
     if not (form == "named" and striker.startswith("thread"))
+    # Python 3.10 runs a generator once more when it is dropped, and swallows what strikes there
+    and not (form == "wsgi_closed" and sys.version_info < (3, 11))
 ]
 
 

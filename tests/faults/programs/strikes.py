@@ -49,12 +49,16 @@ class Rounds:
         self.raised += 1
         raise self.kind("from outside")
 
+    def _until(self, struck: Callable[[int], bool], before: int) -> None:
+        """Called within a ``try``, and not written there: Python 3.13 has no handler for the condition of its loop."""
+        while not struck(before):
+            self.do()
+
     def one(self, arm: Callable[[], Any], struck: Callable[[int], bool]) -> None:
         before = self.raised
         try:
             arm()
-            while not struck(before):
-                self.do()
+            self._until(struck, before)
             self.swallowed += 1
         except self.kind:
             self.arrived += 1
