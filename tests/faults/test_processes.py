@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -221,7 +222,7 @@ def set_clock(file: Path, offset: str) -> None:
 
 def _minutes(stored: Stored) -> list[int]:
     """Every count of the store, whatever time it is kept under."""
-    with sqlite3.connect(stored.path) as store:
+    with closing(sqlite3.connect(stored.path)) as store:
         return [
             count
             for (count,) in store.execute(
