@@ -48,7 +48,9 @@ def _is_foreign(exception: BaseException) -> bool:
 def came_through_the_host(exception: BaseException | None) -> bool:
     """Whether an exception passed through code of the host's; if not, it was thrown into the thread."""
     frames = [] if exception is None else _frames(exception)
-    packages = {str(frame.f_globals.get("__name__")).partition(".")[0] for frame in frames}
+    modules = {str(frame.f_globals.get("__name__")) for frame in frames}
+    # A named tuple is made by a function in a module of its own.
+    packages = {module.partition(".")[0] for module in modules if not module.startswith("namedtuple_")}
     return not packages <= {"weighbridge"} | sys.stdlib_module_names
 
 
