@@ -30,6 +30,9 @@ LOCK_TIMEOUT: Final = 2.0
 
 _LOG_GONE: Final = "the -wal of the store %s was deleted or emptied by another program: the last figures may be lost"
 
+_TURN_TIMEOUT: Final = 10.0
+"""Seconds to wait for this process's own forks and threads: many may fork, one after the other."""
+
 _FORKING: Final = "this process is about to fork, or another thread of it writes"
 
 FAILURES: Final = (sqlite3.Error, OSError, NotOurs, UnicodeDecodeError)
@@ -97,7 +100,7 @@ class StoreConnection:
         self._see_who_we_are()
         wait = LockWait(real_path(self.path), seconds)
         while True:
-            self._pass_turnstile(seconds)
+            self._pass_turnstile()
             try:
                 connection = self._connected()
                 connection.execute(self._begin)
@@ -106,13 +109,13 @@ class StoreConnection:
                 self._give_up(error, wait)
             wait.pause()
 
-    def _pass_turnstile(self, seconds: float) -> None:
+    def _pass_turnstile(self) -> None:
         """Take the lock, with a timeout: a thread about to fork may run a signal handler that waits for us."""
         way = turnstile()
-        if not way.acquire(timeout=seconds):
+        if not way.acquire(timeout=_TURN_TIMEOUT):
             raise sqlite3.OperationalError(_FORKING)
         try:
-            if not self._lock.acquire(timeout=seconds):
+            if not self._lock.acquire(timeout=_TURN_TIMEOUT):
                 raise sqlite3.OperationalError(_FORKING)
         finally:
             way.release()
