@@ -16,7 +16,7 @@ from .context import collector
 from .context.current import current
 from .handoff import NOTIFY_EACH, handoff
 from .late_imports import Unloadable, late_imports
-from .log import hold_lines, import_logging, log_import_failure
+from .log import discard_held_lines, import_logging, log_import_failure
 from .model.process import runtime
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _after_fork_in_child() -> None:
     _unfinished.clear()
     collector.reset_after_fork()
     current.set(None)
-    hold_lines(0)
+    discard_held_lines()
     handoff.reset_after_fork()
     handoff.on_pending = _on_pending
     runtime.reset()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "capture_internal_exception",
+    "discard_held_lines",
     "hold_lines",
     "import_logging",
     "log_import_failure",
@@ -67,6 +68,12 @@ def hold_lines(thread: int) -> None:
     The host's `logging` has locks, and a thread that holds one of them may be waiting for this thread.
     """
     _holder[0] = thread
+
+
+def discard_held_lines() -> None:
+    """Forget, in a forked child, the lines of a thread that only its parent has."""
+    hold_lines(0)
+    _held.clear()
 
 
 def write_held_lines() -> None:

@@ -234,5 +234,5 @@ def test_channels_finding_nothing(ended: Ended) -> None:
 
 def test_channels_below_a_root_path(ended: Ended) -> None:
     served = ASGI(lambda app: ASGI.middleware(channels_application()))
-    served.get("/root/live/7", root_path="/root")
+    served.get("/shop/live/7", root_path="/shop")
     assert names(ended) == ["Route/GET /live/<int:number>"]

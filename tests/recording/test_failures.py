@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_a_failure_that_passes_loses_nothing(error: Exception, stored: Stored, k
     assert weighbridge.flush()
     assert stored.calls() == {"before": 1, "job 0": 10, "job 1": 10, "job 2": 10}
     assert stored.lost() == {}
+
+
+def test_whoever_flushes_is_answered_at_once_after_a_failure(stored: Stored) -> None:
+    """A failure of the background thread left it asleep: whoever came next waited for a second, or until it was due."""
+    named("before")
+    weighbridge.flush()
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(StoreWriter, "write", failing(MemoryError()))
+        started = time.monotonic()
+        for _ in range(20):
+            named("job")
+            assert not weighbridge.flush()
+        assert time.monotonic() - started < 10
+    assert weighbridge.flush()
+    assert stored.calls() == {"before": 1, "job": 20}
 
 
 def test_what_was_lost_before_survives_a_failure(stored: Stored, known: list[str]) -> None:

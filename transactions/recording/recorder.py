@@ -219,7 +219,7 @@ class Recorder:
             log_once("the recorder's thread", "the background thread goes on after %r", error)
             hold_lines(0)
             self._log()
-            self._wakeup.acquire(True, _FLUSH_INTERVAL)
+            self._sleep(_FLUSH_INTERVAL)
             return False
 
     def _log(self) -> None:
@@ -236,10 +236,14 @@ class Recorder:
         pause = max(0.0, self._due - now)
         if now < self._busy_until:
             pause = min(pause, _FLUSH_INTERVAL)
-        self._wakeup.acquire(True, min(pause, _POLL_INTERVAL) if self._forked_thread else pause)
-        self._woken = False
+        self._sleep(min(pause, _POLL_INTERVAL) if self._forked_thread else pause)
         if self._waiting_writers:
             self._wakeup.acquire(True, _YIELD_TIME)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait until woken, or for so many seconds; not at all while somebody waits for an answer."""
+        self._wakeup.acquire(True, 0.0 if self._requests else seconds)
+        self._woken = False
 
     def _is_orphaned(self) -> bool:
         """Whether this is the last thread of a process that has ended."""
