@@ -15,6 +15,7 @@ from rich.console import Console
 from weighbridge.reporting import time_range
 from weighbridge.reporting.exports import as_csv, as_json
 from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
+from weighbridge.transactions.configuration.in_force import with_written
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
@@ -153,7 +154,7 @@ def top(store: str | None, interval: float, count: int | None, **question: Any) 
 @weighbridge.command()
 def config() -> None:
     """Print the settings in force, each with where it came from."""
-    loaded = load_from_environment()
+    loaded = with_written(load_from_environment())
     if sys.stdout.isatty():
         Console().print(ConfigurationView(loaded))
     else:

@@ -19,6 +19,7 @@ __all__ = [
     "DEFAULT_ORIGINS",
     "Configuration",
     "ConfigurationError",
+    "Entries",
     "FileReading",
     "Origin",
     "Problem",
@@ -102,6 +103,19 @@ class SettingEntry(NamedTuple):
     """Whether it was written as a setting of the agent (``[newrelic]``, ``NEW_RELIC_...``)."""
 
 
+class Entries(tuple[SettingEntry, ...]):
+    """Everything that was written, the lowest precedence first. Some of it may be secret, so none of it is shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} settings as they were written>"
+
+    def value_of(self, name: str) -> object:
+        """Return the value that takes precedence among those written under a name; ``None`` if there is none."""
+        return next((entry.value for entry in reversed(self) if entry.name == name), None)
+
+
 class FileReading(NamedTuple):
     """The content of a configuration file, ordered so that later entries take precedence over earlier ones."""
 
@@ -125,6 +139,7 @@ class Configuration(NamedTuple):
     config_file: str | None = None
     environment: str | None = None
     """The requested section of the configuration file (``production``)."""
+    entries: Entries = Entries()
 
     def require(self) -> None:
         """Raise ``ConfigurationError`` if there are problems."""

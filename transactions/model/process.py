@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ..handoff import handoff
 from ..late_imports import late_imports
@@ -109,8 +109,8 @@ class RuntimeState:
         """Return the application that an ``application=`` argument refers to."""
         if argument is None:
             return self.application
-        if type(argument) is Application:
-            return argument
+        if issubclass(type(argument), Application):
+            return cast("Application", argument)
         text = as_text(argument) if issubclass(type(argument), str) else None
         found = None if text is None else application_named(text)
         if found is None:
