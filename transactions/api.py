@@ -30,6 +30,7 @@ from .model.naming import callable_name, text_of
 from .model.numbers import values_of, whole_number
 from .model.process import runtime
 from .model.transaction import Transaction
+from .wrappers.by_file import wrap_functions
 
 if TYPE_CHECKING:
     from .configuration import ApplicationSettings, Configuration, Settings
@@ -565,6 +566,16 @@ def _use(read: Configuration) -> None:
         capture_internal_exception("initialize")
     if read.settings.enabled:
         lifecycle.preload()
+        _wrap_named(read)
+
+
+def _wrap_named(read: Configuration) -> None:
+    """Have the functions measured that the configuration file names."""
+    if read.functions:
+        try:
+            wrap_functions(read.functions)
+        except (ImportError, OSError) as problem:
+            log_import_failure(problem)
 
 
 @_harmless

@@ -55,6 +55,7 @@ from weighbridge.agent.transactions import (  # type: ignore[assignment]
     exception_of,
 )
 from weighbridge.middleware.lazy_names import load_lazily
+from weighbridge.transactions import lifecycle
 
 if TYPE_CHECKING:
     from weighbridge.agent.wrapping import (
@@ -145,6 +146,7 @@ __all__ = [
     "get_linking_metadata",
     "global_settings",
     "in_function",
+    "initialize",
     "insert_distributed_trace_headers",
     "insert_html_snippet",
     "memcache_trace",
@@ -321,6 +323,22 @@ def notice_error(  # type: ignore[no-redef]
     if application is not None:
         say_unused("notice_error(application=...)")
     weighbridge.notice_error(error, attributes, expected, ignore, status_code)
+
+
+def initialize(
+    config_file: str | None = None,
+    environment: str | None = None,
+    ignore_errors: bool | None = None,
+    log_file: str | None = None,
+    log_level: str | int | None = None,
+) -> None:
+    """Read the settings, as `weighbridge.initialize` does.
+
+    In the agent this call is enough; here something has to open transactions. If
+    nothing does by the end of the process, that is logged.
+    """
+    lifecycle.expect_entry_points()
+    weighbridge.initialize(config_file, environment, ignore_errors, log_file, log_level)
 
 
 # Names that earlier releases of the agent had

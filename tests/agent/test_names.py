@@ -25,7 +25,7 @@ OF_THEIR_INSTRUMENTATION = {"enabled", "source"}
 ITS_OWN = {
     *("Application", "BackgroundTask", "Transaction", "WebTransaction"),
     *("application", "application_settings", "current_transaction", "global_settings", "register_application"),
-    *("callable_name", "notice_error"),
+    *("callable_name", "initialize", "notice_error"),
 }
 """Names whose counterparts in `weighbridge` take fewer arguments, or give objects without the agent's methods."""
 

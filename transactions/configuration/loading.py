@@ -61,6 +61,7 @@ def load(
         None if file is None else redacted(str(file)),
         None if section is None else redacted(section),
         Entries(entries),
+        reading.functions,
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "ConfigurationError",
     "Entries",
     "FileReading",
+    "FunctionSection",
     "Origin",
     "Problem",
     "SettingEntry",
@@ -116,12 +117,24 @@ class Entries(tuple[SettingEntry, ...]):
         return next((entry.value for entry in reversed(self) if entry.name == name), None)
 
 
+class FunctionSection(NamedTuple):
+    """A section of an INI file that has functions measured: ``[background-task:...]`` or ``[web-transaction:...]``."""
+
+    kind: Literal["background-task", "web-transaction"]
+    functions: tuple[tuple[str, str], ...]
+    """Module and dotted path in it, of each."""
+    options: Mapping[str, str]
+    """The arguments of the wrapper, as they were written."""
+    place: str
+
+
 class FileReading(NamedTuple):
     """The content of a configuration file, ordered so that later entries take precedence over earlier ones."""
 
     entries: tuple[SettingEntry, ...] = ()
     problems: tuple[Problem, ...] = ()
     unused: tuple[Unused, ...] = ()
+    functions: tuple[FunctionSection, ...] = ()
 
 
 DEFAULT_ORIGINS: Final[Mapping[str, Origin]] = dict.fromkeys(SETTINGS, Origin("default", "default"))
@@ -140,6 +153,8 @@ class Configuration(NamedTuple):
     environment: str | None = None
     """The requested section of the configuration file (``production``)."""
     entries: Entries = Entries()
+    functions: tuple[FunctionSection, ...] = ()
+    """What the file has measured by name."""
 
     def require(self) -> None:
         """Raise ``ConfigurationError`` if there are problems."""

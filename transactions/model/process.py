@@ -32,6 +32,7 @@ class RuntimeState:
         "deferred",
         "enabled_for",
         "error_statuses",
+        "has_entry_point",
         "loaded",
         "privacy",
         "queue_headers",
@@ -48,6 +49,8 @@ class RuntimeState:
 
     def __init__(self) -> None:
         self.application = Application("Python Application")
+        self.has_entry_point: bool = False
+        """Whether anything was made that can open a transaction."""
         self.deferred: Callable[[], object] | None = None
         """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.reset()
