@@ -18,7 +18,7 @@ import click
 
 from weighbridge.cli.commands import weighbridge
 from weighbridge.console import Console, Request
-from weighbridge.transactions.configuration.table import settings_markdown
+from weighbridge.transactions.configuration.table import agent_settings_markdown, settings_markdown
 
 FOLDER: Final = Path(__file__).parent / "reference"
 
@@ -120,6 +120,7 @@ def json() -> str:
 MADE: Final = MappingProxyType(
     {
         "settings": ("settings.md", settings_markdown),
+        "newrelic": ("newrelic-ini.md", agent_settings_markdown),
         "commands": ("command-line.md", commands),
         "json": ("json.md", json),
     }

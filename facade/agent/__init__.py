@@ -325,7 +325,7 @@ def notice_error(  # type: ignore[no-redef]
     weighbridge.notice_error(error, attributes, expected, ignore, status_code)
 
 
-def initialize(
+def initialize(  # type: ignore[no-redef]
     config_file: str | None = None,
     environment: str | None = None,
     ignore_errors: bool | None = None,
