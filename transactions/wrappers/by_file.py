@@ -49,8 +49,9 @@ def _when_imported(module: str, hook: Callable[[ModuleType], None]) -> None:
 
 def _wrap(section: FunctionSection, object_path: str, module: ModuleType) -> None:
     """Replace a function by its wrapper; called while the program imports its module, so it never raises."""
+    options: Any = section.options
     try:
-        _WRAPPERS[section.kind](module, object_path, **section.options)
+        _WRAPPERS[section.kind](module, object_path, **options)
     except Exception as failure:
         pass_on_signals(failure)
         log_once((section.place, object_path), "%s: %s", section.place, failure)
