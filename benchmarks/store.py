@@ -29,13 +29,13 @@ from measuring.processes import end_with
 from measuring.tables import provenance, table
 
 from weighbridge.transactions.recording.snapshot import Instance, Snapshot
-from weighbridge.transactions.store.connection import StoreConnection
-from weighbridge.transactions.store.ingest import ingest, prepare_snapshot
 from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST
-from weighbridge.transactions.store.rows import define_functions, roll_up
-from weighbridge.transactions.store.schema import upgrade
+from weighbridge.transactions.store.sqlite.connection import StoreConnection
+from weighbridge.transactions.store.sqlite.ingest import ingest, prepare_snapshot
+from weighbridge.transactions.store.sqlite.rows import define_functions, roll_up
+from weighbridge.transactions.store.sqlite.schema import upgrade
 
 _NAMES = 200
 _DAY = 86400

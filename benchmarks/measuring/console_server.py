@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Series, Snapshot, StoreUnavailable
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .environments import child_environment
 from .processes import end_with

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from weighbridge.cli.commands import weighbridge
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Series, Snapshot
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 T = 0.5
 

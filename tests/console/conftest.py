@@ -26,7 +26,7 @@ from weighbridge.transactions.recording.snapshot import (
     Series,
     Snapshot,
 )
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from ..waiting import eventually
 

@@ -22,9 +22,9 @@ from weighbridge.transactions.recording.snapshot import (
     Series,
     Snapshot,
 )
-from weighbridge.transactions.store.forks import _forks
 from weighbridge.transactions.store.reader import StoreReader, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.forks import _forks
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 NOW = 1_800_000_000.0  # the start of a minute, and of an hour
 PAGE = Series("shop", "web", "Route", "GET /page")

@@ -11,7 +11,7 @@ from weighbridge.transactions.recording.snapshot import (
     Snapshot,
     StoreUnavailable,
 )
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 NOW = 1_800_000_000
 SERIES = 40

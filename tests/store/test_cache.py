@@ -8,8 +8,8 @@ from weighbridge.transactions.store import cache as past_module
 from weighbridge.transactions.store.cache import RowCache
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.resolutions import FINEST, FOREVER, Resolution
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
-from weighbridge.transactions.store.writer import StoreWriter
 
 HOUR = 3600
 

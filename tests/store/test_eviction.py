@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.transactions.recording.histogram import decode, merge
-from weighbridge.transactions.store import eviction
-from weighbridge.transactions.store.ids import Ids
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite import eviction
+from weighbridge.transactions.store.sqlite.ids import Ids
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .conftest import NOW, PAGE, Maker
 
@@ -125,7 +125,7 @@ def test_one_that_comes_back_is_new(make, writer, path) -> None:
 
 def test_a_name_that_is_called_while_it_leaves_is_counted_once(make, path, monkeypatch) -> None:
     """Its rows are moved in several steps, and each process takes few of them."""
-    monkeypatch.setattr("weighbridge.transactions.store.writer._MAX_STEPS", 1)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.writer._MAX_STEPS", 1)
     writer = StoreWriter(path)
     write(writer, make, make.now, *(f"name {number}" for number in range(20)))
     for later in range(30):

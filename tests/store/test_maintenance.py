@@ -8,8 +8,8 @@ import pytest
 
 from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.reader import Selection
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
-from weighbridge.transactions.store.writer import StoreWriter
 
 HOUR, DAY = 3600, 86400
 
@@ -155,7 +155,7 @@ def test_a_clock_that_jumps_ahead_and_back_loses_no_new_rows(make, path, read) -
 
 
 def test_samples_are_bounded_in_all_and_the_oldest_go_first(make, path, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.samples.MAX_SAMPLES", 7)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.samples.MAX_SAMPLES", 7)
     writer = StoreWriter(path)
     for hour in range(6):
         ended = make.now + hour * HOUR

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.store import dropped
 from weighbridge.transactions.store.reader import ErrorKey, Selection
+from weighbridge.transactions.store.sqlite import dropped
 from weighbridge.transactions.store.statistics import Window
 
 
@@ -146,7 +146,7 @@ def test_overflow_errors_are_counted_by_type_and_noted(make, writer, read) -> No
 
 
 def test_overflow_series_are_counted_under_other(make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.ids.Ids.MAX_SERIES", 10)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.ids.Ids.MAX_SERIES", 10)
     rows = [make.row([1.0], make.page._replace(name=f"GET /{number}")) for number in range(30)]
     writer.write(make.snapshot(*rows))
     with read() as reader:
@@ -215,7 +215,7 @@ def test_a_row_per_unit_and_a_scan_give_the_same(make, writer, read, monkeypatch
     ]
     writer.write(make.snapshot(*rows))
     looked_up = read().transactions(make.always)
-    monkeypatch.setattr("weighbridge.transactions.store.queries._FEW", 0)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.queries._FEW", 0)
     assert read().transactions(make.always) == looked_up
     assert len(looked_up) == 14
 

@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
-from weighbridge.transactions.store import schema
 from weighbridge.transactions.store.reader import StoreReader
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite import schema
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 
 def tables(path: str) -> list[str]:

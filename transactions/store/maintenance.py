@@ -14,11 +14,11 @@ from itertools import chain
 from typing import Final
 
 from ..configuration.settings import DEFAULTS, Settings
-from .clocks import TrustedTime
-from .eviction import next_eviction_step
 from .resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, Resolution, floor_to
-from .rows import roll_up
-from .samples import bound_samples
+from .sqlite.clocks import TrustedTime
+from .sqlite.eviction import next_eviction_step
+from .sqlite.rows import roll_up
+from .sqlite.samples import bound_samples
 
 __all__ = ["DEFAULT_RETENTION", "Retention", "first_row", "next_step", "reopen", "resolutions_of"]
 

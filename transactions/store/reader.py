@@ -14,27 +14,8 @@ from ..recording.histogram import Histogram
 from ..recording.snapshot import Series
 from ..visible import visible
 from .cache import RowCache
-from .connection import FAILURES, StoreConnection
-from .diagnosis import explain
-from .dropped import dropped_in
-from .files import size
 from .location import MEMORY, owner
 from .maintenance import first_row, resolutions_of
-from .queries import (
-    SERIES,
-    error_rows,
-    errors_by_step,
-    first_start,
-    instances,
-    last_seen,
-    matching,
-    reporting,
-    series_matching,
-    series_named,
-    statuses_in,
-    times_of,
-    totals_by,
-)
 from .resolutions import (
     COARSE_WIDTHS,
     COARSEST,
@@ -62,7 +43,26 @@ from .results import (
     TimelineBucket,
 )
 from .sample_json import CorruptSample, from_json
-from .schema import NotOurs, check
+from .sqlite.connection import FAILURES, StoreConnection
+from .sqlite.diagnosis import explain
+from .sqlite.dropped import dropped_in
+from .sqlite.files import size
+from .sqlite.queries import (
+    SERIES,
+    error_rows,
+    errors_by_step,
+    first_start,
+    instances,
+    last_seen,
+    matching,
+    reporting,
+    series_matching,
+    series_named,
+    statuses_in,
+    times_of,
+    totals_by,
+)
+from .sqlite.schema import NotOurs, check
 from .statistics import Statistics, Totals, Window, statistics_of
 from .steps import Steps, steps_of
 from .timelines import statistics_over_time, timeline_of

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from .cache import RowCache
-from .queries import totals_by
 from .resolutions import FINEST, FOREVER, RowRange, end_of, split_at
 from .results import Timeline, TimelineBucket
+from .sqlite.queries import totals_by
 from .statistics import Statistics, Totals, Window, statistics_of
 from .steps import Steps
 

@@ -19,7 +19,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ..recording.snapshot import Snapshot
+from ...recording.snapshot import Snapshot
 
 __all__ = ["SILENT", "TrustedTime", "observe", "trusted_time"]
 

@@ -7,16 +7,16 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
+from ...recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
+from ..liveness import process_identity
+from ..maintenance import Retention, reopen
+from ..resolutions import COARSEST, FINEST, FOREVER, floor_to
+from ..statistics import Totals
 from .clocks import TrustedTime, observe, trusted_time
 from .dropped import add_dropped
 from .ids import Ids, storable
-from .liveness import process_identity
-from .maintenance import Retention, reopen
-from .resolutions import COARSEST, FINEST, FOREVER, floor_to
 from .rows import add, add_errors, totals_of, values
 from .samples import PreparedSample, add_samples, prepare_sample
-from .statistics import Totals
 
 __all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
 

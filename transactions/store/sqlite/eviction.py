@@ -18,11 +18,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ..recording.overflow import OTHER, overflow_of
-from ..recording.snapshot import Series
+from ...recording.overflow import OTHER, overflow_of
+from ...recording.snapshot import Series
+from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER
 from .dropped import add_dropped
 from .ids import Ids
-from .resolutions import COARSE_WIDTHS, FINEST, FOREVER
 from .rows import move
 
 __all__ = ["next_eviction_step"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import ClassVar, Final
 
-from ..recording.overflow import OTHER, overflow_of
-from ..recording.snapshot import ErrorCount, Series
+from ...recording.overflow import OTHER, overflow_of
+from ...recording.snapshot import ErrorCount, Series
 
 __all__ = ["Ids", "storable"]
 

@@ -9,10 +9,10 @@ from dataclasses import fields
 from importlib import import_module
 from typing import Final
 
-from ..log import log_once
-from ..recording.histogram import CorruptHistogram, decode, encode, merge_to_encoded
-from ..recording.snapshot import MinuteRow
-from .statistics import Totals
+from ...log import log_once
+from ...recording.histogram import CorruptHistogram, decode, encode, merge_to_encoded
+from ...recording.snapshot import MinuteRow
+from ..statistics import Totals
 
 __all__ = [
     "COLUMNS",

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from ..configuration.settings import Settings
-from ..log import log_once
-from ..recording.snapshot import Snapshot, StoreUnavailable
-from ..visible import visible
+from ...configuration.settings import Settings
+from ...log import log_once
+from ...recording.snapshot import Snapshot, StoreUnavailable
+from ...visible import visible
+from ..location import MEMORY, locate, prepare
+from ..maintenance import DEFAULT_RETENTION, Retention, next_step
 from .clocks import TrustedTime
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .forks import forked_midway
 from .ingest import ingest, prepare_snapshot
-from .location import MEMORY, locate, prepare
-from .maintenance import DEFAULT_RETENTION, Retention, next_step
 from .schema import upgrade
 
 __all__ = ["StoreWriter"]

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from .resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
+from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 
 __all__ = ["APPLICATION_ID", "CLOCKS_SINCE", "MIGRATIONS", "VERSION", "NotOurs", "check", "upgrade"]
 

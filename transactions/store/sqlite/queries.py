@@ -10,16 +10,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
-from ..recording.histogram import decode, merge_encoded
-from ..recording.snapshot import Series
-from .cache import Row, RowCache
+from ...recording.histogram import decode, merge_encoded
+from ...recording.snapshot import Series
+from ..cache import Row, RowCache
+from ..liveness import has_ended
+from ..resolutions import FINEST, FOREVER, Resolution, RowRange
+from ..results import ErrorKey, Selection, StoredInstance
+from ..statistics import Totals
 from .clocks import SILENT
-from .liveness import has_ended
-from .resolutions import FINEST, FOREVER, Resolution, RowRange
-from .results import ErrorKey, Selection, StoredInstance
 from .rows import MERGED
 from .schema import CLOCKS_SINCE, check
-from .statistics import Totals
 
 __all__ = [
     "SERIES",
