@@ -17,7 +17,7 @@ from weighbridge.transactions.model.finished import FinishedTransaction, Noticed
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import ErrorCount, Instance, MinuteRow, Sample, Series, Snapshot
 from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST, floor_to
-from weighbridge.transactions.store.sqlite.rows import COLUMNS, MERGED, define_functions, roll_up, totals_of, values
+from weighbridge.transactions.store.sqlite.tables import COLUMNS, MERGED, define_functions, roll_up, totals_of, values
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 DAY, HOUR = 86400, 3600

@@ -34,8 +34,8 @@ from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST
 from weighbridge.transactions.store.sqlite.connection import StoreConnection
 from weighbridge.transactions.store.sqlite.ingest import ingest, prepare_snapshot
-from weighbridge.transactions.store.sqlite.rows import define_functions, roll_up
 from weighbridge.transactions.store.sqlite.schema import upgrade
+from weighbridge.transactions.store.sqlite.tables import define_functions, roll_up
 
 _NAMES = 200
 _DAY = 86400

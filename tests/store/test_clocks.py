@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weighbridge.transactions.store.maintenance import Retention
+from weighbridge.transactions.store.maintenance import Retention, TrustedTime
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
-from weighbridge.transactions.store.sqlite.clocks import TrustedTime, trusted_time
+from weighbridge.transactions.store.sqlite.clocks import trusted_time
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .conftest import JOB, NOW, PAGE, Maker

@@ -118,7 +118,7 @@ def test_what_comes_too_late_for_everything_is_counted_as_lost(make, path, read)
 
 def test_instances_are_bounded_and_those_that_reported_last_are_remembered(make, path, read, monkeypatch) -> None:
     """Scripts, each of which reports once: so short that nobody can tell what time it is."""
-    monkeypatch.setattr("weighbridge.transactions.store.maintenance._MAX_INSTANCES", 20)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.levels._MAX_INSTANCES", 20)
     writer = StoreWriter(path)
     for number in range(120):
         script = make.other(f"script {number}", number * 60)

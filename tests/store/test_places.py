@@ -322,14 +322,14 @@ def test_a_file_that_changes_while_it_is_read_as_one_that_does_not(path, make, w
     writer.close()
     reader = StoreReader(path)
     with monkeypatch.context() as without_lock:
-        opened = reader._connection._open_with
+        opened = reader._source._connection._open_with
 
         def only_without_lock(options: str, timeout: float) -> None:
             if not options:
                 raise sqlite3.OperationalError("unable to open database file")
             opened(options, timeout)
 
-        without_lock.setattr(reader._connection, "_open_with", only_without_lock)
+        without_lock.setattr(reader._source._connection, "_open_with", only_without_lock)
         assert reader.totals(make.always).calls == 1
         with pytest.raises(StoreUnreadable, match="somebody wrote to it"), reader._reading():  # noqa: PT012
             writer.write(make.snapshot(make.row([1.0])))

@@ -20,8 +20,8 @@ from ..location import MEMORY
 from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
 from .lock_wait import LockWait
-from .rows import define_functions
 from .schema import NotOurs, check
+from .tables import define_functions
 
 __all__ = ["FAILURES", "StoreConnection"]
 

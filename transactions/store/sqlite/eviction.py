@@ -23,7 +23,7 @@ from ...recording.snapshot import Series
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER
 from .dropped import add_dropped
 from .ids import Ids
-from .rows import move
+from .tables import move
 
 __all__ = ["next_eviction_step"]
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from ...recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
 from ..liveness import process_identity
-from ..maintenance import Retention, reopen
+from ..maintenance import Retention, TrustedTime, reopen
 from ..resolutions import COARSEST, FINEST, FOREVER, floor_to
 from ..statistics import Totals
-from .clocks import TrustedTime, observe, trusted_time
+from .clocks import observe, trusted_time
 from .dropped import add_dropped
 from .ids import Ids, storable
-from .rows import add, add_errors, totals_of, values
+from .levels import SQLiteLevels
 from .samples import PreparedSample, add_samples, prepare_sample
+from .tables import add, add_errors, totals_of, values
 
 __all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
 
@@ -122,7 +123,7 @@ class _Ingest:
         self.ids = Ids(connection)
         self.dropped: dict[str, int] = {}
         self._connection = connection
-        self._resolutions = reopen(connection, retention, now).values()
+        self._resolutions = reopen(SQLiteLevels(connection), retention, now).values()
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
         self._intervals: dict[int, list[tuple[int, int]]] = {}

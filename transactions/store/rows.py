@@ -1,0 +1,154 @@
+"""What an engine provides to the reader: the rows of a store, as they are at one moment.
+
+The reader computes every answer from these, so that all engines give the same ones. An engine sums rows up as far as
+it can, and leaves to the reader what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, NamedTuple, Protocol
+
+from ..recording.snapshot import SampleReason, Series
+from .resolutions import Resolution, RowRange
+from .results import ErrorKey, Selection, StoredInstance, StoredSample
+from .statistics import Window
+
+__all__ = ["Grouping", "Row", "Rows", "Source", "StoreUnreadable", "Sums"]
+
+Row = tuple[Any, ...]
+
+Sums = Literal["totals", "time"]
+"""The columns to sum up: all of `Totals` but for the statuses, or the total time alone, which is much faster."""
+
+
+class Grouping(NamedTuple):
+    """What is kept apart when rows are summed up."""
+
+    by_series: bool = False
+    step: str | None = None
+    """An SQL expression over the column ``start`` (see `Steps.number_sql`) that every engine understands."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns and expressions to group by."""
+        return (*(("series",) if self.by_series else ()), *((self.step,) if self.step else ()))
+
+
+class Rows(Protocol):
+    """The rows of a store at one moment. Series are told by their numbers, of which `series` knows what they mean."""
+
+    @property
+    def state(self) -> Hashable:
+        """What stays the same for as long as it is the same store that is read."""
+
+    @property
+    def version(self) -> int:
+        """The version of the schema."""
+
+    def resolutions(self) -> Mapping[int, Resolution]:
+        """Return the resolutions, by width."""
+
+    def first_row(self, width: int, start: int) -> int | None:
+        """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
+
+    # Series
+
+    def series(self, selection: Selection, whole: bool = False) -> dict[int, Series]:
+        """Return the selected series by number; if ``whole``, those that stand for all of an application and kind."""
+
+    def knows(self, selection: Selection) -> bool:
+        """Whether there is any selected series."""
+
+    def applications(self) -> Iterable[str]:
+        """Return the names of all applications."""
+
+    # Totals
+
+    def sums(
+        self, columns: Sums, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
+    ) -> Iterable[Row]:
+        """Yield the keys of each group and its columns, added up; a group may be given in several parts."""
+
+    def first_of(self, series: Collection[int], part: RowRange) -> int | None:
+        """Return the start of the first row of any of these series in a range."""
+
+    def statuses(self, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
+        """Return HTTP statuses with the number of times they were sent."""
+
+    # Errors
+
+    def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterable[tuple[ErrorKey, int, int, Series]]:
+        """Yield each distinct error in each range with its count, the last start, and its series."""
+
+    def errors_by_step(
+        self, ranges: Sequence[RowRange], selection: Selection, step: str
+    ) -> Iterable[tuple[ErrorKey, int, int]]:
+        """Yield each distinct error in each range with the number of the step (an expression), and its count."""
+
+    # Samples
+
+    def samples(
+        self, window: Window, selection: Selection, reason: SampleReason | None, limit: int
+    ) -> Iterable[StoredSample]:
+        """Yield the slowest samples that ended in a window, without damaged ones."""
+
+    def sample(self, number: int) -> StoredSample | None:
+        """Return a sample."""
+
+    # Processes
+
+    def instances(self) -> dict[int, StoredInstance]:
+        """Return all processes that have reported, by number."""
+
+    def silences(self) -> Mapping[int, tuple[str, float]]:
+        """Return by instance its process (see ``liveness.py``), and for how long (seconds) only others have reported.
+
+        Instances of which that is not known are left out.
+        """
+
+    def last_seen(self) -> float | None:
+        """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
+
+    def running(self) -> Iterable[tuple[int, float, Series]]:
+        """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
+
+    def links(self) -> Iterable[tuple[str, str]]:
+        """Yield each application with one that it is linked to, sorted."""
+
+    # What was dropped
+
+    def dropped(self, window: Window, application: str | None) -> dict[str, int]:
+        """Return what was dropped within a window, by cause; of an application: by processes that report it."""
+
+    def lost(self) -> dict[str, int]:
+        """Return what all processes have dropped, by cause."""
+
+
+class Source(Protocol):
+    """Where the rows of a store are read from: one engine's way to one store. May be shared by threads."""
+
+    @property
+    def place(self) -> str:
+        """Where the store is, for people to read."""
+
+    def reading(self) -> AbstractContextManager[Rows]:
+        """Give the rows as they are now, until the end of the block.
+
+        Raises:
+            StoreUnreadable: the store cannot be read, or what the block met in it is damaged.
+        """
+
+    def size(self) -> int:
+        """Return the bytes that the store takes."""
+
+    def owner(self) -> str:
+        """Return the name of its owner."""
+
+    def close(self) -> None:
+        """Release what reading needed; the next reading takes it again."""
+
+
+class StoreUnreadable(Exception):
+    """The store cannot be read; the message names its place and the reason."""
