@@ -70,7 +70,7 @@ class Machine:
 
     def rows(self, width: int) -> int:
         with closing(sqlite3.connect(self.path)) as store:
-            return store.execute("SELECT count(*) FROM tally WHERE span = ?", (width,)).fetchone()[0]
+            return store.execute("SELECT count(*) FROM totals WHERE span = ?", (width,)).fetchone()[0]
 
     def lost(self) -> dict[str, int]:
         with StoreReader.open(self.path) as reader:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from ..recording.histogram import Histogram
 from ..recording.snapshot import SampleReason, Series
+from ..recording.totals import Totals
 from .cache import RowCache
 from .engines import source_at
 from .liveness import reporting
@@ -38,8 +39,8 @@ from .results import (
     Timeline,
     TimelineBucket,
 )
-from .rows import Grouping, Rows, Source, StoreUnreadable
-from .statistics import Statistics, Totals, Window, statistics_of
+from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
+from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
 from .sums import first_start, times_of, totals_by
 from .timelines import statistics_over_time, timeline_of
@@ -117,7 +118,7 @@ class StoreReader:
         """Return the statistics of each application and kind with calls in the window, most time consuming first."""
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            totals_rows = rows.series(_EVERYTHING, whole=True)
+            totals_rows = rows.series(_EVERYTHING, "all")
             all_totals = totals_by(rows, self._cache, _EACH, ranges, totals_rows)
             found = [
                 ApplicationStatistics(
@@ -140,7 +141,7 @@ class StoreReader:
     def application_names(self, window: Window) -> list[str]:
         """Return the names of applications with calls in the window, sorted regardless of case."""
         with self._reading() as rows:
-            totals_rows = rows.series(_EVERYTHING, whole=True)
+            totals_rows = rows.series(_EVERYTHING, "all")
             called = times_of(rows, self._cache, _ranges(rows, window)[0], totals_rows)
             return sorted({totals_rows[number].application for number in called}, key=str.casefold)
 
@@ -153,13 +154,13 @@ class StoreReader:
         """
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            series = rows.series(selection, whole=False)
+            series = rows.series(selection)
             if limit is not None:
                 times = times_of(rows, self._cache, ranges, series)
                 top = sorted(times, key=lambda number: (-times[number], series[number]))[:limit]
                 series = {number: series[number] for number in top}
             all_totals = totals_by(rows, self._cache, _EACH, ranges, series)
-            totals_rows = rows.series(Selection(selection.application, selection.kind), whole=True)
+            totals_rows = rows.series(Selection(selection.application, selection.kind), "all")
             time_of = times_of(rows, self._cache, ranges, totals_rows)
             of_all = {totals_rows[number][:2]: time for number, time in time_of.items()}
             found = [
@@ -184,7 +185,7 @@ class StoreReader:
     def statuses(self, window: Window, selection: Selection = _EVERYTHING) -> dict[int, int]:
         """Return how many of the selected web transactions had each HTTP status; 0 stands for an invalid one."""
         with self._reading() as rows:
-            series = rows.series(selection, whole=_uses_totals(selection))
+            series = rows.series(selection, _scope_of(selection))
             return rows.statuses(_ranges(rows, window)[0], series)
 
     def counted(self, window: Window) -> Window:
@@ -198,7 +199,7 @@ class StoreReader:
         If that is before ``since``, or minutes are no longer kept, some earlier moment of the same day.
         """
         with self._reading() as rows:
-            series = rows.series(Selection(application), whole=True)
+            series = rows.series(Selection(application), "all")
             return first_start(rows, rows.resolutions().values(), series, since)
 
     def timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> Timeline:
@@ -209,7 +210,7 @@ class StoreReader:
         """
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
-            series = rows.series(selection, whole=_uses_totals(selection))
+            series = rows.series(selection, _scope_of(selection))
             found = statistics_over_time(rows, self._cache, window, steps, ranges, series)
             return timeline_of(steps, {at: one for (at,), one in found.items()})
 
@@ -306,7 +307,7 @@ class StoreReader:
         return Health(source.place, source.size(), source.owner(), last_write, lost, version, max(seen, default=None))
 
     def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> Totals:
-        series = rows.series(selection, whole=_uses_totals(selection))
+        series = rows.series(selection, _scope_of(selection))
         return totals_by(rows, self._cache, _TOGETHER, ranges, series).get((), Totals())
 
     @contextmanager
@@ -316,9 +317,9 @@ class StoreReader:
             yield rows
 
 
-def _uses_totals(selection: Selection) -> bool:
-    """Whether rows that stand for all transactions of an application and kind will do."""
-    return selection.group is None and selection.name is None
+def _scope_of(selection: Selection) -> Scope:
+    """Return the scope to read: rows that stand for all transactions of an application and kind, where they will do."""
+    return "all" if selection.group is None and selection.name is None else "name"
 
 
 def _ranges(rows: Rows, window: Window) -> tuple[list[RowRange], float]:

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 from ..model.finished import FinishedTransaction, Kind
 from ..recording.snapshot import Series
-from .statistics import Statistics, Totals
+from ..recording.totals import Totals
+from .statistics import Statistics
 
 __all__ = [
     "ApplicationStatistics",

@@ -15,12 +15,16 @@ from .resolutions import Resolution, RowRange
 from .results import ErrorKey, Selection, StoredInstance, StoredSample
 from .statistics import Window
 
-__all__ = ["Grouping", "Row", "Rows", "Source", "StoreUnreadable", "Sums"]
+__all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
 
 Row = tuple[Any, ...]
 
 Sums = Literal["totals", "time"]
 """The columns to sum up: all of `Totals` but for the statuses, or the total time alone, which is much faster."""
+
+
+Scope = Literal["name", "all", "host", "version", "queue"]
+"""What the transactions of a series have in common besides application and kind: group and name, nothing, ..."""
 
 
 class Grouping(NamedTuple):
@@ -55,8 +59,8 @@ class Rows(Protocol):
 
     # Series
 
-    def series(self, selection: Selection, whole: bool = False) -> dict[int, Series]:
-        """Return the selected series by number; if ``whole``, those that stand for all of an application and kind."""
+    def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
+        """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""

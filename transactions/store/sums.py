@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 from ..recording.histogram import merge_encoded
+from ..recording.totals import HISTOGRAMS, Totals
 from .cache import RowCache
 from .resolutions import FINEST, FOREVER, Resolution, RowRange
 from .rows import Grouping, Row, Rows, Sums
-from .statistics import Totals
 
 __all__ = ["first_start", "times_of", "totals_by"]
 
@@ -22,8 +22,8 @@ def totals_by(
     return {key: _add_up(some) for key, some in found.items()}
 
 
-def times_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, float]:
-    """Return the total time of each series that has transactions, without reading their histograms."""
+def times_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
+    """Return the total time (nanoseconds) of each series that has transactions, without reading their histograms."""
     found = _grouped(rows, cache, "time", Grouping(by_series=True), ranges, series)
     return {number: sum(total for (total,) in some) for (number,), some in found.items()}
 
@@ -57,8 +57,9 @@ def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
 
 def _add_up(rows: Sequence[Row]) -> Totals:
     """Return the sum of rows, each of which has the columns of `Totals` without the statuses."""
-    whole = Totals.of(Totals(*row[:-1]) for row in rows)
-    whole.histogram = merge_encoded([row[-1] for row in rows])
+    whole = Totals.of(Totals(*row[: -len(HISTOGRAMS)]) for row in rows)
+    for column, name in enumerate(HISTOGRAMS, -len(HISTOGRAMS)):
+        setattr(whole, name, merge_encoded([row[column] for row in rows]))
     return whole
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from ..recording.totals import Totals
 from .cache import RowCache
 from .resolutions import FINEST, FOREVER, RowRange, end_of, split_at
 from .results import Timeline, TimelineBucket
 from .rows import Grouping, Rows
-from .statistics import Statistics, Totals, Window, statistics_of
+from .statistics import Statistics, Window, statistics_of
 from .steps import Steps
 from .sums import totals_by
 

@@ -10,17 +10,19 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from typing import Any, Final
 
 from ...log import log_once
-from ...recording.histogram import decode
+from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
+from ...recording.totals import COLUMNS
 from ..resolutions import Resolution, RowRange
 from ..results import ErrorKey, Selection, StoredInstance, StoredSample
-from ..rows import Grouping, Row, Sums
+from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
 from .dropped import dropped_in
-from .levels import first_row, resolutions_of
-from .schema import CLOCKS_SINCE, check
-from .tables import MERGED
+from .ids import SCOPES
+from .maintenance import first_row, resolutions_of
+from .schema import CLOCKS_SINCE, TOTALS_SINCE, check
+from .tables import FORMER, PRESENT, TableSet, merged_columns
 
 __all__ = ["SQLiteRows"]
 
@@ -36,20 +38,22 @@ _LOOKED_UP: Final = """
     unit (span, at, last) AS (
         SELECT * FROM part UNION ALL SELECT span, at + span, last FROM unit WHERE at + span < last
     )
-    SELECT {columns} FROM unit CROSS JOIN wanted CROSS JOIN tally
-    ON tally.span = unit.span AND start = unit.at AND series = wanted.number {ending}
+    SELECT {columns} FROM unit CROSS JOIN wanted CROSS JOIN {table}
+    ON {table}.span = unit.span AND start = unit.at AND series = wanted.number {ending}
 """
 _SCANNED: Final = """
     WITH part (span, first, last) AS (VALUES {parts})
-    SELECT {columns} FROM part CROSS JOIN tally ON tally.span = part.span AND start >= part.first AND start < part.last
+    SELECT {columns} FROM part CROSS JOIN {table}
+    ON {table}.span = part.span AND start >= part.first AND start < part.last
     WHERE series IN (VALUES {numbers}) {ending}
 """
 
 _FIRST: Final = """
-    SELECT start FROM tally WHERE span = ? AND start >= ? AND start < ? AND series IN ({numbers}) ORDER BY start LIMIT 1
+    SELECT start FROM {table} WHERE span = ? AND start >= ? AND start < ? AND series IN ({numbers})
+    ORDER BY start LIMIT 1
 """
 
-_SUMMED: Final[Mapping[Sums, str]] = {"totals": MERGED, "time": "sum(total)"}
+_SUMMED: Final[Mapping[Sums, Sequence[str]]] = {"totals": COLUMNS[:-1], "time": ("total",)}
 
 _ERRORS: Final = f"""
     SELECT error.type, error.message, error.expected, sum(error_count.count), max(start), {SERIES}
@@ -88,6 +92,8 @@ class SQLiteRows:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._version = check(connection)
+        self._sets = (FORMER, PRESENT) if self._version >= TOTALS_SINCE else (FORMER,)
 
     @property
     def state(self) -> Hashable:
@@ -97,23 +103,25 @@ class SQLiteRows:
     @property
     def version(self) -> int:
         """The version of the schema."""
-        return check(self._connection)
+        return self._version
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
-        return resolutions_of(self._connection)
+        return resolutions_of(self._connection, self._sets)
 
     def first_row(self, width: int, start: int) -> int | None:
         """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
-        return first_row(self._connection, width, start)
+        return first_row(self._connection, self._sets, width, start)
 
     # Series
 
-    def series(self, selection: Selection, whole: bool = False) -> dict[int, Series]:
-        """Return the selected series by number; if ``whole``, those that stand for all of an application and kind."""
+    def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
+        """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
         where, arguments = _matching(selection)
         statement = f"SELECT id, {SERIES} FROM series WHERE whole = ? AND {where}"
-        return {row[0]: Series(*row[1:]) for row in self._connection.execute(statement, (int(whole), *arguments))}
+        return {
+            row[0]: Series(*row[1:]) for row in self._connection.execute(statement, (SCOPES.index(scope), *arguments))
+        }
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""
@@ -133,22 +141,30 @@ class SQLiteRows:
         """Yield the keys of each group and its columns, added up."""
         keys = grouping.keys
         ending = f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}" if keys else "GROUP BY NULL"
-        return self._select(", ".join([*keys, _SUMMED[columns]]), ranges, series, ending)
+        for tables in self._sets:
+            wanted = ", ".join([*keys, merged_columns(tables, _SUMMED[columns])])
+            yield from self._select(tables, wanted, ranges, series, ending)
 
     def first_of(self, series: Collection[int], part: RowRange) -> int | None:
         """Return the start of the first row of any of these series in a range."""
-        statement = _FIRST.format(numbers=", ".join(f"{number:d}" for number in series))
-        row = self._connection.execute(statement, part).fetchone()
-        return None if row is None else int(row[0])
+        numbers = ", ".join(f"{number:d}" for number in series)
+        statements = (_FIRST.format(table=tables.totals.name, numbers=numbers) for tables in self._sets)
+        found = (self._connection.execute(statement, part).fetchone() for statement in statements)
+        return min((int(row[0]) for row in found if row is not None), default=None)
 
     def statuses(self, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
         """Return HTTP statuses with the number of times they were sent."""
-        found = self._select("merged(statuses)", ranges, series, "GROUP BY NULL") if ranges and series else ()
-        return next((decode(row[0]) for row in found), {})
+        if not ranges or not series:
+            return {}
+        found = (self._select(tables, "merged(statuses)", ranges, series, "GROUP BY NULL") for tables in self._sets)
+        return merge_counts(row[0] for rows in found for row in rows)
 
-    def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> Iterator[Row]:
+    def _select(
+        self, tables: TableSet, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str
+    ) -> Iterator[Row]:
         intervals = sum((part.end - part.start) // part.width for part in ranges)
         statement = (_LOOKED_UP if len(series) <= _FEW and intervals <= _UNITS else _SCANNED).format(
+            table=tables.totals.name,
             columns=columns,
             parts=", ".join(["(?, ?, ?)"] * len(ranges)),
             numbers=", ".join(f"({number:d})" for number in series),
@@ -209,13 +225,13 @@ class SQLiteRows:
 
     def silences(self) -> dict[int, tuple[str, float]]:
         """Return by instance its process, and for how long (seconds) only others have reported, as far as known."""
-        found = self._connection.execute(_SILENCES) if self.version >= CLOCKS_SINCE else ()
+        found = self._connection.execute(_SILENCES) if self._version >= CLOCKS_SINCE else ()
         return {number: (process, seconds) for number, process, seconds in found}
 
     def last_seen(self) -> float | None:
         """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
         statement = "SELECT max(seen) FROM instance"
-        if self.version >= CLOCKS_SINCE:
+        if self._version >= CLOCKS_SINCE:
             statement = f"{statement} WHERE seen <= coalesce({_LAST}, seen) + 60"
         return self._connection.execute(statement).fetchone()[0]  # type: ignore[no-any-return]
 

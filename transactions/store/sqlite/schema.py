@@ -8,7 +8,20 @@ from typing import Final
 
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 
-__all__ = ["APPLICATION_ID", "CLOCKS_SINCE", "MIGRATIONS", "VERSION", "NotOurs", "check", "upgrade"]
+__all__ = [
+    "APPLICATION_ID",
+    "CLOCKS_SINCE",
+    "MIGRATIONS",
+    "SINCE_EVER",
+    "TOTALS_SINCE",
+    "VERSION",
+    "NotOurs",
+    "check",
+    "upgrade",
+]
+
+SINCE_EVER: Final = 0
+"""The ``span`` of rows that hold all that has expired."""
 
 APPLICATION_ID: Final = 0x77656967  # "weig": tells our files from other SQLite files
 
@@ -157,35 +170,196 @@ CREATE TABLE eviction_progress ( -- all rows up to here have been moved
 );
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5: Final = f"""
+-- Processes of version 4 may go on writing (see `check`): what they write to stays as it is.
+CREATE TABLE store_version (     -- one row; versions up to 4 look at "user_version" only, which stays at 4
+    version INTEGER NOT NULL,
+    readable_from INTEGER NOT NULL, -- the oldest version that may read this store, and the oldest that may write to it
+    writable_from INTEGER NOT NULL
+);
+INSERT INTO store_version VALUES (5, 4, 4);
+CREATE TABLE resolution (        -- as "level", of the tables that version 5 adds
+    span INTEGER PRIMARY KEY,
+    complete_from INTEGER NOT NULL,
+    complete_until INTEGER NOT NULL,
+    late INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO resolution SELECT span, complete_from, complete_until, 0 FROM level;
+CREATE TABLE totals (            -- see recording/totals.py; times in nanoseconds; span {SINCE_EVER}: all expired rows
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    series INTEGER NOT NULL,     -- "whole" is 2, 3, 4 for all of a host, of a version, of a queue (its name)
+    count INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    minimum INTEGER NOT NULL,
+    maximum INTEGER NOT NULL,
+    succeeded INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    retried INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL,
+    timed_out INTEGER NOT NULL,
+    killed INTEGER NOT NULL,
+    satisfied INTEGER NOT NULL,
+    tolerating INTEGER NOT NULL,
+    frustrated INTEGER NOT NULL,
+    apdex_t REAL,
+    response_starts INTEGER NOT NULL,
+    response_start_total INTEGER NOT NULL,
+    disconnected INTEGER NOT NULL,
+    queued INTEGER NOT NULL,
+    queue_total INTEGER NOT NULL,
+    queue_maximum INTEGER NOT NULL,
+    queue_histogram BLOB NOT NULL,
+    histogram BLOB NOT NULL,
+    statuses BLOB NOT NULL,
+    PRIMARY KEY (span, start, series)
+) WITHOUT ROWID;
+CREATE TABLE moved_series (      -- names that are evicted, whose totals are to be counted under another
+    number INTEGER PRIMARY KEY,
+    replacement INTEGER NOT NULL,
+    done INTEGER NOT NULL
+);
+CREATE TABLE moved_progress (    -- one row, while totals are moved: all up to here have been
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL
+);
+CREATE TRIGGER series_evicted AFTER DELETE ON series  -- by a process of version 4, which knows nothing of totals
+WHEN OLD.whole < 2 AND NOT EXISTS (SELECT 1 FROM moved_series WHERE number = OLD.id)
+    AND EXISTS (SELECT 1 FROM evicted WHERE kind = 'series' AND number = OLD.id)
+BEGIN
+    INSERT INTO moved_series SELECT number, replacement, 0 FROM evicted WHERE kind = 'series' AND number = OLD.id;
+    INSERT OR REPLACE INTO moved_progress VALUES (1, {FINEST}, -{FOREVER});
+END;
+ALTER TABLE instance ADD COLUMN version TEXT NOT NULL DEFAULT '';
+CREATE TABLE mark (              -- moments that are drawn into charts: a new version, or what somebody says
+    id INTEGER PRIMARY KEY,
+    application TEXT NOT NULL,   -- "" for all
+    moment INTEGER NOT NULL,     -- epoch seconds
+    kind TEXT NOT NULL,          -- "version", "manual"
+    name TEXT NOT NULL,
+    UNIQUE (application, kind, name, moment)
+);
+CREATE INDEX mark_by_moment ON mark (moment);
+CREATE TABLE stack (             -- the traceback of distinct stacks, the same for many errors
+    id INTEGER PRIMARY KEY,
+    application TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    text TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    UNIQUE (application, digest)
+);
+CREATE TABLE error_group (       -- errors of one class that come from one place
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    application TEXT NOT NULL,
+    key TEXT NOT NULL,           -- class and innermost own frame, else class and message without what varies
+    type TEXT NOT NULL,
+    message TEXT NOT NULL,       -- of the first
+    frame TEXT NOT NULL,         -- the innermost own one: file, line and function
+    first_seen INTEGER NOT NULL, -- epoch seconds
+    seen INTEGER NOT NULL,       -- epoch seconds of the latest
+    version TEXT NOT NULL,       -- in which it was first seen
+    stack INTEGER,               -- of the latest whose traceback was kept
+    UNIQUE (application, key)
+);
+CREATE TABLE error_group_count (
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    error_group INTEGER NOT NULL,
+    series INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (span, start, error_group, series)
+) WITHOUT ROWID;
+CREATE TABLE custom_metric (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    application TEXT NOT NULL,
+    name TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    UNIQUE (application, name)
+);
+CREATE TABLE custom_metric_totals (
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    metric INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    total REAL NOT NULL,         -- of the program's own unit
+    minimum REAL NOT NULL,
+    maximum REAL NOT NULL,
+    PRIMARY KEY (span, start, metric)
+) WITHOUT ROWID;
+CREATE TABLE custom_event_type ( -- how often each type of event was recorded, since ever
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    application TEXT NOT NULL,
+    type TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    UNIQUE (application, type)
+);
+CREATE TABLE custom_event (      -- the latest of each type
+    id INTEGER PRIMARY KEY,
+    type INTEGER NOT NULL,
+    moment REAL NOT NULL,        -- epoch seconds
+    body TEXT NOT NULL           -- JSON
+);
+CREATE INDEX custom_event_by_type ON custom_event (type, moment);
+CREATE TABLE alert_state (       -- of each alert of the configuration; a change is claimed before it is told
+    alert TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    since REAL NOT NULL,         -- epoch seconds
+    told TEXT NOT NULL,          -- the state that was last told
+    claimed_by TEXT NOT NULL,
+    claimed REAL NOT NULL,
+    attempts INTEGER NOT NULL
+);
+CREATE TABLE export_cursor (     -- up to where an exporter has sent
+    exporter TEXT PRIMARY KEY,
+    moment INTEGER NOT NULL,     -- epoch seconds
+    state TEXT NOT NULL          -- JSON of the exporter's own
+);
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
 
 VERSION: Final = len(MIGRATIONS)
 CLOCKS_SINCE: Final = 4
 """The first version that stores the clocks of instances."""
+TOTALS_SINCE: Final = 5
+"""The first version that has totals with outcomes; a reader may meet a store that nobody has upgraded yet."""
+_SPOKEN_FOR: Final = 4
+"""The version up to which ``user_version`` alone counts: later ones say in a table what goes with them."""
 
 
 class NotOurs(Exception):
     """The file is not a store, or has an unknown version."""
 
 
-def check(connection: sqlite3.Connection) -> int:
+def check(connection: sqlite3.Connection, writing: bool = False) -> int:
     """Return the version of a store, 0 for an empty file.
 
+    A newer store says from which version on it may be read, and from which on written to: so the processes of a rolling
+    restart go on, the old ones beside the new.
+
     Raises:
-        NotOurs: the file is another program's database, or its version is newer than this program knows.
+        NotOurs: the file is another program's database, or a store that this version does not get along with.
     """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     identity: int = connection.execute("PRAGMA application_id").fetchone()[0]
     if identity != APPLICATION_ID and (identity or version or _has_tables(connection)):
         raise NotOurs("it is a database of some other program")
-    if version > VERSION:
+    needed = version
+    if version >= _SPOKEN_FOR and _has_tables(connection, "store_version"):
+        version, *needed_for = connection.execute("SELECT * FROM store_version").fetchone()
+        needed = needed_for[writing]
+    if needed > VERSION:
         raise NotOurs(f"its version is {version}, and this weighbridge knows versions up to {VERSION}")
     return version
 
 
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+def _has_tables(connection: sqlite3.Connection, name: str | None = None) -> bool:
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE ?1 IS NULL OR name = ?1 LIMIT 1", (name,))
+    return found.fetchone() is not None
 
 
 def upgrade(connection: sqlite3.Connection, now: float) -> None:
@@ -194,18 +368,17 @@ def upgrade(connection: sqlite3.Connection, now: float) -> None:
     Raises:
         NotOurs: as `check`.
     """
-    version = check(connection)
+    version = check(connection, writing=True)
     for number in range(version, VERSION):
         for statement in _statements(MIGRATIONS[number]):
             connection.execute(statement)
     if version == 0:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        rows = [(width, 0, floor_to(now, width)) for width in COARSE_WIDTHS]
-        connection.executemany(
-            "INSERT INTO level (span, complete_from, complete_until) VALUES (?, ?, ?)", [(FINEST, 0, FOREVER), *rows]
-        )
-    if version < VERSION:
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        rows = [(FINEST, 0, FOREVER), *((width, 0, floor_to(now, width)) for width in COARSE_WIDTHS)]
+        for table in ("level", "resolution"):
+            connection.executemany(f"INSERT INTO {table} (span, complete_from, complete_until) VALUES (?, ?, ?)", rows)
+    if version < _SPOKEN_FOR:
+        connection.execute(f"PRAGMA user_version = {_SPOKEN_FOR}")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,145 +1,206 @@
-"""Rows of counts: adding them to a store, and rolling them up within it."""
+"""The tables of counts by resolution: adding rows to them, rolling rows up, and moving them.
+
+Two sets of tables have resolutions of their own. The first is what versions 1 to 4 of the store have: processes of such
+a version may go on writing to it, and it has the counts of distinct errors. The second is where this version writes.
+Readers add both up.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
 from ...log import log_once
-from ...recording.histogram import CorruptHistogram, decode, encode, merge_to_encoded
-from ...recording.snapshot import MinuteRow
-from ..statistics import Totals
+from ...recording.counts import CorruptCounts, decode_counts, merge_to_bytes
+from ...recording.histogram import decode, merge_to_encoded
+from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS
+from .schema import SINCE_EVER
 
 __all__ = [
-    "COLUMNS",
-    "MERGED",
-    "add",
-    "add_errors",
+    "ERRORS",
+    "FORMER",
+    "FORMER_TOTALS",
+    "GROUPS",
+    "METRICS",
+    "PRESENT",
+    "READ_AS_TOTALS",
+    "TOTALS",
+    "Table",
+    "TableSet",
+    "add_former_to_ever",
     "define_functions",
-    "merge_intact",
-    "move",
-    "roll_up",
-    "totals_of",
-    "values",
+    "merged_columns",
 ]
 
-
-COLUMNS: Final = tuple(field.name for field in fields(Totals))
-"""The counts of a row, in the order of `Totals`: the histogram and the statuses come last, encoded."""
-
-_NO_SUMS: Final = {
-    "minimum": "min(minimum)",
-    "maximum": "max(maximum)",
-    "apdex_t": "latest(start, apdex_t) FILTER (WHERE apdex_t IS NOT NULL)",
-    "histogram": "merged(histogram)",
-    "statuses": "merged(statuses)",
+_MERGES: Final[Mapping[str, tuple[str, str]]] = {
+    "sum": ("sum({0})", "{0} + excluded.{0}"),
+    "least": ("min({0})", "min({0}, excluded.{0})"),
+    "greatest": ("max({0})", "max({0}, excluded.{0})"),
+    "latest": ("latest(start, {0}) FILTER (WHERE {0} IS NOT NULL)", "coalesce(excluded.{0}, {0})"),
+    "counts": ("merged({0})", "merged_pair({0}, excluded.{0})"),
+    "histogram": ("merged_histogram({0})", "merged_histogram_pair({0}, excluded.{0})"),
 }
-_SUMS: Final = [column for column in COLUMNS if column not in _NO_SUMS]
-
-MERGED: Final = ", ".join(_NO_SUMS.get(column, f"sum({column})") for column in COLUMNS[:-1])
-"""The columns of a row without the statuses, merged over many rows."""
-
-_ON_CONFLICT: Final = f"""
-ON CONFLICT (span, start, series) DO UPDATE SET
-    {", ".join(f"{column} = {column} + excluded.{column}" for column in _SUMS)},
-    minimum = min(minimum, excluded.minimum),
-    maximum = max(maximum, excluded.maximum),
-    apdex_t = coalesce(excluded.apdex_t, apdex_t),
-    statuses = merged_pair(statuses, excluded.statuses),
-    histogram = merged_pair(histogram, excluded.histogram)
-"""
-_ON_ERROR_CONFLICT: Final = "ON CONFLICT (span, start, error) DO UPDATE SET count = count + excluded.count"
-
-_ADD: Final = f"""
-INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-VALUES (?, ?, ?, {", ".join("?" * len(COLUMNS))}) {_ON_CONFLICT}
-"""
-
-_ADD_ERRORS: Final = f"""
-INSERT INTO error_count (span, start, error, count) VALUES (?, ?, ?, ?) {_ON_ERROR_CONFLICT}
-"""
-
-_ROLL_UP: Final = f"""
-INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-SELECT ?, ?, series, {MERGED}, merged(statuses) FROM tally WHERE span = ? AND start >= ? AND start < ? GROUP BY series
-"""
-
-_ROLL_UP_ERRORS: Final = """
-INSERT INTO error_count (span, start, error, count)
-SELECT ?, ?, error, sum(count) FROM error_count WHERE span = ? AND start >= ? AND start < ? GROUP BY error
-"""
-
-_MOVE: Final = f"""
-INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-SELECT span, start, replacement, {MERGED}, merged(statuses)
-FROM tally JOIN evicted ON kind = 'series' AND number = series
-WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_CONFLICT}
-"""
-
-_MOVE_ERRORS: Final = f"""
-INSERT INTO error_count (span, start, error, count)
-SELECT span, start, replacement, sum(count)
-FROM error_count JOIN evicted ON kind = 'error' AND number = error
-WHERE span = ? AND start > ? AND start <= ? GROUP BY start, replacement {_ON_ERROR_CONFLICT}
-"""
+"""By kind of column, how it is merged over many rows, and with that of a row that is there already."""
 
 
-def totals_of(row: MinuteRow) -> Totals:
-    """Return the totals of a snapshot's row."""
-    return Totals(
-        row.count, row.total, row.minimum, row.maximum, row.errors,
-        row.satisfied, row.tolerating, row.frustrated, row.apdex_t,
-        row.response_starts, row.response_start_total, row.queued, row.queue_total, row.disconnected,
-        dict(row.histogram), _storable(row.statuses),
-    )  # fmt: skip
+_INTO: Final = "INSERT INTO {name} (span, start, {keys}, {columns})"
 
 
-def _storable(statuses: Mapping[int, int]) -> dict[int, int]:
-    """Return the statuses that can be stored: applications send any numbers; invalid ones are counted as 0."""
-    kept: dict[int, int] = {}
-    for status, count in statuses.items():
-        number = status if 0 <= status <= 999 else 0
-        kept[number] = kept.get(number, 0) + count
-    return kept
+class Table:
+    """The statements for one table, whose rows are told by ``span``, ``start`` and keys.
+
+    Args:
+        name: the table.
+        keys: what its rows are about.
+        columns: its other columns, each with the way in which it is merged (see `_MERGES`).
+    """
+
+    def __init__(self, name: str, keys: Sequence[str], columns: Mapping[str, str]) -> None:
+        self.name: str = name
+        self._keys = ", ".join(keys)
+        self._columns = ", ".join(columns)
+        self._merged = ", ".join(_MERGES[kind][0].format(column) for column, kind in columns.items())
+        updates = ", ".join(f"{column} = {_MERGES[kind][1].format(column)}" for column, kind in columns.items())
+        self._on_conflict = f"ON CONFLICT (span, start, {self._keys}) DO UPDATE SET {updates}"
+        self._into = _INTO.format(name=name, keys=self._keys, columns=self._columns)
+        self._add = f"{self._into} VALUES ({', '.join('?' * (2 + len(keys) + len(columns)))}) {self._on_conflict}"
+
+    def add(self, connection: sqlite3.Connection, rows: Iterable[Sequence[object]]) -> None:
+        """Add rows, each a width, a start, the keys and the other columns, to those that are there."""
+        connection.executemany(self._add, rows)
+
+    def roll_up(self, connection: sqlite3.Connection, interval: tuple[int, int], finer: int) -> None:
+        """Make the rows of one interval, given as (width, start), from those of the next finer width."""
+        width, start = interval
+        connection.execute(
+            f"{self._into} SELECT ?, ?, {self._keys}, {self._merged} FROM {self.name}"
+            f" WHERE span = ? AND start >= ? AND start < ? GROUP BY {self._keys}",
+            (width, start, finer, start, start + width),
+        )
+
+    def add_to_ever(self, connection: sqlite3.Connection, width: int, end: int) -> None:
+        """Add the rows of a width that start before ``end`` to those of all time."""
+        connection.execute(
+            f"{self._into} SELECT {SINCE_EVER}, 0, {self._keys}, {self._merged} FROM {self.name}"
+            f" WHERE span = ? AND start < ? GROUP BY {self._keys} {self._on_conflict}",
+            (width, end),
+        )
+
+    def take_over(self, connection: sqlite3.Connection, statement: str, arguments: Sequence[object]) -> None:
+        """Add the rows that a statement selects; it must have a WHERE clause."""
+        connection.execute(f"{self._into} {statement} {self._on_conflict}", arguments)
+
+    def delete(self, connection: sqlite3.Connection, width: int, start: int, end: int) -> None:
+        """Delete the rows of a width that start at ``start`` or later and before ``end``."""
+        connection.execute(f"DELETE FROM {self.name} WHERE span = ? AND start >= ? AND start < ?", (width, start, end))
+
+    def move(self, connection: sqlite3.Connection, key: str, moved: str, part: tuple[int, int, int]) -> int:
+        """Give rows another key; return how many got one.
+
+        Args:
+            connection: of a transaction.
+            key: the key that changes.
+            moved: a query for the former and the new key, as ``number`` and ``replacement``.
+            part: the width of the rows, after which start, and up to which.
+        """
+        keys = self._keys.replace(key, "replacement")
+        connection.execute(
+            f"{self._into} SELECT span, start, {keys}, {self._merged} FROM {self.name} JOIN ({moved}) ON number = {key}"
+            f" WHERE span = ? AND start > ? AND start <= ? GROUP BY start, {keys} {self._on_conflict}",
+            part,
+        )
+        return connection.execute(
+            f"DELETE FROM {self.name} WHERE span = ? AND start > ? AND start <= ?"
+            f" AND {key} IN (SELECT number FROM ({moved}))",
+            part,
+        ).rowcount
 
 
-def add(connection: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> None:
-    """Add rows, each a width, a start, a series and `values`, to those in the store."""
-    connection.executemany(_ADD, rows)
+_FORMER_COLUMNS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("count", "total"), "sum"),
+    "minimum": "least",
+    "maximum": "greatest",
+    **dict.fromkeys(("errors", "satisfied", "tolerating", "frustrated"), "sum"),
+    "apdex_t": "latest",
+    **dict.fromkeys(("response_starts", "response_start_total", "queued", "queue_total", "disconnected"), "sum"),
+    **dict.fromkeys(("histogram", "statuses"), "counts"),  # in the former grid, as older writers expect it
+}
 
 
-def add_errors(connection: sqlite3.Connection, rows: Iterable[tuple[int, int, int, int]]) -> None:
-    """Add counts of distinct errors, each with width, start and the error's number, to those in the store."""
-    connection.executemany(_ADD_ERRORS, rows)
+def _kind_of(column: str) -> str:
+    if column in SUMS:
+        return "sum"
+    kinds = {"minimum": "least", "apdex_t": "latest", "statuses": "counts"}
+    kinds |= dict.fromkeys(GREATEST, "greatest") | dict.fromkeys(HISTOGRAMS, "histogram")
+    return kinds[column]
 
 
-def values(totals: Totals) -> tuple[object, ...]:
-    """Return totals as the columns of a row."""
-    counts = (getattr(totals, column) for column in COLUMNS[:-2])
-    return (*counts, encode(totals.histogram), encode(totals.statuses))
+FORMER_TOTALS: Final = Table("tally", ("series",), _FORMER_COLUMNS)
+ERRORS: Final = Table("error_count", ("error",), {"count": "sum"})
+TOTALS: Final = Table("totals", ("series",), {column: _kind_of(column) for column in COLUMNS})
+GROUPS: Final = Table("error_group_count", ("error_group", "series"), {"count": "sum"})
+METRICS: Final = Table(
+    "custom_metric_totals",
+    ("metric",),
+    {"count": "sum", "total": "sum", "minimum": "least", "maximum": "greatest"},
+)
 
 
-def roll_up(connection: sqlite3.Connection, interval: tuple[int, int], finer: int) -> None:
-    """Make the rows of one interval, given as (width, start), from those of the next finer width."""
-    width, start = interval
-    arguments = (width, start, finer, start, start + width)
-    connection.execute(_ROLL_UP, arguments)
-    connection.execute(_ROLL_UP_ERRORS, arguments)
+@dataclass(frozen=True)
+class TableSet:
+    """Tables that share resolutions."""
+
+    levels: str
+    """The table that says which of their rows are complete."""
+    totals: Table
+    tables: tuple[Table, ...]
 
 
-def move(connection: sqlite3.Connection, kind: str, part: tuple[int, int, int]) -> int:
-    """Move evicted rows to their replacements, given (span, after start, to start); return how many were moved."""
-    table, statement = ("tally", _MOVE) if kind == "series" else ("error_count", _MOVE_ERRORS)
-    connection.execute(statement, part)
-    return connection.execute(
-        f"DELETE FROM {table} WHERE span = ? AND start > ? AND start <= ?"
-        f" AND {kind} IN (SELECT number FROM evicted WHERE kind = ?)",
-        (*part, kind),
-    ).rowcount
+FORMER: Final = TableSet("level", FORMER_TOTALS, (FORMER_TOTALS, ERRORS))
+PRESENT: Final = TableSet("resolution", TOTALS, (TOTALS, GROUPS, METRICS))
+
+
+# Reading both as totals
+
+_NOTHING: Final = {"queue_histogram": "x''"}
+_IN_NANOSECONDS: Final = "CAST(round({0} * 1e9) AS INTEGER)"
+_TIMES: Final = ("total", "minimum", "maximum", "response_start_total", "queue_total")
+
+_AS_TOTALS: Final[Mapping[str, str]] = {
+    **{column: column if column in _FORMER_COLUMNS else _NOTHING.get(column, "0") for column in COLUMNS},
+    **{column: _IN_NANOSECONDS.format(column) for column in _TIMES},
+    "succeeded": "(count - errors)",
+    "failed": "errors",
+}
+"""The columns of totals as expressions over the former ones, which have seconds and no outcomes."""
+
+READ_AS_TOTALS: Final[Mapping[TableSet, Mapping[str, str]]] = {
+    FORMER: _AS_TOTALS,
+    PRESENT: {column: column for column in COLUMNS},
+}
+
+
+def merged_columns(source: TableSet, columns: Iterable[str]) -> str:
+    """Return the columns of totals, merged over many rows of a table of totals."""
+    expressions = READ_AS_TOTALS[source]
+    return ", ".join(_MERGES[_kind_of(column)][0].format(expressions[column]) for column in columns)
+
+
+def add_former_to_ever(connection: sqlite3.Connection, width: int, end: int) -> None:
+    """Add the former totals of a width that start before ``end`` to the totals of all time."""
+    TOTALS.take_over(
+        connection,
+        f"SELECT {SINCE_EVER}, 0, series, {merged_columns(FORMER, COLUMNS)} FROM tally"
+        " WHERE span = ? AND start < ? GROUP BY series",
+        (width, end),
+    )
+
+
+# Functions for the statements
 
 
 def _calls_back_into_another_interpreter() -> bool:
@@ -164,38 +225,55 @@ def define_functions(connection: sqlite3.Connection) -> None:
         message = "the store cannot be used in a sub-interpreter of Python 3.10: use the main one, or Python 3.11"
         raise sqlite3.NotSupportedError(message)
     connection.create_function("merged_pair", 2, _merged_pair)
+    connection.create_function("merged_histogram_pair", 2, _merged_histogram_pair)
     connection.create_aggregate("merged", 1, _Merged)  # type: ignore[arg-type]
+    connection.create_aggregate("merged_histogram", 1, _MergedHistogram)  # type: ignore[arg-type]
     connection.create_aggregate("latest", 2, _Latest)  # type: ignore[arg-type]
 
 
-def merge_intact(encoded: Sequence[bytes]) -> bytes:
-    """Merge encoded histograms; a damaged one is left out and logged, so that it does not spoil the others."""
+def _merge_intact(
+    encoded: Sequence[bytes], merge: Callable[[Iterable[bytes]], bytes], read: Callable[[bytes], object]
+) -> bytes:
+    """Merge encoded counts; damaged ones are left out and logged, so that they do not spoil the others."""
     try:
-        return merge_to_encoded(encoded)
-    except CorruptHistogram as error:
+        return merge(encoded)
+    except CorruptCounts as error:
         log_once("corrupt histogram", "the store holds a damaged histogram, which is left out: %s", error)
-    return merge_to_encoded(one for one in encoded if _intact(one))
+    return merge(one for one in encoded if _is_intact(one, read))
 
 
-def _intact(encoded: bytes) -> bool:
+def _is_intact(encoded: bytes, read: Callable[[bytes], object]) -> bool:
     try:
-        decode(encoded)
-    except CorruptHistogram:
+        read(encoded)
+    except CorruptCounts:
         return False
     return True
 
 
 def _merged_pair(first: bytes, second: bytes) -> bytes:
-    return merge_intact((first, second))
+    return _merge_intact((first, second), merge_to_bytes, decode_counts)
+
+
+def _merged_histogram_pair(first: bytes, second: bytes) -> bytes:
+    return _merge_intact((first, second), merge_to_encoded, decode)
 
 
 class _Merged(list[bytes]):
-    """Aggregate function: merges all encoded histograms of a group."""
+    """Aggregate function: merges all encoded counts of a group."""
 
     step = list.append
 
     def finalize(self) -> bytes:
-        return merge_intact(self)
+        return _merge_intact(self, merge_to_bytes, decode_counts)
+
+
+class _MergedHistogram(list[bytes]):
+    """Aggregate function: merges all encoded histograms of a group, of whatever grid."""
+
+    step = list.append
+
+    def finalize(self) -> bytes:
+        return _merge_intact(self, merge_to_encoded, decode)
 
 
 class _Latest(dict[int, float]):

@@ -17,7 +17,7 @@ from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .forks import forked_midway
 from .ingest import ingest, prepare_snapshot
-from .levels import next_maintenance_step
+from .maintenance import next_maintenance_step
 from .schema import upgrade
 
 __all__ = ["StoreWriter"]
