@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
-from .results import ErrorKey, Selection, StoredInstance, StoredSample
+from .results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -117,6 +117,9 @@ class Rows(Protocol):
 
     def running(self) -> Iterable[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
+
+    def marks(self, window: Window, application: str | None) -> list[Mark]:
+        """Return the marks in a window, of an application those that are of all too, in order of time."""
 
     def links(self) -> Iterable[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""
