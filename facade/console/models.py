@@ -13,9 +13,11 @@ from weighbridge.reporting.report import Line
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
+    CustomMetricStatistics,
     ErrorStatistics,
     Health,
     RunningNow,
+    StoredEvents,
     StoredInstance,
     StoredSample,
     Timeline,
@@ -29,6 +31,7 @@ __all__ = [
     "ApplicationsPage",
     "Bar",
     "Comparison",
+    "CustomPage",
     "ErrorCounts",
     "ErrorsOverTime",
     "ErrorsPage",
@@ -222,3 +225,14 @@ class RunningPage:
     now: float
     transactions: Sequence[RunningNow]
     instances: Sequence[StoredInstance]
+
+
+@dataclass(frozen=True)
+class CustomPage:
+    """The custom metrics and events of an application."""
+
+    window: Window
+    application: str
+    metrics: Sequence[CustomMetricStatistics]
+    events: Sequence[StoredEvents]
+    """All types, however long ago they were recorded."""
