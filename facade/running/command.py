@@ -1,0 +1,155 @@
+"""``weighbridge run``: read the options, prepare the environment, and become the command.
+
+Read here without click, which the extra ``ui`` brings: a server that is measured
+needs neither the page nor the reports.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NoReturn
+
+from .environment import environment_for
+from .plugs import PLUGS
+
+__all__ = ["main", "why_not_measured"]
+
+_DESCRIPTION: Final = "Run a command as it is, with everything measured that it and the processes it starts do."
+_EXAMPLES: Final = """examples:
+  weighbridge run -- gunicorn shop:app
+  weighbridge run --app Shop -- python manage.py runserver
+  weighbridge run -- python nightly.py
+
+Nothing of the command changes: its process, signals, streams and exit status are its own."""
+_NO_COMMAND: Final = "no command; write one after --, for example: weighbridge run -- gunicorn shop:app"
+
+_NOT_FOUND: Final = 127
+_NOT_EXECUTABLE: Final = 126
+
+
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Become the command, with the arguments that follow ``run``; exit with 2, 126 or 127 where that is impossible."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.show:
+        sys.stdout.write("".join(f"{line}\n" for line in replaced()))
+        sys.exit(0)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        parser.error(_NO_COMMAND)
+    settings = {"WEIGHBRIDGE_APP_NAME": options.app}
+    environ = environment_for(os.environ, os.getpid(), settings)
+    reason = why_not_measured(command, environ)
+    if reason:
+        _say(reason)
+    _become(command, environ)
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="weighbridge run",
+        usage="weighbridge run [--app NAME] -- COMMAND ...\n       weighbridge run --show",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-h", "--help", action="help", help="Show this message and exit.")
+    parser.add_argument("--app", metavar="NAME", help="Report to this application, instead of the configured one.")
+    parser.add_argument("--show", action="store_true", help="Print what is replaced at run time, and run nothing.")
+    parser.add_argument("command", nargs=REMAINDER, metavar="COMMAND ...", help="The command and its arguments.")
+    return parser
+
+
+def replaced() -> Iterator[str]:
+    """Yield the lines that ``--show`` prints."""
+    rows = [("module", "replaced", "by or for")]
+    rows += [(name, plug.replaced.replace("`", ""), plug.purpose.replace("`", "")) for name, plug in PLUGS.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Replace this process by the command; where that is impossible, say why and exit as a shell would."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and what it ignores stays ignored
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    try:
+        os.execvpe(command[0], list(command), dict(environ))
+    except FileNotFoundError:
+        there = shutil.which(command[0], path=environ.get("PATH"))
+        problem = "not found" if there is None else f"the interpreter that its first line names is not there ({there})"
+        status = _NOT_FOUND
+    except OSError as error:
+        problem, status = error.strerror or str(error), _NOT_EXECUTABLE
+        if command[0].endswith(".py"):
+            problem += f"; to run it with Python: weighbridge run -- python {command[0]}"
+    except ValueError as error:
+        problem, status = str(error), _NOT_EXECUTABLE
+    _say(f"cannot run {command[0]!r}: {problem}")
+    sys.exit(status)
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"weighbridge: {message}\n")
+
+
+# Interpreters that do not look for the start-up file
+
+
+_ISOLATING: Final = {"I": "-I", "E": "-E", "S": "-S"}
+"""Options by which Python neither reads ``PYTHONPATH`` nor imports a start-up file."""
+_WITH_VALUE: Final = "WXcm"
+"""Options of Python that the rest of the word, or the next one, belongs to."""
+
+
+def why_not_measured(command: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """Return why nothing will be measured, if an option of Python's shuts the start-up file out."""
+    option = _isolating(command)
+    if option is None:
+        program = shutil.which(command[0], path=environ.get("PATH"))
+        option = None if program is None else _isolating(_first_line(program))
+        where = f"{command[0]} runs" if option else ""
+    else:
+        where = "the command runs"
+    if option is None:
+        return None
+    return f"{where} Python with {option}, which shuts out all that PYTHONPATH names: nothing will be measured"
+
+
+def _first_line(program: str) -> list[str]:
+    """Return the words after ``#!`` in a program that is a script."""
+    try:
+        with open(program, "rb") as file:
+            line = file.readline(256)
+    except OSError:
+        return []
+    return os.fsdecode(line[2:]).split() if line.startswith(b"#!") else []
+
+
+def _isolating(command: Sequence[str]) -> str | None:
+    """Return the option of a command for Python that isolates it, if it has one."""
+    words = list(command)
+    while words and os.path.basename(words[0]) in {"env", "-S"}:
+        words.pop(0)
+    if not words or not os.path.basename(words[0]).startswith(("python", "pypy")):
+        return None
+    for word in words[1:]:
+        if not word.startswith("-") or word in {"-", "--"}:
+            return None
+        for letter in word[1:]:
+            if letter in _ISOLATING:
+                return _ISOLATING[letter]
+            if letter in _WITH_VALUE:
+                break
+        if word[1:2] in {"c", "m"}:
+            return None
+    return None

@@ -1,0 +1,20 @@
+"""What the start-up file does in an interpreter that takes part."""
+
+from __future__ import annotations
+
+from weighbridge.transactions.log import capture_internal_exception
+
+from .plugs import PLUGS
+from .post_import import watch_imports
+from .script import open_script
+
+__all__ = ["start"]
+
+
+def start() -> None:
+    """Watch for the imports of frameworks and servers, and open the transaction of a script. Never raises."""
+    try:
+        watch_imports({name: plug.apply for name, plug in PLUGS.items()})
+        open_script()
+    except Exception:
+        capture_internal_exception("weighbridge run")
