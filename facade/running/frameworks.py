@@ -10,7 +10,7 @@ from weighbridge import middleware
 from weighbridge.middleware.framework_signals import listen_to_frameworks
 from weighbridge.transactions.log import capture_internal_exception
 
-from .doors import is_asgi, replace, watch_calls
+from .applications import is_asgi, replace, watch_calls
 
 __all__ = [
     "bottle",

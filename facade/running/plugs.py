@@ -30,23 +30,23 @@ class Plug(NamedTuple):
             capture_internal_exception(f"weighbridge run, {module.__name__}")
 
 
-_DOOR: Final = "a door around the application"
-_ALONE: Final = "a door around each application, under a server that is not listed here"
+_MIDDLEWARE: Final = "the middleware around the application"
+_ALONE: Final = "the middleware around each application, under a server that is not listed here"
 _PLUG: Final = "the plug for its routes and exceptions"
 
 PLUGS: Final = {
     # servers
-    "cheroot.wsgi": Plug(servers.cheroot, "`Server.__init__`", _DOOR),
-    "daphne.server": Plug(servers.daphne, "`Server.__init__`", _DOOR),
-    "gevent.pywsgi": Plug(servers.gevent, "`WSGIServer.__init__`", _DOOR),
-    "granian.asgi": Plug(servers.granian_asgi, "`LifespanProtocol.__init__`, `_callback_wrapper`", _DOOR),
-    "granian.wsgi": Plug(servers.granian_wsgi, "`_callback_wrapper`", _DOOR),
-    "gunicorn.app.base": Plug(servers.gunicorn, "`BaseApplication.wsgi`", _DOOR),
-    "hypercorn.app_wrappers": Plug(servers.hypercorn, "`ASGIWrapper.__init__`, `WSGIWrapper.__init__`", _DOOR),
-    "uvicorn.config": Plug(servers.uvicorn, "`Config.load`", _DOOR),
-    "waitress.server": Plug(servers.waitress, "`create_server`", _DOOR),
-    "werkzeug.serving": Plug(servers.werkzeug, "`BaseWSGIServer.__init__`", _DOOR),
-    "wsgiref.simple_server": Plug(servers.wsgiref, "`WSGIServer.set_app`", _DOOR),
+    "cheroot.wsgi": Plug(servers.cheroot, "`Server.__init__`", _MIDDLEWARE),
+    "daphne.server": Plug(servers.daphne, "`Server.__init__`", _MIDDLEWARE),
+    "gevent.pywsgi": Plug(servers.gevent, "`WSGIServer.__init__`", _MIDDLEWARE),
+    "granian.asgi": Plug(servers.granian_asgi, "`LifespanProtocol.__init__`, `_callback_wrapper`", _MIDDLEWARE),
+    "granian.wsgi": Plug(servers.granian_wsgi, "`_callback_wrapper`", _MIDDLEWARE),
+    "gunicorn.app.base": Plug(servers.gunicorn, "`BaseApplication.wsgi`", _MIDDLEWARE),
+    "hypercorn.app_wrappers": Plug(servers.hypercorn, "`ASGIWrapper.__init__`, `WSGIWrapper.__init__`", _MIDDLEWARE),
+    "uvicorn.config": Plug(servers.uvicorn, "`Config.load`", _MIDDLEWARE),
+    "waitress.server": Plug(servers.waitress, "`create_server`", _MIDDLEWARE),
+    "werkzeug.serving": Plug(servers.werkzeug, "`BaseWSGIServer.__init__`", _MIDDLEWARE),
+    "wsgiref.simple_server": Plug(servers.wsgiref, "`WSGIServer.set_app`", _MIDDLEWARE),
     # frameworks
     "bottle": Plug(frameworks.bottle, "`Bottle.__call__`", _ALONE),
     "channels.routing": Plug(frameworks.channels, "`URLRouter`", "a router that tells its routes"),

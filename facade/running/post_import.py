@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-__all__ = ["watch_imports"]
+__all__ = ["Hook", "Watcher", "watch_imports"]
 
 Hook = Callable[[ModuleType], None]
 
@@ -22,14 +22,14 @@ def watch_imports(hooks: Mapping[str, Hook]) -> None:
 
     Hooks must not raise.
     """
-    sys.meta_path.insert(0, _Watcher(hooks))
+    sys.meta_path.insert(0, Watcher(hooks))
     for name, hook in hooks.items():
         module = sys.modules.get(name)
         if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
             hook(module)
 
 
-class _Watcher:
+class Watcher:
     """A finder that leaves it to the others to find a module, and has its loader call the hook."""
 
     def __init__(self, hooks: Mapping[str, Hook]) -> None:

@@ -23,21 +23,15 @@ _SERVERS: Final = frozenset(
     )
 )  # fmt: skip
 """Programs that only serve or work: what they do is measured, and how long they have been up says nothing."""
-_SERVING: Final = {
-    "django": ("runserver", "runworker", "qcluster", "db_worker"),
-    "django-admin": ("runserver", "runworker", "qcluster", "db_worker"),
-    "fastapi": ("dev", "run"),
-    "flask": ("run",),
-    "litestar": ("run",),
-    "manage": ("runserver", "runworker", "qcluster", "db_worker"),
-    "quart": ("run",),
-}
+_SERVING: Final = {"fastapi": ("dev", "run"), "flask": ("run",), "litestar": ("run",), "quart": ("run",)}
 """Programs that serve or work if they are told to by one of these words."""
+_COMMANDS: Final = frozenset(("db_worker", "qcluster", "runserver", "runworker"))
+"""Commands of Django's that serve or work, whatever the project calls its ``manage.py``."""
 
 
 def open_script() -> None:
     """Open the script's transaction, and end it when the interpreter ends."""
-    if is_command() and sys.argv and sys.orig_argv:  # a program that embeds Python, as uWSGI, has neither
+    if is_command() and sys.argv:
         program = program_of(sys.orig_argv, sys.argv)
         if not is_server(program, sys.argv[1:]):
             script = ProgramTransaction(program, GROUP)
@@ -63,7 +57,8 @@ def program_of(original: Sequence[str], argv: Sequence[str]) -> str:
 def is_server(program: str, arguments: Sequence[str]) -> bool:
     """Whether a program only serves or works, according to its name and arguments."""
     name = program.removesuffix(".py").removesuffix(".__main__").partition(".")[0]
-    return name in _SERVERS or not set(_SERVING.get(name, ())).isdisjoint(arguments)
+    told = set(_SERVING.get(name, ())).intersection(arguments) or _COMMANDS.intersection(arguments[:1])
+    return name in _SERVERS or bool(told)
 
 
 def _unhandled() -> BaseException | None:

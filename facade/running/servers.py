@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from .doors import door_around, measured_asgi, measured_beside, measured_wsgi, replace
+from .applications import measured, measured_asgi, measured_beside, measured_wsgi, replace
 
 __all__ = [
     "cheroot",
@@ -28,10 +28,10 @@ def gunicorn(module: ModuleType) -> None:
     def wsgi(original: Any) -> Any:
         def wsgi(self: Any) -> Any:
             app = original(self)
-            measured = door_around(app)
-            if measured is not app:
-                self.callable = measured  # which it returns from now on
-            return measured
+            wrapped = measured(app)
+            if wrapped is not app:
+                self.callable = wrapped  # which it returns from now on
+            return wrapped
 
         return wsgi
 
@@ -76,9 +76,9 @@ def daphne(module: ModuleType) -> None:
 
 def granian_asgi(module: ModuleType) -> None:
     """The lifespan and the requests get it one after the other, in each worker."""
-    door = _Once()
-    _measure_argument(module.LifespanProtocol, door)
-    _measure_call(module, "_callback_wrapper", door)
+    middleware = _Once()
+    _measure_argument(module.LifespanProtocol, middleware)
+    _measure_call(module, "_callback_wrapper", middleware)
 
 
 def granian_wsgi(module: ModuleType) -> None:
@@ -140,14 +140,14 @@ def wsgiref(module: ModuleType) -> None:
     replace(module.WSGIServer, "set_app", set_app)
 
 
-def _measure_argument(kind: type, door: Any) -> None:
+def _measure_argument(kind: type, middleware: Any) -> None:
     """Have the application measured that is the first argument of a class."""
 
     def init(original: Any) -> Any:
         name = _parameter(original, 1)
 
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-            args, kwargs = _with_door(door, name, args, kwargs)
+            args, kwargs = _with_middleware(middleware, name, args, kwargs)
             original(self, *args, **kwargs)
 
         return __init__
@@ -155,14 +155,14 @@ def _measure_argument(kind: type, door: Any) -> None:
     replace(kind, "__init__", init)
 
 
-def _measure_call(module: ModuleType, function: str, door: Any) -> None:
+def _measure_call(module: ModuleType, function: str, middleware: Any) -> None:
     """Have the application measured that is the first argument of a function."""
 
     def call(original: Any) -> Any:
         name = _parameter(original, 0)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = _with_door(door, name, args, kwargs)
+            args, kwargs = _with_middleware(middleware, name, args, kwargs)
             return original(*args, **kwargs)
 
         return call
@@ -174,14 +174,14 @@ def _parameter(function: Any, position: int) -> str:
     return str(function.__code__.co_varnames[position])
 
 
-def _with_door(door: Any, name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
+def _with_middleware(middleware: Any, name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:
     if args:
-        return (door(args[0]), *args[1:]), kwargs
-    return args, ({**kwargs, name: door(kwargs[name])} if name in kwargs else kwargs)
+        return (middleware(args[0]), *args[1:]), kwargs
+    return args, ({**kwargs, name: middleware(kwargs[name])} if name in kwargs else kwargs)
 
 
 class _Once:
-    """Puts one door around an application that is taken several times, one after the other."""
+    """Puts one middleware around an application that is taken several times, one after the other."""
 
     def __init__(self) -> None:
         self._app: Any = None

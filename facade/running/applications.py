@@ -12,23 +12,23 @@ from weighbridge.middleware import base
 from weighbridge.middleware.known_routers import layers
 from weighbridge.transactions.log import capture_internal_exception
 
-__all__ = ["door_around", "is_asgi", "measured_asgi", "measured_beside", "measured_wsgi", "replace", "watch_calls"]
+__all__ = ["measured", "is_asgi", "measured_asgi", "measured_beside", "measured_wsgi", "replace", "watch_calls"]
 
 Application = Any
-Door = Callable[[Application], Application]
+Middleware = Callable[[Application], Application]
 
 
 # Applications that a server takes
 
 
 def measured_wsgi(app: Application) -> Application:
-    """Return the WSGI application of a server with a door around it, unless it has one. Never raises."""
+    """Return the WSGI application of a server with the middleware around it, unless it has one. Never raises."""
     _leave_it_to_the_server()
     return measured_beside(app)
 
 
 def measured_asgi(app: Application) -> Application:
-    """Return the ASGI application of a server with a door around it, unless it has one. Never raises."""
+    """Return the ASGI application of a server with the middleware around it, unless it has one. Never raises."""
     _leave_it_to_the_server()
     return _measured(app, lambda: middleware.ASGIApplicationWrapper(app))
 
@@ -38,8 +38,8 @@ def measured_beside(app: Application) -> Application:
     return _measured(app, lambda: middleware.WSGIApplicationWrapper(app))
 
 
-def door_around(app: Application) -> Application:
-    """Return an application of either interface with a door around it, unless it has one. Never raises."""
+def measured(app: Application) -> Application:
+    """Return an application of either interface with the middleware around it, unless it has one. Never raises."""
     return measured_asgi(app) if is_asgi(app) else measured_wsgi(app)
 
 
@@ -55,7 +55,7 @@ def _measured(app: Application, wrap: Callable[[], Application]) -> Application:
 
 
 def _is_measured(app: Application) -> bool:
-    """Whether a door was set by hand, or will be set by Django's list of middleware."""
+    """Whether a middleware was set by hand, or will be set by Django's list of middleware."""
     if any(isinstance(layer, base.TransactionMiddleware) for layer in layers(app)):
         return True
     django: Any = sys.modules.get("django.core.handlers.base")
@@ -72,48 +72,48 @@ def is_asgi(app: Application) -> bool:
 # Applications that a server takes which is not known
 
 
-_MOST_DOORS: Final = 16
+_MOST: Final = 16
 """Applications of a process that are measured by themselves, at any time."""
 
-_own_doors: Final[dict[int, Application]] = {}
+_own: Final[dict[int, Application]] = {}
 _watched: Final[list[tuple[type, Callable[..., Any], Callable[..., Any]]]] = []
 
 
-def watch_calls(kind: type, door: Door) -> None:
+def watch_calls(kind: type, middleware: Middleware) -> None:
     """Measure each application of a class where it is called, until a server takes an application.
 
     This is for servers that are not known: they call the application itself, and
     what stands in front of it is not measured.
     """
     original = vars(kind)["__call__"]
-    replacement = _asgi_call(original, door) if is_asgi(original) else _wsgi_call(original, door)
+    replacement = _asgi_call(original, middleware) if is_asgi(original) else _wsgi_call(original, middleware)
     replacement.__name__, replacement.__qualname__ = original.__name__, original.__qualname__
     replacement.__doc__, replacement.__module__ = original.__doc__, original.__module__
     _watched.append((kind, replacement, original))
     kind.__call__ = replacement  # type: ignore[operator]
 
 
-def _wsgi_call(original: Callable[..., Any], door: Door) -> Callable[..., Any]:
+def _wsgi_call(original: Callable[..., Any], middleware: Middleware) -> Callable[..., Any]:
     def __call__(self: Application, environ: Any, start_response: Any) -> Any:  # noqa: N807
-        return _door_of(self, original, door)(environ, start_response)
+        return _middleware_of(self, original, middleware)(environ, start_response)
 
     return __call__
 
 
-def _asgi_call(original: Callable[..., Any], door: Door) -> Callable[..., Any]:
+def _asgi_call(original: Callable[..., Any], middleware: Middleware) -> Callable[..., Any]:
     async def __call__(self: Application, scope: Any, receive: Any, send: Any) -> Any:  # noqa: N807
-        return await _door_of(self, original, door)(scope, receive, send)
+        return await _middleware_of(self, original, middleware)(scope, receive, send)
 
     return __call__
 
 
-def _door_of(app: Application, original: Callable[..., Any], door: Door) -> Application:
-    """Return the door of one application; it is kept here, as some have no room for an attribute."""
-    found = _own_doors.get(id(app))
+def _middleware_of(app: Application, original: Callable[..., Any], middleware: Middleware) -> Application:
+    """Return the middleware of one application; it is kept here, as some have no room for an attribute."""
+    found = _own.get(id(app))
     if found is None:
-        if len(_own_doors) >= _MOST_DOORS:
-            _own_doors.clear()
-        found = _own_doors[id(app)] = door(MethodType(original, app))
+        if len(_own) >= _MOST:
+            _own.clear()
+        found = _own[id(app)] = middleware(MethodType(original, app))
     return found
 
 
