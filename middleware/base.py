@@ -23,7 +23,7 @@ from .signature import ConstructorSignature
 __all__ = ["TransactionMiddleware"]
 
 placed_from_outside: bool = False
-"""Whether `weighbridge run` has put a middleware around an application, which may have another one that was set by hand."""
+"""Whether `weighbridge run` has wrapped an application, which may have a middleware that was set by hand besides."""
 
 
 class TransactionMiddleware:

@@ -12,7 +12,7 @@ from weighbridge.middleware import base
 from weighbridge.middleware.known_routers import layers
 from weighbridge.transactions.log import capture_internal_exception
 
-__all__ = ["measured", "is_asgi", "measured_asgi", "measured_beside", "measured_wsgi", "replace", "watch_calls"]
+__all__ = ["is_asgi", "measured", "measured_asgi", "measured_beside", "measured_wsgi", "replace", "watch_calls"]
 
 Application = Any
 Middleware = Callable[[Application], Application]
@@ -90,7 +90,7 @@ def watch_calls(kind: type, middleware: Middleware) -> None:
     replacement.__name__, replacement.__qualname__ = original.__name__, original.__qualname__
     replacement.__doc__, replacement.__module__ = original.__doc__, original.__module__
     _watched.append((kind, replacement, original))
-    kind.__call__ = replacement  # type: ignore[operator]
+    kind.__call__ = replacement  # type: ignore[method-assign]
 
 
 def _wsgi_call(original: Callable[..., Any], middleware: Middleware) -> Callable[..., Any]:
@@ -122,7 +122,7 @@ def _leave_it_to_the_server() -> None:
     while _watched:
         kind, replacement, original = _watched.pop()
         if vars(kind).get("__call__") is replacement:
-            kind.__call__ = original  # type: ignore[operator]
+            kind.__call__ = original  # type: ignore[method-assign]
 
 
 # Whatever is replaced

@@ -12,6 +12,8 @@ import signal
 import sys
 from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
 from typing import Final, NoReturn
 
 from .environment import environment_for
@@ -83,7 +85,7 @@ def _become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and what it ignores stays ignored
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     try:
-        os.execvpe(command[0], list(command), dict(environ))
+        os.execvpe(command[0], list(command), dict(environ))  # noqa: S606  that is what was asked for
     except FileNotFoundError:
         there = shutil.which(command[0], path=environ.get("PATH"))
         problem = "not found" if there is None else f"the interpreter that its first line names is not there ({there})"
@@ -108,7 +110,7 @@ def _say(message: str) -> None:
 _ISOLATING: Final = {"I": "-I", "E": "-E", "S": "-S"}
 """Options by which Python neither reads ``PYTHONPATH`` nor imports a start-up file."""
 _WITH_VALUE: Final = "WXcm"
-"""Options of Python that the rest of the word, or the next one, belongs to."""
+"""Options of Python to which the rest of the word belongs."""
 
 
 def why_not_measured(command: Sequence[str], environ: Mapping[str, str]) -> str | None:
@@ -128,7 +130,7 @@ def why_not_measured(command: Sequence[str], environ: Mapping[str, str]) -> str 
 def _first_line(program: str) -> list[str]:
     """Return the words after ``#!`` in a program that is a script."""
     try:
-        with open(program, "rb") as file:
+        with Path(program).open("rb") as file:
             line = file.readline(256)
     except OSError:
         return []
@@ -142,14 +144,6 @@ def _isolating(command: Sequence[str]) -> str | None:
         words.pop(0)
     if not words or not os.path.basename(words[0]).startswith(("python", "pypy")):
         return None
-    for word in words[1:]:
-        if not word.startswith("-") or word in {"-", "--"}:
-            return None
-        for letter in word[1:]:
-            if letter in _ISOLATING:
-                return _ISOLATING[letter]
-            if letter in _WITH_VALUE:
-                break
-        if word[1:2] in {"c", "m"}:
-            return None
-    return None
+    options = takewhile(lambda word: word.startswith("-") and word not in {"-", "--", "-c", "-m"}, words[1:])
+    letters = (letter for option in options for letter in takewhile(lambda one: one not in _WITH_VALUE, option[1:]))
+    return next((_ISOLATING[letter] for letter in letters if letter in _ISOLATING), None)

@@ -14,7 +14,7 @@ RUN: Final = "WEIGHBRIDGE_RUN"
 """The version of weighbridge that was started; only an interpreter with the same one takes part."""
 COMMAND: Final = "WEIGHBRIDGE_RUN_PID"
 """The process that is the command itself, and stays so when it executes another program."""
-STARTUP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup")
+STARTUP: Final = os.path.join(os.path.split(os.path.abspath(__file__))[0], "startup")
 """The folder of the start-up file."""
 
 

@@ -17,16 +17,18 @@ __all__ = ["Hook", "Watcher", "watch_imports"]
 Hook = Callable[[ModuleType], None]
 
 
-def watch_imports(hooks: Mapping[str, Hook]) -> None:
+def watch_imports(hooks: Mapping[str, Hook]) -> Watcher:
     """Call each module's hook as soon as the module has been imported; at once where that has happened already.
 
-    Hooks must not raise.
+    Hooks must not raise. Returns the finder that is now the first.
     """
-    sys.meta_path.insert(0, Watcher(hooks))
+    watcher = Watcher(hooks)
+    sys.meta_path.insert(0, watcher)
     for name, hook in hooks.items():
         module = sys.modules.get(name)
         if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
             hook(module)
+    return watcher
 
 
 class Watcher:

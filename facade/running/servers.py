@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from weighbridge.middleware.shutdown import listen_for_the_end
+
 from .applications import measured, measured_asgi, measured_beside, measured_wsgi, replace
 
 __all__ = [
@@ -46,6 +48,7 @@ def uvicorn(module: ModuleType) -> None:
             original(self)
             if self.interface == "wsgi":
                 _measure_behind(self.loaded_app)
+                listen_for_the_end()
             else:
                 self.loaded_app = measured_asgi(self.loaded_app)
 

@@ -7,20 +7,21 @@ import sys
 from weighbridge.transactions.log import capture_internal_exception
 
 from .plugs import PLUGS
-from .post_import import watch_imports
+from .post_import import Watcher, watch_imports
 from .script import open_script
 from .uwsgi import watch_uwsgi
 
 __all__ = ["start"]
 
 
-def start() -> None:
-    """Watch for the imports of frameworks and servers, and open the transaction of a script. Never raises."""
+def start() -> Watcher:
+    """Watch for the imports of frameworks and servers, and open the transaction of a script."""
+    watcher = watch_imports({name: plug.apply for name, plug in PLUGS.items()})
     try:
-        watch_imports({name: plug.apply for name, plug in PLUGS.items()})
         if sys.orig_argv:
             open_script()
         else:  # a program that embeds Python
             watch_uwsgi()
     except Exception:
         capture_internal_exception("weighbridge run")
+    return watcher

@@ -19,7 +19,7 @@ from weighbridge.transactions.store.reader import StoreReader, Window
 
 from ..waiting import TIMEOUT, eventually
 
-__all__ = ["APPS", "Calls", "RUN", "ask", "environment", "free_port", "recorded", "run", "serving", "stop"]
+__all__ = ["APPS", "RUN", "Calls", "ask", "environment", "free_port", "recorded", "run", "serving", "stop"]
 
 APPS: Final = Path(__file__).parent / "apps"
 RUN: Final = (sys.executable, "-m", "weighbridge", "run")

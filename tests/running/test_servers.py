@@ -51,7 +51,7 @@ _SERVED: Final = [
     ("uvicorn", (*_UVICORN, "--factory", "flask_app:create_app", "--interface", "wsgi"), _COLON),
     ("uvicorn", (*_UVICORN, "fastapi_app:app"), _BRACES),
     ("uvicorn", (*_UVICORN, "django_app:asgi"), _COLON),
-    ("litestar", (*_UVICORN, "litestar_app:app"), _CONVERTED),
+    ("litestar", (*_UVICORN, "litestar_app:app"), _BRACES),
     ("quart", (*_UVICORN, "quart_app:app"), _COLON),
     ("falcon", (*_UVICORN, "falcon_app:asgi"), _CONVERTED),
     ("sanic", (*_UVICORN, "sanic_app:app"), "Route/GET /items/<number:int>"),
@@ -88,6 +88,7 @@ _SERVED: Final = [
     ("flask", ("python", "bare_app.py", "{port}"), _PATH),
 ]  # fmt: skip
 """What it needs, the command, and how it names the request."""
+
 
 @pytest.mark.parametrize(("needs", "command", "name"), _SERVED, ids=[" ".join(one[1]) for one in _SERVED])
 def test_each_request_is_counted_once_with_its_route(

@@ -31,6 +31,7 @@ class RuntimeState:
         "application",
         "beginnings",
         "deferred",
+        "early",
         "enabled_for",
         "error_statuses",
         "loaded",
@@ -50,8 +51,12 @@ class RuntimeState:
     def __init__(self) -> None:
         self.application = Application("Python Application")
         self.beginnings: int = 0
-        """How often anybody got ready for a transaction to begin. It has grown if any has begun, by how much says nothing:
-        whoever opens many gets ready once."""
+        """How often anybody got ready for a transaction to begin.
+
+        It has grown if any has begun; by how much says nothing, as whoever opens many gets ready once.
+        """
+        self.early: bool = False
+        """Whether the program's own code has not begun yet, and may still replace parts of the standard library."""
         self.deferred: Callable[[], object] | None = None
         """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.reset()

@@ -59,7 +59,8 @@ class ProgramTransaction:
                 return
             if exception is not None:
                 transaction._record_exception(exception)
-            transaction._set_application(runtime.application)  # settings may have been read since
+            if runtime.try_load():  # the program may have read settings since
+                transaction._set_application(runtime.application)
             transaction._end()
         except Exception:
             capture_internal_exception("ProgramTransaction.end")

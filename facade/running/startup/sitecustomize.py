@@ -12,13 +12,13 @@ import sys
 
 
 def _main():
-    own = os.path.dirname(os.path.abspath(__file__))
+    own = os.path.split(os.path.abspath(__file__))[0]
     sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != own]
     try:
         _run_the_one_behind()
     finally:
         if sys.version_info >= (3, 10) and _version() == os.environ.get("WEIGHBRIDGE_RUN"):
-            _start()
+            _wait()
 
 
 def _run_the_one_behind():
@@ -48,14 +48,41 @@ def _place():
     """Return the file that ``import weighbridge`` would read."""
     finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
     specs = [finder.find_spec("weighbridge", None) for finder in finders]
-    return [spec for spec in specs if spec is not None][0].origin
+    return str(next(spec for spec in specs if spec is not None).origin)
+
+
+_WATCHED = frozenset(
+    "bottle channels cheroot connexion daphne django falcon flask gevent granian gunicorn hypercorn pyramid quart "
+    "sanic starlette uvicorn waitress weighbridge werkzeug wsgiref".split()
+)
+"""Packages that are reason enough to load weighbridge: in a process that imports none of them it does nothing."""
+
+
+class _Waiting:
+    """A finder that finds nothing itself, and starts weighbridge before the first of these packages is imported."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in _WATCHED:
+            return None
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+        watcher = _start()
+        return None if watcher is None else watcher.find_spec(name, path, target)
+
+
+def _wait():
+    """Start where there is something to do already; else wait until there is."""
+    is_command = os.environ.get("WEIGHBRIDGE_RUN_PID") == str(os.getpid())
+    if is_command or not sys.orig_argv or not _WATCHED.isdisjoint(sys.modules):
+        _start()
+    else:
+        sys.meta_path.insert(0, _Waiting())
 
 
 def _start():
     try:
         from weighbridge.running.start import start  # noqa: PLC0415
 
-        start()
+        return start()
     except Exception as error:
         sys.stderr.write("weighbridge: nothing is measured here, as the start-up file failed: %r\n" % (error,))
 

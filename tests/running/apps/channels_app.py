@@ -1,10 +1,9 @@
 """Django Channels, with a consumer for HTTP."""
 
+import django_app
 from channels.generic.http import AsyncHttpConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path
-
-import django_app
 
 
 class Item(AsyncHttpConsumer):
