@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 from .environment import environment_for
 from .plugs import PLUGS
 
-__all__ = ["main", "why_not_measured"]
+__all__ = ["APP_HELP", "SHOW_HELP", "main", "run", "why_not_measured"]
 
 _DESCRIPTION: Final = "Run a command as it is, with everything measured that it and the processes it starts do."
 _EXAMPLES: Final = """examples:
@@ -28,24 +28,36 @@ _EXAMPLES: Final = """examples:
   weighbridge run -- python nightly.py
 
 Nothing of the command changes: its process, signals, streams and exit status are its own."""
+APP_HELP: Final = "Report to this application, instead of the configured one."
+SHOW_HELP: Final = "Print what is replaced at run time, and run nothing."
 _NO_COMMAND: Final = "no command; write one after --, for example: weighbridge run -- gunicorn shop:app"
 
+_MISUSED: Final = 2
 _NOT_FOUND: Final = 127
 _NOT_EXECUTABLE: Final = 126
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Become the command, with the arguments that follow ``run``; exit with 2, 126 or 127 where that is impossible."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.show:
+    options = _parser().parse_args(arguments)
+    run(options.app, options.show, options.command[options.command[:1] == ["--"] :])
+
+
+def run(app: str | None, show: bool, command: Sequence[str]) -> NoReturn:
+    """Do what the options say, and exit; see `main`.
+
+    Args:
+        app: the application to report to, if one was named.
+        show: whether to print what is replaced at run time, and run nothing.
+        command: the command and its arguments.
+    """
+    if show:
         sys.stdout.write("".join(f"{line}\n" for line in replaced()))
         sys.exit(0)
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
-        parser.error(_NO_COMMAND)
-    settings = {"WEIGHBRIDGE_APP_NAME": options.app}
-    environ = environment_for(os.environ, os.getpid(), settings)
+        _say(_NO_COMMAND)
+        sys.exit(_MISUSED)
+    environ = environment_for(os.environ, os.getpid(), {"WEIGHBRIDGE_APP_NAME": app})
     reason = why_not_measured(command, environ)
     if reason:
         _say(reason)
@@ -63,15 +75,15 @@ def _parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("-h", "--help", action="help", help="Show this message and exit.")
-    parser.add_argument("--app", metavar="NAME", help="Report to this application, instead of the configured one.")
-    parser.add_argument("--show", action="store_true", help="Print what is replaced at run time, and run nothing.")
+    parser.add_argument("--app", metavar="NAME", help=APP_HELP)
+    parser.add_argument("--show", action="store_true", help=SHOW_HELP)
     parser.add_argument("command", nargs=REMAINDER, metavar="COMMAND ...", help="The command and its arguments.")
     return parser
 
 
 def replaced() -> Iterator[str]:
     """Yield the lines that ``--show`` prints."""
-    rows = [("module", "replaced", "by or for")]
+    rows = [("module", "replaced", "by, or for")]
     rows += [(name, plug.replaced.replace("`", ""), plug.purpose.replace("`", "")) for name, plug in PLUGS.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

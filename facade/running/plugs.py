@@ -10,7 +10,7 @@ from weighbridge.transactions.log import capture_internal_exception
 
 from . import frameworks, servers
 
-__all__ = ["PLUGS", "Plug"]
+__all__ = ["PLUGS", "Plug", "plugs_markdown"]
 
 
 class Plug(NamedTuple):
@@ -64,3 +64,9 @@ PLUGS: Final = {
     "starlette.applications": Plug(frameworks.starlette, "`Starlette.__call__`", _ALONE),
 }
 """By the name of the module."""
+
+
+def plugs_markdown() -> str:
+    """Return the table of all that is replaced, as the documentation shows it."""
+    rows = (f"| `{name}` | {plug.replaced} | {plug.purpose} |" for name, plug in PLUGS.items())
+    return "\n".join(("| module | replaced | by, or for |", "| --- | --- | --- |", *rows))

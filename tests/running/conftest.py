@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,10 @@ class Scripts:
         file.write_text(textwrap.dedent(text), encoding="utf-8")
         return file
 
-    def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, options: Sequence[str] = (), **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the folder."""
-        return run(self.store, *command, cwd=self.folder, **{"PYTHONPATH": str(self.folder), **environ})
+        variables = {"PYTHONPATH": str(self.folder), **environ}
+        return run(self.store, *command, cwd=self.folder, options=options, **variables)
 
     def calls(self) -> Calls:
         """What was counted."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -34,10 +34,12 @@ def environment(store: Path, **more: str) -> dict[str, str]:
     return {**os.environ, **ours, **more}
 
 
-def run(store: Path, *command: str, cwd: Path = APPS, **more: str) -> subprocess.CompletedProcess[str]:
+def run(
+    store: Path, *command: str, cwd: Path = APPS, options: Sequence[str] = (), **more: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command that ends by itself under ``weighbridge run``."""
     return subprocess.run(
-        [*RUN, "--", *command],
+        [*RUN, *options, "--", *command],
         cwd=cwd,
         env=environment(store, **more),
         capture_output=True,
@@ -56,13 +58,18 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    store: Path, *command: str, by: signal.Signals = signal.SIGTERM, cwd: Path = APPS, **more: str
+    store: Path,
+    *command: str,
+    by: signal.Signals = signal.SIGTERM,
+    cwd: Path = APPS,
+    options: Sequence[str] = (),
+    **more: str,
 ) -> Iterator[int]:
     """A server under ``weighbridge run``, told to stop by a signal; gives its port, ``{port}`` in the command."""
     port, log = free_port(), store.with_name("log")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*RUN, "--", *(part.format(port=port) for part in command)],
+            [*RUN, *options, "--", *(part.format(port=port) for part in command)],
             cwd=cwd,
             env=environment(store, **more),
             stdout=output,

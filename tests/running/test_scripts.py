@@ -93,8 +93,7 @@ def test_an_exception_that_ends_it_has_failed_it(scripts: Scripts) -> None:
 
 def test_it_reports_to_the_application_that_the_command_names(scripts: Scripts) -> None:
     scripts.write("nightly.py", "")
-    subprocess.run([*RUN, "--app", "Shop", "--", "python", "nightly.py"], env=environment(scripts.store),
-                   cwd=scripts.folder, check=True)  # fmt: skip
+    assert scripts.run("python", "nightly.py", options=("--app", "Shop")).returncode == 0  # fmt: skip
     assert scripts.calls() == {("Shop", "OtherTransaction/Script/nightly.py"): (1, 0)}
 
 
