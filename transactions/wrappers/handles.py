@@ -177,6 +177,11 @@ class BackgroundTaskHandle:
 
     # How it ends
 
+    def _stop_clock(self) -> None:
+        """Stop the clock: the work is done, and it is still to be decided what became of it."""
+        if self._opened is not None:
+            self._opened._freeze()
+
     def _settle(self, transaction: Transaction, error: object, outcome: object) -> None:
         """Note how the task ended."""
         known = _as_outcome(outcome)
