@@ -10,7 +10,7 @@ from typing import Any
 from weighbridge.transactions.model.finished import AttributeValue, Outcome
 from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle, begin_background_task
 
-__all__ = ["attributes_of", "aware", "begin_run", "record_run"]
+__all__ = ["attributes_of", "aware", "begin_run", "end_run_by_name", "record_run"]
 
 
 def begin_run(
@@ -63,3 +63,9 @@ def attributes_of(task_id: object, attempt: int | None = None) -> dict[str, Any]
 def aware(moment: datetime | None) -> datetime | None:
     """Return a moment with a time zone: libraries that leave it out mean UTC."""
     return moment.replace(tzinfo=timezone.utc) if moment is not None and moment.tzinfo is None else moment
+
+
+def end_run_by_name(handle: BackgroundTaskHandle, dotted: str, message: str) -> None:
+    """End a run that has failed, where all that is known of the exception is its class's dotted name."""
+    module, _, name = dotted.rpartition(".")
+    handle._end_named(f"{module or 'builtins'}:{name}", message)

@@ -33,8 +33,10 @@ class Row:
     needs: tuple[str, ...] = ()
     broker: Broker = "redis"
     send: str = "send"
+    send_many: str = "send_many"
+    eager: str = "eager"
+    """What runs a task at once inside a request; empty where the system cannot."""
     has_queue_time: bool = True
-    eager: bool = True
     environ: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self) -> str | None:
@@ -185,7 +187,7 @@ def _apscheduler_row(kind: str, expected: Counts) -> Row:
         needs=("apscheduler",),
         broker="none",
         send=kind,
-        eager=False,
+        eager="",
     )
 
 
@@ -205,7 +207,7 @@ ROWS: Final = (
         _DRAMATIQ,
         queue="high",
         needs=("dramatiq",),
-        eager=False,
+        eager="",
     ),
     _huey_row("thread", _HUEY, "send"),
     _huey_row("process", {**_HUEY, "huey_jobs.too_slow": {"timed_out": 1}}, "send_to_processes"),
@@ -228,7 +230,7 @@ ROWS: Final = (
         },
         queue="arq:queue",
         needs=("arq",),
-        eager=False,
+        eager="",
     ),
     Row(
         "Taskiq",
@@ -265,6 +267,37 @@ ROWS: Final = (
         needs=("procrastinate",),
         broker="postgresql",
         has_queue_time=False,
-        eager=False,
+        eager="",
+    ),
+    Row(
+        "django-tasks",
+        "Django",
+        "django_jobs",
+        _python("django", "db_worker", "--queue-name", "*", "--interval", "0.2", "--settings", "django_settings"),
+        {
+            "django_task_functions.plain": {"succeeded": 5},
+            "django_task_functions.decorated": {"succeeded": 1},
+            "django_task_functions.decorated_coroutine": {"succeeded": 1},
+            "django_task_functions.bad": {"failed": 1},
+        },
+        queue="high",
+        needs=("django_tasks_db",),
+        send="send_tasks",
+        send_many="send_many_tasks",
+        eager="eager_task",
+    ),
+    Row(
+        "django-q2",
+        "Django",
+        "django_jobs",
+        _python("django", "qcluster", "--settings", "django_settings"),
+        {
+            "django_jobs.plain": {"succeeded": 5},
+            "django_jobs.decorated": {"succeeded": 1},
+            "django_jobs.bad": {"failed": 1},
+            "django_jobs.too_slow": {"timed_out": 1},
+        },
+        queue="high",
+        needs=("django_q",),
     ),
 )

@@ -21,6 +21,8 @@ __all__ = [
     "is_error",
     "matches",
     "noticed",
+    "noticed_by_name",
+    "outcome_by_name",
     "outcome_of",
     "parts_of",
     "retained",
@@ -62,6 +64,7 @@ _CONTROL_FLOW: Final[Mapping[str, Outcome]] = {
     "celery.exceptions:Ignore": "cancelled",
     "celery.exceptions:Reject": "rejected",
     "celery.exceptions:Retry": "retried",
+    "django_q.exceptions:TimeoutException": "timed_out",
     "dramatiq.errors:RateLimitExceeded": "retried",
     "dramatiq.errors:Retry": "retried",
     "dramatiq.middleware.shutdown:Shutdown": "retried",
@@ -95,9 +98,11 @@ class _Class:
     def __init__(self, cls: type[BaseException]) -> None:
         self.names: frozenset[str] = frozenset(map(class_name, cls.__mro__))
         """``module:Class`` of the class and of all its bases."""
-        self.decides_itself: bool = issubclass(cls, SystemExit) or not (_GROUPS | _EXITS).isdisjoint(self.names)
+        known = next((_CONTROL_FLOW[name] for name in self.names & _CONTROL_FLOW.keys()), None)
+        depends = issubclass(cls, SystemExit) or not (_GROUPS | _EXITS).isdisjoint(self.names)
+        self.decides_itself: bool = known is None and depends
         """Whether the outcome depends on the instance."""
-        self.outcome: Outcome = next((_CONTROL_FLOW[name] for name in self.names & _CONTROL_FLOW.keys()), "failed")
+        self.outcome: Outcome = known or "failed"
         """What becomes of a task that an instance escapes from, if the class decides that."""
 
 
@@ -159,6 +164,18 @@ def noticed(exception: BaseException, expected: bool) -> NoticedError:
     name = class_name(type(exception))
     message = _message(exception) if runtime.privacy.keeps_message(name) else STRIPPED
     return NoticedError(name, message, expected)
+
+
+def noticed_by_name(name: str, message: str) -> NoticedError:
+    """Return what is kept of an exception that only its class's name and its message are known of."""
+    if not runtime.privacy.keeps_errors:
+        return NoticedError(_NOT_KEPT, "")
+    return NoticedError(name, message[:_LONGEST_MESSAGE] if runtime.privacy.keeps_message(name) else STRIPPED)
+
+
+def outcome_by_name(name: str) -> Outcome:
+    """Return how a task ends that an exception of the named class escapes from."""
+    return _CONTROL_FLOW.get(name, "failed")
 
 
 def retained(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:

@@ -177,6 +177,12 @@ class BackgroundTaskHandle:
 
     # How it ends
 
+    def _end_named(self, name: str, message: str) -> None:
+        """End the task with an exception of which nothing else is known, because it was raised elsewhere."""
+        if self._opened is not None and self._unended:
+            self._opened._notice(errors.noticed_by_name(name, message))
+        self.end(outcome=errors.outcome_by_name(name))
+
     def _stop_clock(self) -> None:
         """Stop the clock: the work is done, and it is still to be decided what became of it."""
         if self._opened is not None:
