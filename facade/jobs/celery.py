@@ -233,4 +233,3 @@ def _telling_class(given: Any) -> Any:
 
     request_class: Any = symbol_by_name(given)
     return request_class if issubclass(request_class, _Telling) else type("Request", (_Telling, request_class), {})
-

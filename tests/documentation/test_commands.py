@@ -44,7 +44,6 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "below",
     "README.md": "below",
     "docs/first-hour.md": "test_tutorials",
-    "docs/how-to/job-queues.md": "tests/workers/test_recipes.py, by a real worker",
     "docs/how-to/reading.md": "below",
     "docs/how-to/serving.md": "test_servers",
     "docs/how-to/store.md": "below",

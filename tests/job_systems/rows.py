@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,7 +18,7 @@ Counts = Mapping[str, Mapping[str, int]]
 """How often each outcome is expected, by the name of the task."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """A system with one kind of worker."""
 
@@ -36,8 +36,9 @@ class Row:
     send_many: str = "send_many"
     eager: str = "eager"
     """What runs a task at once inside a request; empty where the system cannot."""
+    prepare: bool = False
+    """Whether the program has something to prepare."""
     has_queue_time: bool = True
-    environ: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self) -> str | None:
         """What it needs and is not here."""
@@ -266,6 +267,7 @@ ROWS: Final = (
         queue="high",
         needs=("procrastinate",),
         broker="postgresql",
+        prepare=True,
         has_queue_time=False,
         eager="",
     ),
@@ -282,6 +284,7 @@ ROWS: Final = (
         },
         queue="high",
         needs=("django_tasks_db",),
+        prepare=True,
         send="send_tasks",
         send_many="send_many_tasks",
         eager="eager_task",
@@ -299,5 +302,6 @@ ROWS: Final = (
         },
         queue="high",
         needs=("django_q",),
+        prepare=True,
     ),
 )

@@ -6,7 +6,16 @@ from typing import Final, Literal, NamedTuple
 
 from .naming import Kind, path_of
 
-__all__ = ["FAILURES", "OUTCOMES", "ApdexZone", "AttributeValue", "FinishedTransaction", "Kind", "NoticedError", "Outcome"]
+__all__ = [
+    "FAILURES",
+    "OUTCOMES",
+    "ApdexZone",
+    "AttributeValue",
+    "FinishedTransaction",
+    "Kind",
+    "NoticedError",
+    "Outcome",
+]
 
 ApdexZone = Literal["satisfied", "tolerating", "frustrated"]
 AttributeValue = str | int | float | bool

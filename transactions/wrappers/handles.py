@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import datetime
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..context.current import current
 from ..context.finalizers import Guard, release
@@ -23,6 +22,9 @@ from ..model.finished import FAILURES, OUTCOMES, AttributeValue, Outcome
 from ..model.naming import function_name, text_of
 from ..model.transaction import Transaction
 from .opening import BackgroundOpener, CallName
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["BackgroundTaskHandle", "TaskContext", "begin_background_task"]
 
@@ -267,7 +269,7 @@ def _seconds_since(queued: object) -> float | None:
     """Return how long a task has waited; ``None``, with one log line, if the argument is no such time."""
     if queued is None:
         return None
-    moment = queued.timestamp() if isinstance(queued, datetime) and queued.tzinfo is not None else queued
+    moment = _timestamp_of(queued)
     if isinstance(moment, (int, float)) and _EARLIEST <= moment < _LATEST:
         return max(0.0, epoch() - moment)
     log_once(
@@ -276,3 +278,11 @@ def _seconds_since(queued: object) -> float | None:
         queued,
     )
     return None
+
+
+def _timestamp_of(moment: Any) -> object:
+    """Return the epoch seconds of a `datetime` with a time zone; anything else as it is."""
+    module: Any = sys.modules.get("datetime")  # who has such an object has imported it
+    if module is not None and isinstance(moment, module.datetime) and moment.tzinfo is not None:
+        return moment.timestamp()
+    return moment
