@@ -75,7 +75,7 @@ def _connect_to_store(recorder: Recorder) -> None:
     try:
         _import_late_modules()
         with late_imports:
-            from .store.writer import StoreWriter  # noqa: PLC0415  brings sqlite3, needed only for writing
+            from .store.sqlite.writer import StoreWriter  # noqa: PLC0415  brings sqlite3, needed only for writing
     except Unloadable as problem:
         log_import_failure(problem)
     else:
@@ -93,7 +93,7 @@ def _import_late_modules() -> None:
     except Unloadable as problem:  # the thread can write without it
         log_import_failure(problem)
     with late_imports:
-        for name in ("pwd", f"{__package__}.model.query", f"{__package__}.store.writer"):
+        for name in ("pwd", f"{__package__}.model.query", f"{__package__}.store.sqlite.writer"):
             import_module(name)
 
 

@@ -9,8 +9,9 @@ from weighbridge.reporting.report import Line, Report, per_minute_of, read_repor
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.recording.totals import Totals
 from weighbridge.transactions.store.reader import ApplicationStatistics, Selection, StoreReader, Timeline
-from weighbridge.transactions.store.statistics import Statistics, Totals, Window
+from weighbridge.transactions.store.statistics import Statistics, Window
 
 from .chart_range import (
     SPARKS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from .values import CLASSES, LOG_FILE, NAMES, PATTERNS, SWITCH, ValueKind, adding, all_of
+from .values import CLASSES, LABEL, LOG_FILE, NAMES, PATTERNS, SWITCH, ValueKind, adding, all_of
 
 __all__ = ["ALIASES", "COUNTERPARTS", "Counterpart", "is_agent_section", "is_agent_setting", "is_agent_variable"]
 
@@ -49,6 +49,7 @@ def _of_destinations() -> Iterator[tuple[str, Counterpart]]:
 
 COUNTERPARTS: Final[Mapping[str, Counterpart]] = {
     "monitor_mode": Counterpart("enabled", SWITCH),
+    "process_host.display_name": Counterpart("host", LABEL),
     "log": Counterpart("log_file", LOG_FILE),
     "error_collector.ignore_errors": Counterpart("ignored_errors", adding(CLASSES)),
     "error_collector.ignore_classes": Counterpart("ignored_errors", adding(CLASSES)),

@@ -20,6 +20,7 @@ __all__ = [
     "APPLICATIONS",
     "CLASSES",
     "DAYS",
+    "LABEL",
     "LOG_FILE",
     "LOG_LEVEL",
     "MEMORY",
@@ -110,6 +111,15 @@ def _read_text(value: object, _so_far: object) -> str:
         return value.strip()
     raise ValueError(value)
 
+
+def _read_label(value: object, _so_far: object) -> str:
+    text = str(value).strip() if isinstance(value, str) or type(value) is int else ""
+    if text.isprintable() and 0 < len(text) <= _LONGEST_LABEL:
+        return text
+    raise ValueError(value)
+
+
+_LONGEST_LABEL: Final = 100
 
 MEMORY: Final = ":memory:"
 """Value of the setting ``store`` that keeps figures in memory only."""
@@ -270,6 +280,7 @@ SECONDS: Final = ValueKind("seconds", "a number of seconds above 0, at most 8640
 DAYS: Final = ValueKind("days", "a number of days above 0, at most 36500", _positive(36_500))
 SWITCH: Final = ValueKind("switch", "true or false (also 1/0, on/off, yes/no)", read_switch)
 APPLICATION: Final = ValueKind("text", "a name that is not empty, or several with ; between them", _read_text)
+LABEL: Final = ValueKind("text", f"a text of 1 to {_LONGEST_LABEL} characters, in one line", _read_label)
 STORE: Final = ValueKind("store", f"the path of a file, or `{MEMORY}`", read_store)
 LOG_FILE: Final = ValueKind("file", "the path of a file, `stdout` or `stderr`", _read_log_file)
 LOG_LEVEL: Final = ValueKind("word", "one of " + ", ".join(_LOG_LEVELS), _read_log_level)

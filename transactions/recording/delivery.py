@@ -117,7 +117,7 @@ class Delivery:
 
 def _give_up(snapshot: Snapshot) -> None:
     """Count the contents of a snapshot as dropped."""
-    handoff.record_dropped("transactions", sum(row.count for row in snapshot.minutes))
+    handoff.record_dropped("transactions", sum(row.totals.count for row in snapshot.minutes))
     handoff.record_dropped("errors", sum(error.count for error in snapshot.errors))
     handoff.record_dropped("samples", len(snapshot.samples))
     for cause, count in snapshot.lost.items():

@@ -100,7 +100,7 @@ class Recorder:
         self._settings = settings
         self._forked_thread = forked_thread
         self._aggregate = Aggregate(settings)
-        self._instance = _this_process()
+        self._instance = _this_process(settings)
         self._started = monotonic()
         self._running: tuple[RunningTransaction, ...] = ()
         self._last_heartbeat = self._last_flush = monotonic()
@@ -428,8 +428,9 @@ def _acquired(lock: Any, deadline: float, hope: Callable[[], bool]) -> bool:
     return True
 
 
-def _this_process() -> Instance:
-    return Instance(os.urandom(16).hex(), os.uname().nodename, os.getpid(), epoch(), _program())
+def _this_process(settings: Settings) -> Instance:
+    host = settings.host or os.uname().nodename
+    return Instance(os.urandom(16).hex(), host, os.getpid(), epoch(), _program(), settings.version or "")
 
 
 def _program() -> str:

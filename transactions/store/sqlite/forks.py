@@ -15,8 +15,8 @@ import os
 import weakref
 from typing import Any, Final, Protocol
 
-from ..model.clock import monotonic
-from ..recording.os_threads import allocate_lock
+from ...model.clock import monotonic
+from ...recording.os_threads import allocate_lock
 
 __all__ = ["forked_midway", "turnstile", "watch"]
 

@@ -18,18 +18,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ..recording.overflow import OTHER, overflow_of
-from ..recording.snapshot import Series
+from ...recording.overflow import OTHER, overflow_of
+from ...recording.snapshot import Series
+from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER
 from .dropped import add_dropped
-from .ids import Ids
-from .resolutions import COARSE_WIDTHS, FINEST, FOREVER
-from .rows import move
+from .ids import BEGIN_TO_MOVE, SCOPES, Ids
+from .tables import ERRORS, FORMER_TOTALS, GROUPS, TOTALS, Table
 
-__all__ = ["next_eviction_step"]
+__all__ = ["keep_counters", "next_eviction_step"]
 
 _ROWS_AT_ONCE: Final = 10_000
 """Approximate number of rows that one step scans."""
-_WIDTHS: Final = (FINEST, *COARSE_WIDTHS)
+_WIDTHS: Final = (FINEST, *COARSE_WIDTHS, SINCE_EVER)
 _HOUR: Final = 3600
 
 _Replacements = dict[int, int]
@@ -38,6 +38,9 @@ _Replacements = dict[int, int]
 
 def next_eviction_step(connection: sqlite3.Connection, now: float) -> Callable[[], None] | None:
     """Return the next step, to be taken in the same transaction, or ``None``; ``now`` is in epoch seconds."""
+    moving = connection.execute("SELECT span, start FROM moved_progress").fetchone()
+    if moving is not None:
+        return partial(_move_totals, connection, *moving)
     under_way = connection.execute("SELECT kind, span, start FROM eviction_progress ORDER BY kind LIMIT 1").fetchone()
     if under_way is not None:
         return partial(_move_rows, connection, *under_way)
@@ -52,7 +55,10 @@ def next_eviction_step(connection: sqlite3.Connection, now: float) -> Callable[[
 
 _SERIES: Final = """
 SELECT id, kind, "group" FROM series LEFT JOIN (
-    SELECT series, sum(count) AS calls FROM tally WHERE span = 60 AND start >= :hour GROUP BY series
+    SELECT series, sum(count) AS calls FROM (
+        SELECT series, count FROM totals WHERE span = 60 AND start >= :hour UNION ALL
+        SELECT series, count FROM tally WHERE span = 60 AND start >= :hour
+    ) GROUP BY series
 ) ON series = id
 WHERE application = :application AND whole = 0 AND name != :other
 ORDER BY coalesce(calls, 0), CASE WHEN seen > :ahead THEN 0 ELSE seen END, id LIMIT :number
@@ -60,7 +66,10 @@ ORDER BY coalesce(calls, 0), CASE WHEN seen > :ahead THEN 0 ELSE seen END, id LI
 
 _APPLICATIONS: Final = """
 SELECT application FROM series LEFT JOIN (
-    SELECT series, sum(count) AS calls FROM tally WHERE span = 60 AND start >= :hour GROUP BY series
+    SELECT series, sum(count) AS calls FROM (
+        SELECT series, count FROM totals WHERE span = 60 AND start >= :hour UNION ALL
+        SELECT series, count FROM tally WHERE span = 60 AND start >= :hour
+    ) GROUP BY series
 ) ON series = id
 WHERE whole = 1 AND application != :other GROUP BY application
 ORDER BY sum(coalesce(calls, 0)), max(CASE WHEN seen > :ahead THEN 0 ELSE seen END), min(id) LIMIT :number
@@ -104,6 +113,9 @@ def _note(connection: sqlite3.Connection, kind: str, evicted: _Replacements) -> 
         rows = [(kind, number, replacement) for number, replacement in evicted.items()]
         connection.executemany("INSERT INTO evicted (kind, number, replacement) VALUES (?, ?, ?)", rows)
         connection.execute("INSERT OR REPLACE INTO eviction_progress VALUES (?, ?, ?)", (kind, FINEST, -FOREVER))
+    if evicted and kind == "series":
+        connection.executemany("INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)", evicted.items())
+        connection.execute(BEGIN_TO_MOVE)
 
 
 def _least(connection: sqlite3.Connection, statement: str, now: float, limit: int, **whose: object) -> list[Any]:
@@ -118,10 +130,16 @@ def _least_applications(connection: sqlite3.Connection, names: Ids, now: float) 
     if names.count_applications() < Ids.MAX_APPLICATIONS:
         return evicted
     for (application,) in _least(connection, _APPLICATIONS, now, Ids.MAX_APPLICATIONS):
-        rows = connection.execute('SELECT id, kind, "group", whole FROM series WHERE application = ?', (application,))
-        for number, kind, group, whole in rows.fetchall():
-            overflow = overflow_of(Series(OTHER, kind, group, ""))
-            evicted[number] = names.totals_series(overflow, now) if whole else names.series(overflow, now)
+        rows = connection.execute(
+            'SELECT id, kind, "group", name, whole FROM series WHERE application = ?', (application,)
+        )
+        for number, kind, group, name, whole in rows.fetchall():
+            overflow, scope = overflow_of(Series(OTHER, kind, group, "")), SCOPES[whole]
+            evicted[number] = (
+                names.series(overflow, now)
+                if scope == "name"
+                else names.totals_series(overflow, now, scope, "" if scope == "all" else name)
+            )
     return evicted
 
 
@@ -166,24 +184,55 @@ def _pass_on_errors(connection: sqlite3.Connection) -> _Replacements:
 
 def _move_rows(connection: sqlite3.Connection, kind: str, width: int, start: int) -> None:
     """Move the rows of one interval that begins after ``start``."""
-    table = "tally" if kind == "series" else "error_count"
+    table = FORMER_TOTALS if kind == "series" else ERRORS
+    until = _end_of_step(connection, table, width, start)
+    evicted = f"SELECT number, replacement FROM evicted WHERE kind = '{kind}'"
+    if table.move(connection, kind, evicted, (width, start, until)) and width > FINEST:
+        connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (width,))
+    following = _following(connection, table, width) if until == FOREVER else width
+    if following is None:
+        _forget(connection, kind)
+    else:
+        connection.execute(
+            "UPDATE eviction_progress SET span = ?, start = ? WHERE kind = ?",
+            (following, -FOREVER if until == FOREVER else until, kind),
+        )
+
+
+def _end_of_step(connection: sqlite3.Connection, table: Table, width: int, start: int) -> int:
+    """Return up to which start the rows after ``start`` are moved in one step; `FOREVER` if that is all."""
     row = connection.execute(
-        f"SELECT start FROM {table} WHERE span = ? AND start > ? ORDER BY start LIMIT 1 OFFSET ?",
+        f"SELECT start FROM {table.name} WHERE span = ? AND start > ? ORDER BY start LIMIT 1 OFFSET ?",
         (width, start, _ROWS_AT_ONCE),
     ).fetchone()
-    until = FOREVER if row is None else row[0]
-    if move(connection, kind, (width, start, until)) and width > FINEST:
-        connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (width,))
-    if row is not None:
-        _proceed(connection, kind, width, until)
-    elif width != _WIDTHS[-1]:
-        _proceed(connection, kind, _WIDTHS[_WIDTHS.index(width) + 1], -FOREVER)
+    return FOREVER if row is None else int(row[0])
+
+
+def _move_totals(connection: sqlite3.Connection, width: int, start: int) -> None:
+    """Move the totals of one interval that begins after ``start``.
+
+    Names that a process of version 4 has evicted are gone already; those that this one evicts go afterwards.
+    """
+    until = _end_of_step(connection, TOTALS, width, start)
+    moved = "SELECT number, replacement FROM moved_series WHERE NOT done"
+    changed = [table.move(connection, "series", moved, (width, start, until)) for table in (TOTALS, GROUPS)]
+    if any(changed) and width > FINEST:
+        connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
+    following = _following(connection, TOTALS, width) if until == FOREVER else width
+    if following is None:
+        connection.execute("DELETE FROM moved_progress")
+        connection.execute("DELETE FROM moved_series WHERE number NOT IN (SELECT id FROM series)")
+        connection.execute("UPDATE moved_series SET done = 1")
     else:
-        _forget(connection, kind)
+        after = -FOREVER if until == FOREVER else until
+        connection.execute("UPDATE moved_progress SET span = ?, start = ?", (following, after))
 
 
-def _proceed(connection: sqlite3.Connection, kind: str, width: int, start: int) -> None:
-    connection.execute("UPDATE eviction_progress SET span = ?, start = ? WHERE kind = ?", (width, start, kind))
+def _following(connection: sqlite3.Connection, table: Table, width: int) -> int | None:
+    """Return the next width of which a table has rows; ``None`` after the last."""
+    statement = f"SELECT 1 FROM {table.name} WHERE span = ? LIMIT 1"
+    others = _WIDTHS[_WIDTHS.index(width) + 1 :]
+    return next((other for other in others if connection.execute(statement, (other,)).fetchone()), None)
 
 
 def _forget(connection: sqlite3.Connection, kind: str) -> None:
@@ -193,3 +242,39 @@ def _forget(connection: sqlite3.Connection, kind: str) -> None:
     connection.execute(f"DELETE FROM {kind} WHERE id IN (SELECT number FROM evicted WHERE kind = ?)", (kind,))
     for table in ("evicted", "eviction_progress"):
         connection.execute(f"DELETE FROM {table} WHERE kind = ?", (kind,))
+    if kind == "series":
+        connection.execute("DELETE FROM moved_series WHERE done")
+
+
+# What has been counted since ever, of names that are forgotten
+
+
+_FORGOTTEN: Final = """
+SELECT DISTINCT old.id, old.application, old.kind, old."group" FROM series AS old
+JOIN totals ON totals.span = 0 AND totals.series = old.id
+JOIN series AS alive ON (alive.application, alive.kind, alive.whole) = (old.application, old.kind, 1)
+WHERE old.seen < :unused AND alive.seen >= :unused AND old.whole = 0 AND old.name != :other
+"""
+
+
+_STAY: Final = """
+UPDATE series SET seen = :unused WHERE seen < :unused AND whole = 0 AND name = :other AND EXISTS (
+    SELECT 1 FROM series AS alive
+    WHERE (alive.application, alive.kind, alive.whole) = (series.application, series.kind, 1)
+    AND alive.seen >= :unused
+)
+"""
+
+
+def keep_counters(connection: sqlite3.Connection, unused: int) -> None:
+    """Count under `OTHER` what was ever counted of names that were seen before ``unused``, and are to be forgotten.
+
+    An application that is forgotten as a whole takes its counts with it.
+    """
+    names = Ids(connection)
+    connection.execute(_STAY, {"unused": unused, "other": OTHER})
+    rows = connection.execute(_FORGOTTEN, {"unused": unused, "other": OTHER}).fetchall()
+    for number, application, kind, group in rows:
+        other = names.series(overflow_of(Series(application, kind, group, "")), unused)
+        moved = f"SELECT {number:d} AS number, {other:d} AS replacement"
+        TOTALS.move(connection, "series", moved, (SINCE_EVER, -1, 0))

@@ -13,15 +13,15 @@ from contextlib import contextmanager, suppress
 from typing import Final, Literal
 from urllib.parse import quote
 
-from ..log import log_once
-from ..recording.os_threads import allocate_lock
-from ..visible import visible
+from ...log import log_once
+from ...recording.os_threads import allocate_lock
+from ...visible import visible
+from ..location import MEMORY
 from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
-from .location import MEMORY
 from .lock_wait import LockWait
-from .rows import define_functions
 from .schema import NotOurs, check
+from .tables import define_functions
 
 __all__ = ["FAILURES", "StoreConnection"]
 

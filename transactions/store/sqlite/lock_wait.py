@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from ..model.clock import monotonic
+from ...model.clock import monotonic
 
 __all__ = ["LockWait"]
 

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from ..configuration.settings import Settings
-from ..log import log_once
-from ..recording.snapshot import Snapshot, StoreUnavailable
-from ..visible import visible
-from .clocks import TrustedTime
+from ...configuration.settings import Settings
+from ...log import log_once
+from ...recording.snapshot import Snapshot, StoreUnavailable
+from ...visible import visible
+from ..location import MEMORY, locate, prepare
+from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .forks import forked_midway
 from .ingest import ingest, prepare_snapshot
-from .location import MEMORY, locate, prepare
-from .maintenance import DEFAULT_RETENTION, Retention, next_step
+from .maintenance import next_maintenance_step
 from .schema import upgrade
 
 __all__ = ["StoreWriter"]
@@ -67,7 +67,7 @@ class StoreWriter:
         with self._transaction() as connection:
             upgrade(connection, snapshot.taken)
             now = ingest(connection, prepared, self._retention)
-            is_due = next_step(connection, self._retention, now) is not None
+            is_due = next_maintenance_step(connection, self._retention, now) is not None
         if is_due:
             with suppress(StoreUnavailable):  # the snapshot is stored; maintenance is left to the next writer
                 self._maintain(now)
@@ -80,7 +80,7 @@ class StoreWriter:
         """Take some maintenance steps, unless others are writing: they will do it as well."""
         for _ in range(_MAX_STEPS):
             with self._transaction(timeout=0) as connection:
-                step = next_step(connection, self._retention, now)
+                step = next_maintenance_step(connection, self._retention, now)
                 if step is None:
                     return
                 step()

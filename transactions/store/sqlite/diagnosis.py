@@ -8,9 +8,9 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from ..visible import visible
+from ...visible import visible
+from ..location import owner, user
 from .files import real_path
-from .location import owner, user
 
 __all__ = ["explain"]
 

@@ -19,12 +19,11 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from ..recording.snapshot import Snapshot
+from ...recording.snapshot import Snapshot
+from ..liveness import SILENT
+from ..maintenance import TrustedTime
 
-__all__ = ["SILENT", "TrustedTime", "observe", "trusted_time"]
-
-SILENT: Final = 120.0
-"""Seconds without a report, while others reported, after which an instance is considered gone."""
+__all__ = ["observe", "trusted_time"]
 
 _STEADY: Final = 60.0
 """Seconds by which a wall clock may be adjusted from one report to the next; a larger change means that it was set."""
@@ -35,17 +34,6 @@ _AT_ONCE: Final = 3600.0
 _REPORTING: Final = 64
 """Number of instances, those that reported last, whose clocks are considered."""
 _DAY: Final = 86400
-
-
-class TrustedTime(NamedTuple):
-    """The current time (epoch seconds), as far as a store can tell."""
-
-    earliest: float
-    """The time by the slowest clock of those that report: an interval that is over by it is over for all."""
-    latest: float
-    """No process reports anything later than this, unless its clock is wrong."""
-    trusted: float | None
-    """The time for which there is enough evidence; ``None`` if there is not enough, and nothing expires."""
 
 
 class _InstanceClock(NamedTuple):

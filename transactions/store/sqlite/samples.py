@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from ..recording.snapshot import Sample
+from ...recording.snapshot import Sample
+from ..resolutions import floor_to
+from ..sample_json import to_json
 from .ids import Ids, storable
-from .resolutions import floor_to
-from .sample_json import to_json
 
 __all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
 

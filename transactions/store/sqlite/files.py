@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..log import log_once
-from ..visible import visible
+from ...log import log_once
+from ...visible import visible
 
 __all__ = ["Files", "copy_mode", "create", "real_path", "remove_emptied", "restore_shared_memory", "size", "stat_files"]
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from ..recording.overflow import OTHER, overflow_of
-from ..recording.snapshot import ErrorCount, Series
+from ...recording.overflow import OTHER, overflow_of
+from ...recording.snapshot import ErrorCount, Series
+from ..resolutions import FINEST, FOREVER
+from ..rows import Scope
 
-__all__ = ["Ids", "storable"]
+__all__ = ["BEGIN_TO_MOVE", "SCOPES", "Ids", "storable"]
 
 _HOUR: Final = 3600
 _BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "1"}
 """Conditions for the rows of a table that count towards its limit."""
+
+SCOPES: Final[tuple[Scope, ...]] = ("name", "all", "host", "version", "queue")
+"""The meaning of the column ``whole``, by its value. Processes of version 4 know 0 and 1 alone."""
 
 _COUNT_APPLICATIONS: Final = """
 WITH RECURSIVE known (application) AS (
@@ -27,6 +33,21 @@ _COUNT_EVICTED: Final = """
 SELECT count(DISTINCT application) FROM series
 WHERE whole = 1 AND id IN (SELECT number FROM evicted WHERE kind = 'series')
 """
+
+
+_COUNT_PARTS: Final = f"""
+SELECT count(*) FROM series WHERE (application, kind, whole) = (?, ?, ?) AND name != '{OTHER}'
+"""
+_LEAST_RECENT_PARTS: Final = f"""
+SELECT id FROM series WHERE (application, kind, whole) = (?, ?, ?) AND name != '{OTHER}' ORDER BY seen, id LIMIT ?
+"""
+_MARK: Final = """
+INSERT INTO mark (application, moment, kind, name) SELECT :application, :moment, 'version', :name
+WHERE NOT EXISTS (SELECT 1 FROM mark WHERE (application, kind, name) = (:application, 'version', :name))
+"""
+"""The first report of a version marks its moment, whether it is of web or of other transactions."""
+BEGIN_TO_MOVE: Final = f"INSERT OR REPLACE INTO moved_progress VALUES (1, {FINEST}, {-FOREVER})"
+"""Moves the totals of all ``moved_series``, from the first row on."""
 
 
 def storable(text: str) -> str:
@@ -44,12 +65,14 @@ class Ids:
     """Distinct applications; a single process, which has a limit of one thousand, never reaches this."""
     MAX_SERIES: ClassVar[int] = 5000
     """Distinct series of one application."""
+    MAX_OF_SCOPE: ClassVar[Mapping[Scope, int]] = {"host": 500, "version": 50, "queue": 200}
+    """Distinct hosts, versions and queues of one application and kind."""
     MAX_ERRORS: ClassVar[int] = 200
     """Distinct errors of one series; above it only types are kept separate, and above twice that nothing is."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._series: dict[tuple[Series, bool], int] = {}
+        self._series: dict[tuple[Series, Scope], int] = {}
         self._known: dict[tuple[str, object], int] = {}
         """Numbers of series by application, and of errors by series, as far as they have been queried."""
         self._replacements: dict[tuple[str, int], int] = {
@@ -61,17 +84,17 @@ class Ids:
         self._new_applications = 0
         self.overflow: dict[str, int] = {}
 
-    def totals_series(self, series: Series, minute: float) -> int:
-        """Return the id of the series that stands for all transactions of a series' application and kind."""
+    def totals_series(self, series: Series, minute: float, scope: Scope = "all", value: str = "") -> int:
+        """Return the id of what stands for all transactions of a series' application and kind, or of a part of them."""
         application = series.application if self._is_admitted(series.application) else OTHER
-        return self._id(Series(application, series.kind, "", ""), True, minute)
+        return self._id(Series(application, series.kind, "", value), scope, minute)
 
     def series(self, series: Series, minute: float) -> int:
         """Return the id of a series that has counts at that time (epoch seconds)."""
         if not self._is_admitted(series.application):
             self._count_overflow("names", 1)
             series = overflow_of(series._replace(application=OTHER))
-        return self._id(series, False, minute)
+        return self._id(series, "name", minute)
 
     def _is_admitted(self, application: str) -> bool:
         """Whether an application is known, or may be added."""
@@ -105,19 +128,21 @@ class Ids:
             self._old_applications = int(count - evicted)
         return self._old_applications + self._new_applications
 
-    def _id(self, series: Series, whole: bool, minute: float) -> int:
-        number = self._series.get((series, whole))
+    def _id(self, series: Series, scope: Scope, minute: float) -> int:
+        number = self._series.get((series, scope))
         if number is None:
-            number = self._series[series, whole] = self._look_up(series, whole, int(minute))
+            number = self._series[series, scope] = self._look_up(series, scope, int(minute))
         return number
 
-    def _look_up(self, series: Series, whole: bool, minute: int) -> int:
+    def _look_up(self, series: Series, scope: Scope, minute: int) -> int:
         application, kind, group, name = map(storable, series)
-        key = (application, kind, int(whole), group, name)
+        key = (application, kind, SCOPES.index(scope), group, name)
         row = self._connection.execute(
             'SELECT id, seen FROM series WHERE (application, kind, whole, "group", name) = (?, ?, ?, ?, ?)', key
         ).fetchone()
-        return self._new_series(series, key, minute) if row is None else self._touch("series", row, minute)
+        if row is not None:
+            return self._touch("series", row, minute)
+        return self._new_series(series, key, minute) if scope == "name" else self._new_part(series, scope, key, minute)
 
     def _touch(self, table: str, row: tuple[int, int], minute: int) -> int:
         """Note that a row that was found is in use; return its id, or that of its replacement."""
@@ -127,19 +152,45 @@ class Ids:
         return self._replacements.get((table, number), number)
 
     def _new_series(self, series: Series, key: tuple[object, ...], minute: int) -> int:
-        application, whole = str(key[0]), key[2]
-        bounded = not whole and OTHER not in key
+        application = str(key[0])
+        bounded = OTHER not in key
         if bounded and self.count("series", "application", application) >= self.MAX_SERIES:
             self._note_over_limit("series", application)
             self._count_overflow("names", 1)
-            return self._id(overflow_of(series), False, minute)
-        number = self._insert(
-            'INSERT INTO series (application, kind, whole, "group", name, seen) VALUES (?, ?, ?, ?, ?, ?)',
-            (*key, minute),
-        )
+            return self._id(overflow_of(series), "name", minute)
+        number = self._insert_series(key, minute)
         if bounded and self._count_new("series", application) >= self.MAX_SERIES:
             self._note_over_limit("series", application)
         return number
+
+    def _new_part(self, series: Series, scope: Scope, key: tuple[object, ...], minute: int) -> int:
+        """Add a host, a version or a queue; if there are too many, those seen longest ago make room."""
+        limit = self.MAX_OF_SCOPE.get(scope)
+        if limit is not None and series.name != OTHER:
+            (known,) = self._connection.execute(_COUNT_PARTS, key[:3]).fetchone()
+            if known >= limit:
+                other = self._id(series._replace(name=OTHER), scope, minute)
+                self._evict_parts(key, max(1, limit // 10), other)
+        if scope == "version":
+            self._connection.execute(_MARK, {"application": key[0], "moment": minute, "name": key[-1]})
+        return self._insert_series(key, minute)
+
+    def _evict_parts(self, key: tuple[object, ...], number: int, other: int) -> None:
+        """Count the least recent parts under another id from now on; rows follow in steps (see ``eviction.py``)."""
+        evicted = self._connection.execute(_LEAST_RECENT_PARTS, (*key[:3], number)).fetchall()
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)", [(one, other) for (one,) in evicted]
+        )
+        self._connection.execute(BEGIN_TO_MOVE)
+        self._connection.executemany("DELETE FROM series WHERE id = ?", evicted)
+        gone = {one for (one,) in evicted}
+        self._series = {known: one for known, one in self._series.items() if one not in gone}
+
+    def _insert_series(self, key: tuple[object, ...], minute: int) -> int:
+        return self._insert(
+            'INSERT INTO series (application, kind, whole, "group", name, seen) VALUES (?, ?, ?, ?, ?, ?)',
+            (*key, minute),
+        )
 
     def error(self, error: ErrorCount) -> int:
         """Return the id of a distinct error of a series."""

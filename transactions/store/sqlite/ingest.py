@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
-from .clocks import TrustedTime, observe, trusted_time
+from ...recording.snapshot import ErrorCount, Instance, MinuteRow, Series, Snapshot
+from ...recording.totals import Totals, columns_of
+from ..liveness import process_identity
+from ..maintenance import Retention, TrustedTime, reopen
+from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
+from ..rows import Scope
+from .clocks import observe, trusted_time
 from .dropped import add_dropped
 from .ids import Ids, storable
-from .liveness import process_identity
-from .maintenance import Retention, reopen
-from .resolutions import COARSEST, FINEST, FOREVER, floor_to
-from .rows import add, add_errors, totals_of, values
+from .maintenance import MaintainedTables
 from .samples import PreparedSample, add_samples, prepare_sample
-from .statistics import Totals
+from .tables import ERRORS, FORMER, PRESENT, TOTALS
 
 __all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
 
@@ -26,10 +28,11 @@ class PreparedSnapshot:
     """A snapshot converted to rows, which is done before the store is locked."""
 
     snapshot: Snapshot
-    rows: list[tuple[Series, int, tuple[object, ...]]]
+    rows: list[tuple[Series, int, Sequence[object]]]
     """Series, minute and columns."""
-    totals_rows: list[tuple[Series, int, tuple[object, ...]]]
-    """As ``rows``, for all transactions of an application and kind together; the series is one of theirs."""
+    totals_rows: list[tuple[Series, int, Scope, str, Sequence[object]]]
+    """As ``rows``, for all transactions of an application and kind together, and for those of a host, a version or a
+    queue; the series is one of theirs."""
     samples: list[PreparedSample]
     process: str
     """Which process it is of (see ``liveness.py``), where that is this one."""
@@ -41,21 +44,38 @@ def prepare_snapshot(snapshot: Snapshot) -> PreparedSnapshot:
     An application's rows with most Apdex samples are added up last: their T is
     the one to show.
     """
-    rows = []
-    totals_rows: dict[tuple[str, str, int], tuple[Series, int, Totals]] = {}
+    rows: list[tuple[Series, int, Sequence[object]]] = []
+    whole: dict[tuple[str, str, int, str], tuple[Series, Totals]] = {}
     for row in sorted(snapshot.minutes, key=_apdex_count):
-        totals = totals_of(row)
-        rows.append((row.series, row.minute, values(totals)))
-        key = (row.series.application, row.series.kind, row.minute)
-        totals_rows.setdefault(key, (row.series, row.minute, Totals()))[2].add(totals)
-    packed = [(series, minute, values(totals)) for series, minute, totals in totals_rows.values()]
+        rows.append((row.series, row.minute, columns_of(row.totals)))
+        for queue in ("", row.queue) if row.queue else ("",):
+            key = (row.series.application, row.series.kind, row.minute, queue)
+            whole.setdefault(key, (row.series, Totals()))[1].add(row.totals)
+    packed: list[tuple[Series, int, Scope, str, Sequence[object]]] = [
+        (series, minute, scope, value, columns)
+        for (_, _, minute, queue), (series, totals) in whole.items()
+        for columns in (columns_of(totals),)
+        for scope, value in _scopes(snapshot.instance, queue)
+    ]
     pid = snapshot.instance.pid
     process = process_identity(pid) if pid == os.getpid() else ""
     return PreparedSnapshot(snapshot, rows, packed, [prepare_sample(sample) for sample in snapshot.samples], process)
 
 
 def _apdex_count(row: MinuteRow) -> int:
-    return row.satisfied + row.tolerating + row.frustrated
+    return row.totals.satisfied + row.totals.tolerating + row.totals.frustrated
+
+
+def _scopes(instance: Instance, queue: str) -> Iterator[tuple[Scope, str]]:
+    """Yield what totals are kept for: those of a queue for that; those of all queues for everything else."""
+    if queue:
+        yield "queue", queue
+        return
+    yield "all", ""
+    if instance.host:
+        yield "host", instance.host
+    if instance.version:
+        yield "version", instance.version
 
 
 def ingest(connection: sqlite3.Connection, prepared: PreparedSnapshot, retention: Retention) -> TrustedTime:
@@ -108,9 +128,10 @@ def _instance(connection: sqlite3.Connection, snapshot: Snapshot) -> tuple[int, 
 def _new_instance(connection: sqlite3.Connection, snapshot: Snapshot) -> int:
     instance = snapshot.instance
     cursor = connection.execute(
-        "INSERT INTO instance (key, host, pid, program, started, seen, sequence) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO instance (key, host, pid, program, started, seen, sequence, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (instance.id, storable(instance.host), instance.pid, storable(instance.program), instance.started,
-         snapshot.taken, snapshot.sequence),
+         snapshot.taken, snapshot.sequence, storable(instance.version)),
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
 
@@ -122,10 +143,10 @@ class _Ingest:
         self.ids = Ids(connection)
         self.dropped: dict[str, int] = {}
         self._connection = connection
-        self._resolutions = reopen(connection, retention, now).values()
+        self._present = _Intervals(reopen(MaintainedTables(connection, PRESENT), retention, now).values())
+        self._former = _Intervals(reopen(MaintainedTables(connection, FORMER), retention, now).values())
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
-        self._intervals: dict[int, list[tuple[int, int]]] = {}
 
     def record_dropped(self, cause: str, count: int) -> None:
         """Note that something was dropped."""
@@ -138,42 +159,54 @@ class _Ingest:
 
     def minutes(self, prepared: PreparedSnapshot) -> None:
         """Count rows for their series, and for all of their application and kind."""
-        names, intervals_of = self.ids, self._intervals_of
+        names = self.ids
         rows = [(names.series(one, minute), minute, columns) for one, minute, columns in prepared.rows]
-        rows += [(names.totals_series(one, minute), minute, columns) for one, minute, columns in prepared.totals_rows]
-        add(
+        rows += [
+            (names.totals_series(one, minute, scope, value), minute, columns)
+            for one, minute, scope, value, columns in prepared.totals_rows
+        ]
+        TOTALS.add(
             self._connection,
-            [(*interval, one, *columns) for one, minute, columns in rows for interval in intervals_of(minute)],
+            [(*interval, one, *columns) for one, minute, columns in rows for interval in self._of(minute)],
         )
         self.record_dropped(
-            "expired", sum(row.count for row in prepared.snapshot.minutes if not intervals_of(row.minute))
+            "expired", sum(row.totals.count for row in prepared.snapshot.minutes if not self._of(row.minute))
         )
-        for width in {width for intervals in self._intervals.values() for width, _ in intervals if width > FINEST}:
-            self._connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (width,))
+        for width in self._present.rolled_up():
+            self._connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
 
     def errors(self, errors: Iterable[ErrorCount]) -> None:
         """Count distinct errors."""
-        intervals_of = self._intervals_of
-        kept = [(self.ids.error(error), error) for error in errors if intervals_of(error.minute)]
-        rows = [(*interval, number, error.count) for number, error in kept for interval in intervals_of(error.minute)]
-        add_errors(self._connection, rows)
+        kept = [(self.ids.error(error), error) for error in errors if self._of(error.minute)]
+        rows = [
+            (*interval, number, error.count) for number, error in kept for interval in self._former.of(error.minute)
+        ]
+        ERRORS.add(self._connection, rows)
 
-    def _intervals_of(self, minute: int) -> list[tuple[int, int]]:
-        """Span and start of the rows that hold a minute: its own, and coarser ones that are rolled up already.
+    def _of(self, minute: int) -> Sequence[tuple[int, int]]:
+        """Return width and start of the rows that hold a minute; none if it is older than all that is kept."""
+        return self._present.of(minute) if minute >= self._oldest else ()
 
-        None if it is older than all that is kept.
-        """
-        intervals = self._intervals.get(minute)
+
+class _Intervals:
+    """The rows that hold a minute: its own, and coarser ones that are rolled up already."""
+
+    def __init__(self, resolutions: Iterable[Resolution]) -> None:
+        self._resolutions = list(resolutions)
+        self._known: dict[int, list[tuple[int, int]]] = {}
+
+    def of(self, minute: int) -> Sequence[tuple[int, int]]:
+        """Return width and start of each; none if it is older than all that is kept."""
+        intervals = self._known.get(minute)
         if intervals is None:
-            starts = [
-                (resolution, floor_to(minute, resolution.width))
-                for resolution in self._resolutions
-                if minute >= self._oldest
-            ]
-            intervals = [
+            starts = [(resolution, floor_to(minute, resolution.width)) for resolution in self._resolutions]
+            intervals = self._known[minute] = [
                 (resolution.width, at)
                 for resolution, at in starts
                 if resolution.complete_from <= at < resolution.complete_until
             ]
-            self._intervals[minute] = intervals
         return intervals
+
+    def rolled_up(self) -> set[int]:
+        """Return the widths of the coarser rows."""
+        return {width for intervals in self._known.values() for width, _ in intervals if width > FINEST}
