@@ -15,8 +15,10 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
-from arq.cron import CronJob
-from arq.worker import Function, func
+from arq.cron import CronJob  # type: ignore[import-not-found,unused-ignore]  # pyright: ignore[reportMissingImports]
+from arq.worker import (  # type: ignore[import-not-found,unused-ignore]  # pyright: ignore[reportMissingImports]
+    func,
+)
 
 from weighbridge.jobs.runs import attributes_of, begin_run
 
@@ -39,8 +41,8 @@ def measured(functions: Iterable[Any], timeout: float | None = 300) -> list[Any]
     return [_measured(function, timeout) for function in functions]
 
 
-def _measured(given: Any, timeout: float | None) -> Function | CronJob:
-    function = given if isinstance(given, CronJob) else func(given)
+def _measured(given: Any, timeout: float | None) -> Any:
+    function: Any = given if isinstance(given, CronJob) else func(given)
     limit = timeout if function.timeout_s is None else function.timeout_s
     outer = None if limit is None else limit + _MARGIN
     return replace(function, coroutine=_wrapper_of(function.coroutine, function.name, limit), timeout_s=outer)

@@ -90,7 +90,7 @@ class MeasuredJobs(_Base):
     def handle_work_horse_killed(self, job: Job, *args: Any, **options: Any) -> Any:
         """Record a job whose process is gone: nobody else can."""
         _record_ended(job, "killed", ProcessLookupError("the process of the job was killed"))
-        return super().handle_work_horse_killed(job, *args, **options)
+        return super().handle_work_horse_killed(job, *args, **options)  # type: ignore[no-untyped-call]
 
     def _end(self, outcome: Outcome | None = None) -> None:
         run, self._run = self._run, None

@@ -88,18 +88,14 @@ _openers: Final[dict[object, BackgroundOpener]] = {}
 def _opener_for(
     name: object, group: object, application: ApplicationArgument, segment: bool, caller: str
 ) -> BackgroundOpener:
-    key = (name, group, application, segment, caller)
-    try:
-        opener = _openers.get(key)
-    except TypeError:  # an argument that is not hashable is no name either
-        opener, key = None, None
+    texts = text_of(name, "name="), text_of(group, "group=")
+    key = (*texts, application, segment, caller)
+    opener = _openers.get(key)
     if opener is None:
-        texts = text_of(name, "name="), text_of(group, "group=")
-        opener = (_PartOpener if segment else BackgroundOpener)(application, CallName(*texts, caller))
-        if key is not None:
-            if len(_openers) >= _MAX_OPENERS:
-                _openers.clear()
-            _openers[key] = opener
+        if len(_openers) >= _MAX_OPENERS:
+            _openers.clear()
+        made = _PartOpener if segment else BackgroundOpener
+        opener = _openers[key] = made(application, CallName(*texts, caller))
     return opener
 
 

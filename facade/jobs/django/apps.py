@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 from django.apps import AppConfig, apps
 from django.conf import settings
@@ -29,7 +30,7 @@ class BackgroundWorkConfig(AppConfig):
             django_q2.connect()
 
 
-def _signal_modules() -> list[object]:
+def _signal_modules() -> list[ModuleType]:
     """Return the modules of signals of Django's own tasks and of ``django-tasks``, where these are there."""
     names = ["django.tasks.signals"]
     if apps.is_installed("django_tasks") or hasattr(settings, "TASKS"):
