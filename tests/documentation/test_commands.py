@@ -44,7 +44,6 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "below",
     "README.md": "below",
     "docs/first-hour.md": "test_tutorials",
-    "docs/how-to/job-queues.md": "tests/workers/test_recipes.py, by a real worker",
     "docs/how-to/reading.md": "below",
     "docs/how-to/run.md": "tests/running/test_page.py",
     "docs/how-to/serving.md": "test_servers",
