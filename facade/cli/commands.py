@@ -24,6 +24,7 @@ from weighbridge.reporting.report import (
     require_known,
 )
 from weighbridge.running import command
+from weighbridge.transactions.configuration.in_force import with_written
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
@@ -166,7 +167,7 @@ def top(store: str | None, interval: float, count: int | None, **question: Any) 
 @weighbridge.command()
 def config() -> None:
     """Print the settings in force, each with where it came from."""
-    loaded = load_from_environment()
+    loaded = with_written(load_from_environment())
     if sys.stdout.isatty():
         Console().print(ConfigurationView(loaded))
     else:
