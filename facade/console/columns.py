@@ -141,7 +141,11 @@ def _shares(values: _Values) -> Cells:
 
 
 def _changes(values: _Values) -> Cells:
-    return Cells("%", [formats.NOTHING if value is None else f"{round(value * 100):+,}" for value in values])
+    return Cells("%", [formats.NOTHING if value is None else _signed(round(value * 100)) for value in values])
+
+
+def _signed(percent: int) -> str:
+    return f"{percent:+,}" if percent else "0"
 
 
 def _scores(values: _Values) -> Cells:
