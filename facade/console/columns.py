@@ -12,8 +12,9 @@ from weighbridge.reporting.report import SORTS, Line
 from weighbridge.transactions.model.naming import display_name
 
 from .models import TransactionLine
+from .ratings import alarm, rating, starred, trend
 
-__all__ = ["ESTIMATED", "ORDERS", "Cells", "Column", "cells", "columns_for", "in_order"]
+__all__ = ["ESTIMATED", "ORDERS", "Cells", "Column", "cells", "in_order"]
 
 _Value = Callable[[TransactionLine], float | None]
 
@@ -29,13 +30,22 @@ class Column(NamedTuple):
     value: _Value
     extra: bool = False
     """Whether it is left out where there is little room."""
+    tone: Callable[[TransactionLine], str] | None = None
+    """How good a figure is."""
 
 
 class Cells(NamedTuple):
     """A column as it is shown: one unit for all of it, said in the head."""
 
+    column: Column
     unit: str
     texts: Sequence[str]
+    tones: Sequence[str]
+
+    @property
+    def label(self) -> str:
+        """The title with the unit."""
+        return f"{self.column.title}, {self.unit}" if self.unit else self.column.title
 
 
 class Order(NamedTuple):
@@ -47,6 +57,10 @@ class Order(NamedTuple):
     descending: bool = True
 
 
+def _tone_of_change(change: float | None) -> str:
+    return "none" if change is None else trend(1 + change, 1)
+
+
 COLUMNS: Final = (
     Column("time", "Share", "share", lambda line: line.share),
     Column("time", "Total", "time", lambda line: line.statistics.total),
@@ -54,14 +68,20 @@ COLUMNS: Final = (
     Column("throughput", "Throughput", "rate", lambda line: line.statistics.per_minute),
     Column("slowest", "Average", "duration", lambda line: line.statistics.average),
     Column("p95", "p95", "duration", lambda line: line.statistics.p95),
-    Column("change", "Change", "change", lambda line: line.change),
-    Column("error_rate", "Errors", "share", lambda line: line.statistics.error_rate),
-    Column("score", "Apdex", "score", lambda line: line.statistics.apdex),
+    Column("change", "Change", "change", lambda line: line.change, tone=lambda line: _tone_of_change(line.change)),
+    Column(
+        "error_rate", "Errors", "share", lambda line: line.statistics.error_rate,
+        tone=lambda line: alarm(line.statistics.error_rate),
+    ),
+    Column(
+        "score", "Apdex", "score", lambda line: line.statistics.apdex,
+        tone=lambda line: rating(line.statistics.apdex),
+    ),
     Column("minimum", "Min", "duration", lambda line: line.statistics.minimum, extra=True),
     Column("median", "Median", "duration", lambda line: line.statistics.median, extra=True),
     Column("p99", "p99", "duration", lambda line: line.statistics.p99, extra=True),
     Column("maximum", "Max", "duration", lambda line: line.statistics.maximum, extra=True),
-)
+)  # fmt: skip
 
 
 def _reported(sort: str) -> Callable[[TransactionLine], float]:
@@ -93,11 +113,6 @@ ESTIMATED: Final = frozenset({"median", "p95", "p99"})
 """Orders that need the histograms of what is sorted."""
 
 
-def columns_for(kind: str) -> list[Column]:
-    """Return the columns of one kind of transactions: background ones have no Apdex."""
-    return [column for column in COLUMNS if kind == "web" or column.sort != "score"]
-
-
 def in_order(lines: Iterable[TransactionLine], sort: str, reverse: bool = False) -> list[TransactionLine]:
     """Sort lines; equal ones by total time and by name, so that they keep their places."""
     order = ORDERS[sort]
@@ -107,52 +122,58 @@ def in_order(lines: Iterable[TransactionLine], sort: str, reverse: bool = False)
     return sorted(known, key=order.value, reverse=order.descending != reverse) + unknown  # type: ignore[arg-type]
 
 
-def cells(column: Column, lines: Sequence[TransactionLine]) -> Cells:
+def cells(kind: str, lines: Sequence[TransactionLine]) -> list[Cells]:
+    """Return what the columns of one kind of transactions show: background ones have no Apdex."""
+    return [_cells(column, lines) for column in COLUMNS if kind == "web" or column.sort != "score"]
+
+
+def _cells(column: Column, lines: Sequence[TransactionLine]) -> Cells:
     """Return what a column shows: all of it in one unit, and with the same number of places."""
-    values = [column.value(line) for line in lines]
-    return _WRITERS[column.unit](values)
+    tones = [column.tone(line) for line in lines] if column.tone else [""] * len(lines)
+    if column.unit == "score":
+        return Cells(column, "", [starred(line.statistics) for line in lines], tones)
+    unit, texts = _WRITERS[column.unit]([column.value(line) for line in lines])
+    return Cells(column, unit, texts, tones)
 
 
 _Values = Sequence[float | None]
+_Written = tuple[str, list[str]]
+"""A unit, and figures in it."""
 _DURATIONS: Final = (("h", 3600.0, 5 * 3600.0), ("min", 60.0, 300.0), ("s", 1.0, 10.0))
 """Unit, its length in seconds, and the typical value from which it is used."""
 
 
-def _durations(values: _Values, finest: tuple[str, float] = ("ms", 0.001)) -> Cells:
+def _durations(values: _Values, finest: tuple[str, float] = ("ms", 0.001)) -> _Written:
     typical = _typical(values)
     unit, size = next(((unit, size) for unit, size, least in _DURATIONS if typical >= least), finest)
-    return Cells(unit, _written([None if value is None else value / size for value in values]))
+    return (unit, _written([None if value is None else value / size for value in values]))
 
 
-def _times(values: _Values) -> Cells:
+def _times(values: _Values) -> _Written:
     return _durations(values, finest=("s", 1.0))
 
 
-def _rates(values: _Values) -> Cells:
-    return Cells("/min", _written(values))
+def _rates(values: _Values) -> _Written:
+    return ("/min", _written(values))
 
 
-def _counts(values: _Values) -> Cells:
-    return Cells("", [formats.count(int(value or 0)) for value in values])
+def _counts(values: _Values) -> _Written:
+    return ("", [formats.count(int(value or 0)) for value in values])
 
 
-def _shares(values: _Values) -> Cells:
-    return Cells("%", _written([None if value is None else value * 100 for value in values], places=2, at_least=1))
+def _shares(values: _Values) -> _Written:
+    return ("%", _written([None if value is None else value * 100 for value in values], places=2, at_least=1))
 
 
-def _changes(values: _Values) -> Cells:
-    return Cells("%", [formats.NOTHING if value is None else _signed(round(value * 100)) for value in values])
+def _changes(values: _Values) -> _Written:
+    return ("%", [formats.NOTHING if value is None else _signed(round(value * 100)) for value in values])
 
 
 def _signed(percent: int) -> str:
     return f"{percent:+,}" if percent else "0"
 
 
-def _scores(values: _Values) -> Cells:
-    return Cells("", [formats.apdex(value) for value in values])
-
-
-_WRITERS: Final[Mapping[str, Callable[[_Values], Cells]]] = MappingProxyType(
+_WRITERS: Final[Mapping[str, Callable[[_Values], _Written]]] = MappingProxyType(
     {
         "duration": _durations,
         "time": _times,
@@ -160,7 +181,6 @@ _WRITERS: Final[Mapping[str, Callable[[_Values], Cells]]] = MappingProxyType(
         "count": _counts,
         "share": _shares,
         "change": _changes,
-        "score": _scores,
     }
 )
 

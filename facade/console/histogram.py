@@ -16,6 +16,7 @@ from weighbridge.reporting import formats
 from weighbridge.transactions.recording.histogram import BOUNDS
 
 from .models import Bar, TransactionPage
+from .ratings import rating
 
 __all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "bars_of", "count_ticks", "nearest", "rungs", "shapes", "ticks"]
 
@@ -161,8 +162,3 @@ def nearest(answer: TransactionPage) -> int:
     """Return the position of the slider that is nearest to the threshold."""
     t, found = answer.what_if.t or 0.5, answer.what_if.scores
     return min(range(len(found)), key=lambda place: abs(math.log(found[place].t / t)), default=0)
-
-
-def rating(score: float | None) -> str:
-    """Return the rating of an Apdex score, by the limits of the Apdex standard."""
-    return "none" if score is None else "good" if score >= 0.85 else "fair" if score >= 0.7 else "poor"

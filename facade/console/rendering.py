@@ -22,7 +22,6 @@ from weighbridge.reporting.zones import zone_name
 from weighbridge.transactions.model.naming import display_name, display_parts
 from weighbridge.transactions.store.reader import RunningNow, StoredInstance
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
-from weighbridge.transactions.store.statistics import Statistics
 from weighbridge.transactions.visible import visible
 
 from . import charts, columns, histogram
@@ -30,6 +29,7 @@ from .chart_range import later, offsets_used, time_before
 from .days import day_note
 from .json_output import STATISTIC_MEANINGS
 from .parameters import RANGES, REFRESHES
+from .ratings import alarm, rating, starred, trend
 
 __all__ = ["STATIC", "compile_templates", "render"]
 
@@ -83,17 +83,6 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(_SEPARATORS.split(visible(name, keep="\t\n\r")))
 
 
-def alarm(error_rate: float | None) -> str:
-    """Return the rating of an error rate: from 1 % on it is poor."""
-    return "none" if not error_rate else "poor" if error_rate >= 0.01 else "fair"
-
-
-def starred(statistics: Statistics) -> str:
-    """Format an Apdex score, with a star if it is based on fewer than 100 transactions, and so means little."""
-    score = formats.apdex(statistics.apdex)
-    return f"{score}*" if statistics.apdex is not None and statistics.apdex_samples < 100 else score
-
-
 def share(part: float | None) -> str:
     """Format a share of 1 as a percentage, or as a dash if there is none."""
     return formats.NOTHING if part is None else formats.percentage(part)
@@ -106,13 +95,6 @@ def change(now: float | None, before: float | None) -> str:
     ('+50.0 %', '-')
     """
     return f"{(now - before) / before:+,.1%}".replace("%", " %") if now is not None and before else formats.NOTHING
-
-
-def trend(now: float | None, before: float | None) -> str:
-    """Return whether a figure that should be low has become better or worse, by at least a tenth."""
-    if now is None or not before or abs(now - before) < 0.1 * before:
-        return "none"
-    return "poor" if now > before else "good"
 
 
 def attribute(value: object, key: str) -> str:
@@ -143,7 +125,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "alarm": alarm, "attribute": attribute, "breakable": breakable, "change": change, "count": formats.count,
         "drawable": charts.drawable, "duration": formats.duration,
         "last_word": last_word, "losses": dropped, "minute": minute, "moment": moment,
-        "rate": formats.rate, "rating": histogram.rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
+        "rate": formats.rate, "rating": rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,
     }

@@ -111,7 +111,7 @@ function zoom(plot, step) {
   if (width < 8 || !plot.over.matches(":hover")) return; // the other charts only follow
   const since = Math.floor(plot.posToVal(left, "x"));
   const until = Math.ceil(plot.posToVal(left + width, "x"));
-  go({ since, until: Math.max(until, since + step), range: null });
+  go({ since, until: Math.max(until, since + step), page: null });
 }
 
 // The cross-hair stands where the figures are that the legend shows.

@@ -48,14 +48,14 @@ function submitMoments(event) {
   event.preventDefault();
   const form = event.target;
   const seconds = (name) => Math.floor(new Date(form.elements[name].value).getTime() / 1000);
-  go({ since: seconds("since"), until: seconds("until"), range: null });
+  go({ since: seconds("since"), until: seconds("until"), page: null });
 }
 
 // A choice changes one thing in the address; only another application or page is asked for with a form.
 function submitOnChange(event) {
   const select = event.target;
   if (!select.matches("[data-submit]")) return;
-  if (select.name === "range") go({ range: select.value, since: null, until: null });
+  if (select.name === "range") go({ range: select.value, since: null, until: null, page: null });
   else if (select.name === "app") select.form.requestSubmit();
   else go({ [select.name]: select.value, page: null });
 }
