@@ -45,6 +45,7 @@ from weighbridge.transactions.wrappers.background import (
     background_task,
     wrap_background_task,
 )
+from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle, begin_background_task
 from weighbridge.transactions.wrappers.renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
 from weighbridge.transactions.wrappers.web import (
     WebTransaction,
@@ -71,6 +72,7 @@ __all__ = [
     "ASGITransactionMiddleware",
     "Application",
     "BackgroundTask",
+    "BackgroundTaskHandle",
     "BackgroundTaskWrapper",
     "DjangoTransactionMiddleware",
     "FinishedTransaction",
@@ -87,6 +89,7 @@ __all__ = [
     "application_settings",
     "asgi_application",
     "background_task",
+    "begin_background_task",
     "callable_name",
     "capture_request_params",
     "current_transaction",

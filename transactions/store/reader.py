@@ -152,15 +152,16 @@ class StoreReader:
             return sorted({totals_rows[number].application for number in called}, key=str.casefold)
 
     def transactions(
-        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None
+        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None, scope: Scope = "name"
     ) -> list[SeriesStatistics]:
         """Return the statistics of each series with calls in the window, the most time consuming first.
 
-        With a limit, only so many of them, which is much faster than reading all.
+        With a limit, only so many of them, which is much faster than reading all. In
+        another scope, the series are those of all that has a host, a version or a queue in common.
         """
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            series = rows.series(selection)
+            series = rows.series(selection, scope)
             if limit is not None:
                 times = times_of(rows, self._cache, ranges, series)
                 top = sorted(times, key=lambda number: (-times[number], series[number]))[:limit]
