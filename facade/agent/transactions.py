@@ -21,7 +21,6 @@ from weighbridge.agent.pass_through import Method
 from weighbridge.agent.settings import Settings
 from weighbridge.transactions import api
 from weighbridge.transactions.model.request import RequestTransaction
-from weighbridge.transactions.wrappers.web import WebOpener
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -432,9 +431,6 @@ class WebTransaction(Transaction, weighbridge.WebTransaction):
             application, name, group, scheme, host, port, request_method, request_path, query_string, headers
         )
         self._is_wanted = enabled is None or bool(enabled)
-
-    def _opener(self, caller: str) -> WebOpener:
-        return super()._opener(caller)
 
     def __enter__(self) -> Self:  # type: ignore[override]
         """Begin; return itself, which now shows the transaction that measures the block."""
