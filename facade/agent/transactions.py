@@ -91,8 +91,10 @@ class Transaction:
         core = self._acting()
         return core is not None and api.add_attributes_to(core, items)
 
-    add_custom_parameter = add_user_attribute = add_custom_attribute
-    add_custom_parameters = add_user_attributes = add_custom_attributes
+    add_custom_parameter = add_custom_attribute
+    add_custom_parameters = add_custom_attributes
+    add_user_attribute = add_custom_attribute
+    add_user_attributes = add_custom_attributes
 
     def notice_error(
         self,
