@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
-from weighbridge.transactions.store import connection
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite import connection
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 
 def refused(writer, snapshot, match: str) -> None:
@@ -77,8 +77,8 @@ def test_a_newer_store_is_left_alone(path, make, writer, opened) -> None:
     writer.write(make.snapshot())
     with opened() as other:
         other.execute("PRAGMA user_version = 9")
-    refused(writer, make.snapshot(), "its version is 9, and this weighbridge knows versions up to 4")
-    unreadable(path, "its version is 9, and this weighbridge knows versions up to 4")
+    refused(writer, make.snapshot(), "its version is 9, and this weighbridge knows versions up to 5")
+    unreadable(path, "its version is 9, and this weighbridge knows versions up to 5")
 
 
 def test_a_store_with_damaged_pages(path, make, writer) -> None:
@@ -172,7 +172,7 @@ def test_a_full_disk_and_space_again(path) -> None:
     from conftest import Maker
     from weighbridge.transactions.recording.snapshot import StoreUnavailable
     from weighbridge.transactions.store.reader import StoreReader
-    from weighbridge.transactions.store.writer import StoreWriter
+    from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     make, writer = Maker(), StoreWriter({path!r})
