@@ -19,7 +19,7 @@ GROUP: Final = "Script"
 
 _SERVERS: Final = frozenset(
     (
-        "arq", "celery", "daphne", "dramatiq", "granian", "gunicorn", "huey_consumer", "hypercorn", "procrastinate",
+        "arq", "celery", "daphne", "dramatiq", "granian", "gunicorn", "huey", "huey_consumer", "hypercorn", "procrastinate",
         "rq", "rqworker", "sanic", "taskiq", "uvicorn", "uwsgi", "waitress", "waitress-serve",
     )
 )  # fmt: skip
