@@ -116,7 +116,9 @@ def test_it_needs_no_library_of_the_command_line() -> None:
 def test_help_tells_of_it() -> None:
     done = subprocess.run([sys.executable, "-m", "weighbridge", "--help"], capture_output=True, text=True, check=True)
     assert "run " in done.stdout
-    assert command("--help").stdout.startswith("usage: weighbridge run [--app NAME] -- COMMAND ...")
+    assert command("--help").stdout.startswith(
+        "usage: weighbridge run [--app NAME] [--version V] [--as-newrelic] -- COMMAND ..."
+    )
 
 
 def test_show_prints_all_that_is_replaced() -> None:
