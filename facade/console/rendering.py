@@ -45,6 +45,7 @@ _SORT_WORDS: Final = MappingProxyType(
         "throughput": "Highest throughput",
         "apdex": "Apdex most dissatisfying",
         "errors": "Most errors",
+        "queue-wait": "Longest wait in the queue",
     }
 )
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
