@@ -18,6 +18,7 @@ import click
 
 from weighbridge.cli.commands import weighbridge
 from weighbridge.console import Console, Request
+from weighbridge.running.plugs import plugs_markdown
 from weighbridge.transactions.configuration.table import settings_markdown
 
 FOLDER: Final = Path(__file__).parent / "reference"
@@ -122,6 +123,7 @@ MADE: Final = MappingProxyType(
         "settings": ("settings.md", settings_markdown),
         "commands": ("command-line.md", commands),
         "json": ("json.md", json),
+        "replaced": ("../how-to/run.md", plugs_markdown),
     }
 )
 """By mark, the page that it is in and what stands between ``<!-- mark -->`` and ``<!-- /mark -->``."""

@@ -46,7 +46,7 @@ what the other tests try. ``core``: what a version of Python can break, and what
 all tests on one Python and the core on the others; `tox -e full` runs all but the first on each.
 """
 
-APART = ("faults", "suites")
+APART = ("faults", "projects", "suites")
 """Folders that take minutes or hours, with an environment of tox for each: they are run where they are named."""
 
 

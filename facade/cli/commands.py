@@ -23,6 +23,7 @@ from weighbridge.reporting.report import (
     read_report,
     require_known,
 )
+from weighbridge.running import command
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
@@ -171,6 +172,15 @@ def config() -> None:
     else:
         say("\n".join(configuration_lines(loaded)))
     require_valid(loaded)
+
+
+@weighbridge.command(context_settings={"allow_interspersed_args": False})
+@click.option("--app", metavar="NAME", help=command.APP_HELP)
+@click.option("--show", is_flag=True, help=command.SHOW_HELP)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND ...")
+def run(app: str | None, show: bool, words: tuple[str, ...]) -> None:
+    """Run a command as it is, with everything measured that it does."""
+    command.run(app, show, words)
 
 
 @weighbridge.command()

@@ -27,8 +27,8 @@ __all__ = [
 
 _OWN: Final = "WEIGHBRIDGE_"
 _AGENT: Final = "NEW_RELIC_"
-_NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT")
-"""Environment variables that say where settings are read from, and are no settings themselves."""
+_NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT", "RUN", "RUN_PID")
+"""Environment variables that are no settings: where settings are read from, and what `weighbridge run` hands on."""
 
 
 def load(

@@ -29,7 +29,9 @@ class RuntimeState:
 
     __slots__ = (
         "application",
+        "beginnings",
         "deferred",
+        "early",
         "enabled_for",
         "error_statuses",
         "loaded",
@@ -48,6 +50,13 @@ class RuntimeState:
 
     def __init__(self) -> None:
         self.application = Application("Python Application")
+        self.beginnings: int = 0
+        """How often anybody got ready for a transaction to begin.
+
+        It has grown if any has begun; by how much says nothing, as whoever opens many gets ready once.
+        """
+        self.early: bool = False
+        """Whether the program's own code has not begun yet, and may still replace parts of the standard library."""
         self.deferred: Callable[[], object] | None = None
         """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.reset()
@@ -97,6 +106,7 @@ class RuntimeState:
         If the settings cannot be read, the transaction is counted as dropped. The
         first one wakes the recorder, so that even a task that never ends is reported.
         """
+        self.beginnings += 1
         if not self.try_load():
             handoff.record_dropped("transactions")
             return False
