@@ -34,6 +34,10 @@ class Brokers:
             return ""
         if row.broker == "postgresql":
             return self._database or pytest.skip("there is no PostgreSQL")
+        return self.redis()
+
+    def redis(self) -> str:
+        """Where the Redis is, which is empty."""
         if self._redis is None:
             pytest.skip("there is no redis-server")
         self._redis.flushall()

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighbridge.transactions.store.rows import StoreUnreadable
+
 from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
@@ -117,7 +119,10 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 def total(stored: Stored) -> int:
     """How many runs are in the store by now."""
-    return sum(stored.calls().values()) if stored.path.exists() else 0
+    try:
+        return sum(stored.calls().values())
+    except StoreUnreadable:  # nothing has been written yet
+        return 0
 
 
 def counted(stored: Stored, group: str) -> dict[str, Counted]:
