@@ -25,6 +25,9 @@ from weighbridge.transactions.api import (
     initialize,
     notice_error,
     preload,
+    record_custom_event,
+    record_custom_metric,
+    record_custom_metrics,
     register_application,
     set_background_task,
     set_transaction_name,
@@ -97,6 +100,9 @@ __all__ = [
     "initialize",
     "notice_error",
     "preload",
+    "record_custom_event",
+    "record_custom_metric",
+    "record_custom_metrics",
     "register_application",
     "set_background_task",
     "set_transaction_name",
@@ -114,6 +120,8 @@ __all__ = [
 ]
 
 __version__: Final[str] = "0.1.0"
+version: Final[str] = __version__
+version_info: Final[tuple[int, ...]] = tuple(int(part) for part in version.split(".") if part.isdigit())
 
 if not TYPE_CHECKING:  # with a module `__getattr__` in view, a type checker would accept any name
     load_lazily(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))

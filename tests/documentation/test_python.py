@@ -169,6 +169,7 @@ def mounted(block: Namespace, ended: CapturedTransactions) -> None:
 
 def moving(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Python/Job/rebuild"]
+    assert ended[0].attributes == {"rows": 7}
 
 
 def own_tests(block: Namespace, ended: CapturedTransactions) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "CANCELLATIONS",
     "DISCONNECTS",
     "MAX_ERRORS",
+    "STRIPPED",
     "ExcInfo",
     "class_names",
     "is_error",

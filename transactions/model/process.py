@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ..handoff import handoff
 from ..late_imports import late_imports
@@ -34,6 +34,7 @@ class RuntimeState:
         "early",
         "enabled_for",
         "error_statuses",
+        "has_entry_point",
         "loaded",
         "privacy",
         "queue_headers",
@@ -57,6 +58,8 @@ class RuntimeState:
         """
         self.early: bool = False
         """Whether the program's own code has not begun yet, and may still replace parts of the standard library."""
+        self.has_entry_point: bool = False
+        """Whether anything was made that can open a transaction."""
         self.deferred: Callable[[], object] | None = None
         """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.reset()
@@ -119,8 +122,8 @@ class RuntimeState:
         """Return the application that an ``application=`` argument refers to."""
         if argument is None:
             return self.application
-        if type(argument) is Application:
-            return argument
+        if issubclass(type(argument), Application):
+            return cast("Application", argument)
         text = as_text(argument) if issubclass(type(argument), str) else None
         found = None if text is None else application_named(text)
         if found is None:
