@@ -39,9 +39,8 @@ def taskiq(module: ModuleType) -> None:
     """Each broker gets the middleware when it is made."""
 
     def measure(broker: Any) -> None:
-        if hasattr(
-            sys.modules["taskiq"], "TaskiqMiddleware"
-        ):  # one broker is made while it is imported, to be replaced
+        imported = not getattr(sys.modules["taskiq"].__spec__, "_initializing", False)
+        if imported:  # a broker that is made before that only stands in for the program's
             broker.add_middlewares(_jobs("taskiq").Measured())
 
     _after_init(module.AsyncBroker, measure)
