@@ -83,7 +83,7 @@ _SAID_BY_LIBRARIES: Final[Mapping[str, Outcome]] = {
 }
 """What libraries raise to say "again", "never mind" or "too long", and what becomes of the task then."""
 
-_CANCELLED: Final[Mapping[str, Outcome]] = {name: "cancelled" for name in _STOPPED}
+_CANCELLED: Final[Mapping[str, Outcome]] = dict.fromkeys(_STOPPED, "cancelled")
 _CONTROL_FLOW: Final[Mapping[str, Outcome]] = {**_SAID_BY_LIBRARIES, **_CANCELLED}
 """What becomes of a task that such an exception escapes from, by the name of its class."""
 
