@@ -37,7 +37,10 @@ MARKED = {
         *("documentation/test_readme.py", "documentation/test_reference.py", "documentation/test_servers.py"),
         *("documentation/test_tutorials.py", "packaging/test_distributions.py"),
     ),
-    "core": ("configuration", "middleware", "packaging/test_import.py", "recording", "semantics", "store"),
+    "core": (
+        *("configuration", "middleware", "packaging/test_import.py", "recording", "running/test_scripts.py"),
+        *("running/test_startup.py", "semantics", "store"),
+    ),
 }
 """By mark, the folders and files.
 

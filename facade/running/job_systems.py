@@ -1,12 +1,10 @@
-"""The job systems: what they are built from measures every task, as the one line of `weighbridge.jobs` would."""
+"""The job systems: where each of them makes what `weighbridge.jobs` measures."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
 from weighbridge.transactions.log import capture_internal_exception
 
@@ -20,6 +18,24 @@ def celery(module: ModuleType) -> None:
     _after_init(module.Celery, lambda app: _jobs("celery").measure(app))
 
 
+def rq(module: ModuleType) -> None:
+    """Each worker gets the methods of the measured one, whatever its class."""
+    _after_init(module.BaseWorker, _turn_into_measured)
+
+
+def _turn_into_measured(worker: Any) -> None:
+    mixin = _jobs("rq").MeasuredJobs
+    kind = type(worker)
+    if not issubclass(kind, mixin):
+        named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+        worker.__class__ = type(kind.__name__, (mixin, kind), named)
+
+
+def dramatiq(module: ModuleType) -> None:
+    """Each broker gets the middleware behind those that it begins with."""
+    _after_init(module.Broker, lambda broker: broker.add_middleware(_jobs("dramatiq").Measured()))
+
+
 def huey(module: ModuleType) -> None:
     """Each instance is measured when it is made."""
     _after_init(module.Huey, lambda instance: _jobs("huey").measure(instance))
@@ -30,77 +46,71 @@ def apscheduler(module: ModuleType) -> None:
     _after_init(module.BaseScheduler, lambda scheduler: _jobs("apscheduler").measure(scheduler))
 
 
-def dramatiq(module: ModuleType) -> None:
-    """Each broker gets the middleware when it is made."""
-    _after_init(module.Broker, lambda broker: broker.add_middleware(_jobs("dramatiq").Measured()))
+def arq(module: ModuleType) -> None:
+    """The worker gets its functions and cron jobs measured."""
+
+    def init(original: Any) -> Any:
+        def __init__(self: Any, functions: Any = (), *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            timeout = kwargs.get("job_timeout", 300)
+            functions = _arq_measured(functions, timeout)
+            if kwargs.get("cron_jobs"):
+                kwargs["cron_jobs"] = _arq_measured(kwargs["cron_jobs"], timeout)
+            original(self, functions, *args, **kwargs)
+
+        return __init__
+
+    replace(module.Worker, "__init__", init)
+
+
+def _arq_measured(functions: Any, timeout: Any) -> Any:
+    try:
+        return _jobs("arq").measured(functions, getattr(timeout, "total_seconds", lambda: timeout)())
+    except Exception:
+        capture_internal_exception("weighbridge run, arq")
+        return functions
 
 
 def taskiq(module: ModuleType) -> None:
-    """Each broker gets the middleware when it is made."""
-
-    def measure(broker: Any) -> None:
-        imported = not getattr(sys.modules["taskiq"].__spec__, "_initializing", False)
-        if imported:  # a broker that is made before that only stands in for the program's
-            broker.add_middlewares(_jobs("taskiq").Measured())
-
-    _after_init(module.AsyncBroker, measure)
-
-
-def rq(module: ModuleType) -> None:
-    """Its two worker classes are replaced by those that are derived from them, for its command and for subclasses."""
-    jobs = _jobs("rq")
-    for name in ("Worker", "SimpleWorker"):
-        measured = getattr(jobs, name)
-        for home in (module, sys.modules["rq.worker"]):
-            setattr(home, name, measured)
-
-
-def arq(module: ModuleType) -> None:
-    """Each worker measures the functions that it is given."""
-
-    def measured(arguments: dict[str, Any]) -> None:
-        timeout = arguments.get("job_timeout", 300)
-        seconds = timeout.total_seconds() if hasattr(timeout, "total_seconds") else timeout
-        for name in ("functions", "cron_jobs"):
-            if arguments.get(name):
-                arguments[name] = _jobs("arq").measured(arguments[name], timeout=seconds)
-
-    _change_arguments(module.Worker, measured)
+    """Each broker gets the middleware when it is made, but for the one that Taskiq itself makes at its import."""
+    _after_init(module.AsyncBroker, lambda broker: broker.add_middlewares(_jobs("taskiq").Measured()))
 
 
 def procrastinate(module: ModuleType) -> None:
-    """Each application gets the middleware among the defaults of its worker."""
+    """Each application gets the defaults of its workers."""
 
-    def measured(arguments: dict[str, Any]) -> None:
-        arguments["worker_defaults"] = _jobs("procrastinate").measured(**(arguments.get("worker_defaults") or {}))
+    def init(original: Any) -> Any:
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+            try:
+                kwargs["worker_defaults"] = _jobs("procrastinate").measured(**kwargs.get("worker_defaults") or {})
+            except Exception:
+                capture_internal_exception("weighbridge run, procrastinate")
+            original(self, *args, **kwargs)
 
-    _change_arguments(module.App, measured)
+        return __init__
 
-
-_APP: Final = "weighbridge.jobs.django"
+    replace(module.App, "__init__", init)
 
 
 def django(module: ModuleType) -> None:
-    """Our app is among the installed ones."""
+    """The project's applications get ours behind them; the states of its migrations do not."""
 
     def populate(original: Any) -> Any:
         def populate(self: Any, installed_apps: Any = None) -> Any:
-            if installed_apps is not None and not any(str(app).startswith(_APP) for app in installed_apps):
-                installed_apps = [*installed_apps, _APP]
-            return original(self, installed_apps)
+            return original(self, _with_ours(installed_apps) if self is module.apps else installed_apps)
 
         return populate
 
     replace(module.Apps, "populate", populate)
 
 
-def _jobs(name: str) -> Any:
-    return import_module(f"weighbridge.jobs.{name}")
+def _with_ours(installed: Any) -> Any:
+    ours = "weighbridge.jobs.django"
+    if not installed or any(str(name).startswith(ours) for name in installed):
+        return installed
+    return [*installed, ours]
 
 
-def _after_init(kind: type, measure: Callable[[Any], object]) -> None:
-    """Measure each object of a class when it has been made. Never raises, nor keeps the object from being made."""
-
+def _after_init(kind: type, measure: Any) -> None:
     def init(original: Any) -> Any:
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
             original(self, *args, **kwargs)
@@ -114,19 +124,5 @@ def _after_init(kind: type, measure: Callable[[Any], object]) -> None:
     replace(kind, "__init__", init)
 
 
-def _change_arguments(kind: type, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the keyword arguments that objects of a class are made with."""
-
-    def init(original: Any) -> Any:
-        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-            changed = dict(kwargs)
-            try:
-                change(changed)
-            except Exception:
-                changed = kwargs
-                capture_internal_exception("weighbridge run")
-            original(self, *args, **changed)
-
-        return __init__
-
-    replace(kind, "__init__", init)
+def _jobs(system: str) -> Any:
+    return import_module(f"weighbridge.jobs.{system}")

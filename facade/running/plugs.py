@@ -32,8 +32,8 @@ class Plug(NamedTuple):
 
 _MIDDLEWARE: Final = "the middleware around the application"
 _ALONE: Final = "the middleware around each application, under a server that is not listed here"
+_JOBS: Final = "what `weighbridge.jobs` measures its jobs by"
 _PLUG: Final = "the plug for its routes and exceptions"
-_JOBS: Final = "`weighbridge.jobs`: every task is measured"
 
 PLUGS: Final = {
     # servers
@@ -67,12 +67,14 @@ PLUGS: Final = {
     "apscheduler.schedulers.base": Plug(job_systems.apscheduler, "`BaseScheduler.__init__`", _JOBS),
     "arq.worker": Plug(job_systems.arq, "`Worker.__init__`", _JOBS),
     "celery.app.base": Plug(job_systems.celery, "`Celery.__init__`", _JOBS),
-    "django.apps.registry": Plug(job_systems.django, "`Apps.populate`", "`weighbridge.jobs.django` among the apps"),
+    "django.apps.registry": Plug(
+        job_systems.django, "`Apps.populate`", "`weighbridge.jobs.django` behind the project's applications"
+    ),
     "dramatiq.broker": Plug(job_systems.dramatiq, "`Broker.__init__`", _JOBS),
     "huey.api": Plug(job_systems.huey, "`Huey.__init__`", _JOBS),
     "procrastinate.app": Plug(job_systems.procrastinate, "`App.__init__`", _JOBS),
-    "rq": Plug(job_systems.rq, "`Worker`, `SimpleWorker`", _JOBS),
-    "taskiq.abc.broker": Plug(job_systems.taskiq, "`AsyncBroker.__init__`", _JOBS),
+    "rq.worker": Plug(job_systems.rq, "`BaseWorker.__init__`", _JOBS),
+    "taskiq": Plug(job_systems.taskiq, "`AsyncBroker.__init__`", _JOBS),
 }
 """By the name of the module."""
 

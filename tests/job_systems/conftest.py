@@ -68,6 +68,6 @@ def runner(brokers: Brokers, tmp_path: Path, stored: Stored) -> Runners:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _table() -> Iterator[None]:
+def _table(pytestconfig: pytest.Config) -> Iterator[None]:
     yield
-    write_page()
+    write_page(pytestconfig.cache)

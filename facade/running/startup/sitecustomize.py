@@ -53,8 +53,8 @@ def _place():
 
 _WATCHED = frozenset(
     "apscheduler arq bottle celery channels cheroot connexion daphne django dramatiq falcon flask gevent granian "
-    "gunicorn huey hypercorn procrastinate pyramid quart rq sanic starlette taskiq uvicorn waitress weighbridge "
-    "werkzeug wsgiref".split()
+    "gunicorn huey hypercorn newrelic procrastinate pyramid quart rq sanic starlette taskiq uvicorn waitress "
+    "weighbridge werkzeug wsgiref".split()
 )
 """Packages that are reason enough to load weighbridge: in a process that imports none of them it does nothing."""
 
