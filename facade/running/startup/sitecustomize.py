@@ -52,9 +52,8 @@ def _place():
 
 
 _WATCHED = frozenset(
-    "apscheduler arq bottle celery channels cheroot connexion daphne django dramatiq falcon flask gevent granian "
-    "gunicorn huey hypercorn newrelic procrastinate pyramid quart rq sanic starlette taskiq uvicorn waitress "
-    "weighbridge werkzeug wsgiref".split()
+    "bottle channels cheroot connexion daphne django falcon flask gevent granian gunicorn hypercorn newrelic pyramid "
+    "quart sanic starlette uvicorn waitress weighbridge werkzeug wsgiref".split()
 )
 """Packages that are reason enough to load weighbridge: in a process that imports none of them it does nothing."""
 
