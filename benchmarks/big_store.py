@@ -11,22 +11,22 @@ import argparse
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import ErrorCount, Instance, MinuteRow, Sample, Series, Snapshot
+from weighbridge.transactions.recording.totals import COLUMNS, Totals, columns_of, nanoseconds, seconds
 from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST, floor_to
-from weighbridge.transactions.store.rows import COLUMNS, MERGED, define_functions, roll_up, totals_of, values
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.maintenance import MaintainedTables
+from weighbridge.transactions.store.sqlite.tables import FORMER, PRESENT, TOTALS, define_functions, merged_columns
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 DAY, HOUR = 86400, 3600
 MINUTE_DAYS = 3
 TEMPLATES = 12
-INSERT = f"INSERT INTO tally (span, start, series, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 3))})"
 WHOLE = f"""
-INSERT INTO tally (span, start, series, {", ".join(COLUMNS)})
-SELECT span, start, ?, {MERGED}, merged(statuses) FROM tally
+SELECT span, start, ?, {merged_columns(PRESENT, COLUMNS)} FROM totals
 WHERE series IN (SELECT id FROM series WHERE application = ? AND kind = ? AND NOT whole) GROUP BY span, start
 """
 
@@ -52,11 +52,14 @@ def minute_row(series: Series, minute: int, calls: float, choose: random.Random)
         zones[(duration > 0.5) + (duration > 2.0)] += 1
     histogram: dict[int, int] = {}
     add_durations(durations, histogram)
-    return MinuteRow(
-        series, minute, len(durations), sum(durations), min(durations), max(durations), failed, *zones,
-        0.5 if web else None, histogram, len(durations) if web else 0, sum(durations) / 2 if web else 0.0,
-        statuses={200: len(durations) - failed, 500: failed} if web else {},
+    calls, total = len(durations), nanoseconds(sum(durations))
+    totals = Totals(
+        calls, total, nanoseconds(min(durations)), nanoseconds(max(durations)), calls - failed, failed,
+        satisfied=zones[0], tolerating=zones[1], frustrated=zones[2], apdex_t=0.5 if web else None,
+        response_starts=calls if web else 0, response_start_total=total // 2 if web else 0, histogram=histogram,
+        statuses={200: calls - failed, 500: failed} if web else {},
     )  # fmt: skip
+    return MinuteRow(series, minute, totals)
 
 
 def snapshot(instance: Instance, begin: float, now: float, rows: tuple[MinuteRow, ...]) -> Snapshot:
@@ -69,10 +72,10 @@ def snapshot(instance: Instance, begin: float, now: float, rows: tuple[MinuteRow
 
 def transaction(row: MinuteRow, now: float) -> FinishedTransaction:
     """The slowest transaction of a row, as if it had ended a minute ago."""
-    series, web = row.series, row.series.kind == "web"
+    series, web, slowest = row.series, row.series.kind == "web", seconds(row.totals.maximum)
     return FinishedTransaction(
         series.application, (), series.kind, "WebTransaction" if web else "OtherTransaction", series.group, series.name,
-        now - 60 - row.maximum, row.maximum, (NoticedError("shop:OutOfStock", "no apples"),), True,
+        now - 60 - slowest, slowest, (NoticedError("shop:OutOfStock", "no apples"),), True,
         "frustrated" if web else None, 500 if web else None, False, {"customer": 17, "request.path": "/resource"},
     )  # fmt: skip
 
@@ -91,7 +94,7 @@ def make(path: str, now: float, days: int = 30, names: int = 200, calls: float =
     with sqlite3.connect(path, isolation_level=None) as store:
         define_functions(store)
         store.execute("BEGIN IMMEDIATE")
-        store.execute("DELETE FROM tally")
+        store.execute("DELETE FROM totals")
         fill(store, begin, now, calls)
         store.execute("UPDATE instance SET seen = ?", (now,))
         store.execute("UPDATE series SET seen = ?", (now,))
@@ -107,26 +110,28 @@ def fill(store: sqlite3.Connection, begin: int, now: float, calls: float) -> Non
     for width, start, end in ((HOUR, begin, minutes_from), (FINEST, minutes_from, floor_to(now, FINEST) + FINEST)):
         prepared = {
             number: [
-                values(totals_of(minute_row(Series(*one), 0, calls * width / FINEST, choose))) for _ in range(TEMPLATES)
+                columns_of(minute_row(Series(*one), 0, calls * width / FINEST, choose).totals) for _ in range(TEMPLATES)
             ]
             for number, *one in numbered
         }
-        store.executemany(INSERT, rows(width, range(start, end, width), prepared, choose))
+        TOTALS.add(store, rows(width, range(start, end, width), prepared, choose))
     totals_rows = store.execute("SELECT id, application, kind FROM series WHERE whole").fetchall()
     for whole in totals_rows:
-        store.execute(WHOLE, whole)
+        TOTALS.take_over(store, WHOLE, whole)
     for finer, width in zip((FINEST, *COARSE_WIDTHS), COARSE_WIDTHS, strict=False):
         rolled_up_from = minutes_from if width <= HOUR else begin
         for start in range(floor_to(rolled_up_from, width), floor_to(now - 60, width), width):
-            roll_up(store, (width, start), finer)
+            for tables in (PRESENT, FORMER):
+                MaintainedTables(store, tables).roll_up((width, start), finer)
         kept_from = minutes_from if width < HOUR else begin
-        store.execute("UPDATE level SET complete_from = ?, complete_until = ? WHERE span = ?",
-                      (kept_from, floor_to(now - 60, width), width))  # fmt: skip
-    store.execute("UPDATE level SET complete_from = ? WHERE span = ?", (minutes_from, FINEST))
+        for tables in (PRESENT, FORMER):
+            MaintainedTables(store, tables).set_complete(width, kept_from, floor_to(now - 60, width))
+    for tables in (PRESENT, FORMER):
+        MaintainedTables(store, tables).set_complete(FINEST, minutes_from)
 
 
 def rows(
-    width: int, starts: range, prepared: dict[int, list[tuple[object, ...]]], choose: random.Random
+    width: int, starts: range, prepared: dict[int, list[Sequence[object]]], choose: random.Random
 ) -> Iterator[tuple[object, ...]]:
     """A prepared row of each series for each unit of time."""
     for start in starts:

@@ -29,13 +29,14 @@ from measuring.processes import end_with
 from measuring.tables import provenance, table
 
 from weighbridge.transactions.recording.snapshot import Instance, Snapshot
-from weighbridge.transactions.store.connection import StoreConnection
-from weighbridge.transactions.store.ingest import ingest, prepare_snapshot
 from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST
-from weighbridge.transactions.store.rows import define_functions, roll_up
-from weighbridge.transactions.store.schema import upgrade
+from weighbridge.transactions.store.sqlite.connection import StoreConnection
+from weighbridge.transactions.store.sqlite.ingest import ingest, prepare_snapshot
+from weighbridge.transactions.store.sqlite.maintenance import MaintainedTables
+from weighbridge.transactions.store.sqlite.schema import upgrade
+from weighbridge.transactions.store.sqlite.tables import PRESENT, define_functions
 
 _NAMES = 200
 _DAY = 86400
@@ -133,7 +134,7 @@ def _write(
     writes = [_write_one(connection, snapshot) for snapshot in snapshots]
     ended = time.perf_counter()
     connection.close()
-    done.put(Worked(began, ended, sum(row.count for one in snapshots for row in one.minutes), writes))
+    done.put(Worked(began, ended, sum(row.totals.count for one in snapshots for row in one.minutes), writes))
 
 
 def _write_one(connection: StoreConnection, snapshot: Snapshot) -> Held:
@@ -177,8 +178,8 @@ def _levels(path: str) -> Iterator[list[str]]:
     with closing(sqlite3.connect(path, isolation_level=None)) as store:
         define_functions(store)
         finer = dict(zip(COARSE_WIDTHS, (FINEST, *COARSE_WIDTHS), strict=False))
-        length = "sum(length(histogram) + length(statuses) + 90)"  # 90: the other columns and what SQLite adds
-        statement = f"SELECT span, count(*), {length}, count(DISTINCT start) FROM tally GROUP BY span"
+        length = "sum(length(histogram) + length(statuses) + 110)"  # 110: the other columns and what SQLite adds
+        statement = f"SELECT span, count(*), {length}, count(DISTINCT start) FROM totals GROUP BY span"
         for width, rows, size, starts in store.execute(statement).fetchall():
             days = starts * width / _DAY
             cost = _rolling_up(store, width, finer[width]) if width in finer else ["", ""]
@@ -187,14 +188,14 @@ def _levels(path: str) -> Iterator[list[str]]:
 
 def _rolling_up(store: sqlite3.Connection, width: int, finer: int) -> list[str]:
     """Milliseconds, and of CPU, for the last unit: the median of some."""
-    (last,) = store.execute("SELECT max(start) FROM tally WHERE span = ?", (width,)).fetchone()
+    (last,) = store.execute("SELECT max(start) FROM totals WHERE span = ?", (width,)).fetchone()
     taken = []
     for _ in range(7):
         store.execute("BEGIN")
-        for table_ in ("tally", "error_count"):
+        for table_ in ("totals", "error_count"):
             store.execute(f"DELETE FROM {table_} WHERE span = ? AND start = ?", (width, last))
         wall, processor = time.perf_counter(), time.process_time()
-        roll_up(store, (width, last), finer)
+        MaintainedTables(store, PRESENT).roll_up((width, last), finer)
         taken.append((time.perf_counter() - wall, time.process_time() - processor))
         store.execute("ROLLBACK")
     return [f"{median(column) * 1e3:.1f}" for column in zip(*taken, strict=True)]

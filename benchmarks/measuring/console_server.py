@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from weighbridge.transactions.recording.histogram import bin_of
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Series, Snapshot, StoreUnavailable
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.recording.totals import Totals
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .environments import child_environment
 from .processes import end_with
@@ -120,6 +122,9 @@ def _write(parent: int, store: str, number: int, names: int) -> None:
 def _row(name: str, now: float) -> MinuteRow:
     """Four calls of one transaction."""
     return MinuteRow(
-        Series("shop", "web", "Route", name), int(now // 60) * 60, 4, 0.1, 0.01, 0.05, 0, 4, 0, 0, 0.5, {500: 4},
-        statuses={200: 4},
+        Series("shop", "web", "Route", name), int(now // 60) * 60,
+        Totals(
+            4, 100_000_000, 10_000_000, 50_000_000, 4, satisfied=4, apdex_t=0.5, histogram={bin_of(0.025): 4},
+            statuses={200: 4},
+        ),
     )  # fmt: skip

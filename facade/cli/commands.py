@@ -14,7 +14,17 @@ from rich.console import Console
 
 from weighbridge.reporting import time_range
 from weighbridge.reporting.exports import as_csv, as_json
-from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
+from weighbridge.reporting.report import (
+    SORTS,
+    By,
+    Report,
+    UnknownName,
+    nothing_recorded,
+    read_report,
+    require_known,
+)
+from weighbridge.running import command
+from weighbridge.transactions.configuration.in_force import with_written
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
@@ -35,8 +45,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _SINCE_HELP: Final = f"How far back: {time_range.EXAMPLES}. Local time is that of this machine."
 _SORT_HELP: Final = (
-    "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
+    "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, most errors, or longest"
+    " average time in the queue first."
 )
+_BY_HELP: Final = "A line for each transaction, or for each queue of a job system."
 _STORE_HELP: Final = "Read this store instead of the configured one."
 _INTERVAL_HELP: Final = "Seconds between two updates."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
@@ -66,6 +78,7 @@ class _Question(NamedTuple):
     application: str | None
     kind: Kind | None
     sort: str
+    by: By = "name"
 
     def answer(self, place: Place, reader: StoreReader) -> Report:
         """Read the report as of now; an empty one where nothing has been recorded yet."""
@@ -77,7 +90,7 @@ class _Question(NamedTuple):
             require_known(reader, Selection(self.application))
         except UnknownName as error:
             raise CommandError(str(error)) from None
-        return read_report(reader, window, Selection(self.application, self.kind), self.sort)
+        return read_report(reader, window, Selection(self.application, self.kind), self.sort, self.by)
 
 
 def _asking(since: str) -> Callable[[_Command], _Command]:
@@ -100,6 +113,7 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
         ),
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
+        click.option("--by", type=click.Choice(["name", "queue"]), default="name", show_default=True, help=_BY_HELP),
         click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
         click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP),
     )
@@ -153,12 +167,21 @@ def top(store: str | None, interval: float, count: int | None, **question: Any) 
 @weighbridge.command()
 def config() -> None:
     """Print the settings in force, each with where it came from."""
-    loaded = load_from_environment()
+    loaded = with_written(load_from_environment())
     if sys.stdout.isatty():
         Console().print(ConfigurationView(loaded))
     else:
         say("\n".join(configuration_lines(loaded)))
     require_valid(loaded)
+
+
+@weighbridge.command(context_settings={"allow_interspersed_args": False})
+@click.option("--app", metavar="NAME", help=command.APP_HELP)
+@click.option("--show", is_flag=True, help=command.SHOW_HELP)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND ...")
+def run(app: str | None, show: bool, words: tuple[str, ...]) -> None:
+    """Run a command as it is, with everything measured that it does."""
+    command.run(app, show, words)
 
 
 @weighbridge.command()

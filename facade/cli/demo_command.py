@@ -18,7 +18,7 @@ from weighbridge.demo.traffic import plan
 from weighbridge.reporting.report import read_report
 from weighbridge.transactions.recording.snapshot import Instance, Snapshot, StoreUnavailable
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .demo_store import kept_store, next_steps
 from .demo_view import CheckView, check_lines, progress, verdict

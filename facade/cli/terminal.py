@@ -12,7 +12,7 @@ from rich.text import Text
 from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
 from weighbridge.transactions.model.naming import display_name, display_parts
 
-from .columns import COLUMNS, fitting
+from .columns import COLUMNS, fitting, shown
 from .notes import clock_line, empty_lines, head_lines, loss_lines
 from .output import one_line, rich_text
 from .plain import shortened
@@ -58,7 +58,8 @@ class ReportView:
         return table
 
     def _notes(self, columns: Sequence[int]) -> Iterator[Text]:
-        hidden = [column.title for position, column in enumerate(COLUMNS) if position not in columns]
+        widths = enumerate(_widths(self._report))
+        hidden = [COLUMNS[position].title for position, width in widths if width and position not in columns]
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
         statistics, details = loss_lines(self._report)
@@ -91,11 +92,13 @@ def _whole(section: Section) -> Line:
 
 
 def _widths(report: Report) -> list[int]:
-    """The same widths for all tables, so that figures stand under each other across them."""
+    """The same widths for all tables, so that figures stand under each other across them; 0 where there are none."""
     lines = [line for section in report.sections for line in (*section.lines, _whole(section))]
+    texts = [[column.text(line.statistics, line.share) for column in COLUMNS] for line in lines]
+    kept = shown(texts)
     return [
-        max([len(column.title), *(len(column.text(line.statistics, line.share)) for line in lines)])
-        for column in COLUMNS
+        max([len(column.title), *(len(line[position]) for line in texts)]) if position in kept else 0
+        for position, column in enumerate(COLUMNS)
     ]
 
 

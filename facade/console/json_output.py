@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from weighbridge.reporting.exports import statistics_record
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.statistics import Statistics, Totals
+from weighbridge.transactions.recording.totals import Totals
+from weighbridge.transactions.store.statistics import Statistics
 
 __all__ = ["STATISTIC_MEANINGS", "as_json"]
 
@@ -23,7 +24,7 @@ STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "total_seconds": "time spent in all of them",
         "average_seconds": "per call, as are the next five",
         "minimum_seconds": "the fastest",
-        "median_seconds": "half of them were faster; off by at most 1 %, as p95 and p99",
+        "median_seconds": "half of them were faster; off by at most 1.1 %, as p95 and p99",
         "p95_seconds": "95 of 100 were faster",
         "p99_seconds": "99 of 100 were faster",
         "maximum_seconds": "the slowest",

@@ -10,8 +10,9 @@ from weighbridge.reporting.report import SORTS, Line, Report, per_minute_of, rea
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.recording.totals import Totals
 from weighbridge.transactions.store.reader import ApplicationStatistics, Selection, StoreReader, Timeline
-from weighbridge.transactions.store.statistics import Statistics, Totals, Window
+from weighbridge.transactions.store.statistics import Statistics, Window
 
 from . import columns
 from .chart_range import (

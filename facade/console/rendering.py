@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
 from weighbridge.reporting.dropped import dropped_details, dropped_transactions
-from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET
+from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET, ONLY_INITIALIZED
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.time_range import describe, roughly
 from weighbridge.reporting.zones import zone_name
@@ -157,7 +157,7 @@ def _made() -> Environment:
         losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
         zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
-        first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET,
+        first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET, only_initialized=ONLY_INITIALIZED,
         missing_details=dropped_details, missing_transactions=dropped_transactions,
     )  # fmt: skip
     return environment

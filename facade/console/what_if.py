@@ -8,7 +8,8 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from weighbridge.transactions.recording.histogram import bin_value
-from weighbridge.transactions.store.statistics import Statistics, Totals, statistics_of
+from weighbridge.transactions.recording.totals import Totals
+from weighbridge.transactions.store.statistics import Statistics, statistics_of
 
 __all__ = ["THRESHOLDS", "Score", "scores", "without"]
 
@@ -63,10 +64,11 @@ def without(whole: Totals, part: Totals, minutes: float) -> Statistics:
     return statistics_of(
         Totals(
             count=whole.count - part.count,
-            total=max(0.0, whole.total - part.total),
+            total=max(0, whole.total - part.total),
             minimum=whole.minimum,
             maximum=whole.maximum,
-            errors=whole.errors - part.errors,
+            succeeded=whole.succeeded - part.succeeded,
+            failed=whole.errors - part.errors,
             satisfied=whole.satisfied - part.satisfied,
             tolerating=whole.tolerating - part.tolerating,
             frustrated=whole.frustrated - part.frustrated,

@@ -6,14 +6,21 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
+from weighbridge.transactions.recording.totals import OUTCOMES
 from weighbridge.transactions.store.statistics import Statistics
 from weighbridge.transactions.visible import visible
 
 from .report import Line, Report
 
 __all__ = ["as_csv", "as_json", "harmless", "statistics_record"]
+
+
+def _ended(outcome: str, statistics: Statistics) -> int:
+    return statistics.outcomes[outcome]
+
 
 _STATISTICS: Final[dict[str, Callable[[Statistics], Any]]] = {
     "calls": lambda statistics: statistics.calls,
@@ -32,6 +39,10 @@ _STATISTICS: Final[dict[str, Callable[[Statistics], Any]]] = {
     "response_start_seconds": lambda statistics: statistics.response_start,
     "queue_seconds": lambda statistics: statistics.queue_time,
     "disconnected": lambda statistics: statistics.disconnected,
+    "queued": lambda statistics: statistics.queued,
+    "queue_p95_seconds": lambda statistics: statistics.queue_p95,
+    "queue_maximum_seconds": lambda statistics: statistics.queue_maximum,
+    **{outcome: partial(_ended, outcome) for outcome in OUTCOMES},
 }
 _FIELDS: Final = ("application", "type", "group", "name", *_STATISTICS, "share")
 _FORMULA: Final = ("=", "+", "-", "@", "|", "%")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.model.naming import display_name
@@ -23,6 +23,7 @@ from weighbridge.transactions.store.statistics import Statistics, Window
 __all__ = [
     "KIND_WORDS",
     "SORTS",
+    "By",
     "Line",
     "Report",
     "Section",
@@ -90,16 +91,21 @@ SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
         "throughput": lambda line: line.statistics.calls,
         "apdex": _dissatisfaction,
         "errors": lambda line: line.statistics.errors,
+        "queue-wait": lambda line: line.statistics.queue_time or 0.0,
     }
 )
 """The available orders, each by descending value."""
 
 
-def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str) -> Report:
+By = Literal["name", "queue"]
+"""What the lines of a report are of: transactions of one name, or all that were taken from one queue."""
+
+
+def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str, by: By = "name") -> Report:
     """Read the figures of a window: applications by name, web before non-web, lines in the order of ``sort``."""
     counted = reader.counted(window)
     lines: dict[tuple[str, Kind], list[SeriesStatistics]] = {}
-    for found in reader.transactions(counted, selection):
+    for found in reader.transactions(counted, selection, scope=by):
         lines.setdefault((found.series.application, found.series.kind), []).append(found)
     sections = [
         _section(reader, counted, whole, lines[whole.application, whole.kind], sort)

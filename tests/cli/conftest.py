@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 from weighbridge.cli.commands import weighbridge
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Series, Snapshot
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.recording.totals import Totals, nanoseconds
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 T = 0.5
 
@@ -43,16 +44,19 @@ def _minute_row(series: Series, minute: int, calls: list[Call]) -> MinuteRow:
     return MinuteRow(
         series=series,
         minute=minute,
-        count=len(calls),
-        total=sum(durations),
-        minimum=min(durations),
-        maximum=max(durations),
-        errors=sum(call.failed for call in calls),
-        satisfied=satisfied,
-        tolerating=tolerating,
-        frustrated=len(judged) - satisfied - tolerating,
-        apdex_t=T if judged else None,
-        histogram=histogram,
+        totals=Totals(
+            count=len(calls),
+            total=sum(map(nanoseconds, durations)),
+            minimum=nanoseconds(min(durations)),
+            maximum=nanoseconds(max(durations)),
+            succeeded=sum(not call.failed for call in calls),
+            failed=sum(call.failed for call in calls),
+            satisfied=satisfied,
+            tolerating=tolerating,
+            frustrated=len(judged) - satisfied - tolerating,
+            apdex_t=T if judged else None,
+            histogram=histogram,
+        ),
     )
 
 

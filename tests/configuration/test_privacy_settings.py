@@ -92,7 +92,7 @@ def test_a_misspelt_name_is_told_of_and_not_taken_for_one_without_a_meaning(
     assert f"did you mean {meant}?".replace(".", "_") in str(problem).replace(".", "_")
 
 
-@pytest.mark.parametrize("name", [name for name, info in SETTINGS.items() if info.ours_alone])
+@pytest.mark.parametrize("name", [name for name, info in SETTINGS.items() if info.ours_alone and name != "host"])
 @pytest.mark.parametrize("place", ["newrelic.ini", "dotted.toml", "NEW_RELIC_"])
 def test_what_is_ours_alone_is_not_read_where_the_agents_settings_stand(tmp_path: Path, place: str, name: str) -> None:
     found = written(place, tmp_path, name, "7")
@@ -104,7 +104,12 @@ def test_what_is_ours_alone_is_not_read_where_the_agents_settings_stand(tmp_path
 
 
 def test_store_and_what_is_new_is_ours_alone() -> None:
-    assert {name for name, info in SETTINGS.items() if info.ours_alone} == {"store", "max_queue_time"}
+    assert {name for name, info in SETTINGS.items() if info.ours_alone} == {
+        "store",
+        "host",
+        "version",
+        "max_queue_time",
+    }
 
 
 @pytest.mark.parametrize("place", ["newrelic.ini", "dotted.toml", "NEW_RELIC_"])
@@ -112,6 +117,18 @@ def test_the_agents_host_means_nothing_and_is_only_listed(tmp_path: Path, place:
     found = written(place, tmp_path, "host", "collector.example")
     assert found.problems == ()
     assert [unused.setting for unused in found.unused] == ["host"]
+    assert found.settings.host is None
+
+
+def test_the_agents_name_for_a_host_is_the_host(tmp_path: Path) -> None:
+    assert written("newrelic.ini", tmp_path, "process_host.display_name", "pod-7").settings.host == "pod-7"
+    assert written("WEIGHBRIDGE_", tmp_path, "host", "pod-8").settings.host == "pod-8"
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "x" * 101])
+def test_a_host_is_a_short_text_in_one_line(tmp_path: Path, value: str) -> None:
+    (problem,) = written("WEIGHBRIDGE_", tmp_path, "host", value).problems
+    assert "a text of 1 to 100 characters, in one line" in str(problem)
 
 
 # High security

@@ -32,7 +32,8 @@ from weighbridge.transactions.recording.snapshot import (
     Series,
     Snapshot,
 )
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.recording.totals import Totals, nanoseconds
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from ..waiting import eventually
 
@@ -65,14 +66,17 @@ def row(series: Series, minute: int, calls: Sequence[Call]) -> MinuteRow:
     web = series.kind == "web"
     judged = calls if web else []
     statuses = {200: sum(not call.failed for call in judged), 500: sum(call.failed for call in judged)}
-    return MinuteRow(
-        series, minute, len(calls), sum(durations), min(durations), max(durations), sum(call.failed for call in calls),
-        sum(not call.failed and call.duration <= T for call in judged),
-        sum(not call.failed and T < call.duration <= 4 * T for call in judged),
-        sum(call.failed or call.duration > 4 * T for call in judged),
-        T if web else None, histogram, len(calls) if web else 0, sum(durations) / 2 if web else 0.0,
+    total, failed = sum(map(nanoseconds, durations)), sum(call.failed for call in calls)
+    totals = Totals(
+        len(calls), total, nanoseconds(min(durations)), nanoseconds(max(durations)), len(calls) - failed, failed,
+        satisfied=sum(not call.failed and call.duration <= T for call in judged),
+        tolerating=sum(not call.failed and T < call.duration <= 4 * T for call in judged),
+        frustrated=sum(call.failed or call.duration > 4 * T for call in judged),
+        apdex_t=T if web else None, histogram=histogram,
+        response_starts=len(calls) if web else 0, response_start_total=total // 2 if web else 0,
         statuses={status: number for status, number in statuses.items() if number},
     )  # fmt: skip
+    return MinuteRow(series, minute, totals)
 
 
 def sample(call: Call) -> Sample:

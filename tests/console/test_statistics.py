@@ -26,8 +26,8 @@ from weighbridge.reporting.exports import as_csv
 from weighbridge.reporting.report import SORTS, read_report
 from weighbridge.transactions.recording.snapshot import Instance, Series, Snapshot
 from weighbridge.transactions.store.reader import Selection, StoreReader
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
-from weighbridge.transactions.store.writer import StoreWriter
 
 
 class Cells(HTMLParser):

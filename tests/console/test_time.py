@@ -19,8 +19,8 @@ from tests.console.test_statistics import Cells, Charts, address
 from weighbridge.console import Console
 from weighbridge.console.days import day_note, local_steps
 from weighbridge.transactions.recording.snapshot import Instance, Series, Snapshot
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
-from weighbridge.transactions.store.writer import StoreWriter
 
 HOUR, DAY = 3600, 86400
 CHANGES = {

@@ -226,7 +226,7 @@ def _minutes(stored: Stored) -> list[int]:
         return [
             count
             for (count,) in store.execute(
-                "SELECT sum(t.count) FROM tally t JOIN series s ON s.id = t.series"
+                "SELECT sum(t.count) FROM totals t JOIN series s ON s.id = t.series"
                 " WHERE s.whole = 1 AND t.span = 60 GROUP BY t.start"
             )
         ]

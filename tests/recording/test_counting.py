@@ -193,22 +193,22 @@ def expected(wanted: list[dict[str, Any]]) -> dict[str, Any]:
 
 def summed(rows: list[MinuteRow]) -> dict[str, Any]:
     return {
-        "count": sum(row.count for row in rows),
-        "total": sum(row.total for row in rows),
-        "minimum": min((row.minimum for row in rows), default=math.inf),
-        "maximum": max((row.maximum for row in rows), default=0.0),
-        "errors": sum(row.errors for row in rows),
+        "count": sum(row.totals.count for row in rows),
+        "total": sum(row.totals.total for row in rows) / 1e9,
+        "minimum": min((row.totals.minimum / 1e9 for row in rows), default=math.inf),
+        "maximum": max((row.totals.maximum / 1e9 for row in rows), default=0.0),
+        "errors": sum(row.totals.errors for row in rows),
         "zones": tuple(sum(column) for column in zip(*_zones(rows), strict=True)),
-        "histogram": sum(sum(row.histogram.values()) for row in rows),
-        "starts": sum(row.response_starts for row in rows),
-        "queued": sum(row.queued for row in rows),
-        "disconnected": sum(row.disconnected for row in rows),
-        "statuses": sum((Counter(row.statuses) for row in rows), Counter()),
+        "histogram": sum(sum(row.totals.histogram.values()) for row in rows),
+        "starts": sum(row.totals.response_starts for row in rows),
+        "queued": sum(row.totals.queued for row in rows),
+        "disconnected": sum(row.totals.disconnected for row in rows),
+        "statuses": sum((Counter(row.totals.statuses) for row in rows), Counter()),
     }
 
 
 def _zones(rows: list[MinuteRow]) -> list[tuple[int, int, int]]:
-    return [(0, 0, 0), *((row.satisfied, row.tolerating, row.frustrated) for row in rows)]
+    return [(0, 0, 0), *((row.totals.satisfied, row.totals.tolerating, row.totals.frustrated) for row in rows)]
 
 
 def test_what_goes_to_linked_applications_is_not_mixed_with_what_goes_to_one(counting: Recorder, kept: Kept) -> None:
@@ -219,7 +219,7 @@ def test_what_goes_to_linked_applications_is_not_mixed_with_what_goes_to_one(cou
     counting.flush()
     calls = Counter({row.series.application: 0 for row in kept.rows()})
     for row in kept.rows():
-        calls[row.series.application] += row.count
+        calls[row.series.application] += row.totals.count
     assert calls == {"shop": 2, "all": 1, "more": 1}
     (snapshot,) = kept.snapshots
     assert {error.series.application for error in snapshot.errors} == {"shop", "all", "more"}
@@ -251,7 +251,7 @@ def test_one_transaction_is_one_sample(counting: Recorder, kept: Kept) -> None:
 def test_an_expected_error_is_a_sample_and_no_failure(counting: Recorder, kept: Kept) -> None:
     job(0.1, errors=(EXPECTED,))
     counting.flush()
-    assert [(row.count, row.errors) for row in kept.rows()] == [(1, 0)]
+    assert [(row.totals.count, row.totals.errors) for row in kept.rows()] == [(1, 0)]
     assert kept.samples() == [("job", "failed", 0.1)]
 
 
@@ -290,7 +290,7 @@ def test_a_clock_that_is_set_moves_minutes_and_bends_no_duration(
     before, *after = [row for row in kept.rows() if row.series.name == "job"]
     for row in after:
         assert abs(row.minute - before.minute - hours * 3600) <= 60
-    assert all(0 <= row.minimum <= row.maximum < 60 for row in kept.rows())
+    assert all(0 <= row.totals.minimum <= row.totals.maximum < 60e9 for row in kept.rows())
     monkeypatch.undo()
     clock.renew()
     job(0.1)
@@ -310,7 +310,7 @@ def test_what_waits_for_the_store_is_bounded(counting: Recorder, kept: Kept, mon
     assert len(counting._aggregate._buckets()) <= 50 + 10
     kept.away = False
     counting.flush()
-    written = sum(row.count for row in kept.rows())
+    written = sum(row.totals.count for row in kept.rows())
     lost = sum(snapshot.lost.get("transactions", 0) for snapshot in kept.snapshots)
     assert written + lost == 1000
     assert 50 <= written <= 100
@@ -364,7 +364,7 @@ def test_a_transaction_that_has_not_entered_yet_is_not_open(counting: Recorder, 
     job(0.1)
     assert counting.flush()
     handoff.open_transactions.discard(about_to_begin)
-    assert sum(row.count for row in kept.rows()) == 1
+    assert sum(row.totals.count for row in kept.rows()) == 1
 
 
 def test_one_path_under_two_mounts_is_two_names(counting: Recorder, kept: Kept) -> None:
@@ -377,7 +377,7 @@ def test_one_path_under_two_mounts_is_two_names(counting: Recorder, kept: Kept) 
         environ: Any = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": mount, "PATH_INFO": "/page"}
         measured(environ, lambda *_: lambda _: None)
     counting.flush()
-    assert {row.series.name: row.count for row in kept.rows()} == {"/old/page": 2, "/new/page": 1}
+    assert {row.series.name: row.totals.count for row in kept.rows()} == {"/old/page": 2, "/new/page": 1}
 
 
 def test_flushes_of_many_threads_count_once(kept: Kept, counting: Recorder) -> None:
@@ -392,5 +392,5 @@ def test_flushes_of_many_threads_count_once(kept: Kept, counting: Recorder) -> N
     for thread in threads:
         thread.join()
     counting.flush()
-    assert sum(row.count for row in kept.rows()) == 160
+    assert sum(row.totals.count for row in kept.rows()) == 160
     assert [snapshot.sequence for snapshot in kept.snapshots] == list(range(1, len(kept.snapshots) + 1))

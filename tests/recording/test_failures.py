@@ -11,7 +11,7 @@ import pytest
 import weighbridge
 from weighbridge.transactions import lifecycle
 from weighbridge.transactions.recording import delivery
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .conftest import Programs, Stored
 
@@ -178,7 +178,7 @@ def test_an_exit_while_the_store_fails_says_so_and_ends(programs: Programs, stor
         """
         work()
         weighbridge.flush()
-        from weighbridge.transactions.store.writer import StoreWriter
+        from weighbridge.transactions.store.sqlite.writer import StoreWriter
         StoreWriter.write = lambda *_: 1 / 0
         work()
         """

@@ -16,7 +16,7 @@ def test_promise_the_host_program_gets_its_own_results_and_never_waits(programs:
     other.execute("BEGIN IMMEDIATE")
     program = programs.start(
         """
-        from weighbridge.transactions.store import connection
+        from weighbridge.transactions.store.sqlite import connection
 
         connection.LOCK_TIMEOUT = 3600.0  # who waited for the store would not come back
 

@@ -317,7 +317,7 @@ def test_after_preload_a_child_imports_nothing(programs: Programs, stored: Store
         weighbridge.preload()
         assert set(os.listdir("/proc/self/fd")) == before
         assert threading.active_count() == 1
-        assert "weighbridge.transactions.store.writer" in sys.modules
+        assert "weighbridge.transactions.store.sqlite.writer" in sys.modules
 
         if not os.fork():
             known = {*sys.modules}

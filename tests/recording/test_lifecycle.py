@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import weighbridge
-from weighbridge.transactions.store import connection
 from weighbridge.transactions.store.reader import StoreUnreadable
+from weighbridge.transactions.store.sqlite import connection
 
 from .conftest import Programs, Stored, eventually, line_of
 
@@ -198,7 +198,7 @@ def test_greenlets_report_and_never_wait_for_the_store(programs: Programs, store
         """
         gevent.joinall([gevent.spawn(work, 0.01) for _ in range(20)])
         weighbridge.flush()
-        from weighbridge.transactions.store import connection
+        from weighbridge.transactions.store.sqlite import connection
         connection.LOCK_TIMEOUT = 3600.0  # who waited for the store would not come back
         print("ready", flush=True)
         sys.stdin.readline()

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 
 import weighbridge
 from weighbridge.middleware import ASGITransactionMiddleware
-from weighbridge.transactions.store import connection
+from weighbridge.transactions.store.sqlite import connection
 
 from .conftest import Stored
 

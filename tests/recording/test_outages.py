@@ -12,7 +12,7 @@ import pytest
 
 import weighbridge
 from weighbridge.transactions.handoff import BUFFER_CAPACITY, handoff
-from weighbridge.transactions.store import connection
+from weighbridge.transactions.store.sqlite import connection
 
 from ..waiting import TIMEOUT
 from .conftest import Programs, Stored, eventually, line_of

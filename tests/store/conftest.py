@@ -22,9 +22,10 @@ from weighbridge.transactions.recording.snapshot import (
     Series,
     Snapshot,
 )
-from weighbridge.transactions.store.forks import _forks
+from weighbridge.transactions.recording.totals import Totals, nanoseconds
 from weighbridge.transactions.store.reader import StoreReader, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.forks import _forks
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 NOW = 1_800_000_000.0  # the start of a minute, and of an hour
 PAGE = Series("shop", "web", "Route", "GET /page")
@@ -52,11 +53,16 @@ class Maker:
         if series.kind == "web":
             for duration in durations:
                 zones[(duration > T) + (duration > 4 * T)] += 1
-        row = MinuteRow(
-            series, int(minute // 60 * 60), len(durations), sum(durations), min(durations), max(durations), 0,
-            *zones, T if series.kind == "web" else None, histogram,
+        failed = more.pop("errors", 0)
+        for name in more.keys() & {"total", "response_start_total", "queue_total", "queue_maximum"}:
+            more[name] = nanoseconds(more[name])
+        queue = more.pop("queue", "")
+        totals = Totals(
+            len(durations), sum(map(nanoseconds, durations)), nanoseconds(min(durations)), nanoseconds(max(durations)),
+            len(durations) - failed, failed, satisfied=zones[0], tolerating=zones[1], frustrated=zones[2],
+            apdex_t=T if series.kind == "web" else None, histogram=histogram,
         )  # fmt: skip
-        return replace(row, **more)
+        return MinuteRow(series, int(minute // 60 * 60), replace(totals, **more), queue)
 
     def error(
         self, message: str, count: int = 1, series: Series = PAGE, minute: float = NOW, **more: Any
@@ -146,6 +152,29 @@ def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connecti
 
 
 _ADDED = {
+    5: [
+        """
+        INSERT INTO tally SELECT span, start, series, count, total / 1e9, minimum / 1e9, maximum / 1e9, failed,
+            satisfied, tolerating, frustrated, apdex_t, response_starts, response_start_total / 1e9,
+            queued, queue_total / 1e9, disconnected, statuses, histogram FROM totals
+        WHERE series IN (SELECT id FROM series WHERE whole < 2)
+        """,
+        "DELETE FROM series WHERE whole > 1",
+        """
+        UPDATE level SET (complete_from, complete_until, late) =
+            (SELECT complete_from, complete_until, late FROM resolution WHERE resolution.span = level.span)
+        """,
+        "DROP TRIGGER series_evicted",
+        *(
+            f"DROP TABLE {table}"
+            for table in (
+                "store_version", "resolution", "totals", "moved_series", "moved_progress", "mark", "stack",
+                "error_group", "error_group_count", "custom_metric", "custom_metric_totals", "custom_event_type",
+                "custom_event", "alert_state", "export_cursor",
+            )
+        ),
+        "ALTER TABLE instance DROP COLUMN version",
+    ],
     4: [
         f"DROP TABLE {table}"
         for table in (

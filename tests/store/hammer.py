@@ -3,6 +3,7 @@
 import sys
 import time
 
+from weighbridge.transactions.recording.histogram import bin_of
 from weighbridge.transactions.recording.snapshot import (
     ErrorCount,
     Instance,
@@ -11,10 +12,12 @@ from weighbridge.transactions.recording.snapshot import (
     Snapshot,
     StoreUnavailable,
 )
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.recording.totals import Totals
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 NOW = 1_800_000_000
 SERIES = 40
+QUARTER = 250_000_000  # of a second, in nanoseconds
 
 PASSING = ("locked", "while it was in use", "No such file", "unable to open")
 """What is said of a store that others use, replace or delete at that moment."""
@@ -22,10 +25,10 @@ PASSING = ("locked", "while it was in use", "No such file", "unable to open")
 
 def snapshot(instance: str, sequence: int) -> Snapshot:
     """One call of each of forty series, whose sums tell whether a snapshot is there as a whole."""
-    rows = tuple(
-        MinuteRow(Series("shop", "web", "Route", f"GET /{number}"), NOW, 1, 0.25, 0.25, 0.25, 1, 1, 0, 0, 0.5, {628: 1})
-        for number in range(SERIES)
+    once = Totals(
+        1, QUARTER, QUARTER, QUARTER, failed=1, satisfied=1, apdex_t=0.5, histogram={bin_of(QUARTER / 1e9): 1}
     )
+    rows = tuple(MinuteRow(Series("shop", "web", "Route", f"GET /{number}"), NOW, once) for number in range(SERIES))
     errors = tuple(ErrorCount(row.series, NOW, "shop:Broken", "x", False, 1) for row in rows)
     return Snapshot(Instance(instance, "host", 1, NOW, "hammer"), sequence, NOW + sequence, rows, errors)
 

@@ -8,8 +8,8 @@ from weighbridge.transactions.store import cache as past_module
 from weighbridge.transactions.store.cache import RowCache
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.resolutions import FINEST, FOREVER, Resolution
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
-from weighbridge.transactions.store.writer import StoreWriter
 
 HOUR = 3600
 
@@ -31,7 +31,7 @@ def test_what_is_rolled_up_is_read_once(make, writer, read, opened, window) -> N
     with read() as reader:
         assert reader.totals(window).calls == 1
         with opened() as store:  # as nobody does who keeps to the rules
-            store.execute("UPDATE tally SET count = 7 WHERE span > 60")
+            store.execute("UPDATE totals SET count = 7 WHERE span > 60")
         assert reader.totals(window).calls == 1
         assert [one.statistics.calls for one in reader.transactions(window)] == [7]
     with read() as reader:

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weighbridge.transactions.store.clocks import TrustedTime, trusted_time
-from weighbridge.transactions.store.maintenance import Retention
+from weighbridge.transactions.store.maintenance import Retention, TrustedTime
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.clocks import trusted_time
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .conftest import JOB, NOW, PAGE, Maker
 
@@ -70,7 +70,7 @@ class Machine:
 
     def rows(self, width: int) -> int:
         with closing(sqlite3.connect(self.path)) as store:
-            return store.execute("SELECT count(*) FROM tally WHERE span = ?", (width,)).fetchone()[0]
+            return store.execute("SELECT count(*) FROM totals WHERE span = ?", (width,)).fetchone()[0]
 
     def lost(self) -> dict[str, int]:
         with StoreReader.open(self.path) as reader:

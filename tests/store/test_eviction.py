@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections import Counter
 from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weighbridge.transactions.recording.histogram import decode, merge
-from weighbridge.transactions.store import eviction
-from weighbridge.transactions.store.ids import Ids
+from weighbridge.transactions.recording.counts import decode_counts
+from weighbridge.transactions.recording.histogram import decode
+from weighbridge.transactions.recording.totals import COLUMNS, HISTOGRAMS, Totals
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite import eviction
+from weighbridge.transactions.store.sqlite.ids import Ids
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .conftest import NOW, PAGE, Maker
 
 HOUR, DAY = 3600, 86400
-SUMS = ("count", "errors", "satisfied", "tolerating", "frustrated", "response_starts", "queued", "disconnected")
-TIMES = ("total", "response_start_total", "queue_total")
 
 
 @pytest.fixture(autouse=True)
@@ -37,40 +36,24 @@ def figures(path: str) -> dict[object, object]:
     with closing(sqlite3.connect(path)) as store:
         cursor = store.cursor()
         cursor.row_factory = sqlite3.Row
-        rows = cursor.execute("SELECT * FROM tally JOIN series ON series.id = tally.series WHERE whole = 0")
+        rows = cursor.execute("SELECT * FROM totals JOIN series ON series.id = totals.series WHERE whole = 0")
         for row in rows:
             unit = (row["span"], row["start"], row["application"], row["kind"])
-            sums, times, ends, histogram, statuses = found.setdefault(unit, (Counter(), Counter(), [], {}, {}))
-            sums.update({column: row[column] for column in SUMS})
-            times.update({column: row[column] for column in TIMES})
-            ends[:] = [min([*ends[:1], row["minimum"]]), max([*ends[1:], row["maximum"]])]
-            merge(decode(row["histogram"]), histogram)
-            merge(decode(row["statuses"]), statuses)
+            read = {column: decode(row[column]) for column in HISTOGRAMS}
+            others = {column: row[column] for column in COLUMNS if column not in {*HISTOGRAMS, "statuses"}}
+            totals = found.setdefault(unit, Totals())
+            assert isinstance(totals, Totals)
+            totals.add(Totals(**others, **read, statuses=decode_counts(row["statuses"])))
         for width, start, count in store.execute("SELECT span, start, sum(count) FROM error_count GROUP BY 1, 2"):
             found["errors", width, start] = count
         assert store.execute(
             "SELECT count(*) FROM error_count WHERE error NOT IN"
             " (SELECT error.id FROM error JOIN series ON series.id = error.series)"
         ).fetchone() == (0,)
-        assert store.execute("SELECT count(*) FROM tally WHERE series NOT IN (SELECT id FROM series)").fetchone() == (
+        assert store.execute("SELECT count(*) FROM totals WHERE series NOT IN (SELECT id FROM series)").fetchone() == (
             0,
         )
     return found
-
-
-def same(one: object, other: object) -> bool:
-    """But for the last digits of sums of durations, which depend on the order in which they are added up."""
-    assert isinstance(one, dict)
-    assert isinstance(other, dict)
-    assert one.keys() == other.keys()
-    for unit, found in one.items():
-        if isinstance(found, int):
-            assert found == other[unit]
-            continue
-        sums, times, *rest = found
-        assert (sums, *rest) == (other[unit][0], *other[unit][2:])
-        assert dict(times) == pytest.approx(dict(other[unit][1]))
-    return True
 
 
 def names(path: str) -> dict[str, int]:
@@ -125,7 +108,7 @@ def test_one_that_comes_back_is_new(make, writer, path) -> None:
 
 def test_a_name_that_is_called_while_it_leaves_is_counted_once(make, path, monkeypatch) -> None:
     """Its rows are moved in several steps, and each process takes few of them."""
-    monkeypatch.setattr("weighbridge.transactions.store.writer._MAX_STEPS", 1)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.writer._MAX_STEPS", 1)
     writer = StoreWriter(path)
     write(writer, make, make.now, *(f"name {number}" for number in range(20)))
     for later in range(30):
@@ -186,7 +169,7 @@ def test_a_flood_of_applications_hides_new_ones_for_no_longer_than_it_lasts(make
         assert lines[0].statistics.calls == found["<other>"]
         assert sum(error.count for error in reader.errors(Window(0, NOW * 2))) == sum(found.values())
         assert reader.health().lost["names"] == reader.dropped(Window(0, NOW * 2))["names"] >= 90 - 20
-    assert sum(unit[0]["count"] for unit in before.values() if isinstance(unit, tuple)) == 123
+    assert sum(unit.count for unit in before.values() if isinstance(unit, Totals)) == 123
 
 
 def test_errors_of_a_name_that_makes_room_are_those_of_the_other_name(make, writer, path) -> None:
@@ -248,7 +231,7 @@ def test_no_sum_changes_at_any_resolution(tmp_path_factory, seed: int) -> None:
                 step()
             moved += 1
             if moved % 20 == 0:
-                assert same(before, figures(path))
+                assert figures(path) == before
         assert moved > 5
-        assert same(before, figures(path))
+        assert figures(path) == before
         writer.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 
 def test_the_same_snapshot_again_is_ignored(make, writer, read) -> None:

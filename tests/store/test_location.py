@@ -11,7 +11,7 @@ import pytest
 from weighbridge.transactions.configuration.settings import Settings
 from weighbridge.transactions.store.location import MEMORY, Location, locate, owner, prepare
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 
 @pytest.fixture

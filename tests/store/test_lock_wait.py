@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
-from weighbridge.transactions.store import connection
 from weighbridge.transactions.store.reader import StoreReader, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite import connection
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 CROWD = str(Path(__file__).parent / "crowd.py")
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
-from weighbridge.transactions.store import connection
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable, Window
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite import connection
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 
 def refused(writer, snapshot, match: str) -> None:
@@ -172,7 +172,7 @@ def test_a_full_disk_and_space_again(path) -> None:
     from conftest import Maker
     from weighbridge.transactions.recording.snapshot import StoreUnavailable
     from weighbridge.transactions.store.reader import StoreReader
-    from weighbridge.transactions.store.writer import StoreWriter
+    from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     make, writer = Maker(), StoreWriter({path!r})

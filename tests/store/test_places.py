@@ -19,7 +19,7 @@ from weighbridge.transactions.configuration.settings import Settings
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.location import MEMORY, Location, locate
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 only_for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else, and mount")
 
@@ -211,7 +211,7 @@ WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from conftest import Maker
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 make, writer = Maker("another"), StoreWriter(sys.argv[2])
 writer.write(make.snapshot(make.row([1.0])))
@@ -322,14 +322,14 @@ def test_a_file_that_changes_while_it_is_read_as_one_that_does_not(path, make, w
     writer.close()
     reader = StoreReader(path)
     with monkeypatch.context() as without_lock:
-        opened = reader._connection._open_with
+        opened = reader._source._connection._open_with
 
         def only_without_lock(options: str, timeout: float) -> None:
             if not options:
                 raise sqlite3.OperationalError("unable to open database file")
             opened(options, timeout)
 
-        without_lock.setattr(reader._connection, "_open_with", only_without_lock)
+        without_lock.setattr(reader._source._connection, "_open_with", only_without_lock)
         assert reader.totals(make.always).calls == 1
         with pytest.raises(StoreUnreadable, match="somebody wrote to it"), reader._reading():  # noqa: PT012
             writer.write(make.snapshot(make.row([1.0])))
@@ -352,7 +352,7 @@ def test_a_store_that_is_emptied_is_made_anew_and_that_is_said(path, make, caplo
     import logging, os, sys
     sys.path.insert(0, {str(Path(__file__).parent)!r})
     from conftest import Maker
-    from weighbridge.transactions.store.writer import StoreWriter
+    from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
     logging.basicConfig(level=logging.WARNING)
     make, writer = Maker(), StoreWriter({path!r})

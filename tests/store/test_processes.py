@@ -14,7 +14,7 @@ import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.reader import StoreReader
-from weighbridge.transactions.store.writer import StoreWriter
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from ..waiting import TIMEOUT
 
@@ -122,8 +122,8 @@ def test_a_fork_that_nobody_told_of_leaves_the_connection_alone(path, make, writ
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_does_not_wait_for_ever(path, make, writer, monkeypatch) -> None:
     """The child of a process whose disk hangs cannot write, says why, and hangs neither."""
-    monkeypatch.setattr("weighbridge.transactions.store.forks._LOCK_TIMEOUT", 0.1)
-    monkeypatch.setattr("weighbridge.transactions.store.connection.LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.forks._LOCK_TIMEOUT", 0.1)
+    monkeypatch.setattr("weighbridge.transactions.store.sqlite.connection.LOCK_TIMEOUT", 0.1)
     writer.write(make.snapshot(make.row([1.0])))
     begun, done = threading.Event(), threading.Event()
 

@@ -17,6 +17,7 @@ from .values import (
     APPLICATIONS,
     CLASSES,
     DAYS,
+    LABEL,
     LOG_FILE,
     LOG_LEVEL,
     MORE_STATUSES,
@@ -85,6 +86,18 @@ class Settings(ApplicationSettings):
         _EMPTY, APPLICATIONS, "Settings of single applications, by name; what they do not say holds as for all."
     )
 
+    host: str | None = _setting(
+        None,
+        LABEL,
+        "The name of the machine, pod or function that this process is shown under; without it, the host's own name.",
+        ours_alone=True,
+    )
+    version: str | None = _setting(
+        None,
+        LABEL,
+        "The version of the program: figures are kept by version too.",
+        ours_alone=True,
+    )
     store: str | None = _setting(
         None,
         STORE,

@@ -202,7 +202,7 @@ class Aggregate:
         self._uncounted = self._distinct_errors = 0
         rows = [row for bucket in buckets for row in bucket.take_rows()]
         for row in rows:
-            self._names.count(row.series, row.count)
+            self._names.count(row.series, row.totals.count)
         return Collected(
             tuple(rows),
             tuple(error for bucket in buckets for error in bucket.take_error_counts()),

@@ -1,11 +1,13 @@
 """Mergeable latency histograms with a bounded relative error.
 
 A histogram is a plain ``dict`` of bin number to count. The bins are spaced
-logarithmically: bin ``i`` holds the durations from ``1.02 ** (i - 1)`` to
-``1.02 ** i`` microseconds, so that a quantile read from it differs from the exact
-one by at most `RELATIVE_ERROR`. Bin 0 holds everything below a microsecond, the
-last one everything from about ten days on. Histograms are merged bin by bin,
-whichever processes and minutes they come from.
+logarithmically: each ends (inclusively) 2 ** (1/32) times as far as the one before,
+and one of them ends at exactly one second. That is the grid of OpenTelemetry's
+exponential histograms of scale 5 and of Prometheus' native ones of schema 5, so that
+both can be told the counts as they are. A quantile read from it differs from the
+exact one by at most `RELATIVE_ERROR`. Bin 0 holds everything up to a microsecond,
+the last one everything beyond ten days. Histograms are merged bin by bin, whichever
+processes and minutes they come from.
 
 (The idea is that of HDR histograms and DDSketch, without their tuning.)
 """
@@ -13,16 +15,19 @@ whichever processes and minutes they come from.
 from __future__ import annotations
 
 import math
-import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from itertools import accumulate, repeat
-from operator import add
+from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import accumulate
 from typing import Final
 
+from .counts import CorruptCounts, add_counts, encode_counts, merge_counts, merge_to_bytes
+
 __all__ = [
+    "BINS_PER_DOUBLING",
     "BOUNDS",
+    "FIRST_POWER",
+    "FORMER_ERROR",
     "RELATIVE_ERROR",
     "CorruptHistogram",
     "Histogram",
@@ -42,26 +47,31 @@ __all__ = [
 Histogram = dict[int, int]
 """Bin number to count; counts are never 0."""
 
-_GROWTH: Final = 1.02
+merge = add_counts
+"""Add the counts of one histogram to another."""
+
+BINS_PER_DOUBLING: Final = 32
+"""Each bin's end is 2 ** (1 / 32) times that of the one before."""
 _SMALLEST: Final = 1e-6
 _LARGEST: Final = 10 * 86400.0
+FIRST_POWER: Final = math.floor(BINS_PER_DOUBLING * math.log2(_SMALLEST))
+"""Bin 0 ends at 2 ** (FIRST_POWER / 32) seconds."""
+_LAST_POWER: Final = math.ceil(BINS_PER_DOUBLING * math.log2(_LARGEST))
 
-BOUNDS: Final[list[float]] = [
-    _SMALLEST * _GROWTH**i for i in range(math.ceil(math.log(_LARGEST / _SMALLEST, _GROWTH)) + 1)
-]
-"""Seconds; bin ``i`` ends where bin ``i + 1`` starts, at ``BOUNDS[i]``."""
+BOUNDS: Final[list[float]] = [2.0 ** (power / BINS_PER_DOUBLING) for power in range(FIRST_POWER, _LAST_POWER + 1)]
+"""Seconds; bin ``i`` ends at ``BOUNDS[i]``, which belongs to it."""
 
+_GROWTH: Final = 2 ** (1 / BINS_PER_DOUBLING)
 RELATIVE_ERROR: Final = (_GROWTH - 1) / (_GROWTH + 1)
-"""The maximum relative error of a quantile: just under 1 %."""
+"""The maximum relative error of a quantile: just under 1.1 %."""
 
-
-class CorruptHistogram(ValueError):
-    """The bytes were not made by `encode`."""
+CorruptHistogram = CorruptCounts
+"""The bytes were not made by `encode`."""
 
 
 def bin_of(seconds: float) -> int:
     """Return the number of the bin that a duration falls into."""
-    return bisect_right(BOUNDS, seconds)
+    return bisect_left(BOUNDS, seconds)
 
 
 def bin_value(number: int) -> float:
@@ -83,16 +93,10 @@ def add_sorted(ordered: list[float], into: Histogram) -> None:
     """Count durations (seconds) that are in ascending order into a histogram."""
     position, end = 0, len(ordered)
     while position < end:
-        number = bisect_right(BOUNDS, ordered[position])
-        following = bisect_left(ordered, BOUNDS[number], position) if number < len(BOUNDS) else end
+        number = bisect_left(BOUNDS, ordered[position])
+        following = bisect_right(ordered, BOUNDS[number], position) if number < len(BOUNDS) else end
         into[number] = into.get(number, 0) + following - position
         position = following
-
-
-def merge(histogram: Mapping[int, int], into: Histogram) -> None:
-    """Add the counts of one histogram to another."""
-    for number, count in histogram.items():
-        into[number] = into.get(number, 0) + count
 
 
 def quantile(histogram: Mapping[int, int], q: float, minimum: float = 0.0, maximum: float = math.inf) -> float:
@@ -127,42 +131,23 @@ def quantiles(
     return [min(max(value, minimum), maximum) for value in values]
 
 
-# Bytes for the store, in two formats, told apart by the first byte.
-#   pairs (few bins, far apart):  "p", bytes of a count (1, 2, 4 or 8), then all bin numbers (2 bytes each), all counts.
-#   planes (many bins, close):    "d", number of planes n, first bin (2 bytes), then n equally long runs of bytes: the
-#                                 lowest byte of each bin's count, the next byte, ... Adding up hundreds of these needs
-#                                 no step per bin in Python, which is what keeps long reports fast.
-# Numbers are little-endian.
+# Bytes for the store: the number of the grid, and the counts of its bins. Those written before version 5 of the store
+# have no such number, and were counted in bins that grow by 1.02 from a microsecond on: they are re-binned when read.
 
-_PAIRS: Final = b"p"
-_PLANES: Final = b"d"
-_ONE_PLANE: Final = b"d\x01"
-_FORMATS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_RUNS_AT_ONCE: Final = 0xFFFF // 0xFF
-
-_Run = tuple[int, bytes]
-"""The number of the first bin, and one byte of the count of each bin from there on."""
+_GRID: Final = b"2"
 
 
 def encode(histogram: Mapping[int, int]) -> bytes:
-    """Encode a histogram (or any counts by small number, such as HTTP statuses) as compact bytes.
+    """Encode a histogram as compact bytes.
 
     Raises:
-        ValueError: a number is not in 0 to 65535, or a count not in 0 to 2**64 - 1.
+        ValueError: a bin number is not in 0 to 65535, or a count not in 0 to 2**64 - 1.
     """
-    numbers = sorted(number for number, count in histogram.items() if count)
-    if not numbers:
-        return b""
-    if numbers[0] < 0 or numbers[-1] > 0xFFFF:
-        raise ValueError("bin numbers go from 0 to 65535")
-    counts = [histogram[number] for number in numbers]
-    if _has_gaps(numbers[-1] - numbers[0] + 1, counts):
-        return _pairs(numbers, counts)
-    return _planes(numbers[0], list(map(histogram.get, range(numbers[0], numbers[-1] + 1), repeat(0))))
+    return _marked(encode_counts(histogram))
 
 
 def decode(data: bytes) -> Histogram:
-    """Return the counts that `encode` was given, without zeros.
+    """Return the counts that `encode` was given, without zeros; those of the former grid are re-binned.
 
     Raises:
         CorruptHistogram: these bytes are not from `encode`.
@@ -176,11 +161,11 @@ def merge_encoded(encoded: Iterable[bytes]) -> Histogram:
     Raises:
         CorruptHistogram: some of these bytes are not from `encode`.
     """
-    first, counts, sparse = _added_up(encoded)
-    if counts:
-        first, counts = _together(first, counts, sparse)
-        return {number: count for number, count in enumerate(counts, first) if count}
-    return sparse if all(sparse.values()) else {number: count for number, count in sparse.items() if count}
+    present, former = _by_grid(encoded)
+    whole = merge_counts(present)
+    if former:
+        merge(_rebinned(merge_counts(former)), whole)
+    return whole
 
 
 def merge_to_encoded(encoded: Iterable[bytes]) -> bytes:
@@ -189,137 +174,41 @@ def merge_to_encoded(encoded: Iterable[bytes]) -> bytes:
     Raises:
         CorruptHistogram: some of these bytes are not from `encode`.
     """
-    first, counts, sparse = _added_up(encoded)
-    if not counts:
-        return encode(sparse)
-    first, counts = _together(first, counts, sparse)
-    if _has_gaps(len(counts), counts):
-        return encode({number: count for number, count in enumerate(counts, first) if count})
-    return _planes(first, counts)
+    present, former = _by_grid(encoded)
+    if former:
+        present.append(encode_counts(_rebinned(merge_counts(former))))
+    return _marked(merge_to_bytes(present))
 
 
-def _has_gaps(length: int, counts: Sequence[int]) -> bool:
-    """Whether pairs are shorter than planes, for so many bins from the first filled one to the last."""
-    width = _width(counts)
-    return width * length > (2 + width) * (len(counts) - counts.count(0))
+def _marked(counts: bytes) -> bytes:
+    return _GRID + counts if counts else b""
 
 
-def _width(counts: Sequence[int]) -> int:
-    """Return the number of bytes that the greatest count needs."""
-    width = (max(counts).bit_length() + 7) // 8
-    if width > 8 or min(counts) < 0:
-        raise ValueError("counts go from 0 to 2**64 - 1")
-    return width
+def _by_grid(encoded: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return the counts in bins of this grid, and those in bins of the former one."""
+    filled = [data for data in encoded if data]
+    return [data[1:] for data in filled if data[:1] == _GRID], [data for data in filled if data[:1] != _GRID]
 
 
-def _pairs(numbers: Sequence[int], counts: Sequence[int]) -> bytes:
-    width, length = _wide(_width(counts)), len(numbers)
-    return _PAIRS + struct.pack(f"<B{length}H{length}{_FORMATS[width]}", width, *numbers, *counts)
+_FORMER_GROWTH: Final = 1.02
+FORMER_ERROR: Final = (1 + (_FORMER_GROWTH - 1) / (_FORMER_GROWTH + 1)) * (1 + RELATIVE_ERROR) - 1
+"""The maximum relative error of a quantile of what was counted in the former grid: 2.1 %."""
 
 
-def _planes(first: int, counts: Sequence[int]) -> bytes:
-    width = _width(counts)
-    wide = _wide(width)
-    packed = struct.pack(f"<{len(counts)}{_FORMATS[wide]}", *counts)
-    planes = (packed[exponent::wide] for exponent in range(width))
-    return _PLANES + bytes((width,)) + first.to_bytes(2, "little") + b"".join(planes)
+def _rebinned(histogram: Mapping[int, int]) -> Histogram:
+    """Return a histogram of the former grid in bins of this one."""
+    found: Histogram = {}
+    for number, count in histogram.items():
+        place = _place_of(number)
+        found[place] = found.get(place, 0) + count
+    return found
 
 
-def _wide(width: int) -> int:
-    """Return the smallest width in `_FORMATS` that is at least ``width`` bytes."""
-    return next(each for each in _FORMATS if each >= width)
+@cache
+def _place_of(former: int) -> int:
+    """Return the bin that holds the middle of a bin of the former grid."""
+    high = _SMALLEST * _FORMER_GROWTH ** min(former, _FORMER_BINS)
+    return bin_of(2 * high / (1 + _FORMER_GROWTH)) if former else 0
 
 
-def _added_up(encoded: Iterable[bytes]) -> tuple[int, Sequence[int], Histogram]:
-    """Merge both formats: return the planes' first bin and the counts from it on, and the pairs' histogram.
-
-    If the planes have fewer bins than the pairs, they are added to the pairs.
-    """
-    pairs: dict[int, list[bytes]] = {}
-    planes: list[list[_Run]] = [[]]
-    for data in encoded:
-        if data[:2] == _ONE_PLANE and len(data) > 4:
-            planes[0].append((data[2] | data[3] << 8, data[4:]))
-        elif data[:1] == _PAIRS and len(data) > 2:
-            pairs.setdefault(data[1], []).append(data)
-        elif data:
-            _split_planes(data, planes)
-    sparse: Histogram = {}
-    for width, alike in pairs.items():
-        _merge_pairs(width, alike, sparse)
-    first, counts = _planes_added_up(planes)
-    if len(counts) > len(sparse):
-        return first, counts, sparse
-    merge(dict(enumerate(counts, first)), sparse)
-    return 0, (), sparse
-
-
-def _merge_pairs(width: int, encoded: Sequence[bytes], into: Histogram) -> None:
-    """Merge pairs of one width; all are joined first, as every operation per histogram is expensive."""
-    lengths = [(len(data) - 2) // (2 + width) for data in encoded]
-    total = sum(lengths)
-    if width not in _FORMATS or total * (2 + width) != sum(map(len, encoded)) - 2 * len(encoded):
-        raise CorruptHistogram(f"a histogram within {sum(map(len, encoded))} bytes is cut off or damaged")
-    numbers = b"".join([data[2 : 2 + 2 * length] for data, length in zip(encoded, lengths, strict=True)])
-    counts = b"".join([data[2 + 2 * length :] for data, length in zip(encoded, lengths, strict=True)])
-    values = zip(struct.unpack(f"<{total}H", numbers), struct.unpack(f"<{total}{_FORMATS[width]}", counts), strict=True)
-    get = into.get
-    for number, count in values:
-        into[number] = get(number, 0) + count
-
-
-def _split_planes(data: bytes, into: list[list[_Run]]) -> None:
-    width = data[1] if len(data) > 1 else 0
-    length, rest = divmod(len(data) - 4, width or 1)
-    if data[:1] != _PLANES or not 1 <= width <= 8 or rest or length < 1:
-        raise CorruptHistogram(f"a histogram of {len(data)} bytes is of an unknown form, cut off or damaged")
-    first = data[2] | data[3] << 8
-    into.extend([] for _ in range(width - len(into)))
-    for exponent in range(width):
-        into[exponent].append((first, data[4 + exponent * length : 4 + (exponent + 1) * length]))
-
-
-def _planes_added_up(planes: Sequence[Sequence[_Run]]) -> tuple[int, Sequence[int]]:
-    if not planes[0]:
-        return 0, ()
-    first = min(first for first, _ in planes[0])
-    length = max(start + len(run) for start, run in planes[0]) - first
-    whole: Sequence[int] = ()
-    for exponent, runs in enumerate(planes):
-        for start in range(0, len(runs), _RUNS_AT_ONCE):
-            counts = _runs_added_up(runs[start : start + _RUNS_AT_ONCE], first, length)
-            shifted = [count << 8 * exponent for count in counts] if exponent else counts
-            whole = list(map(add, whole, shifted)) if whole else shifted
-    return first, whole
-
-
-def _runs_added_up(runs: Sequence[_Run], first: int, length: int) -> Sequence[int]:
-    """Add runs of bytes as whole numbers, alternate bytes at a time: no sum of so few runs exceeds two bytes."""
-    if len(runs) == 1 and len(runs[0][1]) == length:
-        return list(runs[0][1])
-    pairs = (length + 1) // 2
-    mask = _every_other_byte(pairs)
-    even = odd = 0
-    for start, run in runs:
-        number = int.from_bytes(run, "little") << 8 * (start - first)
-        even += number & mask
-        odd += number >> 8 & mask
-    counts = [0] * (2 * pairs)
-    for position, total in enumerate((even, odd)):
-        counts[position::2] = struct.unpack(f"<{pairs}H", total.to_bytes(2 * pairs, "little"))
-    return counts[:length]
-
-
-@lru_cache(maxsize=512)
-def _every_other_byte(pairs: int) -> int:
-    return int.from_bytes(b"\xff\x00" * pairs, "little")
-
-
-def _together(start: int, counts: Sequence[int], sparse: Histogram) -> tuple[int, Sequence[int]]:
-    if not sparse:
-        return start, counts
-    first, end = min(start, *sparse), max(start + len(counts) - 1, *sparse) + 1
-    whole = list(map(sparse.get, range(first, end), repeat(0)))
-    part = slice(start - first, start - first + len(counts))
-    whole[part] = map(add, whole[part], counts)
-    return first, whole
+_FORMER_BINS: Final = math.ceil(math.log(_LARGEST / _SMALLEST, _FORMER_GROWTH))

@@ -100,7 +100,7 @@ class Recorder:
         self._settings = settings
         self._forked_thread = forked_thread
         self._aggregate = Aggregate(settings)
-        self._instance = _this_process()
+        self._instance = _this_process(settings)
         self._started = monotonic()
         self._running: tuple[RunningTransaction, ...] = ()
         self._last_heartbeat = self._last_flush = monotonic()
@@ -392,13 +392,25 @@ class Recorder:
         now = monotonic()
         running = self._open_at(now)
         collected = self._aggregate.collect()
+        metrics, events = handoff.custom.take()
         lost = handoff.take_dropped()
-        if not (collected.minutes or lost or running != self._running or now - self._last_heartbeat >= _HEARTBEAT):
+        recorded = collected.minutes or metrics or events or lost
+        if not (recorded or running != self._running or now - self._last_heartbeat >= _HEARTBEAT):
             return None
         self._last_heartbeat = now
         self._running = running
         ran = now - self._started
-        return Snapshot(self._instance, 0, epoch(), *collected, lost=lost, running=running, ran=ran)
+        return Snapshot(
+            self._instance,
+            0,
+            epoch(),
+            *collected,
+            lost=lost,
+            running=running,
+            ran=ran,
+            custom_metrics=metrics,
+            custom_events=events,
+        )
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """Return the transactions that have been open for a while, their names limited as all others are."""
@@ -428,8 +440,9 @@ def _acquired(lock: Any, deadline: float, hope: Callable[[], bool]) -> bool:
     return True
 
 
-def _this_process() -> Instance:
-    return Instance(os.urandom(16).hex(), os.uname().nodename, os.getpid(), epoch(), _program())
+def _this_process(settings: Settings) -> Instance:
+    host = settings.host or os.uname().nodename
+    return Instance(os.urandom(16).hex(), host, os.getpid(), epoch(), _program(), settings.version or "")
 
 
 def _program() -> str:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from ..custom_values import CustomEvents, CustomMetric
 from ..model.finished import FinishedTransaction, Kind
+from .totals import Totals
 
 __all__ = [
     "ErrorCount",
@@ -49,31 +51,10 @@ class MinuteRow:
     series: Series
     minute: int
     """Epoch seconds of the start of the minute, a multiple of 60."""
-    count: int
-    total: float
-    """Seconds, as are ``minimum`` and ``maximum``."""
-    minimum: float
-    maximum: float
-    errors: int
-    """How many of them failed."""
-    satisfied: int
-    tolerating: int
-    frustrated: int
-    apdex_t: float | None
-    """The threshold T in seconds that the three Apdex counts are based on; ``None`` if there are none."""
-    histogram: Mapping[int, int]
-    """Bin number (see ``histogram.py``) to count; the counts add up to ``count``."""
-    response_starts: int = 0
-    """How many of them had a time to response start."""
-    response_start_total: float = 0.0
-    """Seconds from the entry of the request to the start of its response, added up."""
-    queued: int = 0
-    """How many of them came with a queue time."""
-    queue_total: float = 0.0
-    """Seconds that requests waited before they reached us, added up."""
-    disconnected: int = 0
-    statuses: Mapping[int, int] = field(default_factory=dict)
-    """HTTP status to count."""
+    totals: Totals
+    """Not to be changed: rows of linked applications share it."""
+    queue: str = ""
+    """The queue that these transactions were taken from; rows of several queues are added up for the series."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +98,8 @@ class Instance:
     """Epoch seconds."""
     program: str
     """The command's own name, without its arguments."""
+    version: str = ""
+    """The version of the program, as its setting says."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +120,8 @@ class Snapshot:
     """The transactions that are open now; they replace those that the instance reported before."""
     ran: float | None = None
     """Seconds since ``instance.started``, by a monotonic clock; ``None`` if unknown."""
+    custom_metrics: tuple[CustomMetric, ...] = ()
+    custom_events: tuple[CustomEvents, ...] = ()
 
 
 class StoreUnavailable(Exception):

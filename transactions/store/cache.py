@@ -7,18 +7,16 @@ minutes, and little else. The cache is bounded by the number of rows.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from .resolutions import FINEST, Resolution
+from .rows import Row
 
-__all__ = ["Row", "RowCache"]
+__all__ = ["RowCache"]
 
 _MAX_ROWS: Final = 4000
 """About four megabytes: a row is mostly one histogram, of somewhat less than a kilobyte."""
-
-Row = tuple[Any, ...]
 
 
 class RowCache:
@@ -29,10 +27,10 @@ class RowCache:
         self._results: dict[Hashable, list[Row]] = {}
         self._rows = 0
 
-    def validate(self, connection: sqlite3.Connection, resolutions: Iterable[Resolution]) -> None:
-        """Forget what is not true any more: another file is read, or something was added to rolled-up rows."""
+    def validate(self, store: Hashable, resolutions: Iterable[Resolution]) -> None:
+        """Forget what is not true any more: another store is read, or something was added to rolled-up rows."""
         late = [resolution.late for resolution in resolutions if resolution.width > FINEST]
-        state = None if None in late else (connection, *late)
+        state = None if None in late else (store, *late)
         if state != self._state or state is None:
             self._state, self._rows = state, 0
             self._results.clear()

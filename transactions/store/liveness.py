@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-__all__ = ["has_ended", "process_identity"]
+from .results import StoredInstance
+
+__all__ = ["SILENT", "has_ended", "process_identity", "reporting"]
+
+SILENT: Final = 120.0
+"""Seconds without a report, while others reported, after which an instance is considered gone."""
 
 _ENDED = frozenset({"Z", "X", "x"})
 """States of a process that nobody has waited for yet."""
@@ -59,3 +66,30 @@ def _is_missing(pid: int) -> bool | None:
     except ProcessLookupError:
         return True
     return None
+
+
+def reporting(
+    known: Mapping[int, StoredInstance], silences: Mapping[int, tuple[str, float]], now: float
+) -> dict[int, StoredInstance]:
+    """Return those of the known processes that still run, by number; ``now`` is in epoch seconds.
+
+    For a process on this machine the operating system is asked. Any other is
+    considered gone if it has not reported for some time while others did, by their
+    clocks; and all of them are, if no process has reported for some time.
+
+    Args:
+        known: all processes.
+        silences: by number the process, and the seconds for which only others have reported, as far as known.
+    """
+    quiet = max(0.0, now - max((instance.seen for instance in known.values()), default=now))
+    silent = {number: (process, seconds + quiet) for number, (process, seconds) in silences.items()}
+    return {
+        number: instance
+        for number, instance in known.items()
+        if not _is_gone(instance.pid, *silent.get(number, ("", now - instance.seen)))
+    }
+
+
+def _is_gone(pid: int, process: str, silent: float) -> bool:
+    ended = has_ended(pid, process)
+    return silent > SILENT if ended is None else ended

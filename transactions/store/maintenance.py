@@ -1,36 +1,39 @@
 """Maintenance, which keeps a store small: it rolls up complete rows and deletes old ones.
 
-Each step is a short transaction of its own, and any process that writes may take
-it: what is due is read from the store itself, in the same transaction.
+What is due is read from the store itself; each step is a short transaction of its own, which the engine makes,
+and which any process that writes may take.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from ..configuration.settings import DEFAULTS, Settings
-from .clocks import TrustedTime
-from .eviction import next_eviction_step
-from .resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, Resolution, floor_to
-from .rows import roll_up
-from .samples import bound_samples
+from .resolutions import COARSE_WIDTHS, FINEST, FOREVER, Resolution, floor_to
 
-__all__ = ["DEFAULT_RETENTION", "Retention", "first_row", "next_step", "reopen", "resolutions_of"]
+__all__ = ["DEFAULT_RETENTION", "MaintainedRows", "Retention", "Step", "TrustedTime", "next_step", "reopen"]
 
 _GRACE: Final = 60
 """Seconds between the end of an interval and its roll-up. Later counts are added at every resolution."""
-_MAX_INSTANCES: Final = 10_000
-"""Maximum number of instances in a store; those that reported last are kept."""
 _DAY: Final = 86400
 _HOUR: Final = 3600
 
 Resolutions = Mapping[int, Resolution]
 Step = Callable[[], None]
+
+
+class TrustedTime(NamedTuple):
+    """The current time (epoch seconds), as far as a store can tell."""
+
+    earliest: float
+    """The time by the slowest clock of those that report: an interval that is over by it is over for all."""
+    latest: float
+    """No process reports anything later than this, unless its clock is wrong."""
+    trusted: float | None
+    """The time for which there is enough evidence; ``None`` if there is not enough, and nothing expires."""
 
 
 @dataclass(frozen=True)
@@ -61,28 +64,44 @@ class Retention:
 DEFAULT_RETENTION: Final = Retention()
 
 
-def resolutions_of(connection: sqlite3.Connection) -> dict[int, Resolution]:
-    """Return the resolutions of the store, by width.
+class MaintainedRows(Protocol):
+    """Rows of all resolutions, as far as maintenance needs them; all times are epoch seconds."""
 
-    Raises:
-        sqlite3.DatabaseError: the store is damaged.
-    """
-    rows = connection.execute("SELECT * FROM level").fetchall()
-    if {row[0] for row in rows} != {FINEST, *COARSE_WIDTHS} or not all(
-        isinstance(value, int) for value in chain(*rows)
-    ):
-        raise sqlite3.DatabaseError("what it says of its levels is damaged")
-    return {row[0]: Resolution(*row) for row in rows}
+    def resolutions(self) -> dict[int, Resolution]:
+        """Return the resolutions, by width."""
+        ...
+
+    def first_row(self, width: int, start: int) -> int | None:
+        """Return the start of the first row of a width that starts at ``start`` or later."""
+        ...
+
+    def last_row(self, width: int, end: int) -> int | None:
+        """Return the start of the last row of a width that starts before ``end``."""
+        ...
+
+    def roll_up(self, interval: tuple[int, int], finer: int) -> None:
+        """Make the rows of one interval, given as (width, start), from those of the next finer width."""
+
+    def delete(self, width: int, start: int, end: int) -> None:
+        """Delete the rows of a width that start at ``start`` or later and before ``end``."""
+
+    def expire(self, width: int, end: int) -> None:
+        """Delete the rows of a width that start before ``end``, for good."""
+
+    def set_complete(self, width: int, since: int | None = None, until: int | None = None, late: bool = False) -> None:
+        """Note from when on, or until when, the rows of a width are complete; ``late`` if rolled-up rows changed."""
+
+    def tidy(self, width: int, retention: Retention, now: float | None) -> None:
+        """Enforce other limits, after an interval of a width was rolled up; ``now`` is ``None`` if not trusted."""
 
 
-def next_step(connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> Step | None:
+def next_step(rows: MaintainedRows, retention: Retention, now: TrustedTime) -> Step | None:
     """Return a maintenance step that is due, to be taken in the same transaction; ``None`` if there is none."""
-    resolutions = resolutions_of(connection)
+    resolutions = rows.resolutions()
     return (
-        _giving_back(connection, resolutions, now.latest)
-        or _rolling_up(connection, resolutions, retention, now)
-        or _expiring(connection, resolutions, retention, now.trusted)
-        or next_eviction_step(connection, now.earliest)
+        _giving_back(rows, resolutions, now.latest)
+        or _rolling_up(rows, resolutions, retention, now)
+        or _expiring(rows, resolutions, retention, now.trusted)
     )
 
 
@@ -94,19 +113,17 @@ def _finer(width: int) -> int:
     return COARSE_WIDTHS[index - 1] if index else FINEST
 
 
-def _rolling_up(
-    connection: sqlite3.Connection, resolutions: Resolutions, retention: Retention, now: TrustedTime
-) -> Step | None:
+def _rolling_up(rows: MaintainedRows, resolutions: Resolutions, retention: Retention, now: TrustedTime) -> Step | None:
     """Return the step that rolls up an interval that is over and whose finer rows are complete, if there is one."""
     for width in COARSE_WIDTHS:
         start = resolutions[width].complete_until
         if start + width + _GRACE <= now.earliest and start + width <= resolutions[_finer(width)].complete_until:
-            return partial(_roll_up, connection, resolutions, (width, start), retention, now)
+            return partial(_roll_up, rows, resolutions, (width, start), retention, now)
     return None
 
 
 def _roll_up(
-    connection: sqlite3.Connection,
+    rows: MaintainedRows,
     resolutions: Resolutions,
     interval: tuple[int, int],
     retention: Retention,
@@ -114,95 +131,68 @@ def _roll_up(
 ) -> None:
     width, start = interval
     finer = _finer(width)
-    first = first_row(connection, finer, start)
+    first = rows.first_row(finer, start)
     if first is not None and first < start + width:
-        roll_up(connection, interval, finer)
+        rows.roll_up(interval, finer)
         reached = start + width
     else:
         nothing_until = now.earliest - _GRACE if first is None else min(first, now.earliest - _GRACE)
         reached = floor_to(min(nothing_until, resolutions[finer].complete_until), width)
-    connection.execute("UPDATE level SET complete_until = ? WHERE span = ?", (max(reached, start + width), width))
-    bound_samples(connection, None if now.trusted is None else now.trusted - retention.samples * _DAY)
-    _bound_instances(connection)
-    if width == COARSEST and now.trusted is not None:
-        _forget(connection, retention, now.trusted)
-
-
-def first_row(connection: sqlite3.Connection, width: int, start: int) -> int | None:
-    """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
-    return _outermost(connection, "min", width, start, FOREVER)
-
-
-def _last_row(connection: sqlite3.Connection, width: int, end: int) -> int | None:
-    """Return the start of the last row of a width that starts before ``end``."""
-    return _outermost(connection, "max", width, -FOREVER, end)
-
-
-def _outermost(connection: sqlite3.Connection, which: str, width: int, start: int, end: int) -> int | None:
-    row = connection.execute(
-        f"SELECT {which}(start) FROM ("
-        f"SELECT {which}(start) AS start FROM tally WHERE span = :span AND start >= :start AND start < :end UNION ALL "
-        f"SELECT {which}(start) FROM error_count WHERE span = :span AND start >= :start AND start < :end)",
-        {"span": width, "start": start, "end": end},
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
+    rows.set_complete(width, until=max(reached, start + width))
+    rows.tidy(width, retention, now.trusted)
 
 
 # Undoing what a wrong clock has done
 
 
-def _giving_back(connection: sqlite3.Connection, resolutions: Resolutions, latest: float) -> Step | None:
+def _giving_back(rows: MaintainedRows, resolutions: Resolutions, latest: float) -> Step | None:
     """Return the step that undoes roll-ups of intervals that are over by no clock: new counts would all be late."""
     for width in reversed(COARSE_WIDTHS):
         resolution, until = resolutions[width], floor_to(latest, width)
         if resolution.complete_until > until + width and resolutions[FINEST].complete_from <= until:
-            return partial(_give_back, connection, resolution, until)
+            return partial(_give_back, rows, resolution, until)
     return None
 
 
-def _give_back(connection: sqlite3.Connection, resolution: Resolution, until: int) -> None:
+def _give_back(rows: MaintainedRows, resolution: Resolution, until: int) -> None:
     """Undo the roll-up of at most a day; its finer rows are still there, and will be rolled up when they are due."""
-    last = _last_row(connection, resolution.width, resolution.complete_until)
+    last = rows.last_row(resolution.width, resolution.complete_until)
     reached = until if last is None else max(until, floor_to(last, _DAY))
-    _delete_rows(connection, resolution.width, reached, FOREVER)
-    connection.execute(
-        "UPDATE level SET complete_until = ?, late = late + 1 WHERE span = ?", (reached, resolution.width)
-    )
+    rows.delete(resolution.width, reached, FOREVER)
+    rows.set_complete(resolution.width, until=reached, late=True)
 
 
-def reopen(connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> dict[int, Resolution]:
+def reopen(rows: MaintainedRows, retention: Retention, now: TrustedTime) -> dict[int, Resolution]:
     """Return the resolutions, reopened for instances whose clocks are behind those by which rows have expired."""
-    resolutions = resolutions_of(connection)
+    resolutions = rows.resolutions()
     for width, resolution in resolutions.items():
         if now.earliest < resolution.complete_from:
-            since = _kept_since(connection, resolution, retention, now)
+            since = _kept_since(rows, resolution, retention, now)
             if since < resolution.complete_from:
-                connection.execute("UPDATE level SET complete_from = ? WHERE span = ?", (since, width))
+                rows.set_complete(width, since=since)
                 resolutions[width] = resolution._replace(complete_from=since)
     return resolutions
 
 
-def _kept_since(connection: sqlite3.Connection, resolution: Resolution, retention: Retention, now: TrustedTime) -> int:
+def _kept_since(rows: MaintainedRows, resolution: Resolution, retention: Retention, now: TrustedTime) -> int:
     """Return the start of what may be reopened: no expired minutes for which there are hours."""
     oldest = retention.oldest(resolution.width, now.earliest)
-    hour = _last_row(connection, _HOUR, resolution.complete_from) if resolution.width < _HOUR else None
+    hour = rows.last_row(_HOUR, resolution.complete_from) if resolution.width < _HOUR else None
     return oldest if hour is None else max(oldest, hour + _HOUR)
 
 
 # Expiry
 
 
-def _expiring(
-    connection: sqlite3.Connection, resolutions: Resolutions, retention: Retention, now: float | None
-) -> Step | None:
+def _expiring(rows: MaintainedRows, resolutions: Resolutions, retention: Retention, now: float | None) -> Step | None:
     """Return the step that deletes rows beyond their retention, if there are any."""
     if now is None:
         return None
     for width, resolution in resolutions.items():
         expiry = _expiry(resolutions, retention, width, now)
-        first = first_row(connection, width, -FOREVER) if resolution.complete_from < expiry else None
+        first = rows.first_row(width, -FOREVER) if resolution.complete_from < expiry else None
         if first is not None and first < expiry:
-            return partial(_expire, connection, resolution, first, expiry)
+            return partial(_expire, rows, resolution, first, expiry)
     return None
 
 
@@ -212,50 +202,9 @@ def _expiry(resolutions: Resolutions, retention: Retention, width: int, now: flo
     return min(retention.oldest(width, now), rolled_up)
 
 
-def _expire(connection: sqlite3.Connection, resolution: Resolution, first: int, expiry: int) -> None:
+def _expire(rows: MaintainedRows, resolution: Resolution, first: int, expiry: int) -> None:
     """Delete the oldest rows: at most an hour of minutes or a day of hours at a time."""
     interval = _HOUR if resolution.width < _HOUR else _DAY
     reached = min(expiry, max(floor_to(first, interval), resolution.complete_from) + interval)
-    _delete_rows(connection, resolution.width, -FOREVER, reached)
-    connection.execute("UPDATE level SET complete_from = ? WHERE span = ?", (reached, resolution.width))
-
-
-def _delete_rows(connection: sqlite3.Connection, width: int, start: int, end: int) -> None:
-    for table in ("tally", "error_count"):
-        connection.execute(f"DELETE FROM {table} WHERE span = ? AND start >= ? AND start < ?", (width, start, end))
-
-
-def _forget(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
-    """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
-    unused = retention.oldest(_HOUR, now) - 2 * _DAY
-    for table in ("series", "error", "link"):
-        connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))
-    connection.execute("DELETE FROM clock_evidence WHERE day < ?", (now // _DAY - 7,))
-    remembered = max(retention.samples, 1.0) * _DAY
-    connection.execute(_FORGET_INSTANCES, {"seen": now - remembered, "seconds": remembered})
-    _forget_what_they_reported(connection)
-
-
-_FORGET_INSTANCES: Final = """
-DELETE FROM instance WHERE id IN (
-    SELECT id FROM instance LEFT JOIN instance_clock ON instance = id
-    WHERE seen < :seen OR elapsed < (SELECT elapsed FROM store_clock) - :seconds
-) AND id NOT IN (SELECT instance FROM instance_clock ORDER BY report DESC LIMIT 1000)
-"""
-
-
-def _bound_instances(connection: sqlite3.Connection) -> None:
-    """Delete the oldest instances beyond the limit: every run of a short script is an instance."""
-    row = connection.execute(
-        "SELECT report FROM instance_clock ORDER BY report DESC LIMIT 1 OFFSET ?", (_MAX_INSTANCES,)
-    ).fetchone()
-    if row is not None:
-        connection.execute(
-            "DELETE FROM instance WHERE id IN (SELECT instance FROM instance_clock WHERE report <= ?)", row
-        )
-        _forget_what_they_reported(connection)
-
-
-def _forget_what_they_reported(connection: sqlite3.Connection) -> None:
-    for table in ("loss", "running", "instance_clock"):
-        connection.execute(f"DELETE FROM {table} WHERE instance NOT IN (SELECT id FROM instance)")
+    rows.expire(resolution.width, reached)
+    rows.set_complete(resolution.width, since=reached)

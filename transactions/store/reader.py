@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
 
-from ..log import log_once
 from ..recording.histogram import Histogram
-from ..recording.snapshot import Series
-from ..visible import visible
+from ..recording.snapshot import SampleReason, Series
+from ..recording.totals import Totals
 from .cache import RowCache
-from .connection import FAILURES, StoreConnection
-from .diagnosis import explain
-from .dropped import dropped_in
-from .files import size
-from .location import MEMORY, owner
-from .maintenance import first_row, resolutions_of
-from .queries import (
-    SERIES,
-    error_rows,
-    errors_by_step,
-    first_start,
-    instances,
-    last_seen,
-    matching,
-    reporting,
-    series_matching,
-    series_named,
-    statuses_in,
-    times_of,
-    totals_by,
-)
+from .engines import source_at
+from .liveness import reporting
 from .resolutions import (
     COARSE_WIDTHS,
     COARSEST,
@@ -53,6 +31,7 @@ from .results import (
     ErrorStatistics,
     ErrorTimeline,
     Health,
+    Mark,
     RunningNow,
     Selection,
     SeriesStatistics,
@@ -61,10 +40,10 @@ from .results import (
     Timeline,
     TimelineBucket,
 )
-from .sample_json import CorruptSample, from_json
-from .schema import NotOurs, check
-from .statistics import Statistics, Totals, Window, statistics_of
+from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
+from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
+from .sums import first_start, times_of, totals_by
 from .timelines import statistics_over_time, timeline_of
 
 __all__ = [
@@ -73,6 +52,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "Health",
+    "Mark",
     "RunningNow",
     "Selection",
     "SeriesStatistics",
@@ -89,10 +69,8 @@ __all__ = [
 ]
 
 _EVERYTHING = Selection()
-
-
-class StoreUnreadable(Exception):
-    """The store cannot be read; the message names the file and the reason."""
+_TOGETHER = Grouping()
+_EACH = Grouping(by_series=True)
 
 
 class StoreReader:
@@ -107,7 +85,7 @@ class StoreReader:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._connection = StoreConnection(os.fspath(path), "ro")
+        self._source: Source = source_at(os.fspath(path))
         self._cache = RowCache()
 
     @classmethod
@@ -126,11 +104,11 @@ class StoreReader:
     @property
     def path(self) -> str:
         """The file, absolute, or ``":memory:"``."""
-        return self._connection.path
+        return self._source.place
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._source.close()
 
     def __enter__(self) -> StoreReader:  # noqa: PYI034 - Self is in no typing before 3.11
         return self
@@ -140,10 +118,10 @@ class StoreReader:
 
     def applications(self, window: Window) -> list[ApplicationStatistics]:
         """Return the statistics of each application and kind with calls in the window, most time consuming first."""
-        with self._reading() as connection:
-            ranges, minutes = _ranges(connection, window)
-            totals_rows = series_matching(connection, _EVERYTHING, whole=True)
-            all_totals = totals_by(connection, self._cache, ["series"], ranges, totals_rows)
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            totals_rows = rows.series(_EVERYTHING, "all")
+            all_totals = totals_by(rows, self._cache, _EACH, ranges, totals_rows)
             found = [
                 ApplicationStatistics(
                     totals_rows[number].application, totals_rows[number].kind, statistics_of(totals, minutes), totals
@@ -154,41 +132,39 @@ class StoreReader:
 
     def knows(self, selection: Selection) -> bool:
         """Whether anything selected has been counted, or is open, within the time for which names are kept."""
-        where, arguments = matching(selection)
-        with self._reading() as connection:
-            found = connection.execute(f"SELECT EXISTS (SELECT 1 FROM series WHERE {where})", arguments)
-            return bool(found.fetchone()[0])
+        with self._reading() as rows:
+            return rows.knows(selection)
 
     def known_applications(self) -> list[str]:
         """Return the names of all applications in the store, however long ago they reported."""
-        with self._reading() as connection:
-            found = [name for (name,) in connection.execute("SELECT DISTINCT application FROM series")]
-            return sorted(found, key=str.casefold)
+        with self._reading() as rows:
+            return sorted(rows.applications(), key=str.casefold)
 
     def application_names(self, window: Window) -> list[str]:
         """Return the names of applications with calls in the window, sorted regardless of case."""
-        with self._reading() as connection:
-            totals_rows = series_matching(connection, _EVERYTHING, whole=True)
-            called = times_of(connection, self._cache, _ranges(connection, window)[0], totals_rows)
+        with self._reading() as rows:
+            totals_rows = rows.series(_EVERYTHING, "all")
+            called = times_of(rows, self._cache, _ranges(rows, window)[0], totals_rows)
             return sorted({totals_rows[number].application for number in called}, key=str.casefold)
 
     def transactions(
-        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None
+        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None, scope: Scope = "name"
     ) -> list[SeriesStatistics]:
         """Return the statistics of each series with calls in the window, the most time consuming first.
 
-        With a limit, only so many of them, which is much faster than reading all.
+        With a limit, only so many of them, which is much faster than reading all. In
+        another scope, the series are those of all that has a host, a version or a queue in common.
         """
-        with self._reading() as connection:
-            ranges, minutes = _ranges(connection, window)
-            series = series_matching(connection, selection, whole=False)
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            series = rows.series(selection, scope)
             if limit is not None:
-                times = times_of(connection, self._cache, ranges, series)
+                times = times_of(rows, self._cache, ranges, series)
                 top = sorted(times, key=lambda number: (-times[number], series[number]))[:limit]
                 series = {number: series[number] for number in top}
-            all_totals = totals_by(connection, self._cache, ["series"], ranges, series)
-            totals_rows = series_matching(connection, Selection(selection.application, selection.kind), whole=True)
-            time_of = times_of(connection, self._cache, ranges, totals_rows)
+            all_totals = totals_by(rows, self._cache, _EACH, ranges, series)
+            totals_rows = rows.series(Selection(selection.application, selection.kind), "all")
+            time_of = times_of(rows, self._cache, ranges, totals_rows)
             of_all = {totals_rows[number][:2]: time for number, time in time_of.items()}
             found = [
                 SeriesStatistics(
@@ -200,34 +176,34 @@ class StoreReader:
 
     def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Statistics:
         """Return the figures of all selected transactions together."""
-        with self._reading() as connection:
-            ranges, minutes = _ranges(connection, window)
-            return statistics_of(self._sum(connection, ranges, selection), minutes)
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            return statistics_of(self._sum(rows, ranges, selection), minutes)
 
     def histogram(self, window: Window, selection: Selection = _EVERYTHING) -> Histogram:
         """Return the durations of all selected transactions (see ``recording/histogram.py``)."""
-        with self._reading() as connection:
-            return self._sum(connection, _ranges(connection, window)[0], selection).histogram
+        with self._reading() as rows:
+            return self._sum(rows, _ranges(rows, window)[0], selection).histogram
 
     def statuses(self, window: Window, selection: Selection = _EVERYTHING) -> dict[int, int]:
         """Return how many of the selected web transactions had each HTTP status; 0 stands for an invalid one."""
-        with self._reading() as connection:
-            series = series_matching(connection, selection, whole=_uses_totals(selection))
-            return statuses_in(connection, _ranges(connection, window)[0], series)
+        with self._reading() as rows:
+            series = rows.series(selection, _scope_of(selection))
+            return rows.statuses(_ranges(rows, window)[0], series)
 
     def counted(self, window: Window) -> Window:
         """Return the window that is counted for this one: widened to whole minutes, or to the coarser rows kept."""
-        with self._reading() as connection:
-            return _counted(window, _ranges(connection, window)[0])
+        with self._reading() as rows:
+            return _counted(window, _ranges(rows, window)[0])
 
     def first_counted(self, application: str, since: float) -> int | None:
         """Return the minute (epoch seconds) in which an application's first transaction ended, or ``None``.
 
         If that is before ``since``, or minutes are no longer kept, some earlier moment of the same day.
         """
-        with self._reading() as connection:
-            series = series_matching(connection, Selection(application), whole=True)
-            return first_start(connection, resolutions_of(connection).values(), series, since)
+        with self._reading() as rows:
+            series = rows.series(Selection(application), "all")
+            return first_start(rows, rows.resolutions().values(), series, since)
 
     def timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> Timeline:
         """Return the figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
@@ -235,20 +211,20 @@ class StoreReader:
         Steps by `step_for` are fast to read however long the window is. If there would be more than 10 000 steps,
         they are made longer. ``step`` may also be the days of a time zone, as `Steps`.
         """
-        with self._reading() as connection:
-            steps, ranges = _stepped_ranges(connection, window, step)
-            series = series_matching(connection, selection, whole=_uses_totals(selection))
-            found = statistics_over_time(connection, self._cache, window, steps, ranges, series)
+        with self._reading() as rows:
+            steps, ranges = _stepped_ranges(rows, window, step)
+            series = rows.series(selection, _scope_of(selection))
+            found = statistics_over_time(rows, self._cache, window, steps, ranges, series)
             return timeline_of(steps, {at: one for (at,), one in found.items()})
 
     def timelines(self, window: Window, step: int | Steps, wanted: Collection[Series]) -> dict[Series, Timeline]:
         """Return a `timeline` for each of the wanted series."""
-        with self._reading() as connection:
-            steps, ranges = _stepped_ranges(connection, window, step)
-            numbers = {series: number for number, series in series_named(connection, wanted).items()}
+        with self._reading() as rows:
+            steps, ranges = _stepped_ranges(rows, window, step)
+            numbers = {series: number for number, series in _named(rows, wanted).items()}
             found: dict[int, dict[int, Statistics]] = {}
             for (number, at), one in statistics_over_time(
-                connection, self._cache, window, steps, ranges, numbers.values(), apart=True
+                rows, self._cache, window, steps, ranges, numbers.values(), apart=True
             ).items():
                 found.setdefault(number, {})[at] = one
             return {series: timeline_of(steps, found.get(numbers.get(series, 0), {})) for series in wanted}
@@ -257,36 +233,24 @@ class StoreReader:
         self,
         window: Window,
         selection: Selection = _EVERYTHING,
-        reason: Literal["slow", "failed"] | None = None,
+        reason: SampleReason | None = None,
         limit: int = 50,
     ) -> list[StoredSample]:
         """Return the slowest samples that ended in the window."""
-        where, arguments = matching(selection)
-        with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series"
-                f" WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
-                " ORDER BY duration DESC LIMIT ?",
-                (window.since, window.until, reason, reason, *arguments, limit),
-            )
-            return list(_intact_samples(rows))
+        with self._reading() as rows:
+            return list(rows.samples(window, selection, reason, limit))
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample by its ``id``; ``None`` if it does not exist, or no longer."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series"
-                " WHERE sample.id = ?",
-                (number,),
-            )
-            return next(_intact_samples(rows), None)
+        with self._reading() as rows:
+            return rows.sample(number)
 
     def errors(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorStatistics]:
         """Return the errors, distinct by type, message and whether they were expected, the most frequent first."""
-        found: dict[tuple[str, str, bool], dict[Series, int]] = {}
-        last: dict[tuple[str, str, bool], int] = {}
-        with self._reading() as connection:
-            for key, count, start, series in error_rows(connection, _ranges(connection, window)[0], selection):
+        found: dict[ErrorKey, dict[Series, int]] = {}
+        last: dict[ErrorKey, int] = {}
+        with self._reading() as rows:
+            for key, count, start, series in rows.errors(_ranges(rows, window)[0], selection):
                 counts = found.setdefault(key, {})
                 counts[series] = counts.get(series, 0) + count
                 last[key] = max(last.get(key, 0), start)
@@ -296,82 +260,79 @@ class StoreReader:
     def error_timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> ErrorTimeline:
         """Return how often each distinct error occurred in each step, as in `timeline`."""
         counts: dict[ErrorKey, list[int]] = {}
-        with self._reading() as connection:
-            steps, ranges = _stepped_ranges(connection, window, step)
+        with self._reading() as rows:
+            steps, ranges = _stepped_ranges(rows, window, step)
             places = {number: place for place, number in enumerate(steps.start_of)}
-            for key, number, count in errors_by_step(connection, ranges, selection, steps.number_sql):
+            for key, number, count in rows.errors_by_step(ranges, selection, steps.number_sql):
                 counts.setdefault(key, [0] * len(places))[places[number]] += count
         return ErrorTimeline(steps.length, steps.starts, counts)
 
     def instances(self) -> list[StoredInstance]:
         """Return the processes that reported in the last days, the last seen first."""
-        with self._reading() as connection:
-            return sorted(instances(connection).values(), key=lambda instance: -instance.seen)
+        with self._reading() as rows:
+            return sorted(rows.instances().values(), key=lambda instance: -instance.seen)
 
     def reporting(self, now: float) -> list[StoredInstance]:
         """Return the processes that are still alive (``now``: epoch seconds), the last seen first."""
-        with self._reading() as connection:
-            found = reporting(connection, now)
+        with self._reading() as rows:
+            found = reporting(rows.instances(), rows.silences(), now)
             return sorted(found.values(), key=lambda instance: -instance.seen)
 
     def running(self, now: float) -> list[RunningNow]:
         """Return the open transactions of processes that are still alive (``now``: epoch seconds), the oldest first."""
-        with self._reading() as connection:
-            there = reporting(connection, now)
-            rows = connection.execute(
-                f"SELECT instance, running.started, {SERIES} FROM running JOIN series ON series.id = running.series"
-                " ORDER BY running.started"
-            )
-            return [RunningNow(Series(*row[2:]), row[1], there[row[0]]) for row in rows if row[0] in there]
+        with self._reading() as rows:
+            there = reporting(rows.instances(), rows.silences(), now)
+            return [
+                RunningNow(series, started, there[number])
+                for number, started, series in rows.running()
+                if number in there
+            ]
+
+    def marks(self, window: Window, application: str | None = None) -> list[Mark]:
+        """Return the marks in a window, in order of time: new versions, and what somebody marked."""
+        with self._reading() as rows:
+            return rows.marks(window, application)
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Return the applications that each application is linked to, as far as samples show."""
         links: dict[str, tuple[str, ...]] = {}
-        with self._reading() as connection:
-            for application, linked in connection.execute("SELECT application, linked FROM link ORDER BY 1, 2"):
+        with self._reading() as rows:
+            for application, linked in rows.links():
                 links[application] = (*links.get(application, ()), linked)
         return links
 
     def dropped(self, window: Window, application: str | None = None) -> dict[str, int]:
         """Return what was dropped within a window by processes that report an application, or any: counts by cause."""
-        with self._reading() as connection:
-            return dropped_in(connection, window, application)
+        with self._reading() as rows:
+            return rows.dropped(window, application)
 
     def health(self) -> Health:
         """Return the state of the file, and what is known of its writers."""
-        with self._reading() as connection:
-            lost = dict(connection.execute("SELECT cause, sum(count) FROM loss GROUP BY cause ORDER BY cause"))
-            seen = [instance.seen for instance in instances(connection).values()]
-            last_write, version = last_seen(connection), check(connection)
-        path = self._connection.path
-        return Health(path, size(path), owner(path), last_write, lost, version, max(seen, default=None))
+        with self._reading() as rows:
+            seen = [instance.seen for instance in rows.instances().values()]
+            lost, last_write, version = rows.lost(), rows.last_seen(), rows.version
+        source = self._source
+        return Health(source.place, source.size(), source.owner(), last_write, lost, version, max(seen, default=None))
 
-    def _sum(self, connection: sqlite3.Connection, ranges: Sequence[RowRange], selection: Selection) -> Totals:
-        series = series_matching(connection, selection, whole=_uses_totals(selection))
-        return totals_by(connection, self._cache, [], ranges, series).get((), Totals())
+    def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> Totals:
+        series = rows.series(selection, _scope_of(selection))
+        return totals_by(rows, self._cache, _TOGETHER, ranges, series).get((), Totals())
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._connection.transaction() as connection:
-                if check(connection) == 0:
-                    raise NotOurs("nothing has been written to it yet")
-                self._cache.validate(connection, resolutions_of(connection).values())
-                yield connection
-        except (*FAILURES, LookupError, TypeError) as error:  # the last two: a value is none of its column's
-            path = self._connection.path
-            reason = str(error) if path == MEMORY else explain(error, path, writing=False)
-            raise StoreUnreadable(f"the store {visible(path)} cannot be read: {reason}") from error
+    def _reading(self) -> Iterator[Rows]:
+        with self._source.reading() as rows:
+            self._cache.validate(rows.state, rows.resolutions().values())
+            yield rows
 
 
-def _uses_totals(selection: Selection) -> bool:
-    """Whether rows that stand for all transactions of an application and kind will do."""
-    return selection.group is None and selection.name is None
+def _scope_of(selection: Selection) -> Scope:
+    """Return the scope to read: rows that stand for all transactions of an application and kind, where they will do."""
+    return "all" if selection.group is None and selection.name is None else "name"
 
 
-def _ranges(connection: sqlite3.Connection, window: Window) -> tuple[list[RowRange], float]:
+def _ranges(rows: Rows, window: Window) -> tuple[list[RowRange], float]:
     """The rows to read, and the length in minutes of the window as it is widened by them."""
-    ranges = covering_ranges(_clipped(connection, window), resolutions_of(connection).values())
+    ranges = covering_ranges(_clipped(rows, window), rows.resolutions().values())
     return ranges, _counted(window, ranges).minutes
 
 
@@ -381,23 +342,23 @@ def _counted(window: Window, ranges: Iterable[RowRange]) -> Window:
     return Window(since, end_of(window, ranges))
 
 
-def _clipped(connection: sqlite3.Connection, window: Window) -> Window:
+def _clipped(rows: Rows, window: Window) -> Window:
     """The window from the first row on: before it there is nothing to look for."""
-    firsts = [first_row(connection, width, 0) for width in (FINEST, *COARSE_WIDTHS)]
+    firsts = [rows.first_row(width, 0) for width in (FINEST, *COARSE_WIDTHS)]
     first = min((start for start in firsts if start is not None), default=window.until)
     return window._replace(since=max(window.since, first))
 
 
-def _stepped_ranges(connection: sqlite3.Connection, window: Window, step: int | Steps) -> tuple[Steps, list[RowRange]]:
+def _stepped_ranges(rows: Rows, window: Window, step: int | Steps) -> tuple[Steps, list[RowRange]]:
     """Steps that the rows kept allow, and their rows, the last of which ends with the window.
 
     None of them belongs to two buckets.
     """
-    resolutions = resolutions_of(connection).values()
+    resolutions = rows.resolutions().values()
     steps = step if isinstance(step, Steps) else _allowed_steps(resolutions, window, step)
     stepped = window._replace(since=min(steps.starts, default=window.since))
     usable = [resolution for resolution in resolutions if steps.can_be_made_of(resolution.width)]
-    return steps, covering_ranges(_clipped(connection, stepped), usable)
+    return steps, covering_ranges(_clipped(rows, stepped), usable)
 
 
 def _allowed_steps(resolutions: Collection[Resolution], window: Window, step: int) -> Steps:
@@ -410,10 +371,9 @@ def _share(time: float, of_all: float) -> float:
     return time / of_all if of_all else 0.0
 
 
-def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
-    """Yield the samples, leaving out damaged ones with a log line."""
-    for row in rows:
-        try:
-            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
-        except CorruptSample as error:
-            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)
+def _named(rows: Rows, wanted: Collection[Series]) -> dict[int, Series]:
+    """Return those of the wanted series that the store has, by number."""
+    found: dict[int, Series] = {}
+    for series in wanted:
+        found |= rows.series(Selection(*series))
+    return found

@@ -6,14 +6,14 @@ their numbers agree to the last digit.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..recording.histogram import Histogram, merge, quantiles
+from ..recording.histogram import quantiles
+from ..recording.totals import OUTCOMES, Totals, seconds
 
-__all__ = ["Statistics", "Totals", "Window", "statistics_of"]
+__all__ = ["Statistics", "Window", "statistics_of"]
 
 
 class Window(NamedTuple):
@@ -26,59 +26,6 @@ class Window(NamedTuple):
     def minutes(self) -> float:
         """Its length in minutes."""
         return (self.until - self.since) / 60
-
-
-@dataclass
-class Totals:
-    """Counts and sums of some transactions, which can be added up."""
-
-    count: int = 0
-    total: float = 0.0
-    """Seconds, as are ``minimum`` and ``maximum``."""
-    minimum: float = math.inf
-    maximum: float = 0.0
-    errors: int = 0
-    """How many of them failed."""
-    satisfied: int = 0
-    tolerating: int = 0
-    frustrated: int = 0
-    apdex_t: float | None = None
-    """The latest threshold T (seconds) by which the three were told apart."""
-    response_starts: int = 0
-    response_start_total: float = 0.0
-    queued: int = 0
-    queue_total: float = 0.0
-    disconnected: int = 0
-    histogram: Histogram = field(default_factory=dict)
-    statuses: dict[int, int] = field(default_factory=dict)
-    """HTTP status to count; left empty where nobody asked for it."""
-
-    def add(self, other: Totals) -> None:
-        """Add other totals; their T counts as the later one."""
-        self.count += other.count
-        self.total += other.total
-        self.minimum = min(self.minimum, other.minimum)
-        self.maximum = max(self.maximum, other.maximum)
-        self.errors += other.errors
-        self.satisfied += other.satisfied
-        self.tolerating += other.tolerating
-        self.frustrated += other.frustrated
-        self.apdex_t = self.apdex_t if other.apdex_t is None else other.apdex_t
-        self.response_starts += other.response_starts
-        self.response_start_total += other.response_start_total
-        self.queued += other.queued
-        self.queue_total += other.queue_total
-        self.disconnected += other.disconnected
-        merge(other.histogram, self.histogram)
-        merge(other.statuses, self.statuses)
-
-    @classmethod
-    def of(cls, all_totals: Iterable[Totals]) -> Totals:
-        """Return the sum of totals."""
-        whole = cls()
-        for totals in all_totals:
-            whole.add(totals)
-        return whole
 
 
 @dataclass(frozen=True)
@@ -94,7 +41,7 @@ class Statistics:
     """Seconds, as are the following ones."""
     minimum: float | None
     median: float | None
-    """The three quantiles are off by at most 1 % of themselves (see ``recording/histogram.py``)."""
+    """The three quantiles are off by at most 1.1 % of themselves (see ``recording/histogram.py``)."""
     p95: float | None
     p99: float | None
     maximum: float | None
@@ -112,9 +59,15 @@ class Statistics:
     response_start: float | None
     """Average seconds from the entry of a request to the start of its response."""
     queue_time: float | None
-    """Average seconds in front-end queues, of those that came with a queue time."""
+    """Average seconds in queues, of those that came with a queue time."""
     disconnected: int
     """How many were left by their client before the end."""
+    queued: int = 0
+    """How many came with a queue time."""
+    queue_p95: float | None = None
+    queue_maximum: float | None = None
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    """How many ended in each way; they add up to ``calls``."""
 
     @property
     def apdex_samples(self) -> int:
@@ -129,13 +82,13 @@ def statistics_of(totals: Totals, minutes: float) -> Statistics:
     return Statistics(
         calls=totals.count,
         per_minute=totals.count / minutes if minutes > 0 else 0.0,
-        total=totals.total,
-        average=_ratio(totals.total, totals.count),
-        minimum=totals.minimum if totals.count else None,
+        total=seconds(totals.total),
+        average=_average(totals.total, totals.count),
+        minimum=seconds(totals.minimum) if totals.count else None,
         median=median,
         p95=p95,
         p99=p99,
-        maximum=totals.maximum if totals.count else None,
+        maximum=seconds(totals.maximum) if totals.count else None,
         errors=totals.errors,
         error_rate=_ratio(totals.errors, totals.count),
         satisfied=totals.satisfied,
@@ -143,17 +96,31 @@ def statistics_of(totals: Totals, minutes: float) -> Statistics:
         frustrated=totals.frustrated,
         apdex=_ratio(totals.satisfied + totals.tolerating / 2, judged),
         apdex_t=totals.apdex_t if judged else None,
-        response_start=_ratio(totals.response_start_total, totals.response_starts),
-        queue_time=_ratio(totals.queue_total, totals.queued),
+        response_start=_average(totals.response_start_total, totals.response_starts),
+        queue_time=_average(totals.queue_total, totals.queued),
         disconnected=totals.disconnected,
+        queued=totals.queued,
+        queue_p95=_queue_p95(totals),
+        queue_maximum=seconds(totals.queue_maximum) if totals.queued else None,
+        outcomes={outcome: getattr(totals, outcome) for outcome in OUTCOMES},
     )
+
+
+def _queue_p95(totals: Totals) -> float | None:
+    if not totals.queue_histogram:
+        return None
+    return quantiles(totals.queue_histogram, (0.95,), 0.0, seconds(totals.queue_maximum))[0]
 
 
 def _ratio(part: float, whole: int) -> float | None:
     return part / whole if whole else None
 
 
+def _average(total: int, count: int) -> float | None:
+    return seconds(total) / count if count else None
+
+
 def _quantiles(totals: Totals) -> Sequence[float | None]:
     if not totals.histogram:
         return None, None, None
-    return quantiles(totals.histogram, (0.50, 0.95, 0.99), totals.minimum, totals.maximum)
+    return quantiles(totals.histogram, (0.50, 0.95, 0.99), seconds(totals.minimum), seconds(totals.maximum))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from ..recording.totals import Totals
 from .cache import RowCache
-from .queries import totals_by
 from .resolutions import FINEST, FOREVER, RowRange, end_of, split_at
 from .results import Timeline, TimelineBucket
-from .statistics import Statistics, Totals, Window, statistics_of
+from .rows import Grouping, Rows
+from .statistics import Statistics, Window, statistics_of
 from .steps import Steps
+from .sums import totals_by
 
 __all__ = ["statistics_over_time", "timeline_of"]
 
@@ -23,7 +24,7 @@ def timeline_of(steps: Steps, found: Mapping[int, Statistics]) -> Timeline:
 
 
 def statistics_over_time(
-    connection: sqlite3.Connection,
+    rows: Rows,
     cache: RowCache,
     window: Window,
     steps: Steps,
@@ -35,19 +36,19 @@ def statistics_over_time(
 
     Those of steps that are over and wholly rolled up are kept as they are.
     """
-    keys = [*(["series"] if apart else []), steps.number_sql]
+    grouping = Grouping(apart, steps.number_sql)
     over, rest = _over(window, steps, ranges)
 
     def minutes(number: int, until: float) -> float:
         return steps.minutes(steps.start_of[number], until)
 
     def read() -> list[tuple[tuple[int, ...], Statistics]]:
-        all_totals = totals_by(connection, None, keys, over, series)
+        all_totals = totals_by(rows, None, grouping, over, series)
         return [(key, statistics_of(totals, minutes(key[-1], FOREVER))) for key, totals in all_totals.items()]
 
     end = end_of(window, ranges)
-    found = dict(cache.rows(("figures", *keys, *over, *series), read))
-    for key, totals in totals_by(connection, cache, keys, rest, series).items():
+    found = dict(cache.rows(("figures", grouping, *over, *series), read))
+    for key, totals in totals_by(rows, cache, grouping, rest, series).items():
         found[key] = statistics_of(totals, minutes(key[-1], end))
     return found
 

@@ -18,7 +18,7 @@ def reckon(**known: Any) -> None:
     weighbridge.shutdown_agent()
     with sqlite3.connect(os.environ["WEIGHBRIDGE_STORE"]) as store:
         counted = store.execute(
-            "SELECT coalesce(sum(t.count), 0) FROM tally t JOIN series s ON s.id = t.series"
+            "SELECT coalesce(sum(t.count), 0) FROM totals t JOIN series s ON s.id = t.series"
             " WHERE s.whole = 1 AND t.span = 60"
         ).fetchone()[0]
         lost = dict(store.execute("SELECT cause, sum(count) FROM loss GROUP BY cause"))

@@ -1,0 +1,212 @@
+"""Ingest: add a snapshot to the store's rows, within one transaction."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ...recording.snapshot import ErrorCount, Instance, MinuteRow, Series, Snapshot
+from ...recording.totals import Totals, columns_of
+from ..liveness import process_identity
+from ..maintenance import Retention, TrustedTime, reopen
+from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
+from ..rows import Scope
+from .clocks import observe, trusted_time
+from .dropped import add_dropped
+from .ids import Ids, storable
+from .maintenance import MaintainedTables
+from .samples import PreparedSample, add_samples, prepare_sample
+from .tables import ERRORS, FORMER, PRESENT, TOTALS
+
+__all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
+
+
+@dataclass(frozen=True)
+class PreparedSnapshot:
+    """A snapshot converted to rows, which is done before the store is locked."""
+
+    snapshot: Snapshot
+    rows: list[tuple[Series, int, Sequence[object]]]
+    """Series, minute and columns."""
+    totals_rows: list[tuple[Series, int, Scope, str, Sequence[object]]]
+    """As ``rows``, for all transactions of an application and kind together, and for those of a host, a version or a
+    queue; the series is one of theirs."""
+    samples: list[PreparedSample]
+    process: str
+    """Which process it is of (see ``liveness.py``), where that is this one."""
+
+
+def prepare_snapshot(snapshot: Snapshot) -> PreparedSnapshot:
+    """Prepare a snapshot.
+
+    An application's rows with most Apdex samples are added up last: their T is
+    the one to show.
+    """
+    rows: list[tuple[Series, int, Sequence[object]]] = []
+    whole: dict[tuple[str, str, int, str], tuple[Series, Totals]] = {}
+    for row in sorted(snapshot.minutes, key=_apdex_count):
+        rows.append((row.series, row.minute, columns_of(row.totals)))
+        for queue in ("", row.queue) if row.queue else ("",):
+            key = (row.series.application, row.series.kind, row.minute, queue)
+            whole.setdefault(key, (row.series, Totals()))[1].add(row.totals)
+    packed: list[tuple[Series, int, Scope, str, Sequence[object]]] = [
+        (series, minute, scope, value, columns)
+        for (_, _, minute, queue), (series, totals) in whole.items()
+        for columns in (columns_of(totals),)
+        for scope, value in _scopes(snapshot.instance, queue)
+    ]
+    pid = snapshot.instance.pid
+    process = process_identity(pid) if pid == os.getpid() else ""
+    return PreparedSnapshot(snapshot, rows, packed, [prepare_sample(sample) for sample in snapshot.samples], process)
+
+
+def _apdex_count(row: MinuteRow) -> int:
+    return row.totals.satisfied + row.totals.tolerating + row.totals.frustrated
+
+
+def _scopes(instance: Instance, queue: str) -> Iterator[tuple[Scope, str]]:
+    """Yield what totals are kept for: those of a queue for that; those of all queues for everything else."""
+    if queue:
+        yield "queue", queue
+        return
+    yield "all", ""
+    if instance.host:
+        yield "host", instance.host
+    if instance.version:
+        yield "version", instance.version
+
+
+def ingest(connection: sqlite3.Connection, prepared: PreparedSnapshot, retention: Retention) -> TrustedTime:
+    """Add a snapshot to the store, unless the store has it already; gives what time it is now."""
+    snapshot = prepared.snapshot
+    instance, is_new = _instance(connection, snapshot)
+    observe(connection, instance, prepared.process, snapshot)
+    now = trusted_time(connection, retention.longest)
+    if is_new:
+        _add(connection, prepared, instance, _Ingest(connection, retention, now))
+    return now
+
+
+def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: int, ingest: _Ingest) -> None:
+    snapshot = prepared.snapshot
+    ingest.minutes(prepared)
+    ingest.errors(snapshot.errors)
+    ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids))
+    connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
+    open_now = [(instance, ingest.ids.series(one.series, one.started), one.started) for one in snapshot.running]
+    connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
+    reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
+    applications = {series.application for series in reported}
+    for lost in (snapshot.lost, ingest.dropped, ingest.ids.overflow):
+        add_dropped(connection, ingest.shown_at(snapshot.taken), applications, lost)
+        connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])
+
+
+_ADD_LOSS = """
+INSERT INTO loss (instance, cause, count) VALUES (?, ?, ?)
+ON CONFLICT (instance, cause) DO UPDATE SET count = count + excluded.count
+"""
+
+
+def _instance(connection: sqlite3.Connection, snapshot: Snapshot) -> tuple[int, bool]:
+    """The number of the reporting instance, and whether the store has yet to take this snapshot in."""
+    instance = snapshot.instance
+    row = connection.execute("SELECT id, sequence FROM instance WHERE key = ?", (instance.id,)).fetchone()
+    if row is None:
+        return _new_instance(connection, snapshot), True
+    number, sequence = row
+    if snapshot.sequence <= sequence:
+        return number, False
+    connection.execute(
+        "UPDATE instance SET seen = ?, sequence = ? WHERE id = ?", (snapshot.taken, snapshot.sequence, number)
+    )
+    return number, True
+
+
+def _new_instance(connection: sqlite3.Connection, snapshot: Snapshot) -> int:
+    instance = snapshot.instance
+    cursor = connection.execute(
+        "INSERT INTO instance (key, host, pid, program, started, seen, sequence, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (instance.id, storable(instance.host), instance.pid, storable(instance.program), instance.started,
+         snapshot.taken, snapshot.sequence, storable(instance.version)),
+    )  # fmt: skip
+    return int(cursor.lastrowid or 0)
+
+
+class _Ingest:
+    """Finds out in which rows the counts of a snapshot belong."""
+
+    def __init__(self, connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> None:
+        self.ids = Ids(connection)
+        self.dropped: dict[str, int] = {}
+        self._connection = connection
+        self._present = _Intervals(reopen(MaintainedTables(connection, PRESENT), retention, now).values())
+        self._former = _Intervals(reopen(MaintainedTables(connection, FORMER), retention, now).values())
+        self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
+        self._now = now.latest
+
+    def record_dropped(self, cause: str, count: int) -> None:
+        """Note that something was dropped."""
+        if count:
+            self.dropped[cause] = self.dropped.get(cause, 0) + count
+
+    def shown_at(self, moment: float) -> float:
+        """When a loss is shown: at its moment, or at present where nobody looks that far back, nor keeps anything."""
+        return moment if moment >= self._oldest else self._now
+
+    def minutes(self, prepared: PreparedSnapshot) -> None:
+        """Count rows for their series, and for all of their application and kind."""
+        names = self.ids
+        rows = [(names.series(one, minute), minute, columns) for one, minute, columns in prepared.rows]
+        rows += [
+            (names.totals_series(one, minute, scope, value), minute, columns)
+            for one, minute, scope, value, columns in prepared.totals_rows
+        ]
+        TOTALS.add(
+            self._connection,
+            [(*interval, one, *columns) for one, minute, columns in rows for interval in self._of(minute)],
+        )
+        self.record_dropped(
+            "expired", sum(row.totals.count for row in prepared.snapshot.minutes if not self._of(row.minute))
+        )
+        for width in self._present.rolled_up():
+            self._connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
+
+    def errors(self, errors: Iterable[ErrorCount]) -> None:
+        """Count distinct errors."""
+        kept = [(self.ids.error(error), error) for error in errors if self._of(error.minute)]
+        rows = [
+            (*interval, number, error.count) for number, error in kept for interval in self._former.of(error.minute)
+        ]
+        ERRORS.add(self._connection, rows)
+
+    def _of(self, minute: int) -> Sequence[tuple[int, int]]:
+        """Return width and start of the rows that hold a minute; none if it is older than all that is kept."""
+        return self._present.of(minute) if minute >= self._oldest else ()
+
+
+class _Intervals:
+    """The rows that hold a minute: its own, and coarser ones that are rolled up already."""
+
+    def __init__(self, resolutions: Iterable[Resolution]) -> None:
+        self._resolutions = list(resolutions)
+        self._known: dict[int, list[tuple[int, int]]] = {}
+
+    def of(self, minute: int) -> Sequence[tuple[int, int]]:
+        """Return width and start of each; none if it is older than all that is kept."""
+        intervals = self._known.get(minute)
+        if intervals is None:
+            starts = [(resolution, floor_to(minute, resolution.width)) for resolution in self._resolutions]
+            intervals = self._known[minute] = [
+                (resolution.width, at)
+                for resolution, at in starts
+                if resolution.complete_from <= at < resolution.complete_until
+            ]
+        return intervals
+
+    def rolled_up(self) -> set[int]:
+        """Return the widths of the coarser rows."""
+        return {width for intervals in self._known.values() for width, _ in intervals if width > FINEST}

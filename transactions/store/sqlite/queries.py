@@ -1,0 +1,284 @@
+"""Queries: the statements that read rows and sum them up.
+
+Rows are summed up within SQLite, so that a query returns one row for each line of the result.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ...log import log_once
+from ...recording.counts import merge_counts
+from ...recording.snapshot import SampleReason, Series
+from ...recording.totals import COLUMNS
+from ..resolutions import Resolution, RowRange
+from ..results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
+from ..rows import Grouping, Row, Scope, Sums
+from ..sample_json import CorruptSample, from_json
+from ..statistics import Window
+from .dropped import dropped_in
+from .ids import SCOPES
+from .maintenance import first_row, resolutions_of
+from .schema import CLOCKS_SINCE, TOTALS_SINCE, check
+from .tables import FORMER, PRESENT, TableSet, merged_columns
+
+__all__ = ["SQLiteRows"]
+
+SERIES: Final = 'series.application, series.kind, series."group", series.name'
+"""The columns that make a `Series`."""
+
+_FEW: Final = 20
+_UNITS: Final = 2000
+"""Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
+
+_LOOKED_UP: Final = """
+    WITH RECURSIVE part (span, first, last) AS (VALUES {parts}), wanted (number) AS (VALUES {numbers}),
+    unit (span, at, last) AS (
+        SELECT * FROM part UNION ALL SELECT span, at + span, last FROM unit WHERE at + span < last
+    )
+    SELECT {columns} FROM unit CROSS JOIN wanted CROSS JOIN {table}
+    ON {table}.span = unit.span AND start = unit.at AND series = wanted.number {ending}
+"""
+_SCANNED: Final = """
+    WITH part (span, first, last) AS (VALUES {parts})
+    SELECT {columns} FROM part CROSS JOIN {table}
+    ON {table}.span = part.span AND start >= part.first AND start < part.last
+    WHERE series IN (VALUES {numbers}) {ending}
+"""
+
+_FIRST: Final = """
+    SELECT start FROM {table} WHERE span = ? AND start >= ? AND start < ? AND series IN ({numbers})
+    ORDER BY start LIMIT 1
+"""
+
+_SUMMED: Final[Mapping[Sums, Sequence[str]]] = {"totals": COLUMNS[:-1], "time": ("total",)}
+
+_ERRORS: Final = f"""
+    SELECT error.type, error.message, error.expected, sum(error_count.count), max(start), {SERIES}
+    FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
+    WHERE span = ? AND start >= ? AND start < ? AND {{where}} GROUP BY error.id
+"""
+
+_ERRORS_BY_STEP: Final = """
+    SELECT error.type, error.message, error.expected, {number}, sum(error_count.count)
+    FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
+    WHERE span = ? AND start >= ? AND start < ? AND {where} GROUP BY 1, 2, 3, 4
+"""
+
+
+_SAMPLES: Final = f"""
+    SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series
+"""
+
+_RUNNING: Final = f"""
+    SELECT instance, running.started, {SERIES} FROM running JOIN series ON series.id = running.series
+    ORDER BY running.started
+"""
+
+_LAST: Final = """(
+    SELECT other.seen FROM instance AS other JOIN instance_clock ON instance_clock.instance = other.id
+    ORDER BY report DESC LIMIT 1
+)"""
+
+_MARKS: Final = """
+    SELECT application, moment, kind, name FROM mark
+    WHERE moment >= ?1 AND moment < ?2 AND (?3 IS NULL OR application IN (?3, '')) ORDER BY moment, id
+"""
+
+_SILENCES: Final = """
+    SELECT instance, process, store_clock.elapsed - instance_clock.elapsed FROM instance_clock, store_clock
+"""
+
+
+class SQLiteRows:
+    """The `Rows` of a file, read by a connection that has begun a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._version = check(connection)
+        self._sets = (FORMER, PRESENT) if self._version >= TOTALS_SINCE else (FORMER,)
+
+    @property
+    def state(self) -> Hashable:
+        """The connection: another file is read by another one."""
+        return self._connection
+
+    @property
+    def version(self) -> int:
+        """The version of the schema."""
+        return self._version
+
+    def resolutions(self) -> dict[int, Resolution]:
+        """Return the resolutions, by width."""
+        return resolutions_of(self._connection, self._sets)
+
+    def first_row(self, width: int, start: int) -> int | None:
+        """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
+        return first_row(self._connection, self._sets, width, start)
+
+    # Series
+
+    def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
+        """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
+        where, arguments = _matching(selection)
+        statement = f"SELECT id, {SERIES} FROM series WHERE whole = ? AND {where}"
+        return {
+            row[0]: Series(*row[1:]) for row in self._connection.execute(statement, (SCOPES.index(scope), *arguments))
+        }
+
+    def knows(self, selection: Selection) -> bool:
+        """Whether there is any selected series."""
+        where, arguments = _matching(selection)
+        found = self._connection.execute(f"SELECT EXISTS (SELECT 1 FROM series WHERE {where})", arguments)
+        return bool(found.fetchone()[0])
+
+    def applications(self) -> Iterator[str]:
+        """Return the names of all applications."""
+        return (name for (name,) in self._connection.execute("SELECT DISTINCT application FROM series"))
+
+    # Totals
+
+    def sums(
+        self, columns: Sums, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
+    ) -> Iterator[Row]:
+        """Yield the keys of each group and its columns, added up."""
+        if not series:
+            return
+        keys = grouping.keys
+        ending = f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}" if keys else "GROUP BY NULL"
+        for tables in self._sets:
+            wanted = ", ".join([*keys, merged_columns(tables, _SUMMED[columns])])
+            yield from self._select(tables, wanted, ranges, series, ending)
+
+    def first_of(self, series: Collection[int], part: RowRange) -> int | None:
+        """Return the start of the first row of any of these series in a range."""
+        numbers = ", ".join(f"{number:d}" for number in series)
+        statements = (_FIRST.format(table=tables.totals.name, numbers=numbers) for tables in self._sets)
+        found = (self._connection.execute(statement, part).fetchone() for statement in statements)
+        return min((int(row[0]) for row in found if row is not None), default=None)
+
+    def statuses(self, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
+        """Return HTTP statuses with the number of times they were sent."""
+        if not ranges or not series:
+            return {}
+        found = (self._select(tables, "merged(statuses)", ranges, series, "GROUP BY NULL") for tables in self._sets)
+        return merge_counts(row[0] for rows in found for row in rows)
+
+    def _select(
+        self, tables: TableSet, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str
+    ) -> Iterator[Row]:
+        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
+        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
+        statement = (_LOOKED_UP if is_small else _SCANNED).format(
+            table=tables.totals.name,
+            columns=columns,
+            parts=", ".join(["(?, ?, ?)"] * len(ranges)),
+            numbers=", ".join(f"({number:d})" for number in series),
+            ending=ending,
+        )
+        return self._connection.execute(statement, [value for part in ranges for value in part])
+
+    # Errors
+
+    def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterator[tuple[ErrorKey, int, int, Series]]:
+        """Yield each distinct error in each range with its count, the last start, and its series."""
+        where, arguments = _matching(selection)
+        for part in ranges:
+            for row in self._connection.execute(_ERRORS.format(where=where), (*part, *arguments)):
+                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4], Series(*row[5:])
+
+    def errors_by_step(
+        self, ranges: Sequence[RowRange], selection: Selection, step: str
+    ) -> Iterator[tuple[ErrorKey, int, int]]:
+        """Yield each distinct error in each range with the number of the step (an expression), and its count."""
+        where, arguments = _matching(selection)
+        for part in ranges:
+            for row in self._connection.execute(_ERRORS_BY_STEP.format(where=where, number=step), (*part, *arguments)):
+                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
+
+    # Samples
+
+    def samples(
+        self, window: Window, selection: Selection, reason: SampleReason | None, limit: int
+    ) -> Iterator[StoredSample]:
+        """Yield the slowest samples that ended in a window, without damaged ones."""
+        where, arguments = _matching(selection)
+        return _intact_samples(
+            self._connection.execute(
+                f"{_SAMPLES} WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
+                " ORDER BY duration DESC LIMIT ?",
+                (window.since, window.until, reason, reason, *arguments, limit),
+            )
+        )
+
+    def sample(self, number: int) -> StoredSample | None:
+        """Return a sample."""
+        found = self._connection.execute(f"{_SAMPLES} WHERE sample.id = ?", (number,))
+        return next(_intact_samples(found), None)
+
+    # Processes
+
+    def instances(self) -> dict[int, StoredInstance]:
+        """Return all processes that have reported, by number."""
+        lost: dict[int, dict[str, int]] = {}
+        for number, cause, count in self._connection.execute("SELECT instance, cause, count FROM loss ORDER BY cause"):
+            lost.setdefault(number, {})[cause] = count
+        found = self._connection.execute("SELECT id, key, host, pid, program, started, seen FROM instance")
+        return {
+            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}))
+            for number, key, host, pid, program, started, seen in found
+        }
+
+    def silences(self) -> dict[int, tuple[str, float]]:
+        """Return by instance its process, and for how long (seconds) only others have reported, as far as known."""
+        found = self._connection.execute(_SILENCES) if self._version >= CLOCKS_SINCE else ()
+        return {number: (process, seconds) for number, process, seconds in found}
+
+    def last_seen(self) -> float | None:
+        """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
+        statement = "SELECT max(seen) FROM instance"
+        if self._version >= CLOCKS_SINCE:
+            statement = f"{statement} WHERE seen <= coalesce({_LAST}, seen) + 60"
+        return self._connection.execute(statement).fetchone()[0]  # type: ignore[no-any-return]
+
+    def running(self) -> Iterator[tuple[int, float, Series]]:
+        """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
+        return ((row[0], row[1], Series(*row[2:])) for row in self._connection.execute(_RUNNING))
+
+    def marks(self, window: Window, application: str | None) -> list[Mark]:
+        """Return the marks in a window, of an application those that are of all too, in order of time."""
+        if self._version < TOTALS_SINCE:
+            return []
+        found = self._connection.execute(_MARKS, (window.since, window.until, application))
+        return [Mark(*row) for row in found]
+
+    def links(self) -> Iterator[tuple[str, str]]:
+        """Yield each application with one that it is linked to, sorted."""
+        return self._connection.execute("SELECT application, linked FROM link ORDER BY 1, 2")
+
+    # What was dropped
+
+    def dropped(self, window: Window, application: str | None) -> dict[str, int]:
+        """Return what was dropped within a window, by cause; of an application: by processes that report it."""
+        return dropped_in(self._connection, window, application)
+
+    def lost(self) -> dict[str, int]:
+        """Return what all processes have dropped, by cause."""
+        return dict(self._connection.execute("SELECT cause, sum(count) FROM loss GROUP BY cause ORDER BY cause"))
+
+
+def _matching(selection: Selection) -> tuple[str, list[object]]:
+    """Return a condition on the columns of the table ``series``, and its arguments."""
+    wanted = [(f'series."{column}" = ?', value) for column, value in selection._asdict().items() if value is not None]
+    return " AND ".join(["1", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
+
+
+def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
+    """Yield the samples, leaving out damaged ones with a log line."""
+    for row in rows:
+        try:
+            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
+        except CorruptSample as error:
+            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)

@@ -1,0 +1,83 @@
+"""Transactions kept whole: how many, and which."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from ...recording.snapshot import Sample
+from ..resolutions import floor_to
+from ..sample_json import to_json
+from .ids import Ids, storable
+
+__all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
+
+PER_HOUR: Final = 5
+"""Samples kept of one series, reason and hour: the slowest, and the latest of those that failed."""
+MAX_SAMPLES: Final = 50_000
+"""Samples kept in all; those that came first go first, whatever the time was by the clocks of their processes."""
+MAX_LINKS: Final = 5000
+"""Applications and others that they report to as well, kept in all; those seen longest ago go first."""
+
+_HOUR: Final = 3600
+
+_EXCESS: Final = """
+DELETE FROM sample WHERE id IN (
+    SELECT id FROM sample WHERE series = ? AND reason = ? AND ended >= ? AND ended < ?
+    ORDER BY CASE reason WHEN 'slow' THEN duration ELSE ended END DESC LIMIT -1 OFFSET ?
+)
+"""
+
+
+class PreparedSample(NamedTuple):
+    """A sample in the form in which it is stored."""
+
+    sample: Sample
+    ended: float
+    json: str
+
+
+def prepare_sample(sample: Sample) -> PreparedSample:
+    """Prepare a sample."""
+    transaction = sample.transaction
+    return PreparedSample(sample, transaction.started + transaction.duration, to_json(transaction))
+
+
+def add_samples(connection: sqlite3.Connection, samples: Iterable[PreparedSample], names: Ids) -> int:
+    """Store samples, and drop the least telling ones of each hour. How many were dropped."""
+    touched = {_add(connection, sample, names) for sample in samples}
+    return sum(
+        connection.execute(_EXCESS, (series, reason, hour, hour + _HOUR, PER_HOUR)).rowcount
+        for series, reason, hour in sorted(touched)
+    )
+
+
+def _add(connection: sqlite3.Connection, prepared: PreparedSample, names: Ids) -> tuple[int, str, int]:
+    sample, ended = prepared.sample, prepared.ended
+    transaction, reason = sample.transaction, sample.reason
+    number = names.series(sample.series, ended)
+    connection.execute(
+        "INSERT INTO sample (series, reason, ended, duration, body) VALUES (?, ?, ?, ?, ?)",
+        (number, reason, ended, transaction.duration, prepared.json),
+    )
+    for linked in transaction.linked_applications:
+        connection.execute(
+            "INSERT OR REPLACE INTO link VALUES (?, ?, ?)",
+            (storable(transaction.application), storable(linked), ended),
+        )
+    return number, reason, floor_to(ended, _HOUR)
+
+
+def bound_samples(connection: sqlite3.Connection, oldest: float | None) -> None:
+    """Let samples expire that ended before ``oldest`` (epoch seconds), if that is known, and what is above limits."""
+    if oldest is not None:
+        connection.execute("DELETE FROM sample WHERE ended < ?", (oldest,))
+    connection.execute(
+        "DELETE FROM sample WHERE id IN (SELECT id FROM sample ORDER BY id DESC LIMIT -1 OFFSET ?)", (MAX_SAMPLES,)
+    )
+    connection.execute(
+        "DELETE FROM link WHERE (application, linked) IN"
+        " (SELECT application, linked FROM link ORDER BY seen DESC LIMIT -1 OFFSET ?)",
+        (MAX_LINKS,),
+    )

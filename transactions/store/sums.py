@@ -1,0 +1,80 @@
+"""Totals of many rows, read once as far as they belong to the past."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
+
+from ..recording.histogram import merge_encoded
+from ..recording.totals import HISTOGRAMS, Totals
+from .cache import RowCache
+from .resolutions import FINEST, FOREVER, Resolution, RowRange
+from .rows import Grouping, Row, Rows, Sums
+
+__all__ = ["first_start", "times_of", "totals_by"]
+
+
+def totals_by(
+    rows: Rows, cache: RowCache | None, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
+) -> dict[tuple[int, ...], Totals]:
+    """Return the totals of some series by group."""
+    found = _grouped(rows, cache, "totals", grouping, ranges, series)
+    return {key: _add_up(some) for key, some in found.items()}
+
+
+def times_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
+    """Return the total time (nanoseconds) of each series that has transactions, without reading their histograms."""
+    found = _grouped(rows, cache, "time", Grouping(by_series=True), ranges, series)
+    return {number: sum(total for (total,) in some) for (number,), some in found.items()}
+
+
+def _grouped(
+    rows: Rows,
+    cache: RowCache | None,
+    columns: Sums,
+    grouping: Grouping,
+    ranges: Sequence[RowRange],
+    series: Collection[int],
+) -> dict[tuple[int, ...], list[Row]]:
+    """Return sums by key, a few rows each: minutes before the rolled-up rows, those, and minutes after them."""
+    width = len(grouping.keys)
+    found: dict[tuple[int, ...], list[Row]] = {}
+    for parts in _in_order(ranges) if series else ():
+        question = (columns, grouping, *parts, *series)
+        read = partial(rows.sums, columns, grouping, parts, series)
+        for row in cache.rows(question, read) if cache and parts[0].width > FINEST else read():
+            found.setdefault(row[:width], []).append(row[width:])
+    return found
+
+
+def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
+    """Yield minutes before rolled-up rows, those, and minutes after them: in order, as the latest threshold counts."""
+    rolled_up = [part for part in ranges if part.width > FINEST]
+    first = ranges.index(rolled_up[0]) if rolled_up else 0
+    after = [part for part in ranges[first:] if part.width == FINEST]
+    return filter(None, (ranges[:first], rolled_up, after))
+
+
+def _add_up(rows: Sequence[Row]) -> Totals:
+    """Return the sum of rows, each of which has the columns of `Totals` without the statuses."""
+    whole = Totals.of(Totals(*row[: -len(HISTOGRAMS)]) for row in rows)
+    for column, name in enumerate(HISTOGRAMS, -len(HISTOGRAMS)):
+        setattr(whole, name, merge_encoded([row[column] for row in rows]))
+    return whole
+
+
+def first_start(rows: Rows, resolutions: Iterable[Resolution], series: Collection[int], since: float) -> int | None:
+    """Return the start of the first row of some series; before ``since`` that of a coarser row containing it will do.
+
+    The coarsest rows are searched first, then finer ones within the row that was found.
+    """
+    start, end, found = 0, FOREVER, False
+    for resolution in sorted(resolutions, reverse=True):
+        if found and (end <= since or resolution.complete_from > start):
+            break
+        first = rows.first_of(series, RowRange(resolution.width, start, end))
+        if first is not None:
+            start, end, found = first, first + resolution.width, True
+        elif not found:
+            start = max(start, resolution.complete_until)
+    return start if found else None
