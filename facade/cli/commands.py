@@ -30,10 +30,11 @@ from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.statistics import Window
 
+from .custom_values import custom_tables
 from .errors import CommandError, Group
 from .notes import clock_line, empty_lines, loss_lines
 from .output import say
-from .plain import plain_lines
+from .plain import aligned, plain_lines
 from .settings_view import ConfigurationView, configuration_lines
 from .stores import Place, checked_store, chosen_place, opened_store, require_valid
 from .terminal import ReportView
@@ -138,16 +139,18 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
         say(as_json(answer) if form == "json" else as_csv(answer))
     elif sys.stdout.isatty():
         # Without figures it is lines of code and paths, to be copied whole.
-        Console().print(ReportView(answer), soft_wrap=not answer.sections)
+        Console().print(ReportView(answer), soft_wrap=answer.is_empty)
     else:
         _print_plain(answer)
 
 
 def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and notes on them to standard error."""
-    say("\n".join(plain_lines(answer)))
     now = time.time()
-    notes = [] if answer.sections else empty_lines(answer, now)
+    say("\n".join(plain_lines(answer)))
+    for table in custom_tables(answer, now):
+        say("\n".join(["", *aligned([table.titles, *table.rows], 2)]))
+    notes = empty_lines(answer, now) if answer.is_empty else []
     statistics, details = loss_lines(answer)
     for line in filter(None, [*notes, *statistics, clock_line(answer.health, now), *details]):
         say(line, error=True)

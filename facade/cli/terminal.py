@@ -13,6 +13,7 @@ from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
 from weighbridge.transactions.model.naming import display_name, display_parts
 
 from .columns import COLUMNS, fitting, shown
+from .custom_values import TextTable, custom_tables
 from .notes import clock_line, empty_lines, head_lines, loss_lines
 from .output import one_line, rich_text
 from .plain import shortened
@@ -31,7 +32,7 @@ class ReportView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give the tables, between a line that says what they cover and one that says what they do not."""
-        if not self._report.sections:
+        if self._report.is_empty:
             yield rich_text("\n".join(empty_lines(self._report, time.time())))
             yield from self._notes([])
             return
@@ -42,6 +43,9 @@ class ReportView:
         for section in self._report.sections:
             yield Text()
             yield self._table(section, [(position, widths[position]) for position in columns], name_width)
+        for table in custom_tables(self._report, time.time()):
+            yield Text()
+            yield _text_table(table)
         yield from self._notes(columns)
 
     def _table(self, section: Section, columns: Sequence[tuple[int, int]], name_width: int) -> Table:
@@ -66,6 +70,15 @@ class ReportView:
         clock = clock_line(self._report.health, time.time())
         for lines, style in ((filter(None, [*statistics, clock]), "yellow"), (details, "dim")):
             yield from (rich_text(f"\n{line}", style) for line in lines)
+
+
+def _text_table(table: TextTable) -> Table:
+    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for position, title in enumerate(table.titles):
+        made.add_column(title, justify="left" if position < 2 else "right", overflow="fold")
+    for row in table.rows:
+        made.add_row(*map(rich_text, row))
+    return made
 
 
 def _title(section: Section) -> Text:

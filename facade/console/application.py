@@ -49,6 +49,7 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "errors": _Page("Errors", queries.errors),
         "applications": _Page("Applications", queries.applications, of_one=False),
         "running": _Page("Running now", queries.running, of_one=False),
+        "custom": _Page("Metrics and events", queries.custom),
     }
 )
 _NO_SAMPLE: Final = (

@@ -14,9 +14,11 @@ from weighbridge.reporting.report import Line
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
+    CustomMetricStatistics,
     ErrorStatistics,
     Health,
     RunningNow,
+    StoredEvents,
     StoredInstance,
     StoredSample,
     Timeline,
@@ -30,6 +32,7 @@ __all__ = [
     "ApplicationsPage",
     "Bar",
     "Comparison",
+    "CustomPage",
     "ErrorCounts",
     "ErrorsOverTime",
     "ErrorsPage",
@@ -245,3 +248,14 @@ class RunningPage:
     now: float
     transactions: Sequence[RunningNow]
     instances: Sequence[StoredInstance]
+
+
+@dataclass(frozen=True)
+class CustomPage:
+    """The custom metrics and events of an application."""
+
+    window: Window
+    application: str
+    metrics: Sequence[CustomMetricStatistics]
+    events: Sequence[StoredEvents]
+    """All types, however long ago they were recorded."""

@@ -33,6 +33,7 @@ from .models import (
     ApplicationsPage,
     ApplicationSummary,
     Comparison,
+    CustomPage,
     RunningPage,
     SamplePage,
     SummaryPage,
@@ -47,6 +48,7 @@ from .what_if import THRESHOLDS, scores, without
 
 __all__ = [
     "applications",
+    "custom",
     "errors",
     "first_application",
     "landing",
@@ -245,6 +247,13 @@ def running(reader: StoreReader, state: State, now: float) -> RunningPage:
     """Return the content of the page of open transactions, of one application or, if none is named, of all."""
     found = [one for one in reader.running(now) if state.app in ("", one.series.application)]
     return RunningPage(now, found, reader.reporting(now))
+
+
+def custom(reader: StoreReader, state: State, now: float) -> CustomPage:
+    """Return the content of the page of custom metrics and events."""
+    window = reader.counted(state.window(now))
+    metrics, events = reader.custom_metrics(window, state.app), reader.custom_events(state.app)
+    return CustomPage(window, state.app, metrics, events)
 
 
 def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timeline, now: float) -> Comparison | None:

@@ -125,6 +125,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "alarm": alarm, "attribute": attribute, "breakable": breakable, "change": change, "count": formats.count,
         "drawable": charts.drawable, "duration": formats.duration,
         "last_word": last_word, "losses": dropped, "minute": minute, "moment": moment,
+        "number": formats.number,
         "rate": formats.rate, "rating": rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any, Final
 
 from weighbridge.transactions.recording.totals import OUTCOMES
+from weighbridge.transactions.store.reader import CustomMetricStatistics, StoredEvents
 from weighbridge.transactions.store.statistics import Statistics
 from weighbridge.transactions.visible import visible
 
 from .report import Line, Report
 
-__all__ = ["as_csv", "as_json", "harmless", "statistics_record"]
+__all__ = ["as_csv", "as_json", "event_record", "harmless", "metric_record", "statistics_record"]
 
 
 def _ended(outcome: str, statistics: Statistics) -> int:
@@ -74,6 +75,8 @@ def as_json(report: Report) -> str:
         "store": store,
         "applications": sections,
         "transactions": [*_records(report)],
+        "custom_metrics": [metric_record(one) for one in report.custom_metrics],
+        "custom_events": [event_record(one) for one in report.custom_events],
     }
     return json.dumps(told, indent=2)
 
@@ -112,3 +115,29 @@ def _record(line: Line) -> dict[str, Any]:
 def statistics_record(statistics: Statistics) -> dict[str, Any]:
     """Give the figures unrounded, by the names that they have in JSON and CSV."""
     return {field: value(statistics) for field, value in _STATISTICS.items()}
+
+
+def metric_record(metric: CustomMetricStatistics) -> dict[str, Any]:
+    """Give the values of a custom metric, which are in its program's own unit."""
+    return {
+        "application": metric.application,
+        "name": metric.name,
+        "count": metric.count,
+        "per_minute": metric.per_minute,
+        "total": metric.total,
+        "average": metric.average,
+        "minimum": metric.minimum,
+        "maximum": metric.maximum,
+    }
+
+
+def event_record(events: StoredEvents) -> dict[str, Any]:
+    """Give the custom events of one type: how many there ever were, and the last of them, the latest first."""
+    last = [{"moment": event.moment, "attributes": dict(event.attributes)} for event in events.last]
+    return {
+        "application": events.application,
+        "type": events.type,
+        "count": events.number,
+        "seen": events.seen,
+        "last": last,
+    }

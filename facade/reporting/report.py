@@ -12,9 +12,11 @@ from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
     ApplicationStatistics,
+    CustomMetricStatistics,
     Health,
     Selection,
     SeriesStatistics,
+    StoredEvents,
     StoreReader,
 )
 from weighbridge.transactions.store.resolutions import FINEST
@@ -77,6 +79,14 @@ class Report:
     health: Health
     ever: bool = True
     """Whether anything has ever been recorded in the store."""
+    custom_metrics: Sequence[CustomMetricStatistics] = ()
+    custom_events: Sequence[StoredEvents] = ()
+    """The types that were recorded in that time, with their counts since ever."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.sections or self.custom_metrics or self.custom_events)
 
 
 def _dissatisfaction(line: Line) -> float:
@@ -116,7 +126,13 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
     all_of_them = Window(min(one.since for one in windows), max(one.until for one in windows))
     lost = reader.dropped(counted, selection.application)
     ever = bool(sections) or bool(reader.known_applications())
-    return Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
+    report = Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
+    return report if selection.kind else _with_custom_values(report, reader, counted, selection.application)
+
+
+def _with_custom_values(report: Report, reader: StoreReader, counted: Window, application: str | None) -> Report:
+    events = [one for one in reader.custom_events(application) if one.seen >= counted.since]
+    return replace(report, custom_metrics=reader.custom_metrics(counted, application), custom_events=events)
 
 
 def nothing_recorded(store: str, window: Window) -> Report:

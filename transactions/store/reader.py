@@ -28,6 +28,7 @@ from .resolutions import (
 )
 from .results import (
     ApplicationStatistics,
+    CustomMetricStatistics,
     ErrorKey,
     ErrorStatistics,
     ErrorTimeline,
@@ -36,6 +37,7 @@ from .results import (
     RunningNow,
     Selection,
     SeriesStatistics,
+    StoredEvents,
     StoredInstance,
     StoredSample,
     Timeline,
@@ -49,6 +51,7 @@ from .timelines import statistics_over_time, timeline_of
 
 __all__ = [
     "ApplicationStatistics",
+    "CustomMetricStatistics",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
@@ -61,6 +64,7 @@ __all__ = [
     "Steps",
     "StoreReader",
     "StoreUnreadable",
+    "StoredEvents",
     "StoredInstance",
     "StoredSample",
     "Timeline",
@@ -319,6 +323,28 @@ class StoreReader:
         """Return the marks in a window, in order of time: new versions, and what somebody marked."""
         with self._reading() as rows:
             return rows.marks(window, application)
+
+    def custom_metrics(self, window: Window, application: str | None = None) -> list[CustomMetricStatistics]:
+        """Return the custom metrics with values in the window, by application and name."""
+        found: dict[tuple[str, str], tuple[int, float, float, float]] = {}
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            for whose, name, *values in rows.custom_metrics(ranges, application):
+                number, total, least, most = values
+                before = found.get((whose, name), (0, 0.0, least, most))
+                found[whose, name] = (
+                    *(before[0] + number, before[1] + total),
+                    *(min(before[2], least), max(before[3], most)),
+                )
+        return [
+            CustomMetricStatistics(*key, number, number / minutes, total, least, most)
+            for key, (number, total, least, most) in sorted(found.items())
+        ]
+
+    def custom_events(self, application: str | None = None) -> list[StoredEvents]:
+        """Return the types of custom events, by application and type, however long ago they were recorded."""
+        with self._reading() as rows:
+            return sorted(rows.custom_events(application), key=lambda one: (one.application, one.type))
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Return the applications that each application is linked to, as far as samples show."""
