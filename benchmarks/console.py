@@ -66,7 +66,7 @@ def _measured(options: argparse.Namespace, names: int) -> list[str]:
         if options.store:
             shutil.copyfile(options.store, store)
         else:
-            big_store.make(store, time.time(), options.days, names)
+            big_store.make(store, time.time(), options.days, names, calls=8.0 * 200 / names)
         with writing(store, options.writers, names), ConsoleServer(store) as server:
             pages = {**_PAGES, "sample": _kept(store)}
             answers = _answers(server, _addresses(pages), options.rounds)
