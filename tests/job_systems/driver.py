@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighbridge.transactions.store.reader import StoreUnreadable
+
 from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
@@ -46,10 +48,14 @@ class Runner:
             "PYTHONPATH": str(PROGRAMS),
         }
 
+    def command(self, function: str) -> list[str]:
+        """What runs a function of the program."""
+        return [sys.executable, self._program, function]
+
     def run(self, function: str) -> str:
         """Run a function of the program to its end; gives what it prints."""
         done = subprocess.run(
-            [sys.executable, self._program, function],
+            self.command(function),
             env=self._environ,
             cwd=self._folder,
             check=False,
@@ -117,7 +123,9 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 def total(stored: Stored) -> int:
     """How many runs are in the store by now."""
-    return sum(stored.calls().values()) if stored.path.exists() else 0
+    with suppress(StoreUnreadable):  # nothing has been written to it yet
+        return sum(stored.calls().values())
+    return 0
 
 
 def counted(stored: Stored, group: str) -> dict[str, Counted]:

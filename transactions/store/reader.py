@@ -329,13 +329,10 @@ class StoreReader:
         found: dict[tuple[str, str], tuple[int, float, float, float]] = {}
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            for whose, name, *values in rows.custom_metrics(ranges, application):
-                number, total, least, most = values
+            for whose, name, number, total, least, most in rows.custom_metrics(ranges, application):
                 before = found.get((whose, name), (0, 0.0, least, most))
-                found[whose, name] = (
-                    *(before[0] + number, before[1] + total),
-                    *(min(before[2], least), max(before[3], most)),
-                )
+                values = (before[0] + number, before[1] + total, min(before[2], least), max(before[3], most))
+                found[whose, name] = values
         return [
             CustomMetricStatistics(*key, number, number / minutes, total, least, most)
             for key, (number, total, least, most) in sorted(found.items())

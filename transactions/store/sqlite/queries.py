@@ -140,7 +140,8 @@ class SQLiteRows:
         found = self._connection.execute(f"SELECT EXISTS (SELECT 1 FROM series WHERE {where})", arguments)
         if found.fetchone()[0]:
             return True
-        return selection == Selection(selection.application) and selection.application in self.applications()
+        application = selection.application
+        return application is not None and selection == Selection(application) and application in self.applications()
 
     def applications(self) -> Iterator[str]:
         """Return the names of all applications."""
