@@ -34,8 +34,18 @@ STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "apdex": "the score, 0 to 1; null for background transactions",
         "apdex_t_seconds": "the threshold T that it goes by",
         "response_start_seconds": "from a request's entry to the start of its response, on average",
-        "queue_seconds": "in front-end queues, on average, where the front end tells it",
+        "queue_seconds": "in queues, of front ends or of job systems, on average, where they tell it",
         "disconnected": "how many clients left before the end",
+        "queued": "how many came with a time in a queue",
+        "queue_p95_seconds": "95 of 100 of those waited for less",
+        "queue_maximum_seconds": "the longest wait",
+        "succeeded": "how many did what they were to do; this and the next six add up to calls",
+        "failed": "by an exception or a status",
+        "retried": "to be tried again",
+        "rejected": "refused by the job system",
+        "cancelled": "by their program",
+        "timed_out": "that a time limit cut off",
+        "killed": "whose process was ended",
     }
 )
 """The meaning of each field of a ``figures`` object."""
