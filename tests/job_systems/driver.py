@@ -17,7 +17,7 @@ from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
 
-__all__ = ["MANY", "Counted", "Runner", "counted"]
+__all__ = ["MANY", "Counted", "Runner", "counted", "queues"]
 
 MANY = 20
 """Tasks that are sent to see whether a worker that is told to stop loses any."""
@@ -140,3 +140,9 @@ def counted(stored: Stored, group: str) -> dict[str, Counted]:
             and row.series.group == group
             and not row.series.name.startswith("manage.py ")
         }
+
+
+def queues(stored: Stored) -> dict[str, int]:
+    """How many runs were counted of each queue."""
+    with stored.reader() as reader:
+        return {row.series.name: row.statistics.calls for row in reader.transactions(lately(), scope="queue")}
