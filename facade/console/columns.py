@@ -45,7 +45,7 @@ class Cells(NamedTuple):
     tones: Sequence[str]
 
     @property
-    def label(self) -> str:
+    def heading(self) -> str:
         """The title with the unit."""
         return f"{self.column.title}, {self.unit}" if self.unit else self.column.title
 
