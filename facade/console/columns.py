@@ -45,7 +45,7 @@ class Cells(NamedTuple):
     tones: Sequence[str]
 
     @property
-    def label(self) -> str:
+    def heading(self) -> str:
         """The title with the unit."""
         return f"{self.column.title}, {self.unit}" if self.unit else self.column.title
 
@@ -158,7 +158,7 @@ def in_order(
     """
     order, quantile = ORDERS[sort], QUANTILES.get(sort)
     by_time = sorted(candidates, key=lambda one: (-one.totals.total, one.series))
-    values = [quantile(statistics[one.series]) if quantile else order.value(one) for one in by_time]
+    values: list[Any] = [quantile(statistics[one.series]) if quantile else order.value(one) for one in by_time]
     places = [place for place, value in enumerate(values) if value is not None]
     places.sort(key=values.__getitem__, reverse=order.descending != is_reversed)
     unknown = [one for one, value in zip(by_time, values, strict=True) if value is None]

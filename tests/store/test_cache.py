@@ -1,10 +1,11 @@
 """What a reader keeps of the past is what the store holds, and no more than is bounded."""
 
 import random
+from dataclasses import asdict
 
 import pytest
 
-from weighbridge.transactions.recording.totals import PlainTotals
+from weighbridge.transactions.recording.totals import PLAIN
 from weighbridge.transactions.store import cache as past_module
 from weighbridge.transactions.store.cache import RowCache
 from weighbridge.transactions.store.reader import Selection, StoreReader
@@ -116,8 +117,8 @@ def agree_on_all_names(used: StoreReader, fresh: StoreReader, window: Window) ->
     """What puts names in order is the same as what is read with histograms."""
     whole = {one.series: one for one in fresh.transactions(window)}
     plain = used.plain_totals(window, "shop", "web")
-    assert {series: one._asdict() for series, one in plain.items()} == {
-        series: {name: getattr(one.totals, name) for name in PlainTotals._fields} for series, one in whole.items()
+    assert {series: asdict(one) for series, one in plain.items()} == {
+        series: {name: getattr(one.totals, name) for name in PLAIN} for series, one in whole.items()
     }
     assert used.averages(window, "shop", "web") == {series: one.statistics.average for series, one in whole.items()}
     some = set(list(whole)[:2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final, NamedTuple
+from typing import Final
 
 from .counts import Counts, add_counts, encode_counts
 from .histogram import Histogram, encode
@@ -14,6 +14,7 @@ __all__ = [
     "GREATEST",
     "HISTOGRAMS",
     "OUTCOMES",
+    "PLAIN",
     "SUMS",
     "PlainTotals",
     "Totals",
@@ -111,7 +112,8 @@ SUMS: Final = tuple(name for name in COLUMNS if name not in {"minimum", "apdex_t
 """Columns that are added up."""
 
 
-class PlainTotals(NamedTuple):
+@dataclass(slots=True)
+class PlainTotals:
     """The part of `Totals` that puts transactions in order; databases add it up by themselves, which is fast."""
 
     count: int
@@ -131,6 +133,10 @@ class PlainTotals(NamedTuple):
     def errors(self) -> int:
         """How many of them failed, as of `Totals`."""
         return self.failed + self.timed_out + self.killed
+
+
+PLAIN: Final = tuple(one.name for one in fields(PlainTotals))
+"""Its columns."""
 
 
 def _storable(statuses: Mapping[int, int]) -> Counts:

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Final
 
 from ..recording.histogram import merge_encoded
-from ..recording.totals import GREATEST, HISTOGRAMS, SUMS, PlainTotals, Totals, seconds
+from ..recording.totals import GREATEST, HISTOGRAMS, PLAIN, SUMS, PlainTotals, Totals, seconds
 from .cache import RowCache
 from .resolutions import FINEST, FOREVER, Resolution, RowRange
 from .rows import Grouping, Row, Rows, Sums
 
 __all__ = ["averages_of", "first_start", "plain_totals_of", "times_of", "totals_by"]
 
-_MERGES: Final = [sum if name in SUMS else max if name in GREATEST else min for name in PlainTotals._fields]
+_MERGES: Final = [sum if name in SUMS else max if name in GREATEST else min for name in PLAIN]
 
 
 def totals_by(
@@ -48,8 +48,8 @@ def plain_totals_of(
 
 def _plain(rows: Sequence[Row]) -> PlainTotals:
     if len(rows) == 1:
-        return PlainTotals._make(rows[0])
-    return PlainTotals._make(merge(some) for merge, some in zip(_MERGES, zip(*rows, strict=True), strict=True))
+        return PlainTotals(*rows[0])
+    return PlainTotals(*(merge(some) for merge, some in zip(_MERGES, zip(*rows, strict=True), strict=True)))
 
 
 def _grouped(

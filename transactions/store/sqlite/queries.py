@@ -12,7 +12,7 @@ from typing import Any, Final
 from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
-from ...recording.totals import COLUMNS, PlainTotals
+from ...recording.totals import COLUMNS, PLAIN
 from ..resolutions import Resolution, RowRange
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
@@ -56,7 +56,7 @@ _FIRST: Final = """
 
 _SUMMED: Final[Mapping[Sums, Sequence[str]]] = {
     "totals": COLUMNS[:-1],
-    "plain": PlainTotals._fields,
+    "plain": PLAIN,
     "average": ("count", "total"),
     "time": ("total",),
 }
