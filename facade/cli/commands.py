@@ -20,6 +20,7 @@ from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.statistics import Window
 
+from .collecting import collect_store, upgrade_store
 from .errors import CommandError, Group
 from .notes import clock_line, empty_lines, loss_lines
 from .output import say
@@ -101,7 +102,7 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
         click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
-        click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP),
+        click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP),
     )
 
 
@@ -147,7 +148,12 @@ def top(store: str | None, interval: float, count: int | None, **question: Any) 
     """Show the same figures live; q or Ctrl-C ends it."""
     place = chosen_place(store)
     with opened_store(place) as reader:
-        watch(lambda: _Question(**question).answer(place, reader), interval, count)
+
+        def read() -> Report:
+            reader.fold()
+            return _Question(**question).answer(place, reader)
+
+        watch(read, interval, count)
 
 
 @weighbridge.command()
@@ -164,7 +170,7 @@ def config() -> None:
 @weighbridge.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help=_HOST_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
-@click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP)
+@click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP)
 @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
 @click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
@@ -174,6 +180,27 @@ def serve(**options: Any) -> None:
     from .serve_command import Serving, serve_page  # noqa: PLC0415 - needs what was just looked for
 
     serve_page(Serving(**options))
+
+
+@weighbridge.group("store")
+def store_group() -> None:
+    """Look after a store on a server."""
+
+
+@store_group.command()
+@click.option("--store", metavar="URL", callback=checked_store, help=_STORE_HELP)
+def upgrade(store: str | None) -> None:
+    """Make the tables of a store in PostgreSQL, or bring them to this version."""
+    upgrade_store(chosen_place(store))
+
+
+@weighbridge.command()
+@click.option("--once", is_flag=True, help="Merge what waits, and end.")
+@click.option("--every", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help=_INTERVAL_HELP)
+@click.option("--store", metavar="URL", callback=checked_store, help=_STORE_HELP)
+def collect(once: bool, every: float, store: str | None) -> None:
+    """Merge what processes send to a store in PostgreSQL, until Ctrl-C; one at a time does it, others stand by."""
+    collect_store(chosen_place(store), once, every)
 
 
 @weighbridge.command()

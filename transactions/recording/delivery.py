@@ -63,7 +63,7 @@ class Delivery:
             while self._waiting and self.open_store is not None and self._makes_progress():
                 pass
         except StoreUnavailable as error:
-            log_once(("store", str(error)), "%s; the figures wait in memory and are written when it is back", error)
+            log_once(("store", error.kind), "%s; the figures wait in memory and are written when it is back", error)
         return not self._waiting
 
     def close(self) -> None:

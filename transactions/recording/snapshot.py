@@ -122,7 +122,16 @@ class Snapshot:
 
 
 class StoreUnavailable(Exception):
-    """The store is locked, full, missing or broken; the same snapshot may be written again later."""
+    """The store is locked, full, missing or broken; the same snapshot may be written again later.
+
+    Args:
+        message: what is the matter.
+        kind: what all failures have in common of which one log line is enough; by default the message.
+    """
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind: str = kind or message
 
 
 class Store(Protocol):

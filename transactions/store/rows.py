@@ -144,6 +144,9 @@ class Source(Protocol):
             StoreUnreadable: the store cannot be read, or what the block met in it is damaged.
         """
 
+    def fold(self) -> None:
+        """Merge what has been sent to the store but nobody has merged so far, as far as that is allowed."""
+
     def size(self) -> int:
         """Return the bytes that the store takes."""
 
