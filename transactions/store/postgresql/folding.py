@@ -13,27 +13,31 @@ from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime, next_step, 
 from ..names import storable
 from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
 from ..rows import Scope
-from .connection import NEEDED_UPGRADE, ServerConnection, ServerFailure
+from .connection import ServerConnection, ServerFailure
 from .drivers import Session
 from .eviction import next_eviction_step
-from .levels import ServerLevels
+from .maintenance import ServerLevels
 from .names import Names, PartName
 from .parcel import DamagedParcel, PackedSample, Parcel, ParcelRow, unpack
 from .samples import add_samples
-from .schema import LOCK, UnknownVersion, installed_version
+from .schema import LOCK, Installed, UnknownVersion, installed
 from .tables import ERRORS, TOTALS, Key, MergingTotals
 
-__all__ = ["Folder"]
+__all__ = ["Folder", "known_store"]
 
 _AT_ONCE: Final = 200
 """Snapshots merged in one transaction."""
 _MAX_STEPS: Final = 8
 """Steps of maintenance after each of them at most."""
+_MAX_DROPPED: Final = 20_000
+"""Rows that say what was dropped: some days during which something is, in every minute; the oldest go first."""
 _TIMEOUT: Final = 60.0
 """Seconds after which the server ends a statement."""
 
 _SATISFIED: Final = COLUMNS.index("satisfied")
-_NOW: Final = "SELECT extract(epoch FROM clock_timestamp())::double precision"
+_LOCK: Final = f"""
+SELECT pg_try_advisory_xact_lock({LOCK}), extract(epoch FROM clock_timestamp())::double precision
+"""
 _TAKE: Final = """
 DELETE FROM @inbox WHERE number IN (SELECT number FROM @inbox ORDER BY number LIMIT %s)
 RETURNING number, instance, body
@@ -45,6 +49,11 @@ ON CONFLICT (instance, cause) DO UPDATE SET count = loss.count + excluded.count
 _ADD_DROPPED: Final = """
 INSERT INTO @dropped (start, cause, applications, count) VALUES (%s, %s, %s, %s)
 ON CONFLICT (start, cause, applications) DO UPDATE SET count = dropped.count + excluded.count
+"""
+_BOUND_DROPPED: Final = """
+DELETE FROM @dropped WHERE (start, cause, applications) IN (
+    SELECT start, cause, applications FROM @dropped ORDER BY start DESC OFFSET %s
+)
 """
 
 
@@ -76,12 +85,13 @@ class Folder:
             ServerFailure: it could not be done.
         """
         with self._connection.transaction(timeout=_TIMEOUT) as session:
-            if not _is_locked(session):
+            server_time = _locked_at(session)
+            if server_time is None:
                 return None
-            require_tables(session)
+            known_store(session)
             taken = sorted(session.execute(_TAKE, (at_most,)).fetchall())
             if taken:
-                now = self._now(session)
+                now = self._trusted(server_time)
                 levels = reopen(ServerLevels(session), self._retention, now)
                 _Fold(session, self._retention, now, levels.values()).add(taken)
         self.maintain()
@@ -98,9 +108,10 @@ class Folder:
         """Take some steps of maintenance, each a transaction of its own."""
         for _ in range(_MAX_STEPS):
             with self._connection.transaction(timeout=_TIMEOUT) as session:
-                if not _is_locked(session):
+                server_time = _locked_at(session)
+                if server_time is None:
                     return
-                now = self._now(session)
+                now = self._trusted(server_time)
                 step = next_step(ServerLevels(session), self._retention, now) or next_eviction_step(session, now.latest)
                 if step is None:
                     return
@@ -110,30 +121,28 @@ class Folder:
         """Close the connection; folding again opens it again."""
         self._connection.close()
 
-    def _now(self, session: Session) -> TrustedTime:
-        """Return the server's time, which is believed."""
-        now = float((session.execute(_NOW).fetchone() or (0.0,))[0]) if self._clock is None else self._clock()
+    def _trusted(self, server_time: float) -> TrustedTime:
+        """Return what time it is: what the server says is believed."""
+        now = server_time if self._clock is None else self._clock()
         return TrustedTime(now, now, now)
 
 
-def _is_locked(session: Session) -> bool:
-    (got,) = session.execute(f"SELECT pg_try_advisory_xact_lock({LOCK})").fetchone() or (False,)
-    return bool(got)
+def _locked_at(session: Session) -> float | None:
+    """Take the lock; return the server's time, ``None`` if another process has the lock."""
+    (locked, now) = session.execute(_LOCK).fetchone() or (False, 0.0)
+    return float(now) if locked else None
 
 
-def require_tables(session: Session) -> int:
-    """Return the version of the tables.
+def known_store(session: Session) -> Installed:
+    """Return which store the tables hold.
 
     Raises:
         ServerFailure: there are none, or this program does not get along with them.
     """
     try:
-        version = installed_version(session)
+        return installed(session)
     except UnknownVersion as error:
         raise ServerFailure(str(error)) from None
-    if not version:
-        raise ServerFailure(NEEDED_UPGRADE)
-    return version
 
 
 class _Arrival(NamedTuple):
@@ -162,15 +171,15 @@ class _Fold:
         self._totals([arrival.parcel for arrival in arrivals])
         self._errors([error for _, parcel in arrivals for error in parcel.errors])
         for instance, parcel in arrivals:
-            before = dict(self._names.overflow)
             dropped = {
                 "expired": sum(row.count for row in parcel.rows if not self._of(row.minute)),
                 "samples_thinned": self._samples(parcel.samples),
             }
             self._running(instance, parcel)
-            overflow = {cause: count - before.get(cause, 0) for cause, count in self._names.overflow.items()}
-            for lost in (parcel.lost, dropped, overflow):
-                self._dropped(instance, parcel, lost)
+            for lost in (parcel.lost, dropped):
+                self._dropped(instance, [parcel], lost)
+        if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
+            self._dropped(arrivals[-1].instance, [arrival.parcel for arrival in arrivals], self._names.overflow)
         self._names.touch()
 
     def _totals(self, parcels: Sequence[Parcel]) -> None:
@@ -223,17 +232,19 @@ class _Fold:
             number = self._names.series(one.series, one.started)
             self._session.execute("INSERT INTO @running VALUES (%s, %s, %s)", (instance, number, one.started))
 
-    def _dropped(self, instance: int, parcel: Parcel, lost: Mapping[str, int]) -> None:
+    def _dropped(self, instance: int, parcels: Sequence[Parcel], lost: Mapping[str, int]) -> None:
         """Keep what was dropped: of the process, and by its minute and the applications that it reports."""
         told = {storable(cause): count for cause, count in lost.items() if count}
         if not told:
             return
-        reported = (*(row.series for row in parcel.rows), *(one.series for one in parcel.running))
+        reported = {one.series for parcel in parcels for one in (*parcel.rows, *parcel.running)}
         whose = json.dumps(sorted({storable(series.application) for series in reported}))
-        moment = parcel.taken if parcel.taken >= self._oldest else self._now
+        taken = parcels[-1].taken
+        minute = floor_to(taken if taken >= self._oldest else self._now, FINEST)
         for cause, count in told.items():
             self._session.execute(_ADD_LOSS, (instance, cause, count))
-            self._session.execute(_ADD_DROPPED, (floor_to(moment, FINEST), cause, whose, count))
+            self._session.execute(_ADD_DROPPED, (minute, cause, whose, count))
+        self._session.execute(_BOUND_DROPPED, (_MAX_DROPPED,))
 
     def _of(self, minute: int) -> Sequence[tuple[int, int]]:
         """Return width and start of the rows that hold a minute: its own, and coarser ones that are rolled up already.

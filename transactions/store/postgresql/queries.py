@@ -9,14 +9,14 @@ from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS
-from ..names import SCOPES
+from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, floor_to
 from ..results import ErrorKey, Selection, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
 from .drivers import Session
-from .levels import first_row, resolutions_of
+from .maintenance import first_rows, resolutions_of
 from .tables import merged_counts, merged_histograms
 
 __all__ = ["ServerRows"]
@@ -96,18 +96,25 @@ class ServerRows:
 
     def __init__(self, session: Session, state: Hashable, version: int) -> None:
         self._session = session
-        self.state = state
+        self.state: Hashable = state
         """The identity of the store."""
-        self.version = version
+        self.version: int = version
         """The version of the schema."""
+        self._resolutions = resolutions_of(session)
+        self._first_rows: dict[int, dict[int, int | None]] = {}
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
-        return resolutions_of(self._session)
+        return self._resolutions
 
     def first_row(self, width: int, start: int) -> int | None:
-        """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
-        return first_row(self._session, width, start)
+        """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds).
+
+        All widths are asked for at once: each statement takes a journey.
+        """
+        if start not in self._first_rows:
+            self._first_rows[start] = first_rows(self._session, self._resolutions, start)
+        return self._first_rows[start][width]
 
     # Series
 
@@ -241,7 +248,9 @@ class ServerRows:
 
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""
-        rows = self._session.execute('SELECT application, linked FROM @link ORDER BY 1 COLLATE "C", 2 COLLATE "C"')
+        rows = self._session.execute(
+            'SELECT application, linked FROM @link ORDER BY application COLLATE "C", linked COLLATE "C"'
+        )
         return ((application, linked) for application, linked in rows.fetchall())
 
     # What was dropped
@@ -252,7 +261,7 @@ class ServerRows:
         rows = self._session.execute(
             f"SELECT cause, sum(count)::bigint FROM @dropped WHERE start >= %s AND start < %s {whose}"
             ' GROUP BY cause ORDER BY cause COLLATE "C"',
-            (floor_to(window.since, FINEST), window.until, *(() if application is None else (application,))),
+            (floor_to(window.since, FINEST), window.until, *(() if application is None else (storable(application),))),
         )
         return dict(rows.fetchall())  # type: ignore[arg-type]
 
@@ -276,7 +285,8 @@ def _parts(joined: bytes) -> list[bytes]:
 
 def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
-    wanted = [(f'series."{column}" = %s', value) for column, value in selection._asdict().items() if value is not None]
+    chosen = {column: value for column, value in selection._asdict().items() if value is not None}
+    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in chosen.items()]
     return " AND ".join(["true", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
 
 

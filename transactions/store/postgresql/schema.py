@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 from .drivers import Session
 
-__all__ = ["LOCK", "SINCE_EVER", "VERSION", "UnknownVersion", "installed_version", "upgrade"]
+__all__ = ["LOCK", "SINCE_EVER", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
 
 SINCE_EVER: Final = 0
 """The width of rows with all that was ever counted and has expired."""
@@ -175,20 +175,31 @@ class UnknownVersion(Exception):
     """The tables are of a version that this program does not get along with."""
 
 
-def installed_version(session: Session) -> int:
-    """Return the version of the tables, 0 if there are none.
+class Installed(NamedTuple):
+    """The store that the tables hold."""
+
+    version: int
+    identity: str
+    """Of this store among all others."""
+
+
+def installed(session: Session) -> Installed:
+    """Return which store the tables hold; a statement fails if there are none.
 
     Raises:
         UnknownVersion: they are too new.
     """
-    (there,) = session.execute("SELECT to_regclass('@store') IS NOT NULL").fetchone() or (False,)
-    if not there:
-        return 0
-    row = session.execute("SELECT version, readable_from, writable_from FROM @store").fetchone()
-    version, *needed = row or (0, 0, 0)
+    row = session.execute("SELECT version, identity, readable_from, writable_from FROM @store").fetchone()
+    version, identity, *needed = row or (0, "", 0)
     if max(needed) > VERSION:
         raise UnknownVersion(f"its version is {version}, and this weighbridge knows versions up to {VERSION}")
-    return int(version)
+    return Installed(int(version), str(identity))
+
+
+def _version_before(session: Session) -> int:
+    """Return the version of the tables, 0 if there are none."""
+    (there,) = session.execute("SELECT to_regclass('@store') IS NOT NULL").fetchone() or (False,)
+    return installed(session).version if there else 0
 
 
 def upgrade(session: Session, schema: str) -> tuple[int, int]:
@@ -197,10 +208,10 @@ def upgrade(session: Session, schema: str) -> tuple[int, int]:
     Returns the version before and after. Whoever merges at this moment is waited for.
 
     Raises:
-        UnknownVersion: as `installed_version`.
+        UnknownVersion: as `installed`.
     """
     session.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
-    before = installed_version(session)
+    before = _version_before(session)
     session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}; SET LOCAL search_path = {schema}")
     for script in _MIGRATIONS[before:]:
         session.execute(script)

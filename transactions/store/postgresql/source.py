@@ -10,7 +10,7 @@ from ...configuration.postgresql_url import parse_server_url
 from ..rows import StoreUnreadable
 from .connection import ServerConnection, ServerFailure
 from .drivers import load_driver
-from .folding import Folder, require_tables
+from .folding import Folder, known_store
 from .queries import ServerRows
 
 __all__ = ["ServerSource"]
@@ -42,9 +42,8 @@ class ServerSource:
         with self._lock:
             try:
                 with self._connection().transaction(_BEGIN, _TIMEOUT) as session:
-                    version = require_tables(session)
-                    (identity,) = session.execute("SELECT identity FROM @store").fetchone() or ("",)
-                    yield ServerRows(session, identity, version)
+                    store = known_store(session)
+                    yield ServerRows(session, store.identity, store.version)
             except (ServerFailure, ImportError, LookupError) as error:
                 raise StoreUnreadable(f"the store {self.place} cannot be read: {error}") from None
 

@@ -13,13 +13,13 @@ from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS
+from ..names import SCOPES
 from ..resolutions import Resolution, RowRange
 from ..results import ErrorKey, Selection, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
 from .dropped import dropped_in
-from .ids import SCOPES
 from .maintenance import first_row, resolutions_of
 from .schema import CLOCKS_SINCE, TOTALS_SINCE, check
 from .tables import FORMER, PRESENT, TableSet, merged_columns

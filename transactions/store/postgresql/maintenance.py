@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from ..maintenance import Retention
@@ -12,14 +13,12 @@ from .samples import bound_samples
 from .schema import SINCE_EVER
 from .tables import TABLES
 
-__all__ = ["ServerLevels", "first_row", "resolutions_of"]
+__all__ = ["ServerLevels", "first_rows", "resolutions_of"]
 
 _MAX_INSTANCES: Final = 100_000
 """Maximum number of instances in a store; those that reported last are kept."""
 _REMEMBERED: Final = 7.0
 """Days for which the mark of an instance is kept at least: what it sends a second time is refused by it."""
-_MAX_DROPPED: Final = 20_000
-"""Rows that say what was dropped: some days during which something is, in every minute; the oldest go first."""
 _DAY: Final = 86400
 _HOUR: Final = 3600
 
@@ -36,11 +35,12 @@ class ServerLevels:
 
     def first_row(self, width: int, start: int) -> int | None:
         """Return the start of the first row of a width that starts at ``start`` or later."""
-        return first_row(self._session, width, start)
+        return first_rows(self._session, (width,), start)[width]
 
     def last_row(self, width: int, end: int) -> int | None:
         """Return the start of the last row of a width that starts before ``end``."""
-        return _outermost(self._session, "max", width, -FOREVER, end)
+        (found,) = self._session.execute(f"SELECT {_outermost('max', width, -FOREVER, end)}").fetchone() or (None,)
+        return None if found is None else int(found)
 
     def roll_up(self, interval: tuple[int, int], finer: int) -> None:
         """Make the rows of one interval, given as (width, start), from those of the next finer width."""
@@ -70,15 +70,12 @@ class ServerLevels:
     def tidy(self, width: int, retention: Retention, now: float | None) -> None:
         """Enforce the limits on samples and instances; once a day, forget what nothing refers to any more."""
         bound_samples(self._session, None if now is None else now - retention.samples * _DAY)
-        self._session.execute(
-            "DELETE FROM @dropped WHERE (start, cause, applications) IN"
-            " (SELECT start, cause, applications FROM @dropped ORDER BY start DESC OFFSET %s)",
-            (_MAX_DROPPED,),
-        )
-        self._session.execute(
-            "DELETE FROM @instance WHERE id IN (SELECT id FROM @instance ORDER BY received DESC OFFSET %s)",
+        beyond = self._session.execute(
+            "DELETE FROM @instance WHERE id IN (SELECT id FROM @instance ORDER BY received DESC, id DESC OFFSET %s)",
             (_MAX_INSTANCES,),
         )
+        if beyond.rowcount:
+            _forget_what_they_reported(self._session)
         if width == COARSEST and now is not None:
             _forget(self._session, retention, now)
 
@@ -94,19 +91,19 @@ def resolutions_of(session: Session) -> dict[int, Resolution]:
     return {width: found[width] for width in (FINEST, *COARSE_WIDTHS)}
 
 
-def first_row(session: Session, width: int, start: int) -> int | None:
-    """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
-    return _outermost(session, "min", width, start, FOREVER)
+def first_rows(session: Session, widths: Collection[int], start: int) -> dict[int, int | None]:
+    """Return by width the start of the first row that starts at ``start`` or later (epoch seconds)."""
+    each = [_outermost("min", width, start, FOREVER) for width in widths]
+    return dict(zip(widths, session.execute(f"SELECT {', '.join(each)}").fetchone() or (), strict=True))
 
 
-def _outermost(session: Session, which: str, width: int, start: int, end: int) -> int | None:
-    parts = " UNION ALL ".join(
-        f"SELECT {which}(start) AS start FROM {table.name} WHERE span = {width:d} AND start >= {start:d}"
-        f" AND start < {end:d}"
+def _outermost(which: str, width: int, start: int, end: int) -> str:
+    """Return an expression for the start of the first or last row in a range."""
+    each = (
+        f"(SELECT {which}(start) FROM {table.name} WHERE span = {width:d} AND start >= {start:d} AND start < {end:d})"
         for table in TABLES
     )
-    (found,) = session.execute(f"SELECT {which}(start) FROM ({parts}) AS each_table").fetchone() or (None,)
-    return None if found is None else int(found)
+    return f"{'least' if which == 'min' else 'greatest'}({', '.join(each)})"
 
 
 def _forget(session: Session, retention: Retention, now: float) -> None:
@@ -117,7 +114,14 @@ def _forget(session: Session, retention: Retention, now: float) -> None:
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
     for table, about in (("totals", "series"), ("error_count", "error")):
         session.execute(f"DELETE FROM @{table} WHERE span = {SINCE_EVER} AND {about} NOT IN (SELECT id FROM @{about})")
-    oldest = now - max(retention.samples, _REMEMBERED) * _DAY
-    session.execute("DELETE FROM @instance WHERE received < %s", (oldest,))
+    remembered = max(retention.samples, _REMEMBERED) * _DAY
+    session.execute(
+        "DELETE FROM @instance WHERE received < extract(epoch FROM clock_timestamp())::double precision - %s",
+        (remembered,),
+    )
+    _forget_what_they_reported(session)
+
+
+def _forget_what_they_reported(session: Session) -> None:
     for table in ("loss", "running"):
         session.execute(f"DELETE FROM @{table} WHERE instance NOT IN (SELECT id FROM @instance)")
