@@ -145,6 +145,7 @@ class FileEngine:
     LIMITS = {
         "applications": (ids.Ids, "MAX_APPLICATIONS"),
         "series": (ids.Ids, "MAX_SERIES"),
+        "parts": (ids.Ids, "MAX_OF_SCOPE"),
         "errors": (ids.Ids, "MAX_ERRORS"),
         "instances": (maintenance, "_MAX_INSTANCES"),
         "samples": (samples, "MAX_SAMPLES"),
@@ -176,6 +177,7 @@ class ServerEngine:
     LIMITS = {
         "applications": (server_names.Names, "MAX_APPLICATIONS"),
         "series": (server_names.Names, "MAX_SERIES"),
+        "parts": (server_names.Names, "MAX_OF_SCOPE"),
         "errors": (server_names.Names, "MAX_ERRORS"),
         "instances": (server_maintenance, "_MAX_INSTANCES"),
         "samples": (server_samples, "MAX_SAMPLES"),
@@ -250,7 +252,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileEngin
 
 
 @pytest.fixture
-def limit(engine: FileEngine | ServerEngine, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
+def limit(engine: FileEngine | ServerEngine, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
     """Sets one of the limits that all engines have."""
     return lambda name, value: monkeypatch.setattr(*engine.LIMITS[name], value)
 

@@ -196,6 +196,13 @@ class Settings(ApplicationSettings):
         "the surplus is dropped, and how many were dropped is counted.",
     )
 
+    max_buckets: int = _setting(
+        20_000,
+        whole(100, 100_000_000),
+        "Counts of one name in one minute that wait in a process while the store is away; "
+        "beyond that the oldest minute is dropped, and counted.",
+    )
+
     log_file: str | None = _setting(
         None, LOG_FILE, "Where our own log lines go: a file, `stdout` or `stderr`; without it, to the host's `logging`."
     )

@@ -127,11 +127,13 @@ class StoreUnavailable(Exception):
     Args:
         message: what is the matter.
         kind: what all failures have in common of which one log line is enough; by default the message.
+        is_remote: whether the store is on a server, which many processes may be trying to reach.
     """
 
-    def __init__(self, message: str, kind: str = "") -> None:
+    def __init__(self, message: str, kind: str = "", is_remote: bool = False) -> None:
         super().__init__(message)
         self.kind: str = kind or message
+        self.is_remote: bool = is_remote
 
 
 class Store(Protocol):

@@ -69,12 +69,15 @@ class MaintainedRows(Protocol):
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
+        ...
 
     def first_row(self, width: int, start: int) -> int | None:
         """Return the start of the first row of a width that starts at ``start`` or later."""
+        ...
 
     def last_row(self, width: int, end: int) -> int | None:
         """Return the start of the last row of a width that starts before ``end``."""
+        ...
 
     def roll_up(self, interval: tuple[int, int], finer: int) -> None:
         """Make the rows of one interval, given as (width, start), from those of the next finer width."""

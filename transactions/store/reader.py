@@ -31,6 +31,7 @@ from .results import (
     ErrorStatistics,
     ErrorTimeline,
     Health,
+    Mark,
     RunningNow,
     Selection,
     SeriesStatistics,
@@ -51,6 +52,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "Health",
+    "Mark",
     "RunningNow",
     "Selection",
     "SeriesStatistics",
@@ -288,6 +290,11 @@ class StoreReader:
                 for number, started, series in rows.running()
                 if number in there
             ]
+
+    def marks(self, window: Window, application: str | None = None) -> list[Mark]:
+        """Return the marks in a window, in order of time: new versions, and what somebody marked."""
+        with self._reading() as rows:
+            return rows.marks(window, application)
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Return the applications that each application is linked to, as far as samples show."""

@@ -18,6 +18,7 @@ __all__ = [
     "FINEST",
     "FOREVER",
     "MAX_BUCKETS",
+    "SINCE_EVER",
     "Resolution",
     "RowRange",
     "bounded_step",
@@ -33,6 +34,8 @@ COARSE_WIDTHS: Final = (600, 3600, 21600, 86400)
 """Seconds; each a multiple of the one before, from which it is rolled up."""
 COARSEST: Final = COARSE_WIDTHS[-1]
 FOREVER: Final = 1 << 62
+SINCE_EVER: Final = 0
+"""The width of the rows, which start at 0, that hold all days that have expired."""
 
 MAX_BUCKETS: Final = 10_000
 """Of a timeline."""

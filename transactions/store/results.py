@@ -17,6 +17,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "Health",
+    "Mark",
     "RunningNow",
     "Selection",
     "SeriesStatistics",
@@ -137,6 +138,19 @@ class StoredInstance:
     """Epoch seconds at which it took the last snapshot that it wrote."""
     lost: Mapping[str, int]
     """The number of dropped items by cause."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment to compare with the time before it."""
+
+    application: str
+    """``""`` for all applications."""
+    moment: int
+    """Epoch seconds."""
+    kind: Literal["version", "manual"]
+    """Whether a version reported for the first time, or somebody said so."""
+    name: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
-from .results import ErrorKey, Selection, StoredInstance, StoredSample
+from .results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -46,27 +46,34 @@ class Rows(Protocol):
     @property
     def state(self) -> Hashable:
         """What stays the same for as long as it is the same store that is read."""
+        ...
 
     @property
     def version(self) -> int:
         """The version of the schema."""
+        ...
 
     def resolutions(self) -> Mapping[int, Resolution]:
         """Return the resolutions, by width."""
+        ...
 
     def first_row(self, width: int, start: int) -> int | None:
         """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
+        ...
 
     # Series
 
     def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
         """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
+        ...
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""
+        ...
 
     def applications(self) -> Iterable[str]:
         """Return the names of all applications."""
+        ...
 
     # Totals
 
@@ -74,22 +81,27 @@ class Rows(Protocol):
         self, columns: Sums, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
     ) -> Iterable[Row]:
         """Yield the keys of each group and its columns, added up; a group may be given in several parts."""
+        ...
 
     def first_of(self, series: Collection[int], part: RowRange) -> int | None:
         """Return the start of the first row of any of these series in a range."""
+        ...
 
     def statuses(self, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
         """Return HTTP statuses with the number of times they were sent."""
+        ...
 
     # Errors
 
     def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterable[tuple[ErrorKey, int, int, Series]]:
         """Yield each distinct error in each range with its count, the last start, and its series."""
+        ...
 
     def errors_by_step(
         self, ranges: Sequence[RowRange], selection: Selection, step: str
     ) -> Iterable[tuple[ErrorKey, int, int]]:
         """Yield each distinct error in each range with the number of the step (an expression), and its count."""
+        ...
 
     # Samples
 
@@ -97,37 +109,50 @@ class Rows(Protocol):
         self, window: Window, selection: Selection, reason: SampleReason | None, limit: int
     ) -> Iterable[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
+        ...
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample."""
+        ...
 
     # Processes
 
     def instances(self) -> dict[int, StoredInstance]:
         """Return all processes that have reported, by number."""
+        ...
 
     def silences(self) -> Mapping[int, tuple[str, float]]:
         """Return by instance its process (see ``liveness.py``), and for how long (seconds) only others have reported.
 
         Instances of which that is not known are left out.
         """
+        ...
 
     def last_seen(self) -> float | None:
         """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
+        ...
 
     def running(self) -> Iterable[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
+        ...
+
+    def marks(self, window: Window, application: str | None) -> list[Mark]:
+        """Return the marks in a window, of an application those that are of all too, in order of time."""
+        ...
 
     def links(self) -> Iterable[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""
+        ...
 
     # What was dropped
 
     def dropped(self, window: Window, application: str | None) -> dict[str, int]:
         """Return what was dropped within a window, by cause; of an application: by processes that report it."""
+        ...
 
     def lost(self) -> dict[str, int]:
         """Return what all processes have dropped, by cause."""
+        ...
 
 
 class Source(Protocol):
@@ -136,6 +161,7 @@ class Source(Protocol):
     @property
     def place(self) -> str:
         """Where the store is, for people to read."""
+        ...
 
     def reading(self) -> AbstractContextManager[Rows]:
         """Give the rows as they are now, until the end of the block.
@@ -143,15 +169,18 @@ class Source(Protocol):
         Raises:
             StoreUnreadable: the store cannot be read, or what the block met in it is damaged.
         """
+        ...
 
     def fold(self) -> None:
         """Merge what has been sent to the store but nobody has merged so far, as far as that is allowed."""
 
     def size(self) -> int:
         """Return the bytes that the store takes."""
+        ...
 
     def owner(self) -> str:
         """Return the name of its owner."""
+        ...
 
     def close(self) -> None:
         """Release what reading needed; the next reading takes it again."""

@@ -19,10 +19,9 @@ from typing import Any, Final
 from ...recording.overflow import OTHER, overflow_of
 from ...recording.snapshot import Series
 from ..names import SCOPES
-from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
+from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER, floor_to
 from .drivers import Session
 from .names import Names
-from .schema import SINCE_EVER
 from .tables import ERRORS, TOTALS
 
 __all__ = ["keep_counters", "next_eviction_step"]
@@ -90,28 +89,22 @@ def _evict(session: Session, kind: str, whose: str, now: float) -> None:
     session.execute("DELETE FROM @over_limit WHERE (kind, whose) = (%s, %s)", (kind, whose))
     names = Names(session)
     if kind == "error":
-        _note(session, "error", _least_errors(session, names, int(whose), now))
+        _note(names, "error", _least_errors(session, names, int(whose), now))
         return
     if kind == "series":
         evicted = _least_series(session, names, whose, now)
     else:
         whose, evicted = OTHER, _least_applications(session, names, now)
-    _note(session, "series", evicted)
-    _note(session, "error", _pass_on_errors(session))
+    _note(names, "series", evicted)
+    _note(names, "error", _pass_on_errors(session))
     if evicted:
         session.execute(_COUNT_NAMES, (len(evicted),))
         session.execute(_COUNT_DROPPED, (floor_to(now, FINEST), json.dumps([whose]), len(evicted)))
 
 
-def _note(session: Session, kind: str, evicted: _Replacements) -> None:
+def _note(names: Names, kind: str, evicted: _Replacements) -> None:
     if evicted:
-        rows = ", ".join(f"('{kind}', {number:d}, {replacement:d})" for number, replacement in evicted.items())
-        session.execute(f"INSERT INTO @evicted (kind, number, replacement) VALUES {rows}")
-        session.execute(
-            "INSERT INTO @eviction_progress VALUES (%s, %s, %s)"
-            " ON CONFLICT (kind) DO UPDATE SET span = excluded.span, start = excluded.start",
-            (kind, FINEST, -FOREVER),
-        )
+        names.evict(kind, evicted)
 
 
 def _least(session: Session, statement: str, now: float, limit: int, whose: Mapping[str, object]) -> list[Any]:

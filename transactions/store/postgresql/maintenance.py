@@ -6,11 +6,10 @@ from collections.abc import Collection
 from typing import Final
 
 from ..maintenance import Retention
-from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, Resolution
+from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, Resolution
 from .drivers import Session
 from .eviction import keep_counters
 from .samples import bound_samples
-from .schema import SINCE_EVER
 from .tables import TABLES
 
 __all__ = ["ServerLevels", "first_rows", "resolutions_of"]
@@ -112,6 +111,7 @@ def _forget(session: Session, retention: Retention, now: float) -> None:
     keep_counters(session, unused)
     for table in ("series", "error", "link"):
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
+    session.execute("DELETE FROM @mark WHERE moment < %s", (unused,))
     for table, about in (("totals", "series"), ("error_count", "error")):
         session.execute(f"DELETE FROM @{table} WHERE span = {SINCE_EVER} AND {about} NOT IN (SELECT id FROM @{about})")
     remembered = max(retention.samples, _REMEMBERED) * _DAY

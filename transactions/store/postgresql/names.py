@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from ...recording.overflow import OTHER, overflow_of
 from ...recording.snapshot import ErrorCount, Series
 from ..names import SCOPES, storable
+from ..resolutions import FINEST, FOREVER
 from ..rows import Scope
 from .drivers import Session
 
@@ -92,7 +93,8 @@ class Names:
         if due:
             rows = ", ".join(f"({number:d}::bigint, {minute:d}::bigint)" for number, minute in due)
             self._session.execute(
-                f"UPDATE @series SET seen = used.minute FROM (VALUES {rows}) AS used (id, minute) WHERE series.id = used.id"
+                f"UPDATE @series AS series SET seen = used.minute FROM (VALUES {rows}) AS used (id, minute)"
+                " WHERE series.id = used.id"
             )
 
     def series(self, series: Series, minute: float) -> int:
@@ -136,14 +138,29 @@ class Names:
         return number
 
     def _new_part(self, name: PartName, minute: int) -> int:
-        """Add a host, a version or a queue; where there are too many, it is counted with the others."""
-        limit = self.MAX_OF_SCOPE.get(name.scope)
+        """Add a host, a version or a queue; if there are too many, those seen longest ago make room."""
+        limit, about = self.MAX_OF_SCOPE.get(name.scope), name.key[:3]
         if limit is not None and name.series.name != OTHER:
-            about = name.key[:3]
             if self._count("part", about, _COUNT_PARTS, about) >= limit:
-                return self._number(name._replace(series=name.series._replace(name=OTHER)), minute)
+                other = self._number(name._replace(series=name.series._replace(name=OTHER)), minute)
+                self._evict_parts(about, max(1, limit // 10), other)
             self._count_new("part", about)
+        if name.scope == "version":
+            self._session.execute(_MARK, {"application": about[0], "moment": minute, "name": name.key[-1]})
         return self._insert_series(name, minute)
+
+    def _evict_parts(self, about: tuple[str, str, int], number: int, other: int) -> None:
+        """Count the least recent parts under another number from now on; rows follow in steps (see ``eviction.py``)."""
+        evicted = [one for (one,) in self._session.execute(_LEAST_RECENT_PARTS, (*about, number)).fetchall()]
+        self.evict("series", dict.fromkeys(evicted, other))
+        self._counts["part", about] -= len(evicted)
+
+    def evict(self, kind: str, replacements: Mapping[int, int]) -> None:
+        """Count some names under others from now on."""
+        rows = ", ".join(f"('{kind}', {number:d}, {replacement:d})" for number, replacement in replacements.items())
+        self._session.execute(f"INSERT INTO @evicted (kind, number, replacement) VALUES {rows}")
+        self._session.execute(_BEGIN_TO_MOVE, (kind, FINEST, -FOREVER))
+        self._replacements.update({(kind, number): replacement for number, replacement in replacements.items()})
 
     def _insert_series(self, name: PartName, minute: int) -> int:
         return self._insert(
@@ -193,7 +210,8 @@ class Names:
         while some := list(islice(keys, _AT_ONCE)):
             wanted = ", ".join(["(%s, md5(%s || chr(10) || %s), %s)"] * len(some))
             rows = self._session.execute(
-                f"SELECT id, series, type, message, expected FROM @error WHERE (series, digest, expected) IN ({wanted})",
+                "SELECT id, series, type, message, expected FROM @error"
+                f" WHERE (series, digest, expected) IN ({wanted})",
                 [value for key in some for value in key],
             )
             self._errors.update({tuple(key): number for number, *key in rows.fetchall()})
@@ -283,6 +301,21 @@ _COUNT_APPLICATIONS: Final = (
 _COUNT_SERIES: Final = f"SELECT count(*) FROM @series WHERE application = %s AND whole = 0 AND name != %s AND {_NOT_EVICTED.format('series')}"
 _COUNT_PARTS: Final = (
     f"SELECT count(*) FROM @series WHERE (application, kind, whole) = (%s, %s, %s) AND name != '{OTHER}'"
+    f" AND {_NOT_EVICTED.format('series')}"
 )
+_LEAST_RECENT_PARTS: Final = (
+    f"SELECT id FROM @series WHERE (application, kind, whole) = (%s, %s, %s) AND name != '{OTHER}'"
+    f" AND {_NOT_EVICTED.format('series')} ORDER BY seen, id LIMIT %s"
+)
+_MARK: Final = """
+INSERT INTO @mark (application, moment, kind, name) SELECT %(application)s, %(moment)s, 'version', %(name)s
+WHERE NOT EXISTS (SELECT 1 FROM @mark WHERE (application, kind, name) = (%(application)s, 'version', %(name)s))
+"""
+"""The first report of a version marks its moment, whether it is of web or of other transactions."""
+_BEGIN_TO_MOVE: Final = """
+INSERT INTO @eviction_progress VALUES (%s, %s, %s)
+ON CONFLICT (kind) DO UPDATE SET span = excluded.span, start = excluded.start
+"""
+"""Moves the rows of all evicted names, from the first one on."""
 _COUNT_ERRORS: Final = f"SELECT count(*) FROM @error WHERE series = %s AND {_NOT_EVICTED.format('error')}"
 _FIND_ERROR: Final = "SELECT id FROM @error WHERE (series, digest, expected) = (%s, md5(%s || chr(10) || %s), %s)"

@@ -11,7 +11,7 @@ from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, floor_to
-from ..results import ErrorKey, Selection, StoredInstance, StoredSample
+from ..results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
@@ -143,6 +143,8 @@ class ServerRows:
         self, columns: Sums, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
     ) -> Iterator[Row]:
         """Yield the keys of each group and its columns, added up."""
+        if not series:
+            return
         keys = grouping.keys
         ending = (
             f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}"
@@ -170,8 +172,9 @@ class ServerRows:
         return merge_counts((merged_counts(_parts(joined)),))
 
     def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> list[Row]:
-        intervals = sum((part.end - part.start) // part.width for part in ranges)
-        statement = (_LOOKED_UP if len(series) <= _FEW and intervals <= _UNITS else _SCANNED).format(
+        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
+        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
+        statement = (_LOOKED_UP if is_small else _SCANNED).format(
             columns=columns,
             parts=", ".join(f"({width:d}, {start:d}::bigint, {end:d}::bigint)" for width, start, end in ranges),
             numbers=", ".join(f"{number:d}" for number in series),
@@ -245,6 +248,16 @@ class ServerRows:
     def running(self) -> Iterator[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
         return ((row[0], row[1], Series(*row[2:])) for row in self._session.execute(_RUNNING).fetchall())
+
+    def marks(self, window: Window, application: str | None) -> list[Mark]:
+        """Return the marks in a window, of an application those that are of all too, in order of time."""
+        whose = "" if application is None else "AND application IN (%s, '')"
+        rows = self._session.execute(
+            f"SELECT application, moment, kind, name FROM @mark WHERE moment >= %s AND moment < %s {whose}"
+            " ORDER BY moment, id",
+            (window.since, window.until, *(() if application is None else (storable(application),))),
+        )
+        return [Mark(*row) for row in rows.fetchall()]
 
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""

@@ -7,10 +7,7 @@ from typing import Final, NamedTuple
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 from .drivers import Session
 
-__all__ = ["LOCK", "SINCE_EVER", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
-
-SINCE_EVER: Final = 0
-"""The width of rows with all that was ever counted and has expired."""
+__all__ = ["LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
 
 LOCK: Final = "hashtext('weighbridge'), 1"
 """Arguments of the advisory lock: who has it merges, rolls up, expires or changes the tables."""
@@ -146,6 +143,15 @@ CREATE TABLE running (
     started double precision NOT NULL
 );
 CREATE INDEX running_by_instance ON running (instance);
+CREATE TABLE mark (                  -- moments that are drawn into charts: a new version, or what somebody says
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,       -- "" for all
+    moment bigint NOT NULL,          -- epoch seconds
+    kind text NOT NULL,              -- "version", "manual"
+    name text NOT NULL,
+    UNIQUE (application, kind, name, moment)
+);
+CREATE INDEX mark_by_moment ON mark (moment);
 CREATE TABLE over_limit (            -- where a limit on names has been reached: see eviction.py
     kind text NOT NULL,              -- "application", "series" of an application, "error" of a series
     whose text NOT NULL,             -- the name of the application, the number of the series

@@ -104,13 +104,14 @@ class ServerWriter:
                 waiting, age = session.execute(_SEND, values).fetchone() or (0, 0.0)
         except ServerFailure as failure:
             message = f"the store {self._place} cannot be written: {failure}"
-            raise StoreUnavailable(message, failure.kind) from None
+            raise StoreUnavailable(message, failure.kind, is_remote=True) from None
         if waiting >= self._inbox_rows:
             self._fold()
             raise StoreUnavailable(
                 f"the store {self._place} takes no more: {waiting} snapshots wait, and nobody collects them"
                 " (weighbridge collect, weighbridge serve)",
                 "nobody collects",
+                is_remote=True,
             )
         if age > _PATIENCE:
             self._fold()

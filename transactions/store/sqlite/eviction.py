@@ -21,10 +21,9 @@ from typing import Any, Final
 from ...recording.overflow import OTHER, overflow_of
 from ...recording.snapshot import Series
 from ..names import SCOPES
-from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER
+from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER
 from .dropped import add_dropped
 from .ids import BEGIN_TO_MOVE, Ids
-from .schema import SINCE_EVER
 from .tables import ERRORS, FORMER_TOTALS, GROUPS, TOTALS, Table
 
 __all__ = ["keep_counters", "next_eviction_step"]
@@ -259,12 +258,22 @@ WHERE old.seen < :unused AND alive.seen >= :unused AND old.whole = 0 AND old.nam
 """
 
 
+_STAY: Final = """
+UPDATE series SET seen = :unused WHERE seen < :unused AND whole = 0 AND name = :other AND EXISTS (
+    SELECT 1 FROM series AS alive
+    WHERE (alive.application, alive.kind, alive.whole) = (series.application, series.kind, 1)
+    AND alive.seen >= :unused
+)
+"""
+
+
 def keep_counters(connection: sqlite3.Connection, unused: int) -> None:
     """Count under `OTHER` what was ever counted of names that were seen before ``unused``, and are to be forgotten.
 
     An application that is forgotten as a whole takes its counts with it.
     """
     names = Ids(connection)
+    connection.execute(_STAY, {"unused": unused, "other": OTHER})
     rows = connection.execute(_FORGOTTEN, {"unused": unused, "other": OTHER}).fetchall()
     for number, application, kind, group in rows:
         other = names.series(overflow_of(Series(application, kind, group, "")), unused)

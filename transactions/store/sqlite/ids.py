@@ -39,6 +39,11 @@ SELECT count(*) FROM series WHERE (application, kind, whole) = (?, ?, ?) AND nam
 _LEAST_RECENT_PARTS: Final = f"""
 SELECT id FROM series WHERE (application, kind, whole) = (?, ?, ?) AND name != '{OTHER}' ORDER BY seen, id LIMIT ?
 """
+_MARK: Final = """
+INSERT INTO mark (application, moment, kind, name) SELECT :application, :moment, 'version', :name
+WHERE NOT EXISTS (SELECT 1 FROM mark WHERE (application, kind, name) = (:application, 'version', :name))
+"""
+"""The first report of a version marks its moment, whether it is of web or of other transactions."""
 BEGIN_TO_MOVE: Final = f"INSERT OR REPLACE INTO moved_progress VALUES (1, {FINEST}, {-FOREVER})"
 """Moves the totals of all ``moved_series``, from the first row on."""
 
@@ -159,6 +164,8 @@ class Ids:
             if known >= limit:
                 other = self._id(series._replace(name=OTHER), scope, minute)
                 self._evict_parts(key, max(1, limit // 10), other)
+        if scope == "version":
+            self._connection.execute(_MARK, {"application": key[0], "moment": minute, "name": key[-1]})
         return self._insert_series(key, minute)
 
     def _evict_parts(self, key: tuple[object, ...], number: int, other: int) -> None:

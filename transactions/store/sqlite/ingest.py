@@ -52,7 +52,7 @@ def prepare_snapshot(snapshot: Snapshot) -> PreparedSnapshot:
         for queue in ("", row.queue) if row.queue else ("",):
             key = (row.series.application, row.series.kind, row.minute, queue)
             whole.setdefault(key, (row.series, Totals()))[1].add(row.totals)
-    packed = [
+    packed: list[tuple[Series, int, Scope, str, Sequence[object]]] = [
         (series, minute, scope, value, columns)
         for (_, _, minute, queue), (series, totals) in whole.items()
         for columns in (columns_of(totals),)

@@ -9,10 +9,9 @@ from itertools import chain
 from typing import Final
 
 from ..maintenance import Retention, Step, TrustedTime, next_step
-from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, Resolution
+from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, Resolution
 from .eviction import keep_counters, next_eviction_step
 from .samples import bound_samples
-from .schema import SINCE_EVER
 from .tables import FORMER, FORMER_TOTALS, PRESENT, Table, TableSet, add_former_to_ever
 
 __all__ = ["MaintainedTables", "first_row", "next_maintenance_step", "resolutions_of"]

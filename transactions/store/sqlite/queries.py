@@ -15,7 +15,7 @@ from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange
-from ..results import ErrorKey, Selection, StoredInstance, StoredSample
+from ..results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
@@ -82,6 +82,11 @@ _LAST: Final = """(
     ORDER BY report DESC LIMIT 1
 )"""
 
+_MARKS: Final = """
+    SELECT application, moment, kind, name FROM mark
+    WHERE moment >= ?1 AND moment < ?2 AND (?3 IS NULL OR application IN (?3, '')) ORDER BY moment, id
+"""
+
 _SILENCES: Final = """
     SELECT instance, process, store_clock.elapsed - instance_clock.elapsed FROM instance_clock, store_clock
 """
@@ -139,6 +144,8 @@ class SQLiteRows:
         self, columns: Sums, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
     ) -> Iterator[Row]:
         """Yield the keys of each group and its columns, added up."""
+        if not series:
+            return
         keys = grouping.keys
         ending = f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}" if keys else "GROUP BY NULL"
         for tables in self._sets:
@@ -162,8 +169,9 @@ class SQLiteRows:
     def _select(
         self, tables: TableSet, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str
     ) -> Iterator[Row]:
-        intervals = sum((part.end - part.start) // part.width for part in ranges)
-        statement = (_LOOKED_UP if len(series) <= _FEW and intervals <= _UNITS else _SCANNED).format(
+        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
+        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
+        statement = (_LOOKED_UP if is_small else _SCANNED).format(
             table=tables.totals.name,
             columns=columns,
             parts=", ".join(["(?, ?, ?)"] * len(ranges)),
@@ -238,6 +246,13 @@ class SQLiteRows:
     def running(self) -> Iterator[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
         return ((row[0], row[1], Series(*row[2:])) for row in self._connection.execute(_RUNNING))
+
+    def marks(self, window: Window, application: str | None) -> list[Mark]:
+        """Return the marks in a window, of an application those that are of all too, in order of time."""
+        if self._version < TOTALS_SINCE:
+            return []
+        found = self._connection.execute(_MARKS, (window.since, window.until, application))
+        return [Mark(*row) for row in found]
 
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""

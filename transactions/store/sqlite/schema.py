@@ -6,22 +6,18 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
+from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER, floor_to
 
 __all__ = [
     "APPLICATION_ID",
     "CLOCKS_SINCE",
     "MIGRATIONS",
-    "SINCE_EVER",
     "TOTALS_SINCE",
     "VERSION",
     "NotOurs",
     "check",
     "upgrade",
 ]
-
-SINCE_EVER: Final = 0
-"""The ``span`` of rows that hold all that has expired."""
 
 APPLICATION_ID: Final = 0x77656967  # "weig": tells our files from other SQLite files
 

@@ -18,7 +18,7 @@ from ...log import log_once
 from ...recording.counts import CorruptCounts, decode_counts, merge_to_bytes
 from ...recording.histogram import decode, merge_to_encoded
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS
-from .schema import SINCE_EVER
+from ..resolutions import SINCE_EVER
 
 __all__ = [
     "ERRORS",
