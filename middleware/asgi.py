@@ -180,17 +180,17 @@ class ASGITransactionMiddleware(TransactionMiddleware):
     async def _live(self, app: Any, scope: Scope, receive: Receive, send: Send) -> Any:
         """The lifespan of the application: it ends when the server shuts down, or at once where there is none."""
         self._has_lifespan = True
-        explicit_name = send
+        watched_send = send
         try:
-            explicit_name = lifespan_send(send)
+            watched_send = lifespan_send(send)
         except Exception:
             capture_internal_exception("lifespan_send")
         try:
-            result = await app(scope, receive, explicit_name)
+            result = await app(scope, receive, watched_send)
         except BaseException:
             self._has_lifespan = False
             raise
-        if isinstance(explicit_name, WritingSend) and explicit_name.has_written:
+        if isinstance(watched_send, WritingSend) and watched_send.has_written:
             return result
         try:
             await write_beside_the_loop()

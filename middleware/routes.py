@@ -151,11 +151,11 @@ def _starlette_route(transaction: RequestTransaction, scope: Request) -> str:
 
 def _note_unpublished(transaction: RequestTransaction, request: Request, mounts: str) -> None:
     """Name a request after the mount of the application that responded, or by looking Django's route up."""
-    taken_on: Any = getattr(transaction, "_handled_by", None)
-    if taken_on is None:
+    handled_by: Any = getattr(transaction, "_handled_by", None)
+    if handled_by is None:
         path = transaction._request_path[len(transaction._mount_path) :]
         mounts = mounts or dispatched_part(request, path)
         if mounts:
             transaction._route = mounts + ANYTHING
-    elif taken_on:
-        look_up_django_route(transaction, *taken_on)
+    elif handled_by:
+        look_up_django_route(transaction, *handled_by)

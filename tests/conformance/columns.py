@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
+from weighbridge.transactions.model.http_methods import METHODS, OTHER_METHOD
 
 from . import servers
 from .editions import CURRENT, OLDEST, Edition

@@ -20,7 +20,7 @@ from weighbridge import FinishedTransaction
 from weighbridge.middleware import django_routes
 from weighbridge.middleware.channels import URLRouter
 from weighbridge.testing import capture_transactions
-from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
+from weighbridge.transactions.model.http_methods import METHODS, OTHER_METHOD
 
 from . import site
 from .helpers import ASGI, WSGI, Side

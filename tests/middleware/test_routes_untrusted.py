@@ -30,7 +30,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from weighbridge import FinishedTransaction
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 from weighbridge.transactions.handoff import handoff
-from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
+from weighbridge.transactions.model.http_methods import METHODS, OTHER_METHOD
 
 from . import asgi_helpers, wsgi_helpers
 from .store_helpers import rows

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from weighbridge.testing import capture_transactions
-from weighbridge.transactions.model.request import METHODS, OTHER_METHOD
+from weighbridge.transactions.model.http_methods import METHODS, OTHER_METHOD
 
 __all__ = ["HEADERS", "HOST", "METHOD", "TEXT", "UNTRUSTED", "has_known_method", "names_made", "wild"]
 

@@ -14,6 +14,7 @@ from .conftest import Programs, Stored, line_of
 FORKS = """
 import faulthandler, random, signal, threading
 how, delay = os.environ["HOW"], float(os.environ["DELAY"])
+faulthandler.enable()
 faulthandler.register(signal.SIGALRM, chain=True)
 
 def job():
@@ -35,7 +36,8 @@ def beside(busy):
     thread = threading.Thread(target=busy)
     thread.start()
     time.sleep(delay)
-    assert in_child(job) == 0
+    code = in_child(job)
+    assert code == 0, code
     thread.join()
 """
 """What the programs below begin with; ``job`` ends one transaction."""

@@ -19,6 +19,9 @@ NOW = 1_800_000_000
 SERIES = 40
 QUARTER = 250_000_000  # of a second, in nanoseconds
 
+PASSING = ("locked", "while it was in use", "No such file", "unable to open")
+"""What is said of a store that others use, replace or delete at that moment."""
+
 
 def snapshot(instance: str, sequence: int) -> Snapshot:
     """One call of each of forty series, whose sums tell whether a snapshot is there as a whole."""
@@ -36,7 +39,7 @@ def write(writer: StoreWriter, one: Snapshot) -> None:
         try:
             return writer.write(one)
         except StoreUnavailable as error:
-            if not any(passing in str(error) for passing in ("locked", "while it was in use", "No such file")):
+            if not any(passing in str(error) for passing in PASSING):
                 raise
             time.sleep(0.01)
 

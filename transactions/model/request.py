@@ -8,20 +8,17 @@ from ..log import capture_internal_exception
 from .clock import monotonic
 from .errors import MAX_ERRORS
 from .finished import AttributeValue
+from .http_methods import METHODS, OTHER_METHOD
 from .naming import LONGEST_NAME
 from .numbers import whole_number
 from .process import runtime
 from .transaction import Transaction
 
-__all__ = ["METHODS", "NO_ROUTE", "OTHER_METHOD", "RequestTransaction"]
+__all__ = ["NO_ROUTE", "RequestTransaction"]
 
 NO_ROUTE: Final = ""
 """Value of `RequestTransaction._route` if the framework found no route."""
 
-METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
-"""The methods that may be part of a name: those of RFC 9110, ``PATCH`` and ``QUERY``."""
-OTHER_METHOD: Final = "_OTHER"
-"""Replaces every other method in a name, as clients can make methods up (OpenTelemetry's convention)."""
 _LONGEST_METHOD: Final = 255
 
 
