@@ -220,6 +220,15 @@ JOIN @series AS alive ON (alive.application, alive.kind, alive.whole) = (old.app
 WHERE old.seen < %(unused)s AND alive.seen >= %(unused)s AND old.whole = 0 AND old.name != %(other)s
 """
 
+_STAY: Final = """
+UPDATE @series AS series SET seen = %(unused)s
+WHERE seen < %(unused)s AND whole = 0 AND name = %(other)s AND EXISTS (
+    SELECT 1 FROM @series AS alive
+    WHERE (alive.application, alive.kind, alive.whole) = (series.application, series.kind, 1)
+    AND alive.seen >= %(unused)s
+)
+"""
+
 
 def keep_counters(session: Session, unused: int) -> None:
     """Count under `OTHER` what was ever counted of names that were seen before ``unused``, and are to be forgotten.
@@ -228,6 +237,7 @@ def keep_counters(session: Session, unused: int) -> None:
     evicted as by a limit.
     """
     names = Names(session)
+    session.execute(_STAY, {"unused": unused, "other": OTHER})
     rows = session.execute(_TO_FORGET, {"unused": unused, "other": OTHER}).fetchall()
     evicted = {
         number: names.series(overflow_of(Series(application, kind, group, "")), unused)
