@@ -22,7 +22,7 @@ from weighbridge.transactions.store.statistics import Window
 
 from .collecting import collect_store, upgrade_store
 from .errors import CommandError, Group
-from .notes import clock_line, empty_lines, loss_lines
+from .notes import clock_line, collect_line, empty_lines, loss_lines
 from .output import say
 from .plain import plain_lines
 from .settings_view import ConfigurationView, configuration_lines
@@ -136,7 +136,9 @@ def _print_plain(answer: Report) -> None:
     now = time.time()
     notes = [] if answer.sections else empty_lines(answer, now)
     statistics, details = loss_lines(answer)
-    for line in filter(None, [*notes, *statistics, clock_line(answer.health, now), *details]):
+    for line in filter(
+        None, [*notes, *statistics, clock_line(answer.health, now), collect_line(answer.health), *details]
+    ):
         say(line, error=True)
 
 

@@ -313,9 +313,9 @@ class StoreReader:
         """Return the state of the file, and what is known of its writers."""
         with self._reading() as rows:
             seen = [instance.seen for instance in rows.instances().values()]
-            lost, last_write, version = rows.lost(), rows.last_seen(), rows.version
-        source = self._source
-        return Health(source.place, source.size(), source.owner(), last_write, lost, version, max(seen, default=None))
+            lost, last_write, version, waiting = rows.lost(), rows.last_seen(), rows.version, rows.waiting()
+        source, latest = self._source, max(seen, default=None)
+        return Health(source.place, source.size(), source.owner(), last_write, lost, version, waiting, latest)
 
     def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> Totals:
         series = rows.series(selection, _scope_of(selection))

@@ -178,5 +178,7 @@ class Health:
     """The number of items dropped by all processes that reported in the last days, by cause."""
     version: int
     """The version of the schema."""
+    waiting: float | None = None
+    """Seconds for which the oldest snapshot has waited on a server to be merged; ``None`` if none waits."""
     latest: float | None = None
     """The latest time (epoch seconds) that any process has reported by its clock: in the future if a clock is wrong."""

@@ -298,7 +298,10 @@ _COUNT_APPLICATIONS: Final = (
     "SELECT count(DISTINCT application) FROM @series WHERE whole = 1 AND application != %s"
     f" AND {_NOT_EVICTED.format('series')}"
 )
-_COUNT_SERIES: Final = f"SELECT count(*) FROM @series WHERE application = %s AND whole = 0 AND name != %s AND {_NOT_EVICTED.format('series')}"
+_COUNT_SERIES: Final = (
+    "SELECT count(*) FROM @series WHERE application = %s AND whole = 0 AND name != %s"
+    f" AND {_NOT_EVICTED.format('series')}"
+)
 _COUNT_PARTS: Final = (
     f"SELECT count(*) FROM @series WHERE (application, kind, whole) = (%s, %s, %s) AND name != '{OTHER}'"
     f" AND {_NOT_EVICTED.format('series')}"

@@ -150,6 +150,13 @@ def _parcel(said: Mapping[str, Any], blobs: bytes) -> Parcel:
     )
 
 
+def _known(values: list[Any], places: Sequence[int] | None) -> list[Any]:
+    """Return the values in the order of `COLUMNS`, given where each of them is; ``None``: they are."""
+    if places is None:
+        return values
+    return [default if place < 0 else values[place] for place, default in zip(places, _DEFAULTS, strict=True)]
+
+
 def _rows(said: Mapping[str, Any], series: Sequence[Series], blobs: bytes) -> list[ParcelRow]:
     columns, scalars = tuple(said["columns"]), int(said["scalars"])
     known = None if columns == COLUMNS else [columns.index(name) if name in columns else -1 for name in COLUMNS]
@@ -159,9 +166,7 @@ def _rows(said: Mapping[str, Any], series: Sequence[Series], blobs: bytes) -> li
             end = place + values[index]
             values[index] = blobs[place:end]
             place = end
-        if known is not None:
-            values = [_DEFAULTS[at] if index < 0 else values[index] for at, index in enumerate(known)]
-        rows.append(ParcelRow(series[number], minute, queue, values))
+        rows.append(ParcelRow(series[number], minute, queue, _known(values, known)))
     if place != len(blobs):
         raise ValueError("lengths")
     return rows

@@ -70,6 +70,9 @@ ON series.id = running.series ORDER BY running.started
 _LAST_SEEN: Final = """
 SELECT max(seen) FROM @instance WHERE seen <= (SELECT seen FROM @instance ORDER BY received DESC, id DESC LIMIT 1) + 60
 """
+_WAITING: Final = """
+SELECT extract(epoch FROM clock_timestamp())::double precision - received FROM @inbox ORDER BY number LIMIT 1
+"""
 _SILENCES: Final = """
 SELECT id, process, (SELECT max(received) FROM @instance) - received FROM @instance
 """
@@ -244,6 +247,11 @@ class ServerRows:
         """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
         (found,) = self._session.execute(_LAST_SEEN).fetchone() or (None,)
         return None if found is None else float(found)
+
+    def waiting(self) -> float | None:
+        """Return for how long (seconds) the oldest snapshot has waited to be merged; ``None`` if none waits."""
+        row = self._session.execute(_WAITING).fetchone()
+        return None if row is None else float(row[0])
 
     def running(self) -> Iterator[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""

@@ -243,6 +243,10 @@ class SQLiteRows:
             statement = f"{statement} WHERE seen <= coalesce({_LAST}, seen) + 60"
         return self._connection.execute(statement).fetchone()[0]  # type: ignore[no-any-return]
 
+    def waiting(self) -> float | None:
+        """Return ``None``: whoever writes to a file merges at once."""
+        return None
+
     def running(self) -> Iterator[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
         return ((row[0], row[1], Series(*row[2:])) for row in self._connection.execute(_RUNNING))
