@@ -20,13 +20,14 @@ from weighbridge.transactions.store.postgresql.connection import ServerConnectio
 from weighbridge.transactions.store.postgresql.drivers import load_driver
 from weighbridge.transactions.store.postgresql.folding import Folder
 from weighbridge.transactions.store.postgresql.writer import ServerWriter
-from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.server import Collector
 
-from .conftest import Maker, ServerEngine
+from .conftest import ServerEngine
 from .proxies import Proxy
 from .servers import Cluster
 
+EVER = Window(0, 1e10)
 PROGRAM = """
 import signal, sys, time
 import weighbridge
@@ -62,11 +63,11 @@ def folder(path: str) -> Folder:
     return Folder(ServerConnection(parse_server_url(path), load_driver()))
 
 
-def counted(path: str, make: Maker) -> int:
+def counted(path: str) -> int:
     with closing(folder(path)) as last:
         last.fold_all()
     with StoreReader.open(path) as reader:
-        return reader.totals(make.always).calls
+        return reader.totals(EVER).calls
 
 
 def delivered(writer: ServerWriter, snapshot) -> None:
@@ -107,7 +108,7 @@ def test_duplicates_that_race_with_folds_are_refused(server, make) -> None:
     done.set()
     for thread in folders:
         thread.join()
-    assert counted(server.path, make) == 60
+    assert counted(server.path) == 60
 
 
 def test_replies_that_are_cut_off_cost_nothing_and_count_nothing_twice(server, cluster, make) -> None:
@@ -116,11 +117,11 @@ def test_replies_that_are_cut_off_cost_nothing_and_count_nothing_twice(server, c
         for _ in range(40):
             delivered(writer, make.snapshot(make.row([1.0] * 3)))
     assert proxy.cut > 3
-    assert counted(server.path, make) == 120
+    assert counted(server.path) == 120
 
 
 @pytest.mark.timeout(600)
-def test_a_server_that_crashes_loses_nothing(server, cluster, make) -> None:
+def test_a_server_that_crashes_loses_nothing(server, cluster) -> None:
     """Two processes on each of two hosts, which go on all the while."""
     programs = [
         subprocess.Popen(
@@ -142,21 +143,11 @@ def test_a_server_that_crashes_loses_nothing(server, cluster, make) -> None:
         program.send_signal(signal.SIGTERM)
     said = [program.communicate(timeout=120) for program in programs]
     made = sum(int(out) for out, _ in said)
-    assert counted(server.path, replace_always(make)) == made
+    assert counted(server.path) == made
     assert server.count("instance") == 4
     for _, lines in said:
         assert len([line for line in lines.splitlines() if "cannot be written" in line]) <= 3, lines
         assert "s3c" not in lines
-
-
-def replace_always(make: Maker) -> Maker:
-    """The same, for processes that go by the time of this machine."""
-    make.always = replace_window(make)
-    return make
-
-
-def replace_window(make: Maker):
-    return make.always._replace(since=0, until=time.time() + 1e6)
 
 
 def test_a_folder_that_is_killed_leaves_everything_or_nothing(server, make) -> None:
@@ -171,10 +162,10 @@ def test_a_folder_that_is_killed_leaves_everything_or_nothing(server, make) -> N
             collecting.stderr.readline()
             time.sleep(pause)
             collecting.kill()
-    assert counted(server.path, make) == 6000
+    assert counted(server.path) == 6000
 
 
-def test_a_process_that_is_killed_loses_its_last_interval_at_most(server, make) -> None:
+def test_a_process_that_is_killed_loses_its_last_interval_at_most(server) -> None:
     environment = {**os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_FLUSH_INTERVAL": "0.3"}
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM.replace("    number += 1", "    number += 1; print(number, flush=True)")],
@@ -184,7 +175,7 @@ def test_a_process_that_is_killed_loses_its_last_interval_at_most(server, make) 
         program.kill()
         out, _ = program.communicate()
     made = int(out.split()[-1])
-    assert 0 < counted(server.path, replace_always(make)) <= made
+    assert 0 < counted(server.path) <= made
 
 
 def test_while_nobody_has_made_the_tables_the_figures_wait(cluster, make) -> None:
@@ -197,7 +188,7 @@ def test_while_nobody_has_made_the_tables_the_figures_wait(cluster, make) -> Non
         assert collector.upgrade() == (1, 1)
     writer.write(snapshot)
     writer.close()
-    assert counted(path, make) == 1
+    assert counted(path) == 1
     with ServerConnection(parse_server_url(path), load_driver()).session() as session:
         session.execute("DROP SCHEMA not_yet CASCADE")
         session.close()
@@ -212,9 +203,9 @@ def test_a_full_inbox_takes_no_more_until_it_is_emptied(server, make, monkeypatc
         with pytest.raises(StoreUnavailable, match="3 snapshots wait, and nobody collects them"):
             writer.write(fourth)
         monkeypatch.undo()
-        assert counted(server.path, make) == 3
+        assert counted(server.path) == 3
         writer.write(fourth)
-    assert counted(server.path, make) == 4
+    assert counted(server.path) == 4
 
 
 def test_a_process_that_reports_merges_where_nobody_does(server, make, monkeypatch) -> None:
@@ -223,7 +214,7 @@ def test_a_process_that_reports_merges_where_nobody_does(server, make, monkeypat
         for _ in range(5):
             writer.write(make.snapshot(make.row([1.0])))
     assert server.count("inbox") <= 1
-    assert counted(server.path, make) == 5
+    assert counted(server.path) == 5
 
 
 REPORTER = """
@@ -258,7 +249,7 @@ def test_a_role_may_report_and_read_nothing(server, reporter, make, monkeypatch)
         with pytest.raises(ServerFailure, match="may not do that"), connection.session() as session:
             session.execute(f"SELECT {secret}")
     connection.close()
-    assert counted(server.path, make) == 2
+    assert counted(server.path) == 2
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])

@@ -43,7 +43,8 @@ def next_eviction_step(session: Session, now: float) -> Callable[[], None] | Non
     over_limit = session.execute("SELECT kind, whose FROM @over_limit LIMIT 1").fetchone()
     if over_limit is None:
         return None
-    return partial(_evict, session, *over_limit, now)
+    kind, whose = over_limit
+    return partial(_evict, session, kind, whose, now)
 
 
 # Choice of what is evicted

@@ -237,7 +237,8 @@ class _Fold:
         told = {storable(cause): count for cause, count in lost.items() if count}
         if not told:
             return
-        reported = {one.series for parcel in parcels for one in (*parcel.rows, *parcel.running)}
+        reported = {row.series for parcel in parcels for row in parcel.rows}
+        reported |= {one.series for parcel in parcels for one in parcel.running}
         whose = json.dumps(sorted({storable(series.application) for series in reported}))
         taken = parcels[-1].taken
         minute = floor_to(taken if taken >= self._oldest else self._now, FINEST)

@@ -284,14 +284,14 @@ class ServerRows:
             ' GROUP BY cause ORDER BY cause COLLATE "C"',
             (floor_to(window.since, FINEST), window.until, *(() if application is None else (storable(application),))),
         )
-        return dict(rows.fetchall())  # type: ignore[arg-type]
+        return dict(rows.fetchall())
 
     def lost(self) -> dict[str, int]:
         """Return what all processes have dropped, by cause."""
         rows = self._session.execute(
             'SELECT cause, sum(count)::bigint FROM @loss GROUP BY cause ORDER BY cause COLLATE "C"'
         )
-        return dict(rows.fetchall())  # type: ignore[arg-type]
+        return dict(rows.fetchall())
 
 
 def _parts(joined: bytes) -> list[bytes]:
