@@ -34,7 +34,7 @@ _CHILD_SUBREAPER: Final = 36
 _OF_ALL_TESTS: Final = (
     b"multiprocessing.resource_tracker",
     b"multiprocessing.forkserver",
-    b"weighbridge-postgresql-",  # the server of the session: see store/servers.py
+    b"weighbridge-postgresql-",  # the server of the session: see clusters.py
 )
 """What stays for the tests that follow the one that needed it first."""
 

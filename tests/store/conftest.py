@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -41,7 +40,8 @@ from weighbridge.transactions.store.sqlite import dropped, ids, maintenance, que
 from weighbridge.transactions.store.sqlite.forks import _forks
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
-from .servers import Cluster, MergingWriter, programs
+from ..clusters import Cluster
+from .servers import MergingWriter
 
 NOW = 1_800_000_000.0  # the start of a minute, and of an hour
 PAGE = Series("shop", "web", "Route", "GET /page")
@@ -225,22 +225,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         both = getattr(metafunc.module, "BOTH_ENGINES", False) and _ONLY_FILES.isdisjoint(metafunc.fixturenames)
         metafunc.parametrize("engine", ["sqlite", "postgresql"] if both else ["sqlite"], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server for the length of the session."""
-    folder = programs()
-    if folder is None:
-        if os.environ.get("POSTGRESQL_TESTS") == "required":
-            pytest.fail("PostgreSQL is not installed (initdb is neither on the PATH nor in /usr/lib/postgresql)")
-        pytest.skip("PostgreSQL is not installed")
-    server = Cluster(folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -23,9 +23,10 @@ from weighbridge.transactions.store.postgresql.writer import ServerWriter
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.server import Collector
 
+from ..clusters import Cluster
+from ..documentation.pages import blocks
 from .conftest import ServerEngine
 from .proxies import Proxy
-from .servers import Cluster
 
 EVER = Window(0, 1e10)
 PROGRAM = """
@@ -217,22 +218,15 @@ def test_a_process_that_reports_merges_where_nobody_does(server, make, monkeypat
     assert counted(server.path) == 5
 
 
-REPORTER = """
-CREATE ROLE reporter LOGIN PASSWORD 's3cret';
-GRANT USAGE ON SCHEMA {schema} TO reporter;
-GRANT INSERT ON {schema}.instance, {schema}.inbox TO reporter;
-GRANT SELECT (id, key, seen, received, sequence), UPDATE (seen, received, sequence) ON {schema}.instance TO reporter;
-GRANT SELECT (number, received) ON {schema}.inbox TO reporter;
-"""
-
-
 @pytest.fixture
 def reporter(server, cluster) -> Iterator[str]:
-    """The store's address for somebody who can report, and read nothing."""
+    """The store's address for somebody who can report and read nothing, by what the documentation grants."""
     address = parse_server_url(server.path)
     connection = ServerConnection(address, load_driver())
     with connection.session() as session:
-        session.execute(REPORTER.format(schema=address.schema))
+        session.execute("CREATE ROLE reporter LOGIN PASSWORD 's3cret'")
+        (grants,) = (block.code for block in blocks("text", "docs/how-to/postgresql.md"))
+        session.execute(grants.replace("weighbridge", address.schema))
     yield f"{cluster.url('postgres', 'reporter', 's3cret')}?schema={address.schema}"
     with connection.session() as session:
         session.execute("DROP OWNED BY reporter; DROP ROLE reporter")

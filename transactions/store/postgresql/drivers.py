@@ -29,12 +29,15 @@ class Result(Protocol):
     @property
     def rowcount(self) -> int:
         """How many rows it returned or changed."""
+        ...
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """Return the next row."""
+        ...
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """Return all rows."""
+        ...
 
 
 class Session(Protocol):
@@ -42,6 +45,7 @@ class Session(Protocol):
 
     def execute(self, statement: str, values: Values = ()) -> Result:
         """Run a statement, or several with ``;`` between them, of which the last one gives the result."""
+        ...
 
     def close(self) -> None:
         """End it."""
@@ -55,6 +59,7 @@ class Driver(Protocol):
 
     def connect(self, keywords: Mapping[str, str]) -> Session:
         """Connect to a server."""
+        ...
 
 
 def load_driver(*, best: bool = False) -> Driver:
