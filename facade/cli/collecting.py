@@ -18,7 +18,7 @@ from .errors import CommandError
 from .output import say
 from .stores import Place
 
-__all__ = ["collect_store", "collecting", "upgrade_store"]
+__all__ = ["collect_store", "collecting", "require_collected", "upgrade_store"]
 
 _EVERY: Final = 2.0
 """Seconds between two folds while the page is served."""
@@ -39,6 +39,16 @@ def upgrade_store(place: Place) -> None:
         say(f"{place.shown} is of version {after} already")
     else:
         say(f"{place.shown} is now of version {after} (it was {before or 'new'})")
+
+
+def require_collected(store: str) -> None:
+    """Merge what waits on a server.
+
+    Raises:
+        CommandError: it could not be done.
+    """
+    with _collector(Place(store)) as collector:
+        collector.fold()
 
 
 def collect_store(place: Place, once: bool, every: float) -> None:

@@ -16,6 +16,7 @@ from weighbridge.reporting import time_range
 from weighbridge.reporting.exports import as_csv, as_json
 from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
 from weighbridge.transactions.configuration.loading import load_from_environment
+from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.statistics import Window
@@ -42,7 +43,9 @@ _STORE_HELP: Final = "Read this store instead of the configured one."
 _INTERVAL_HELP: Final = "Seconds between two updates."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
 _KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
-_DEMO_STORE_HELP: Final = "Record into this file; without it, into one in your state directory, anew each time."
+_DEMO_STORE_HELP: Final = (
+    "Record into this file or server; without it, into a file in your state directory, anew each time."
+)
 _PORT_HELP: Final = "Port of the page; 0 takes a free one."
 _HOST_HELP: Final = "Address to bind; any but a loopback address needs --token-file."
 _VISITORS_HELP: Final = "File with a token (16 characters or more) that visitors must give."
@@ -217,10 +220,14 @@ def demo(requests: int, seed: int, store: str | None, keep: bool, port: int) -> 
     if keep:
         from .keep_command import keep_demo  # noqa: PLC0415 - needs what was just looked for
 
-        return keep_demo(seed, Path(store) if store else None, port)
+        return keep_demo(seed, _file_or_server(store), port)
     from .demo_command import demonstrate  # noqa: PLC0415 - needs what was just looked for
 
-    sys.exit(0 if demonstrate(requests, seed, Path(store) if store else None) else 1)
+    sys.exit(0 if demonstrate(requests, seed, _file_or_server(store)) else 1)
+
+
+def _file_or_server(store: str | None) -> Path | str | None:
+    return store if store is None or is_server_url(store) else Path(store)
 
 
 def _require(libraries: Sequence[str], what: str, extra: str) -> None:
