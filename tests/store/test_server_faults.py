@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from importlib import import_module
 
 import pytest
 
@@ -17,7 +20,7 @@ from weighbridge.transactions.configuration.postgresql_url import parse_server_u
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.postgresql import writer as writer_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
-from weighbridge.transactions.store.postgresql.drivers import load_driver
+from weighbridge.transactions.store.postgresql.drivers import _Psycopg, _Psycopg2, load_driver
 from weighbridge.transactions.store.postgresql.folding import Folder
 from weighbridge.transactions.store.postgresql.writer import ServerWriter
 from weighbridge.transactions.store.reader import StoreReader, Window
@@ -25,6 +28,7 @@ from weighbridge.transactions.store.server import Collector
 
 from ..clusters import Cluster
 from ..documentation.pages import blocks
+from ..waiting import eventually
 from .conftest import ServerEngine
 from .proxies import Proxy
 
@@ -276,3 +280,91 @@ weighbridge.flush()
 
 
 COMMANDS = ("config", "report", "collect --once", "store upgrade")
+
+
+GREEN = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+if sys.argv[1]:
+    __import__(sys.argv[1])
+import gevent
+import weighbridge
+
+@weighbridge.background_task(name="green")
+def job():
+    gevent.sleep(0.01)
+
+for _ in range(5):
+    gevent.joinall([gevent.spawn(job) for _ in range(20)])
+    gevent.sleep(0.4)
+assert weighbridge.flush(timeout=30)
+"""
+
+
+@pytest.mark.parametrize("driver", ["", "psycopg", "psycopg2"])
+def test_greenlets_report_by_each_driver(server, driver) -> None:
+    environment = {**os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_FLUSH_INTERVAL": "0.3"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", GREEN, driver], env=environment, check=True, timeout=120)
+    assert counted(server.path) == 100
+
+
+POOLER = """
+[databases]
+postgres = host=127.0.0.1 port={port} user=owner password={password}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {own}
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+"""
+
+
+@pytest.fixture
+def pooled(cluster, server, tmp_path) -> Iterator[str]:
+    """The store's address by way of pgbouncer, which gives a connection to somebody else after each transaction."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("pgbouncer is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    keywords = parse_server_url(server.path).keywords
+    (cluster.folder / "pooler.ini").write_text(
+        POOLER.format(port=cluster.port, password=keywords["password"], own=port), "utf-8"
+    )
+    command = [program, str(cluster.folder / "pooler.ini")]
+    with subprocess.Popen(command, user=cluster.user, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as pooler:
+        eventually(lambda: answers(port))
+        yield server.path.replace(f":{cluster.port}/", f":{port}/")
+        pooler.terminate()
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_behind_a_pooler_of_connections(server, pooled, make) -> None:
+    drivers = [_Psycopg(import_module("psycopg")), _Psycopg2(import_module("psycopg2"))]
+
+    def write(number: int) -> None:
+        one = make.other(f"writer {number}")
+        with closing(ServerWriter(pooled, drivers[number % 2])) as writer:
+            for _ in range(15):
+                snapshot = one.snapshot(one.row([1.0]))
+                writer.write(snapshot)
+                writer.write(snapshot)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in writers:
+        thread.start()
+    with closing(folder(pooled)) as merging:
+        while any(thread.is_alive() for thread in writers):
+            merging.fold()
+    for thread in writers:
+        thread.join()
+    assert counted(pooled) == 60

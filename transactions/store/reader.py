@@ -31,6 +31,7 @@ from .results import (
     ErrorStatistics,
     ErrorTimeline,
     Health,
+    HostStatistics,
     Mark,
     RunningNow,
     Selection,
@@ -52,6 +53,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "Health",
+    "HostStatistics",
     "Mark",
     "RunningNow",
     "Selection",
@@ -152,15 +154,18 @@ class StoreReader:
             return sorted({totals_rows[number].application for number in called}, key=str.casefold)
 
     def transactions(
-        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None
+        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None, by: Scope = "name"
     ) -> list[SeriesStatistics]:
         """Return the statistics of each series with calls in the window, the most time consuming first.
 
-        With a limit, only so many of them, which is much faster than reading all.
+        With a limit, only so many of them, which is much faster than reading all. By host, version or queue, a
+        series has that word as its group.
         """
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            series = rows.series(selection)
+            series = rows.series(selection, by)
+            if by != "name":
+                series = {number: one._replace(group=by) for number, one in series.items()}
             if limit is not None:
                 times = times_of(rows, self._cache, ranges, series)
                 top = sorted(times, key=lambda number: (-times[number], series[number]))[:limit]
@@ -176,6 +181,22 @@ class StoreReader:
                 for one, totals in ((series[number], totals) for (number,), totals in all_totals.items())
             ]
             return sorted(found, key=lambda one: (-one.totals.total, one.series))
+
+    def hosts(self, window: Window, now: float, selection: Selection = _EVERYTHING) -> list[HostStatistics]:
+        """Return the statistics of each host with calls in the window or processes that are there (``now``), by name."""
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            series = rows.series(selection, "host")
+            totals: dict[str, Totals] = {}
+            for (number,), one in totals_by(rows, self._cache, _EACH, ranges, series).items():
+                totals.setdefault(series[number].name, Totals()).add(one)
+            known = rows.instances()
+            there = reporting(known, rows.silences(), now)
+        latest = {instance.host: instance for instance in sorted(known.values(), key=lambda instance: instance.seen)}
+        return [
+            _host(host, statistics_of(totals.get(host, Totals()), minutes), latest.get(host), there.values())
+            for host in sorted({*totals, *(instance.host for instance in there.values())}, key=str.casefold)
+        ]
 
     def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Statistics:
         """Return the figures of all selected transactions together."""

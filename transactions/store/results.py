@@ -17,6 +17,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "Health",
+    "HostStatistics",
     "Mark",
     "RunningNow",
     "Selection",
@@ -138,6 +139,22 @@ class StoredInstance:
     """Epoch seconds at which it took the last snapshot that it wrote."""
     lost: Mapping[str, int]
     """The number of dropped items by cause."""
+    clock_difference: float | None = None
+    """Seconds by which its clock was behind that of the server at its last report; ``None`` where there is no server."""
+
+
+@dataclass(frozen=True)
+class HostStatistics:
+    """The figures of one machine, pod or function, and what is known of its processes."""
+
+    host: str
+    statistics: Statistics
+    processes: int
+    """How many are there now, whatever they report."""
+    last_seen: float | None
+    """Epoch seconds of their last report; ``None`` if none of them is remembered."""
+    clock_difference: float | None
+    """Of that report (see `StoredInstance`)."""
 
 
 @dataclass(frozen=True)
