@@ -18,7 +18,8 @@ import click
 
 from weighbridge.cli.commands import weighbridge
 from weighbridge.console import Console, Request
-from weighbridge.transactions.configuration.table import settings_markdown
+from weighbridge.running.plugs import plugs_markdown
+from weighbridge.transactions.configuration.table import agent_settings_markdown, settings_markdown
 
 FOLDER: Final = Path(__file__).parent / "reference"
 
@@ -126,8 +127,10 @@ def json() -> str:
 MADE: Final = MappingProxyType(
     {
         "settings": ("settings.md", settings_markdown),
+        "newrelic": ("newrelic-ini.md", agent_settings_markdown),
         "commands": ("command-line.md", commands),
         "json": ("json.md", json),
+        "replaced": ("../how-to/run.md", plugs_markdown),
     }
 )
 """By mark, the page that it is in and what stands between ``<!-- mark -->`` and ``<!-- /mark -->``."""

@@ -1,4 +1,4 @@
-r"""Celery: tasks that are measured, and children that write their figures before they are gone.
+r"""Celery: every task of an application is measured, in every pool.
 
 The broker is a folder, so that nothing else needs to run. In this folder, start
 a worker, and send letters from another terminal::
@@ -14,9 +14,8 @@ import tempfile
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import worker_process_shutdown
 
-from weighbridge import background_task, flush
+import weighbridge.jobs.celery
 
 BROKER = Path(tempfile.gettempdir(), "weighbridge-celery-example")
 for folder in ("letters", "control"):
@@ -30,22 +29,18 @@ app.conf.broker_transport_options = {
 }
 
 
-@app.task(name="send_letter")
-@background_task  # under @app.task, never above it: .delay() calls what stands below
+weighbridge.jobs.celery.measure(app)
+
+
+@app.task
 def send_letter(address: str) -> None:
-    """Counted as ``OtherTransaction/Function/celery_app:send_letter``; an exception fails it."""
+    """Counted as ``OtherTransaction/Celery/celery_app.send_letter``; an exception fails it."""
     if "@" not in address:
         raise ValueError(f"no address: {address}")
     print(f"sent a letter to {address}")
 
 
-@worker_process_shutdown.connect
-def write_figures(**_: object) -> None:
-    """Children of the prefork pool end abruptly, without ``atexit``."""
-    flush()
-
-
 if __name__ == "__main__":
     for given in sys.argv[1:]:
-        send_letter.delay(given)
+        app.send_task("celery_app.send_letter", [given])
     print("Stop the worker by Ctrl-C when it is done, then run: weighbridge report --type background")

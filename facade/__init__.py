@@ -25,6 +25,9 @@ from weighbridge.transactions.api import (
     initialize,
     notice_error,
     preload,
+    record_custom_event,
+    record_custom_metric,
+    record_custom_metrics,
     register_application,
     set_background_task,
     set_transaction_name,
@@ -42,6 +45,7 @@ from weighbridge.transactions.wrappers.background import (
     background_task,
     wrap_background_task,
 )
+from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle, begin_background_task
 from weighbridge.transactions.wrappers.renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
 from weighbridge.transactions.wrappers.web import (
     WebTransaction,
@@ -68,6 +72,7 @@ __all__ = [
     "ASGITransactionMiddleware",
     "Application",
     "BackgroundTask",
+    "BackgroundTaskHandle",
     "BackgroundTaskWrapper",
     "DjangoTransactionMiddleware",
     "FinishedTransaction",
@@ -84,6 +89,7 @@ __all__ = [
     "application_settings",
     "asgi_application",
     "background_task",
+    "begin_background_task",
     "callable_name",
     "capture_request_params",
     "current_transaction",
@@ -94,6 +100,9 @@ __all__ = [
     "initialize",
     "notice_error",
     "preload",
+    "record_custom_event",
+    "record_custom_metric",
+    "record_custom_metrics",
     "register_application",
     "set_background_task",
     "set_transaction_name",
@@ -111,6 +120,8 @@ __all__ = [
 ]
 
 __version__: Final[str] = "0.1.0"
+version: Final[str] = __version__
+version_info: Final[tuple[int, ...]] = tuple(int(part) for part in version.split(".") if part.isdigit())
 
 if not TYPE_CHECKING:  # with a module `__getattr__` in view, a type checker would accept any name
     load_lazily(__name__, dict.fromkeys(middleware.__all__, middleware.__name__))

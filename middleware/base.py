@@ -13,6 +13,7 @@ from ..transactions.context.current import get_current
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.identity import DEFAULT_GROUP, ExplicitName, IdentitySource
 from ..transactions.model.naming import text_of
+from ..transactions.model.process import runtime
 from ..transactions.model.request import NO_ROUTE
 from .framework_signals import listen_to_frameworks
 from .known_routers import has_router
@@ -20,6 +21,9 @@ from .nested import join_request
 from .signature import ConstructorSignature
 
 __all__ = ["TransactionMiddleware"]
+
+placed_from_outside: bool = False
+"""Whether `weighbridge run` has wrapped an application, which may have a middleware that was set by hand besides."""
 
 
 class TransactionMiddleware:
@@ -57,4 +61,8 @@ class TransactionMiddleware:
     def _joins(self, request: Any) -> bool:
         """Join an outer web transaction that measures the request already, if there is one; return whether there is."""
         outer = get_current()
-        return outer is not None and join_request(outer, request, self._explicit_name)
+        if outer is None or not join_request(outer, request, self._explicit_name):
+            return False
+        if placed_from_outside and self._application is not None and outer.application is runtime.application:
+            outer._set_application(runtime.resolve_application(self._application))  # what was set by hand counts
+        return True

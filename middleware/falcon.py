@@ -24,13 +24,16 @@ def instrument(app: Any) -> None:
     """Have a ``falcon.App`` or ``falcon.asgi.App`` report its routes and unhandled errors.
 
     Errors are reported by a handler for ``Exception`` that calls the handler it
-    replaces, so add your own handler for ``Exception`` before this call.
+    replaces, so add your own handler for ``Exception`` before this call, or call it again.
     """
-    publishes_its_routes("falcon.app", "App")
-    app.add_middleware(_Routes())
     handled = app._error_handlers[Exception]  # Falcon's own, or the user's: there is no public way to ask
+    if getattr(handled, "__module__", None) == __name__:
+        return
     is_asgi = any(base.__module__ == "falcon.asgi.app" for base in type(app).__mro__)
     app.add_error_handler(Exception, _telling_async(handled) if is_asgi else _telling(handled))
+    if not any(isinstance(one, _Routes) for one in app._unprepared_middleware):
+        publishes_its_routes("falcon.app", "App")
+        app.add_middleware(_Routes())
 
 
 class _Routes:

@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 
 MARKED = {
     "once": (
-        *("benchmarks", "console/test_browser.py", "demo", "examples", "infrastructure"),
+        *("benchmarks", "console/test_browser.py", "demo", "examples", "infrastructure", "job_systems"),
         *("documentation/test_commands.py", "documentation/test_links.py", "documentation/test_pictures.py"),
         *("documentation/test_readme.py", "documentation/test_reference.py", "documentation/test_servers.py"),
         *("documentation/test_tutorials.py", "packaging/test_distributions.py"),

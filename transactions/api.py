@@ -16,20 +16,27 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import configuration, lifecycle
 from .context.current import get_active
+from .custom_values import CustomEvent, CustomMetric
+from .handoff import NOTIFY_EACH, handoff
 from .host_exceptions import came_through_the_host, pass_on_signals
 from .late_imports import late_imports
 from .log import capture_internal_exception, log_import_failure, log_once
-from .model.applications import Application
+from .model.applications import Application, ApplicationArgument
+from .model.attributes import add_attribute
+from .model.clock import epoch
 from .model.errors import ExcInfo, class_names, matches, noticed
+from .model.finished import AttributeValue
 from .model.naming import callable_name, text_of
-from .model.numbers import whole_number
+from .model.numbers import values_of, whole_number
 from .model.process import runtime
 from .model.transaction import Transaction
+from .wrappers.by_file import wrap_functions
 
 if TYPE_CHECKING:
     from .configuration import ApplicationSettings, Configuration, Settings
 
 __all__ = [
+    "add_attributes_to",
     "add_custom_attribute",
     "add_custom_attributes",
     "application",
@@ -42,14 +49,20 @@ __all__ = [
     "ignore_transaction",
     "initialize",
     "notice_error",
+    "notice_error_of",
     "preload",
+    "record_custom_event",
+    "record_custom_metric",
+    "record_custom_metrics",
     "register_application",
+    "rename",
     "set_background_task",
     "set_transaction_name",
     "shutdown_agent",
     "suppress_apdex_metric",
     "suppress_transaction_trace",
     "write_at_once",
+    "write_setting",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -76,7 +89,7 @@ def _harmless(call: _Function) -> _Function:
             _capture(call.__name__)
         except Exception:
             _capture(call.__name__)
-        return False if call.__name__.startswith("add_custom") else None
+        return False if call.__name__.startswith("add_") else None
 
     return cast("_Function", guarded)
 
@@ -139,8 +152,13 @@ def set_transaction_name(name: str, group: str | None = None, priority: float | 
             it was. Default names and those set by decorators have priority 1.
     """
     transaction = _current()
-    if transaction is None:
-        return
+    if transaction is not None:
+        rename(transaction, name, group, priority)
+
+
+@_harmless
+def rename(transaction: Transaction, name: str, group: str | None = None, priority: float | None = None) -> None:
+    """Name a transaction; see `set_transaction_name`."""
     text = text_of(name, "a transaction's name")
     if text is not None:
         transaction._rename(text_of(group, "a transaction's group"), text, _priority(priority))
@@ -220,8 +238,12 @@ def add_custom_attribute(key: str, value: Any) -> bool:
 def add_custom_attributes(items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> bool:
     """Add several custom attributes (a mapping or pairs); return whether all of them were accepted."""
     transaction = _current()
-    if transaction is None:
-        return False
+    return transaction is not None and add_attributes_to(transaction, items)
+
+
+@_harmless
+def add_attributes_to(transaction: Transaction, items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> bool:
+    """Add custom attributes to a transaction; see `add_custom_attributes`."""
     pairs = _items_of(items)
     taken = [transaction._add_attribute(*_pair(pair)) for pair in pairs or ()]
     return pairs is not None and all(taken)
@@ -231,17 +253,17 @@ _MAX_PAIRS: Final = 1000
 """Attributes read from one call's argument: an iterable may be endless."""
 
 
-def _items_of(items: Any) -> list[Any] | None:
+def _items_of(items: Any, what: str = "attributes") -> list[Any] | None:
     """Read the host program's mapping or iterable; ``None`` if that fails."""
     try:
         found = list(islice(items.items() if isinstance(items, Mapping) else items, _MAX_PAIRS + 1))
     except Exception as exception:
         pass_on_signals(exception)
         kind = type(items).__name__
-        log_once(("attributes", kind), "attributes must be a mapping or pairs, not a %s: ignored", kind)
+        log_once((what, kind), "%s must be a mapping or pairs, not a %s: ignored", what, kind)
         return None
     if len(found) > _MAX_PAIRS:
-        log_once("many attributes", "more than %s attributes in one call: the rest is ignored", _MAX_PAIRS)
+        log_once(("many", what), "more than %s %s in one call: the rest is ignored", _MAX_PAIRS, what)
     return found[:_MAX_PAIRS]
 
 
@@ -283,8 +305,22 @@ def notice_error(
     ``expected`` and ``ignore`` take precedence over the settings.
     """
     transaction = _current()
-    exception = None if transaction is None else _exception_of(error)
-    if transaction is None or exception is None:
+    if transaction is not None:
+        notice_error_of(transaction, error, attributes, expected, ignore, status_code)
+
+
+@_harmless
+def notice_error_of(
+    transaction: Transaction,
+    error: ExcInfo | BaseException | None = None,
+    attributes: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+    expected: _ErrorRule = None,
+    ignore: _ErrorRule = None,
+    status_code: int | Callable[[Any, Any, Any], Any] | None = None,
+) -> None:
+    """Record an exception as an error of a transaction; see `notice_error`."""
+    exception = _exception_of(error)
+    if exception is None:
         return
     names, settings = class_names(exception), runtime.settings
     status = _status_of(status_code, exception)
@@ -294,7 +330,7 @@ def notice_error(
     is_expected = matches(names, settings.expected_errors) or status in settings.expected_status_codes
     transaction._notice(noticed(exception, _applies(expected, exception, names, is_expected)))
     if attributes is not None:
-        add_custom_attributes(attributes)
+        add_attributes_to(transaction, attributes)
     if status is not None:
         transaction._ensure_extras().attributes["error.status"] = status
 
@@ -352,6 +388,84 @@ def _status_of(status: Any, exception: BaseException) -> int | None:
     kind = type(value).__name__
     log_once(("status_code", kind), "status_code= must be a status from 100 to 999 (got a %s): ignored", kind)
     return None
+
+
+@_harmless
+def record_custom_metric(name: str, value: Any, application: ApplicationArgument = None) -> None:
+    """Record a value of a metric of your own, such as the length of a queue.
+
+    Count, total, least and most of each minute are kept, of at most 500 names per
+    application. Nothing is recorded under the setting ``high_security``.
+
+    Args:
+        name: longer names are cut to 255 characters.
+        value: a finite number; or a dictionary of values that were added up already,
+            with ``count``, ``total``, ``min`` and ``max``.
+        application: by default that of the current transaction, else the configured one.
+    """
+    text = text_of(name, "a custom metric's name")
+    values = values_of(value)
+    if text is None or not runtime.prepare() or not runtime.privacy.takes_custom_values:
+        return
+    if values is None:
+        kind = type(value).__name__
+        log_once(("metric", text), "the custom metric %.80r takes a finite number, not this %s: ignored", text, kind)
+        return
+    minute = int(epoch() // 60) * 60
+    for receiver in _receivers(application):
+        handoff.custom.add(CustomMetric(receiver, text, minute, *values))
+    _notify_unless_recorded_soon()
+
+
+@_harmless
+def record_custom_metrics(
+    metrics: Mapping[str, Any] | Iterable[tuple[str, Any]], application: ApplicationArgument = None
+) -> None:
+    """Record values of several metrics (a mapping or pairs): see `record_custom_metric`."""
+    for pair in _items_of(metrics, "custom metrics") or ():
+        name, value = _pair(pair)
+        record_custom_metric(name, value, application)
+
+
+@_harmless
+def record_custom_event(
+    event_type: str,
+    params: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+    application: ApplicationArgument = None,
+) -> None:
+    """Record something that happened, such as an order.
+
+    The events of each type are counted, of at most 50 types per application, and the
+    last 20 of each type are kept. Nothing is recorded under the setting ``high_security``.
+
+    Args:
+        event_type: longer ones are cut to 255 characters.
+        params: attributes of the event, within the limits of `add_custom_attribute`.
+        application: by default that of the current transaction, else the configured one.
+    """
+    text = text_of(event_type, "a custom event's type")
+    if text is None or not runtime.prepare() or not runtime.privacy.takes_custom_values:
+        return
+    attributes: dict[str, AttributeValue] = {}
+    for pair in (() if params is None else _items_of(params, "params")) or ():
+        if not add_attribute(attributes, *_pair(pair)):
+            handoff.record_dropped("attributes")
+    allowed, moment = runtime.privacy.attributes(attributes), epoch()
+    for receiver in _receivers(application):
+        handoff.custom.add(CustomEvent(receiver, text, moment, allowed))
+    _notify_unless_recorded_soon()
+
+
+def _receivers(application: ApplicationArgument) -> tuple[str, ...]:
+    """Return the names of the applications that receive a custom metric or event."""
+    transaction = get_active() if application is None else None
+    found = runtime.resolve_application(application) if transaction is None else transaction.application
+    return (found.name, *found.linked)
+
+
+def _notify_unless_recorded_soon() -> None:
+    if handoff.flush_threshold == NOTIFY_EACH:
+        handoff.notify_pending()
 
 
 def application(name: str | None = None) -> Application:
@@ -452,6 +566,29 @@ def _use(read: Configuration) -> None:
         capture_internal_exception("initialize")
     if read.settings.enabled:
         lifecycle.preload()
+        _wrap_named(read)
+
+
+def _wrap_named(read: Configuration) -> None:
+    """Have the functions measured that the configuration file names."""
+    if read.functions:
+        try:
+            wrap_functions(read.functions)
+        except (ImportError, OSError) as problem:
+            log_import_failure(problem)
+
+
+@_harmless
+def write_setting(name: str, value: object) -> None:
+    """Change a setting from now on. It takes precedence over whatever is read later; a bad value is logged."""
+    global_settings()
+    if not runtime.loaded:
+        return
+    before, written = runtime.settings, configuration.write(name, value)
+    if written.settings == before:
+        configuration.use(written)
+    else:
+        lifecycle.restart(written)
 
 
 def preload() -> None:

@@ -1,8 +1,8 @@
 """The hand-off between transactions and the recorder.
 
 It holds the set of open transactions, buffers for the durations of transactions
-that need nothing but counting, a queue for those that have to be kept whole, and
-a callback that wakes the recorder. The model knows nothing of the recorder or
+that need nothing but counting, a queue for those that have to be kept whole, custom
+metrics and events, and a callback that wakes the recorder. The model knows nothing of the recorder or
 the store beyond this module.
 """
 
@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from .custom_values import CustomValues
 from .log import capture_internal_exception
 
 __all__ = ["BUFFER_CAPACITY", "CLOSED_BUFFER", "KEEP_ALL", "NOTIFY_EACH", "DurationBuffer", "Handoff", "handoff"]
@@ -104,6 +105,7 @@ class Handoff(Generic[_Measured]):
         "_drop_lock",
         "_dropped",
         "buffers",
+        "custom",
         "flush_threshold",
         "full_buffers",
         "listeners",
@@ -130,6 +132,8 @@ class Handoff(Generic[_Measured]):
 
         Returns the next flush threshold.
         """
+        self.custom: CustomValues = CustomValues(self.record_dropped)
+        """Custom metrics and events."""
         self._dropped: Counter[str] = Counter()
         self._drop_lock = RLock()  # reentrant: a destructor may interrupt its own thread
 
@@ -190,7 +194,7 @@ class Handoff(Generic[_Measured]):
 
     def is_empty(self) -> bool:
         """Whether nothing waits here to be counted or reported."""
-        return not (self.queue or self.full_buffers or self._dropped)
+        return not (self.queue or self.full_buffers or self.custom or self._dropped)
 
     def record_dropped(self, cause: str, count: int = 1) -> None:
         """Count dropped items, by cause."""
@@ -233,6 +237,7 @@ class Handoff(Generic[_Measured]):
         self.open_transactions.clear()
         self.queue.clear()
         self.full_buffers.clear()
+        self.custom.reset()
         self._drop_lock = RLock()
         self._dropped = Counter()
         self.set_flush_threshold(NOTIFY_EACH)

@@ -17,7 +17,7 @@ from .context import collector
 from .context.current import current
 from .handoff import NOTIFY_EACH, handoff
 from .late_imports import Unloadable, late_imports
-from .log import discard_held_lines, import_logging, log_import_failure
+from .log import discard_held_lines, import_logging, log_import_failure, log_once
 from .model.process import runtime
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .recording.recorder import Recorder
     from .recording.snapshot import Store
 
-__all__ = ["flush", "install", "last_write", "preload", "restart", "shutdown", "write_at_once"]
+__all__ = ["expect_entry_points", "flush", "install", "last_write", "preload", "restart", "shutdown", "write_at_once"]
 
 _recorders: Final[dict[str, Recorder]] = {}
 """The recorder in force, under one key: if two threads make one at the same time, the first to store it wins."""
@@ -170,8 +170,27 @@ def write_at_once() -> int:
     return NOTIFY_EACH
 
 
+def expect_entry_points() -> None:
+    """Have it said, at the exit of this process, if nothing was made by then that can open a transaction."""
+    _expecting.add(os.getpid())
+
+
+_expecting: Final[set[int]] = set()
+"""Ids of processes, of which only this one matters."""
+
+
+def _say_that_nothing_is_measured() -> None:
+    if os.getpid() in _expecting and not runtime.has_entry_point and runtime.try_load() and runtime.settings.enabled:
+        log_once(
+            "no entry points",
+            "initialize() was called, but nothing opens transactions: "
+            "wrap your application, or start it with `weighbridge run`",
+        )
+
+
 def _at_exit() -> None:
     """Write everything at a normal exit of the process."""
+    _say_that_nothing_is_measured()
     write_at_once()
     while _unfinished:
         _unfinished.pop().close(runtime.settings.shutdown_timeout)

@@ -1,4 +1,4 @@
-"""The command ``weighbridge``: report, top, config, serve and demo."""
+"""The command ``weighbridge``: report, top, config, run, serve and demo."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _NO_SQLITE = "weighbridge: this Python was built without its module sqlite3, and
 
 
 def main() -> None:
-    """Run the command line; without the libraries that it needs, say so and exit with 2."""
+    """Run the command line; without the libraries that it needs, say so and exit with 2. ``run`` needs none."""
+    if sys.argv[1:2] == ["run"]:
+        from weighbridge.running.command import main as run  # noqa: PLC0415 - the other commands do without
+
+        run(sys.argv[2:])
     try:
         from weighbridge.cli.commands import weighbridge  # noqa: PLC0415 - click and rich are optional
     except ModuleNotFoundError as error:

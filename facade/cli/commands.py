@@ -7,14 +7,24 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import click
 from rich.console import Console
 
 from weighbridge.reporting import time_range
 from weighbridge.reporting.exports import as_csv, as_json
-from weighbridge.reporting.report import SORTS, Report, UnknownName, nothing_recorded, read_report, require_known
+from weighbridge.reporting.report import (
+    SORTS,
+    By,
+    Report,
+    UnknownName,
+    nothing_recorded,
+    read_report,
+    require_known,
+)
+from weighbridge.running import command
+from weighbridge.transactions.configuration.in_force import with_written
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.model.finished import Kind
@@ -22,10 +32,11 @@ from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.statistics import Window
 
 from .collecting import collect_store, upgrade_store
+from .custom_values import custom_tables
 from .errors import CommandError, Group
 from .notes import clock_line, collect_line, empty_lines, loss_lines
 from .output import say
-from .plain import plain_lines
+from .plain import aligned, plain_lines
 from .settings_view import ConfigurationView, configuration_lines
 from .stores import Place, checked_store, chosen_place, opened_store, require_valid
 from .terminal import ReportView
@@ -37,8 +48,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _SINCE_HELP: Final = f"How far back: {time_range.EXAMPLES}. Local time is that of this machine."
 _SORT_HELP: Final = (
-    "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, or most errors first."
+    "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, most errors, or longest"
+    " average time in the queue first."
 )
+_BY_HELP: Final = "A line for each transaction, or for each host, each version, or each queue of a job system."
 _STORE_HELP: Final = "Read this store instead of the configured one."
 _INTERVAL_HELP: Final = "Seconds between two updates."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
@@ -70,6 +83,7 @@ class _Question(NamedTuple):
     application: str | None
     kind: Kind | None
     sort: str
+    by: By = "name"
 
     def answer(self, place: Place, reader: StoreReader) -> Report:
         """Read the report as of now; an empty one where nothing has been recorded yet."""
@@ -81,7 +95,7 @@ class _Question(NamedTuple):
             require_known(reader, Selection(self.application))
         except UnknownName as error:
             raise CommandError(str(error)) from None
-        return read_report(reader, window, Selection(self.application, self.kind), self.sort)
+        return read_report(reader, window, Selection(self.application, self.kind), self.sort, self.by)
 
 
 def _asking(since: str) -> Callable[[_Command], _Command]:
@@ -104,6 +118,7 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
         ),
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
+        click.option("--by", type=click.Choice(list(get_args(By))), default="name", show_default=True, help=_BY_HELP),
         click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
         click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP),
     )
@@ -128,16 +143,18 @@ def report(store: str | None, form: str | None, **question: Any) -> None:
         say(as_json(answer) if form == "json" else as_csv(answer))
     elif sys.stdout.isatty():
         # Without figures it is lines of code and paths, to be copied whole.
-        Console().print(ReportView(answer), soft_wrap=not answer.sections)
+        Console().print(ReportView(answer), soft_wrap=answer.is_empty)
     else:
         _print_plain(answer)
 
 
 def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and notes on them to standard error."""
-    say("\n".join(plain_lines(answer)))
     now = time.time()
-    notes = [] if answer.sections else empty_lines(answer, now)
+    say("\n".join(plain_lines(answer)))
+    for table in custom_tables(answer, now):
+        say("\n".join(["", *aligned([table.titles, *table.rows], 2)]))
+    notes = empty_lines(answer, now) if answer.is_empty else []
     statistics, details = loss_lines(answer)
     for line in filter(
         None, [*notes, *statistics, clock_line(answer.health, now), collect_line(answer.health), *details]
@@ -164,12 +181,21 @@ def top(store: str | None, interval: float, count: int | None, **question: Any) 
 @weighbridge.command()
 def config() -> None:
     """Print the settings in force, each with where it came from."""
-    loaded = load_from_environment()
+    loaded = with_written(load_from_environment())
     if sys.stdout.isatty():
         Console().print(ConfigurationView(loaded))
     else:
         say("\n".join(configuration_lines(loaded)))
     require_valid(loaded)
+
+
+@weighbridge.command(context_settings={"allow_interspersed_args": False})
+@click.option("--app", metavar="NAME", help=command.APP_HELP)
+@click.option("--show", is_flag=True, help=command.SHOW_HELP)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND ...")
+def run(app: str | None, show: bool, words: tuple[str, ...]) -> None:
+    """Run a command as it is, with everything measured that it does."""
+    command.run(app, show, words)
 
 
 @weighbridge.command()

@@ -9,7 +9,7 @@ from typing import Final
 
 from weighbridge.reporting import formats
 from weighbridge.reporting.dropped import dropped_details, dropped_transactions, nobody_collects
-from weighbridge.reporting.first_steps import NOTHING_YET, first_steps_lines, is_missing
+from weighbridge.reporting.first_steps import NOTHING_YET, ONLY_INITIALIZED, first_steps_lines, is_missing
 from weighbridge.reporting.report import Report
 from weighbridge.reporting.time_range import describe, roughly
 from weighbridge.transactions.store.reader import Health
@@ -66,6 +66,8 @@ def _nothing_yet(health: Health, now: float) -> list[str]:
         "Lines that have a program measured:",
         "",
         *first_steps_lines(),
+        "",
+        ONLY_INITIALIZED,
     ]
 
 

@@ -11,19 +11,22 @@ from collections.abc import Iterator, Sequence
 from weighbridge.reporting.report import KIND_WORDS, Report
 from weighbridge.transactions.model.naming import display_name
 
-from .columns import COLUMNS
+from .columns import COLUMNS, shown
 from .output import one_line
 
 __all__ = ["aligned", "plain_lines", "shortened"]
 
-_TITLES = ("application", "type", "transaction", *(column.title for column in COLUMNS))
+_TITLES = ("application", "type", "transaction")
 _TEXTS = 3
 """So many columns hold text; figures follow."""
 
 
 def plain_lines(report: Report) -> Iterator[str]:
     """Give the lines: a heading, then every transaction with its application and type."""
-    return aligned([_TITLES, *_rows(report)], _TEXTS)
+    rows = list(_rows(report))
+    kept = shown([row[_TEXTS:] for row in rows])
+    cells = [[*row[:_TEXTS], *(row[_TEXTS + position] for position in kept)] for row in rows]
+    return aligned([[*_TITLES, *(COLUMNS[position].title for position in kept)], *cells], _TEXTS)
 
 
 def aligned(rows: Sequence[Sequence[str]], texts: int) -> Iterator[str]:

@@ -12,7 +12,8 @@ from rich.text import Text
 from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
 from weighbridge.transactions.model.naming import display_name, display_parts
 
-from .columns import COLUMNS, fitting
+from .columns import COLUMNS, fitting, shown
+from .custom_values import TextTable, custom_tables
 from .notes import clock_line, collect_line, empty_lines, head_lines, loss_lines
 from .output import one_line, rich_text
 from .plain import shortened
@@ -31,7 +32,7 @@ class ReportView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give the tables, between a line that says what they cover and one that says what they do not."""
-        if not self._report.sections:
+        if self._report.is_empty:
             yield rich_text("\n".join(empty_lines(self._report, time.time())))
             yield from self._notes([])
             return
@@ -42,6 +43,9 @@ class ReportView:
         for section in self._report.sections:
             yield Text()
             yield self._table(section, [(position, widths[position]) for position in columns], name_width)
+        for table in custom_tables(self._report, time.time()):
+            yield Text()
+            yield _text_table(table)
         yield from self._notes(columns)
 
     def _table(self, section: Section, columns: Sequence[tuple[int, int]], name_width: int) -> Table:
@@ -58,7 +62,8 @@ class ReportView:
         return table
 
     def _notes(self, columns: Sequence[int]) -> Iterator[Text]:
-        hidden = [column.title for position, column in enumerate(COLUMNS) if position not in columns]
+        widths = enumerate(_widths(self._report))
+        hidden = [COLUMNS[position].title for position, width in widths if width and position not in columns]
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
         statistics, details = loss_lines(self._report)
@@ -66,6 +71,15 @@ class ReportView:
         clock, collecting = clock_line(health, time.time()), collect_line(health)
         for lines, style in ((filter(None, [*statistics, clock, collecting]), "yellow"), (details, "dim")):
             yield from (rich_text(f"\n{line}", style) for line in lines)
+
+
+def _text_table(table: TextTable) -> Table:
+    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for position, title in enumerate(table.titles):
+        made.add_column(title, justify="left" if position < 2 else "right", overflow="fold")
+    for row in table.rows:
+        made.add_row(*map(rich_text, row))
+    return made
 
 
 def _title(section: Section) -> Text:
@@ -92,11 +106,13 @@ def _whole(section: Section) -> Line:
 
 
 def _widths(report: Report) -> list[int]:
-    """The same widths for all tables, so that figures stand under each other across them."""
+    """The same widths for all tables, so that figures stand under each other across them; 0 where there are none."""
     lines = [line for section in report.sections for line in (*section.lines, _whole(section))]
+    texts = [[column.text(line.statistics, line.share) for column in COLUMNS] for line in lines]
+    kept = shown(texts)
     return [
-        max([len(column.title), *(len(column.text(line.statistics, line.share)) for line in lines)])
-        for column in COLUMNS
+        max([len(column.title), *(len(line[position]) for line in texts)]) if position in kept else 0
+        for position, column in enumerate(COLUMNS)
     ]
 
 

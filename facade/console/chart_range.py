@@ -10,10 +10,10 @@ from typing import Final
 from weighbridge.reporting.report import first_within, since_first
 from weighbridge.reporting.zones import same_time_earlier, utc_offset
 from weighbridge.transactions.store.reader import Selection, Steps, StoreReader, Timeline, TimelineBucket, step_for
-from weighbridge.transactions.store.resolutions import floor_to
+from weighbridge.transactions.store.resolutions import FINEST, floor_to
 from weighbridge.transactions.store.statistics import Window
 
-from .days import DAY, local_days
+from .days import HOUR, local_steps
 from .parameters import COMPARISONS, State, in_minutes
 
 __all__ = [
@@ -25,15 +25,16 @@ __all__ = [
     "compared_places",
     "comparison_range",
     "holding",
+    "later",
     "offsets_used",
+    "time_before",
     "timeline",
 ]
 
-STEPS: Final = 90
+STEPS: Final = 300
 """Maximum number of steps of a chart."""
 SPARKS: Final = 40
 """Maximum number of steps of a sparkline."""
-_HOUR: Final = 3600
 _UNWRITTEN: Final = 15.0
 """Seconds until a transaction that has ended is certain to be in the store."""
 
@@ -45,7 +46,7 @@ class ChartRange:
     window: Window
     """The range of the figures; for a younger application it begins with its first figure."""
     step: int | Steps
-    """Seconds of a step, or the days of a time zone."""
+    """Seconds of a step, or steps that divide the days of a time zone."""
     charted: Window
     """The window without a step that has just begun."""
     first: int | None = None
@@ -60,10 +61,7 @@ class ChartRange:
 def chart_range(reader: StoreReader, state: State, now: float, at_most: int = STEPS) -> ChartRange:
     """Return the range that a state asks for, as of ``now`` (epoch seconds), in at most so many steps."""
     window = _counted(reader, state, state.window(now))
-    length = step_for(window, at_most)
-    if _HOUR < length < DAY and _clock_changed(state, window):
-        length = _HOUR  # longer steps do not show the same time on both days
-    return _framed(reader, state, window, length, now)
+    return _framed(reader, state, window, step_for(window, at_most), now)
 
 
 def comparison_range(reader: StoreReader, state: State, frame: ChartRange, now: float) -> ChartRange | None:
@@ -80,7 +78,7 @@ def _counted(reader: StoreReader, state: State, window: Window) -> Window:
 
 
 def _framed(reader: StoreReader, state: State, window: Window, length: int, now: float) -> ChartRange:
-    step = local_days(window, state.zone) if length == DAY else length
+    step = local_steps(window, length, state.zone) if length > HOUR else length
     start = step.starts[0] if isinstance(step, Steps) else floor_to(window.since, step)
     first = first_within(reader, window._replace(since=start), state.app) if state.app else None
     begins = step.border(window.until) if isinstance(step, Steps) else floor_to(window.until, step)
@@ -94,20 +92,12 @@ def _window_before(state: State, window: Window) -> Window:
     return Window(since if since < until else until - (window.until - window.since), until)
 
 
-def _clock_changed(state: State, window: Window) -> bool:
-    """Whether clocks are put forward or back between the start of the compared range and the end of the shown one."""
-    if not COMPARISONS[state.compare]:
-        return False
-    moments = (*window, *_window_before(state, window))
-    return len({utc_offset(moment, state.zone) for moment in moments}) > 1
-
-
 def offsets_used(state: State, window: Window) -> list[tuple[float, int]]:
     """Return moments with their UTC offsets (seconds), if the page depends on them.
 
     A viewer whose offsets differ asks again with a named zone. Empty if a zone is named already.
     """
-    if state.tz or (state.compare == "none" and step_for(window, STEPS) < DAY):
+    if state.tz or (state.compare == "none" and step_for(window, STEPS) <= HOUR):
         return []
     moments = (*window, *_window_before(state, window))
     return [(moment, utc_offset(moment, state.zone)) for moment in moments]
@@ -119,6 +109,19 @@ def holding(moment: float, window: Window) -> Window:
         return window
     half = (window.until - window.since) / 2
     return Window(moment - half, moment + half)
+
+
+def time_before(window: Window) -> Window:
+    """Return the time range of the same length that ends where this one begins."""
+    return Window(2 * window.since - window.until, window.since)
+
+
+def later(window: Window, now: float) -> Window | None:
+    """Return the time range of the same length that follows a window, up to now; ``None`` if the window reaches now."""
+    if now - window.until < FINEST:
+        return None
+    until = min(2 * window.until - window.since, now)
+    return Window(until - (window.until - window.since), until)
 
 
 def timeline(reader: StoreReader, frame: ChartRange, selection: Selection) -> Timeline:

@@ -10,10 +10,12 @@ from weighbridge.transactions.store.reader import Timeline
 from weighbridge.transactions.store.statistics import Statistics, Window
 from weighbridge.transactions.visible import visible
 
+from .chart_range import SPARKS
 from .models import Comparison, ErrorsOverTime, Trend
 
 __all__ = [
     "apdex",
+    "counts",
     "drawable",
     "error_classes",
     "error_rate",
@@ -109,6 +111,12 @@ def sparkline(values: Sequence[float], places: Sequence[float] = ()) -> str:
         f"{place * _WIDTH:.1f},{_HEIGHT - 2 - value / top * (_HEIGHT - 4):.1f}"
         for place, value in zip(places, values, strict=True)
     )
+
+
+def counts(values: Sequence[int]) -> str:
+    """Return counts as a sparkline; of many, as many together as leave no more points than can be told apart."""
+    together = -(-len(values) // SPARKS) or 1
+    return sparkline([sum(values[place : place + together]) for place in range(0, len(values), together)])
 
 
 def throughputs(timeline: Timeline, window: Window) -> str:

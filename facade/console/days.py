@@ -1,4 +1,4 @@
-"""The days of a time zone as steps of a chart, and the note about them."""
+"""Steps of a chart that go by the days of a time zone, and the note about them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from weighbridge.transactions.store.reader import Steps
 from weighbridge.transactions.store.resolutions import COARSEST, floor_to
 from weighbridge.transactions.store.statistics import Window
 
-__all__ = ["DAY", "day_note", "local_days"]
+__all__ = ["DAY", "HOUR", "day_note", "local_steps"]
 
 DAY: Final = COARSEST
-_HOUR: Final = 3600
+HOUR: Final = 3600
+"""Longer steps go by the days of a time zone."""
 
 
-def local_days(window: Window, zone: tzinfo | None) -> Steps:
-    """Return the days that a window touches, from midnight to midnight in a time zone.
+def local_steps(window: Window, length: int, zone: tzinfo | None) -> Steps:
+    """Return the steps that a window touches, which divide each day of a time zone from midnight to midnight.
 
     Figures that are some days old are kept by the hour of UTC. In a zone that
     differs by half an hour, the hour in which midnight lies belongs to the day before.
     """
     since, until = floor_to(window.since, DAY) - 2 * DAY, floor_to(window.until, DAY) + 3 * DAY
-    hours = Steps(DAY, range(since, until, _HOUR), until, _offsets(since, until, zone))
-    borders = [hour for hour in hours.starts[1:] if hours.number(hour) != hours.number(hour - _HOUR)]
+    hours = Steps(length, range(since, until, HOUR), until, _offsets(since, until, zone))
+    borders = [hour for hour in hours.starts[1:] if hours.number(hour) != hours.number(hour - HOUR)]
     first, last = bisect_right(borders, window.since) - 1, bisect_left(borders, window.until)
-    return Steps(DAY, tuple(borders[first:last]), borders[last], hours.offsets)
+    return Steps(length, tuple(borders[first:last]), borders[last], hours.offsets)
 
 
 def _offsets(since: int, until: int, zone: tzinfo | None) -> tuple[tuple[int, int], ...]:
@@ -37,7 +38,7 @@ def _offsets(since: int, until: int, zone: tzinfo | None) -> tuple[tuple[int, in
     for day in range(since + DAY, until + DAY, DAY):
         before, ahead = found[-1][1], utc_offset(day, zone)
         if ahead != before:
-            changed = (hour for hour in range(day - DAY, day, _HOUR) if utc_offset(hour, zone) != before)
+            changed = (hour for hour in range(day - DAY, day, HOUR) if utc_offset(hour, zone) != before)
             found.append((next(changed, day), ahead))
     return tuple(found)
 
@@ -47,6 +48,6 @@ def day_note(starts: Iterable[int], zone: tzinfo | None) -> str:
     begin = {f"{datetime.fromtimestamp(start, zone):%H:%M}": start for start in starts}
     if not begin:
         return ""
-    clock, start = next(iter(begin.items()))
+    clock, start = min(begin.items())
     name = zone_name(zone, start)
-    return f"days of {name}" if "00:00" in begin else f"days from {clock} to {clock}, {name}"
+    return f"days of {name}" if clock == "00:00" else f"days from {clock} to {clock}, {name}"

@@ -9,20 +9,30 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from weighbridge.reporting import formats
 from weighbridge.transactions.recording.histogram import BOUNDS
 
 from .models import Bar, TransactionPage
+from .ratings import rating
 
-__all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "bars_of", "nearest", "rungs", "shapes", "ticks"]
+__all__ = ["HEIGHT", "Axis", "Shape", "axis_of", "bars_of", "count_ticks", "nearest", "rungs", "shapes", "ticks"]
 
 HEIGHT: Final = 210
 """Height of the highest bar in pixels."""
 
 _ROUND: Final = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,))
 """Leading digits of possible ticks, the densest choice first."""
+_TICKS: Final = range(4, 10)
+"""How many ticks there should be."""
+_APART: Final = 8.0
+"""Percent between two ticks at least."""
+_COUNTS_APART: Final = 26
+"""Pixels between two ticks of the axis of counts at least."""
+_BEYOND: Final = 0.3
+"""By what share of its length the axis is made longer at most, so that a mark is seen."""
 
 
 class Axis(NamedTuple):
@@ -69,9 +79,11 @@ def _bound(number: int) -> float:
 
 
 def axis_of(bars: Sequence[Bar], marks: Iterable[float | None]) -> Axis:
-    """Return an axis that covers all bars and marks (seconds)."""
-    ends = [bars[0].low, bars[-1].high, *(mark for mark in marks if mark)]
-    return Axis(min(ends) / 1.04, max(ends) * 1.04)
+    """Return an axis that covers all bars, and those marks (seconds) that would not leave much of it empty."""
+    low, high = bars[0].low, bars[-1].high
+    beyond = max(1.3, (high / low) ** _BEYOND)
+    near = [mark for mark in marks if mark and low / beyond <= mark <= high * beyond]
+    return Axis(min([low, *near]) / 1.04, max([high, *near]) * 1.04)
 
 
 def shapes(bars: Sequence[Bar], axis: Axis) -> list[Shape]:
@@ -86,16 +98,35 @@ def _shape(bar: Bar, axis: Axis, top: int) -> Shape:
     return Shape(left, round(max(0.3, right - left - 0.1), 2), round(max(2.0, height), 1), bar)
 
 
-def ticks(axis: Axis, at_most: int = 9) -> list[tuple[float, str]]:
-    """Return positions and texts of round durations, at most so many."""
-    candidates = [_ticks_at(axis, digits) for digits in _ROUND]
-    return next((found for found in candidates if len(found) <= at_most), candidates[-1])
+def ticks(axis: Axis) -> list[tuple[float, str]]:
+    """Return positions and texts of round durations: as many as find room."""
+    powers = range(math.floor(math.log10(axis.low)) - 1, math.ceil(math.log10(axis.high)) + 1)
+    wide = [[digit * 10.0**power for power in powers for digit in digits] for digits in _ROUND]
+    steps = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    narrow = [[step * number for number in range(int(axis.low / step), int(axis.low / step) + 200)] for step in steps]
+    candidates = [_placed(axis, rounds) for rounds in (*wide[:-1], *(narrow if axis.high < 5 * axis.low else ()))]
+    fitting = [found for found in (*candidates, _placed(axis, wide[-1])) if _find_room(found)]
+    return next((found for found in fitting if len(found) in _TICKS), max(fitting, key=len, default=[]))
 
 
-def _ticks_at(axis: Axis, digits: Iterable[float]) -> list[tuple[float, str]]:
-    powers = range(math.floor(math.log10(axis.low)), math.ceil(math.log10(axis.high)) + 1)
-    rounds = sorted(digit * 10.0**power for power in powers for digit in digits)
-    placed = [(axis.place(seconds), _brief(seconds)) for seconds in rounds]
+def _find_room(found: Sequence[tuple[float, str]]) -> bool:
+    return len(found) < _TICKS.stop and all(right - left >= _APART for (left, _), (right, _) in pairwise(found))
+
+
+def count_ticks(bars: Sequence[Bar]) -> list[tuple[float, str]]:
+    """Return heights (pixels) and texts of round counts on the axis of counts."""
+    top = max((bar.count for bar in bars), default=1)
+    rounds = [digit * 10**power for power in range(len(str(top))) for digit in (1, 2, 5)]
+    found: list[tuple[float, str]] = []
+    for number in (number for number in reversed(rounds) if number <= top):
+        height = math.sqrt(number / top) * HEIGHT
+        if height >= _COUNTS_APART / 2 and (not found or found[-1][0] - height >= _COUNTS_APART):
+            found.append((round(height, 1), formats.count(number)))
+    return found
+
+
+def _placed(axis: Axis, rounds: Iterable[float]) -> list[tuple[float, str]]:
+    placed = [(axis.place(seconds), _brief(seconds)) for seconds in sorted(rounds)]
     return [(place, words) for place, words in placed if place is not None and 2 <= place <= 98]
 
 
@@ -131,8 +162,3 @@ def nearest(answer: TransactionPage) -> int:
     """Return the position of the slider that is nearest to the threshold."""
     t, found = answer.what_if.t or 0.5, answer.what_if.scores
     return min(range(len(found)), key=lambda place: abs(math.log(found[place].t / t)), default=0)
-
-
-def rating(score: float | None) -> str:
-    """Return the rating of an Apdex score, by the limits of the Apdex standard."""
-    return "none" if score is None else "good" if score >= 0.85 else "fair" if score >= 0.7 else "poor"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from weighbridge.reporting.exports import statistics_record
+from weighbridge.reporting.exports import event_record, metric_record, statistics_record
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import Totals
+from weighbridge.transactions.store.reader import CustomMetricStatistics, StoredEvents
 from weighbridge.transactions.store.statistics import Statistics
 
 __all__ = ["STATISTIC_MEANINGS", "as_json"]
@@ -39,6 +40,11 @@ STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The meaning of each field of a ``figures`` object."""
 
+_RECORDS: Final[Mapping[type, Callable[[Any], Mapping[str, Any]]]] = MappingProxyType(
+    {Statistics: statistics_record, CustomMetricStatistics: metric_record, StoredEvents: event_record}
+)
+"""What is written as by ``weighbridge report --json``."""
+
 _JSON_NAMES: Final[Mapping[str, str]] = MappingProxyType({"statistics": "figures"})
 """Fields that have another name in the documented JSON."""
 
@@ -53,8 +59,9 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Statistics):
-        return {name: _plain(figure) for name, figure in statistics_record(value).items()}
+    for kind, record in _RECORDS.items():
+        if isinstance(value, kind):
+            return {name: _plain(figure) for name, figure in record(value).items()}
     names = _names(value.__class__)
     if names:
         told = ((name, getattr(value, name)) for name in names)

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from weighbridge.reporting.report import Line
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
+    CustomMetricStatistics,
     ErrorStatistics,
     Health,
+    HostStatistics,
     RunningNow,
+    StoredEvents,
     StoredInstance,
     StoredSample,
     Timeline,
@@ -29,12 +33,15 @@ __all__ = [
     "ApplicationsPage",
     "Bar",
     "Comparison",
+    "CustomPage",
     "ErrorCounts",
     "ErrorsOverTime",
     "ErrorsPage",
+    "HostsPage",
     "RunningPage",
     "SamplePage",
     "SummaryPage",
+    "TransactionLine",
     "TransactionPage",
     "TransactionsPage",
     "Trend",
@@ -77,16 +84,37 @@ class SummaryPage:
     instances: Sequence[StoredInstance]
 
 
+class TransactionLine(NamedTuple):
+    """One line of the table of transactions."""
+
+    series: Series
+    statistics: Statistics
+    share: float
+    """The share, 0 to 1, of the time that all transactions of the kind took."""
+    change: float | None
+    """By what share the average has changed since the time before, as long; ``None`` if there were none then."""
+
+
 @dataclass(frozen=True)
 class TransactionsPage:
     """The transactions of an application and kind, in the requested order."""
 
     window: Window
+    before: Window
+    """The time before, with which averages are compared."""
     application: str
     kind: Kind
-    lines: Sequence[Line]
+    lines: Sequence[TransactionLine]
+    """One page of them."""
+    page: int
+    """Counted from 1."""
+    pages: int
+    found: int
+    """Number of transactions that the search has found."""
     known: int
     """Number of transactions before the search."""
+    largest: float
+    """The largest share of any of them."""
     trends: Sequence[Trend]
 
 
@@ -216,9 +244,28 @@ class ApplicationsPage:
 
 
 @dataclass(frozen=True)
+class HostsPage:
+    """The machines, pods or functions that report."""
+
+    window: Window
+    hosts: Sequence[HostStatistics]
+
+
+@dataclass(frozen=True)
 class RunningPage:
     """Transactions that are open at this moment in the processes that report."""
 
     now: float
     transactions: Sequence[RunningNow]
     instances: Sequence[StoredInstance]
+
+
+@dataclass(frozen=True)
+class CustomPage:
+    """The custom metrics and events of an application."""
+
+    window: Window
+    application: str
+    metrics: Sequence[CustomMetricStatistics]
+    events: Sequence[StoredEvents]
+    """All types, however long ago they were recorded."""

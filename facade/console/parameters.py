@@ -11,11 +11,12 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode
 
-from weighbridge.reporting.report import SORTS
 from weighbridge.reporting.zones import MOMENTS, find_zone, parse_moment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.resolutions import FINEST
 from weighbridge.transactions.store.statistics import Window
+
+from .columns import ORDERS
 
 __all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "in_minutes", "parse"]
 
@@ -66,6 +67,9 @@ class State:
     means; empty: the server's zone."""
     compare: str = "none"
     sort: str = "time"
+    reverse: str = "no"
+    page: int = 1
+    """Which part of a long table, counted from 1."""
     search: str = ""
     group: str = ""
     name: str = ""
@@ -75,6 +79,8 @@ class State:
     """The ``id`` of a sample."""
     refresh: str = "10"
     paused: str = "no"
+    hide: str = ""
+    """Lines of charts that are switched off; it is read by the page's script alone."""
 
     @property
     def zone(self) -> tzinfo | None:
@@ -217,6 +223,12 @@ def _identity(name: str, value: str) -> int:
     return int(value[:20])
 
 
+def _page_number(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit()) or not 0 < int(value[:9]) <= 1_000_000:
+        raise BadParameter(name, "must be a whole number from 1")
+    return int(value[:9])
+
+
 def _number(value: str) -> float:
     number = float(value)
     if not math.isfinite(number):
@@ -231,7 +243,9 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "kind": cast(Callable[[str, str], Kind], _one_of(("web", "background"))),
         "range": _one_of(tuple(RANGES)),
         "compare": _one_of(tuple(COMPARISONS)),
-        "sort": _one_of(tuple(SORTS)),
+        "sort": _one_of(tuple(ORDERS)),
+        "reverse": _one_of(("no", "yes")),
+        "page": _page_number,
         "search": _text,
         "group": _text,
         "name": _text,
@@ -239,6 +253,7 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "sample": _identity,
         "refresh": _one_of(REFRESHES),
         "paused": _one_of(PAUSED),
+        "hide": _text,
     }
 )
 _DEFAULTS: Final = MappingProxyType({field.name: field.default for field in fields(State)})

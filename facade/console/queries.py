@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
-from weighbridge.reporting.report import Line, Report, per_minute_of, read_report
+from weighbridge.reporting.report import SORTS, Line, Report, per_minute_of, read_report
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
@@ -13,6 +14,7 @@ from weighbridge.transactions.recording.totals import Totals
 from weighbridge.transactions.store.reader import ApplicationStatistics, Selection, StoreReader, Timeline
 from weighbridge.transactions.store.statistics import Statistics, Window
 
+from . import columns
 from .chart_range import (
     SPARKS,
     ChartRange,
@@ -22,6 +24,7 @@ from .chart_range import (
     compared_places,
     comparison_range,
     holding,
+    time_before,
     timeline,
 )
 from .error_queries import errors
@@ -30,9 +33,12 @@ from .models import (
     ApplicationsPage,
     ApplicationSummary,
     Comparison,
+    CustomPage,
+    HostsPage,
     RunningPage,
     SamplePage,
     SummaryPage,
+    TransactionLine,
     TransactionPage,
     TransactionsPage,
     Trend,
@@ -43,6 +49,7 @@ from .what_if import THRESHOLDS, scores, without
 
 __all__ = [
     "applications",
+    "custom",
     "errors",
     "first_application",
     "landing",
@@ -53,6 +60,11 @@ __all__ = [
     "transaction",
     "transactions",
 ]
+
+PAGE_LENGTH: Final = 100
+"""Lines of the table of transactions that are shown at a time."""
+RANKED: Final = 200
+"""Only so many names, those with the most time, are ordered by what their histograms tell."""
 
 
 def first_application(reader: StoreReader, window: Window) -> str:
@@ -97,7 +109,8 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
 
 def report(reader: StoreReader, state: State, now: float) -> Report:
     """Return the report of one application and kind, as ``weighbridge report`` does, filtered by the search."""
-    found = read_report(reader, state.window(now), Selection(state.app, state.kind), state.sort)
+    sort = state.sort if state.sort in SORTS else "time"
+    found = read_report(reader, state.window(now), Selection(state.app, state.kind), sort)
     wanted = state.search.casefold()
     sections = [
         replace(section, lines=[line for line in section.lines if wanted in _title(line.series)])
@@ -109,13 +122,48 @@ def report(reader: StoreReader, state: State, now: float) -> Report:
 def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
     """Return the content of the page that lists transactions."""
     frame = chart_range(reader, state, now)
-    found = _lines(read_report(reader, frame.window, Selection(state.app, state.kind), state.sort))
+    before = time_before(frame.window)
+    all_lines = _compared_lines(reader, frame.window, before, Selection(state.app, state.kind))
     wanted = state.search.casefold()
-    lines = [line for line in found if wanted in _title(line.series)]
-    top = [line.series for line in sorted(lines, key=lambda line: -line.statistics.total)[:5]]
+    found = [line for line in all_lines if wanted in _title(line.series)]
+    top = [line.series for line in sorted(found, key=lambda line: -line.statistics.total)[:5]]
+    pages = max(1, -(-len(found) // PAGE_LENGTH))
+    page = min(state.page, pages)
+    return TransactionsPage(
+        window=frame.window,
+        before=before,
+        application=state.app,
+        kind=state.kind,
+        lines=_ordered(found, state)[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH],
+        page=page,
+        pages=pages,
+        found=len(found),
+        known=len(all_lines),
+        largest=max((line.share for line in found), default=0.0),
+        trends=_trends(reader, frame, top),
+    )
+
+
+def _compared_lines(reader: StoreReader, window: Window, before: Window, selection: Selection) -> list[TransactionLine]:
+    earlier = {one.series: one.statistics.average for one in reader.transactions(before, selection)}
+    found = _lines(read_report(reader, window, selection, "time"))
+    return [TransactionLine(*line, _change(line.statistics.average, earlier.get(line.series))) for line in found]
+
+
+def _change(now: float | None, before: float | None) -> float | None:
+    return None if now is None or not before else now / before - 1
+
+
+def _ordered(lines: Sequence[TransactionLine], state: State) -> list[TransactionLine]:
+    """Sort lines as asked; those that are too many for an order by a percentile follow by their time."""
+    by_time = columns.in_order(lines, "time")
+    ranked = RANKED if state.sort in columns.ESTIMATED else len(by_time)
+    return columns.in_order(by_time[:ranked], state.sort, state.reverse == "yes") + by_time[ranked:]
+
+
+def _trends(reader: StoreReader, frame: ChartRange, top: Sequence[Series]) -> list[Trend]:
     over_time = reader.timelines(frame.charted, charted_step(frame), top)
-    trends = [Trend(series, begun(one, frame.first)) for series, one in over_time.items()]
-    return TransactionsPage(frame.window, state.app, state.kind, lines, len(found), trends)
+    return [Trend(series, begun(one, frame.first)) for series, one in over_time.items()]
 
 
 def transaction(reader: StoreReader, state: State, now: float) -> TransactionPage:
@@ -193,6 +241,20 @@ def running(reader: StoreReader, state: State, now: float) -> RunningPage:
     """Return the content of the page of open transactions, of one application or, if none is named, of all."""
     found = [one for one in reader.running(now) if state.app in ("", one.series.application)]
     return RunningPage(now, found, reader.reporting(now))
+
+
+def custom(reader: StoreReader, state: State, now: float) -> CustomPage:
+    """Return the content of the page of custom metrics and events."""
+    window = reader.counted(state.window(now))
+    metrics, events = reader.custom_metrics(window, state.app), reader.custom_events(state.app)
+    return CustomPage(window, state.app, metrics, events)
+
+
+def hosts(reader: StoreReader, state: State, now: float) -> HostsPage:
+    """Return the figures of each host, of one application and kind or, if no application is named, of all."""
+    window = state.window(now)
+    selection = Selection(state.app, state.kind) if state.app else Selection()
+    return HostsPage(window, reader.hosts(window, now, selection))
 
 
 def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timeline, now: float) -> Comparison | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,20 +15,21 @@ from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
 from weighbridge.reporting.dropped import dropped_details, dropped_transactions, nobody_collects
-from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET
+from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET, ONLY_INITIALIZED
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.time_range import describe, roughly
 from weighbridge.reporting.zones import zone_name
 from weighbridge.transactions.model.naming import display_name, display_parts
 from weighbridge.transactions.store.reader import RunningNow, StoredInstance
-from weighbridge.transactions.store.statistics import Statistics
+from weighbridge.transactions.store.resolutions import FINEST, floor_to
 from weighbridge.transactions.visible import visible
 
-from . import charts, histogram
-from .chart_range import offsets_used
+from . import charts, columns, histogram
+from .chart_range import later, offsets_used, time_before
 from .days import day_note
 from .json_output import STATISTIC_MEANINGS
 from .parameters import RANGES, REFRESHES
+from .ratings import alarm, rating, starred, trend
 
 __all__ = ["STATIC", "compile_templates", "render"]
 
@@ -38,15 +40,9 @@ _RANGE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {name: f"last {describe(seconds)}".replace(" 1 ", " ") for name, seconds in RANGES.items()}
 )
 _COMPARE_WORDS: Final = MappingProxyType({"none": "nothing", "day": "the day before", "week": "the week before"})
-_SORT_WORDS: Final = MappingProxyType(
-    {
-        "time": "Most time consuming",
-        "slowest": "Slowest average",
-        "throughput": "Highest throughput",
-        "apdex": "Apdex most dissatisfying",
-        "errors": "Most errors",
-    }
-)
+_SORT_WORDS: Final = MappingProxyType({name: order.words for name, order in columns.ORDERS.items()})
+_SEPARATORS: Final = re.compile(r"(?<=[/.:_?&=-])(?=[^/.:_?&=-])")
+"""Where a long name may go on in the next line."""
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
 _SIZES: Final = frozenset({"request.size", "response.size"})
 _REFRESH_WORDS: Final = MappingProxyType({every: f"every {describe(int(every))}" for every in REFRESHES})
@@ -63,23 +59,28 @@ def compile_templates() -> None:
         _environment.get_template(template)
 
 
-def moment(seconds: float | None) -> str | Markup:
-    """Format a moment (epoch seconds) in UTC; a script converts it to the viewer's zone."""
+def moment(seconds: float | None, brief: bool = False) -> str | Markup:
+    """Format a moment (epoch seconds) in UTC, ``brief`` without seconds; a script converts it to the viewer's zone."""
     if seconds is None:
         return "never"
     utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    if brief:
+        return Markup('<time datetime="{}" data-brief>{}</time>').format(utc, utc[:-4].replace("T", " "))
     return Markup('<time datetime="{}">{} UTC</time>').format(utc, utc[:-1].replace("T", " "))
 
 
-def alarm(error_rate: float | None) -> str:
-    """Return the rating of an error rate: from 1 % on it is poor."""
-    return "none" if not error_rate else "poor" if error_rate >= 0.01 else "fair"
+def minute(seconds: float) -> int:
+    """Return the start of the minute of a moment (epoch seconds)."""
+    return floor_to(seconds, FINEST)
 
 
-def starred(statistics: Statistics) -> str:
-    """Format an Apdex score, with a star if it is based on fewer than 100 transactions, and so means little."""
-    score = formats.apdex(statistics.apdex)
-    return f"{score}*" if statistics.apdex is not None and statistics.apdex_samples < 100 else score
+def breakable(name: str) -> Markup:
+    """Let a name go on in the next line after its separators, and nowhere else as long as a part of it fits.
+
+    >>> breakable("GET /items/{id}")
+    Markup('GET /<wbr>items/<wbr>{id}')
+    """
+    return Markup("<wbr>").join(_SEPARATORS.split(visible(name, keep="\t\n\r")))
 
 
 def share(part: float | None) -> str:
@@ -94,13 +95,6 @@ def change(now: float | None, before: float | None) -> str:
     ('+50.0 %', '-')
     """
     return f"{(now - before) / before:+,.1%}".replace("%", " %") if now is not None and before else formats.NOTHING
-
-
-def trend(now: float | None, before: float | None) -> str:
-    """Return whether a figure that should be low has become better or worse, by at least a tenth."""
-    if now is None or not before or abs(now - before) < 0.1 * before:
-        return "none"
-    return "poor" if now > before else "good"
 
 
 def attribute(value: object, key: str) -> str:
@@ -128,10 +122,11 @@ def _age(one: RunningNow, now: float) -> str:
 
 _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
-        "alarm": alarm, "attribute": attribute, "change": change, "count": formats.count, "drawable": charts.drawable,
-        "duration": formats.duration,
-        "last_word": last_word, "losses": dropped, "moment": moment,
-        "rate": formats.rate, "rating": histogram.rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
+        "alarm": alarm, "attribute": attribute, "breakable": breakable, "change": change, "count": formats.count,
+        "drawable": charts.drawable, "duration": formats.duration,
+        "last_word": last_word, "losses": dropped, "minute": minute, "moment": moment,
+        "number": formats.number,
+        "rate": formats.rate, "rating": rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
         "to_json": json.dumps, "trend": trend,
     }
@@ -158,11 +153,12 @@ def _made() -> Environment:
     )
     environment.filters.update(_FILTERS)
     environment.globals.update(
-        charts=charts, histogram=histogram, age=_age, display_name=display_name, display_parts=display_parts,
+        charts=charts, columns=columns, histogram=histogram, later=later, time_before=time_before, age=_age,
+        display_name=display_name, display_parts=display_parts,
         losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
         zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
-        first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET,
+        first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET, only_initialized=ONLY_INITIALIZED,
         missing_details=dropped_details, missing_transactions=dropped_transactions,
         nobody_collects=nobody_collects,
     )  # fmt: skip

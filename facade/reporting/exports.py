@@ -6,14 +6,22 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
+from weighbridge.transactions.recording.totals import OUTCOMES
+from weighbridge.transactions.store.reader import CustomMetricStatistics, StoredEvents
 from weighbridge.transactions.store.statistics import Statistics
 from weighbridge.transactions.visible import visible
 
 from .report import Line, Report
 
-__all__ = ["as_csv", "as_json", "harmless", "statistics_record"]
+__all__ = ["as_csv", "as_json", "event_record", "harmless", "metric_record", "statistics_record"]
+
+
+def _ended(outcome: str, statistics: Statistics) -> int:
+    return statistics.outcomes[outcome]
+
 
 _STATISTICS: Final[dict[str, Callable[[Statistics], Any]]] = {
     "calls": lambda statistics: statistics.calls,
@@ -32,6 +40,10 @@ _STATISTICS: Final[dict[str, Callable[[Statistics], Any]]] = {
     "response_start_seconds": lambda statistics: statistics.response_start,
     "queue_seconds": lambda statistics: statistics.queue_time,
     "disconnected": lambda statistics: statistics.disconnected,
+    "queued": lambda statistics: statistics.queued,
+    "queue_p95_seconds": lambda statistics: statistics.queue_p95,
+    "queue_maximum_seconds": lambda statistics: statistics.queue_maximum,
+    **{outcome: partial(_ended, outcome) for outcome in OUTCOMES},
 }
 _FIELDS: Final = ("application", "type", "group", "name", *_STATISTICS, "share")
 _FORMULA: Final = ("=", "+", "-", "@", "|", "%")
@@ -63,6 +75,8 @@ def as_json(report: Report) -> str:
         "store": store,
         "applications": sections,
         "transactions": [*_records(report)],
+        "custom_metrics": [metric_record(one) for one in report.custom_metrics],
+        "custom_events": [event_record(one) for one in report.custom_events],
     }
     return json.dumps(told, indent=2)
 
@@ -101,3 +115,29 @@ def _record(line: Line) -> dict[str, Any]:
 def statistics_record(statistics: Statistics) -> dict[str, Any]:
     """Give the figures unrounded, by the names that they have in JSON and CSV."""
     return {field: value(statistics) for field, value in _STATISTICS.items()}
+
+
+def metric_record(metric: CustomMetricStatistics) -> dict[str, Any]:
+    """Give the values of a custom metric, which are in its program's own unit."""
+    return {
+        "application": metric.application,
+        "name": metric.name,
+        "count": metric.count,
+        "per_minute": metric.per_minute,
+        "total": metric.total,
+        "average": metric.average,
+        "minimum": metric.minimum,
+        "maximum": metric.maximum,
+    }
+
+
+def event_record(events: StoredEvents) -> dict[str, Any]:
+    """Give the custom events of one type: how many there ever were, and the last of them, the latest first."""
+    last = [{"moment": event.moment, "attributes": dict(event.attributes)} for event in events.last]
+    return {
+        "application": events.application,
+        "type": events.type,
+        "count": events.number,
+        "seen": events.seen,
+        "last": last,
+    }

@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["FIRST_STEPS", "NOTHING_YET", "FirstStep", "first_steps_lines", "is_missing"]
+__all__ = ["FIRST_STEPS", "NOTHING_YET", "ONLY_INITIALIZED", "FirstStep", "first_steps_lines", "is_missing"]
 
 NOTHING_YET: Final = "Nothing has been recorded yet"
+ONLY_INITIALIZED: Final = (
+    "Calling initialize() alone measures nothing: wrap the application, or start it with `weighbridge run`."
+)
+"""For who comes from New Relic's agent, where that call is enough."""
 
 
 class FirstStep(NamedTuple):

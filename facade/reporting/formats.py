@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["NOTHING", "apdex", "count", "duration", "percentage", "rate", "size", "things"]
+__all__ = ["NOTHING", "apdex", "count", "duration", "number", "percentage", "rate", "size", "things"]
 
 NOTHING: Final = "-"
 
@@ -60,6 +60,15 @@ def apdex(score: float | None) -> str:
     ('0.94', '-')
     """
     return NOTHING if score is None else f"{score:.2f}"
+
+
+def number(value: float) -> str:
+    """Write a value in a unit that only its program knows.
+
+    >>> number(1234567.8), number(0.25), number(-3.0)
+    ('1,234,568', '0.25', '-3')
+    """
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def count(number: int) -> str:

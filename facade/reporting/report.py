@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
     ApplicationStatistics,
+    CustomMetricStatistics,
     Health,
     Selection,
     SeriesStatistics,
+    StoredEvents,
     StoreReader,
 )
 from weighbridge.transactions.store.resolutions import FINEST
@@ -23,6 +25,7 @@ from weighbridge.transactions.store.statistics import Statistics, Window
 __all__ = [
     "KIND_WORDS",
     "SORTS",
+    "By",
     "Line",
     "Report",
     "Section",
@@ -76,6 +79,14 @@ class Report:
     health: Health
     ever: bool = True
     """Whether anything has ever been recorded in the store."""
+    custom_metrics: Sequence[CustomMetricStatistics] = ()
+    custom_events: Sequence[StoredEvents] = ()
+    """The types that were recorded in that time, with their counts since ever."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not (self.sections or self.custom_metrics or self.custom_events)
 
 
 def _dissatisfaction(line: Line) -> float:
@@ -90,16 +101,21 @@ SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
         "throughput": lambda line: line.statistics.calls,
         "apdex": _dissatisfaction,
         "errors": lambda line: line.statistics.errors,
+        "queue-wait": lambda line: line.statistics.queue_time or 0.0,
     }
 )
 """The available orders, each by descending value."""
 
 
-def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str) -> Report:
+By = Literal["name", "host", "version", "queue"]
+"""What the lines of a report are of: transactions of one name, or all of one host, version or queue."""
+
+
+def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str, by: By = "name") -> Report:
     """Read the figures of a window: applications by name, web before non-web, lines in the order of ``sort``."""
     counted = reader.counted(window)
     lines: dict[tuple[str, Kind], list[SeriesStatistics]] = {}
-    for found in reader.transactions(counted, selection):
+    for found in reader.transactions(counted, selection, scope=by):
         lines.setdefault((found.series.application, found.series.kind), []).append(found)
     sections = [
         _section(reader, counted, whole, lines[whole.application, whole.kind], sort)
@@ -110,7 +126,13 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
     all_of_them = Window(min(one.since for one in windows), max(one.until for one in windows))
     lost = reader.dropped(counted, selection.application)
     ever = bool(sections) or bool(reader.known_applications())
-    return Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
+    report = Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
+    return report if selection.kind else _with_custom_values(report, reader, counted, selection.application)
+
+
+def _with_custom_values(report: Report, reader: StoreReader, counted: Window, application: str | None) -> Report:
+    events = [one for one in reader.custom_events(application) if one.seen >= counted.since]
+    return replace(report, custom_metrics=reader.custom_metrics(counted, application), custom_events=events)
 
 
 def nothing_recorded(store: str, window: Window) -> Report:

@@ -40,11 +40,18 @@ class Column:
     server: Server
     edition: Edition = CURRENT
     representative: bool = False
+    by_run: bool = False
+    """Whether `weighbridge run` measures it from outside, and nothing is set by hand."""
 
     @property
     def name(self) -> str:
         """As the table shows it."""
-        return f"{self.framework.name} on {self.server.name}"
+        return f"{self.framework.name} on {self.server.name}" + (", by `run`" if self.by_run else "")
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What stands in front of the server's command."""
+        return (self.edition.python, "-m", "weighbridge", "run", "--") if self.by_run else ()
 
     @property
     def features(self) -> frozenset[str]:
@@ -271,6 +278,29 @@ _CURRENT: Final = (
     *_of(BARE, servers.HYPERCORN, servers.HYPERCORN_TRIO, servers.GRANIAN),
 )
 
+_BY_RUN: Final = (
+    _representative(FLASK, servers.GUNICORN),
+    *_of(FLASK, servers.GEVENT, servers.GTHREAD, servers.PRELOAD, servers.WAITRESS, servers.WSGIREF),
+    *_of(FLASK, servers.UWSGI, servers.UWSGI_THREADS, servers.GRANIAN_WSGI, servers.GUNICORN_OUTER),
+    *_of(BOTTLE, servers.GUNICORN),
+    *_of(DJANGO_WSGI, servers.GTHREAD, servers.UWSGI_THREADS),
+    *_of(BARE_WSGI, servers.GTHREAD, servers.UWSGI),
+    _representative(STARLETTE, servers.UVICORN),
+    *_of(STARLETTE, servers.UVLOOP, servers.WORKERS, servers.GUNICORN_UVICORN, servers.GUNICORN_ASGI),
+    *_of(STARLETTE, servers.HYPERCORN, servers.HYPERCORN_TRIO, servers.GRANIAN, servers.DAPHNE),
+    *_of(FASTAPI, servers.UVICORN),
+    *_of(LITESTAR, servers.UVICORN),
+    *_of(DJANGO, servers.UVICORN, servers.DAPHNE),
+    *_of(QUART, servers.HYPERCORN),
+    *_of(FALCON_WSGI, servers.GTHREAD),
+    *_of(FALCON, servers.UVICORN),
+    *_of(PYRAMID, servers.GTHREAD),
+    *_of(SANIC, servers.UVICORN),
+    *_of(CONNEXION, servers.UVICORN),
+    *_of(CHANNELS, servers.UVICORN),
+    *_of(BARE, servers.UVICORN),
+)
+
 _OLDEST: Final = (
     *_of(FLASK, servers.GUNICORN, servers.GTHREAD, servers.GEVENT, servers.PRELOAD, servers.WAITRESS),
     *_of(FLASK, servers.UWSGI, servers.UWSGI_THREADS, servers.GUNICORN_OUTER),
@@ -300,4 +330,4 @@ def _oldest(columns: Iterable[Column]) -> tuple[Column, ...]:
     return tuple(replace(column, edition=OLDEST) for column in columns)
 
 
-COLUMNS: Final = (*_CURRENT, *_oldest(_OLDEST))
+COLUMNS: Final = (*_CURRENT, *(replace(column, by_run=True) for column in _BY_RUN), *_oldest(_OLDEST))

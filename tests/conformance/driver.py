@@ -111,7 +111,7 @@ def _serving(column: Column, store: Path, folder: Path) -> Iterator[Target]:
     start = Start(column.framework.application, target.port, column.edition, folder)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            column.server.command(start),
+            [*column.prefix, *column.server.command(start)],
             cwd=HERE,
             env={**environment(store, column.edition), **column.server.settings},
             stdout=output,

@@ -1,20 +1,26 @@
-"""A store made from raw calls that the tests keep for themselves, and the page on it."""
+"""A store made from raw calls that the tests keep for themselves, and the page on it, in a browser too."""
 
 from __future__ import annotations
 
+import importlib
+import os
 import random
+import shutil
 import socket
+import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 
-from weighbridge.console import Console, Request, Response
+from weighbridge.console import Console, Request, Response, asgi_application
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import (
@@ -30,6 +36,9 @@ from weighbridge.transactions.recording.totals import Totals, nanoseconds
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from ..waiting import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 NOW = 1_790_000_040.0  # the start of a minute
 T = 0.5
@@ -81,7 +90,7 @@ def sample(call: Call) -> Sample:
     return Sample(series, "failed" if call.failed else "slow", finished)
 
 
-def write(path: Path, calls: Sequence[Call], running: Sequence[RunningTransaction] = ()) -> None:
+def write(path: Path, calls: Sequence[Call], running: Sequence[RunningTransaction] = (), key: str = "one") -> None:
     minutes: dict[tuple[Series, int], list[Call]] = defaultdict(list)
     for call in calls:
         minutes[call.series, int((NOW - call.age) // 60 * 60)].append(call)
@@ -93,7 +102,7 @@ def write(path: Path, calls: Sequence[Call], running: Sequence[RunningTransactio
     told = [sample(call) for call in sorted(calls, key=lambda call: -call.duration)[:20]]
     told += [sample(call) for call in calls if call.failed][:20]
     writer = StoreWriter(str(path))
-    instance = Instance("one", "host", 17, NOW - 3600, "shop")
+    instance = Instance(key, "host", 17, NOW - 3600, "shop")
     rows = tuple(row(series, minute, some) for (series, minute), some in minutes.items())
     writer.write(Snapshot(instance, 1, NOW - 5, rows, tuple(errors), tuple(told), {"transactions": 3}, tuple(running)))
     writer.close()
@@ -159,3 +168,69 @@ def served(application: Any) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+# ---- In a browser.
+
+
+REQUIRED = os.environ.get("BROWSER_TESTS") == "required"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+LATENCY = 60_000
+GONE = ("/sample?app=shop&group=Route&name=GET+/export.csv&sample=9999", "/summary?app=nobody")
+"""Addresses that are answered by 404."""
+
+
+def needed(name: str) -> Any:
+    """A library that the journey needs; its absence skips the test, unless that is forbidden."""
+    return importlib.import_module(name) if REQUIRED else pytest.importorskip(name)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None and not REQUIRED:
+        pytest.skip("there is no chromium; BROWSER_TESTS=required makes this a failure")
+    playwright = needed("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All calls are as if they had ended just now."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", time.time() // 60 * 60)
+
+
+@pytest.fixture
+def url(tmp_path: Path, just_now: None) -> Iterator[str]:
+    """The page on the calls, and on one that means harm."""
+    path = tmp_path / "weighbridge.db"
+    hostile = Call(
+        Series("hostile", "web", f"g{PAYLOAD}", PAYLOAD), 0.3, True, error=PAYLOAD, attributes={PAYLOAD: PAYLOAD}
+    )
+    write(path, [hostile, *CALLS])
+    with served(asgi_application(path)) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Any, url: str) -> Iterator[Page]:
+    """A page that fails the test if it logs an error, or asks another host for anything."""
+    context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 900}, color_scheme="light")
+    context.set_default_timeout(LATENCY)
+    said: list[str] = []
+    hosts: set[str] = set()
+    opened = context.new_page()
+    opened.on("console", lambda message: said.append(f"{message.type}: {message.text} {message.location['url']}"))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("dialog", lambda dialog: (said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    opened.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    yield opened
+    context.close()
+    assert [one for one in said if not one.endswith(GONE)] == []  # those are 404s, and meant to be
+    assert hosts == {urlsplit(url).netloc}

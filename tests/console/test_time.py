@@ -17,7 +17,7 @@ from tests.console import conftest
 from tests.console.conftest import ITEM, JOB, SEARCH, Ask, Call, asking, write
 from tests.console.test_statistics import Cells, Charts, address
 from weighbridge.console import Console
-from weighbridge.console.days import day_note, local_days
+from weighbridge.console.days import day_note, local_steps
 from weighbridge.transactions.recording.snapshot import Instance, Series, Snapshot
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
@@ -124,13 +124,13 @@ def test_a_new_application_starts_at_its_first_figure(at: Any) -> None:
 
 def test_nothing_of_a_step_is_averaged_over_its_time_before_the_first_figure(at: Any) -> None:
     now = conftest.NOW // HOUR * HOUR
-    ask = at(now, [Call(SEARCH, 0.1, age=age) for age in range(60, 2 * HOUR + 180, 60)])  # one a minute, 2 h 2 min long
+    ask = at(now, [Call(SEARCH, 0.1, age=age) for age in range(60, 7 * HOUR + 180, 60)])  # one a minute, 7 h 2 min long
     timeline = told(ask, "/api/summary?app=shop&range=24h")["timeline"]
     assert timeline["step"] == 120
     assert {bucket["figures"]["per_minute"] for bucket in timeline["buckets"]} == {1.0}
     ask = at(now, [Call(SEARCH, 0.1, age=age) for age in range(60, 5 * DAY + 1260, 60)])
     timeline = told(ask, "/api/summary?app=shop&range=7d")["timeline"]
-    assert timeline["step"] == 3 * HOUR
+    assert timeline["step"] == 1800
     assert [bucket["figures"]["per_minute"] for bucket in timeline["buckets"]] == pytest.approx(
         [1.0] * len(timeline["buckets"])
     )
@@ -140,7 +140,7 @@ def test_so_it_is_where_the_first_step_begins_before_the_time_that_is_shown(at: 
     now = conftest.NOW // DAY * DAY + 20 * HOUR
     ask = at(now, [Call(SEARCH, 0.1, age=age) for age in range(60, 30 * DAY + 3 * HOUR, 1800)])
     timeline = told(ask, "/api/summary?app=shop&range=30d&tz=UTC")["timeline"]
-    assert timeline["step"] == DAY
+    assert timeline["step"] == 3 * HOUR
     assert all(0.033 < bucket["figures"]["per_minute"] < 0.036 for bucket in timeline["buckets"][:-1])
 
 
@@ -172,31 +172,34 @@ def test_one_whose_only_calls_are_later_than_the_window_is_shown_as_it_was_asked
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_month_is_charted_in_the_days_of_the_viewers_zone(at: Any, name: str) -> None:
+def test_a_month_is_charted_by_three_hours_of_the_viewers_days(at: Any, name: str) -> None:
     zone, day = CHANGES[name]
     now = local(day, "12:00", zone, 8)
     hourly = range(30 * 60, 45 * DAY, HOUR)
     ask = at(now, [Call(SEARCH, 0.1, failed=True, error="Broken", age=age) for age in hourly])
     query = f"app=shop&range=30d&tz={quote_plus(zone)}"
     buckets = told(ask, f"/api/summary?{query}")["timeline"]["buckets"]
-    midnight = "00:30" if zone == "Asia/Kolkata" else "00:00"
-    days = [datetime.fromtimestamp(bucket["start"], ZoneInfo(zone)) for bucket in buckets]
-    assert {f"{start:%H:%M}" for start in days} == {midnight}
-    assert [later.date() - earlier.date() for earlier, later in pairwise(days)] == [timedelta(days=1)] * 30
+    minute = "30" if zone == "Asia/Kolkata" else "00"
+    begin = [datetime.fromtimestamp(bucket["start"], ZoneInfo(zone)) for bucket in buckets]
+    assert 240 <= len(begin) <= 242
+    assert {f"{start:%H:%M}" for start in begin} == {f"{hour:02}:{minute}" for hour in range(0, 24, 3)}
+    midnights = [start.date() for start in begin if start.hour == 0]
+    assert [later - earlier for earlier, later in pairwise(midnights)] == [timedelta(days=1)] * 29
     starts = [*(bucket["start"] for bucket in buckets), now]
     ended = [now - age for age in hourly]
     for bucket, (since, until) in zip(buckets, pairwise(starts), strict=True):
         assert bucket["figures"]["calls"] == sum(since <= moment < until for moment in ended)
-        assert bucket["figures"]["per_minute"] == pytest.approx(1 / 60, rel=0.06)
+        whole = until - since > HOUR and until < now
+        assert bucket["figures"]["per_minute"] == pytest.approx(1 / 60, rel=0.06) or not whole
     long = [round((until - since) / HOUR) for since, until in pairwise(starts[:-1])]
-    changed = {"forward": [23], "back": [25]}.get(name.rpartition(" ")[2], [])
-    assert [hours for hours in long if hours != 24] == changed
+    changed = {"forward": [2], "back": [4]}.get(name.rpartition(" ")[2], [])
+    assert [hours for hours in long if hours != 3] == changed
     over_time = told(ask, f"/api/errors?{query}")["over_time"]
     assert over_time["starts"] == starts[:-1]
     assert over_time["errors"][0]["counts"] == [bucket["figures"]["calls"] for bucket in buckets]
     (trend,) = told(ask, f"/api/transactions?{query}")["trends"]
     assert trend["timeline"]["buckets"] == buckets
-    note = f"days from 00:30 to 00:30, {zone}" if midnight == "00:30" else f"days of {zone}"
+    note = f"days from 00:30 to 00:30, {zone}" if minute == "30" else f"days of {zone}"
     assert note in ask(f"/summary?{query}").body.decode()
     assert note in ask(f"/transactions?{query}").body.decode()
     assert note not in ask(f"/summary?{query.replace('30d', '7d')}").body.decode()
@@ -211,7 +214,7 @@ def test_days_of_23_to_25_hours_whenever_clocks_are_changed() -> None:
         ("Australia/Lord_Howe", "2026-04-05", 25),  # by half an hour
     ):
         noon = local(day, "12:00", zone)
-        days = local_days(Window(noon - 5 * DAY, noon + 5 * DAY), ZoneInfo(zone))
+        days = local_steps(Window(noon - 5 * DAY, noon + 5 * DAY), DAY, ZoneInfo(zone))
         ends = [*days.starts[1:], days.end]
         (length,) = (end - start for start, end in zip(days.starts, ends, strict=True) if start <= noon < end)
         assert length == hours * HOUR, zone
@@ -221,7 +224,7 @@ def test_days_of_23_to_25_hours_whenever_clocks_are_changed() -> None:
 def test_the_days_of_a_zone_hold_the_window_and_no_more() -> None:
     window = Window(1_790_000_040.0, 1_790_000_040.0 + 3 * DAY)
     for zone in map(ZoneInfo, ("Europe/Berlin", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "UTC")):
-        days = local_days(window, zone)
+        days = local_steps(window, DAY, zone)
         assert days.starts[0] <= window.since < days.starts[1]
         assert days.starts[-1] < window.until <= days.end
         assert all(start % HOUR == 0 for start in days.starts)
@@ -272,7 +275,7 @@ def test_each_step_of_a_week_is_compared_with_the_same_time_of_its_day(at: Any, 
     ask = at(now, rush_hour(now, zone, 20))
     found = told(ask, f"/api/summary?app=shop&range=7d&compare=week&tz={quote_plus(zone)}")
     changed = name.rpartition(" ")[2] in {"forward", "back"}
-    assert found["timeline"]["step"] == found["compared"]["timeline"]["step"] == (HOUR if changed else 3 * HOUR)
+    assert found["timeline"]["step"] == found["compared"]["timeline"]["step"] == HOUR
     buckets, before = found["timeline"]["buckets"], found["compared"]["timeline"]["buckets"]
     places = found["compared"]["places"]
     assert len(places) == len(buckets)

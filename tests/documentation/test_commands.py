@@ -44,9 +44,9 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "below",
     "README.md": "below",
     "docs/first-hour.md": "test_tutorials",
-    "docs/how-to/job-queues.md": "tests/workers/test_recipes.py, by a real worker",
     "docs/how-to/postgresql.md": "test_postgresql",
     "docs/how-to/reading.md": "below",
+    "docs/how-to/run.md": "tests/running/test_page.py",
     "docs/how-to/serving.md": "test_servers",
     "docs/how-to/store.md": "below",
     "docs/how-to/testing.md": "test_tutorials",
@@ -237,6 +237,13 @@ def test_the_ini_file_of_the_settings(tmp_path: Path) -> None:
     assert read_as("newrelic.ini", block.code, tmp_path, "production").settings.app_name == "Shop (production)"
 
 
+def test_the_ini_file_with_a_section_for_a_function(tmp_path: Path) -> None:
+    (block,) = blocks("ini", "docs/reference/newrelic-ini.md")
+    (section,) = read_as("newrelic.ini", block.code, tmp_path).functions
+    assert section.functions == (("shop.jobs", "Importer.run"),)
+    assert section.options == {"name": "rebuild", "group": "Python/Job"}
+
+
 def test_the_ini_file_of_uwsgi_is_what_the_suite_of_servers_runs() -> None:
     (block,) = blocks("ini", "docs/how-to/processes.md")
     written = configparser.RawConfigParser()
@@ -251,6 +258,7 @@ def test_ini_files_are_all_read() -> None:
     assert {block.page for block in blocks("ini")} == {
         "docs/how-to/postgresql.md",
         "docs/how-to/processes.md",
+        "docs/reference/newrelic-ini.md",
         "docs/reference/settings.md",
         "docs/tutorials/systemd.md",
     }

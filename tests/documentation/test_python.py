@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,20 +143,17 @@ def not_monitored(block: Namespace, ended: CapturedTransactions) -> None:
 
 
 def celery(block: Namespace, ended: CapturedTransactions) -> None:
-    from celery.signals import worker_process_shutdown
-
     assert block["send_letter"].apply(args=["ann"]).get() == "sent to ann"
-    assert paths(ended) == ["OtherTransaction/Function/__main__:send_letter"]
-    worker_process_shutdown.send(sender=None, pid=0, exitcode=0)
-    worker_process_shutdown.disconnect(block["write_figures"])
+    assert paths(ended) == ["OtherTransaction/Celery/shop.send_letter"]
 
 
-def rq(block: Namespace, ended: CapturedTransactions) -> None:
-    from rq import Worker
-
-    assert block["count_words"]("two words") == 2
-    assert issubclass(block["MeasuredWorker"], Worker)
-    assert paths(ended) == ["OtherTransaction/Function/__main__:count_words"]
+def any_other(block: Namespace, ended: CapturedTransactions) -> None:
+    message: dict[str, Any] = {}
+    block["before"](message, time.time() - 60)
+    block["after"](message, ConnectionError("no connection"), True)
+    assert paths(ended) == ["OtherTransaction/Queue/shop.send_letter"]
+    assert (ended[0].outcome, ended[0].failed, ended[0].queue) == ("retried", False, "letters")
+    assert 60 <= (ended[0].queue_time or 0) < 120
 
 
 def while_it_runs(block: Namespace, ended: CapturedTransactions) -> None:
@@ -176,13 +174,14 @@ def mounted(block: Namespace, ended: CapturedTransactions) -> None:
 
 def moving(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Python/Job/rebuild"]
+    assert ended[0].attributes == {"rows": 7}
 
 
 def own_tests(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Function/__main__:rebuild"]
 
 
-# The recipes for Celery and RQ are also run by real workers, in `tests/workers`.
+# The lines for job systems are also run by real workers, in `tests/workers` and `tests/job_systems`.
 CHECKS: dict[tuple[str, str, int], Check] = {
     ("README.md", "Flask, and any other WSGI application", 0): flask,
     ("README.md", "FastAPI, and any other ASGI application", 0): fastapi,
@@ -194,7 +193,7 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("docs/how-to/current-transaction.md", "Say more about a transaction", 0): while_it_runs,
     ("docs/how-to/errors.md", "Expected and ignored errors", 0): out_of_stock,
     ("docs/how-to/job-queues.md", "Celery", 0): celery,
-    ("docs/how-to/job-queues.md", "RQ", 0): rq,
+    ("docs/how-to/job-queues.md", "Any other system", 0): any_other,
     ("docs/how-to/naming.md", "Give a name yourself", 0): named,
     ("docs/how-to/new-relic.md", "Move from New Relic", 0): moving,
     ("docs/how-to/postgresql.md", "Serverless", 0): function,

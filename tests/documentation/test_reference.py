@@ -10,7 +10,7 @@ import pytest
 
 import weighbridge
 from weighbridge import middleware
-from weighbridge.transactions.configuration.table import settings_markdown
+from weighbridge.transactions.configuration.table import agent_settings_markdown, settings_markdown
 
 from .pages import ROOT, text_of
 
@@ -25,6 +25,10 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 def test_the_table_of_settings_is_one_of_them() -> None:
     assert settings_markdown() in text_of("docs/reference/settings.md")
+
+
+def test_the_table_of_a_generated_file_is_one_of_them() -> None:
+    assert agent_settings_markdown() in text_of("docs/reference/newrelic-ini.md")
 
 
 def test_every_public_name_is_described_once() -> None:

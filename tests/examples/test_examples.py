@@ -210,18 +210,18 @@ def test_celery(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with worker(*command, folder=tmp_path, PYTHONPATH=str(EXAMPLES)) as said:
         eventually(lambda: said.read_text("utf-8").count("sent a letter to") == 2)
         eventually(lambda: "no address: nobody" in said.read_text("utf-8"))
-    assert counted(store) == of_default_application({"OtherTransaction/Function/celery_app:send_letter": 3})
+    assert counted(store) == of_default_application({"OtherTransaction/Celery/celery_app.send_letter": 3})
 
 
 @needs_redis
 def test_rq(store: Path, tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RQ_REDIS_URL", url_of(redis))
     run("rq_app.py", "one", "two words", "")
-    command = ["-m", "rq.cli", "worker", "--worker-class", "rq_app.MeasuredWorker"]
+    command = ["-m", "rq.cli", "worker", "--worker-class", "weighbridge.jobs.rq.Worker"]
     with worker(*command, folder=tmp_path, PYTHONPATH=str(EXAMPLES)) as said:
         eventually(lambda: said.read_text("utf-8").count("Job OK") == 2)
         eventually(lambda: "an empty text" in said.read_text("utf-8"))
-    assert counted(store) == of_default_application({"OtherTransaction/Function/rq_app:count_words": 3})
+    assert counted(store) == of_default_application({"OtherTransaction/RQ/rq_app.count_words": 3})
 
 
 def test_code_that_was_written_for_the_agent(store: Path) -> None:

@@ -121,6 +121,7 @@ SAID: Final = {
 ALLOWED: Final = {
     ("facade/agent/__init__.py", "add_custom_span_attribute"): "the agent's name",
     ("facade/agent/__init__.py", "current_span_id"): "the agent's name",
+    ("facade/agent/transactions.py", "root_span"): "the agent's name",
     ("tests/conformance/apps/bodies.py", "bodies"): "bodies of responses",
     ("tests/packaging/test_words.py", "test_words"): "what it is about",
 }
@@ -128,6 +129,7 @@ ALLOWED: Final = {
 
 THEIRS: Final = {
     "benchmarks/measuring/subjects/opentelemetry.py": "what OpenTelemetry calls a span is one",
+    "facade/agent/default_settings.py": "the agent's settings have the agent's names",
     "transactions/configuration/agent_settings.py": "the agent's settings have the agent's names",
 }
 """Files whose words are those of others, each with its reason."""

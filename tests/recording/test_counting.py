@@ -179,7 +179,7 @@ def expected(wanted: list[dict[str, Any]]) -> dict[str, Any]:
     durations = [one["duration"] for one in wanted]
     return {
         "count": len(wanted),
-        "total": pytest.approx(sum(durations)),
+        "total": pytest.approx(sum(durations), abs=1e-7),
         "minimum": pytest.approx(min(durations, default=math.inf), abs=1e-9),
         "maximum": pytest.approx(max(durations, default=0.0), abs=1e-9),
         "errors": sum(failed),

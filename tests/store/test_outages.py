@@ -77,8 +77,8 @@ def test_a_newer_store_is_left_alone(path, make, writer, opened) -> None:
     writer.write(make.snapshot())
     with opened() as other:
         other.execute("PRAGMA user_version = 9")
-    refused(writer, make.snapshot(), "its version is 9, and this weighbridge knows versions up to 4")
-    unreadable(path, "its version is 9, and this weighbridge knows versions up to 4")
+    refused(writer, make.snapshot(), "its version is 9, and this weighbridge knows versions up to 5")
+    unreadable(path, "its version is 9, and this weighbridge knows versions up to 5")
 
 
 def test_a_store_with_damaged_pages(path, make, writer) -> None:

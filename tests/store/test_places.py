@@ -295,7 +295,7 @@ def test_a_file_system_that_is_read_only(place, make) -> None:
 
 @only_for_root
 def test_a_disk_that_is_full_until_there_is_space_again(make) -> None:
-    with mounted("-t", "tmpfs", "-o", "size=400k", "tmpfs") as disk:
+    with mounted("-t", "tmpfs", "-o", "size=700k", "tmpfs") as disk:
         path, ballast = str(disk / "store.db"), disk / "ballast"
         writer = StoreWriter(path)
         writer.write(make.snapshot(make.row([1.0])))

@@ -51,6 +51,26 @@ def test_hosts_versions_and_queues_add_up_to_the_whole(make, writer, path, read)
         assert [one.series.name for one in reader.transactions(make.always)] == ["shop.jobs:rebuild", "GET /page"]
 
 
+def test_hosts_have_figures_and_processes(make, engine, writer, read) -> None:
+    two = make.other("two")
+    writer.write(of(make.snapshot(make.row([1.0, 2.0]), make.row([1.0], make.job)), host="a"))
+    writer.write(of(two.snapshot(two.row([3.0] * 3)), host="b"))
+    writer.write(of(make.other("three").snapshot(), host="b"))
+    with read() as reader:
+        first, second = reader.hosts(make.always, make.now)
+        assert (first.host, first.statistics.calls, first.processes) == ("a", 3, 1)
+        assert (second.host, second.statistics.maximum, second.processes) == ("b", 3.0, 2)
+        assert first.last_seen == make.now
+        assert (first.clock_difference is None) == (engine.name == "sqlite")
+        (jobs,) = (one for one in reader.hosts(make.always, make.now, JOBS) if one.host == "a")
+        assert jobs.statistics.calls == 1
+        lines = reader.transactions(make.always, Selection(kind="web"), scope="host")
+        assert [(line.series.name, line.statistics.calls) for line in lines] == [("b", 3), ("a", 2)]
+
+
+JOBS = Selection("shop", "background")
+
+
 def test_a_program_without_a_version_has_no_rows_of_one(make, writer, path) -> None:
     writer.write(make.snapshot(make.row([1.0])))
     assert counts(path, "version") == {}

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from .helpers import eventually
 
-__all__ = ["needs_redis", "redis", "url_of"]
+__all__ = ["SERVER", "free_port", "needs_redis", "redis", "url_of"]
 
 SERVER = shutil.which("redis-server")
 REQUIRED = os.environ.get("REDIS_TESTS") == "required"
@@ -26,9 +26,7 @@ needs_redis = pytest.mark.skipif(SERVER is None and not REQUIRED, reason="there 
 def redis() -> Iterator[Redis]:
     """It listens on a free port of this machine, and keeps nothing."""
     assert SERVER is not None, "there is no redis-server, and it is required"
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     alone = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     server = subprocess.Popen([SERVER, "--port", str(port), *alone], stdout=subprocess.DEVNULL)
     with Redis(port=port) as connection:
@@ -36,6 +34,14 @@ def redis() -> Iterator[Redis]:
         yield connection
     server.terminate()
     server.wait()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 def _answers(redis: Redis) -> bool:

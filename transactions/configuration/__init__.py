@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .in_force import current, reset, use
+    from .in_force import current, reset, use, with_written, write
     from .loading import Configuration, ConfigurationError, load, load_from_environment
     from .privacy import Privacy
     from .settings import ApplicationSettings, Settings
@@ -26,6 +26,8 @@ _PLACES: Final = {
     "load_from_environment": ".loading",
     "reset": ".in_force",
     "use": ".in_force",
+    "with_written": ".in_force",
+    "write": ".in_force",
 }
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "load_from_environment",
     "reset",
     "use",
+    "with_written",
+    "write",
 ]
 
 

@@ -10,7 +10,16 @@ from typing import Final, NamedTuple
 
 from .values import CLASSES, LABEL, LOG_FILE, NAMES, PATTERNS, SWITCH, ValueKind, adding, all_of
 
-__all__ = ["ALIASES", "COUNTERPARTS", "Counterpart", "is_agent_section", "is_agent_setting", "is_agent_variable"]
+__all__ = [
+    "ALIASES",
+    "COUNTERPARTS",
+    "GENERATED",
+    "Counterpart",
+    "instead_of",
+    "is_agent_section",
+    "is_agent_setting",
+    "is_agent_variable",
+]
 
 ALIASES: Final[Mapping[str, str]] = {
     "attributes.enabled": "attributes_enabled",
@@ -58,6 +67,34 @@ COUNTERPARTS: Final[Mapping[str, Counterpart]] = {
     **dict(_of_destinations()),
 }
 """Counterparts by the agent's name, in lower case."""
+
+GENERATED: Final = (
+    *("license_key", "app_name", "monitor_mode", "log_file", "log_level", "high_security"),
+    *("proxy_scheme", "proxy_host", "proxy_port", "proxy_user", "proxy_pass", "attributes.include"),
+    *("transaction_tracer.enabled", "transaction_tracer.transaction_threshold", "transaction_tracer.record_sql"),
+    *("transaction_tracer.stack_trace_threshold", "transaction_tracer.explain_enabled"),
+    *("transaction_tracer.explain_threshold", "transaction_tracer.function_trace", "error_collector.enabled"),
+    *("error_collector.ignore_classes", "error_collector.expected_classes", "browser_monitoring.auto_instrument"),
+    *("thread_profiler.enabled", "api_key", "distributed_tracing.enabled", "application_logging.enabled"),
+    *("application_logging.forwarding.enabled", "application_logging.local_decorating.enabled"),
+    "application_logging.metrics.enabled",
+)
+"""The settings in the file that the agent generates for a new user, in the file's order."""
+
+_SAMPLES: Final = "samples, which are kept of the slowest transactions of each minute and of the first that fail"
+_INSTEAD: Final[Mapping[str, str]] = {
+    "license_key": "the setting `store`: nothing is sent anywhere",
+    "application_logging.local_decorating.enabled": "`NewRelicContextFormatter`, which writes the linking metadata",
+    "transaction_tracer.enabled": _SAMPLES,
+    "transaction_tracer.transaction_threshold": _SAMPLES,
+}
+"""What there is here instead of a setting that has no counterpart."""
+
+
+def instead_of(name: str) -> str | None:
+    """Return what replaces a setting of the agent that is not applied here; ``None`` if nothing does."""
+    return _INSTEAD.get(name)
+
 
 _FAMILIES: Final = frozenset(
     (

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from .agent_settings import is_agent_section
+from .function_sections import is_function_section, read_function_sections
 from .records import FileReading, Origin, Problem, SettingEntry, Unused
 
 if sys.version_info >= (3, 11):
@@ -155,7 +156,9 @@ def _read_ini(path: str, text: str, environment: str | None) -> FileReading:
     parser.read_string(text)
     sections = list(_ini_sections(parser, environment))
     environments = {name for section in parser.sections() for name in _environment_of(section)}
+    functions, wrong = read_function_sections(path, parser)
     problems = (
+        *wrong,
         *(() if sections else _missing(path, "neither [weighbridge] nor [newrelic]", parser.sections())),
         *_misspelt(path, parser.sections()),
         *_unknown_environment(path, environment, environments),
@@ -163,8 +166,13 @@ def _read_ini(path: str, text: str, environment: str | None) -> FileReading:
     return FileReading(
         (*_entries(path, text, sections), *_ini_applications(path, parser)),
         problems,
-        tuple(Unused(f"[{name}]", path) for name in parser.sections() if is_agent_section(name)),
+        tuple(Unused(f"[{name}]", path) for name in parser.sections() if _is_unused(name)),
+        functions,
     )
+
+
+def _is_unused(section: str) -> bool:
+    return is_agent_section(section) and not is_function_section(section)
 
 
 def _ini_sections(parser: configparser.RawConfigParser, environment: str | None) -> Iterator[_Section]:

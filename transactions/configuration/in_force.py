@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from ..log import capture_internal_exception, log_once
-from .loading import load_from_environment
-from .records import Configuration, Problem
+from .agent_settings import is_agent_setting
+from .loading import load_from_environment, with_entries
+from .records import Configuration, Origin, Problem, SettingEntry
+from .settings import SETTINGS
 
-__all__ = ["current", "reset", "use"]
+__all__ = ["current", "reset", "use", "with_written", "write"]
 
 _in_force: Final[dict[str, Configuration]] = {}
 """Holds one key: if two threads read the settings at the same time, the first to store them here wins."""
 _KEY: Final = "configuration"
+
+_written: Final[dict[str, SettingEntry]] = {}
+"""What the program has written to its settings, by name: it holds from then on, whatever is read later."""
 
 
 def current() -> Configuration:
@@ -31,7 +36,7 @@ def current() -> Configuration:
 
 def _loaded() -> Configuration:
     try:
-        return load_from_environment()
+        return with_written(load_from_environment())
     except Exception:
         capture_internal_exception("configuration.current")
         return Configuration()
@@ -39,8 +44,28 @@ def _loaded() -> Configuration:
 
 def use(configuration: Configuration) -> Configuration:
     """Put a configuration into force, log its problems to the log that it names, and return it with all problems."""
+    configuration = with_written(configuration)
     _in_force[_KEY] = configuration
     return _announced(configuration)
+
+
+def with_written(configuration: Configuration) -> Configuration:
+    """Return a configuration with what the program has written to its settings."""
+    return with_entries(configuration, _written.values())
+
+
+def write(name: str, value: object) -> Configuration:
+    """Return the configuration in force with one setting that the program has written, which `use` puts into force.
+
+    A setting that does not exist is kept as one of the agent's that means nothing here.
+    """
+    before = current()
+    from_agent = is_agent_setting(name) or name not in SETTINGS
+    entry = SettingEntry(name, value, Origin("argument", f"{name} as the program wrote it"), from_agent)
+    written = with_entries(before, [entry])
+    if written.problems == before.problems:
+        _written[name] = entry
+    return written
 
 
 def _announced(configuration: Configuration) -> Configuration:
@@ -72,4 +97,5 @@ _log_directed: bool = False
 def reset() -> None:
     """Drop the configuration in force; the next ``current()`` reads the environment again."""
     _in_force.clear()
+    _written.clear()
     _direct_log(Configuration())

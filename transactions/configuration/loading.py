@@ -11,7 +11,7 @@ from typing import Final
 
 from .agent_settings import ALIASES, COUNTERPARTS
 from .environment import read_environment
-from .records import Configuration, ConfigurationError, FileReading, Origin, Problem, SettingEntry, Unused
+from .records import Configuration, ConfigurationError, Entries, FileReading, Origin, Problem, SettingEntry, Unused
 from .redaction import redacted
 from .resolving import Resolver
 
@@ -23,12 +23,13 @@ __all__ = [
     "Unused",
     "load",
     "load_from_environment",
+    "with_entries",
 ]
 
 _OWN: Final = "WEIGHBRIDGE_"
 _AGENT: Final = "NEW_RELIC_"
-_NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT")
-"""Environment variables that say where settings are read from, and are no settings themselves."""
+_NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT", "RUN", "RUN_PID")
+"""Environment variables that are no settings: where settings are read from, and what `weighbridge run` hands on."""
 
 
 def load(
@@ -59,6 +60,28 @@ def load(
         (*reading.unused, *resolver.unused),
         None if file is None else redacted(str(file)),
         None if section is None else redacted(section),
+        Entries(entries),
+        reading.functions,
+    )
+
+
+def with_entries(configuration: Configuration, written: Iterable[SettingEntry]) -> Configuration:
+    """Return the configuration that results if more is written, which takes precedence over all of it."""
+    more = tuple(written)
+    if not more:
+        return configuration
+    replaced = {(entry.name, entry.origin) for entry in more}
+    kept = (entry for entry in configuration.entries if (entry.name, entry.origin) not in replaced)
+    entries = Entries((*kept, *more))
+    resolver = Resolver()
+    resolver.apply(entries)
+    known = {*configuration.problems, *configuration.unused}
+    return configuration._replace(
+        settings=resolver.settings(),
+        origins=resolver.origins,
+        problems=(*configuration.problems, *(found for found in resolver.problems if found not in known)),
+        unused=(*configuration.unused, *(found for found in resolver.unused if found not in known)),
+        entries=entries,
     )
 
 

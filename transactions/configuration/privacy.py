@@ -46,6 +46,8 @@ class Privacy:
         self.keeps_errors: bool = settings.error_collector_enabled
         """Whether class and message of an error may be kept."""
         self.takes_custom_attributes: bool = settings.attributes_enabled and not settings.high_security
+        self.takes_custom_values: bool = not settings.high_security
+        """Whether custom metrics and events may be kept."""
         self._takes_parameters = self.takes_custom_attributes
         self._captures_parameters = settings.capture_params
         self._strips_messages = settings.strip_exception_messages

@@ -19,7 +19,9 @@ __all__ = [
     "DEFAULT_ORIGINS",
     "Configuration",
     "ConfigurationError",
+    "Entries",
     "FileReading",
+    "FunctionSection",
     "Origin",
     "Problem",
     "SettingEntry",
@@ -102,12 +104,37 @@ class SettingEntry(NamedTuple):
     """Whether it was written as a setting of the agent (``[newrelic]``, ``NEW_RELIC_...``)."""
 
 
+class Entries(tuple[SettingEntry, ...]):
+    """Everything that was written, the lowest precedence first. Some of it may be secret, so none of it is shown."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} settings as they were written>"
+
+    def value_of(self, name: str) -> object:
+        """Return the value that takes precedence among those written under a name; ``None`` if there is none."""
+        return next((entry.value for entry in reversed(self) if entry.name == name), None)
+
+
+class FunctionSection(NamedTuple):
+    """A section of an INI file that has functions measured: ``[background-task:...]`` or ``[web-transaction:...]``."""
+
+    kind: Literal["background-task", "web-transaction"]
+    functions: tuple[tuple[str, str], ...]
+    """Module and dotted path in it, of each."""
+    options: Mapping[str, str]
+    """The arguments of the wrapper, as they were written."""
+    place: str
+
+
 class FileReading(NamedTuple):
     """The content of a configuration file, ordered so that later entries take precedence over earlier ones."""
 
     entries: tuple[SettingEntry, ...] = ()
     problems: tuple[Problem, ...] = ()
     unused: tuple[Unused, ...] = ()
+    functions: tuple[FunctionSection, ...] = ()
 
 
 DEFAULT_ORIGINS: Final[Mapping[str, Origin]] = dict.fromkeys(SETTINGS, Origin("default", "default"))
@@ -125,6 +152,9 @@ class Configuration(NamedTuple):
     config_file: str | None = None
     environment: str | None = None
     """The requested section of the configuration file (``production``)."""
+    entries: Entries = Entries()
+    functions: tuple[FunctionSection, ...] = ()
+    """What the file has measured by name."""
 
     def require(self) -> None:
         """Raise ``ConfigurationError`` if there are problems."""

@@ -55,7 +55,7 @@ class Resolver:
             return False
         if setting is not None or entry.name in COUNTERPARTS:
             return True
-        if entry.from_agent and _may_be_the_agents(entry):
+        if entry.from_agent and (entry.origin.source == "argument" or _may_be_the_agents(entry)):
             self.unused.append(Unused(entry.name, entry.origin.place))
         else:
             self._complain(partial(_unknown, entry, SETTINGS))

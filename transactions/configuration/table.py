@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from .agent_settings import ALIASES, COUNTERPARTS, GENERATED, instead_of
 from .settings import APPLICATION_SETTINGS, SETTINGS, ApplicationSettings, SettingInfo
 
-__all__ = ["settings_markdown", "shown_value"]
+__all__ = ["agent_settings_markdown", "settings_markdown", "shown_value"]
+
+
+def agent_settings_markdown() -> str:
+    """Return the table of the settings that the agent's generated file has. Without a final line end."""
+    head = ["| setting | here |", "|---|---|"]
+    return "\n".join([*head, *(f"| `{name}` | {_fate(name)} |" for name in GENERATED)])
+
+
+def _fate(name: str) -> str:
+    counterpart = COUNTERPARTS.get(name)
+    ours = ALIASES.get(name, name) if counterpart is None else counterpart.setting
+    if ours in SETTINGS:
+        return "applied" if ours == name else f"applied, as `{ours}`"
+    instead = instead_of(name)
+    return "without meaning" if instead is None else f"replaced by {instead}"
 
 
 def settings_markdown() -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "LABEL",
     "LOG_FILE",
     "LOG_LEVEL",
+    "LOG_LEVELS",
     "MEMORY",
     "MORE_STATUSES",
     "NAMES",
@@ -191,10 +192,10 @@ def _refuse_url(text: str) -> None:
 
 def _read_log_level(value: object, _so_far: object) -> str:
     """Read a level: its name, or its number in `logging`."""
-    if isinstance(value, int) and value in _LOG_LEVELS.values():
-        return next(name for name, number in _LOG_LEVELS.items() if number == value)
+    if isinstance(value, int) and value in LOG_LEVELS.values():
+        return next(name for name, number in LOG_LEVELS.items() if number == value)
     level = _read_text(value, None).lower()
-    if level in _LOG_LEVELS:
+    if level in LOG_LEVELS:
         return level
     raise ValueError(value)
 
@@ -283,7 +284,7 @@ def all_of(kind: ValueKind) -> ValueKind:
     return kind._replace(read=lambda value, so_far: kind.read(value, so_far) and so_far)
 
 
-_LOG_LEVELS: Final = {"critical": 50, "error": 40, "warning": 30, "info": 20, "debug": 10}
+LOG_LEVELS: Final = {"critical": 50, "error": 40, "warning": 30, "info": 20, "debug": 10}
 
 SECONDS: Final = ValueKind("seconds", "a number of seconds above 0, at most 86400", _positive(86_400))
 DAYS: Final = ValueKind("days", "a number of days above 0, at most 36500", _positive(36_500))
@@ -292,7 +293,7 @@ APPLICATION: Final = ValueKind("text", "a name that is not empty, or several wit
 LABEL: Final = ValueKind("text", f"a text of 1 to {_LONGEST_LABEL} characters, in one line", _read_label)
 STORE: Final = ValueKind("store", f"the path of a file, `{EXAMPLE}`, or `{MEMORY}`", read_store)
 LOG_FILE: Final = ValueKind("file", "the path of a file, `stdout` or `stderr`", _read_log_file)
-LOG_LEVEL: Final = ValueKind("word", "one of " + ", ".join(_LOG_LEVELS), _read_log_level)
+LOG_LEVEL: Final = ValueKind("word", "one of " + ", ".join(LOG_LEVELS), _read_log_level)
 NAMES: Final = ValueKind("names", "names, with blanks or commas between them", _read_names)
 PATTERNS: Final = ValueKind(
     "patterns", "names, with blanks or commas between them; a `*` stands for anything", _read_patterns

@@ -3,7 +3,8 @@
 A task is recognized by its root coroutine: by the exact module and qualified name
 of the function. Any task that is not in these tables was started by the user's
 code. Observed on Starlette 0.26 to 1.10, FastAPI 0.165, Litestar 2.25,
-Django 4.2 and 5.2, Quart 0.18 to 0.22, asgiref 3.6 to 3.13, anyio 3.7 to 4.16, trio 0.22 to 0.35.
+Django 4.2 and 5.2, Quart 0.18 to 0.22, asgiref 3.6 to 3.13, anyio 3.7 to 4.16, trio 0.22 to 0.35,
+Dramatiq 2.2.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _FRAMEWORK_TASKS: Final[frozenset[_Place]] = frozenset(
         ("asgiref.sync", "AsyncToSync.__call__.<locals>.new_loop_wrap"),
         ("anyio._backends._asyncio", "AsyncIOBackend.run_async_from_thread.<locals>.task_wrapper"),
         ("trio._threads", "Run.run_system"),
+        ("dramatiq.asyncio", "EventLoopThread.run_coroutine.<locals>.wrapped_coro"),
         ("trio._threads", "from_thread_run.<locals>.callback.<locals>.await_in_trio_thread_task"),  # before 0.23
         # tasks that do the request's own work
         ("django.core.handlers.asgi", "ASGIHandler.handle.<locals>.process_request"),

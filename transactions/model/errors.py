@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from _weakref import ref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Final
 
 from ..host_exceptions import pass_on_signals
-from .finished import NoticedError
+from .finished import FAILURES, NoticedError, Outcome
 from .naming import class_name
 from .process import runtime
 
@@ -16,11 +16,15 @@ __all__ = [
     "CANCELLATIONS",
     "DISCONNECTS",
     "MAX_ERRORS",
+    "STRIPPED",
     "ExcInfo",
     "class_names",
     "is_error",
     "matches",
     "noticed",
+    "noticed_by_name",
+    "outcome_by_name",
+    "outcome_of",
     "parts_of",
     "retained",
 ]
@@ -48,12 +52,40 @@ DISCONNECTS: Final = frozenset(
 )
 """Exceptions that frameworks raise when the client has disconnected."""
 
-_HARMLESS: Final = (
-    CANCELLATIONS
-    | DISCONNECTS
-    | {"greenlet:GreenletExit", "builtins:GeneratorExit", "builtins:KeyboardInterrupt"}
-    | {"celery.exceptions:Retry", "celery.exceptions:Ignore", "celery.exceptions:Reject"}
+_STOPPED: Final = (
+    CANCELLATIONS | DISCONNECTS | {"greenlet:GreenletExit", "builtins:GeneratorExit", "builtins:KeyboardInterrupt"}
 )
+
+_CONTROL_FLOW: Final[Mapping[str, Outcome]] = {
+    "arq.worker:Retry": "retried",
+    "arq.worker:RetryJob": "retried",
+    "billiard.exceptions:SoftTimeLimitExceeded": "timed_out",
+    "billiard.exceptions:TimeLimitExceeded": "timed_out",
+    "billiard.exceptions:WorkerLostError": "killed",
+    "celery.exceptions:Ignore": "cancelled",
+    "celery.exceptions:Reject": "rejected",
+    "celery.exceptions:Retry": "retried",
+    "django_q.exceptions:TimeoutException": "timed_out",
+    "dramatiq.errors:RateLimitExceeded": "retried",
+    "dramatiq.errors:Retry": "retried",
+    "dramatiq.middleware.shutdown:Shutdown": "retried",
+    "dramatiq.middleware.time_limit:TimeLimitExceeded": "timed_out",
+    "huey.exceptions:CancelExecution": "cancelled",
+    "huey.exceptions:RateLimitExceeded": "retried",
+    "huey.exceptions:RetryTask": "retried",
+    "huey.exceptions:TaskLockedException": "rejected",
+    "huey.exceptions:TaskTimeout": "timed_out",
+    "procrastinate.exceptions:JobAborted": "cancelled",
+    "procrastinate.exceptions:JobRetry": "retried",
+    "rq.timeouts:JobTimeoutException": "timed_out",
+    "taskiq.exceptions:NoResultError": "succeeded",
+    "taskiq.exceptions:TaskRejectedError": "rejected",
+    **dict.fromkeys(_STOPPED, "cancelled"),
+}
+"""What libraries raise to say "again", "never mind" or "too long", and what becomes of the task then."""
+
+_EXITS: Final = frozenset({"click.exceptions:Exit", "typer.exceptions:Exit"})
+"""What command-line libraries raise to end a program with a status, as ``SystemExit`` does."""
 
 _GROUPS: Final = frozenset({"builtins:BaseExceptionGroup", "exceptiongroup:BaseExceptionGroup"})
 """Exception groups; each counts as an error if one of its exceptions does."""
@@ -62,14 +94,17 @@ _GROUPS: Final = frozenset({"builtins:BaseExceptionGroup", "exceptiongroup:BaseE
 class _Class:
     """Cached facts about an exception class."""
 
-    __slots__ = ("is_error", "names")
+    __slots__ = ("decides_itself", "names", "outcome")
 
     def __init__(self, cls: type[BaseException]) -> None:
         self.names: frozenset[str] = frozenset(map(class_name, cls.__mro__))
         """``module:Class`` of the class and of all its bases."""
-        depends = issubclass(cls, SystemExit) or not _GROUPS.isdisjoint(self.names)
-        self.is_error: bool | None = None if depends else _HARMLESS.isdisjoint(self.names)
-        """Whether an escaping instance is an error; ``None`` where that depends on the instance."""
+        known = next((_CONTROL_FLOW[name] for name in self.names & _CONTROL_FLOW.keys()), None)
+        depends = issubclass(cls, SystemExit) or not (_GROUPS | _EXITS).isdisjoint(self.names)
+        self.decides_itself: bool = known is None and depends
+        """Whether the outcome depends on the instance."""
+        self.outcome: Outcome = known or "failed"
+        """What becomes of a task that an instance escapes from, if the class decides that."""
 
 
 _known: Final[dict[ref[type], _Class]] = {}
@@ -94,12 +129,24 @@ def class_names(exception: BaseException) -> frozenset[str]:
 
 def is_error(exception: BaseException) -> bool:
     """Whether an escaping exception is an error, rather than a request to stop."""
-    known = _class_of(exception).is_error
-    if known is not None:
-        return known
-    if isinstance(exception, SystemExit):
-        return exception.code not in (0, None)
-    return any(map(is_error, exception.exceptions))  # type: ignore[attr-defined]
+    return outcome_of(exception) in FAILURES
+
+
+def outcome_of(exception: BaseException) -> Outcome:
+    """Return how a task ends that an exception escapes from."""
+    known = _class_of(exception)
+    if not known.decides_itself:
+        return known.outcome
+    if not _GROUPS.isdisjoint(known.names):
+        return _outcome_of_group(exception)
+    status = getattr(exception, "code" if isinstance(exception, SystemExit) else "exit_code", None)
+    return "succeeded" if status in (0, None) else "failed"
+
+
+def _outcome_of_group(group: BaseException) -> Outcome:
+    """Return the outcome of the first exception that is an error, else that of the first one."""
+    outcomes = [outcome_of(part) for part in parts_of(group)]
+    return next((outcome for outcome in outcomes if outcome in FAILURES), outcomes[0])
 
 
 def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
@@ -118,6 +165,18 @@ def noticed(exception: BaseException, expected: bool) -> NoticedError:
     name = class_name(type(exception))
     message = _message(exception) if runtime.privacy.keeps_message(name) else STRIPPED
     return NoticedError(name, message, expected)
+
+
+def noticed_by_name(name: str, message: str) -> NoticedError:
+    """Return what is kept of an exception that only its class's name and its message are known of."""
+    if not runtime.privacy.keeps_errors:
+        return NoticedError(_NOT_KEPT, "")
+    return NoticedError(name, message[:_LONGEST_MESSAGE] if runtime.privacy.keeps_message(name) else STRIPPED)
+
+
+def outcome_by_name(name: str) -> Outcome:
+    """Return how a task ends that an exception of the named class escapes from."""
+    return _CONTROL_FLOW.get(name, "failed")
 
 
 def retained(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:

@@ -2,14 +2,36 @@
 
 # No postponed annotations here either: see `identity`.
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from .naming import Kind, path_of
 
-__all__ = ["ApdexZone", "AttributeValue", "FinishedTransaction", "Kind", "NoticedError"]
+__all__ = [
+    "FAILURES",
+    "OUTCOMES",
+    "ApdexZone",
+    "AttributeValue",
+    "FinishedTransaction",
+    "Kind",
+    "NoticedError",
+    "Outcome",
+]
 
 ApdexZone = Literal["satisfied", "tolerating", "frustrated"]
 AttributeValue = str | int | float | bool
+Outcome = Literal["succeeded", "failed", "retried", "rejected", "cancelled", "timed_out", "killed"]
+"""How a background transaction ended."""
+OUTCOMES: Final[tuple[Outcome, ...]] = (
+    "succeeded",
+    "failed",
+    "retried",
+    "rejected",
+    "cancelled",
+    "timed_out",
+    "killed",
+)
+FAILURES: Final[frozenset[Outcome]] = frozenset({"failed", "timed_out", "killed"})
+"""The outcomes that count as failures; to be tried again, refused or cancelled is none."""
 
 
 class NoticedError(NamedTuple):
@@ -43,6 +65,12 @@ class FinishedTransaction(NamedTuple):
     status: int | None
     disconnected: bool
     attributes: Mapping[str, AttributeValue]
+    outcome: Outcome | None = None
+    """How a background transaction ended; ``None`` for web transactions."""
+    queue: str | None = None
+    """The queue that a task was taken from, if it is known."""
+    queue_time: float | None = None
+    """Seconds that a task waited in its queue, or a request in a proxy's, before it began; ``None`` if not known."""
 
     @property
     def path(self) -> str:

@@ -86,6 +86,7 @@ class IdentitySource:
         self._application = application
         self._background = background
         self._explicit_name = explicit_name
+        runtime.has_entry_point = True
         self._by_name: dict[ExplicitName | None, Identity] = {}
         """Identities by explicit name, for names computed per call: a look-up costs a third of `intern_identity`."""
         self.identity: Identity

@@ -52,8 +52,8 @@ def display_name(group: str, name: str) -> str:
 
 
 def display_parts(group: str, name: str) -> tuple[str, str]:
-    """Return the two parts of `display_name`: the group with its slash, and the name."""
-    return f"{group}/", name.removeprefix("/") if group in _GROUPS_OF_PATHS else name
+    """Return the two parts of `display_name`: the group with its slash, if there is one, and the name."""
+    return f"{group}/" if group else "", name.removeprefix("/") if group in _GROUPS_OF_PATHS else name
 
 
 def class_name(cls: type) -> str:

@@ -1,10 +1,11 @@
-"""Parsing of numbers in untrusted text, such as headers and status lines."""
+"""Parsing of numbers in untrusted text, such as headers and status lines, and of values that a program gives."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-__all__ = ["whole_number"]
+__all__ = ["values_of", "whole_number"]
 
 _MAX_DIGITS: Final = 18
 """Any number of so many digits fits into 64 bits."""
@@ -22,3 +23,31 @@ def whole_number(text: str | bytes) -> int | None:
     if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
         return None
     return int(text)
+
+
+def values_of(value: Any) -> tuple[int, float, float, float] | None:
+    """Return count, total, least and most of a number, or of a dictionary of those; ``None`` if it is neither.
+
+    >>> values_of(2.5), values_of({"count": 2, "total": 3, "min": 1, "max": 2}), values_of("2")
+    ((1, 2.5, 2.5, 2.5), (2, 3.0, 1.0, 2.0), None)
+    """
+    if not isinstance(value, Mapping):
+        number = _finite(value)
+        return None if number is None else (1, number, number, number)
+    count = value.get("count", 1)
+    total = _finite(value.get("total", 0.0))
+    least, most = (_finite(value.get(key, total)) for key in ("min", "max"))
+    if total is None or least is None or most is None or type(count) is not int or count < 1:
+        return None
+    return count, total, least, most
+
+
+def _finite(value: Any) -> float | None:
+    """Return a number as a float; ``None`` for anything else, and for infinity and NaN."""
+    if not isinstance(value, (int, float)) and type(value).__name__ != "Decimal":
+        return None
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return number if number - number == 0.0 else None

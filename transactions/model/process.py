@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ..handoff import handoff
 from ..late_imports import late_imports
@@ -29,9 +29,12 @@ class RuntimeState:
 
     __slots__ = (
         "application",
+        "beginnings",
         "deferred",
+        "early",
         "enabled_for",
         "error_statuses",
+        "has_entry_point",
         "loaded",
         "privacy",
         "queue_headers",
@@ -48,6 +51,15 @@ class RuntimeState:
 
     def __init__(self) -> None:
         self.application = Application("Python Application")
+        self.beginnings: int = 0
+        """How often anybody got ready for a transaction to begin.
+
+        It has grown if any has begun; by how much says nothing, as whoever opens many gets ready once.
+        """
+        self.early: bool = False
+        """Whether the program's own code has not begun yet, and may still replace parts of the standard library."""
+        self.has_entry_point: bool = False
+        """Whether anything was made that can open a transaction."""
         self.deferred: Callable[[], object] | None = None
         """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.reset()
@@ -97,6 +109,7 @@ class RuntimeState:
         If the settings cannot be read, the transaction is counted as dropped. The
         first one wakes the recorder, so that even a task that never ends is reported.
         """
+        self.beginnings += 1
         if not self.try_load():
             handoff.record_dropped("transactions")
             return False
@@ -109,8 +122,8 @@ class RuntimeState:
         """Return the application that an ``application=`` argument refers to."""
         if argument is None:
             return self.application
-        if type(argument) is Application:
-            return argument
+        if issubclass(type(argument), Application):
+            return cast("Application", argument)
         text = as_text(argument) if issubclass(type(argument), str) else None
         found = None if text is None else application_named(text)
         if found is None:

@@ -12,7 +12,7 @@ from . import errors
 from .applications import Application
 from .attributes import add_attribute
 from .clock import epoch_at, monotonic
-from .finished import ApdexZone, AttributeValue, FinishedTransaction, NoticedError
+from .finished import FAILURES, ApdexZone, AttributeValue, FinishedTransaction, NoticedError, Outcome
 from .identity import DEFAULT_GROUP, ExplicitName, Flags, Identity, intern_identity
 from .naming import TYPES, Kind, path_of
 from .process import runtime
@@ -37,6 +37,8 @@ class Extras:
         "errors",
         "frozen_at",
         "ignored",
+        "outcome",
+        "queue",
         "queue_time",
         "reported",
         "stale_tokens",
@@ -59,7 +61,11 @@ class Extras:
         self.frozen_at: float = 0.0
         """When ``end_of_transaction()`` froze it, on the monotonic clock; else 0.0."""
         self.queue_time: float | None = None
-        """Seconds that the request waited before it reached us, if a proxy said so."""
+        """Seconds that it waited: a request in a proxy's queue, a task in its own, if that is known."""
+        self.outcome: Outcome | None = None
+        """How a background transaction ended, unless its errors alone decide that."""
+        self.queue: str | None = None
+        """The queue that a task was taken from, if it is known."""
         self.disconnected: bool = False
         """Whether the client disconnected before the last byte."""
         self.stale_tokens: list[Token[Transaction | None]] = []
@@ -164,11 +170,11 @@ class Transaction:
         return self._identity
 
     def _buffer_key(self) -> object:
-        """Return the key of its buffer in the hand-off: the series key and, with errors, whether they fail it."""
+        """Return the key of its buffer in the hand-off: the series key and what else is counted apart."""
         extras = self._extras
-        if extras is None or not extras.errors:
+        if extras is None or not (extras.errors or extras.outcome or extras.queue):
             return self._series_key()
-        return self._series_key(), extras.failing
+        return self._series_key(), bool(extras.errors), extras.failing, extras.outcome, extras.queue
 
     # State
 
@@ -295,8 +301,11 @@ class Transaction:
     def _record_exception(self, exception: BaseException) -> None:
         """Record an exception that escapes from the measured work, if it is an error. Never raises."""
         try:
-            if errors.is_error(exception):
+            outcome = errors.outcome_of(exception)
+            if outcome in FAILURES:
                 self._notice_exception(exception)
+            if self._background and outcome != "failed" and (outcome not in FAILURES or self._failed()):
+                self._ensure_extras().outcome = outcome
         except Exception:
             capture_internal_exception("Transaction._record_exception")
 
@@ -393,8 +402,19 @@ class Transaction:
         return (self._end_time or stopped or monotonic()) - self._start_time
 
     def _failed(self) -> bool:
-        """Whether an unexpected error makes it a failed one."""
-        return self._extras is not None and self._extras.failing
+        """Whether its outcome, or else an unexpected error, makes it a failed one."""
+        extras = self._extras
+        if extras is None:
+            return False
+        return extras.failing if extras.outcome is None or not self._background else extras.outcome in FAILURES
+
+    def _outcome(self) -> Outcome | None:
+        """Return how it ended, if it is a background transaction."""
+        if not self._background:
+            return None
+        if self._extras is not None and self._extras.outcome is not None:
+            return self._extras.outcome
+        return "failed" if self._failed() else "succeeded"
 
     def _apdex_zone(self) -> ApdexZone | None:
         """Return the Apdex zone by the threshold of its application and path; only web transactions have one."""
@@ -437,4 +457,7 @@ class Transaction:
             status=self.status,
             disconnected=self._was_disconnected,
             attributes=runtime.privacy.attributes(self._attributes()),
+            outcome=self._outcome(),
+            queue=None if self._extras is None else self._extras.queue,
+            queue_time=None if self._extras is None else self._extras.queue_time,
         )

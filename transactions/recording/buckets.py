@@ -15,9 +15,10 @@ from typing import Final, TypeVar
 from ..handoff import BUFFER_CAPACITY, KEEP_ALL, DurationBuffer
 from ..model.applications import Application
 from ..model.errors import retained
-from ..model.finished import NoticedError
+from ..model.finished import NoticedError, Outcome
 from ..model.transaction import Transaction
 from .histogram import add_sorted
+from .overflow import OTHER
 from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
 from .totals import Totals, nanoseconds
 
@@ -27,22 +28,37 @@ _MAX_FAILED: Final = 3
 """Failed transactions kept whole per series and minute."""
 _KEEP_NONE: Final = float("inf")
 """Value of `DurationBuffer.slow_threshold` for which no transaction is kept whole."""
+_MAX_QUEUES: Final = 50
+"""Queues that are kept apart per series and minute; tasks of more are counted under one name."""
+
+_BufferKey = tuple[int, Outcome, str, bool, bool, bool, bool]
 
 _Row = TypeVar("_Row", MinuteRow, ErrorCount, Sample)
 _Item = TypeVar("_Item")
 
 
 class SeriesBuffer(DurationBuffer):
-    """A buffer for transactions of one minute bucket that share status, failure and flags, so are counted alike."""
+    """A buffer for transactions of one minute bucket that share status, outcome and flags, so are counted alike."""
 
-    __slots__ = ("apdex", "bucket", "disconnected", "failed", "sampled", "status", "with_errors")
+    __slots__ = ("apdex", "bucket", "disconnected", "failed", "outcome", "queue", "sampled", "status", "with_errors")
 
     def __init__(
-        self, bucket: MinuteBucket, status: int, failed: bool, with_errors: bool, apdex: bool, sampled: bool
+        self,
+        bucket: MinuteBucket,
+        status: int,
+        outcome: Outcome,
+        queue: str,
+        failed: bool,
+        with_errors: bool,
+        apdex: bool,
+        sampled: bool,
     ) -> None:
         super().__init__(bucket.expires_at)
         self.bucket: MinuteBucket = bucket
         self.status: int = status
+        self.outcome: Outcome = outcome
+        self.queue: str = queue
+        """The queue that they were taken from, if it is known."""
         self.failed: bool = failed
         self.with_errors: bool = with_errors
         """Whether they have errors, expected ones perhaps."""
@@ -108,19 +124,22 @@ class MinuteBucket:
         self._series = series
         self._minute = minute
         self._apdex_t = apdex_t
-        self._buffers: dict[tuple[int, bool, bool, bool, bool], SeriesBuffer] = {}
-        self._totals = Totals()
+        self._buffers: dict[_BufferKey, SeriesBuffer] = {}
+        self._totals: dict[str, Totals] = {}
+        """By queue; what came from none under an empty name."""
         self._slowest: Transaction | None = None
         self._failed: list[Transaction] = []
         self._failed_before = 0
 
     def buffer_for(self, transaction: Transaction) -> SeriesBuffer:
         """Return the buffer in which a transaction of this series is counted."""
-        flags = transaction._identity.flags
-        key = (
+        flags, extras, failed = transaction._identity.flags, transaction._extras, transaction._failed()
+        key: _BufferKey = (
             transaction.status or 0,
-            transaction._failed(),
-            transaction._extras is not None and bool(transaction._extras.errors),
+            transaction._outcome() or ("failed" if failed else "succeeded"),
+            self._bounded("" if extras is None else extras.queue or ""),
+            failed,
+            extras is not None and bool(extras.errors),
             flags.apdex and not transaction._background,
             flags.sampled,
         )
@@ -128,6 +147,11 @@ class MinuteBucket:
         if buffer is None:
             buffer = self._buffers[key] = SeriesBuffer(self, *key)
         return buffer
+
+    def _bounded(self, queue: str) -> str:
+        """Return the queue itself, or the one that counts surplus queues."""
+        known = {buffer.queue for buffer in self._buffers.values()}
+        return queue if queue in known or len(known) < _MAX_QUEUES else OTHER
 
     # Samples
 
@@ -172,14 +196,15 @@ class MinuteBucket:
         """Count what the buffers hold; return the number of transactions counted since the last `take_rows`."""
         for buffer in self._buffers.values():
             if buffer.durations or buffer.response_starts:
-                _add_buffer(buffer, self._totals, self._apdex_t)
-        return self._totals.count
+                _add_buffer(buffer, self._totals.setdefault(buffer.queue, Totals()), self._apdex_t)
+        return sum(totals.count for totals in self._totals.values())
 
     def take_rows(self) -> Iterator[MinuteRow]:
         """Yield the counts, if there are any, and reset them."""
         if self.flush_buffers():
-            counts, self._totals = self._totals, Totals()
-            yield from self._linked(MinuteRow(self._series, self._minute, counts))
+            by_queue, self._totals = self._totals, {}
+            for queue, totals in by_queue.items():
+                yield from self._linked(MinuteRow(self._series, self._minute, totals, queue))
 
     def take_error_counts(self) -> Iterator[ErrorCount]:
         """Yield how often each distinct error occurred, and reset the counts."""
@@ -220,10 +245,7 @@ def _add_buffer(buffer: SeriesBuffer, into: Totals, apdex_t: float) -> None:
 def _add_outcomes(buffer: SeriesBuffer, durations: list[float], into: Totals, apdex_t: float) -> None:
     if buffer.status:
         into.statuses[buffer.status] = into.statuses.get(buffer.status, 0) + len(durations)
-    if buffer.failed:
-        into.failed += len(durations)
-    else:
-        into.succeeded += len(durations)
+    setattr(into, buffer.outcome, getattr(into, buffer.outcome) + len(durations))
     if buffer.apdex:
         satisfied = 0 if buffer.failed else bisect_right(durations, apdex_t)
         tolerating = 0 if buffer.failed else bisect_right(durations, 4 * apdex_t) - satisfied

@@ -128,7 +128,7 @@ class Delivery:
             return
         if first.strikes > _STRIKES:
             _give_up(replace(snapshot, minutes=(), lost={}))
-            snapshot = replace(snapshot, errors=(), samples=())
+            snapshot = replace(snapshot, errors=(), samples=(), custom_metrics=(), custom_events=())
         self._sequence += 1
         first.snapshot = replace(snapshot, sequence=self._sequence, taken=taken.taken, running=taken.running)
         self._waiting = [first]
@@ -139,5 +139,7 @@ def _give_up(snapshot: Snapshot) -> None:
     handoff.record_dropped("transactions", sum(row.totals.count for row in snapshot.minutes))
     handoff.record_dropped("errors", sum(error.count for error in snapshot.errors))
     handoff.record_dropped("samples", len(snapshot.samples))
+    handoff.record_dropped("custom metrics", sum(metric.number for metric in snapshot.custom_metrics))
+    handoff.record_dropped("custom events", sum(events.number for events in snapshot.custom_events))
     for cause, count in snapshot.lost.items():
         handoff.record_dropped(cause, count)

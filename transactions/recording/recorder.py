@@ -394,13 +394,25 @@ class Recorder:
         now = monotonic()
         running = self._open_at(now)
         collected = self._aggregate.collect()
+        metrics, events = handoff.custom.take()
         lost = handoff.take_dropped()
-        if not (collected.minutes or lost or running != self._running or now - self._last_heartbeat >= _HEARTBEAT):
+        recorded = collected.minutes or metrics or events or lost
+        if not (recorded or running != self._running or now - self._last_heartbeat >= _HEARTBEAT):
             return None
         self._last_heartbeat = now
         self._running = running
         ran = now - self._started
-        return Snapshot(self._instance, 0, epoch(), *collected, lost=lost, running=running, ran=ran)
+        return Snapshot(
+            self._instance,
+            0,
+            epoch(),
+            *collected,
+            lost=lost,
+            running=running,
+            ran=ran,
+            custom_metrics=metrics,
+            custom_events=events,
+        )
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
         """Return the transactions that have been open for a while, their names limited as all others are."""

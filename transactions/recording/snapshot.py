@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from ..custom_values import CustomEvents, CustomMetric
 from ..model.finished import FinishedTransaction, Kind
 from .totals import Totals
 
@@ -119,6 +120,8 @@ class Snapshot:
     """The transactions that are open now; they replace those that the instance reported before."""
     ran: float | None = None
     """Seconds since ``instance.started``, by a monotonic clock; ``None`` if unknown."""
+    custom_metrics: tuple[CustomMetric, ...] = ()
+    custom_events: tuple[CustomEvents, ...] = ()
 
 
 class StoreUnavailable(Exception):

@@ -27,6 +27,7 @@ from .resolutions import (
 )
 from .results import (
     ApplicationStatistics,
+    CustomMetricStatistics,
     ErrorKey,
     ErrorStatistics,
     ErrorTimeline,
@@ -36,6 +37,7 @@ from .results import (
     RunningNow,
     Selection,
     SeriesStatistics,
+    StoredEvents,
     StoredInstance,
     StoredSample,
     Timeline,
@@ -49,6 +51,7 @@ from .timelines import statistics_over_time, timeline_of
 
 __all__ = [
     "ApplicationStatistics",
+    "CustomMetricStatistics",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
@@ -62,6 +65,7 @@ __all__ = [
     "Steps",
     "StoreReader",
     "StoreUnreadable",
+    "StoredEvents",
     "StoredInstance",
     "StoredSample",
     "Timeline",
@@ -154,18 +158,16 @@ class StoreReader:
             return sorted({totals_rows[number].application for number in called}, key=str.casefold)
 
     def transactions(
-        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None, by: Scope = "name"
+        self, window: Window, selection: Selection = _EVERYTHING, limit: int | None = None, scope: Scope = "name"
     ) -> list[SeriesStatistics]:
         """Return the statistics of each series with calls in the window, the most time consuming first.
 
-        With a limit, only so many of them, which is much faster than reading all. By host, version or queue, a
-        series has that word as its group.
+        With a limit, only so many of them, which is much faster than reading all. In
+        another scope, the series are those of all that has a host, a version or a queue in common.
         """
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            series = rows.series(selection, by)
-            if by != "name":
-                series = {number: one._replace(group=by) for number, one in series.items()}
+            series = rows.series(selection, scope)
             if limit is not None:
                 times = times_of(rows, self._cache, ranges, series)
                 top = sorted(times, key=lambda number: (-times[number], series[number]))[:limit]
@@ -183,7 +185,13 @@ class StoreReader:
             return sorted(found, key=lambda one: (-one.totals.total, one.series))
 
     def hosts(self, window: Window, now: float, selection: Selection = _EVERYTHING) -> list[HostStatistics]:
-        """Return the statistics of each host with calls in the window or processes that are there (``now``), by name."""
+        """Return the statistics of each host with calls in the window, or with processes at present, by name.
+
+        Args:
+            window: of the figures.
+            now: the present (epoch seconds).
+            selection: of the figures; processes are counted whatever they report.
+        """
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
             series = rows.series(selection, "host")
@@ -317,6 +325,28 @@ class StoreReader:
         with self._reading() as rows:
             return rows.marks(window, application)
 
+    def custom_metrics(self, window: Window, application: str | None = None) -> list[CustomMetricStatistics]:
+        """Return the custom metrics with values in the window, by application and name."""
+        found: dict[tuple[str, str], tuple[int, float, float, float]] = {}
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            for whose, name, *values in rows.custom_metrics(ranges, application):
+                number, total, least, most = values
+                before = found.get((whose, name), (0, 0.0, least, most))
+                found[whose, name] = (
+                    *(before[0] + number, before[1] + total),
+                    *(min(before[2], least), max(before[3], most)),
+                )
+        return [
+            CustomMetricStatistics(*key, number, number / minutes, total, least, most)
+            for key, (number, total, least, most) in sorted(found.items())
+        ]
+
+    def custom_events(self, application: str | None = None) -> list[StoredEvents]:
+        """Return the types of custom events, by application and type, however long ago they were recorded."""
+        with self._reading() as rows:
+            return sorted(rows.custom_events(application), key=lambda one: (one.application, one.type))
+
     def links(self) -> dict[str, tuple[str, ...]]:
         """Return the applications that each application is linked to, as far as samples show."""
         links: dict[str, tuple[str, ...]] = {}
@@ -347,6 +377,15 @@ class StoreReader:
         with self._source.reading() as rows:
             self._cache.validate(rows.state, rows.resolutions().values())
             yield rows
+
+
+def _host(
+    host: str, statistics: Statistics, latest: StoredInstance | None, there: Iterable[StoredInstance]
+) -> HostStatistics:
+    processes = sum(instance.host == host for instance in there)
+    if latest is None:
+        return HostStatistics(host, statistics, processes, None, None)
+    return HostStatistics(host, statistics, processes, latest.seen, latest.clock_difference)
 
 
 def _scope_of(selection: Selection) -> Scope:

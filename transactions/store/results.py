@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ..model.finished import FinishedTransaction, Kind
+from ..model.finished import AttributeValue, FinishedTransaction, Kind
 from ..recording.snapshot import Series
 from ..recording.totals import Totals
 from .statistics import Statistics
 
 __all__ = [
     "ApplicationStatistics",
+    "CustomMetricStatistics",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
@@ -22,6 +23,8 @@ __all__ = [
     "RunningNow",
     "Selection",
     "SeriesStatistics",
+    "StoredEvent",
+    "StoredEvents",
     "StoredInstance",
     "StoredSample",
     "Timeline",
@@ -140,7 +143,7 @@ class StoredInstance:
     lost: Mapping[str, int]
     """The number of dropped items by cause."""
     clock_difference: float | None = None
-    """Seconds by which its clock was behind that of the server at its last report; ``None`` where there is no server."""
+    """Seconds by which its clock was behind that of a server at its last report; ``None`` where there is none."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,46 @@ class HostStatistics:
     """Epoch seconds of their last report; ``None`` if none of them is remembered."""
     clock_difference: float | None
     """Of that report (see `StoredInstance`)."""
+
+
+@dataclass(frozen=True)
+class CustomMetricStatistics:
+    """The values of one custom metric, in the program's own unit."""
+
+    application: str
+    name: str
+    count: int
+    per_minute: float
+    total: float
+    minimum: float
+    maximum: float
+
+    @property
+    def average(self) -> float:
+        """Total by count."""
+        return self.total / self.count
+
+
+class StoredEvent(NamedTuple):
+    """One custom event."""
+
+    moment: float
+    """Epoch seconds."""
+    attributes: Mapping[str, AttributeValue]
+
+
+@dataclass(frozen=True)
+class StoredEvents:
+    """The custom events of one type."""
+
+    application: str
+    type: str
+    number: int
+    """How many there ever were."""
+    seen: int
+    """Epoch seconds of the last report."""
+    last: Sequence[StoredEvent]
+    """The last few, the latest first."""
 
 
 @dataclass(frozen=True)

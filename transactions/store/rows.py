@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
-from .results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
+from .results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -146,6 +146,18 @@ class Rows(Protocol):
 
     def links(self) -> Iterable[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""
+        ...
+
+    # Custom metrics and events
+
+    def custom_metrics(
+        self, ranges: Sequence[RowRange], application: str | None
+    ) -> Iterable[tuple[str, str, int, float, float, float]]:
+        """Yield application, name, count, total, least and most of each metric in each range."""
+        ...
+
+    def custom_events(self, application: str | None) -> Iterable[StoredEvents]:
+        """Yield the types of events, each with its count and the last of them, the latest first."""
         ...
 
     # What was dropped

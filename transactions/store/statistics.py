@@ -6,12 +6,12 @@ their numbers agree to the last digit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..recording.histogram import quantiles
-from ..recording.totals import Totals, seconds
+from ..recording.totals import OUTCOMES, Totals, seconds
 
 __all__ = ["Statistics", "Window", "statistics_of"]
 
@@ -62,6 +62,12 @@ class Statistics:
     """Average seconds in queues, of those that came with a queue time."""
     disconnected: int
     """How many were left by their client before the end."""
+    queued: int = 0
+    """How many came with a queue time."""
+    queue_p95: float | None = None
+    queue_maximum: float | None = None
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    """How many ended in each way; they add up to ``calls``."""
 
     @property
     def apdex_samples(self) -> int:
@@ -93,7 +99,17 @@ def statistics_of(totals: Totals, minutes: float) -> Statistics:
         response_start=_average(totals.response_start_total, totals.response_starts),
         queue_time=_average(totals.queue_total, totals.queued),
         disconnected=totals.disconnected,
+        queued=totals.queued,
+        queue_p95=_queue_p95(totals),
+        queue_maximum=seconds(totals.queue_maximum) if totals.queued else None,
+        outcomes={outcome: getattr(totals, outcome) for outcome in OUTCOMES},
     )
+
+
+def _queue_p95(totals: Totals) -> float | None:
+    if not totals.queue_histogram:
+        return None
+    return quantiles(totals.queue_histogram, (0.95,), 0.0, seconds(totals.queue_maximum))[0]
 
 
 def _ratio(part: float, whole: int) -> float | None:

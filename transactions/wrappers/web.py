@@ -92,6 +92,7 @@ class WebOpener:
     __slots__ = ("application", "call_name", "request_info")
 
     def __init__(self, application: ApplicationArgument, call_name: CallName, request_info: Mapping[str, Any]) -> None:
+        runtime.has_entry_point = True
         self.application: ApplicationArgument = application
         self.call_name: CallName = call_name
         self.request_info: Mapping[str, Any] = request_info

@@ -1,181 +1,6 @@
 "use strict";
-// Draws charts, writes times in the viewer's zone, and keeps the page up to date. Without it, everything but the
-// charts works. Text from the store reaches the document as text only.
-
-const root = document.documentElement;
-const pad = (number) => String(number).padStart(2, "0");
-
-// ---- How figures are written: as the server writes them.
-
-function digits(value, places = 3) {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  const behind = size >= 99.95 ? 0 : size >= 9.995 ? 1 : size >= 0.9995 ? 2 : 3;
-  const kept = Math.min(behind, places);
-  return value.toLocaleString("en-US", { minimumFractionDigits: kept, maximumFractionDigits: kept });
-}
-
-function duration(seconds) {
-  if (seconds < 9.9995) return `${digits(seconds * 1000)} ms`;
-  if (seconds < 300) return `${digits(seconds)} s`;
-  return seconds < 18000 ? `${digits(seconds / 60)} min` : `${digits(seconds / 3600)} h`;
-}
-
-const units = {
-  duration,
-  rate: (value) => `${digits(value, 2)}/min`,
-  share: (value) => (value === 0 || value === 1 ? `${value * 100} %` : `${digits(value * 100, 2)} %`),
-  apdex: (value) => value.toFixed(2),
-  count: (value) => Math.round(value).toLocaleString("en-US"),
-  work: (value) => `${digits(value)} s/min`,
-};
-
-// ---- Times.
-
-function clock(date, seconds = false) {
-  return `${pad(date.getHours())}:${pad(date.getMinutes())}${seconds ? `:${pad(date.getSeconds())}` : ""}`;
-}
-
-function day(date) {
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-}
-
-function localizeTimes() {
-  const today = day(new Date());
-  for (const element of document.querySelectorAll("time[datetime]")) {
-    const date = new Date(element.dateTime);
-    element.textContent = day(date) === today ? clock(date, true) : `${day(date)} ${clock(date)}`;
-    element.title = date.toString();
-  }
-  for (const input of document.querySelectorAll("input[data-epoch]")) {
-    const date = new Date(input.dataset.epoch * 1000);
-    if (!input.value) input.value = `${day(date)}T${clock(date)}`;
-  }
-  for (const zone of document.querySelectorAll(".zone")) {
-    zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone || "your time";
-  }
-}
-
-// ---- Charts.
-
-const plots = new Map();
-const hidden = new Set(); // lines that were switched off, by chart and title
-const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-const keyOf = (element, title) => `${element.getAttribute("aria-label")}\n${title}`;
-
-function stacked(lines) {
-  let below = lines[0].values.map(() => 0);
-  return lines.map((line) => (below = below.map((value, index) => value + (line.values[index] ?? 0))));
-}
-
-function drawn(line, index, chart, element) {
-  const unit = units[chart.unit];
-  const piled = chart.stacked || chart.bars;
-  const stroke = line.before ? color("--muted") : color(`--line-${index + 1}`);
-  return {
-    label: line.title,
-    show: !hidden.has(keyOf(element, line.title)),
-    stroke,
-    width: piled ? 1 : 1.6,
-    dash: line.before ? [4, 4] : undefined,
-    fill: piled ? stroke : chart.lines.length === 1 || index === 0 && !line.before ? `${stroke}1c` : undefined,
-    paths: chart.bars ? uPlot.paths.bars({ size: [0.8, 22], align: 1 }) : undefined,
-    points: { show: !chart.bars, size: 5, filter: (plot, position) => alone(plot.data[position]) },
-    value: (_, value, __, place) => {
-      const own = place == null ? null : line.values[place];
-      return own == null ? "" : unit(own);
-    },
-  };
-}
-
-// Points between two gaps, which no line leads to.
-function alone(values) {
-  return [...values.keys()].filter((place) => values[place] != null && values[place - 1] == null && values[place + 1] == null);
-}
-
-function ticks(_, splits, __, ___, step) {
-  return splits.map((split) => {
-    const date = new Date(split * 1000);
-    return step >= 86400 || (step >= 3600 && clock(date) === "00:00") ? day(date).slice(5) : clock(date);
-  });
-}
-
-// Seconds between two ticks: whole minutes, hours and days.
-const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000];
-
-function axes(unit, whole) {
-  const shared = { stroke: color("--muted"), font: "11px Inter, system-ui, sans-serif", ticks: { show: false }, gap: 6 };
-  return [
-    { ...shared, grid: { show: false }, space: 70, size: 26, incrs: steps, values: ticks },
-    { ...shared, grid: { stroke: color("--grid"), width: 1 }, size: 66, space: 36,
-      filter: (_, splits) => (whole ? splits.map((split) => (Number.isInteger(split) ? split : null)) : splits),
-      values: (_, splits) => splits.map((split) => (split == null ? "" : unit(split))) },
-  ];
-}
-
-function zoom(plot, step) {
-  const { left, width } = plot.select;
-  if (width < 8 || !plot.over.matches(":hover")) return; // the other charts only follow
-  const since = Math.floor(plot.posToVal(left, "x"));
-  const until = Math.ceil(plot.posToVal(left + width, "x"));
-  go({ since, until: Math.max(until, since + step), range: null });
-}
-
-const sizeOf = (element) => ({ width: Math.max(160, element.clientWidth), height: Math.max(100, element.clientHeight) });
-
-function draw(element) {
-  const chart = JSON.parse(element.dataset.chart);
-  if (!chart.lines.length) return;
-  const piled = chart.stacked || chart.bars;
-  const values = piled ? stacked(chart.lines) : chart.lines.map((line) => line.values);
-  if (chart.bars) values.forEach((line) => line.forEach((value, place) => { line[place] = value || null; }));
-  const top = chart.unit === "apdex" ? 1 : null;
-  // A stack is painted from its top down, so that lower layers cover higher ones.
-  const order = chart.lines.map((_, index) => index);
-  if (piled) order.reverse();
-  const lines = order.map((index) => drawn(chart.lines[index], index, chart, element));
-  element.parentElement.classList.toggle("single", lines.length === 1 && !piled);
-  const options = {
-    ...sizeOf(element),
-    legend: { live: true, markers: { width: 0, fill: (plot, place) => lines[place - 1]?.stroke }, mount: (_, legend) => element.parentElement.querySelector("figcaption").append(legend) },
-    cursor: { sync: { key: "pages" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-    scales: {
-      x: { range: (_, low, high) => [low, chart.bars || low === high ? high + chart.step : high] },
-      y: { range: (_, low, high) => [0, top ?? ((high ?? 0) * 1.08 || 1)] },
-    },
-    padding: [8, 18, 0, 0],
-    axes: axes(units[chart.unit], chart.unit === "count"),
-    series: [{ value: (_, value) => (value == null ? "" : moment(value)) }, ...lines],
-    hooks: { setSelect: [(plot) => zoom(plot, chart.step)], setSeries: [(plot, place) => remember(element, plot, place)] },
-  };
-  plots.set(element, new uPlot(options, [chart.x, ...order.map((index) => values[index])], element));
-}
-
-function remember(element, plot, place) {
-  const line = place == null ? null : plot.series[place];
-  if (line) hidden[line.show ? "delete" : "add"](keyOf(element, line.label));
-}
-
-function moment(seconds) {
-  const date = new Date(seconds * 1000);
-  return day(date) === day(new Date()) ? clock(date) : `${day(date)} ${clock(date)}`;
-}
-
-function drawAll() {
-  for (const plot of plots.values()) plot.destroy();
-  plots.clear();
-  document.querySelectorAll(".chart .u-legend").forEach((legend) => legend.remove());
-  document.querySelectorAll(".plot[data-chart]").forEach(draw);
-  fit(); // the legends have taken their part of the room
-}
-
-function fit() { plots.forEach((plot, element) => plot.setSize(sizeOf(element))); }
-
-let resizing = 0;
-addEventListener("resize", () => {
-  clearTimeout(resizing);
-  resizing = setTimeout(fit, 80);
-});
+// What a hand does on the page, and keeping it up to date. Without it, everything but the charts works. Text from the
+// store reaches the document as text only.
 
 // ---- What if T were another: the server worked out every place of the slider.
 
@@ -223,43 +48,57 @@ function submitMoments(event) {
   event.preventDefault();
   const form = event.target;
   const seconds = (name) => Math.floor(new Date(form.elements[name].value).getTime() / 1000);
-  go({ since: seconds("since"), until: seconds("until"), range: null });
+  go({ since: seconds("since"), until: seconds("until"), page: null });
 }
 
+// A choice changes one thing in the address; only another application or page is asked for with a form.
 function submitOnChange(event) {
   const select = event.target;
   if (!select.matches("[data-submit]")) return;
-  if (select.name === "range") go({ range: select.value, since: null, until: null });
-  else select.form.requestSubmit();
+  if (select.name === "range") go({ range: select.value, since: null, until: null, page: null });
+  else if (select.name === "app") select.form.requestSubmit();
+  else go({ [select.name]: select.value, page: null });
 }
 
 // ---- Keeping up to date.
 
-// What somebody types into, holds or marks is not taken from under their hands.
+const LIVE = ["nav", ".bar", "main", "footer"];
+
+// What somebody is about to choose is not taken from under their hands.
 function busy() {
-  const active = document.activeElement;
-  const typing = active && active.closest("main") && active.matches("input, select");
   const marking = document.querySelector(".u-select[style*='width: ']:not([style*='width: 0px'])");
-  return document.hidden || typing || marking || document.querySelector("dialog[open]");
+  return document.hidden || marking || document.querySelector("dialog[open]");
 }
 
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+  const asked = location.href;
+  const answer = await fetch(asked, { headers: { accept: "text/html" } }).catch(() => null);
   if ("waiting" in document.body.dataset) {
     if (answer && answer.ok) location.reload();
     return;
   }
-  root.classList.toggle("stale", !answer || !answer.ok);
-  if (!answer || !answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const open = new Set([...document.querySelectorAll("details[open][data-key]")].map((one) => one.dataset.key));
-  const focused = document.activeElement && document.activeElement.getAttribute("href");
-  const scrolled = [...document.querySelectorAll("main .scroll")].map((one) => one.scrollLeft);
-  for (const place of ["main", "footer"]) document.querySelector(place).replaceChildren(...fresh.querySelector(place).childNodes);
-  for (const one of document.querySelectorAll("details[data-key]")) one.open = open.has(one.dataset.key);
-  document.querySelectorAll("main .scroll").forEach((one, index) => { one.scrollLeft = scrolled[index] ?? 0; });
-  show();
-  if (focused) document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  const found = answer && answer.ok ? await answer.text().catch(() => null) : null;
+  root.classList.toggle("stale", found === null);
+  if (found === null || location.href !== asked) return;
+  const fresh = new DOMParser().parseFromString(found, "text/html");
+  await breath();
+  localizeTimes(fresh);
+  keepingPlace(() => LIVE.forEach((place) => replaceFigures(place, fresh)));
+  await drawAll();
+}
+
+function replaceFigures(place, fresh) {
+  const [old, replacement] = [document, fresh].map((one) => one.querySelector(place));
+  if (old && replacement) morph(old, replacement);
+}
+
+let refreshed = 0;
+
+function refreshWhenDue() {
+  const every = Number(document.body.dataset.refresh) * 1000;
+  if (!every || busy() || Date.now() - refreshed < every - 500) return;
+  refreshed = Date.now();
+  refresh();
 }
 
 // ---- Keys: an element says by which one it is reached.
@@ -282,12 +121,18 @@ function switchTheme(event) {
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
   try { localStorage.setItem("weighbridge-theme", root.dataset.theme); } catch { /* then for this page only */ }
   nameTheme(event.target);
-  drawAll();
+  drawAnew();
 }
 
-function show() {
-  localizeTimes();
-  drawAll();
+function switchControls(event) {
+  const button = event.currentTarget;
+  button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true");
+}
+
+// Heads of tables stay in sight below the bar, unless that scrolls away itself.
+function tellHeight(bar) {
+  const stays = getComputedStyle(bar).position === "sticky";
+  root.style.setProperty("--bar-height", `${stays ? bar.offsetHeight : 0}px`);
 }
 
 function start() {
@@ -303,9 +148,18 @@ function start() {
   document.addEventListener("change", submitOnChange);
   document.addEventListener("input", (event) => { if (event.target.id === "slider") moveThreshold(event.target, true); });
   document.querySelectorAll("form[data-moments]").forEach((form) => form.addEventListener("submit", submitMoments));
-  const every = Number(document.body.dataset.refresh);
-  if (every) setInterval(() => busy() || refresh(), every * 1000);
-  show();
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".chart button");
+    if (button) button.matches("[data-table]") ? switchTable(button) : toggle(button.title);
+  });
+  document.getElementById("controls")?.addEventListener("click", switchControls);
+  const bar = document.querySelector(".bar");
+  if (bar) new ResizeObserver(() => tellHeight(bar)).observe(bar);
+  refreshed = Date.now();
+  setInterval(refreshWhenDue, 1000);
+  document.addEventListener("visibilitychange", refreshWhenDue);
+  localizeTimes(document);
+  drawAll();
 }
 
 start();

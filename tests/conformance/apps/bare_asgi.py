@@ -7,12 +7,11 @@ from typing import Any
 
 import anyio.to_thread
 
-from weighbridge.middleware import ASGITransactionMiddleware
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, Answering, asgi_front
 from .jobs import Broken, Taken, coroutine_job, job
+from .measuring import measured_asgi
 from .sync_programs import SYNC
 
 Scope = dict[str, Any]
@@ -152,4 +151,4 @@ async def _by_parts(scope: Scope, send: Any, kind: str, name: str = "") -> None:
         await _answer(send, b"nothing here", 404)
 
 
-application = asgi_front(ASGITransactionMiddleware(Answering(_app)))
+application = asgi_front(measured_asgi(Answering(_app)))

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from weighbridge.middleware import WSGITransactionMiddleware
-
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
 from .front import ANSWERED, wsgi_answering, wsgi_front
 from .jobs import Broken, Taken, job
+from .measuring import measured_wsgi
 from .sync_programs import SYNC
 
 Environ = dict[str, Any]
@@ -60,4 +59,4 @@ def _app(environ: Environ, start_response: Any) -> Iterable[bytes]:
     return body
 
 
-application = wsgi_front(WSGITransactionMiddleware(wsgi_answering(_app)))
+application = wsgi_front(measured_wsgi(wsgi_answering(_app)))

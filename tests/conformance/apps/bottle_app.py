@@ -8,13 +8,12 @@ from typing import Any
 
 import bottle
 
-from weighbridge.middleware import WSGITransactionMiddleware
-
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
 from .front import ANSWERED, COPIED, JOINED, wsgi_answering, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
 from .jobs import Broken, Taken, job
+from .measuring import measured_wsgi
 from .sync_programs import SYNC
 
 app = bottle.Bottle()
@@ -79,4 +78,4 @@ def _served(environ: Any, start_response: Any) -> Any:
     return served(environ, start_response)
 
 
-application = wsgi_front(WSGITransactionMiddleware(wsgi_inside(wsgi_answering(_served))))
+application = wsgi_front(measured_wsgi(wsgi_inside(wsgi_answering(_served))))

@@ -10,17 +10,19 @@ from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
-from weighbridge.middleware import ASGITransactionMiddleware
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, async_endless, media_type
 from .django_views import configure
 from .front import ANSWERED, COPIED, JOINED, Answering, asgi_front, asgi_inside
 from .jobs import Broken, Keys, Taken
+from .measuring import BY_RUN, DJANGO, measured_asgi
 
-configure("weighbridge.middleware.DjangoTransactionMiddleware")
+configure(*DJANGO)
 
-from weighbridge.middleware.channels import URLRouter  # noqa: E402  Django has to know its settings
+if BY_RUN:
+    from channels.routing import URLRouter
+else:
+    from weighbridge.middleware.channels import URLRouter  # Django has to know its settings
 
 
 class Program(AsyncHttpConsumer):
@@ -78,6 +80,4 @@ ROUTES = [
     re_path(r"", get_asgi_application()),
 ]
 
-application = asgi_front(
-    ASGITransactionMiddleware(asgi_inside(Answering(ProtocolTypeRouter({"http": URLRouter(ROUTES)}))))
-)
+application = asgi_front(measured_asgi(asgi_inside(Answering(ProtocolTypeRouter({"http": URLRouter(ROUTES)})))))

@@ -12,13 +12,11 @@ from connexion.resolver import Resolver
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
-from weighbridge.middleware import ASGITransactionMiddleware
-from weighbridge.middleware.connexion import instrument
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .jobs import Broken, Taken, coroutine_job, job
+from .measuring import instrument, measured_asgi
 from .sync_programs import SYNC
 
 Handler = Callable[..., Any]
@@ -149,8 +147,8 @@ def _made(app: Any) -> Any:
     app.add_api(SPECIFICATION, resolver=resolver)
     app.add_api(PREFIXED, resolver=resolver)
     app.add_error_handler(Taken, _answer)
-    instrument(app)
-    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+    instrument("connexion", app)
+    return asgi_front(measured_asgi(asgi_inside(app)))
 
 
 application = _made(connexion.AsyncApp(__name__))

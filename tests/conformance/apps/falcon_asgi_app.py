@@ -10,14 +10,12 @@ import anyio.to_thread
 import falcon
 import falcon.asgi
 
-from weighbridge.middleware import ASGITransactionMiddleware
-from weighbridge.middleware.falcon import instrument
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
 from .jobs import Broken, Taken, coroutine_job
+from .measuring import instrument, measured_asgi
 from .sync_programs import SYNC
 
 Request, Response = falcon.asgi.Request, falcon.asgi.Response
@@ -143,6 +141,6 @@ app.add_route("/after", Get(_after))
 app.add_route("/after-async", Get(_after))
 app.add_route("/file", Get(_file))
 app.add_route("/endless", Get(_endless))
-instrument(app)
+instrument("falcon", app)
 
-application = asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+application = asgi_front(measured_asgi(asgi_inside(app)))

@@ -8,14 +8,12 @@ from typing import Any
 
 import falcon
 
-from weighbridge.middleware import WSGITransactionMiddleware
-from weighbridge.middleware.falcon import instrument
-
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
 from .front import ANSWERED, COPIED, JOINED, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
 from .jobs import Broken, Taken, job
+from .measuring import instrument, measured_wsgi
 from .sync_programs import SYNC
 
 Answer = Callable[[falcon.Request, falcon.Response], object]
@@ -118,6 +116,6 @@ app.add_route("/upload", Upload())
 app.add_route("/after", Get(_after))
 app.add_route("/file", Get(_file))
 app.add_route("/endless", Get(_endless))
-instrument(app)
+instrument("falcon", app)
 
-application = wsgi_front(WSGITransactionMiddleware(wsgi_inside(app)))
+application = wsgi_front(measured_wsgi(wsgi_inside(app)))

@@ -9,13 +9,12 @@ from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request, Respo
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
-from weighbridge.middleware import ASGITransactionMiddleware
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, COPIED, JOINED, Answering, asgi_front, asgi_inside
 from .hooks import HOOKS, HookMiddleware, at_async
 from .jobs import Broken, Taken, coroutine_job, job
+from .measuring import measured_asgi
 from .sync_programs import SYNC
 
 
@@ -138,7 +137,7 @@ def _fill(app: FastAPI | APIRouter, wrap: Callable[[Callable[..., Any]], Callabl
 def _made(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
     app = _filled(wrap)
     app.add_middleware(HookMiddleware)
-    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+    return asgi_front(measured_asgi(asgi_inside(app)))
 
 
 def _filled(wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> FastAPI:
@@ -158,7 +157,7 @@ def _behind() -> Any:
         await at_async("after", request.url.path, request.scope)
         return response
 
-    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+    return asgi_front(measured_asgi(asgi_inside(app)))
 
 
 def _as_it_is(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -169,7 +168,7 @@ def _router() -> Any:
     """A router is an application too, once there is somebody to close what its requests have opened."""
     app = APIRouter()
     _fill(app, _as_it_is)
-    return asgi_front(ASGITransactionMiddleware(asgi_inside(HookMiddleware(Answering(AsyncExitStackMiddleware(app))))))
+    return asgi_front(measured_asgi(asgi_inside(HookMiddleware(Answering(AsyncExitStackMiddleware(app))))))
 
 
 application = _made(_as_it_is)

@@ -10,13 +10,12 @@ from wsgiref.util import shift_path_info
 import flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from weighbridge.middleware import WSGITransactionMiddleware
-
 from .async_programs import ASYNC
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .front import ANSWERED, COPIED, JOINED, wsgi_answering, wsgi_front, wsgi_inside
 from .hooks import HOOKS, at
 from .jobs import Broken, Taken, job
+from .measuring import measured_wsgi
 from .sync_programs import SYNC
 
 app = flask.Flask(__name__)
@@ -133,7 +132,7 @@ def _served(environ: Any, start_response: Any) -> Any:
     return served(environ, start_response)
 
 
-measured = WSGITransactionMiddleware(
+measured = measured_wsgi(
     wsgi_inside(wsgi_answering(DispatcherMiddleware(_served, {"/mounted": mounted, "/tenants": _tenants})))
 )
 application = wsgi_front(measured)

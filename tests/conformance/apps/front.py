@@ -10,6 +10,7 @@ from typing import Any, Final
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
 
 from .jobs import Taken
+from .measuring import BY_RUN
 
 _WSGI: Final = "HTTP_X_NEWRELIC_"
 _ASGI: Final = b"x-newrelic-"
@@ -19,22 +20,50 @@ def wsgi_front(application: Any) -> Any:
     """The keys of the headers in the environ."""
 
     def front(environ: dict[str, Any], start_response: Any) -> Any:
-        found = {name: value for name, value in environ.items() if name.startswith(_WSGI)}
-        environ |= {f"newrelic.{name.removeprefix(_WSGI).lower()}": value for name, value in found.items()}
+        _set_wsgi(environ)
         return application(environ, start_response)
 
-    return front
+    return application if BY_RUN else front
 
 
 def asgi_front(application: Any) -> Any:
     """The keys of the headers in the scope."""
 
     async def front(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        found = {name: value for name, value in scope.get("headers", ()) if name.startswith(_ASGI)}
-        scope.update({_key(name): value.decode() for name, value in found.items()})
+        _set_asgi(scope)
         await application(scope, receive, send)
 
-    return front
+    return application if BY_RUN else front
+
+
+def _set_wsgi(environ: dict[str, Any]) -> None:
+    found = {name: value for name, value in environ.items() if name.startswith(_WSGI)}
+    environ |= {f"newrelic.{name.removeprefix(_WSGI).lower()}": value for name, value in found.items()}
+
+
+def _set_asgi(scope: dict[str, Any]) -> None:
+    found = {name: value for name, value in scope.get("headers", ()) if name.startswith(_ASGI)}
+    scope.update({_key(name): value.decode() for name, value in found.items()})
+
+
+def _stand_in_front() -> None:
+    """Set the keys in front of the middleware that `weighbridge run` puts around what is served."""
+    wsgi, asgi = WSGITransactionMiddleware.__call__, ASGITransactionMiddleware.__call__
+
+    def wsgi_call(self: Any, environ: Any, start_response: Any) -> Any:
+        _set_wsgi(environ)
+        return wsgi(self, environ, start_response)
+
+    async def asgi_call(self: Any, scope: Any, receive: Any, send: Any) -> Any:
+        _set_asgi(scope)
+        return await asgi(self, scope, receive, send)
+
+    WSGITransactionMiddleware.__call__ = wsgi_call  # type: ignore[method-assign]
+    ASGITransactionMiddleware.__call__ = asgi_call  # type: ignore[method-assign]
+
+
+if BY_RUN:
+    _stand_in_front()
 
 
 # What stands behind the middleware, in front of the framework or in its list of middleware.

@@ -9,13 +9,12 @@ from litestar import Litestar, Request, Router, asgi, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.response import File, Response, Stream
 
-from weighbridge.middleware import ASGITransactionMiddleware
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
 from .jobs import Broken, Taken, coroutine_job, job
+from .measuring import measured_asgi
 from .sync_programs import SYNC
 
 AnyRequest = Request[Any, Any, Any]
@@ -121,7 +120,7 @@ async def _before_request(request: AnyRequest) -> None:
 
 
 application = asgi_front(
-    ASGITransactionMiddleware(
+    measured_asgi(
         asgi_inside(
             Litestar(
                 [

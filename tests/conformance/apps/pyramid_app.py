@@ -10,13 +10,12 @@ from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import FileResponse, Response
 
-from weighbridge.middleware import WSGITransactionMiddleware
-
 from .bodies import FILE, STATUSES, STREAMS, endless, media_type
 from .closing import Closing
 from .front import ANSWERED, COPIED, JOINED, wsgi_front, wsgi_inside
 from .hooks import HOOKS
 from .jobs import Broken, Taken, job
+from .measuring import BY_RUN, measured_wsgi
 from .sync_programs import SYNC
 
 View = Callable[[Request], Response]
@@ -90,7 +89,8 @@ def _sorry(error: Exception, request: Request) -> Response:
 
 def _made() -> Any:
     with Configurator() as config:
-        config.include("weighbridge.middleware.pyramid")
+        if not BY_RUN:
+            config.include("weighbridge.middleware.pyramid")
         config.add_tween("apps.pyramid_hooks.tween_factory")
         for path, view in _views().items():
             _add(config, path, view)
@@ -101,4 +101,4 @@ def _made() -> Any:
         return config.make_wsgi_app()
 
 
-application = wsgi_front(WSGITransactionMiddleware(wsgi_inside(_made())))
+application = wsgi_front(measured_wsgi(wsgi_inside(_made())))

@@ -7,13 +7,12 @@ from typing import Any
 
 import quart
 
-from weighbridge.middleware import ASGITransactionMiddleware
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
 from .jobs import Broken, Taken, coroutine_job
+from .measuring import measured_asgi
 from .sync_programs import SYNC
 
 app = quart.Quart(__name__)
@@ -135,4 +134,4 @@ _add("/file", _file)
 _add("/endless", _endless)
 app.register_blueprint(prefixed)
 
-application = asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+application = asgi_front(measured_asgi(asgi_inside(app)))

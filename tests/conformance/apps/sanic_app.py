@@ -8,14 +8,12 @@ from typing import Any
 import anyio.to_thread
 import sanic
 
-from weighbridge.middleware import ASGITransactionMiddleware
-from weighbridge.middleware.sanic import instrument
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, COPIED, JOINED, asgi_front, asgi_inside
 from .hooks import HOOKS, at_async
 from .jobs import Broken, Taken, coroutine_job
+from .measuring import instrument, measured_asgi
 from .sync_programs import SYNC
 
 Handler = Callable[..., Any]
@@ -142,6 +140,6 @@ app.add_route(_upload, "/upload", name="upload", methods=["POST"])
 prefixed.add_route(_done, "/here", name="here")
 app.blueprint(prefixed)
 app.config.REQUEST_MAX_SIZE = 10_000_000
-instrument(app)
+instrument("sanic", app)
 
-application = asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+application = asgi_front(measured_asgi(asgi_inside(app)))

@@ -13,13 +13,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, Router
 
-from weighbridge.middleware import ASGITransactionMiddleware
-
 from .async_programs import ASYNC
 from .bodies import ASYNC_STREAMS, FILE, STATUSES, STREAMS, async_endless, media_type
 from .front import ANSWERED, COPIED, JOINED, Answering, asgi_front, asgi_inside
 from .hooks import HOOKS, HookMiddleware, at_async
 from .jobs import Broken, Taken, coroutine_job, job
+from .measuring import measured_asgi
 from .sync_programs import SYNC
 
 
@@ -108,7 +107,7 @@ def _made(middleware: Middleware) -> Any:
 
 
 def _measured(app: Any) -> Any:
-    return asgi_front(ASGITransactionMiddleware(asgi_inside(app)))
+    return asgi_front(measured_asgi(asgi_inside(app)))
 
 
 application = _made(Middleware(HookMiddleware))

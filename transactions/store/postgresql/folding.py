@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +15,7 @@ from ..names import storable
 from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
 from ..rows import Scope
 from .connection import ServerConnection, ServerFailure
+from .custom import add_events, add_metrics
 from .drivers import Session
 from .eviction import next_eviction_step
 from .maintenance import ServerLevels
@@ -171,10 +173,16 @@ class _Fold:
         self._totals([arrival.parcel for arrival in arrivals])
         self._errors([error for _, parcel in arrivals for error in parcel.errors])
         for instance, parcel in arrivals:
-            dropped = {
-                "expired": sum(row.count for row in parcel.rows if not self._of(row.minute)),
-                "samples_thinned": self._samples(parcel.samples),
-            }
+            dropped = Counter(
+                expired=sum(row.count for row in parcel.rows if not self._of(row.minute)),
+                samples_thinned=self._samples(parcel.samples),
+            )
+
+            def drop(cause: str, number: int, dropped: Counter[str] = dropped) -> None:
+                dropped[cause] += number
+
+            add_metrics(self._session, parcel.metrics, self._of, drop)
+            add_events(self._session, parcel.events, parcel.taken, drop)
             self._running(instance, parcel)
             for lost in (parcel.lost, dropped):
                 self._dropped(instance, [parcel], lost)
@@ -219,7 +227,7 @@ class _Fold:
             minutes[number] = max(error.minute, minutes.get(number, error.minute))
             for width, start in self._of(error.minute):
                 counts[width, start, number] = counts.get((width, start, number), 0) + error.count
-        ERRORS.add(self._session, counts)
+        ERRORS.add(self._session, [(*key, count) for key, count in counts.items()])
         self._names.touch_errors(minutes)
 
     def _samples(self, samples: Iterable[PackedSample]) -> int:
@@ -239,7 +247,9 @@ class _Fold:
             return
         reported = {row.series for parcel in parcels for row in parcel.rows}
         reported |= {one.series for parcel in parcels for one in parcel.running}
-        whose = json.dumps(sorted({storable(series.application) for series in reported}))
+        applications = {series.application for series in reported}
+        applications |= {one.application for parcel in parcels for one in (*parcel.metrics, *parcel.events)}
+        whose = json.dumps(sorted(map(storable, applications)))
         taken = parcels[-1].taken
         minute = floor_to(taken if taken >= self._oldest else self._now, FINEST)
         for cause, count in told.items():

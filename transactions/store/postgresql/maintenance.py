@@ -109,11 +109,14 @@ def _forget(session: Session, retention: Retention, now: float) -> None:
     """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
     unused = int(retention.oldest(_HOUR, now) - 2 * _DAY)
     keep_counters(session, unused)
-    for table in ("series", "error", "link"):
+    for table in ("series", "error", "link", "custom_metric", "custom_event_type"):
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
     session.execute("DELETE FROM @mark WHERE moment < %s", (unused,))
-    for table, about in (("totals", "series"), ("error_count", "error")):
-        session.execute(f"DELETE FROM @{table} WHERE span = {SINCE_EVER} AND {about} NOT IN (SELECT id FROM @{about})")
+    session.execute("DELETE FROM @custom_event WHERE type NOT IN (SELECT id FROM @custom_event_type)")
+    for table, names in zip(TABLES, ("series", "error", "custom_metric"), strict=True):
+        session.execute(
+            f"DELETE FROM {table.name} WHERE span = {SINCE_EVER} AND {table.about} NOT IN (SELECT id FROM @{names})"
+        )
     remembered = max(retention.samples, _REMEMBERED) * _DAY
     session.execute(
         "DELETE FROM @instance WHERE received < extract(epoch FROM clock_timestamp())::double precision - %s",

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ...custom_values import CustomEvent, CustomEvents, CustomMetric
 from ...recording.snapshot import ErrorCount, RunningTransaction, Series, Snapshot
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
 from ..sample_json import to_json
@@ -72,6 +73,8 @@ class Parcel:
     samples: Sequence[PackedSample]
     lost: Mapping[str, int]
     running: Sequence[RunningTransaction]
+    metrics: Sequence[CustomMetric]
+    events: Sequence[CustomEvents]
 
 
 def pack(snapshot: Snapshot) -> bytes:
@@ -111,6 +114,11 @@ def pack(snapshot: Snapshot) -> bytes:
         ],
         "lost": snapshot.lost,
         "running": [[number(one.series), one.started] for one in snapshot.running],
+        "metrics": [list(metric) for metric in snapshot.custom_metrics],
+        "events": [
+            [some.application, some.type, some.number, [[one.moment, dict(one.attributes)] for one in some.last]]
+            for some in snapshot.custom_events
+        ],
     }
     text = json.dumps({**said, "series": list(numbers)}, separators=(",", ":")).encode()
     return bytes((_FORM,)) + zlib.compress(b"".join((len(text).to_bytes(4, "little"), text, *blobs)), _LEVEL)
@@ -147,7 +155,14 @@ def _parcel(said: Mapping[str, Any], blobs: bytes) -> Parcel:
         ],
         said["lost"],
         [RunningTransaction(series[number], started) for number, started in said["running"]],
+        [CustomMetric(*metric) for metric in said["metrics"]],
+        [_events(*events) for events in said["events"]],
     )
+
+
+def _events(application: str, kind: str, number: int, last: Sequence[tuple[float, dict[str, Any]]]) -> CustomEvents:
+    events = (CustomEvent(application, kind, moment, attributes) for moment, attributes in last)
+    return CustomEvents(application, kind, number, tuple(events))
 
 
 def _known(values: list[Any], places: Sequence[int] | None) -> list[Any]:

@@ -11,10 +11,11 @@ from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, floor_to
-from ..results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
+from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
+from .custom import custom_events, custom_metrics
 from .drivers import Session
 from .maintenance import first_rows, resolutions_of
 from .tables import merged_counts, merged_histograms
@@ -134,11 +135,15 @@ class ServerRows:
         """Whether there is any selected series."""
         where, arguments = _matching(selection)
         found = self._session.execute(f"SELECT 1 FROM @series AS series WHERE {where} LIMIT 1", arguments)
-        return found.fetchone() is not None
+        if found.fetchone() is not None:
+            return True
+        return selection == Selection(selection.application) and selection.application in self.applications()
 
     def applications(self) -> Iterator[str]:
         """Return the names of all applications."""
-        return (name for (name,) in self._session.execute("SELECT DISTINCT application FROM @series").fetchall())
+        tables = ("series", "custom_metric", "custom_event_type")
+        statement = " UNION ".join(f"SELECT application FROM @{table}" for table in tables)
+        return (name for (name,) in self._session.execute(statement).fetchall())
 
     # Totals
 
@@ -232,10 +237,12 @@ class ServerRows:
         rows = self._session.execute("SELECT instance, cause, count FROM @loss ORDER BY cause")
         for number, cause, count in rows.fetchall():
             lost.setdefault(number, {})[cause] = count
-        found = self._session.execute("SELECT id, key, host, pid, program, started, seen FROM @instance")
+        found = self._session.execute(
+            "SELECT id, received - seen, key, host, pid, program, started, seen FROM @instance"
+        )
         return {
-            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}))
-            for number, key, host, pid, program, started, seen in found.fetchall()
+            number: StoredInstance(*instance, lost.get(number, {}), difference)
+            for number, difference, *instance in found.fetchall()
         }
 
     def silences(self) -> dict[int, tuple[str, float]]:
@@ -273,6 +280,18 @@ class ServerRows:
             'SELECT application, linked FROM @link ORDER BY application COLLATE "C", linked COLLATE "C"'
         )
         return ((application, linked) for application, linked in rows.fetchall())
+
+    # Custom metrics and events
+
+    def custom_metrics(
+        self, ranges: Sequence[RowRange], application: str | None
+    ) -> Iterator[tuple[str, str, int, float, float, float]]:
+        """Yield application, name, count, total, least and most of each metric in each range."""
+        return custom_metrics(self._session, ranges, application)
+
+    def custom_events(self, application: str | None) -> Iterator[StoredEvents]:
+        """Yield the types of events, each with its count and the last of them, the latest first."""
+        return custom_events(self._session, application)
 
     # What was dropped
 

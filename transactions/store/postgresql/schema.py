@@ -143,6 +143,38 @@ CREATE TABLE running (
     started double precision NOT NULL
 );
 CREATE INDEX running_by_instance ON running (instance);
+CREATE TABLE custom_metric (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,
+    name text NOT NULL,
+    seen bigint NOT NULL,
+    UNIQUE (application, name)
+);
+CREATE TABLE custom_metric_totals (
+    span integer NOT NULL,
+    start bigint NOT NULL,
+    metric bigint NOT NULL,
+    count bigint NOT NULL,
+    total double precision NOT NULL, -- of the program's own unit
+    minimum double precision NOT NULL,
+    maximum double precision NOT NULL,
+    PRIMARY KEY (span, start, metric)
+);
+CREATE TABLE custom_event_type (     -- how often each type of event was recorded, since ever
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,
+    type text NOT NULL,
+    count bigint NOT NULL,
+    seen bigint NOT NULL,
+    UNIQUE (application, type)
+);
+CREATE TABLE custom_event (          -- the latest of each type
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    type bigint NOT NULL,
+    moment double precision NOT NULL, -- epoch seconds
+    body text NOT NULL               -- JSON
+);
+CREATE INDEX custom_event_by_type ON custom_event (type, moment);
 CREATE TABLE mark (                  -- moments that are drawn into charts: a new version, or what somebody says
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     application text NOT NULL,       -- "" for all

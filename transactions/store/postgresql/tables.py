@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ...log import log_once
 from ...recording.counts import CorruptCounts, decode_counts, merge_to_bytes
@@ -17,7 +17,7 @@ from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS
 from ..resolutions import SINCE_EVER
 from .drivers import Session
 
-__all__ = ["ERRORS", "TABLES", "TOTALS", "Key", "MergingTotals", "merged_counts", "merged_histograms"]
+__all__ = ["ERRORS", "METRICS", "TABLES", "TOTALS", "Key", "MergingTotals", "merged_counts", "merged_histograms"]
 
 Key = tuple[int, int, int]
 """Width, start, and what the row is about."""
@@ -201,39 +201,49 @@ class TotalsTable(_Table):
             session.execute(f"{self._into}{', '.join(some)}{self._on_conflict}")
 
 
-class CountTable(_Table):
-    """A table that has one count in each row."""
+class SummedTable(_Table):
+    """A table whose rows the server can merge by itself: the first columns are added up, then the extremes follow."""
 
-    def __init__(self, name: str, about: str) -> None:
-        super().__init__(name, about, ("count",))
-        self._into = f"INSERT INTO {self.name} ({self._key}, count) "
-        self._on_conflict = f" ON CONFLICT ({self._key}) DO UPDATE SET count = {name}.count + excluded.count"
+    _EXTREMES: ClassVar[Mapping[str, str]] = {"minimum": "least", "maximum": "greatest"}
+    _AGGREGATES: ClassVar[Mapping[str, str]] = {"minimum": "min", "maximum": "max"}
 
-    def add(self, session: Session, counts: Mapping[Key, int]) -> None:
-        """Add counts, by key, to those that are there."""
-        rows = (f"({span:d}, {start:d}, {about:d}, {count:d})" for (span, start, about), count in counts.items())
-        while some := list(islice(rows, _AT_ONCE)):
+    def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
+        super().__init__(name, about, columns)
+        updates = ", ".join(f"{column} = {self._updated(name, column)}" for column in columns)
+        self._merged = ", ".join(f"{self._AGGREGATES.get(column, 'sum')}({column})" for column in columns)
+        self._into = f"INSERT INTO {self.name} ({self._key}, {self._columns}) "
+        self._on_conflict = f" ON CONFLICT ({self._key}) DO UPDATE SET {updates}"
+
+    def _updated(self, name: str, column: str) -> str:
+        if column in self._EXTREMES:
+            return f"{self._EXTREMES[column]}({name}.{column}, excluded.{column})"
+        return f"{name}.{column} + excluded.{column}"
+
+    def add(self, session: Session, rows: Iterable[Sequence[object]]) -> None:
+        """Add rows, each a width, a start, what it is about and the columns, to those that are there."""
+        literals = (f"({', '.join(map(_literal, row))})" for row in rows)
+        while some := list(islice(literals, _AT_ONCE)):
             session.execute(f"{self._into} VALUES {', '.join(some)}{self._on_conflict}")
 
     def roll_up(self, session: Session, interval: tuple[int, int], finer: int) -> None:
         """Make the rows of one interval, given as (width, start), from those of the next finer width."""
         width, start = interval
         session.execute(
-            f"{self._into} SELECT {width:d}, {start:d}, {self.about}, sum(count) FROM {self.name}"
+            f"{self._into} SELECT {width:d}, {start:d}, {self.about}, {self._merged} FROM {self.name}"
             f" WHERE span = {finer:d} AND start >= {start:d} AND start < {start + width:d} GROUP BY {self.about}"
         )
 
     def fold(self, session: Session, width: int, end: int) -> None:
         """Add the rows of a width that start before ``end`` to those of all time."""
         session.execute(
-            f"{self._into} SELECT {SINCE_EVER}, 0, {self.about}, sum(count) FROM {self.name}"
+            f"{self._into} SELECT {SINCE_EVER}, 0, {self.about}, {self._merged} FROM {self.name}"
             f" WHERE span = {width:d} AND start < {end:d} GROUP BY {self.about}{self._on_conflict}"
         )
 
     def move(self, session: Session, part: tuple[int, int, int]) -> bool:
         """As `TotalsTable.move`."""
         moved = session.execute(
-            f"{self._into} SELECT span, start, replacement, sum(count) {self._moved(part)} GROUP BY 1, 2, 3"
+            f"{self._into} SELECT span, start, replacement, {self._merged} {self._moved(part)} GROUP BY 1, 2, 3"
             f"{self._on_conflict}"
         ).rowcount
         self._delete_moved(session, part)
@@ -241,8 +251,9 @@ class CountTable(_Table):
 
 
 TOTALS: Final = TotalsTable()
-ERRORS: Final = CountTable("error_count", "error")
-TABLES: Final = (TOTALS, ERRORS)
+ERRORS: Final = SummedTable("error_count", "error", ("count",))
+METRICS: Final = SummedTable("custom_metric_totals", "metric", ("count", "total", "minimum", "maximum"))
+TABLES: Final = (TOTALS, ERRORS, METRICS)
 """Those that have rows of all resolutions."""
 
 

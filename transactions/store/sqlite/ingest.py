@@ -15,6 +15,7 @@ from ..names import storable
 from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
 from ..rows import Scope
 from .clocks import observe, trusted_time
+from .custom import add_events, add_metrics
 from .dropped import add_dropped
 from .ids import Ids
 from .maintenance import MaintainedTables
@@ -94,12 +95,14 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     snapshot = prepared.snapshot
     ingest.minutes(prepared)
     ingest.errors(snapshot.errors)
+    ingest.custom(snapshot)
     ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids))
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
     open_now = [(instance, ingest.ids.series(one.series, one.started), one.started) for one in snapshot.running]
     connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
     reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
-    applications = {series.application for series in reported}
+    recorded = (*snapshot.custom_metrics, *snapshot.custom_events)
+    applications = {*(series.application for series in reported), *(one.application for one in recorded)}
     for lost in (snapshot.lost, ingest.dropped, ingest.ids.overflow):
         add_dropped(connection, ingest.shown_at(snapshot.taken), applications, lost)
         connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])
@@ -183,6 +186,11 @@ class _Ingest:
             (*interval, number, error.count) for number, error in kept for interval in self._former.of(error.minute)
         ]
         ERRORS.add(self._connection, rows)
+
+    def custom(self, snapshot: Snapshot) -> None:
+        """Count custom metrics and events."""
+        add_metrics(self._connection, snapshot.custom_metrics, self._of, self.record_dropped)
+        add_events(self._connection, snapshot.custom_events, snapshot.taken, self.record_dropped)
 
     def _of(self, minute: int) -> Sequence[tuple[int, int]]:
         """Return width and start of the rows that hold a minute; none if it is older than all that is kept."""

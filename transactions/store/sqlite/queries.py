@@ -15,10 +15,11 @@ from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange
-from ..results import ErrorKey, Mark, Selection, StoredInstance, StoredSample
+from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
+from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
 from .maintenance import first_row, resolutions_of
 from .schema import CLOCKS_SINCE, TOTALS_SINCE, check
@@ -132,11 +133,15 @@ class SQLiteRows:
         """Whether there is any selected series."""
         where, arguments = _matching(selection)
         found = self._connection.execute(f"SELECT EXISTS (SELECT 1 FROM series WHERE {where})", arguments)
-        return bool(found.fetchone()[0])
+        if found.fetchone()[0]:
+            return True
+        return selection == Selection(selection.application) and selection.application in self.applications()
 
     def applications(self) -> Iterator[str]:
         """Return the names of all applications."""
-        return (name for (name,) in self._connection.execute("SELECT DISTINCT application FROM series"))
+        tables = ("series", "custom_metric", "custom_event_type") if self._version >= TOTALS_SINCE else ("series",)
+        statement = " UNION ".join(f"SELECT DISTINCT application FROM {table}" for table in tables)
+        return (name for (name,) in self._connection.execute(statement))
 
     # Totals
 
@@ -261,6 +266,18 @@ class SQLiteRows:
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""
         return self._connection.execute("SELECT application, linked FROM link ORDER BY 1, 2")
+
+    # Custom metrics and events
+
+    def custom_metrics(
+        self, ranges: Sequence[RowRange], application: str | None
+    ) -> Iterator[tuple[str, str, int, float, float, float]]:
+        """Yield application, name, count, total, least and most of each metric in each range."""
+        return custom_metrics(self._connection, ranges if self._version >= TOTALS_SINCE else (), application)
+
+    def custom_events(self, application: str | None) -> Iterator[StoredEvents]:
+        """Yield the types of events, each with its count and the last of them, the latest first."""
+        return custom_events(self._connection, application) if self._version >= TOTALS_SINCE else iter(())
 
     # What was dropped
 

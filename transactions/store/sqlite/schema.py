@@ -345,7 +345,7 @@ def check(connection: sqlite3.Connection, writing: bool = False) -> int:
     if identity != APPLICATION_ID and (identity or version or _has_tables(connection)):
         raise NotOurs("it is a database of some other program")
     needed = version
-    if version >= _SPOKEN_FOR and _has_tables(connection, "store_version"):
+    if version == _SPOKEN_FOR and _has_tables(connection, "store_version"):
         version, *needed_for = connection.execute("SELECT * FROM store_version").fetchone()
         needed = needed_for[writing]
     if needed > VERSION:

@@ -1,0 +1,131 @@
+"""APScheduler 3: ``weighbridge.jobs.apscheduler.measure(scheduler)`` measures every job of a scheduler.
+
+Every run is a transaction of the group ``APScheduler``, with the name of the job; the
+time in the queue is the one from the moment at which it was due. A run that was missed
+counts as ``cancelled``, and one that would have been one too many at a time as
+``rejected``. Works with every executor, that of processes included.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from apscheduler import events  # type: ignore[import-untyped]
+from apscheduler.executors.pool import ProcessPoolExecutor  # type: ignore[import-untyped]
+from apscheduler.job import Job  # type: ignore[import-untyped]
+from apscheduler.util import iscoroutinefunction_partial, ref_to_obj  # type: ignore[import-untyped]
+
+from weighbridge.jobs.runs import attributes_of, begin_run, record_run
+
+__all__ = ["measure"]
+
+_GROUP: Final = "APScheduler"
+_MEASURED: Final = "_weighbridge_submit"
+_MAX_NAMES: Final = 1000
+
+_Scheduler = TypeVar("_Scheduler")
+
+
+def measure(scheduler: _Scheduler) -> _Scheduler:
+    """Measure all jobs of a scheduler, those that are added later too; return it."""
+    instance: Any = scheduler
+    if not any(isinstance(getattr(callback, "__self__", None), _Listener) for callback, _ in instance._listeners):
+        listener = _Listener(instance)
+        instance.add_listener(listener.on_executor, events.EVENT_EXECUTOR_ADDED)
+        instance.add_listener(listener.on_unrun, events.EVENT_JOB_MISSED | events.EVENT_JOB_MAX_INSTANCES)
+        for executor in instance._executors.values():
+            listener.measure(executor)
+    return scheduler
+
+
+class _Listener:
+    """Measures what the executors of a scheduler run, and records what they do not."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self._names: dict[str, str] = {}
+        """Names of jobs by id: a job may be gone when its event arrives."""
+
+    def on_executor(self, event: Any) -> None:
+        """Measure an executor that has been added."""
+        executor = self._scheduler._executors.get(event.alias)
+        if executor is not None:
+            self.measure(executor)
+
+    def measure(self, executor: Any) -> None:
+        """Have an executor submit measured jobs."""
+        if hasattr(executor, _MEASURED):
+            return
+        submit = executor._do_submit_job
+        make: Any = _for_process if isinstance(executor, ProcessPoolExecutor) else _for_thread
+
+        def submit_measured(job: Any, run_times: Any) -> Any:
+            self._remember(job)
+            return submit(make(job, run_times[-1].timestamp()), run_times)
+
+        setattr(executor, _MEASURED, submit)
+        executor._do_submit_job = submit_measured
+
+    def on_unrun(self, event: Any) -> None:
+        """Record a run that should have happened and did not."""
+        name = self._names.get(event.job_id)
+        if name is None:
+            job = self._scheduler.get_job(event.job_id)
+            name = event.job_id if job is None else job.name
+        outcome: Any = "cancelled" if event.code == events.EVENT_JOB_MISSED else "rejected"
+        record_run(_GROUP, name, outcome, attributes=attributes_of(event.job_id))
+
+    def _remember(self, job: Any) -> None:
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        self._names[job.id] = job.name
+
+
+def _for_thread(job: Any, due: float) -> Any:
+    """Return a job like the given one that measures itself, in this process."""
+    run = _run_coroutine if iscoroutinefunction_partial(job.func) else _run
+    return _copied(job, func=partial(run, job.func, job.name, job.id, due))
+
+
+def _for_process(job: Any, due: float) -> Any:
+    """Return a job like the given one that measures itself in another process, where it is found by its name."""
+    if not job.func_ref:
+        return job
+    reference = f"{__name__}:{_run_by_reference.__name__}"
+    args = (job.func_ref, job.name, job.id, due, *job.args)
+    return _copied(job, func=_run_by_reference, func_ref=reference, args=args)
+
+
+def _copied(job: Any, **changed: Any) -> Any:
+    copy = object.__new__(Job)
+    for name in Job.__slots__:
+        if name != "__weakref__" and hasattr(job, name):
+            setattr(copy, name, changed.get(name, getattr(job, name)))
+    return copy
+
+
+def _run(function: Any, name: str, job_id: str, due: float, *args: Any, **kwargs: Any) -> Any:
+    handle = begin_run(_GROUP, name, due, attributes=attributes_of(job_id))
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as exception:
+        handle.end(exception)
+        raise
+    handle.end()
+    return result
+
+
+async def _run_coroutine(function: Any, name: str, job_id: str, due: float, *args: Any, **kwargs: Any) -> Any:
+    handle = begin_run(_GROUP, name, due, attributes=attributes_of(job_id))
+    try:
+        result = await function(*args, **kwargs)
+    except BaseException as exception:
+        handle.end(exception)
+        raise
+    handle.end()
+    return result
+
+
+def _run_by_reference(reference: str, name: str, job_id: str, due: float, *args: Any, **kwargs: Any) -> Any:
+    return _run(ref_to_obj(reference), name, job_id, due, *args, **kwargs)

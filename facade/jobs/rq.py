@@ -1,0 +1,122 @@
+"""RQ: start its worker with ``rq worker --worker-class weighbridge.jobs.rq.Worker``.
+
+Every job is a transaction of the group ``RQ``, named as RQ names the function. A
+job that raises and has retries left counts as ``retried``, one that exceeds its
+time limit as ``timed_out``, one that is stopped by a command as ``cancelled``, and one
+whose process dies as ``killed``, which the worker itself records. For a worker class
+of your own, put `MeasuredJobs` in front of RQ's class.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import rq
+from rq.job import Job
+
+from weighbridge import flush, preload
+from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
+
+if TYPE_CHECKING:
+    from weighbridge.transactions.model.finished import Outcome
+    from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
+
+    _Base = rq.worker.BaseWorker
+else:
+    _Base = object
+
+__all__ = ["MeasuredJobs", "SimpleWorker", "Worker"]
+
+_GROUP = "RQ"
+
+
+class MeasuredJobs(_Base):
+    """Mixin for a worker class of RQ that measures every job."""
+
+    _run: BackgroundTaskHandle | None = None
+    """The job that runs in this process."""
+    _failure: BaseException | None = None
+    """What it has raised."""
+
+    def work(self, *args: Any, **options: Any) -> bool:
+        """Import here, once, what the process of each job would import otherwise."""
+        preload()
+        return super().work(*args, **options)
+
+    def perform_job(self, *args: Any, **options: Any) -> bool:
+        """Write what the job has left before its process ends, by ``os._exit``."""
+        try:
+            return super().perform_job(*args, **options)
+        finally:
+            self._end()
+            if self.is_horse:
+                flush()
+
+    def prepare_job_execution(self, job: Job, *args: Any, **options: Any) -> None:
+        """Begin: the job itself follows."""
+        super().prepare_job_execution(job, *args, **options)
+        self._run = begin_run(
+            _GROUP, str(job.func_name), aware(job.enqueued_at), job.origin, attributes_of(job.id, _attempt(job))
+        )
+
+    def handle_job_success(self, *args: Any, **options: Any) -> Any:
+        """End: the job has returned."""
+        self._end()
+        return super().handle_job_success(*args, **options)
+
+    def handle_job_retry(self, *args: Any, **options: Any) -> Any:
+        """End: the job has returned a `rq.Retry`."""
+        arguments = dict(zip(("job", "queue", "retry"), args, strict=False)) | options
+        job, retry = arguments["job"], arguments["retry"]
+        self._end("failed" if (job.number_of_retries or 0) >= retry.max else "retried")
+        return super().handle_job_retry(*args, **options)
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> Any:
+        """Note what the job has raised."""
+        if self._run is not None:
+            self._failure = exc_info[1]
+        return super().handle_exception(job, *exc_info)
+
+    def handle_job_failure(self, job: Job, *args: Any, **options: Any) -> Any:
+        """End: the job has raised, or its process was stopped on request."""
+        stopped = self._stopped_job_id == job.id
+        if self._run is not None:
+            self._end("cancelled" if stopped else "retried" if _will_retry(job) else None)
+        elif stopped:
+            _record_ended(job, "cancelled")
+        return super().handle_job_failure(job, *args, **options)
+
+    def handle_work_horse_killed(self, job: Job, *args: Any, **options: Any) -> Any:
+        """Record a job whose process is gone: nobody else can."""
+        _record_ended(job, "killed", ProcessLookupError("the process of the job was killed"))
+        return super().handle_work_horse_killed(job, *args, **options)  # type: ignore[no-untyped-call]
+
+    def _end(self, outcome: Outcome | None = None) -> None:
+        run, self._run = self._run, None
+        failure, self._failure = self._failure, None
+        if run is not None:
+            run.end(failure, outcome)
+
+
+class Worker(MeasuredJobs, rq.Worker):
+    """RQ's worker, which runs each job in a process of its own."""
+
+
+class SimpleWorker(MeasuredJobs, rq.SimpleWorker):
+    """RQ's worker that runs jobs in its own process."""
+
+
+def _record_ended(job: Job, outcome: Outcome, error: BaseException | None = None) -> None:
+    started = aware(job.started_at)
+    seconds = 0.0 if started is None else (datetime.now(timezone.utc) - started).total_seconds()
+    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes_of(job.id, _attempt(job)))
+
+
+def _attempt(job: Job) -> int:
+    return (getattr(job, "number_of_retries", None) or 0) + 1
+
+
+def _will_retry(job: Job) -> bool:
+    """Whether RQ will run a job again that has raised."""
+    return bool(getattr(job, "retries_left", None))

@@ -1,0 +1,104 @@
+"""Taskiq: ``broker.with_middlewares(weighbridge.jobs.taskiq.Measured())``.
+
+Every run is a transaction of the group ``Taskiq``, with the name of the task. What a
+middleware of Taskiq's sends again counts as ``retried``, and what exceeds the label
+``timeout`` as ``timed_out``.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from taskiq import TaskiqMessage, TaskiqMiddleware, TaskiqResult
+from taskiq.exceptions import NoResultError
+
+from weighbridge.jobs.runs import attributes_of, begin_run
+
+if TYPE_CHECKING:
+    from weighbridge.transactions.model.finished import Outcome
+    from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
+
+__all__ = ["Measured"]
+
+_GROUP: Final = "Taskiq"
+_SENT: Final = "weighbridge_sent"
+"""The label that says when a task was sent or is due, in epoch seconds."""
+
+
+class _Run:
+    """A task that runs at this moment."""
+
+    __slots__ = ("again", "began", "exception", "handle", "task_id")
+
+    def __init__(self, handle: BackgroundTaskHandle, task_id: str) -> None:
+        self.handle = handle
+        self.task_id = task_id
+        self.began = time.monotonic()
+        self.exception: BaseException | None = None
+        self.again = False
+        """Whether it was sent again."""
+
+
+_current: ContextVar[_Run | None] = ContextVar("weighbridge.taskiq", default=None)
+
+
+class Measured(TaskiqMiddleware):
+    """Middleware that measures every task."""
+
+    def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
+        """Note when a task is sent, and whether it is the running one again."""
+        run = _current.get()
+        if run is not None and run.task_id == message.task_id:
+            run.again = True
+        message.labels[_SENT] = str(time.time() + _number(message.labels.get("delay"), 0.0))
+        return message
+
+    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
+        """Begin."""
+        labels = message.labels
+        queue = labels.get("queue_name") or getattr(self.broker, "queue_name", None)
+        handle = begin_run(
+            _GROUP,
+            message.task_name,
+            _number(labels.get(_SENT), None),
+            None if queue is None else str(queue),
+            attributes_of(message.task_id, int(_number(labels.get("_retries"), 0.0)) + 1),
+        )
+        _current.set(_Run(handle, message.task_id))
+        return message
+
+    def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
+        """Note what the task has raised: the result may say something else by its end."""
+        run = _current.get()
+        if run is not None:
+            run.exception = exception
+            run.handle._stop_clock()
+
+    def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
+        """End."""
+        run = _current.get()
+        if run is not None:
+            _current.set(None)
+            run.handle.end(run.exception, _outcome_of(run, message, result))
+
+
+def _outcome_of(run: _Run, message: TaskiqMessage, result: TaskiqResult[Any]) -> Outcome | None:
+    """Return the outcome of a task; ``None`` where its exception alone decides."""
+    exception = run.exception
+    if exception is None:
+        return None
+    if run.again or (isinstance(result.error, NoResultError) and not isinstance(exception, NoResultError)):
+        return "retried"
+    limit = _number(message.labels.get("timeout"), None)
+    if isinstance(exception, TimeoutError) and limit is not None and time.monotonic() - run.began >= limit:
+        return "timed_out"
+    return None
+
+
+def _number(value: Any, otherwise: Any) -> Any:
+    try:
+        return otherwise if value is None else float(value)
+    except (TypeError, ValueError):
+        return otherwise

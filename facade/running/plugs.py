@@ -1,0 +1,72 @@
+"""All that is replaced at run time, and when: the modules whose import is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Final, NamedTuple
+
+from weighbridge.transactions.log import capture_internal_exception
+
+from . import frameworks, servers
+
+__all__ = ["PLUGS", "Plug", "plugs_markdown"]
+
+
+class Plug(NamedTuple):
+    """What is done when a module has been imported."""
+
+    install: Callable[[ModuleType], None]
+    replaced: str
+    """What of the module is replaced."""
+    purpose: str
+    """What for."""
+
+    def apply(self, module: ModuleType) -> None:
+        """Install it. Never raises: a release that looks different is not measured by this plug."""
+        try:
+            self.install(module)
+        except Exception:
+            capture_internal_exception(f"weighbridge run, {module.__name__}")
+
+
+_MIDDLEWARE: Final = "the middleware around the application"
+_ALONE: Final = "the middleware around each application, under a server that is not listed here"
+_PLUG: Final = "the plug for its routes and exceptions"
+
+PLUGS: Final = {
+    # servers
+    "cheroot.wsgi": Plug(servers.cheroot, "`Server.__init__`", _MIDDLEWARE),
+    "daphne.server": Plug(servers.daphne, "`Server.__init__`", _MIDDLEWARE),
+    "gevent.pywsgi": Plug(servers.gevent, "`WSGIServer.__init__`", _MIDDLEWARE),
+    "granian.asgi": Plug(servers.granian_asgi, "`LifespanProtocol.__init__`, `_callback_wrapper`", _MIDDLEWARE),
+    "granian.wsgi": Plug(servers.granian_wsgi, "`_callback_wrapper`", _MIDDLEWARE),
+    "gunicorn.app.base": Plug(servers.gunicorn, "`BaseApplication.wsgi`", _MIDDLEWARE),
+    "hypercorn.app_wrappers": Plug(servers.hypercorn, "`ASGIWrapper.__init__`, `WSGIWrapper.__init__`", _MIDDLEWARE),
+    "uvicorn.config": Plug(servers.uvicorn, "`Config.load`", _MIDDLEWARE),
+    "waitress.server": Plug(servers.waitress, "`create_server`", _MIDDLEWARE),
+    "werkzeug.serving": Plug(servers.werkzeug, "`BaseWSGIServer.__init__`", _MIDDLEWARE),
+    "wsgiref.simple_server": Plug(servers.wsgiref, "`WSGIServer.set_app`", _MIDDLEWARE),
+    # frameworks
+    "bottle": Plug(frameworks.bottle, "`Bottle.__call__`", _ALONE),
+    "channels.routing": Plug(frameworks.channels, "`URLRouter`", "a router that tells its routes"),
+    "connexion.apps.abstract": Plug(frameworks.connexion, "`AbstractApp.__init__`", _PLUG),
+    "django.core.handlers.base": Plug(
+        frameworks.django, "`BaseHandler.load_middleware`", "`DjangoTransactionMiddleware` in front of the list"
+    ),
+    "falcon.app": Plug(frameworks.falcon, "`App.__init__`, `App.add_error_handler`, `App.__call__`", _PLUG),
+    "falcon.asgi.app": Plug(frameworks.falcon, "`App.__init__`, `App.add_error_handler`, `App.__call__`", _PLUG),
+    "flask": Plug(frameworks.flask, "`Flask.__call__`", _ALONE),
+    "pyramid.config": Plug(frameworks.pyramid, "`Configurator.make_wsgi_app`", _PLUG),
+    "pyramid.router": Plug(frameworks.pyramid_router, "`Router.__call__`", _ALONE),
+    "quart": Plug(frameworks.quart, "`Quart.__call__`", _ALONE),
+    "sanic.app": Plug(frameworks.sanic, "`Sanic.__init__`", _PLUG),
+    "starlette.applications": Plug(frameworks.starlette, "`Starlette.__call__`", _ALONE),
+}
+"""By the name of the module."""
+
+
+def plugs_markdown() -> str:
+    """Return the table of all that is replaced, as the documentation shows it."""
+    rows = (f"| `{name}` | {plug.replaced} | {plug.purpose} |" for name, plug in PLUGS.items())
+    return "\n".join(("| module | replaced | by, or for |", "| --- | --- | --- |", *rows))

@@ -1,0 +1,426 @@
+"""The page under a hand that points, selects and scrolls, with many names, and on a phone."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.console.conftest import EXPORT, ITEM, SEARCH, Call, asking, needed, write
+from weighbridge.console import Console
+from weighbridge.transactions.recording.snapshot import Series
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# Playwright's synchronous interface runs the tests inside an event loop of its own, and they make stores there.
+pytestmark = [pytest.mark.application_blocks, pytest.mark.usefixtures("just_now")]
+
+WATCH_SHIFTS = """() => {
+    window.shifts = [];
+    new PerformanceObserver((list) => list.getEntries().forEach(({ value, sources }) => {
+        const moved = sources.map(({ node }) => node).filter((node) => node instanceof Element);
+        shifts.push([value, ...moved.map((element) => element.outerHTML.slice(0, 80))]);
+    })).observe({ type: "layout-shift" });
+}"""
+"""Of what has moved, elements are told: a number that gets another digit moves nothing but its own first one."""
+
+
+@pytest.fixture
+def more(tmp_path: Path, url: str) -> Any:
+    """Writes more calls into the store that the page shows."""
+    numbers = iter(range(100))
+
+    def write_more(*calls: Call) -> None:
+        write(tmp_path / "weighbridge.db", calls, key=f"more {next(numbers)}")
+
+    return write_more
+
+
+@pytest.fixture
+def settled(page: Page) -> Any:
+    """Opens an address, and waits until nothing moves any more."""
+
+    def open_page(address: str, charts: int = 1) -> Page:
+        page.goto(address)
+        page.wait_for_function(f"document.querySelectorAll('.plot canvas').length >= {charts}")
+        page.wait_for_timeout(300)
+        page.evaluate(WATCH_SHIFTS)
+        return page
+
+    return open_page
+
+
+def shifts(page: Page) -> list[list[Any]]:
+    """What has moved, with the score that browsers give it."""
+    page.wait_for_timeout(100)
+    return [one for one in page.evaluate("shifts") if len(one) > 1 or one[0] >= 0.0005]
+
+
+# ---- Nothing is taken away by a refresh.
+
+
+def test_a_refresh_replaces_figures_and_nothing_else(settled: Any, more: Any) -> None:
+    page = settled("/transactions?app=shop")
+    row = page.locator("tr", has_text="GET /search")
+    row.evaluate("row => { row.mine = true; document.querySelector('.plot canvas').mine = true; }")
+    before = row.inner_text()
+    more(*[Call(SEARCH, 0.9, age=70)] * 10)
+    page.evaluate("refresh()")
+    assert row.inner_text() != before
+    assert row.evaluate("row => row.mine")
+    assert page.evaluate("document.querySelector('.plot canvas').mine")
+    assert shifts(page) == []
+
+
+def test_rows_change_places_with_what_is_theirs(settled: Any, more: Any) -> None:
+    page = settled("/transactions?app=shop")
+    first = page.locator("tbody tr").first
+    assert "GET /export.csv" in first.inner_text()
+    page.locator("tr", has_text="GET /items").evaluate("row => { row.mine = true; }")
+    more(*[Call(ITEM, 60.0, age=70)] * 10)
+    page.evaluate("refresh()")
+    assert "GET /items" in first.inner_text()
+    assert first.evaluate("row => row.mine")
+    more(Call(Series("shop", "web", "Route", "GET /new"), 9000.0, age=70))
+    page.evaluate("refresh()")
+    assert "GET /new" in first.inner_text()
+    assert page.locator("tbody tr").count() == 4
+
+
+def test_selected_text_survives_a_refresh(settled: Any, more: Any) -> None:
+    page = settled("/transactions?app=shop")
+    page.evaluate(
+        "() => { const name = document.querySelector('tbody .name a'); const range = document.createRange();"
+        " range.selectNodeContents(name); getSelection().removeAllRanges(); getSelection().addRange(range); }"
+    )
+    selected = page.evaluate("getSelection().toString()")
+    assert selected == "Route/GET /export.csv"
+    more(*[Call(ITEM, 60.0, age=70)] * 10)  # its row moves down
+    page.evaluate("refresh()")
+    assert page.evaluate("getSelection().toString()") == selected
+
+
+def test_scrolling_focus_and_what_is_open_survive_a_refresh(settled: Any, more: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    page.locator("details[data-key] summary").first.click()
+    page.locator("details[data-key] summary").first.focus()
+    page.evaluate("scrollTo(0, 300)")
+    more(Call(EXPORT, 0.1, age=70))
+    page.evaluate("refresh()")
+    assert page.evaluate("scrollY") == 300
+    assert page.locator("details[data-key]").first.get_attribute("open") is not None
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+
+
+def test_pointing_survives_a_refresh(settled: Any, more: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    page.locator(".plot .u-over").first.hover()
+    values = page.locator(".legend").first.locator(".value")
+    before = values.all_inner_texts()
+    assert all("ms" in value or " s" in value for value in before)
+    more(*[Call(EXPORT, 30.0, age=60 * minute) for minute in range(1, 26) for _ in range(9)])
+    page.evaluate("refresh()")
+    assert values.all_inner_texts() != before
+    assert all(values.all_inner_texts())
+    assert page.locator(".plot .u-cursor-x").first.bounding_box()
+    assert shifts(page) == []
+
+
+def test_a_search_that_is_being_typed_survives_a_refresh(settled: Any, more: Any) -> None:
+    page = settled("/transactions?app=shop")
+    page.get_by_label("Search").focus()
+    page.keyboard.type("expo")
+    more(Call(EXPORT, 0.1, age=70))
+    page.evaluate("refresh()")
+    page.keyboard.type("rt")
+    assert page.get_by_label("Search").input_value() == "export"
+
+
+# ---- Order.
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("table.figures tbody .name").all_inner_texts()
+
+
+@pytest.fixture
+def many(more: Any) -> None:
+    """An application of 250 names, which were twice as fast half an hour ago."""
+    series = [Series("many", "web", "Route", f"GET /api/v2/tenants/{{tenant}}/resources_{n:03}") for n in range(250)]
+    calls = [Call(one, 0.001 * n, age=age) for n, one in enumerate(series, 1) for age in (60, 120)]
+    more(*calls, *(Call(one, 0.0005 * n, age=2400) for n, one in enumerate(series, 1)))
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Transaction", "Share", "Total", "Calls", "Throughput", "Average", "p95", "Change", "Errors", "Apdex", "Min",
+     "Median", "p99", "Max"],
+)  # fmt: skip
+def test_every_column_sorts_both_ways(page: Page, title: str) -> None:
+    page.goto("/transactions?app=shop")
+    place = page.locator("thead th").all_inner_texts()
+    column = next(index for index, words in enumerate(place) if words.startswith(title))
+    shown = []
+    for _ in range(2):
+        page.locator("thead th").nth(column).get_by_role("link").click()
+        page.wait_for_function("document.readyState === 'complete'")
+        shown.append(page.locator("tbody tr").evaluate_all(f"rows => rows.map(row => row.cells[{column}].innerText)"))
+    if title == "Transaction":
+        assert shown[0] == sorted(shown[0])
+    elif title not in {"Share", "Calls"}:  # for those the column of the same order tells
+        values = [[float(re.sub(r"[,*]", "", cell)) for cell in cells if cell != "-"] for cells in shown]
+        assert values[0] in (sorted(values[0]), sorted(values[0], reverse=True))
+        assert page.locator("th[aria-sort]").count() == 1
+    assert shown[0] == shown[1][::-1] or len(set(shown[0])) < 3
+
+
+def test_a_page_has_a_hundred_rows(page: Page, many: None) -> None:
+    page.goto("/transactions?app=many&sort=name")
+    seen = []
+    for shown in ("1 to 100 of 250", "101 to 200 of 250", "201 to 250 of 250"):
+        assert page.locator(".pager .note").first.inner_text() == shown
+        seen += names(page)
+        if len(seen) < 250:
+            page.get_by_role("link", name="Next page").first.click()
+            page.wait_for_url(f"**page={len(seen) // 100 + 1}**")
+    assert len(set(seen)) == 250
+    assert seen == sorted(seen)
+    page.get_by_label("Search").fill("resources_24")
+    page.get_by_label("Search").press("Enter")
+    page.wait_for_url("**search=**")
+    assert len(names(page)) == 10
+
+
+def test_the_order_by_a_percentile_says_whom_it_ranks(page: Page, many: None) -> None:
+    page.goto("/transactions?app=many&sort=p95")
+    page.get_by_text("Ordered are the 200 names with the most total time").wait_for()
+    assert "resources_249" in names(page)[0]
+    page.goto("/transactions?app=many&sort=change")
+    assert page.get_by_text("Ordered are the 200").count() == 0
+    assert set(page.locator("tbody td[data-label^=Change]").all_inner_texts()) == {"+100"}
+
+
+def test_the_head_of_the_table_stays_in_sight(page: Page, many: None) -> None:
+    for width in (1024, 1280, 2560):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.goto("/transactions?app=many")
+        page.wait_for_timeout(200)
+        page.evaluate("scrollTo(0, 2000)")
+        page.wait_for_timeout(100)
+        head, bar = page.locator("thead th").first.bounding_box(), page.locator(".bar").bounding_box()
+        assert head
+        assert bar
+        assert head["y"] == pytest.approx(bar["y"] + bar["height"], abs=1)
+
+
+def test_apdex_is_seen_at_1024_pixels(page: Page, many: None) -> None:
+    page.set_viewport_size({"width": 1024, "height": 700})
+    page.goto("/transactions?app=many")
+    box = page.locator("thead th", has_text="Apdex").bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= 1024
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1024
+
+
+def test_the_share_is_drawn_relative_to_the_largest(page: Page) -> None:
+    page.goto("/transactions?app=shop")
+    shares = page.locator("tbody meter").evaluate_all("all => all.map(one => one.value / one.max)")
+    assert shares[0] == 1
+    assert shares == sorted(shares, reverse=True)
+
+
+# ---- Charts.
+
+
+def test_pointing_at_any_chart_moves_nothing(settled: Any) -> None:
+    for address in ("/summary?app=shop&compare=day", "/transactions?app=shop", "/errors?app=shop"):
+        page = settled(address)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        for chart in page.locator(".plot .u-over").all():
+            chart.hover()
+        assert shifts(page) == []
+        assert page.evaluate("document.documentElement.scrollHeight") == height
+
+
+def test_the_cross_hair_stands_on_a_point(settled: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    box = page.locator(".plot .u-over").first.bounding_box()
+    assert box
+    places = set()
+    for step in range(40):
+        page.mouse.move(box["x"] + 200 + step, box["y"] + 30)
+        places.add(page.locator(".plot .u-cursor-x").first.evaluate("line => getComputedStyle(line).transform"))
+    assert len(places) <= 4  # of 26 minutes over some 700 pixels
+
+
+def test_lines_are_switched_off_by_keyboard_and_in_the_address(settled: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    button = page.get_by_role("button", name="p99")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "false"
+    assert parse_qs(urlsplit(page.url).query)["hide"] == ["p99"]
+    page.evaluate("refresh()")
+    assert button.get_attribute("aria-pressed") == "false"
+    page.reload()
+    page.wait_for_function("document.querySelectorAll('.plot canvas').length === 5")
+    assert button.get_attribute("aria-pressed") == "false"
+    button.click()
+    assert "hide" not in page.url
+    assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_what_is_compared_is_dashed_in_the_legend_too(page: Page) -> None:
+    page.goto("/summary?app=shop&compare=day")
+    marker = page.get_by_role("button", name="average before").locator(".marker")
+    assert "repeating" in marker.evaluate("one => getComputedStyle(one).backgroundImage")
+    other = page.get_by_role("button", name="median").locator(".marker")
+    assert other.evaluate("one => getComputedStyle(one).backgroundImage") == "none"
+
+
+def test_behind_each_chart_there_is_a_table(settled: Any, more: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    buttons = page.get_by_role("button", name=re.compile("as a table$"))
+    assert buttons.count() == 5
+    page.get_by_role("button", name="Throughput as a table").press("Enter")
+    table = page.get_by_role("region", name="Throughput, as a table").get_by_role("table")
+    cells = table.get_by_role("cell").all_inner_texts()
+    chart = page.evaluate("JSON.parse(document.querySelector('.plot[data-title=Throughput]').dataset.chart)")
+    assert len(cells) == len(chart["x"])
+    assert all(cell.endswith("/min") for cell in cells)
+    more(*[Call(EXPORT, 0.1, age=60 * minute) for minute in range(1, 26) for _ in range(500)])
+    page.evaluate("refresh()")
+    assert table.get_by_role("cell").all_inner_texts() != cells
+    assert shifts(page) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "least", "most", "step"),
+    [("5m", 4, 6, 60), ("15m", 14, 16, 60), ("24h", 286, 289, 300), ("7d", 166, 169, 3600), ("30d", 239, 242, 10800)],
+)
+def test_charts_have_enough_points(tmp_path: Path, length: str, least: int, most: int, step: int) -> None:
+    ages = (*range(60, 7200, 60), *range(60, 40 * 86400, 7200))
+    write(tmp_path / "long.db", [Call(EXPORT, 0.1, age=age) for age in ages])
+    ask = asking(Console(tmp_path / "long.db"))
+    found = json.loads(ask(f"/api/summary?app=shop&tz=UTC&range={length}").body)["timeline"]
+    assert found["step"] == step
+    assert least <= len(found["buckets"]) <= most
+
+
+def test_there_are_steps_back_and_forth_and_a_way_to_the_present(page: Page) -> None:
+    page.goto("/summary?app=shop&range=15m")
+    now = time.time()
+    page.get_by_role("link", name="Earlier").click()
+    page.wait_for_url("**until=**")
+    since, until = chosen(page)
+    assert until - since == 900
+    assert until == pytest.approx(now - 900, abs=120)
+    assert page.locator(".segments .shown").inner_text() == " to ".join(
+        time.strftime("%H:%M", time.gmtime(moment)) for moment in (since, until)
+    )
+    page.get_by_role("link", name="Earlier").click()
+    page.wait_for_url(f"**since={since - 900:.0f}**")
+    page.keyboard.press("]")
+    page.wait_for_url(f"**since={since:.0f}**")
+    page.get_by_role("link", name="Later").click()
+    page.wait_for_url(lambda url: f"since={since:.0f}" not in url)
+    assert chosen(page)[1] == pytest.approx(now, abs=120)
+    page.get_by_role("link", name="Live").click()
+    page.wait_for_url(re.compile("range=15m$"))
+
+
+def chosen(page: Page) -> tuple[float, float]:
+    query = parse_qs(urlsplit(page.url).query)
+    return float(query["since"][0]), float(query["until"][0])
+
+
+# ---- A phone.
+
+
+@pytest.fixture
+def phone(page: Page) -> Page:
+    page.set_viewport_size({"width": 390, "height": 844})
+    return page
+
+
+def test_rows_are_cards_on_a_phone(phone: Page, many: None) -> None:
+    phone.goto("/transactions?app=many")
+    card, name = phone.locator("tbody tr").first, phone.locator("tbody .name").first
+    outer, inner = card.bounding_box(), name.bounding_box()
+    assert outer
+    assert inner
+    assert inner["width"] == pytest.approx(outer["width"], abs=1)
+    words = card.locator("td:visible").evaluate_all("all => all.map(one => getComputedStyle(one, '::before').content)")
+    assert [word.strip('"').partition(",")[0] for word in words] == [
+        "Share", "Total", "Throughput", "Average", "p95", "Change", "Errors", "Apdex"
+    ]  # fmt: skip
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_controls_are_behind_one_button_on_a_phone(phone: Page) -> None:
+    phone.goto("/summary?app=shop")
+    controls = phone.get_by_label("Refresh")
+    assert not controls.is_visible()
+    assert phone.get_by_label("Application").is_visible()
+    phone.locator("#controls").click()
+    assert controls.is_visible()
+    phone.evaluate("refresh()")
+    assert controls.is_visible()
+    phone.get_by_label("Time", exact=True).select_option("15m")
+    phone.wait_for_url("**range=15m**")
+    assert phone.locator("#controls").inner_text() == "last 15 minutes"
+
+
+def test_no_word_is_broken_on_a_phone(phone: Page, many: None) -> None:
+    phone.goto("/transactions?app=many")
+    broken = phone.locator("tbody .name a").first.evaluate(
+        """link => {
+            const lines = [];
+            const walker = document.createTreeWalker(link, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) {
+                const range = document.createRange();
+                range.selectNodeContents(walker.currentNode);
+                const broken = range.getClientRects().length > 1 && !walker.currentNode.data.includes(" ");
+                if (broken) lines.push(range.toString());
+            }
+            return lines;
+        }"""
+    )
+    assert broken == []
+
+
+def test_without_a_script_the_controls_are_all_there(browser: Any, url: str) -> None:
+    context = browser.new_context(base_url=url, java_script_enabled=False, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto("/transactions?app=shop")
+    assert page.get_by_label("Refresh").is_visible()
+    assert len(names(page)) == 3
+    page.get_by_role("link", name="Earlier").click()
+    assert "until=" in page.url
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1024, 2560])
+def test_nothing_serious_stands_in_anybodys_way_at_any_width(page: Page, many: None, width: int, scheme: Any) -> None:
+    axe = needed("axe_playwright_python.sync_playwright")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    for address in (
+        "/transactions?app=many&sort=p95",
+        "/summary?app=shop&compare=day&hide=p95",
+        "/errors?app=shop",
+    ):
+        page.goto(address)
+        page.wait_for_timeout(200)
+        if width == 390:
+            page.locator("#controls").click()
+        found = axe.Axe().run(page).response["violations"]
+        serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+        assert not serious, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]

@@ -1,0 +1,82 @@
+"""Jobs of APScheduler: a program that schedules them, and ends when they have run."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
+from telling import tell
+
+import weighbridge.jobs.apscheduler
+from weighbridge import background_task
+
+LONG = 3.0
+
+
+def plain(number: int) -> None:
+    tell()
+
+
+@background_task
+def decorated() -> None:
+    tell()
+
+
+async def coroutine() -> None:
+    tell()
+
+
+def bad() -> None:
+    raise LookupError("no such book")
+
+
+def long() -> None:
+    time.sleep(LONG)
+
+
+def schedule(scheduler: Any, *extra: Any) -> None:
+    now, patient = datetime.now(timezone.utc), {"misfire_grace_time": 60}
+    for number in range(5):
+        scheduler.add_job(plain, "date", run_date=now, args=[number], **patient)
+    for job in (decorated, bad, *extra):
+        scheduler.add_job(job, "date", run_date=now, **patient)
+    scheduler.add_job(long, "interval", seconds=1, end_date=now + timedelta(seconds=2.5), **patient)
+    scheduler.add_job(plain, "date", run_date=now - timedelta(hours=1), args=[6], name="missed", misfire_grace_time=1)
+
+
+def threads() -> None:
+    run(BackgroundScheduler(executors={"default": ThreadPoolExecutor(10)}))
+
+
+def processes() -> None:
+    run(BackgroundScheduler(executors={"default": ProcessPoolExecutor(2)}))
+
+
+def run(scheduler: Any) -> None:
+    weighbridge.jobs.apscheduler.measure(scheduler)
+    schedule(scheduler)
+    scheduler.start()
+    time.sleep(2 * LONG)
+    scheduler.shutdown()
+
+
+async def loop() -> None:
+    scheduler = weighbridge.jobs.apscheduler.measure(AsyncIOScheduler())
+    schedule(scheduler, coroutine)
+    scheduler.start()
+    await asyncio.sleep(2 * LONG)
+    scheduler.shutdown()
+
+
+if __name__ == "__main__":
+    import apscheduler_jobs
+
+    done = getattr(apscheduler_jobs, sys.argv[1])()
+    if done is not None:
+        asyncio.run(done)

@@ -1,0 +1,89 @@
+"""Functions that ``django-q2`` runs, and what is to be run of both kinds of tasks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from telling import show_request, tell
+
+from weighbridge import background_task
+
+
+def plain(number: int) -> None:
+    tell()
+
+
+@background_task
+def decorated() -> None:
+    tell()
+
+
+def bad() -> None:
+    raise LookupError("no such book")
+
+
+def too_slow() -> None:
+    time.sleep(600)
+
+
+def prepare() -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def send() -> None:
+    from django_q.tasks import async_task
+
+    for number in range(5):
+        async_task("django_jobs.plain", number, cluster="high")
+    for name in ("decorated", "bad"):
+        async_task(f"django_jobs.{name}")
+    async_task("django_jobs.too_slow", timeout=1)
+
+
+def send_many() -> None:
+    from django_q.tasks import async_task
+
+    for number in range(20):
+        async_task("django_jobs.plain", number)
+
+
+def eager() -> None:
+    from django_q.tasks import async_task
+
+    show_request(lambda: async_task("django_jobs.plain", 1, sync=True))
+
+
+def send_tasks() -> None:
+    import django_task_functions as tasks
+
+    for number in range(5):
+        tasks.plain.enqueue(number)
+    for task in (tasks.decorated, tasks.decorated_coroutine, tasks.bad):
+        task.enqueue()
+
+
+def send_many_tasks() -> None:
+    import django_task_functions as tasks
+
+    for number in range(20):
+        tasks.plain.enqueue(number)
+
+
+def eager_task() -> None:
+    import django_task_functions as tasks
+
+    show_request(lambda: tasks.plain.using(backend="immediate").enqueue(1))
+
+
+if __name__ == "__main__":
+    import django
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "django_settings"
+    sys.path.insert(0, str(Path(__file__).parent))
+    django.setup()
+    globals()[sys.argv[1]]()

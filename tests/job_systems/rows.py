@@ -1,0 +1,307 @@
+"""The systems that are tried, what each is given to do, and what must be counted of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+__all__ = ["PROGRAMS", "ROWS", "Counts", "Row"]
+
+PROGRAMS: Final = Path(__file__).parent / "programs"
+
+Broker = Literal["redis", "postgresql", "none"]
+Counts = Mapping[str, Mapping[str, int]]
+"""How often each outcome is expected, by the name of the task."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A system with one kind of worker."""
+
+    name: str
+    group: str
+    program: str
+    worker: tuple[str, ...]
+    """The command that starts its worker; none where the program is the worker."""
+    expected: Counts
+    queue: str | None = None
+    """The queue of the plain tasks, as it must be counted."""
+    needs: tuple[str, ...] = ()
+    broker: Broker = "redis"
+    send: str = "send"
+    send_many: str = "send_many"
+    eager: str = "eager"
+    """What runs a task at once inside a request; empty where the system cannot."""
+    prepare: bool = False
+    """Whether the program has something to prepare."""
+    has_queue_time: bool = True
+
+    def missing(self) -> str | None:
+        """What it needs and is not here."""
+        absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        return f"needs {', '.join(absent)}" if absent else None
+
+    def total(self) -> int:
+        """How many runs are expected."""
+        return sum(sum(outcomes.values()) for outcomes in self.expected.values())
+
+
+def _python(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", *arguments)
+
+
+# Celery
+
+_QUIET: Final = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
+
+
+def _celery(*options: str) -> tuple[str, ...]:
+    return _python("celery", "-A", "celery_jobs", "worker", *_QUIET, *options)
+
+
+_CELERY: Final[Counts] = {
+    "celery_jobs.plain": {"succeeded": 5, "cancelled": 1},
+    "celery_jobs.shared": {"succeeded": 1},
+    "celery_jobs.of_own_class": {"succeeded": 1},
+    "celery_jobs.calls": {"succeeded": 1},
+    "celery_jobs.decorated": {"succeeded": 1},
+    "celery_jobs.bad": {"failed": 1},
+    "celery_jobs.gives_up": {"retried": 2, "failed": 1},
+    "celery_jobs.again": {"retried": 2, "succeeded": 1},
+    "celery_jobs.rejects": {"rejected": 1},
+    "celery_jobs.throws": {"rejected": 1},
+    "celery_jobs.ignores": {"cancelled": 1},
+}
+_CELERY_PROCESSES: Final[Counts] = {
+    **_CELERY,
+    "celery_jobs.too_slow": {"timed_out": 1},
+    "celery_jobs.far_too_slow": {"timed_out": 1},
+    "celery_jobs.dies": {"killed": 1},
+    "celery_jobs.exits": {"killed": 1},
+    "celery_jobs.stopped": {"cancelled": 1},
+}
+
+
+def _celery_row(pool: str, *options: str, processes: bool = False, needs: tuple[str, ...] = ()) -> Row:
+    return Row(
+        f"Celery, {pool}",
+        "Celery",
+        "celery_jobs",
+        _celery(*options),
+        _CELERY_PROCESSES if processes else _CELERY,
+        queue="celery",
+        needs=("celery", *needs),
+        send="send_to_processes" if processes else "send",
+    )
+
+
+# RQ
+
+_RQ: Final[Counts] = {
+    "rq_jobs.plain": {"succeeded": 5},
+    "rq_jobs.decorated": {"succeeded": 1},
+    "rq_jobs.bad": {"retried": 1, "failed": 2},
+    "rq_jobs.asks_again": {"retried": 1, "succeeded": 1},
+    "rq_jobs.again": {"retried": 1, "succeeded": 1},
+    "rq_jobs.too_slow": {"timed_out": 1},
+}
+_RQ_PROCESSES: Final[Counts] = {**_RQ, "rq_jobs.dies": {"killed": 1}, "rq_jobs.stopped": {"cancelled": 1}}
+
+
+def _rq_row(worker: str, processes: bool) -> Row:
+    return Row(
+        f"RQ, {worker}",
+        "RQ",
+        "rq_jobs",
+        _python("rq.cli", "worker", "high", "--worker-class", f"weighbridge.jobs.rq.{worker}"),
+        _RQ_PROCESSES if processes else _RQ,
+        queue="high",
+        needs=("rq",),
+        send="send_to_processes" if processes else "send",
+    )
+
+
+# Dramatiq
+
+_DRAMATIQ: Final[Counts] = {
+    "plain": {"succeeded": 5},
+    "decorated": {"succeeded": 1},
+    "decorated_coroutine": {"succeeded": 1},
+    "bad": {"failed": 1},
+    "gives_up": {"retried": 1, "failed": 1},
+    "asks_too_often": {"retried": 1, "failed": 1},
+    "throws": {"rejected": 1},
+    "skipped": {"cancelled": 1},
+    "too_slow": {"timed_out": 1},
+}
+
+# Huey
+
+_HUEY: Final[Counts] = {
+    "huey_jobs.plain": {"succeeded": 6},
+    "huey_jobs.decorated": {"succeeded": 1},
+    "huey_jobs.bad": {"failed": 1},
+    "huey_jobs.gives_up": {"retried": 2, "failed": 1},
+    "huey_jobs.again": {"retried": 1, "succeeded": 1},
+    "huey_jobs.cancels": {"cancelled": 1},
+    "huey_jobs.locked": {"succeeded": 1, "rejected": 1},
+    "huey_jobs.revoked": {"cancelled": 1},
+}
+
+
+def _huey_row(kind: str, expected: Counts, send: str) -> Row:
+    return Row(
+        f"Huey, {kind}",
+        "Huey",
+        "huey_jobs",
+        _python("huey.bin.huey_consumer", "huey_jobs.huey", "-w", "2", "-k", kind),
+        expected,
+        queue="high",
+        needs=("huey",),
+        send=send,
+        has_queue_time=False,
+    )
+
+
+# APScheduler
+
+_APSCHEDULER: Final[Counts] = {
+    "plain": {"succeeded": 5},
+    "decorated": {"succeeded": 1},
+    "bad": {"failed": 1},
+    "long": {"succeeded": 1, "rejected": 1},
+    "missed": {"cancelled": 1},
+}
+
+
+def _apscheduler_row(kind: str, expected: Counts) -> Row:
+    return Row(
+        f"APScheduler, {kind}",
+        "APScheduler",
+        "apscheduler_jobs",
+        (),
+        expected,
+        needs=("apscheduler",),
+        broker="none",
+        send=kind,
+        eager="",
+    )
+
+
+ROWS: Final = (
+    _celery_row("prefork", "--concurrency", "3", processes=True),
+    _celery_row("prefork, children for 3 tasks", "--concurrency", "3", "--max-tasks-per-child", "3", processes=True),
+    _celery_row("threads", "--pool", "threads", "--concurrency", "3"),
+    _celery_row("gevent", "--pool", "gevent", "--concurrency", "3", needs=("gevent",)),
+    _celery_row("solo", "--pool", "solo"),
+    _rq_row("Worker", processes=True),
+    _rq_row("SimpleWorker", processes=False),
+    Row(
+        "Dramatiq",
+        "Dramatiq",
+        "dramatiq_jobs",
+        _python("dramatiq", "dramatiq_jobs", "--processes", "2", "--threads", "2"),
+        _DRAMATIQ,
+        queue="high",
+        needs=("dramatiq",),
+        eager="",
+    ),
+    _huey_row("thread", _HUEY, "send"),
+    _huey_row("process", {**_HUEY, "huey_jobs.too_slow": {"timed_out": 1}}, "send_to_processes"),
+    _apscheduler_row("threads", _APSCHEDULER),
+    _apscheduler_row("processes", _APSCHEDULER),
+    _apscheduler_row("loop", {**_APSCHEDULER, "coroutine": {"succeeded": 1}}),
+    Row(
+        "arq",
+        "arq",
+        "arq_jobs",
+        _python("arq", "arq_jobs.WorkerSettings"),
+        {
+            "plain": {"succeeded": 5},
+            "decorated": {"succeeded": 1},
+            "bad": {"failed": 1},
+            "again": {"retried": 2, "succeeded": 1},
+            "too_slow": {"timed_out": 1},
+            "stopped": {"cancelled": 1},
+            "cron:tidy": {"succeeded": 1},
+        },
+        queue="arq:queue",
+        needs=("arq",),
+        eager="",
+    ),
+    Row(
+        "Taskiq",
+        "Taskiq",
+        "taskiq_jobs",
+        _python("taskiq", "worker", "taskiq_jobs:broker", "--workers", "2"),
+        {
+            "taskiq_jobs:plain": {"succeeded": 5},
+            "taskiq_jobs:decorated": {"succeeded": 1},
+            "taskiq_jobs:decorated_function": {"succeeded": 1},
+            "taskiq_jobs:bad": {"failed": 1},
+            "taskiq_jobs:gives_up": {"retried": 2, "failed": 1},
+            "taskiq_jobs:without_result": {"succeeded": 1},
+            "taskiq_jobs:rejects": {"rejected": 1},
+            "taskiq_jobs:too_slow": {"timed_out": 1},
+        },
+        queue="high",
+        needs=("taskiq", "taskiq_redis"),
+    ),
+    Row(
+        "Procrastinate",
+        "Procrastinate",
+        "procrastinate_jobs",
+        _python("procrastinate", "--app", "procrastinate_jobs.app", "worker"),
+        {
+            "procrastinate_jobs.plain": {"succeeded": 6},
+            "procrastinate_jobs.decorated": {"succeeded": 1},
+            "procrastinate_jobs.decorated_coroutine": {"succeeded": 1},
+            "procrastinate_jobs.bad": {"failed": 1},
+            "procrastinate_jobs.gives_up": {"retried": 2, "failed": 1},
+            "procrastinate_jobs.aborts": {"cancelled": 1},
+        },
+        queue="high",
+        needs=("procrastinate",),
+        broker="postgresql",
+        prepare=True,
+        has_queue_time=False,
+        eager="",
+    ),
+    Row(
+        "django-tasks",
+        "Django",
+        "django_jobs",
+        _python("django", "db_worker", "--queue-name", "*", "--interval", "0.2", "--settings", "django_settings"),
+        {
+            "django_task_functions.plain": {"succeeded": 5},
+            "django_task_functions.decorated": {"succeeded": 1},
+            "django_task_functions.decorated_coroutine": {"succeeded": 1},
+            "django_task_functions.bad": {"failed": 1},
+        },
+        queue="high",
+        needs=("django_tasks_db",),
+        prepare=True,
+        send="send_tasks",
+        send_many="send_many_tasks",
+        eager="eager_task",
+    ),
+    Row(
+        "django-q2",
+        "Django",
+        "django_jobs",
+        _python("django", "qcluster", "--settings", "django_settings"),
+        {
+            "django_jobs.plain": {"succeeded": 5},
+            "django_jobs.decorated": {"succeeded": 1},
+            "django_jobs.bad": {"failed": 1},
+            "django_jobs.too_slow": {"timed_out": 1},
+        },
+        queue="high",
+        needs=("django_q",),
+        prepare=True,
+    ),
+)

@@ -1,0 +1,93 @@
+"""The table of all systems, as a page of the documentation."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from .rows import ROWS, Row
+
+__all__ = ["COLUMNS", "PAGE", "outcomes", "write_page"]
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "job-systems.md"
+
+COLUMNS: Final = (
+    "name",
+    "succeeded",
+    "failed",
+    "retried",
+    "rejected",
+    "cancelled",
+    "timed out",
+    "killed",
+    "queue",
+    "queue time",
+    "once if decorated",
+    "part of a request",
+    "ended children",
+    "missed",
+)
+
+_HEAD: Final = """# Job systems, as they were tried
+
+Written by the suite in `tests/job_systems`. Every cell is a real worker in processes of its own, with a real broker: it
+was given tasks that end in every way, and the store was asked what was counted of them, to the last one.
+[Measure a job system](how-to/job-queues.md) says how.
+
+- **name**: each task is counted under the name that the system has for it
+- **succeeded** to **killed**: exactly as many runs ended so as must; blank where the system knows no such end
+- **queue**, **queue time**: known of every run
+- **once if decorated**: a task that is decorated with `background_task` besides is one transaction a run
+- **part of a request**: what the system runs at once, inside a request, is a part of that
+- **ended children**: a worker that is told to stop loses no run, nor do children that are replaced
+- **missed**: a run that should have happened and did not is counted, as cancelled
+
+✓ as it must be · ✗ not · blank: there is no such case
+"""
+_PACKAGES: Final = (
+    "apscheduler",
+    "arq",
+    "celery",
+    "django",
+    "django-q2",
+    "django-tasks",
+    "django-tasks-db",
+    "dramatiq",
+    "huey",
+    "procrastinate",
+    "redis",
+    "rq",
+    "taskiq",
+    "taskiq-redis",
+)
+
+outcomes: dict[tuple[Row, str], bool] = {}
+"""By row and column, whether it was as it must be."""
+
+
+def write_page() -> None:
+    """Write the page, where every row was run in a source checkout."""
+    if PAGE.parent.is_dir() and {row for row, _ in outcomes} == set(ROWS):
+        PAGE.write_text(_page(), "utf-8")
+
+
+def _page() -> str:
+    versions = [f"{name} {_version(name)}" for name in _PACKAGES]
+    lines = [_HEAD, f"{', '.join(versions)}; Python {platform.python_version()}.", ""]
+    lines += [f"| system | {' | '.join(COLUMNS)} |", "|---|" + "---|" * len(COLUMNS)]
+    lines += [f"| {row.name} | {' | '.join(_mark(row, column) for column in COLUMNS)} |" for row in ROWS]
+    return "\n".join(lines) + "\n"
+
+
+def _mark(row: Row, column: str) -> str:
+    outcome = outcomes.get((row, column))
+    return "" if outcome is None else "✓" if outcome else "✗"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "?"

@@ -1,0 +1,74 @@
+"""Every job system in one line: what is sent to a real worker is what is counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from ..recording.conftest import Stored
+from .driver import MANY, Counted, Runner, counted
+from .rows import ROWS, Row
+from .table import outcomes
+
+REQUIRED = os.environ.get("JOB_SYSTEMS") == "required"
+"""Whether all systems must be there; else those that are not are skipped."""
+
+Runners = Callable[[Row], Runner]
+rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+
+
+@pytest.fixture(autouse=True)
+def _needs(row: Row) -> None:
+    missing = row.missing()
+    if missing and not REQUIRED:
+        pytest.skip(missing)
+    assert not missing
+
+
+@rows
+def test_what_is_sent_is_counted(row: Row, runner: Runners, stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last run, by name and outcome; a decorated task is one transaction a run."""
+    monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.5")  # a process that is killed has written what came before
+    runner(row).work_on(row.send, stored, row.total())
+    found = counted(stored, row.group)
+    note_outcomes(row, found)
+    assert {name: dict(one.outcomes) for name, one in found.items()} == row.expected
+
+
+def note_outcomes(row: Row, found: dict[str, Counted]) -> None:
+    """Fill the row's cells."""
+    right = {name: name in found and dict(found[name].outcomes) == wanted for name, wanted in row.expected.items()}
+    outcomes[row, "name"] = found.keys() == row.expected.keys()
+    for name, wanted in row.expected.items():
+        for outcome in wanted:
+            column = outcome.replace("_", " ")
+            outcomes[row, column] = outcomes.get((row, column), True) and right[name]
+        if "decorated" in name:
+            outcomes[row, "once if decorated"] = outcomes.get((row, "once if decorated"), True) and right[name]
+    if "missed" in row.expected:
+        outcomes[row, "missed"] = right["missed"]
+
+
+@rows
+def test_who_is_told_to_stop_loses_nothing(row: Row, runner: Runners, stored: Stored) -> None:
+    """Nor do children that are replaced; each run has waited, in a queue with a name, as far as the system knows."""
+    if not row.worker:
+        pytest.skip("the program is the worker")
+    runner(row).work_on_many()
+    (plain,) = counted(stored, row.group).values()
+    outcomes[row, "ended children"] = plain.outcomes == {"succeeded": MANY}
+    assert plain.outcomes == {"succeeded": MANY}
+    if row.has_queue_time:
+        outcomes[row, "queue time"] = plain.queued == MANY
+    assert plain.queued == (MANY if row.has_queue_time else 0)
+
+
+@rows
+def test_what_runs_at_once_is_a_part_of_the_request(row: Row, runner: Runners) -> None:
+    if not row.eager:
+        pytest.skip("it runs nothing at once")
+    alone = runner(row).run(row.eager) == "['WebTransaction/Function/request']"
+    outcomes[row, "part of a request"] = alone
+    assert alone

@@ -1,0 +1,184 @@
+"""Custom metrics and events, added up in the threads that record them until the recorder takes them.
+
+No thread ever waits here: a value is appended, which is atomic, and whoever gets the
+lock adds up all that was appended. A signal handler or a destructor that interrupts
+the thread which holds it leaves its value for the next one.
+"""
+
+# No postponed annotations here: see `identity`.
+from _thread import allocate_lock
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, NamedTuple
+
+__all__ = ["MAX_EVENTS", "CustomEvent", "CustomEvents", "CustomMetric", "CustomValues"]
+
+_MAX_NAMES: Final = 500
+"""Names of metrics per application."""
+_MAX_TYPES: Final = 50
+"""Types of events per application."""
+MAX_EVENTS: Final = 20
+"""Events of one type that are kept, the last ones."""
+_MAX_APPLICATIONS: Final = 100
+_MAX_WAITING: Final = 20_000
+"""Metrics by minute that may wait for an unavailable store."""
+_MAX_PENDING: Final = 10_000
+"""Values that may wait to be added up; one is enough, unless a thread was cut off while it held the lock."""
+_LOCK_TIMEOUT: Final = 1.0
+"""Seconds after which a lock was left behind by a thread that was cut off."""
+
+
+class CustomMetric(NamedTuple):
+    """The values of one custom metric in one minute."""
+
+    application: str
+    name: str
+    minute: int
+    """Epoch seconds of its start."""
+    number: int
+    """How many values."""
+    total: float
+    minimum: float
+    maximum: float
+
+    def plus(self, other: "CustomMetric") -> "CustomMetric":
+        """Return the values of both."""
+        return self._replace(
+            number=self.number + other.number,
+            total=self.total + other.total,
+            minimum=min(self.minimum, other.minimum),
+            maximum=max(self.maximum, other.maximum),
+        )
+
+
+class CustomEvent(NamedTuple):
+    """One custom event."""
+
+    application: str
+    type: str
+    moment: float
+    """Epoch seconds."""
+    attributes: Mapping[str, Any]
+
+
+class CustomEvents(NamedTuple):
+    """The custom events of one type since the last snapshot."""
+
+    application: str
+    type: str
+    number: int
+    """How many events."""
+    last: tuple[CustomEvent, ...]
+    """The last few of them, the oldest first."""
+
+
+class _Kept:
+    """The events of one type that have not been taken yet."""
+
+    __slots__ = ("count", "last")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last: deque[CustomEvent] = deque(maxlen=MAX_EVENTS)
+
+
+class _Limited:
+    """Distinct names by application: a limited number of both."""
+
+    __slots__ = ("_at_most", "_known")
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
+        self._known: dict[str, set[Hashable]] = {}
+
+    def accepts(self, application: str, name: str) -> bool:
+        """Whether a name is known, or there is room for it."""
+        names = self._known.get(application)
+        if names is None:
+            if len(self._known) >= _MAX_APPLICATIONS:
+                return False
+            names = self._known[application] = set()
+        if name not in names:
+            if len(names) >= self._at_most:
+                return False
+            names.add(name)
+        return True
+
+
+class CustomValues:
+    """What was recorded since the recorder took it last; one per process.
+
+    Args:
+        record_dropped: told the kind and number of values beyond a limit.
+    """
+
+    def __init__(self, record_dropped: Callable[[str, int], None]) -> None:
+        self._record_dropped = record_dropped
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: in a forked child it belongs to the parent."""
+        self._lock = allocate_lock()
+        self._pending: deque[CustomMetric | CustomEvent] = deque()
+        self._metrics: dict[tuple[str, str, int], CustomMetric] = {}
+        self._events: dict[tuple[str, str], _Kept] = {}
+        self._names, self._types = _Limited(_MAX_NAMES), _Limited(_MAX_TYPES)
+
+    def __bool__(self) -> bool:
+        return bool(self._pending or self._metrics or self._events)
+
+    def add(self, value: CustomMetric | CustomEvent) -> None:
+        """Add a value to those of its name. Never waits."""
+        if len(self._pending) >= _MAX_PENDING:
+            self._drop(value)
+            return
+        self._pending.append(value)
+        if self._lock.acquire(False):
+            try:
+                self._add_up()
+            finally:
+                self._lock.release()
+
+    def take(self) -> tuple[tuple[CustomMetric, ...], tuple[CustomEvents, ...]]:
+        """Return metrics and events, and forget them. Called by the recorder."""
+        if not self._lock.acquire(True, _LOCK_TIMEOUT):
+            self._lock = allocate_lock()
+            self._lock.acquire()
+        try:
+            self._add_up()
+            metrics, self._metrics = self._metrics, {}
+            events, self._events = self._events, {}
+        finally:
+            self._lock.release()
+        return tuple(metrics.values()), tuple(
+            CustomEvents(*key, kept.count, tuple(kept.last)) for key, kept in events.items()
+        )
+
+    def _add_up(self) -> None:
+        while self._pending:
+            value = self._pending.popleft()
+            if isinstance(value, CustomMetric):
+                self._add_metric(value)
+            else:
+                self._add_event(value)
+
+    def _add_metric(self, value: CustomMetric) -> None:
+        key = (value.application, value.name, value.minute)
+        before = self._metrics.get(key)
+        if before is not None:
+            self._metrics[key] = before.plus(value)
+        elif len(self._metrics) < _MAX_WAITING and self._names.accepts(value.application, value.name):
+            self._metrics[key] = value
+        else:
+            self._drop(value)
+
+    def _add_event(self, event: CustomEvent) -> None:
+        if not self._types.accepts(event.application, event.type):
+            self._drop(event)
+            return
+        kept = self._events.setdefault((event.application, event.type), _Kept())
+        kept.count += 1
+        kept.last.append(event)
+
+    def _drop(self, value: CustomMetric | CustomEvent) -> None:
+        self._record_dropped("custom metrics" if isinstance(value, CustomMetric) else "custom events", 1)

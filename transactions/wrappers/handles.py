@@ -1,0 +1,284 @@
+"""Background tasks that begin in one place and end in another: hooks of job systems, callbacks, messages.
+
+The way to begin and to end them is that of the other call forms; only the code
+between the two is not one block.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from ..context.current import current
+from ..context.finalizers import Guard, release
+from ..context.lifetime import Mark, attach_step, detach_step, finish_out_of_order, recover, undo_begin
+from ..log import capture_internal_exception, log_once
+from ..model import errors
+from ..model.applications import ApplicationArgument
+from ..model.clock import epoch
+from ..model.finished import FAILURES, OUTCOMES, AttributeValue, Outcome
+from ..model.naming import function_name, text_of
+from ..model.transaction import Transaction
+from .opening import BackgroundOpener, CallName
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["BackgroundTaskHandle", "TaskContext", "begin_background_task"]
+
+_EARLIEST: Final = 946_684_800.0
+_LATEST: Final = 32_503_680_000.0
+"""Epoch seconds of the years 2000 and 3000: what lies outside is no time at which a task was enqueued."""
+
+_MAX_OPENERS: Final = 1000
+
+
+def begin_background_task(
+    name: str,
+    group: str = "Function",
+    application: ApplicationArgument = None,
+    queued: float | datetime | None = None,
+    queue: str | None = None,
+    attributes: Mapping[str, AttributeValue] | None = None,
+    segment: bool = False,
+) -> BackgroundTaskHandle:
+    """Begin a background task here that is ended elsewhere, by the `end` of the handle that this returns.
+
+    It is current in the caller's context until then. Inside a running transaction
+    it behaves as `background_task`: a web transaction that it belongs to becomes a
+    background one, and a background transaction stays as it is. Ending the handle
+    does not end that transaction. Never raises.
+
+    Args:
+        name: the name of the transaction.
+        group: the group of the name.
+        application: the application to report to, as for `background_task`.
+        queued: when the task was enqueued or due: epoch seconds, or a `datetime`
+            with a time zone. The time from then until now is its queue time.
+        queue: the queue that it was taken from.
+        attributes: custom attributes of the transaction.
+        segment: inside a running transaction, be a part of it and change nothing.
+    """
+    handle, before = BackgroundTaskHandle(), current.get()
+    try:
+        waited = _seconds_since(queued)
+        handle._begin(_opener_for(name, group, application, segment, function_name(sys._getframe(1))))
+        handle._describe(waited, text_of(queue, "queue="), attributes or {})
+    except BaseException:
+        handle._undo(before)
+        capture_internal_exception("begin_background_task")
+    return handle
+
+
+class _PartOpener(BackgroundOpener):
+    """Opens a background transaction where there is none; inside a transaction it changes nothing."""
+
+    __slots__ = ()
+
+    def reclassify(self, owner: Transaction, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """See `BackgroundOpener.reclassify`."""
+
+
+_openers: Final[dict[object, BackgroundOpener]] = {}
+"""Openers by the arguments they were made from: a worker begins the same few tasks again and again."""
+
+
+def _opener_for(
+    name: object, group: object, application: ApplicationArgument, segment: bool, caller: str
+) -> BackgroundOpener:
+    texts = text_of(name, "name="), text_of(group, "group=")
+    key = (*texts, application, segment, caller)
+    opener = _openers.get(key)
+    if opener is None:
+        if len(_openers) >= _MAX_OPENERS:
+            _openers.clear()
+        made = _PartOpener if segment else BackgroundOpener
+        opener = _openers[key] = made(application, CallName(*texts, caller))
+    return opener
+
+
+class _UnendedGuard(Guard):
+    """Ends the transaction of a handle that was dropped without being ended: as cancelled."""
+
+    __slots__ = ()
+
+    def clean_up(self) -> None:
+        """See `EndsWhenFinalized.clean_up`."""
+        self.transaction._ensure_extras().outcome = "cancelled"
+
+
+class BackgroundTaskHandle:
+    """A background task that has begun; see `begin_background_task`."""
+
+    def __init__(self) -> None:
+        self._mark: Mark = []
+        self._opened: Transaction | None = None
+        self._guard: Guard | None = None
+        self._unended: list[None] = [None]
+        """Emptied by whoever ends the task, in whatever thread."""
+
+    def context(self) -> TaskContext:
+        """Return a context manager (sync and async) for the thread or the task in which the work itself runs.
+
+        What runs inside it belongs to the transaction: attributes, errors, decorated
+        functions. It is needed only where that is not the context in which the task
+        began.
+        """
+        return TaskContext(self)
+
+    def end(self, error: BaseException | None = None, outcome: Outcome | None = None) -> None:
+        """End the task, in any thread; only the first call counts. Never raises.
+
+        Args:
+            error: the exception that the task ended with. Where the outcome is no
+                failure, it is kept as an expected error.
+            outcome: ``succeeded``, ``failed``, ``retried``, ``rejected``,
+                ``cancelled``, ``timed_out`` or ``killed``. By default the errors decide:
+                ``failed`` if there is one that counts.
+        """
+        try:
+            if self._opened is not None and self._unended:
+                self._settle(self._opened, error, outcome)
+        except BaseException:
+            capture_internal_exception("BackgroundTaskHandle.end")
+        finally:
+            self._finish()
+
+    # How it begins
+
+    def _begin(self, opener: BackgroundOpener) -> None:
+        self._opened = opener.open((), {}, self._mark)
+        if self._opened is not None:
+            self._guard = _UnendedGuard(self._opened)
+
+    def _describe(self, waited: float | None, queue: str | None, attributes: Mapping[str, Any]) -> None:
+        transaction = self._opened
+        if transaction is None:
+            return
+        if waited is not None or queue is not None:
+            extras = transaction._ensure_extras()
+            extras.queue_time, extras.queue = waited, queue
+        for key, value in attributes.items():
+            transaction._add_attribute(key, value)
+
+    def _undo(self, before: Transaction | None) -> None:
+        """Undo a beginning that was interrupted; ending the handle then does nothing."""
+        undo_begin(self._opened, before)
+        self._opened = self._guard = None
+
+    def _backdate(self, seconds: float) -> None:
+        """Move the start into the past: of a task that is reported by another process than ran it."""
+        if self._opened is not None:
+            self._opened._start_time -= max(0.0, seconds)
+
+    # How it ends
+
+    def _end_named(self, name: str, message: str) -> None:
+        """End the task with an exception of which nothing else is known, because it was raised elsewhere."""
+        if self._opened is not None and self._unended:
+            self._opened._notice(errors.noticed_by_name(name, message))
+        self.end(outcome=errors.outcome_by_name(name))
+
+    def _stop_clock(self) -> None:
+        """Stop the clock: the work is done, and it is still to be decided what became of it."""
+        if self._opened is not None:
+            self._opened._freeze()
+
+    def _settle(self, transaction: Transaction, error: object, outcome: object) -> None:
+        """Note how the task ended."""
+        known = _as_outcome(outcome)
+        exception = error if isinstance(error, BaseException) else None
+        if exception is None and error is not None:
+            log_once(("end", type(error)), "end(error=%.80r): an exception is expected: ignored", error)
+        if known is not None:
+            transaction._ensure_extras().outcome = known
+        if exception is None:
+            return
+        if known is None:
+            transaction._record_exception(exception)
+        elif known in FAILURES:
+            transaction._notice_exception(exception)
+        elif errors.is_error(exception):
+            transaction._notice(errors.noticed(exception, expected=True))
+
+    def _finish(self) -> None:
+        """End the transaction, once."""
+        opened, guard = self._opened, self._guard
+        try:
+            self._unended.pop()
+        except IndexError:
+            return
+        if opened is None:
+            return
+        try:
+            finish_out_of_order(opened)
+            self._opened = self._guard = None
+            if guard is not None:
+                release(guard)
+        except BaseException:
+            recover(opened)
+            raise
+
+
+class TaskContext:
+    """The work of a background task in its own thread or task; see `BackgroundTaskHandle.context`."""
+
+    def __init__(self, handle: BackgroundTaskHandle) -> None:
+        self._handle = handle
+        self._attached: Transaction | None = None
+        self._anchored_before: Any = None
+
+    def __enter__(self) -> None:
+        transaction = self._handle._opened
+        if transaction is not None and not transaction._is_finished:
+            self._attached, self._anchored_before = transaction, transaction._token
+            attach_step(transaction)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        transaction, self._attached = self._attached, None
+        before, self._anchored_before = self._anchored_before, None
+        if transaction is not None and not transaction._is_finished:
+            detach_step(transaction)
+            transaction._token = before
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, exception, traceback)
+
+
+def _as_outcome(outcome: object) -> Outcome | None:
+    if outcome is None or outcome in OUTCOMES:
+        return outcome
+    log_once(("outcome", str(outcome)[:80]), "outcome=%.80r is none of %s: ignored", outcome, ", ".join(OUTCOMES))
+    return None
+
+
+def _seconds_since(queued: object) -> float | None:
+    """Return how long a task has waited; ``None``, with one log line, if the argument is no such time."""
+    if queued is None:
+        return None
+    moment = _timestamp_of(queued)
+    if isinstance(moment, (int, float)) and _EARLIEST <= moment < _LATEST:
+        return max(0.0, epoch() - moment)
+    log_once(
+        ("queued", type(queued)),
+        "queued=%.80r is neither epoch seconds nor a datetime with a time zone: no queue time",
+        queued,
+    )
+    return None
+
+
+def _timestamp_of(moment: Any) -> object:
+    """Return the epoch seconds of a `datetime` with a time zone; anything else as it is."""
+    module: Any = sys.modules.get("datetime")  # who has such an object has imported it
+    if module is not None and isinstance(moment, module.datetime) and moment.tzinfo is not None:
+        return moment.timestamp()
+    return moment
