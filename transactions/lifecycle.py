@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from . import configuration
-from .configuration.postgresql_url import is_server_url
 from .context import collector
 from .context.current import current
 from .handoff import NOTIFY_EACH, handoff
@@ -84,6 +83,8 @@ def _connect_to_store(recorder: Recorder) -> None:
 
 def _engine(settings: configuration.Settings) -> Callable[[], Store]:
     """Import the engine of the configured store, and its driver; return what opens it."""
+    from .configuration.postgresql_url import is_server_url  # noqa: PLC0415  read with the settings, which are there
+
     if settings.store is not None and is_server_url(settings.store):
         from .store.postgresql.writer import load_writer  # noqa: PLC0415  needs a driver, which few have
 

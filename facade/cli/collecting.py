@@ -21,7 +21,7 @@ from .stores import Place
 __all__ = ["collect_store", "collecting", "require_collected", "upgrade_store"]
 
 _EVERY: Final = 2.0
-"""Seconds between two folds while the page is served."""
+"""Seconds between two attempts while the page is served."""
 _LONGEST_PAUSE: Final = 60.0
 """Seconds between two attempts while the server is away."""
 _A_FILE: Final = "{} is a file: whoever writes to it merges at once, and brings it to this version"
@@ -48,7 +48,7 @@ def require_collected(store: str) -> None:
         CommandError: it could not be done.
     """
     with _collector(Place(store)) as collector:
-        collector.fold()
+        collector.collect()
 
 
 def collect_store(place: Place, once: bool, every: float) -> None:
@@ -59,7 +59,7 @@ def collect_store(place: Place, once: bool, every: float) -> None:
     """
     with _collector(place) as collector:
         if once:
-            merged = collector.fold()
+            merged = collector.collect()
             done = "another process is collecting" if merged is None else f"{merged} snapshots merged"
             say(f"{place.shown}: {done}")
             return
@@ -86,12 +86,12 @@ def collecting(place: Place) -> Iterator[None]:
 
 
 def _collect_until(stop: threading.Event, collector: Collector, every: float) -> None:
-    """Fold until told to stop; after a failure wait longer, and say each kind of it once."""
+    """Merge until told to stop; after a failure wait longer, and say each kind of it once."""
     said: set[str] = set()
     pause = every
     while not stop.is_set():
         try:
-            collector.fold()
+            collector.collect()
             pause = every
         except StoreFailure as failure:
             if failure.kind not in said:

@@ -172,7 +172,7 @@ def top(store: str | None, interval: float, count: int | None, **question: Any) 
     with opened_store(place) as reader:
 
         def read() -> Report:
-            reader.fold()
+            reader.collect()
             return _Question(**question).answer(place, reader)
 
         watch(read, interval, count)

@@ -68,7 +68,7 @@ def opened_store(place: Place) -> Iterator[StoreReader]:
     """
     try:
         with StoreReader(place.path) as reader:
-            reader.fold()
+            reader.collect()
             yield reader
     except StoreUnreadable as error:
         raise CommandError(str(error) if place.is_server else f"{error}\n{_hint(place)}") from None

@@ -70,5 +70,5 @@ def run_demo(sent: Sequence[Traffic], store: Path | str, folder: Path, watcher: 
 
 def _calls(store: Path | str, since: float) -> dict[Series, Calls]:
     with StoreReader.open(store) as reader:
-        reader.fold()
+        reader.collect()
         return read_calls(reader, Window(since, since + _LONGEST))

@@ -27,7 +27,7 @@ _THINNED: Final = "samples_thinned"
 """Not a loss: of many samples only the most useful ones are meant to be kept."""
 
 
-_PATIENCE: Final = 600.0
+_MAX_WAIT: Final = 600.0
 """Seconds for which something may wait on a server before it is said that nobody merges it."""
 
 
@@ -37,7 +37,7 @@ def nobody_collects(waiting: float | None) -> str:
     >>> nobody_collects(720.0), nobody_collects(30.0), nobody_collects(None)
     ('Nobody collects what processes report; the oldest has waited for 12 minutes', '', '')
     """
-    if waiting is None or waiting < _PATIENCE:
+    if waiting is None or waiting < _MAX_WAIT:
         return ""
     return f"Nobody collects what processes report; the oldest has waited for {roughly(waiting)}"
 

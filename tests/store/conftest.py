@@ -27,8 +27,8 @@ from weighbridge.transactions.recording.snapshot import (
 )
 from weighbridge.transactions.recording.totals import Totals, nanoseconds
 from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION, Retention
-from weighbridge.transactions.store.postgresql import folding as server_folding
 from weighbridge.transactions.store.postgresql import maintenance as server_maintenance
+from weighbridge.transactions.store.postgresql import merging as server_merging
 from weighbridge.transactions.store.postgresql import names as server_names
 from weighbridge.transactions.store.postgresql import queries as server_queries
 from weighbridge.transactions.store.postgresql import samples as server_samples
@@ -181,7 +181,7 @@ class ServerEngine:
         "errors": (server_names.Names, "MAX_ERRORS"),
         "instances": (server_maintenance, "_MAX_INSTANCES"),
         "samples": (server_samples, "MAX_SAMPLES"),
-        "dropped": (server_folding, "_MAX_DROPPED"),
+        "dropped": (server_merging, "_MAX_DROPPED"),
         "looked up": (server_queries, "_FEW"),
     }
     owner = "owner"

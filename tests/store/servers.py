@@ -7,7 +7,7 @@ from weighbridge.transactions.recording.snapshot import Snapshot
 from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION, Retention
 from weighbridge.transactions.store.postgresql.connection import ServerConnection
 from weighbridge.transactions.store.postgresql.drivers import load_driver
-from weighbridge.transactions.store.postgresql.folding import Folder
+from weighbridge.transactions.store.postgresql.merging import Merger
 from weighbridge.transactions.store.postgresql.writer import ServerWriter
 
 __all__ = ["MergingWriter"]
@@ -20,16 +20,16 @@ class MergingWriter:
         self._now = 0.0
         self._writer = ServerWriter(url, load_driver())
         connection = ServerConnection(parse_server_url(url), load_driver())
-        self._folder = Folder(connection, retention, clock=lambda: self._now)
+        self._merger = Merger(connection, retention, clock=lambda: self._now)
 
     def write(self, snapshot: Snapshot) -> None:
         """Send and merge a snapshot."""
         self._writer.write(snapshot)
         self._now = snapshot.taken
-        while self._folder.fold():
+        while self._merger.merge():
             pass
 
     def close(self) -> None:
         """Close both connections."""
         self._writer.close()
-        self._folder.close()
+        self._merger.close()

@@ -21,7 +21,7 @@ from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.postgresql import writer as writer_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
 from weighbridge.transactions.store.postgresql.drivers import _Psycopg, _Psycopg2, load_driver
-from weighbridge.transactions.store.postgresql.folding import Folder
+from weighbridge.transactions.store.postgresql.merging import Merger
 from weighbridge.transactions.store.postgresql.writer import ServerWriter
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.server import Collector
@@ -64,13 +64,13 @@ def sent(path: str) -> ServerWriter:
     return ServerWriter(path, load_driver())
 
 
-def folder(path: str) -> Folder:
-    return Folder(ServerConnection(parse_server_url(path), load_driver()))
+def merger(path: str) -> Merger:
+    return Merger(ServerConnection(parse_server_url(path), load_driver()))
 
 
 def counted(path: str) -> int:
-    with closing(folder(path)) as last:
-        last.fold_all()
+    with closing(merger(path)) as last:
+        last.merge_all()
     with StoreReader.open(path) as reader:
         return reader.totals(EVER).calls
 
@@ -84,7 +84,7 @@ def delivered(writer: ServerWriter, snapshot) -> None:
             time.sleep(0.05)
 
 
-def test_duplicates_that_race_with_folds_are_refused(server, make) -> None:
+def test_duplicates_that_race_with_merging_are_refused(server, make) -> None:
     done = threading.Event()
 
     def write(number: int) -> None:
@@ -99,19 +99,19 @@ def test_duplicates_that_race_with_folds_are_refused(server, make) -> None:
         writer.close()
         twin.close()
 
-    def fold() -> None:
-        with closing(folder(server.path)) as merging:
+    def merge() -> None:
+        with closing(merger(server.path)) as merging:
             while not done.is_set():
-                merging.fold(3)
+                merging.merge(3)
 
     writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    folders = [threading.Thread(target=fold) for _ in range(2)]
-    for thread in (*writers, *folders):
+    mergers = [threading.Thread(target=merge) for _ in range(2)]
+    for thread in (*writers, *mergers):
         thread.start()
     for thread in writers:
         thread.join()
     done.set()
-    for thread in folders:
+    for thread in mergers:
         thread.join()
     assert counted(server.path) == 60
 
@@ -155,7 +155,7 @@ def test_a_server_that_crashes_loses_nothing(server, cluster) -> None:
         assert "s3c" not in lines
 
 
-def test_a_folder_that_is_killed_leaves_everything_or_nothing(server, make) -> None:
+def test_a_collector_that_is_killed_leaves_everything_or_nothing(server, make) -> None:
     writer = sent(server.path)
     for _ in range(300):
         writer.write(make.snapshot(*(make.row([1.0], make.page._replace(name=f"{n}")) for n in range(20))))
@@ -200,7 +200,7 @@ def test_while_nobody_has_made_the_tables_the_figures_wait(cluster, make) -> Non
 
 
 def test_a_full_inbox_takes_no_more_until_it_is_emptied(server, make, monkeypatch) -> None:
-    monkeypatch.setattr(Folder, "fold", lambda *_: None)
+    monkeypatch.setattr(Merger, "merge", lambda *_: None)
     with closing(ServerWriter(server.path, load_driver(), inbox_rows=3)) as writer:
         for _ in range(3):
             writer.write(make.snapshot(make.row([1.0])))
@@ -214,7 +214,7 @@ def test_a_full_inbox_takes_no_more_until_it_is_emptied(server, make, monkeypatc
 
 
 def test_a_process_that_reports_merges_where_nobody_does(server, make, monkeypatch) -> None:
-    monkeypatch.setattr(writer_module, "_PATIENCE", -1.0)
+    monkeypatch.setattr(writer_module, "_MAX_WAIT", -1.0)
     with closing(sent(server.path)) as writer:
         for _ in range(5):
             writer.write(make.snapshot(make.row([1.0])))
@@ -238,7 +238,7 @@ def reporter(server, cluster) -> Iterator[str]:
 
 
 def test_a_role_may_report_and_read_nothing(server, reporter, make, monkeypatch) -> None:
-    monkeypatch.setattr(writer_module, "_PATIENCE", -1.0)
+    monkeypatch.setattr(writer_module, "_MAX_WAIT", -1.0)
     with closing(sent(reporter)) as writer:
         for _ in range(2):
             writer.write(make.snapshot(make.row([1.0])))
@@ -362,9 +362,9 @@ def test_behind_a_pooler_of_connections(server, pooled, make) -> None:
     writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in writers:
         thread.start()
-    with closing(folder(pooled)) as merging:
+    with closing(merger(pooled)) as merging:
         while any(thread.is_alive() for thread in writers):
-            merging.fold()
+            merging.merge()
     for thread in writers:
         thread.join()
     assert counted(pooled) == 60

@@ -198,9 +198,10 @@ class Settings(ApplicationSettings):
 
     max_buckets: int = _setting(
         20_000,
-        whole(100, 100_000_000),
+        whole(1, 100_000_000),
         "Counts of one name in one minute that wait in a process while the store is away; "
         "beyond that the oldest minute is dropped, and counted.",
+        ours_alone=True,
     )
 
     log_file: str | None = _setting(

@@ -116,9 +116,9 @@ class StoreReader:
         """Close the file."""
         self._source.close()
 
-    def fold(self) -> None:
+    def collect(self) -> None:
         """Merge what processes have sent to a server and nobody has merged so far, where that is allowed."""
-        self._source.fold()
+        self._source.collect()
 
     def __enter__(self) -> StoreReader:  # noqa: PYI034 - Self is in no typing before 3.11
         return self

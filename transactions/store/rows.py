@@ -187,7 +187,7 @@ class Source(Protocol):
         """
         ...
 
-    def fold(self) -> None:
+    def collect(self) -> None:
         """Merge what has been sent to the store but nobody has merged so far, as far as that is allowed."""
 
     def size(self) -> int:

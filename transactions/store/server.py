@@ -9,7 +9,7 @@ from ..configuration.postgresql_url import parse_server_url
 from .maintenance import DEFAULT_RETENTION, Retention
 from .postgresql.connection import ServerConnection, ServerFailure
 from .postgresql.drivers import load_driver
-from .postgresql.folding import Folder
+from .postgresql.merging import Merger
 from .postgresql.schema import UnknownVersion, upgrade
 
 __all__ = ["Collector", "StoreFailure"]
@@ -42,7 +42,7 @@ class Collector:
         self._address = parse_server_url(url)
         with self._told("cannot be reached"):
             self._connection = ServerConnection(self._address, load_driver(best=True))
-        self._folder = Folder(self._connection, retention)
+        self._merger = Merger(self._connection, retention)
 
     def upgrade(self) -> tuple[int, int]:
         """Make or change the tables; return the version before (0: there were none) and after.
@@ -53,15 +53,15 @@ class Collector:
         with self._told("cannot be upgraded"), self._connection.transaction(timeout=_TIMEOUT) as session:
             return upgrade(session, self._address.schema)
 
-    def fold(self) -> int | None:
+    def collect(self) -> int | None:
         """Merge all that waits; return how many snapshots, or ``None`` if another process is merging.
 
         Raises:
             StoreFailure: it could not be done.
         """
         with self._told("cannot be merged into"):
-            merged = self._folder.fold()
-            return merged and merged + self._folder.fold_all()
+            merged = self._merger.merge()
+            return merged and merged + self._merger.merge_all()
 
     def close(self) -> None:
         """Close the connection."""

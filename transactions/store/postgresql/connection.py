@@ -65,7 +65,7 @@ class _SchemaSession:
 
 
 class ServerConnection:
-    """The connection of one writer, folder or reader; used by one thread at a time."""
+    """The connection of one writer, merger or reader; used by one thread at a time."""
 
     def __init__(self, address: ServerAddress, driver: Driver) -> None:
         self.address = address

@@ -122,7 +122,7 @@ def _body_of(attributes: Mapping[str, Any]) -> str:
 _METRICS: Final = """
 SELECT application, name, sum(count)::bigint, sum(total), min(minimum), max(maximum)
 FROM @custom_metric_totals AS totals JOIN @custom_metric AS metric ON metric.id = totals.metric
-WHERE span = %s AND start >= %s AND start < %s AND {whose} GROUP BY metric.id
+WHERE width = %s AND start >= %s AND start < %s AND {whose} GROUP BY metric.id
 """
 
 

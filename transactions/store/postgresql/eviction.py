@@ -37,7 +37,7 @@ _Replacements = dict[int, int]
 
 def next_eviction_step(session: Session, now: float) -> Callable[[], None] | None:
     """Return the next step, to be taken in the same transaction, or ``None``; ``now`` is in epoch seconds."""
-    under_way = session.execute("SELECT kind, span, start FROM @eviction_progress ORDER BY kind LIMIT 1").fetchone()
+    under_way = session.execute("SELECT kind, width, start FROM @eviction_progress ORDER BY kind LIMIT 1").fetchone()
     if under_way is not None:
         return partial(_move_rows, session, *under_way)
     over_limit = session.execute("SELECT kind, whose FROM @over_limit LIMIT 1").fetchone()
@@ -51,7 +51,7 @@ def next_eviction_step(session: Session, now: float) -> Callable[[], None] | Non
 
 _SERIES: Final = """
 SELECT id, kind, "group" FROM @series AS series LEFT JOIN (
-    SELECT series, sum(count) AS calls FROM @totals WHERE span = 60 AND start >= %(hour)s GROUP BY series
+    SELECT series, sum(count) AS calls FROM @totals WHERE width = 60 AND start >= %(hour)s GROUP BY series
 ) AS called ON called.series = series.id
 WHERE application = %(application)s AND whole = 0 AND name != %(other)s
 ORDER BY coalesce(calls, 0), CASE WHEN seen > %(ahead)s THEN 0 ELSE seen END, id LIMIT %(number)s
@@ -59,7 +59,7 @@ ORDER BY coalesce(calls, 0), CASE WHEN seen > %(ahead)s THEN 0 ELSE seen END, id
 
 _APPLICATIONS: Final = """
 SELECT application FROM @series AS series LEFT JOIN (
-    SELECT series, sum(count) AS calls FROM @totals WHERE span = 60 AND start >= %(hour)s GROUP BY series
+    SELECT series, sum(count) AS calls FROM @totals WHERE width = 60 AND start >= %(hour)s GROUP BY series
 ) AS called ON called.series = series.id
 WHERE whole = 1 AND application != %(other)s GROUP BY application
 ORDER BY sum(coalesce(calls, 0)), max(CASE WHEN seen > %(ahead)s THEN 0 ELSE seen END), min(id) LIMIT %(number)s
@@ -67,7 +67,7 @@ ORDER BY sum(coalesce(calls, 0)), max(CASE WHEN seen > %(ahead)s THEN 0 ELSE see
 
 _ERRORS: Final = """
 SELECT id, type, message, expected FROM @error AS error LEFT JOIN (
-    SELECT error, sum(count) AS calls FROM @error_count WHERE span = 60 AND start >= %(hour)s GROUP BY error
+    SELECT error, sum(count) AS calls FROM @error_count WHERE width = 60 AND start >= %(hour)s GROUP BY error
 ) AS called ON called.error = error.id
 WHERE series = %(series)s AND NOT (type = %(other)s AND message = %(other)s)
 ORDER BY coalesce(calls, 0), CASE WHEN seen > %(ahead)s THEN 0 ELSE seen END, id LIMIT %(number)s
@@ -182,12 +182,12 @@ def _move_rows(session: Session, kind: str, width: int, start: int) -> None:
     """Move the rows of one interval that begins after ``start``."""
     table = TOTALS if kind == "series" else ERRORS
     row = session.execute(
-        f"SELECT start FROM {table.name} WHERE span = {width:d} AND start > {start:d}"
+        f"SELECT start FROM {table.name} WHERE width = {width:d} AND start > {start:d}"
         f" ORDER BY start OFFSET {_ROWS_AT_ONCE} LIMIT 1"
     ).fetchone()
     until = FOREVER if row is None else int(row[0])
     if table.move(session, (width, start, until)) and width > FINEST:
-        session.execute("UPDATE @resolution SET late = late + 1 WHERE span = %s", (width,))
+        session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
     if row is not None:
         _proceed(session, kind, width, until)
     elif width != _WIDTHS[-1]:
@@ -197,7 +197,7 @@ def _move_rows(session: Session, kind: str, width: int, start: int) -> None:
 
 
 def _proceed(session: Session, kind: str, width: int, start: int) -> None:
-    session.execute("UPDATE @eviction_progress SET span = %s, start = %s WHERE kind = %s", (width, start, kind))
+    session.execute("UPDATE @eviction_progress SET width = %s, start = %s WHERE kind = %s", (width, start, kind))
 
 
 def _forget(session: Session, kind: str) -> None:
@@ -216,7 +216,7 @@ def _forget(session: Session, kind: str) -> None:
 
 _TO_FORGET: Final = f"""
 SELECT DISTINCT old.id, old.application, old.kind, old."group" FROM @series AS old
-JOIN @totals AS totals ON totals.span = {SINCE_EVER} AND totals.series = old.id
+JOIN @totals AS totals ON totals.width = {SINCE_EVER} AND totals.series = old.id
 JOIN @series AS alive ON (alive.application, alive.kind, alive.whole) = (old.application, old.kind, 1)
 WHERE old.seen < %(unused)s AND alive.seen >= %(unused)s AND old.whole = 0 AND old.name != %(other)s
 """

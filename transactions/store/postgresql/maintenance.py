@@ -55,14 +55,14 @@ class ServerLevels:
         """Delete the rows of a width that start before ``end``, for good: days are added to what was ever counted."""
         if width == COARSEST:
             for table in TABLES:
-                table.fold(self._session, width, end)
+                table.add_to_ever(self._session, width, end)
         self.delete(width, -FOREVER, end)
 
     def set_complete(self, width: int, since: int | None = None, until: int | None = None, late: bool = False) -> None:
         """Note from when on, or until when, the rows of a width are complete; ``late`` if rolled-up rows changed."""
         self._session.execute(
             "UPDATE @resolution SET complete_from = coalesce(%s, complete_from),"
-            " complete_until = coalesce(%s, complete_until), late = late + %s WHERE span = %s",
+            " complete_until = coalesce(%s, complete_until), late = late + %s WHERE width = %s",
             (since, until, int(late), width),
         )
 
@@ -85,7 +85,7 @@ def resolutions_of(session: Session) -> dict[int, Resolution]:
     Raises:
         LookupError: some are missing.
     """
-    rows = session.execute("SELECT span, complete_from, complete_until, late FROM @resolution").fetchall()
+    rows = session.execute("SELECT width, complete_from, complete_until, late FROM @resolution").fetchall()
     found = {row[0]: Resolution(*row) for row in rows}
     return {width: found[width] for width in (FINEST, *COARSE_WIDTHS)}
 
@@ -99,7 +99,7 @@ def first_rows(session: Session, widths: Collection[int], start: int) -> dict[in
 def _outermost(which: str, width: int, start: int, end: int) -> str:
     """Return an expression for the start of the first or last row in a range."""
     each = (
-        f"(SELECT {which}(start) FROM {table.name} WHERE span = {width:d} AND start >= {start:d} AND start < {end:d})"
+        f"(SELECT {which}(start) FROM {table.name} WHERE width = {width:d} AND start >= {start:d} AND start < {end:d})"
         for table in TABLES
     )
     return f"{'least' if which == 'min' else 'greatest'}({', '.join(each)})"
@@ -113,9 +113,9 @@ def _forget(session: Session, retention: Retention, now: float) -> None:
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
     session.execute("DELETE FROM @mark WHERE moment < %s", (unused,))
     session.execute("DELETE FROM @custom_event WHERE type NOT IN (SELECT id FROM @custom_event_type)")
-    for table, names in zip(TABLES, ("series", "error", "custom_metric"), strict=True):
+    for counts, names in zip(TABLES, ("series", "error", "custom_metric"), strict=True):
         session.execute(
-            f"DELETE FROM {table.name} WHERE span = {SINCE_EVER} AND {table.about} NOT IN (SELECT id FROM @{names})"
+            f"DELETE FROM {counts.name} WHERE width = {SINCE_EVER} AND {counts.about} NOT IN (SELECT id FROM @{names})"
         )
     remembered = max(retention.samples, _REMEMBERED) * _DAY
     session.execute(

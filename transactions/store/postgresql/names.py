@@ -317,7 +317,7 @@ WHERE NOT EXISTS (SELECT 1 FROM @mark WHERE (application, kind, name) = (%(appli
 """The first report of a version marks its moment, whether it is of web or of other transactions."""
 _BEGIN_TO_MOVE: Final = """
 INSERT INTO @eviction_progress VALUES (%s, %s, %s)
-ON CONFLICT (kind) DO UPDATE SET span = excluded.span, start = excluded.start
+ON CONFLICT (kind) DO UPDATE SET width = excluded.width, start = excluded.start
 """
 """Moves the rows of all evicted names, from the first one on."""
 _COUNT_ERRORS: Final = f"SELECT count(*) FROM @error WHERE series = %s AND {_NOT_EVICTED.format('error')}"

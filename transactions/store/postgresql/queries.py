@@ -30,18 +30,18 @@ _UNITS: Final = 2000
 """Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
 
 _LOOKED_UP: Final = """
-SELECT {columns} FROM (VALUES {parts}) AS part (span, first, last)
-CROSS JOIN LATERAL generate_series(part.first, part.last - 1, part.span::bigint) AS at
+SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
+CROSS JOIN LATERAL generate_series(part.first, part.last - 1, part.width::bigint) AS at
 CROSS JOIN unnest(ARRAY[{numbers}]::bigint[]) AS wanted
-JOIN @totals AS totals ON totals.span = part.span AND totals.start = at AND totals.series = wanted {ending}
+JOIN @totals AS totals ON totals.width = part.width AND totals.start = at AND totals.series = wanted {ending}
 """
 _SCANNED: Final = """
-SELECT {columns} FROM (VALUES {parts}) AS part (span, first, last)
-JOIN @totals AS totals ON totals.span = part.span AND start >= part.first AND start < part.last
+SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
+JOIN @totals AS totals ON totals.width = part.width AND start >= part.first AND start < part.last
 WHERE series = ANY(ARRAY[{numbers}]::bigint[]) {ending}
 """
 _FIRST: Final = """
-SELECT start FROM @totals WHERE span = %s AND start >= %s AND start < %s AND series = ANY(ARRAY[{numbers}]::bigint[])
+SELECT start FROM @totals WHERE width = %s AND start >= %s AND start < %s AND series = ANY(ARRAY[{numbers}]::bigint[])
 ORDER BY start LIMIT 1
 """
 
@@ -53,13 +53,13 @@ _ERRORS: Final = f"""
 SELECT error.type, error.message, error.expected, sum(error_count.count)::bigint, max(start), {_SERIES}
 FROM @error_count AS error_count JOIN @error AS error ON error.id = error_count.error
 JOIN @series AS series ON series.id = error.series
-WHERE span = %s AND start >= %s AND start < %s AND {{where}} GROUP BY error.id, series.id
+WHERE width = %s AND start >= %s AND start < %s AND {{where}} GROUP BY error.id, series.id
 """
 _ERRORS_BY_STEP: Final = """
 SELECT error.type, error.message, error.expected, {number}, sum(error_count.count)::bigint
 FROM @error_count AS error_count JOIN @error AS error ON error.id = error_count.error
 JOIN @series AS series ON series.id = error.series
-WHERE span = %s AND start >= %s AND start < %s AND {where} GROUP BY 1, 2, 3, 4
+WHERE width = %s AND start >= %s AND start < %s AND {where} GROUP BY 1, 2, 3, 4
 """
 _SAMPLES: Final = f"""
 SELECT sample.id, {_SERIES}, reason, body FROM @sample AS sample JOIN @series AS series ON series.id = sample.series
@@ -137,7 +137,7 @@ class ServerRows:
         found = self._session.execute(f"SELECT 1 FROM @series AS series WHERE {where} LIMIT 1", arguments)
         if found.fetchone() is not None:
             return True
-        return selection == Selection(selection.application) and selection.application in self.applications()
+        return selection == Selection(selection.application) and selection.application in {*self.applications()}
 
     def applications(self) -> Iterator[str]:
         """Return the names of all applications."""
@@ -237,12 +237,10 @@ class ServerRows:
         rows = self._session.execute("SELECT instance, cause, count FROM @loss ORDER BY cause")
         for number, cause, count in rows.fetchall():
             lost.setdefault(number, {})[cause] = count
-        found = self._session.execute(
-            "SELECT id, received - seen, key, host, pid, program, started, seen FROM @instance"
-        )
+        found = self._session.execute("SELECT id, key, host, pid, program, started, seen, received FROM @instance")
         return {
-            number: StoredInstance(*instance, lost.get(number, {}), difference)
-            for number, difference, *instance in found.fetchall()
+            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}), received - seen)
+            for number, key, host, pid, program, started, seen, received in found.fetchall()
         }
 
     def silences(self) -> dict[int, tuple[str, float]]:

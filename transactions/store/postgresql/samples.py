@@ -8,7 +8,7 @@ from typing import Final
 from ..names import storable
 from ..resolutions import floor_to
 from .drivers import Session
-from .parcel import PackedSample
+from .sending import SentSample
 
 __all__ = ["add_samples", "bound_samples"]
 
@@ -34,7 +34,7 @@ DELETE FROM @sample WHERE id IN (
 """
 
 
-def add_samples(session: Session, samples: Sequence[tuple[int, PackedSample]]) -> int:
+def add_samples(session: Session, samples: Sequence[tuple[int, SentSample]]) -> int:
     """Store samples, each with the number of its series; drop the least telling ones of each hour: how many."""
     if not samples:
         return 0
@@ -65,13 +65,13 @@ def bound_samples(session: Session, oldest: float | None) -> None:
     )
 
 
-def _columns(number: int, sample: PackedSample) -> tuple[object, ...]:
+def _columns(number: int, sample: SentSample) -> tuple[object, ...]:
     return number, sample.reason, _ended(sample), sample.duration, sample.json
 
 
-def _ended(sample: PackedSample) -> float:
+def _ended(sample: SentSample) -> float:
     return sample.started + sample.duration
 
 
-def _links(samples: Iterable[PackedSample]) -> dict[tuple[str, str], float]:
+def _links(samples: Iterable[SentSample]) -> dict[tuple[str, str], float]:
     return {(sample.series.application, linked): _ended(sample) for sample in samples for linked in sample.linked}

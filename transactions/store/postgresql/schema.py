@@ -64,7 +64,7 @@ CREATE TABLE inbox (                 -- snapshots that came and were not merged 
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     instance bigint NOT NULL,
     received double precision NOT NULL,
-    body bytea NOT NULL              -- see parcel.py
+    body bytea NOT NULL              -- see sending.py
 );
 ALTER TABLE inbox ALTER body SET STORAGE EXTERNAL;
 CREATE TABLE series (                -- what is counted together
@@ -78,16 +78,16 @@ CREATE TABLE series (                -- what is counted together
     UNIQUE (application, kind, whole, "group", name)
 );
 CREATE TABLE resolution (
-    span integer PRIMARY KEY,
+    width integer PRIMARY KEY,
     complete_from bigint NOT NULL,
     complete_until bigint NOT NULL,
     late bigint NOT NULL DEFAULT 0
 );
 CREATE TABLE totals (
-    span integer NOT NULL,
+    width integer NOT NULL,
     start bigint NOT NULL,
     series bigint NOT NULL,{_TOTALS},
-    PRIMARY KEY (span, start, series)
+    PRIMARY KEY (width, start, series)
 );
 ALTER TABLE totals ALTER histogram SET STORAGE MAIN, ALTER queue_histogram SET STORAGE MAIN,
     ALTER statuses SET STORAGE MAIN;
@@ -102,11 +102,11 @@ CREATE TABLE error (
     UNIQUE (series, digest, expected)
 );
 CREATE TABLE error_count (
-    span integer NOT NULL,
+    width integer NOT NULL,
     start bigint NOT NULL,
     error bigint NOT NULL,
     count bigint NOT NULL,
-    PRIMARY KEY (span, start, error)
+    PRIMARY KEY (width, start, error)
 );
 CREATE TABLE sample (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -151,14 +151,14 @@ CREATE TABLE custom_metric (
     UNIQUE (application, name)
 );
 CREATE TABLE custom_metric_totals (
-    span integer NOT NULL,
+    width integer NOT NULL,
     start bigint NOT NULL,
     metric bigint NOT NULL,
     count bigint NOT NULL,
     total double precision NOT NULL, -- of the program's own unit
     minimum double precision NOT NULL,
     maximum double precision NOT NULL,
-    PRIMARY KEY (span, start, metric)
+    PRIMARY KEY (width, start, metric)
 );
 CREATE TABLE custom_event_type (     -- how often each type of event was recorded, since ever
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -191,7 +191,7 @@ CREATE TABLE over_limit (            -- where a limit on names has been reached:
 );
 CREATE TABLE eviction_progress (     -- all rows up to here have been moved
     kind text PRIMARY KEY,
-    span integer NOT NULL,
+    width integer NOT NULL,
     start bigint NOT NULL
 );
 CREATE TABLE evicted (               -- names that make room, and what their rows are counted under

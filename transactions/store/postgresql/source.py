@@ -10,7 +10,7 @@ from ...configuration.postgresql_url import parse_server_url
 from ..rows import StoreUnreadable
 from .connection import ServerConnection, ServerFailure
 from .drivers import load_driver
-from .folding import Folder, known_store
+from .merging import Merger, known_store
 from .queries import ServerRows
 
 __all__ = ["ServerSource"]
@@ -47,10 +47,10 @@ class ServerSource:
             except (ServerFailure, ImportError, LookupError) as error:
                 raise StoreUnreadable(f"the store {self.place} cannot be read: {error}") from None
 
-    def fold(self) -> None:
+    def collect(self) -> None:
         """Merge what has come, where this user may do that."""
         with self._lock, suppress(ServerFailure, ImportError):
-            Folder(self._connection()).fold_all()
+            Merger(self._connection()).merge_all()
 
     def size(self) -> int:
         """Return the bytes that the tables take, their indexes included."""

@@ -116,22 +116,22 @@ class MergingTotals:
 
 
 class _Table:
-    """A table whose rows are told by ``span``, ``start`` and one number."""
+    """A table whose rows are told by ``width``, ``start`` and one number."""
 
     def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
         self.name = f"@{name}"
         self.about = about
         self._columns = ", ".join(columns)
-        self._key = f"span, start, {about}"
+        self._key = f"width, start, {about}"
 
     def delete(self, session: Session, width: int, start: int, end: int) -> None:
         """Delete the rows of a width that start at ``start`` or later and before ``end``."""
-        session.execute(f"DELETE FROM {self.name} WHERE span = {width:d} AND start >= {start:d} AND start < {end:d}")
+        session.execute(f"DELETE FROM {self.name} WHERE width = {width:d} AND start >= {start:d} AND start < {end:d}")
 
     def _delete_moved(self, session: Session, part: tuple[int, int, int]) -> None:
         width, after, until = part
         session.execute(
-            f"DELETE FROM {self.name} WHERE span = {width:d} AND start > {after:d} AND start <= {until:d}"
+            f"DELETE FROM {self.name} WHERE width = {width:d} AND start > {after:d} AND start <= {until:d}"
             f" AND {self.about} IN (SELECT number FROM @evicted WHERE kind = '{self.about}')"
         )
 
@@ -139,7 +139,7 @@ class _Table:
         width, after, until = part
         return (
             f"FROM {self.name} JOIN @evicted ON kind = '{self.about}' AND number = {self.about}"
-            f" WHERE span = {width:d} AND start > {after:d} AND start <= {until:d}"
+            f" WHERE width = {width:d} AND start > {after:d} AND start <= {until:d}"
         )
 
 
@@ -163,19 +163,19 @@ class TotalsTable(_Table):
     def roll_up(self, session: Session, interval: tuple[int, int], finer: int) -> None:
         """Make the rows of one interval, given as (width, start), from those of the next finer width."""
         width, start = interval
-        where = f"span = {finer:d} AND start >= {start:d} AND start < {start + width:d}"
+        where = f"width = {finer:d} AND start >= {start:d} AND start < {start + width:d}"
         self._write(session, self._merged(session, width, start, where))
 
-    def fold(self, session: Session, width: int, end: int) -> None:
+    def add_to_ever(self, session: Session, width: int, end: int) -> None:
         """Add the rows of a width that start before ``end`` to those of all time."""
-        self.add(session, self._merged(session, SINCE_EVER, 0, f"span = {width:d} AND start < {end:d}"))
+        self.add(session, self._merged(session, SINCE_EVER, 0, f"width = {width:d} AND start < {end:d}"))
 
     def move(self, session: Session, part: tuple[int, int, int]) -> bool:
         """Count rows of evicted series under their replacements, given width, after which start, and up to which."""
         merging = MergingTotals()
-        columns = f"span, start, replacement, {self._columns}"
-        for span, start, about, *values in session.execute(f"SELECT {columns} {self._moved(part)}").fetchall():
-            merging.add((span, start, about), values)
+        columns = f"width, start, replacement, {self._columns}"
+        for width, start, about, *values in session.execute(f"SELECT {columns} {self._moved(part)}").fetchall():
+            merging.add((width, start, about), values)
         self.add(session, merging)
         self._delete_moved(session, part)
         return bool(merging)
@@ -188,12 +188,12 @@ class TotalsTable(_Table):
         return merging
 
     def _there(self, session: Session, keys: Sequence[Key]) -> Iterator[tuple[int, int, int, Sequence[Any]]]:
-        wanted = ", ".join(f"({span:d}, {start:d}::bigint, {about:d}::bigint)" for span, start, about in keys)
+        wanted = ", ".join(f"({width:d}, {start:d}::bigint, {about:d}::bigint)" for width, start, about in keys)
         rows = session.execute(
             f"SELECT {self._key}, {self._columns} FROM {self.name} WHERE ({self._key}) IN ({wanted})"
         )
-        for span, start, about, *values in rows.fetchall():
-            yield span, start, about, values
+        for width, start, about, *values in rows.fetchall():
+            yield width, start, about, values
 
     def _write(self, session: Session, merging: MergingTotals) -> None:
         rows = (f"({', '.join(map(_literal, (*key, *values)))})" for key, values in merging.rows())
@@ -230,20 +230,20 @@ class SummedTable(_Table):
         width, start = interval
         session.execute(
             f"{self._into} SELECT {width:d}, {start:d}, {self.about}, {self._merged} FROM {self.name}"
-            f" WHERE span = {finer:d} AND start >= {start:d} AND start < {start + width:d} GROUP BY {self.about}"
+            f" WHERE width = {finer:d} AND start >= {start:d} AND start < {start + width:d} GROUP BY {self.about}"
         )
 
-    def fold(self, session: Session, width: int, end: int) -> None:
+    def add_to_ever(self, session: Session, width: int, end: int) -> None:
         """Add the rows of a width that start before ``end`` to those of all time."""
         session.execute(
             f"{self._into} SELECT {SINCE_EVER}, 0, {self.about}, {self._merged} FROM {self.name}"
-            f" WHERE span = {width:d} AND start < {end:d} GROUP BY {self.about}{self._on_conflict}"
+            f" WHERE width = {width:d} AND start < {end:d} GROUP BY {self.about}{self._on_conflict}"
         )
 
     def move(self, session: Session, part: tuple[int, int, int]) -> bool:
         """As `TotalsTable.move`."""
         moved = session.execute(
-            f"{self._into} SELECT span, start, replacement, {self._merged} {self._moved(part)} GROUP BY 1, 2, 3"
+            f"{self._into} SELECT width, start, replacement, {self._merged} {self._moved(part)} GROUP BY 1, 2, 3"
             f"{self._on_conflict}"
         ).rowcount
         self._delete_moved(session, part)

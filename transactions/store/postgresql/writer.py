@@ -16,12 +16,12 @@ from ..maintenance import DEFAULT_RETENTION, Retention
 from ..names import storable
 from .connection import STATEMENT_TIMEOUT, ServerConnection, ServerFailure
 from .drivers import Driver, load_driver
-from .folding import Folder
-from .parcel import pack
+from .merging import Merger
+from .sending import pack
 
 __all__ = ["ServerWriter", "load_writer"]
 
-_PATIENCE: Final = 60.0
+_MAX_WAIT: Final = 60.0
 """Seconds for which the oldest snapshot may wait before a process that reports merges itself."""
 _AT_ONCE: Final = 50
 """Snapshots that it merges at a time."""
@@ -49,7 +49,7 @@ WITH waiting AS (
 SELECT rows, age FROM waiting
 """
 """The mark of the process and its row of the inbox, together: so a snapshot that comes a second time is refused,
-however that races with a fold, which never touches the mark."""
+however that races with merging, which never touches the mark."""
 
 
 def load_writer(settings: Settings) -> Callable[[], ServerWriter]:
@@ -85,7 +85,7 @@ class ServerWriter:
         self._connection = ServerConnection(address, driver)
         self._place = address.place
         self._inbox_rows = inbox_rows
-        self._folder = Folder(self._connection, retention)
+        self._merger = Merger(self._connection, retention)
 
     @property
     def path(self) -> str:
@@ -106,20 +106,20 @@ class ServerWriter:
             message = f"the store {self._place} cannot be written: {failure}"
             raise StoreUnavailable(message, failure.kind, is_remote=True) from None
         if waiting >= self._inbox_rows:
-            self._fold()
+            self._merge()
             raise StoreUnavailable(
                 f"the store {self._place} takes no more: {waiting} snapshots wait, and nobody collects them"
                 " (weighbridge collect, weighbridge serve)",
                 "nobody collects",
                 is_remote=True,
             )
-        if age > _PATIENCE:
-            self._fold()
+        if age > _MAX_WAIT:
+            self._merge()
 
-    def _fold(self) -> None:
+    def _merge(self) -> None:
         """Merge some of what waits, as nobody else does; leave it where this user may not."""
         try:
-            self._folder.fold(_AT_ONCE)
+            self._merger.merge(_AT_ONCE)
         except ServerFailure:
             return  # it will be tried again after the next snapshot; that one is sent
 

@@ -46,7 +46,7 @@ class SQLiteSource:
             reason = str(error) if path == MEMORY else explain(error, path, writing=False)
             raise StoreUnreadable(f"the store {visible(path)} cannot be read: {reason}") from error
 
-    def fold(self) -> None:
+    def collect(self) -> None:
         """Do nothing: whoever writes to a file merges at once."""
 
     def size(self) -> int:

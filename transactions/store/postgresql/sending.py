@@ -1,4 +1,4 @@
-"""Parcels: snapshots as the bytes that a process sends, and that are read when they are merged.
+"""Snapshots as the bytes that a process sends, and that are read when they are merged.
 
 The first byte is the version of the form. A process is older or newer than whoever merges what it
 sends; so columns are named, those that the reader does not know are left out, and those
@@ -18,7 +18,7 @@ from ...recording.snapshot import ErrorCount, RunningTransaction, Series, Snapsh
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
 from ..sample_json import to_json
 
-__all__ = ["SCALARS", "DamagedParcel", "PackedSample", "Parcel", "ParcelRow", "pack", "unpack"]
+__all__ = ["SCALARS", "DamagedSnapshot", "SentRow", "SentSample", "SentSnapshot", "pack", "unpack"]
 
 _FORM: Final = 1
 _LEVEL: Final = 1
@@ -28,11 +28,11 @@ SCALARS: Final = len(COLUMNS) - len(HISTOGRAMS) - 1
 _DEFAULTS: Final = (*columns_of(Totals()),)
 
 
-class DamagedParcel(ValueError):
+class DamagedSnapshot(ValueError):
     """These bytes are not from `pack`, or from a version that is too new."""
 
 
-class ParcelRow:
+class SentRow:
     """What a snapshot has counted of one series in one minute; the values are in the order of `COLUMNS`."""
 
     __slots__ = ("minute", "queue", "series", "values")
@@ -50,7 +50,7 @@ class ParcelRow:
 
 
 @dataclass(frozen=True)
-class PackedSample:
+class SentSample:
     """A sample in the form in which it is kept."""
 
     series: Series
@@ -62,15 +62,15 @@ class PackedSample:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class SentSnapshot:
     """A snapshot, as it is merged."""
 
     taken: float
     host: str
     version: str
-    rows: Sequence[ParcelRow]
+    rows: Sequence[SentRow]
     errors: Sequence[ErrorCount]
-    samples: Sequence[PackedSample]
+    samples: Sequence[SentSample]
     lost: Mapping[str, int]
     running: Sequence[RunningTransaction]
     metrics: Sequence[CustomMetric]
@@ -124,33 +124,33 @@ def pack(snapshot: Snapshot) -> bytes:
     return bytes((_FORM,)) + zlib.compress(b"".join((len(text).to_bytes(4, "little"), text, *blobs)), _LEVEL)
 
 
-def unpack(body: bytes) -> Parcel:
+def unpack(body: bytes) -> SentSnapshot:
     """Return the snapshot that `pack` was given.
 
     Raises:
-        DamagedParcel: the bytes are not from it.
+        DamagedSnapshot: the bytes are not from it.
     """
     if body[:1] != bytes((_FORM,)):
-        raise DamagedParcel(f"its form is {body[:1]!r}, and this weighbridge knows {_FORM}")
+        raise DamagedSnapshot(f"its form is {body[:1]!r}, and this weighbridge knows {_FORM}")
     try:
         data = zlib.decompress(body[1:])
         length = int.from_bytes(data[:4], "little")
         said: dict[str, Any] = json.loads(data[4 : 4 + length])
-        return _parcel(said, data[4 + length :])
+        return _snapshot(said, data[4 + length :])
     except (zlib.error, LookupError, TypeError, ValueError) as error:
-        raise DamagedParcel(f"{len(body)} bytes of it make no sense ({type(error).__name__})") from error
+        raise DamagedSnapshot(f"{len(body)} bytes of it make no sense ({type(error).__name__})") from error
 
 
-def _parcel(said: Mapping[str, Any], blobs: bytes) -> Parcel:
+def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
     series = [Series(*names) for names in said["series"]]
-    return Parcel(
+    return SentSnapshot(
         float(said["taken"]),
         said["host"],
         said["version"],
         _rows(said, series, blobs),
         [ErrorCount(series[number], *error) for number, *error in said["errors"]],
         [
-            PackedSample(series[number], reason, started, duration, tuple(linked), text)
+            SentSample(series[number], reason, started, duration, tuple(linked), text)
             for number, reason, started, duration, linked, text in said["samples"]
         ],
         said["lost"],
@@ -172,7 +172,7 @@ def _known(values: list[Any], places: Sequence[int] | None) -> list[Any]:
     return [default if place < 0 else values[place] for place, default in zip(places, _DEFAULTS, strict=True)]
 
 
-def _rows(said: Mapping[str, Any], series: Sequence[Series], blobs: bytes) -> list[ParcelRow]:
+def _rows(said: Mapping[str, Any], series: Sequence[Series], blobs: bytes) -> list[SentRow]:
     columns, scalars = tuple(said["columns"]), int(said["scalars"])
     known = None if columns == COLUMNS else [columns.index(name) if name in columns else -1 for name in COLUMNS]
     rows, place = [], 0
@@ -181,7 +181,7 @@ def _rows(said: Mapping[str, Any], series: Sequence[Series], blobs: bytes) -> li
             end = place + values[index]
             values[index] = blobs[place:end]
             place = end
-        rows.append(ParcelRow(series[number], minute, queue, _known(values, known)))
+        rows.append(SentRow(series[number], minute, queue, _known(values, known)))
     if place != len(blobs):
         raise ValueError("lengths")
     return rows

@@ -1,4 +1,4 @@
-"""Folding: snapshots that came are merged into the rows, whoever sent them, by one process at a time."""
+"""Merging: snapshots that came are added up into the rows, whoever sent them, by one process at a time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .drivers import Session
 from .eviction import next_eviction_step
 from .maintenance import ServerLevels
 from .names import Names, PartName
-from .parcel import DamagedParcel, PackedSample, Parcel, ParcelRow, unpack
 from .samples import add_samples
 from .schema import LOCK, Installed, UnknownVersion, installed
+from .sending import DamagedSnapshot, SentRow, SentSample, SentSnapshot, unpack
 from .tables import ERRORS, TOTALS, Key, MergingTotals
 
-__all__ = ["Folder", "known_store"]
+__all__ = ["Merger", "known_store"]
 
 _AT_ONCE: Final = 200
 """Snapshots merged in one transaction."""
@@ -59,7 +59,7 @@ DELETE FROM @dropped WHERE (start, cause, applications) IN (
 """
 
 
-class Folder:
+class Merger:
     """Merges what came, rolls up and expires, in short transactions; does nothing while another process does it.
 
     Args:
@@ -78,7 +78,7 @@ class Folder:
         self._retention = retention
         self._clock = clock
 
-    def fold(self, at_most: int = _AT_ONCE) -> int | None:
+    def merge(self, at_most: int = _AT_ONCE) -> int | None:
         """Merge some of what waits, all of it or nothing; ``None`` if another process is merging.
 
         Returns how many snapshots were merged.
@@ -95,14 +95,14 @@ class Folder:
             if taken:
                 now = self._trusted(server_time)
                 levels = reopen(ServerLevels(session), self._retention, now)
-                _Fold(session, self._retention, now, levels.values()).add(taken)
+                _Merge(session, self._retention, now, levels.values()).add(taken)
         self.maintain()
         return len(taken)
 
-    def fold_all(self) -> int:
+    def merge_all(self) -> int:
         """Merge until nothing waits, or another process is merging; return how many snapshots were merged."""
         whole = 0
-        while merged := self.fold():
+        while merged := self.merge():
             whole += merged
         return whole
 
@@ -120,7 +120,7 @@ class Folder:
                 step()
 
     def close(self) -> None:
-        """Close the connection; folding again opens it again."""
+        """Close the connection; merging opens it again."""
         self._connection.close()
 
     def _trusted(self, server_time: float) -> TrustedTime:
@@ -151,10 +151,10 @@ class _Arrival(NamedTuple):
     """A snapshot that is merged, and the number of the process that sent it."""
 
     instance: int
-    parcel: Parcel
+    snapshot: SentSnapshot
 
 
-class _Fold:
+class _Merge:
     """Adds snapshots to the rows within one transaction."""
 
     def __init__(
@@ -169,37 +169,37 @@ class _Fold:
 
     def add(self, taken: Sequence[tuple[int, int, bytes]]) -> None:
         """Add what came, in the order in which it came."""
-        arrivals = [_Arrival(instance, parcel) for _, instance, body in taken if (parcel := _unpacked(body))]
-        self._totals([arrival.parcel for arrival in arrivals])
-        self._errors([error for _, parcel in arrivals for error in parcel.errors])
-        for instance, parcel in arrivals:
+        arrivals = [_Arrival(instance, snapshot) for _, instance, body in taken if (snapshot := _unpacked(body))]
+        self._totals([arrival.snapshot for arrival in arrivals])
+        self._errors([error for _, snapshot in arrivals for error in snapshot.errors])
+        for instance, snapshot in arrivals:
             dropped = Counter(
-                expired=sum(row.count for row in parcel.rows if not self._of(row.minute)),
-                samples_thinned=self._samples(parcel.samples),
+                expired=sum(row.count for row in snapshot.rows if not self._of(row.minute)),
+                samples_thinned=self._samples(snapshot.samples),
             )
 
             def drop(cause: str, number: int, dropped: Counter[str] = dropped) -> None:
                 dropped[cause] += number
 
-            add_metrics(self._session, parcel.metrics, self._of, drop)
-            add_events(self._session, parcel.events, parcel.taken, drop)
-            self._running(instance, parcel)
-            for lost in (parcel.lost, dropped):
-                self._dropped(instance, [parcel], lost)
+            add_metrics(self._session, snapshot.metrics, self._of, drop)
+            add_events(self._session, snapshot.events, snapshot.taken, drop)
+            self._running(instance, snapshot)
+            for lost in (snapshot.lost, dropped):
+                self._dropped(instance, [snapshot], lost)
         if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
-            self._dropped(arrivals[-1].instance, [arrival.parcel for arrival in arrivals], self._names.overflow)
+            self._dropped(arrivals[-1].instance, [arrival.snapshot for arrival in arrivals], self._names.overflow)
         self._names.touch()
 
-    def _totals(self, parcels: Sequence[Parcel]) -> None:
+    def _totals(self, snapshots: Sequence[SentSnapshot]) -> None:
         """Count rows for their series, and for all of their application and kind.
 
         An application's rows with most Apdex samples are added up last: their T is the one to show.
         """
         named, whole = MergingTotals(), MergingTotals()
-        for parcel in parcels:
-            for row in sorted(parcel.rows, key=_apdex_count):
+        for snapshot in snapshots:
+            for row in sorted(snapshot.rows, key=_apdex_count):
                 named.add((PartName(row.series), row.minute), row.values)
-                for scope, value in _scopes(parcel, row.queue):
+                for scope, value in _scopes(snapshot, row.queue):
                     about = Series(row.series.application, row.series.kind, "", value)
                     whole.add((PartName(about, scope), row.minute), row.values)
         self._names.look_up(name for name, _ in (*named.keys(), *whole.keys()))
@@ -211,7 +211,7 @@ class _Fold:
             self._count(numbered, number, minute, values)
         TOTALS.add(self._session, numbered)
         for width in {width for intervals in self._intervals.values() for width, _ in intervals if width > FINEST}:
-            self._session.execute("UPDATE @resolution SET late = late + 1 WHERE span = %s", (width,))
+            self._session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
 
     def _count(self, into: MergingTotals, number: int, minute: int, values: Sequence[Any]) -> None:
         for width, start in self._of(minute):
@@ -230,27 +230,28 @@ class _Fold:
         ERRORS.add(self._session, [(*key, count) for key, count in counts.items()])
         self._names.touch_errors(minutes)
 
-    def _samples(self, samples: Iterable[PackedSample]) -> int:
+    def _samples(self, samples: Iterable[SentSample]) -> int:
         numbered = [(self._names.series(one.series, one.started + one.duration), one) for one in samples]
         return add_samples(self._session, numbered)
 
-    def _running(self, instance: int, parcel: Parcel) -> None:
+    def _running(self, instance: int, snapshot: SentSnapshot) -> None:
         self._session.execute("DELETE FROM @running WHERE instance = %s", (instance,))
-        for one in parcel.running:
+        for one in snapshot.running:
             number = self._names.series(one.series, one.started)
             self._session.execute("INSERT INTO @running VALUES (%s, %s, %s)", (instance, number, one.started))
 
-    def _dropped(self, instance: int, parcels: Sequence[Parcel], lost: Mapping[str, int]) -> None:
+    def _dropped(self, instance: int, snapshots: Sequence[SentSnapshot], lost: Mapping[str, int]) -> None:
         """Keep what was dropped: of the process, and by its minute and the applications that it reports."""
         told = {storable(cause): count for cause, count in lost.items() if count}
         if not told:
             return
-        reported = {row.series for parcel in parcels for row in parcel.rows}
-        reported |= {one.series for parcel in parcels for one in parcel.running}
+        reported = {row.series for snapshot in snapshots for row in snapshot.rows}
+        reported |= {one.series for snapshot in snapshots for one in snapshot.running}
         applications = {series.application for series in reported}
-        applications |= {one.application for parcel in parcels for one in (*parcel.metrics, *parcel.events)}
+        applications |= {metric.application for snapshot in snapshots for metric in snapshot.metrics}
+        applications |= {events.application for snapshot in snapshots for events in snapshot.events}
         whose = json.dumps(sorted(map(storable, applications)))
-        taken = parcels[-1].taken
+        taken = snapshots[-1].taken
         minute = floor_to(taken if taken >= self._oldest else self._now, FINEST)
         for cause, count in told.items():
             self._session.execute(_ADD_LOSS, (instance, cause, count))
@@ -277,23 +278,23 @@ class _Fold:
         return intervals
 
 
-def _unpacked(body: bytes) -> Parcel | None:
+def _unpacked(body: bytes) -> SentSnapshot | None:
     """Return a snapshot; one that makes no sense is left out, and logged."""
     try:
         return unpack(body)
-    except DamagedParcel as error:
-        log_once("damaged parcel", "a snapshot that was sent to the store is left out: %s", error)
+    except DamagedSnapshot as error:
+        log_once("damaged snapshot", "a snapshot that was sent to the store is left out: %s", error)
         return None
 
 
-def _apdex_count(row: ParcelRow) -> int:
+def _apdex_count(row: SentRow) -> int:
     return int(row.values[_SATISFIED] + row.values[_SATISFIED + 1] + row.values[_SATISFIED + 2])
 
 
-def _scopes(parcel: Parcel, queue: str) -> list[tuple[Scope, str]]:
+def _scopes(snapshot: SentSnapshot, queue: str) -> list[tuple[Scope, str]]:
     """Return what totals are kept for besides the name."""
     found: list[tuple[Scope, str]] = [("all", "")]
-    for scope, value in (("host", parcel.host), ("version", parcel.version), ("queue", queue)):
+    for scope, value in (("host", snapshot.host), ("version", snapshot.version), ("queue", queue)):
         if value:
             found.append((scope, value))  # type: ignore[arg-type]
     return found
