@@ -38,7 +38,10 @@ MARKED = {
         *("documentation/test_readme.py", "documentation/test_reference.py", "documentation/test_servers.py"),
         *("documentation/test_tutorials.py", "packaging/test_distributions.py"),
     ),
-    "core": ("configuration", "middleware", "packaging/test_import.py", "recording", "semantics", "store"),
+    "core": (
+        *("configuration", "middleware", "packaging/test_import.py", "recording", "running/test_scripts.py"),
+        *("running/test_startup.py", "semantics", "store"),
+    ),
 }
 """By mark, the folders and files.
 
@@ -47,7 +50,7 @@ what the other tests try. ``core``: what a version of Python can break, and what
 all tests on one Python and the core on the others; `tox -e full` runs all but the first on each.
 """
 
-APART = ("faults", "suites")
+APART = ("faults", "projects", "suites")
 """Folders that take minutes or hours, with an environment of tox for each: they are run where they are named."""
 
 

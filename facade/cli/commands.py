@@ -191,11 +191,13 @@ def config() -> None:
 
 @weighbridge.command(context_settings={"allow_interspersed_args": False})
 @click.option("--app", metavar="NAME", help=command.APP_HELP)
+@click.option("--version", metavar="V", help=command.VERSION_HELP)
+@click.option("--as-newrelic", is_flag=True, help=command.AS_NEWRELIC_HELP)
 @click.option("--show", is_flag=True, help=command.SHOW_HELP)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND ...")
-def run(app: str | None, show: bool, words: tuple[str, ...]) -> None:
+def run(words: tuple[str, ...], **options: Any) -> None:
     """Run a command as it is, with everything measured that it does."""
-    command.run(app, show, words)
+    command.run(command.Options(**options), words)
 
 
 @weighbridge.command()

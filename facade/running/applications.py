@@ -10,6 +10,7 @@ from typing import Any, Final
 from weighbridge import middleware
 from weighbridge.middleware import base
 from weighbridge.middleware.known_routers import layers
+from weighbridge.transactions.context.current import get_current
 from weighbridge.transactions.log import capture_internal_exception
 
 __all__ = ["is_asgi", "measured", "measured_asgi", "measured_beside", "measured_wsgi", "replace", "watch_calls"]
@@ -95,6 +96,8 @@ def watch_calls(kind: type, middleware: Middleware) -> None:
 
 def _wsgi_call(original: Callable[..., Any], middleware: Middleware) -> Callable[..., Any]:
     def __call__(self: Application, environ: Any, start_response: Any) -> Any:  # noqa: N807
+        if _is_part_of_a_request():
+            return original(self, environ, start_response)
         return _middleware_of(self, original, middleware)(environ, start_response)
 
     return __call__
@@ -102,9 +105,17 @@ def _wsgi_call(original: Callable[..., Any], middleware: Middleware) -> Callable
 
 def _asgi_call(original: Callable[..., Any], middleware: Middleware) -> Callable[..., Any]:
     async def __call__(self: Application, scope: Any, receive: Any, send: Any) -> Any:  # noqa: N807
+        if _is_part_of_a_request():
+            return await original(self, scope, receive, send)
         return await _middleware_of(self, original, middleware)(scope, receive, send)
 
     return __call__
+
+
+def _is_part_of_a_request() -> bool:
+    """Whether the application is called by another one that is measured: it is mounted there, or a middleware."""
+    outer = get_current()
+    return outer is not None and outer._opened_by_web
 
 
 def _middleware_of(app: Application, original: Callable[..., Any], middleware: Middleware) -> Application:

@@ -14,13 +14,15 @@ from argparse import REMAINDER, ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
-from .environment import environment_for
+from .environment import AS_NEWRELIC, environment_for
 from .plugs import PLUGS
 
-__all__ = ["APP_HELP", "SHOW_HELP", "main", "run", "why_not_measured"]
+__all__ = ["APP_HELP", "AS_NEWRELIC_HELP", "SHOW_HELP", "VERSION_HELP", "Options", "main", "run", "why_not_measured"]
 
+_USAGE: Final = """weighbridge run [--app NAME] [--version V] [--as-newrelic] -- COMMAND ...
+       weighbridge run --show"""
 _DESCRIPTION: Final = "Run a command as it is, with everything measured that it and the processes it starts do."
 _EXAMPLES: Final = """examples:
   weighbridge run -- gunicorn shop:app
@@ -29,6 +31,8 @@ _EXAMPLES: Final = """examples:
 
 Nothing of the command changes: its process, signals, streams and exit status are its own."""
 APP_HELP: Final = "Report to this application, instead of the configured one."
+VERSION_HELP: Final = "The version of the program: figures are kept by version too."
+AS_NEWRELIC_HELP: Final = "Let `import newrelic` give weighbridge, where New Relic's agent is not installed."
 SHOW_HELP: Final = "Print what is replaced at run time, and run nothing."
 _NO_COMMAND: Final = "no command; write one after --, for example: weighbridge run -- gunicorn shop:app"
 
@@ -40,24 +44,36 @@ _NOT_EXECUTABLE: Final = 126
 def main(arguments: Sequence[str]) -> NoReturn:
     """Become the command, with the arguments that follow ``run``; exit with 2, 126 or 127 where that is impossible."""
     options = _parser().parse_args(arguments)
-    run(options.app, options.show, options.command[options.command[:1] == ["--"] :])
+    command = options.command[options.command[:1] == ["--"] :]
+    run(Options(options.app, options.version, options.as_newrelic, options.show), command)
 
 
-def run(app: str | None, show: bool, command: Sequence[str]) -> NoReturn:
-    """Do what the options say, and exit; see `main`.
+class Options(NamedTuple):
+    """The options in front of the command."""
 
-    Args:
-        app: the application to report to, if one was named.
-        show: whether to print what is replaced at run time, and run nothing.
-        command: the command and its arguments.
-    """
-    if show:
+    app: str | None = None
+    version: str | None = None
+    as_newrelic: bool = False
+    show: bool = False
+
+    def variables(self) -> dict[str, str | None]:
+        """Return the environment variables that they stand for."""
+        return {
+            "WEIGHBRIDGE_APP_NAME": self.app,
+            "WEIGHBRIDGE_VERSION": self.version,
+            AS_NEWRELIC: "1" if self.as_newrelic else None,
+        }
+
+
+def run(options: Options, command: Sequence[str]) -> NoReturn:
+    """Do what the options say, and exit; see `main`."""
+    if options.show:
         sys.stdout.write("".join(f"{line}\n" for line in replaced()))
         sys.exit(0)
     if not command:
         _say(_NO_COMMAND)
         sys.exit(_MISUSED)
-    environ = environment_for(os.environ, os.getpid(), {"WEIGHBRIDGE_APP_NAME": app})
+    environ = environment_for(os.environ, os.getpid(), options.variables())
     reason = why_not_measured(command, environ)
     if reason:
         _say(reason)
@@ -67,7 +83,7 @@ def run(app: str | None, show: bool, command: Sequence[str]) -> NoReturn:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="weighbridge run",
-        usage="weighbridge run [--app NAME] -- COMMAND ...\n       weighbridge run --show",
+        usage=_USAGE,
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
@@ -76,6 +92,8 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("-h", "--help", action="help", help="Show this message and exit.")
     parser.add_argument("--app", metavar="NAME", help=APP_HELP)
+    parser.add_argument("--version", metavar="V", help=VERSION_HELP)
+    parser.add_argument("--as-newrelic", action="store_true", help=AS_NEWRELIC_HELP)
     parser.add_argument("--show", action="store_true", help=SHOW_HELP)
     parser.add_argument("command", nargs=REMAINDER, metavar="COMMAND ...", help="The command and its arguments.")
     return parser

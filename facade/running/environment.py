@@ -8,12 +8,14 @@ from typing import Final
 
 import weighbridge
 
-__all__ = ["COMMAND", "RUN", "STARTUP", "environment_for", "is_command"]
+__all__ = ["AS_NEWRELIC", "COMMAND", "RUN", "STARTUP", "environment_for", "is_command"]
 
 RUN: Final = "WEIGHBRIDGE_RUN"
 """The version of weighbridge that was started; only an interpreter with the same one takes part."""
 COMMAND: Final = "WEIGHBRIDGE_RUN_PID"
 """The process that is the command itself, and stays so when it executes another program."""
+AS_NEWRELIC: Final = "WEIGHBRIDGE_AS_NEWRELIC"
+"""Set where `newrelic` is to be weighbridge."""
 STARTUP: Final = os.path.join(os.path.split(os.path.abspath(__file__))[0], "startup")
 """The folder of the start-up file."""
 

@@ -19,10 +19,10 @@ GROUP: Final = "Script"
 
 _SERVERS: Final = frozenset(
     (
-        "arq", "celery", "daphne", "dramatiq", "granian", "gunicorn", "huey_consumer", "hypercorn", "procrastinate",
-        "rq", "rqworker", "sanic", "taskiq", "uvicorn", "uwsgi", "waitress", "waitress-serve",
+        *("arq", "celery", "daphne", "dramatiq", "granian", "gunicorn", "huey", "huey_consumer", "hypercorn"),
+        *("procrastinate", "rq", "rqworker", "sanic", "taskiq", "uvicorn", "uwsgi", "waitress", "waitress-serve"),
     )
-)  # fmt: skip
+)
 """Programs that only serve or work: what they do is measured, and how long they have been up says nothing."""
 _SERVING: Final = {"fastapi": ("dev", "run"), "flask": ("run",), "litestar": ("run",), "quart": ("run",)}
 """Programs that serve or work if they are told to by one of these words."""

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighbridge.transactions.store.reader import StoreUnreadable
+
 from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
@@ -46,10 +48,14 @@ class Runner:
             "PYTHONPATH": str(PROGRAMS),
         }
 
+    def command(self, function: str) -> list[str]:
+        """What runs a function of the program."""
+        return [sys.executable, self._program, function]
+
     def run(self, function: str) -> str:
         """Run a function of the program to its end; gives what it prints."""
         done = subprocess.run(
-            [sys.executable, self._program, function],
+            self.command(function),
             env=self._environ,
             cwd=self._folder,
             check=False,
@@ -99,7 +105,7 @@ class Runner:
             return
         with self.worker():
             self.run(send)
-            eventually(lambda: total(stored) >= expected)
+            eventually(lambda: total(stored, self.row.group) >= expected)
 
     def work_on_many(self) -> None:
         """Send many tasks to a worker, and stop that when the last one was called."""
@@ -115,18 +121,22 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def total(stored: Stored) -> int:
-    """How many runs are in the store by now."""
-    return sum(stored.calls().values()) if stored.path.exists() else 0
+def total(stored: Stored, group: str) -> int:
+    """How many runs of a group are in the store by now."""
+    with suppress(StoreUnreadable):  # nothing has been written to it yet
+        return sum(sum(one.outcomes.values()) for one in counted(stored, group).values())
+    return 0
 
 
 def counted(stored: Stored, group: str) -> dict[str, Counted]:
-    """What was counted of a group's tasks, by name."""
+    """What was counted of a group's tasks, by name; the commands that prepare and work are measured as well."""
     with stored.reader() as reader:
         return {
             row.series.name: Counted(
                 {name: count for name, count in row.statistics.outcomes.items() if count}, row.statistics.queued
             )
             for row in reader.transactions(lately())
-            if row.series.kind == "background" and row.series.group == group
+            if row.series.kind == "background"
+            and row.series.group == group
+            and not row.series.name.startswith("manage.py ")
         }

@@ -97,6 +97,11 @@ def test_it_reports_to_the_application_that_the_command_names(scripts: Scripts) 
     assert scripts.calls() == {("Shop", "OtherTransaction/Script/nightly.py"): (1, 0)}
 
 
+def test_it_is_of_the_version_that_the_command_names(scripts: Scripts) -> None:
+    scripts.write("nightly.py", "import weighbridge; print(weighbridge.global_settings().version)")
+    assert scripts.run("python", "nightly.py", options=("--version", "1.4")).stdout == "1.4\n"
+
+
 def test_it_reports_to_the_application_that_it_names_itself(scripts: Scripts) -> None:
     scripts.write("weighbridge.toml", "[weighbridge]\napp_name = 'Itself'\n")
     scripts.write("nightly.py", "import weighbridge; weighbridge.initialize('weighbridge.toml')")

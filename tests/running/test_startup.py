@@ -106,7 +106,7 @@ def test_it_waits_for_all_that_is_watched() -> None:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_WATCHED"
     )
     words = eval(compile(ast.Expression(watched), "", "eval"))  # a literal
-    assert sorted({*(name.partition(".")[0] for name in PLUGS), "weighbridge"}) == sorted(words)
+    assert sorted({*(name.partition(".")[0] for name in PLUGS), "newrelic", "weighbridge"}) == sorted(words)
 
 
 def test_it_is_of_the_same_version_as_the_package(scripts: Scripts) -> None:

@@ -28,7 +28,7 @@ __all__ = [
 
 _OWN: Final = "WEIGHBRIDGE_"
 _AGENT: Final = "NEW_RELIC_"
-_NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT", "RUN", "RUN_PID")
+_NOT_SETTINGS: Final = ("CONFIG_FILE", "ENVIRONMENT", "RUN", "RUN_PID", "AS_NEWRELIC")
 """Environment variables that are no settings: where settings are read from, and what `weighbridge run` hands on."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
-from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS
+from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PlainTotals
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, floor_to
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
@@ -91,6 +91,8 @@ def _merged(column: str) -> str:
 
 _SUMMED: Final[Mapping[Sums, str]] = {
     "totals": ", ".join(map(_merged, COLUMNS[:-1])),
+    "plain": ", ".join(map(_merged, PlainTotals._fields)),
+    "average": "sum(count)::bigint, sum(total)::bigint",
     "time": "sum(total)::bigint",
 }
 
@@ -160,7 +162,7 @@ class ServerRows:
             else "HAVING count(*) > 0"
         )
         rows = self._select(", ".join([*keys, _SUMMED[columns]]), ranges, series, ending)
-        if columns == "time":
+        if columns != "totals":
             yield from rows
             return
         for row in rows:
