@@ -31,12 +31,18 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def commands() -> str:
-    """A heading and the options of each command."""
+    """A heading and the options of each command; those below another one come after it."""
     assert isinstance(weighbridge, click.Group)
-    return "\n\n".join(
-        f"## weighbridge {name}\n\n{_in_one_line(command.help)}\n\n{_options(command)}"
-        for name, command in sorted(weighbridge.commands.items())
-    )
+    parts = [_described("## weighbridge", name, command) for name, command in sorted(weighbridge.commands.items())]
+    return "\n\n".join(parts)
+
+
+def _described(heading: str, name: str, command: click.Command) -> str:
+    head = f"{heading} {name}\n\n{_in_one_line(command.help)}"
+    if isinstance(command, click.Group):
+        below = [_described(f"#{heading} {name}", *one) for one in sorted(command.commands.items())]
+        return "\n\n".join([head, *below])
+    return f"{head}\n\n{_options(command)}"
 
 
 def _in_one_line(text: str | None) -> str:

@@ -19,6 +19,7 @@ from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model.process import runtime
 
 from . import processes
+from .clusters import Cluster, programs
 
 # How long an example takes is the machine's business, which may be doing other things as well.
 settings.register_profile("weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -75,6 +76,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, names in MARKED.items():
             if any(item.path.is_relative_to(HERE / name) for name in names):
                 item.add_marker(mark)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server for the length of the session."""
+    folder = programs()
+    if folder is None:
+        if os.environ.get("POSTGRESQL_TESTS") == "required":
+            pytest.fail("PostgreSQL is not installed (initdb is neither on the PATH nor in /usr/lib/postgresql)")
+        pytest.skip("PostgreSQL is not installed")
+    server = Cluster(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 class _Mistakes(logging.Handler):

@@ -31,8 +31,12 @@ _GRACE: Final = 1.0
 """Seconds for what ends by itself when its parent does."""
 _PDEATHSIG: Final = 1
 _CHILD_SUBREAPER: Final = 36
-_OF_THE_LIBRARY: Final = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
-"""What stays as long as the process that needed it once."""
+_OF_ALL_TESTS: Final = (
+    b"multiprocessing.resource_tracker",
+    b"multiprocessing.forkserver",
+    b"weighbridge-postgresql-",  # the server of the session: see clusters.py
+)
+"""What stays for the tests that follow the one that needed it first."""
 
 
 # Tests that are cut off
@@ -140,7 +144,7 @@ def until_gone(those: Callable[[], set[int]]) -> set[int]:
 
 
 def _may_stay(process: int) -> bool:
-    return any(name in _command(process) for name in _OF_THE_LIBRARY)
+    return any(name in _command(process) for name in _OF_ALL_TESTS)
 
 
 def _command(process: int) -> bytes:

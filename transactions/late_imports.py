@@ -34,7 +34,9 @@ _FAILURES: Final = 100
 """Failures after which an import is tried only once per second."""
 
 _OURS: Final = __name__.partition(".")[0]
-_NEEDED: Final = "asgiref dataclasses inspect json logging platformdirs signal sqlite3 threading wrapt".split()
+_NEEDED: Final = (
+    "asgiref dataclasses inspect json logging platformdirs psycopg psycopg2 signal sqlite3 threading wrapt".split()
+)
 """Third-party and standard modules that ours need and that the program may itself be importing."""
 _WATCHED: Final = frozenset((_OURS, *_NEEDED))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .recording.recorder import Recorder
+    from .recording.snapshot import Store
 
 __all__ = ["expect_entry_points", "flush", "install", "last_write", "preload", "restart", "shutdown", "write_at_once"]
 
@@ -75,11 +76,22 @@ def _connect_to_store(recorder: Recorder) -> None:
     try:
         _import_late_modules()
         with late_imports:
-            from .store.sqlite.writer import StoreWriter  # noqa: PLC0415  brings sqlite3, needed only for writing
+            recorder.delivery.open_store = _engine(runtime.settings)
     except Unloadable as problem:
         log_import_failure(problem)
-    else:
-        recorder.delivery.open_store = partial(StoreWriter.of, runtime.settings)
+
+
+def _engine(settings: configuration.Settings) -> Callable[[], Store]:
+    """Import the engine of the configured store, and its driver; return what opens it."""
+    from .configuration.postgresql_url import is_server_url  # noqa: PLC0415  read with the settings, which are there
+
+    if settings.store is not None and is_server_url(settings.store):
+        from .store.postgresql.writer import load_writer  # noqa: PLC0415  needs a driver, which few have
+
+        return load_writer(settings)
+    from .store.sqlite.writer import StoreWriter  # noqa: PLC0415  brings sqlite3, needed only for writing
+
+    return partial(StoreWriter.of, settings)
 
 
 def _import_late_modules() -> None:
@@ -93,8 +105,10 @@ def _import_late_modules() -> None:
     except Unloadable as problem:  # the thread can write without it
         log_import_failure(problem)
     with late_imports:
-        for name in ("pwd", f"{__package__}.model.query", f"{__package__}.store.sqlite.writer"):
+        for name in ("pwd", f"{__package__}.model.query"):
             import_module(name)
+        if hasattr(runtime, "settings"):
+            _engine(runtime.settings)
 
 
 def _recorder() -> Recorder:

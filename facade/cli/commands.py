@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import click
 from rich.console import Console
@@ -26,13 +26,15 @@ from weighbridge.reporting.report import (
 from weighbridge.running import command
 from weighbridge.transactions.configuration.in_force import with_written
 from weighbridge.transactions.configuration.loading import load_from_environment
+from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.statistics import Window
 
+from .collecting import collect_store, upgrade_store
 from .custom_values import custom_tables
 from .errors import CommandError, Group
-from .notes import clock_line, empty_lines, loss_lines
+from .notes import clock_line, collect_line, empty_lines, loss_lines
 from .output import say
 from .plain import aligned, plain_lines
 from .settings_view import ConfigurationView, configuration_lines
@@ -49,12 +51,14 @@ _SORT_HELP: Final = (
     "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, most errors, or longest"
     " average time in the queue first."
 )
-_BY_HELP: Final = "A line for each transaction, or for each queue of a job system."
+_BY_HELP: Final = "A line for each transaction, or for each host, each version, or each queue of a job system."
 _STORE_HELP: Final = "Read this store instead of the configured one."
 _INTERVAL_HELP: Final = "Seconds between two updates."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
 _KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
-_DEMO_STORE_HELP: Final = "Record into this file; without it, into one in your state directory, anew each time."
+_DEMO_STORE_HELP: Final = (
+    "Record into this file or server; without it, into a file in your state directory, anew each time."
+)
 _PORT_HELP: Final = "Port of the page; 0 takes a free one."
 _HOST_HELP: Final = "Address to bind; any but a loopback address needs --token-file."
 _VISITORS_HELP: Final = "File with a token (16 characters or more) that visitors must give."
@@ -114,9 +118,9 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
         ),
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
-        click.option("--by", type=click.Choice(["name", "queue"]), default="name", show_default=True, help=_BY_HELP),
+        click.option("--by", type=click.Choice(list(get_args(By))), default="name", show_default=True, help=_BY_HELP),
         click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
-        click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP),
+        click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP),
     )
 
 
@@ -152,7 +156,9 @@ def _print_plain(answer: Report) -> None:
         say("\n".join(["", *aligned([table.titles, *table.rows], 2)]))
     notes = empty_lines(answer, now) if answer.is_empty else []
     statistics, details = loss_lines(answer)
-    for line in filter(None, [*notes, *statistics, clock_line(answer.health, now), *details]):
+    for line in filter(
+        None, [*notes, *statistics, clock_line(answer.health, now), collect_line(answer.health), *details]
+    ):
         say(line, error=True)
 
 
@@ -164,7 +170,12 @@ def top(store: str | None, interval: float, count: int | None, **question: Any) 
     """Show the same figures live; q or Ctrl-C ends it."""
     place = chosen_place(store)
     with opened_store(place) as reader:
-        watch(lambda: _Question(**question).answer(place, reader), interval, count)
+
+        def read() -> Report:
+            reader.collect()
+            return _Question(**question).answer(place, reader)
+
+        watch(read, interval, count)
 
 
 @weighbridge.command()
@@ -192,7 +203,7 @@ def run(words: tuple[str, ...], **options: Any) -> None:
 @weighbridge.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help=_HOST_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
-@click.option("--store", metavar="FILE", callback=checked_store, help=_STORE_HELP)
+@click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP)
 @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
 @click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
@@ -202,6 +213,27 @@ def serve(**options: Any) -> None:
     from .serve_command import Serving, serve_page  # noqa: PLC0415 - needs what was just looked for
 
     serve_page(Serving(**options))
+
+
+@weighbridge.group("store")
+def store_group() -> None:
+    """Look after a store on a server."""
+
+
+@store_group.command()
+@click.option("--store", metavar="URL", callback=checked_store, help=_STORE_HELP)
+def upgrade(store: str | None) -> None:
+    """Make the tables of a store in PostgreSQL, or bring them to this version."""
+    upgrade_store(chosen_place(store))
+
+
+@weighbridge.command()
+@click.option("--once", is_flag=True, help="Merge what waits, and end.")
+@click.option("--every", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help=_INTERVAL_HELP)
+@click.option("--store", metavar="URL", callback=checked_store, help=_STORE_HELP)
+def collect(once: bool, every: float, store: str | None) -> None:
+    """Merge what processes send to a store in PostgreSQL, until Ctrl-C; one at a time does it, others stand by."""
+    collect_store(chosen_place(store), once, every)
 
 
 @weighbridge.command()
@@ -216,10 +248,14 @@ def demo(requests: int, seed: int, store: str | None, keep: bool, port: int) -> 
     if keep:
         from .keep_command import keep_demo  # noqa: PLC0415 - needs what was just looked for
 
-        return keep_demo(seed, Path(store) if store else None, port)
+        return keep_demo(seed, _file_or_server(store), port)
     from .demo_command import demonstrate  # noqa: PLC0415 - needs what was just looked for
 
-    sys.exit(0 if demonstrate(requests, seed, Path(store) if store else None) else 1)
+    sys.exit(0 if demonstrate(requests, seed, _file_or_server(store)) else 1)
+
+
+def _file_or_server(store: str | None) -> Path | str | None:
+    return store if store is None or is_server_url(store) else Path(store)
 
 
 def _require(libraries: Sequence[str], what: str, extra: str) -> None:

@@ -17,6 +17,7 @@ from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
+from .collecting import require_collected
 from .demo_store import kept_store, next_steps
 from .demo_view import CheckView, check_lines, progress, verdict
 from .errors import CommandError
@@ -28,7 +29,7 @@ from .terminal import ReportView
 __all__ = ["demonstrate", "require_writable"]
 
 
-def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
+def demonstrate(requests: int, seed: int, store: Path | str | None) -> bool:
     """Run the demo, print its report and its check, and tell whether all is right.
 
     Raises:
@@ -41,12 +42,15 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
     return right
 
 
-def require_writable(store: Path) -> None:
-    """Make the store ready, and leave nothing in it: better to know now than when all was sent.
+def require_writable(store: Path | str) -> None:
+    """Make a file ready, and leave nothing in it, or merge on a server: better to know now than when all was sent.
 
     Raises:
         CommandError: the store cannot be written, or its directory is not there.
     """
+    if isinstance(store, str):
+        require_collected(store)
+        return
     if not store.parent.is_dir():
         raise CommandError(f"--store {store}: there is no directory {store.parent}")
     writer = StoreWriter(str(store))
@@ -58,7 +62,7 @@ def require_writable(store: Path) -> None:
         writer.close()
 
 
-def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
+def _run(requests: int, seed: int, store: Path | str, folder: Path) -> bool:
     sent = plan(requests, seed)
     console = Console()
     try:
@@ -73,7 +77,7 @@ def _run(requests: int, seed: int, store: Path, folder: Path) -> bool:
     return outcome.right
 
 
-def _show(console: Console, store: Path, outcome: Outcome, sent: int) -> None:
+def _show(console: Console, store: Path | str, outcome: Outcome, sent: int) -> None:
     with opened_store(Place(str(store))) as reader:
         report = read_report(reader, outcome.window, Selection(), "time")
     say()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from weighbridge.reporting.first_steps import first_steps_lines
+from weighbridge.transactions.configuration.postgresql_url import masked_place
 from weighbridge.transactions.store.location import MEMORY, locate, prepare
 
 __all__ = ["demo_store", "kept_store", "next_steps"]
@@ -21,14 +22,14 @@ def demo_store() -> Path:
 
 
 @contextmanager
-def kept_store(named: Path | None) -> Iterator[Path]:
-    """Give the file to record into: the one that was named, else the last demo's, begun anew.
+def kept_store(named: Path | str | None) -> Iterator[Path | str]:
+    """Give the store to record into: the file or server that was named, else the last demo's file, begun anew.
 
     While another demo is recording there, or where there is no such directory,
     it is a temporary file, which stays as well.
     """
     if named is not None:
-        yield named.absolute()
+        yield named if isinstance(named, str) else named.absolute()
         return
     with _locked(demo_store()) as is_ours:
         if is_ours:
@@ -57,11 +58,12 @@ def _begun_anew(store: Path) -> Path:
     return store
 
 
-def next_steps(store: Path) -> list[str]:
+def next_steps(store: Path | str) -> list[str]:
     """Say what can be done with the figures, and how a program of one's own is measured."""
-    name = shlex.quote(str(store))
+    shown = masked_place(str(store))
+    name = shlex.quote(shown)
     return [
-        f"The figures are kept in {store}. What to do next:",
+        f"The figures are kept in {shown}. What to do next:",
         "",
         f"  weighbridge report --store {name}  # read the report again",
         f"  weighbridge serve --store {name}   # see it in a browser",

@@ -17,11 +17,13 @@ from weighbridge.demo.drive import drive
 from weighbridge.demo.services import Process, ServiceFailed
 from weighbridge.demo.traffic import WATCH, Service, Traffic, plan
 
+from .collecting import collecting
 from .demo_command import require_writable
 from .demo_store import kept_store, next_steps
 from .errors import CommandError
 from .output import say
 from .serve_command import bound
+from .stores import Place
 
 __all__ = ["keep_demo", "visited"]
 
@@ -33,7 +35,7 @@ _TIDE: Final = 60
 """After so many batches it is as busy as before."""
 
 
-def keep_demo(seed: int, store: Path | None, port: int) -> None:
+def keep_demo(seed: int, store: Path | str | None, port: int) -> None:
     """Keep the bookshop and its visitors running, and serve the page, until Ctrl-C.
 
     Raises:
@@ -43,7 +45,11 @@ def keep_demo(seed: int, store: Path | None, port: int) -> None:
         require_writable(kept)
         listener = bound("127.0.0.1", port)
         try:
-            with open_bookshop(Path(folder), kept) as processes, visited(processes, seed):
+            with (
+                collecting(Place(str(kept))),
+                open_bookshop(Path(folder), kept) as processes,
+                visited(processes, seed),
+            ):
                 serve(str(kept), listener, None, (), lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
             raise CommandError(str(error)) from None

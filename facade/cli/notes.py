@@ -8,7 +8,7 @@ import time
 from typing import Final
 
 from weighbridge.reporting import formats
-from weighbridge.reporting.dropped import dropped_details, dropped_transactions
+from weighbridge.reporting.dropped import dropped_details, dropped_transactions, nobody_collects
 from weighbridge.reporting.first_steps import NOTHING_YET, ONLY_INITIALIZED, first_steps_lines, is_missing
 from weighbridge.reporting.report import Report
 from weighbridge.reporting.time_range import describe, roughly
@@ -16,7 +16,7 @@ from weighbridge.transactions.store.reader import Health
 
 from .demo_store import demo_store
 
-__all__ = ["clock_line", "empty_lines", "head_lines", "loss_lines", "user"]
+__all__ = ["clock_line", "collect_line", "empty_lines", "head_lines", "loss_lines", "user"]
 
 _WRONG: Final = 60.0
 """Seconds by which a clock must be ahead to be mentioned."""
@@ -35,6 +35,12 @@ def clock_line(health: Health, now: float) -> str:
     if ahead < _WRONG:
         return ""
     return f"A process reports by a clock that is {roughly(ahead)} ahead: its figures are kept under that time."
+
+
+def collect_line(health: Health) -> str:
+    """Say that nobody merges what processes send to a server; empty if somebody does."""
+    sentence = nobody_collects(health.waiting)
+    return f"{sentence}: run `weighbridge collect` or `weighbridge serve`." if sentence else ""
 
 
 def loss_lines(report: Report) -> tuple[list[str], list[str]]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from weighbridge.console.serving import is_loopback, listen, open_browser, serve
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 
+from .collecting import collecting
 from .demo_store import demo_store
 from .errors import CommandError
 from .output import say
@@ -42,14 +43,15 @@ def serve_page(options: Serving) -> None:
     listener = bound(options.host, options.port)
 
     def ready(url: str) -> None:
-        say(f"weighbridge: {place.path} on {url} (Ctrl-C ends it)", error=True)
+        say(f"weighbridge: {place.shown} on {url} (Ctrl-C ends it)", error=True)
         if place.is_empty and not is_missing(demo_store()):
             example = f"weighbridge serve --store {shlex.quote(str(demo_store()))}"
             say(f"{NOTHING_YET} there; the figures of the last demo: {example}", error=True)
         if options.opened:
             open_browser(url)
 
-    serve(place.path, listener, token, options.hosts, ready)
+    with collecting(place):
+        serve(place.path, listener, token, options.hosts, ready)
 
 
 def _token(file: Path) -> str:

@@ -10,6 +10,7 @@ import click
 
 from weighbridge.reporting.first_steps import is_missing
 from weighbridge.transactions.configuration.loading import Configuration, load_from_environment
+from weighbridge.transactions.configuration.postgresql_url import is_server_url, masked_place
 from weighbridge.transactions.configuration.values import STORE, Refused
 from weighbridge.transactions.store.location import MEMORY, locate
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
@@ -30,6 +31,16 @@ class Place(NamedTuple):
     """Whether an option named it; otherwise it is the configured one."""
     default: bool = False
     """Whether it is the one that this user's programs report to if nothing is configured."""
+
+    @property
+    def shown(self) -> str:
+        """The store for people to read: without the password of a server."""
+        return masked_place(self.path)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is on a server, where somebody has to collect what processes send."""
+        return is_server_url(self.path)
 
     @property
     def is_empty(self) -> bool:
@@ -57,9 +68,10 @@ def opened_store(place: Place) -> Iterator[StoreReader]:
     """
     try:
         with StoreReader(place.path) as reader:
+            reader.collect()
             yield reader
     except StoreUnreadable as error:
-        raise CommandError(f"{error}\n{_HINT if place.named else _whose_store()}") from None
+        raise CommandError(str(error) if place.is_server else f"{error}\n{_hint(place)}") from None
 
 
 def chosen_place(path: str | None) -> Place:
@@ -77,6 +89,10 @@ def require_valid(configuration: Configuration) -> None:
         raise CommandError(
             "the configuration is not valid:\n" + "\n".join(f"  {line}" for line in configuration.problems)
         )
+
+
+def _hint(place: Place) -> str:
+    return _HINT if place.named else _whose_store()
 
 
 def _whose_store() -> str:

@@ -14,7 +14,7 @@ from weighbridge.transactions.model.naming import display_name, display_parts
 
 from .columns import COLUMNS, fitting, shown
 from .custom_values import TextTable, custom_tables
-from .notes import clock_line, empty_lines, head_lines, loss_lines
+from .notes import clock_line, collect_line, empty_lines, head_lines, loss_lines
 from .output import one_line, rich_text
 from .plain import shortened
 
@@ -67,8 +67,9 @@ class ReportView:
         if hidden and self._report.sections:
             yield Text(f"\nNo room on this terminal for: {', '.join(hidden)}.", style="dim")
         statistics, details = loss_lines(self._report)
-        clock = clock_line(self._report.health, time.time())
-        for lines, style in ((filter(None, [*statistics, clock]), "yellow"), (details, "dim")):
+        health = self._report.health
+        clock, collecting = clock_line(health, time.time()), collect_line(health)
+        for lines, style in ((filter(None, [*statistics, clock, collecting]), "yellow"), (details, "dim")):
             yield from (rich_text(f"\n{line}", style) for line in lines)
 
 

@@ -134,6 +134,8 @@ class Console:
         if not name:
             opened = queries.landing(self._reader, state, now)
             return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
+        if name == "api/hosts":
+            return text(200, "application/json", as_json(queries.hosts(self._reader, state, now)))
         if name == "transactions.csv":
             return _csv(as_csv(queries.report(self._reader, self._named(state, now), now)))
         return None

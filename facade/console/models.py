@@ -17,6 +17,7 @@ from weighbridge.transactions.store.reader import (
     CustomMetricStatistics,
     ErrorStatistics,
     Health,
+    HostStatistics,
     RunningNow,
     StoredEvents,
     StoredInstance,
@@ -36,6 +37,7 @@ __all__ = [
     "ErrorCounts",
     "ErrorsOverTime",
     "ErrorsPage",
+    "HostsPage",
     "RunningPage",
     "SamplePage",
     "SummaryPage",
@@ -239,6 +241,14 @@ class ApplicationsPage:
     window: Window
     applications: Sequence[ApplicationSummary]
     health: Health
+
+
+@dataclass(frozen=True)
+class HostsPage:
+    """The machines, pods or functions that report."""
+
+    window: Window
+    hosts: Sequence[HostStatistics]
 
 
 @dataclass(frozen=True)

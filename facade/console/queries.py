@@ -34,6 +34,7 @@ from .models import (
     ApplicationSummary,
     Comparison,
     CustomPage,
+    HostsPage,
     RunningPage,
     SamplePage,
     SummaryPage,
@@ -254,6 +255,13 @@ def custom(reader: StoreReader, state: State, now: float) -> CustomPage:
     window = reader.counted(state.window(now))
     metrics, events = reader.custom_metrics(window, state.app), reader.custom_events(state.app)
     return CustomPage(window, state.app, metrics, events)
+
+
+def hosts(reader: StoreReader, state: State, now: float) -> HostsPage:
+    """Return the figures of each host, of one application and kind or, if no application is named, of all."""
+    window = state.window(now)
+    selection = Selection(state.app, state.kind) if state.app else Selection()
+    return HostsPage(window, reader.hosts(window, now, selection))
 
 
 def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timeline, now: float) -> Comparison | None:

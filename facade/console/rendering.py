@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from weighbridge.reporting import formats
-from weighbridge.reporting.dropped import dropped_details, dropped_transactions
+from weighbridge.reporting.dropped import dropped_details, dropped_transactions, nobody_collects
 from weighbridge.reporting.first_steps import FIRST_STEPS, NOTHING_YET, ONLY_INITIALIZED
 from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.time_range import describe, roughly
@@ -160,6 +160,7 @@ def _made() -> Environment:
         zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
         first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET, only_initialized=ONLY_INITIALIZED,
         missing_details=dropped_details, missing_transactions=dropped_transactions,
+        nobody_collects=nobody_collects,
     )  # fmt: skip
     return environment
 

@@ -18,7 +18,7 @@ _STARTS = MappingProxyType({"web": start_web, "api": start_api, "worker": start_
 
 
 @contextmanager
-def open_bookshop(folder: Path, store: Path) -> Iterator[Mapping[Service, Process]]:
+def open_bookshop(folder: Path, store: Path | str) -> Iterator[Mapping[Service, Process]]:
     """Start gunicorn, uvicorn and the worker, reporting to ``store``, with their logs in ``folder``.
 
     Raises:

@@ -49,15 +49,17 @@ class Outcome:
         return not self.complaints and all(comparison.right for comparison in self.comparisons)
 
 
-def run_demo(sent: Sequence[Traffic], store: Path, folder: Path, watcher: Watcher) -> Outcome:
+def run_demo(sent: Sequence[Traffic], store: Path | str, folder: Path, watcher: Watcher) -> Outcome:
     """Open the bookshop, send everything, close it, and compare what the store counted with what was sent.
+
+    The store is a file, or the address of a server.
 
     Raises:
         ServiceFailed: a process did not start, did not answer or did not end.
         StoreUnreadable: what was recorded cannot be read.
     """
     started = time.time()
-    before = _calls(store, started) if store.exists() else {}
+    before = _calls(store, started) if isinstance(store, str) or store.exists() else {}
     with open_bookshop(folder, store) as processes:
         watcher.ready()
         complaints = drive(sent, processes, watcher.answered)
@@ -66,6 +68,7 @@ def run_demo(sent: Sequence[Traffic], store: Path, folder: Path, watcher: Watche
     return Outcome(window, complaints, compare(sent, before, _calls(store, started)))
 
 
-def _calls(store: Path, since: float) -> dict[Series, Calls]:
+def _calls(store: Path | str, since: float) -> dict[Series, Calls]:
     with StoreReader.open(store) as reader:
+        reader.collect()
         return read_calls(reader, Window(since, since + _LONGEST))

@@ -71,19 +71,19 @@ class Process:
             self.popen.stdin.close()
 
 
-def start_web(folder: Path, store: Path) -> Process:
+def start_web(folder: Path, store: Path | str) -> Process:
     """Serve the Flask shop by gunicorn, with two processes of four threads each."""
     arguments = ["gunicorn", "--workers=2", "--threads=4", "--bind=fd://{fd}", "weighbridge.demo.shop_web:application"]
     return serve("gunicorn", arguments, folder, environment(store, WEB))
 
 
-def start_api(folder: Path, store: Path) -> Process:
+def start_api(folder: Path, store: Path | str) -> Process:
     """Serve the FastAPI shop by uvicorn."""
     arguments = ["uvicorn", "--fd={fd}", "--no-access-log", "weighbridge.demo.shop_api:application"]
     return serve("uvicorn", arguments, folder, environment(store, API))
 
 
-def start_worker(folder: Path, store: Path) -> Process:
+def start_worker(folder: Path, store: Path | str) -> Process:
     """Start the worker, which reads jobs from one pipe and answers through another."""
     log = folder / "worker.log"
     with log.open("w") as errors:
@@ -123,7 +123,7 @@ def _popen(
     )
 
 
-def environment(store: Path, application: str) -> dict[str, str]:
+def environment(store: Path | str, application: str) -> dict[str, str]:
     """Return the environment of a process that reports to ``store`` as ``application``.
 
     The user's own settings are left out, as the demo must give the same figures everywhere.

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from .formats import things
+from .time_range import roughly
 
-__all__ = ["dropped_details", "dropped_transactions"]
+__all__ = ["dropped_details", "dropped_transactions", "nobody_collects"]
 
 _DROPPED: Final = "dropped (limit reached)"
 _TRANSACTIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -24,6 +25,21 @@ _DETAILS: Final[Mapping[str, str]] = MappingProxyType(
 """By the first word of the cause."""
 _THINNED: Final = "samples_thinned"
 """Not a loss: of many samples only the most useful ones are meant to be kept."""
+
+
+_MAX_WAIT: Final = 600.0
+"""Seconds for which something may wait on a server before it is said that nobody merges it."""
+
+
+def nobody_collects(waiting: float | None) -> str:
+    """Say that figures wait on a server, given for how long (seconds); empty if they are merged.
+
+    >>> nobody_collects(720.0), nobody_collects(30.0), nobody_collects(None)
+    ('Nobody collects what processes report; the oldest has waited for 12 minutes', '', '')
+    """
+    if waiting is None or waiting < _MAX_WAIT:
+        return ""
+    return f"Nobody collects what processes report; the oldest has waited for {roughly(waiting)}"
 
 
 def dropped_transactions(lost: Mapping[str, int]) -> list[str]:

@@ -107,8 +107,8 @@ SORTS: Final[Mapping[str, Callable[[Line], float]]] = MappingProxyType(
 """The available orders, each by descending value."""
 
 
-By = Literal["name", "queue"]
-"""What the lines of a report are of: transactions of one name, or all that were taken from one queue."""
+By = Literal["name", "host", "version", "queue"]
+"""What the lines of a report are of: transactions of one name, or all of one host, version or queue."""
 
 
 def read_report(reader: StoreReader, window: Window, selection: Selection, sort: str, by: By = "name") -> Report:

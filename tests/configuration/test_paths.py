@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.transactions.configuration.loading import load
+from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 
 
 @pytest.mark.parametrize("name", ["store", "log_file"])
@@ -44,8 +45,20 @@ def test_special_names_stay(name: str, special: str) -> None:
         ("shop:s3cret@db/shop", "shop:// is not supported"),
         ("s:ecret@db/shop", "s:// is not supported"),
         ("xyz:shop:s3cret", "xyz:// is not supported"),
-        ("postgresql://db/shop", "postgresql:// is not supported yet"),
-        ("postgres:/db/shop", "postgres:// is not supported yet"),
+        ("postgresql:db/shop", "it must begin with postgresql://"),
+        ("postgres:/db/shop", "it must begin with postgres://"),
+        ("postgresql://db", "the name of the database is missing"),
+        ("postgresql://shop:s3%cret@db/shop", "a % in the password must be written as %25"),
+        ("postgresql://shop:s3cret/x@db/shop", "the port must be a number"),
+        ("postgresql://shop:1/s3cret@db/shop", "#, /, ? and @ in a user, password or name must be written as"),
+        ("postgresql://shop:1?s3cret@db/shop", "something in it is no parameter of it; there are: channel_binding"),
+        ("postgresql://shop@db/shop?password=s3cret", "a password is no parameter; see PGPASSFILE and PGPASSWORD"),
+        ("postgresql://db/shop?options=-cstatement_timeout%3D0", "options is no parameter of it"),
+        ("postgresql://db/shop?sslmode=s3cret", "sslmode must be one of require, verify-ca, verify-full"),
+        ("postgresql://db/shop?sslmode=prefer", "sslmode=prefer is for a server on this machine"),
+        ("postgresql://db,127.0.0.1/shop?sslmode=disable", "sslmode=disable is for a server on this machine"),
+        ("postgresql://db/shop?schema=Sch%2Eema", "schema must be lower-case letters"),
+        ("postgresql://[::1/shop", "[ and ] stand around an IPv6 address"),
         ("postgresql%3A%2F%2Fshop:s3cret@db", "it looks like a URL"),
         ("//shop:s3cret@db/shop", "it looks like a URL"),
         ("host=db password=s3cret", "it looks like a URL"),
@@ -60,8 +73,49 @@ def test_what_is_no_path_is_refused_and_said_why(written: str, why: str) -> None
     assert found.settings.store is None
     assert f"is not valid: {why}" in str(problem)
     assert str(problem).startswith("argument store: ")
-    assert "it must be the path of a file, or `:memory:`" in str(problem)
+    assert "it must be the path of a file, `postgresql://db.example/shop`, or `:memory:`" in str(problem)
     assert "s3cret" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("written", "keywords", "place"),
+    [
+        (
+            "postgresql://shop:s3%2Fc%40ret@db.example:6432/figures?sslmode=verify-full&sslrootcert=%2Fca.pem",
+            {
+                "user": "shop", "password": "s3/c@ret", "host": "db.example", "port": "6432", "dbname": "figures",
+                "sslmode": "verify-full", "sslrootcert": "/ca.pem",
+            },
+            "postgresql://db.example:6432/figures",
+        ),
+        ("postgres://db/shop", {"host": "db", "dbname": "shop", "sslmode": "require"}, "postgresql://db/shop"),
+        (
+            "postgresql://a,b:6432/shop?target_session_attrs=read-write",
+            {"host": "a,b", "port": ",6432", "dbname": "shop", "target_session_attrs": "read-write"}
+            | {"sslmode": "require"},
+            "postgresql://a,b:,6432/shop",
+        ),
+        ("postgresql://[::1]:5432/shop", {"host": "::1", "port": "5432", "dbname": "shop"}, "postgresql://[::1]:5432/shop"),
+        ("postgresql:///shop?host=%2Frun%2Fpg", {"host": "/run/pg", "dbname": "shop"}, "postgresql:///shop"),
+        ("postgresql:///?service=figures", {"service": "figures"}, "postgresql:///?service=figures"),
+        (
+            "postgresql://localhost/shop?schema=team_a&sslmode=disable",
+            {"host": "localhost", "dbname": "shop", "sslmode": "disable"},
+            "postgresql://localhost/shop?schema=team_a",
+        ),
+    ],
+)  # fmt: skip
+def test_the_address_of_a_server_is_taken_apart(written: str, keywords: dict[str, str], place: str) -> None:
+    assert load(arguments={"store": written}).settings.store == written
+    found = parse_server_url(written)
+    assert dict(found.keywords) == keywords
+    assert found.place == place
+
+
+def test_a_server_is_written_to_less_often() -> None:
+    assert load(arguments={"store": "postgresql://db/shop"}).settings.flush_interval == 10
+    assert load(arguments={"store": "postgresql://db/shop", "flush_interval": 3}).settings.flush_interval == 3
+    assert load(arguments={"store": "/shop.db"}).settings.flush_interval == 5
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,8 @@ def test_what_is_ours_alone_is_not_read_where_the_agents_settings_stand(tmp_path
 def test_store_and_what_is_new_is_ours_alone() -> None:
     assert {name for name, info in SETTINGS.items() if info.ours_alone} == {
         "store",
+        "inbox_rows",
+        "max_buckets",
         "host",
         "version",
         "max_queue_time",

@@ -153,7 +153,7 @@ def test_what_is_cut_off_does_not_uncover_it() -> None:
 
 
 def test_no_log_line_shows_it(caplog: pytest.LogCaptureFixture) -> None:
-    configuration.use(load(environ={"WEIGHBRIDGE_STORE": URLS[0], "WEIGHBRIDGE_CONFIG_FILE": URLS[1]}))
+    configuration.use(load(environ={"WEIGHBRIDGE_STORE": f"xyz:{URLS[0]}", "WEIGHBRIDGE_CONFIG_FILE": URLS[1]}))
     assert len(caplog.messages) == 2
     assert SECRET not in caplog.text
     assert SECRET not in repr(configuration.current())

@@ -44,6 +44,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "below",
     "README.md": "below",
     "docs/first-hour.md": "test_tutorials",
+    "docs/how-to/postgresql.md": "test_postgresql",
     "docs/how-to/reading.md": "below",
     "docs/how-to/run.md": "tests/running/test_page.py",
     "docs/how-to/serving.md": "test_servers",
@@ -253,8 +254,9 @@ def test_the_ini_file_of_uwsgi_is_what_the_suite_of_servers_runs() -> None:
 
 
 def test_ini_files_are_all_read() -> None:
-    """Those of systemd are looked at in `test_servers`."""
+    """Those of systemd are looked at in `test_servers` and `test_postgresql`."""
     assert {block.page for block in blocks("ini")} == {
+        "docs/how-to/postgresql.md",
         "docs/how-to/processes.md",
         "docs/reference/newrelic-ini.md",
         "docs/reference/settings.md",

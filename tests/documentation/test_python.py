@@ -54,6 +54,11 @@ def starlette(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["WebTransaction/Route/GET /users/{number}"]
 
 
+def function(block: Namespace, ended: CapturedTransactions) -> None:
+    assert block["handler"]({}, None) == "done"
+    assert paths(ended) == ["OtherTransaction/Function/__main__:handle"]
+
+
 def fastapi(block: Namespace, ended: CapturedTransactions) -> None:
     block["app"].get("/users/{number}")(lambda number: {"user": number})
     assert get(block["app"], "/users/7") == '{"user":"7"}'
@@ -199,6 +204,7 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("docs/how-to/job-queues.md", "Any other system", 0): any_other,
     ("docs/how-to/naming.md", "Give a name yourself", 0): named,
     ("docs/how-to/new-relic.md", "Move from New Relic", 0): moving,
+    ("docs/how-to/postgresql.md", "Serverless", 0): function,
     ("docs/how-to/request-keys.md", "From a middleware in front", 0): keys,
     ("docs/how-to/request-keys.md", "From the application", 0): not_monitored,
     ("docs/how-to/serving.md", "Inside an application of your own", 0): mounted,

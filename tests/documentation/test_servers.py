@@ -32,9 +32,10 @@ from .walkthrough import free_port, require_installed, serving, walking
 
 COMPOSE = "docs/tutorials/compose.md"
 SYSTEMD = "docs/tutorials/systemd.md"
+POSTGRESQL = "docs/how-to/postgresql.md"  # tried in test_postgresql
 SERVING = "docs/how-to/serving.md"
 KEYS = "docs/how-to/request-keys.md"
-DEPLOYED = {COMPOSE, SYSTEMD}
+DEPLOYED = {COMPOSE, POSTGRESQL, SYSTEMD}
 
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 
@@ -64,7 +65,7 @@ def running(command: str, folder: Path, **variables: str) -> Iterator[subprocess
             process.wait()
 
 
-def report(store: Path) -> dict[str, Any]:
+def report(store: Path | str) -> dict[str, Any]:
     """What a store holds, by name."""
     command = [sys.executable, "-m", "weighbridge", "report", "--json", "--store", str(store)]
     rows = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["transactions"]
@@ -292,4 +293,4 @@ def test_nginx_takes_the_keys_of_requests(tmp_path: Path) -> None:
 
 def test_blocks_of_nginx_and_yaml_are_all_tried() -> None:
     assert {block.page for block in blocks("nginx")} == {SYSTEMD, SERVING, KEYS}
-    assert {block.page for block in [*blocks("yaml"), *blocks("dockerfile")]} == {COMPOSE}
+    assert {block.page for block in [*blocks("yaml"), *blocks("dockerfile")]} == {COMPOSE, POSTGRESQL}

@@ -316,8 +316,8 @@ def _sample(store: Path) -> int:
 
 
 def test_a_page_is_not_opened_on_what_is_no_store() -> None:
-    with pytest.raises(ValueError, match="postgresql:// is not supported yet") as caught:
-        wsgi_application("postgresql://shop:s3cret@db/shop")
+    with pytest.raises(ValueError, match="the name of the database is missing") as caught:
+        wsgi_application("postgresql://shop:s3cret@db")
     assert "s3cret" not in str(caught.value)
 
 

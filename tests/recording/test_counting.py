@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from weighbridge.transactions.model.identity import ExplicitName, intern_identit
 from weighbridge.transactions.model.process import runtime
 from weighbridge.transactions.model.request import RequestTransaction
 from weighbridge.transactions.model.transaction import Transaction
-from weighbridge.transactions.recording import aggregate, recorder
+from weighbridge.transactions.recording import recorder
 from weighbridge.transactions.recording.recorder import Recorder
 from weighbridge.transactions.recording.snapshot import MinuteRow, Snapshot, StoreUnavailable
 
@@ -300,7 +301,7 @@ def test_a_clock_that_is_set_moves_minutes_and_bends_no_duration(
 
 def test_what_waits_for_the_store_is_bounded(counting: Recorder, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest minutes go first; what is written and what is lost add up."""
-    monkeypatch.setattr(aggregate, "_MAX_BUCKETS", 50)
+    monkeypatch.setattr(counting._aggregate, "_settings", replace(runtime.settings, max_buckets=50))
     kept.away = True
     for minutes in range(100, 0, -1):
         monkeypatch.setattr(clock, "epoch", lambda minutes=minutes: time.time() - 60 * minutes)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import (
@@ -23,9 +26,22 @@ from weighbridge.transactions.recording.snapshot import (
     Snapshot,
 )
 from weighbridge.transactions.recording.totals import Totals, nanoseconds
+from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION, Retention
+from weighbridge.transactions.store.postgresql import maintenance as server_maintenance
+from weighbridge.transactions.store.postgresql import merging as server_merging
+from weighbridge.transactions.store.postgresql import names as server_names
+from weighbridge.transactions.store.postgresql import queries as server_queries
+from weighbridge.transactions.store.postgresql import samples as server_samples
+from weighbridge.transactions.store.postgresql.connection import ServerConnection
+from weighbridge.transactions.store.postgresql.drivers import load_driver
 from weighbridge.transactions.store.reader import StoreReader, Window
+from weighbridge.transactions.store.server import Collector
+from weighbridge.transactions.store.sqlite import dropped, ids, maintenance, queries, samples
 from weighbridge.transactions.store.sqlite.forks import _forks
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
+
+from ..clusters import Cluster
+from .servers import MergingWriter
 
 NOW = 1_800_000_000.0  # the start of a minute, and of an hour
 PAGE = Series("shop", "web", "Route", "GET /page")
@@ -122,19 +138,123 @@ def make() -> Maker:
     return Maker()
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "store.db")
+class FileEngine:
+    """A store in a file."""
+
+    name = "sqlite"
+    LIMITS = {
+        "applications": (ids.Ids, "MAX_APPLICATIONS"),
+        "series": (ids.Ids, "MAX_SERIES"),
+        "parts": (ids.Ids, "MAX_OF_SCOPE"),
+        "errors": (ids.Ids, "MAX_ERRORS"),
+        "instances": (maintenance, "_MAX_INSTANCES"),
+        "samples": (samples, "MAX_SAMPLES"),
+        "dropped": (dropped, "_MAX_ROWS"),
+        "looked up": (queries, "_FEW"),
+    }
+    owner = getpass.getuser()
+
+    def __init__(self, folder: Path) -> None:
+        self.path = str(folder / "store.db")
+
+    def writer(self, retention: Retention = DEFAULT_RETENTION) -> Any:
+        """A writer, by which what is written is merged at once."""
+        return StoreWriter(self.path, retention)
+
+    def count(self, table: str, condition: str = "true") -> int:
+        """How many rows a table has."""
+        with closing(sqlite3.connect(self.path)) as store:
+            return int(store.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchone()[0])
+
+    def close(self) -> None:
+        """Nothing is left to close."""
+
+
+class ServerEngine:
+    """A store on a server, in a schema of its own."""
+
+    name = "postgresql"
+    LIMITS = {
+        "applications": (server_names.Names, "MAX_APPLICATIONS"),
+        "series": (server_names.Names, "MAX_SERIES"),
+        "parts": (server_names.Names, "MAX_OF_SCOPE"),
+        "errors": (server_names.Names, "MAX_ERRORS"),
+        "instances": (server_maintenance, "_MAX_INSTANCES"),
+        "samples": (server_samples, "MAX_SAMPLES"),
+        "dropped": (server_merging, "_MAX_DROPPED"),
+        "looked up": (server_queries, "_FEW"),
+    }
+    owner = "owner"
+    _schemas = count()
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.path = f"{cluster.url('postgres')}?schema=test_{next(self._schemas)}"
+        self._connection = ServerConnection(parse_server_url(self.path), load_driver())
+        self._writers: list[MergingWriter] = []
+        collector = Collector(self.path)
+        collector.upgrade()
+        collector.close()
+
+    def writer(self, retention: Retention = DEFAULT_RETENTION) -> Any:
+        """A writer, by which what is written is merged at once."""
+        self._writers.append(MergingWriter(self.path, retention))
+        return self._writers[-1]
+
+    def count(self, table: str, condition: str = "true") -> int:
+        """How many rows a table has."""
+        with self._connection.session() as session:
+            row = session.execute(f"SELECT count(*) FROM @{table} WHERE {condition}").fetchone()
+            assert row is not None
+            return int(row[0])
+
+    def close(self) -> None:
+        """Delete the schema, and close all connections."""
+        for writer in self._writers:
+            writer.close()
+        with self._connection.session() as session:
+            session.execute(f"DROP SCHEMA {self._connection.address.schema} CASCADE")
+        self._connection.close()
+
+
+_ONLY_FILES = frozenset({"opened", "aged"})
+"""Fixtures that change a file behind its back."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test of a module that says ``BOTH_ENGINES`` on files and on a server."""
+    if "engine" in metafunc.fixturenames:
+        both = getattr(metafunc.module, "BOTH_ENGINES", False) and _ONLY_FILES.isdisjoint(metafunc.fixturenames)
+        metafunc.parametrize("engine", ["sqlite", "postgresql"] if both else ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def writer(path: str) -> StoreWriter:
-    return StoreWriter(path)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileEngine | ServerEngine]:
+    """An empty store of one of the engines."""
+    kept = FileEngine(tmp_path) if request.param == "sqlite" else ServerEngine(request.getfixturevalue("cluster"))
+    yield kept
+    kept.close()
 
 
 @pytest.fixture
-def read(path: str) -> Callable[[], StoreReader]:
-    return lambda: StoreReader.open(path)
+def limit(engine: FileEngine | ServerEngine, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+    """Sets one of the limits that all engines have."""
+    return lambda name, value: monkeypatch.setattr(*engine.LIMITS[name], value)
+
+
+@pytest.fixture
+def path(engine: FileEngine | ServerEngine) -> str:
+    return engine.path
+
+
+@pytest.fixture
+def writer(engine: FileEngine | ServerEngine) -> Any:
+    return engine.writer()
+
+
+@pytest.fixture
+def read(path: str) -> Iterator[Callable[[], StoreReader]]:
+    with ExitStack() as readers:
+        yield lambda: readers.enter_context(closing(StoreReader.open(path)))
 
 
 @pytest.fixture

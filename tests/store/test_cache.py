@@ -13,6 +13,7 @@ from weighbridge.transactions.store.resolutions import FINEST, FOREVER, Resoluti
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
 
+BOTH_ENGINES = True
 HOUR = 3600
 
 
@@ -54,7 +55,7 @@ def test_what_comes_late_is_seen(make, writer, read, window) -> None:
         }  # fmt: skip
 
 
-def test_another_file_in_its_place_is_seen(make, writer, path, read, window, tmp_path) -> None:
+def test_another_file_in_its_place_is_seen(make, writer, path, read, opened, window, tmp_path) -> None:
     roll_up(make, writer)
     writer.close()
     two, another = make.other("two"), StoreWriter(str(tmp_path / "other.db"))

@@ -7,9 +7,9 @@ import pytest
 from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, CustomMetric
 from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.reader import CustomMetricStatistics, StoreReader
-from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
 
+BOTH_ENGINES = True
 HOUR = 3600
 
 
@@ -134,8 +134,8 @@ def test_a_store_of_an_older_version_has_none(make, writer, read, aged, window) 
         assert reader.known_applications() == ["shop"]
 
 
-def test_what_is_too_old_is_dropped_and_counted(make, path, read) -> None:
-    writer, day = StoreWriter(path, Retention(minutes=1, hours=10, samples=2)), 24 * HOUR
+def test_what_is_too_old_is_dropped_and_counted(make, engine, read) -> None:
+    writer, day = engine.writer(Retention(minutes=1, hours=10, samples=2)), 24 * HOUR
     for _ in range(40):
         writer.write(make.snapshot(taken=make.now + day))
     late = metric(make, minute=make.now - 50 * day)

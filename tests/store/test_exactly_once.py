@@ -3,7 +3,8 @@
 import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
-from weighbridge.transactions.store.sqlite.writer import StoreWriter
+
+BOTH_ENGINES = True
 
 
 def test_the_same_snapshot_again_is_ignored(make, writer, read) -> None:
@@ -21,11 +22,11 @@ def test_the_same_snapshot_again_is_ignored(make, writer, read) -> None:
         assert len(reader.running(0)) == 1
 
 
-def test_an_older_snapshot_is_ignored_and_a_later_one_is_not(make, path, writer, read) -> None:
+def test_an_older_snapshot_is_ignored_and_a_later_one_is_not(make, engine, writer, read) -> None:
     first, second, third = (make.snapshot(make.row([1.0])) for _ in range(3))
     writer.write(second)
     writer.write(first)
-    StoreWriter(path).write(second)
+    engine.writer().write(second)
     writer.write(third)
     assert read().totals(make.always).calls == 2
 

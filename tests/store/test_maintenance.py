@@ -1,22 +1,19 @@
 """Rolling up and expiry: whatever the hour, what is read is what was written."""
 
 import random
-import sqlite3
-from contextlib import closing
 
 import pytest
 
 from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.reader import Selection
-from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
 
+BOTH_ENGINES = True
 HOUR, DAY = 3600, 86400
 
 
-def rows(path: str, width: int) -> int:
-    with closing(sqlite3.connect(path)) as store:
-        return store.execute("SELECT count(*) FROM totals WHERE span = ?", (width,)).fetchone()[0]
+def rows(engine, width: int) -> int:
+    return engine.count("totals", f"span = {width}")
 
 
 def rest(make, writer, now: float) -> None:
@@ -31,10 +28,10 @@ def widened(moment: float, minutes_from: float, *, down: bool) -> float:
     return moment // width * width if down else -(-moment // width) * width
 
 
-def test_after_months_every_window_still_adds_up(make, path, read) -> None:
+def test_after_months_every_window_still_adds_up(make, engine, read) -> None:
     """A hundred days at random times, now and then late, against the plain list of what was written."""
     choose = random.Random(7)
-    writer = StoreWriter(path, Retention(minutes=3, hours=200, samples=7))
+    writer = engine.writer(Retention(minutes=3, hours=200, samples=7))
     written: list[tuple[float, float]] = []
     now = make.now
     while now < make.now + 100 * DAY:
@@ -64,11 +61,11 @@ def test_after_months_every_window_still_adds_up(make, path, read) -> None:
             one.statistics.calls for one in reader.timeline(Window(make.now - 4 * DAY, now + 60), DAY).buckets
         ) == len(written)
         assert reader.health().lost == {}
-    assert rows(path, 60) < 400
+    assert rows(engine, 60) < 400
 
 
-def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
-    writer = StoreWriter(path)
+def test_old_minutes_are_read_by_the_hour(make, engine, read) -> None:
+    writer = engine.writer()
     writer.write(
         make.snapshot(
             make.row([1.0, 2.0], apdex_t=5.0),
@@ -78,8 +75,8 @@ def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
     )
     later = make.now + 10 * DAY
     rest(make, writer, later)
-    assert rows(path, 60) == rows(path, 600) == 0
-    assert rows(path, HOUR) == 3  # the series, the whole of its application, and that of its host
+    assert rows(engine, 60) == rows(engine, 600) == 0
+    assert rows(engine, HOUR) == 3  # the series, the whole of its application, and that of its host
     with read() as reader:
         found = reader.totals(Window(make.now + 600, make.now + 660))
         assert (found.calls, found.minimum, found.maximum, found.apdex_t) == (3, 1.0, 3.0, 0.1)
@@ -92,23 +89,22 @@ def test_old_minutes_are_read_by_the_hour(make, path, read) -> None:
         assert reader.statuses(Window(make.now, make.now + 60)) == {}
 
 
-def test_everything_expires_in_the_end(make, path, read, opened) -> None:
-    writer = StoreWriter(path, Retention(minutes=1, hours=10, samples=2))
+def test_everything_expires_in_the_end(make, engine, read) -> None:
+    writer = engine.writer(Retention(minutes=1, hours=10, samples=2))
     writer.write(make.snapshot(make.row([1.0]), errors=(make.error("x"),), samples=(make.sample(1.0),)))
     others = [make.other("two"), make.other("three")]
     for hour in range(20 * 24):
         for other in others:
             writer.write(other.snapshot(taken=make.now + hour * HOUR))
-    with opened() as store:
-        for table in ("totals", "error_count", "sample", "error", "series"):
-            assert store.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+    for table in ("totals", "error_count", "sample", "error", "series"):
+        assert engine.count(table) == 0, table
     with read() as reader:
         assert {instance.id for instance in reader.instances()} == {"one", "two", "three"}
         assert reader.totals(make.always).calls == 0
 
 
-def test_what_comes_too_late_for_everything_is_counted_as_lost(make, path, read) -> None:
-    writer = StoreWriter(path, Retention(minutes=1, hours=10, samples=2))
+def test_what_comes_too_late_for_everything_is_counted_as_lost(make, engine, read) -> None:
+    writer = engine.writer(Retention(minutes=1, hours=10, samples=2))
     rest(make, writer, make.now + DAY)
     writer.write(make.snapshot(make.row([1.0, 2.0], minute=make.now - 50 * DAY), taken=make.now + DAY))
     with read() as reader:
@@ -116,10 +112,10 @@ def test_what_comes_too_late_for_everything_is_counted_as_lost(make, path, read)
         assert reader.health().lost == {"expired": 2}
 
 
-def test_instances_are_bounded_and_those_that_reported_last_are_remembered(make, path, read, monkeypatch) -> None:
+def test_instances_are_bounded_and_those_that_reported_last_are_remembered(make, engine, read, limit) -> None:
     """Scripts, each of which reports once: so short that nobody can tell what time it is."""
-    monkeypatch.setattr("weighbridge.transactions.store.sqlite.maintenance._MAX_INSTANCES", 20)
-    writer = StoreWriter(path)
+    limit("instances", 20)
+    writer = engine.writer()
     for number in range(120):
         script = make.other(f"script {number}", number * 60)
         one = script.row([1.0], minute=make.now + number * 60)
@@ -132,8 +128,8 @@ def test_instances_are_bounded_and_those_that_reported_last_are_remembered(make,
         assert reader.totals(make.always).calls == 120
 
 
-def test_a_series_that_is_used_again_after_long_is_not_forgotten(make, path, read) -> None:
-    writer = StoreWriter(path, Retention(minutes=1, hours=10, samples=2))
+def test_a_series_that_is_used_again_after_long_is_not_forgotten(make, engine, read) -> None:
+    writer = engine.writer(Retention(minutes=1, hours=10, samples=2))
     writer.write(make.snapshot(make.row([1.0])))
     later = make.now + 300 * DAY
     writer.write(make.snapshot(make.row([2.0], minute=later), errors=(make.error("x", minute=later),), taken=later))
@@ -144,8 +140,8 @@ def test_a_series_that_is_used_again_after_long_is_not_forgotten(make, path, rea
         assert len(reader.errors(Window(later, later + 60))) == 1
 
 
-def test_a_clock_that_jumps_ahead_and_back_loses_no_new_rows(make, path, read) -> None:
-    writer = StoreWriter(path)
+def test_a_clock_that_jumps_ahead_and_back_loses_no_new_rows(make, engine, read) -> None:
+    writer = engine.writer()
     rest(make, writer, make.now + 2 * DAY)
     writer.write(make.snapshot(make.row([1.0]), make.row([2.0], make.job)))
     with read() as reader:
@@ -154,9 +150,9 @@ def test_a_clock_that_jumps_ahead_and_back_loses_no_new_rows(make, path, read) -
         assert reader.totals(make.always, Selection(kind="background")).maximum == 2.0
 
 
-def test_samples_are_bounded_in_all_and_the_oldest_go_first(make, path, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.sqlite.samples.MAX_SAMPLES", 7)
-    writer = StoreWriter(path)
+def test_samples_are_bounded_in_all_and_the_oldest_go_first(make, engine, read, limit) -> None:
+    limit("samples", 7)
+    writer = engine.writer()
     for hour in range(6):
         ended = make.now + hour * HOUR
         samples = [make.sample(1.0, ended + number) for number in range(4)]

@@ -1,14 +1,14 @@
 """What else a store is asked: timelines, samples, errors, instances, open transactions, its own health."""
 
-import getpass
 from dataclasses import replace
 
 import pytest
 
 from weighbridge.transactions.model.finished import NoticedError
 from weighbridge.transactions.store.reader import ErrorKey, Selection
-from weighbridge.transactions.store.sqlite import dropped
 from weighbridge.transactions.store.statistics import Window
+
+BOTH_ENGINES = True
 
 
 def test_a_timeline_has_a_bucket_for_every_step(make, writer, read) -> None:
@@ -145,8 +145,8 @@ def test_overflow_errors_are_counted_by_type_and_noted(make, writer, read) -> No
         assert reader.health().lost == {"errors": 50}
 
 
-def test_overflow_series_are_counted_under_other(make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.sqlite.ids.Ids.MAX_SERIES", 10)
+def test_overflow_series_are_counted_under_other(make, writer, read, limit) -> None:
+    limit("series", 10)
     rows = [make.row([1.0], make.page._replace(name=f"GET /{number}")) for number in range(30)]
     writer.write(make.snapshot(*rows))
     with read() as reader:
@@ -169,7 +169,7 @@ def test_open_transactions_are_those_of_the_last_snapshot(make, writer, read) ->
         ]  # fmt: skip
 
 
-def test_instances_and_what_they_lost(make, writer, read) -> None:
+def test_instances_and_what_they_lost(make, engine, writer, read) -> None:
     writer.write(make.snapshot(lost={"transactions": 5, "names": 1}))
     writer.write(make.snapshot(lost={"transactions": 2}, taken=make.now + 5))
     writer.write(make.other("two").snapshot(lost={"names": 1}))
@@ -180,7 +180,7 @@ def test_instances_and_what_they_lost(make, writer, read) -> None:
         health = reader.health()
     assert health.lost == {"names": 2, "transactions": 7}
     assert health.last_write == make.now + 5
-    assert health.owner == getpass.getuser()
+    assert health.owner == engine.owner
     assert health.size > 4096
 
 
@@ -188,7 +188,7 @@ def test_names_that_are_no_valid_text_are_stored_visibly(make, writer, read) -> 
     bad = make.page._replace(name="GET /\udcff\ud800", application="shop\0")
     writer.write(make.snapshot(make.row([1.0], bad)))
     (line,) = read().transactions(make.always)
-    assert line.series == bad._replace(name="GET /\\udcff\\ud800")
+    assert line.series == bad._replace(name="GET /\\udcff\\ud800", application="shop\\x00")
 
 
 @pytest.mark.parametrize("status", [-1, 1000, 10**9])
@@ -208,14 +208,14 @@ def test_a_damaged_histogram_spoils_nothing_else(make, path, writer, read, opene
         assert found.median == pytest.approx(2.0, rel=0.011)
 
 
-def test_a_row_per_unit_and_a_scan_give_the_same(make, writer, read, monkeypatch) -> None:
+def test_a_row_per_unit_and_a_scan_give_the_same(make, writer, read, limit) -> None:
     rows = [
         make.row([0.1 * number], make.page._replace(name=str(number)), make.now + 60 * number)
         for number in range(1, 15)
     ]
     writer.write(make.snapshot(*rows))
     looked_up = read().transactions(make.always)
-    monkeypatch.setattr("weighbridge.transactions.store.sqlite.queries._FEW", 0)
+    limit("looked up", 0)
     assert read().transactions(make.always) == looked_up
     assert len(looked_up) == 14
 
@@ -258,8 +258,8 @@ def read_before_any_loss(make, writer, read):
     return read()
 
 
-def test_what_is_kept_of_drops_is_bounded_and_the_latest_stay(make, writer, read, monkeypatch) -> None:
-    monkeypatch.setattr(dropped, "_MAX_ROWS", 3)
+def test_what_is_kept_of_drops_is_bounded_and_the_latest_stay(make, writer, read, limit) -> None:
+    limit("dropped", 3)
     for minute in range(6):
         writer.write(make.snapshot(taken=make.now + 60 * minute, lost={"names": 10**minute}))
     with read() as reader:

@@ -8,6 +8,8 @@ from weighbridge.transactions.recording.totals import Totals
 from weighbridge.transactions.store.reader import Selection
 from weighbridge.transactions.store.statistics import Window, statistics_of
 
+BOTH_ENGINES = True
+
 
 def test_all_figures_of_a_window(make, writer, read) -> None:
     durations = [0.1, 0.2, 0.3, 0.6, 0.9, 2.5]

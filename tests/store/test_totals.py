@@ -9,14 +9,13 @@ import pytest
 from weighbridge.transactions.recording.histogram import bin_of
 from weighbridge.transactions.recording.snapshot import Instance, Snapshot
 from weighbridge.transactions.recording.totals import OUTCOMES, Totals
+from weighbridge.transactions.store.engines import source_at
 from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.reader import Selection, Window
 from weighbridge.transactions.store.resolutions import SINCE_EVER, RowRange
 from weighbridge.transactions.store.rows import Grouping
-from weighbridge.transactions.store.sqlite.ids import Ids
-from weighbridge.transactions.store.sqlite.source import SQLiteSource
-from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
+BOTH_ENGINES = True
 DAY = 86400
 MINUTES = RowRange(60, 0, 1 << 40)
 EVER = RowRange(SINCE_EVER, 0, 1)
@@ -24,7 +23,7 @@ EVER = RowRange(SINCE_EVER, 0, 1)
 
 def counts(path: str, scope, part: RowRange = MINUTES) -> dict[str, int]:
     """Calls by name, or by host, version or queue."""
-    source = SQLiteSource(path)
+    source = source_at(path)
     with source.reading() as rows:
         series = rows.series(Selection(), scope)
         found = {}
@@ -52,6 +51,26 @@ def test_hosts_versions_and_queues_add_up_to_the_whole(make, writer, path, read)
         assert [one.series.name for one in reader.transactions(make.always)] == ["shop.jobs:rebuild", "GET /page"]
 
 
+def test_hosts_have_figures_and_processes(make, engine, writer, read) -> None:
+    two = make.other("two")
+    writer.write(of(make.snapshot(make.row([1.0, 2.0]), make.row([1.0], make.job)), host="a"))
+    writer.write(of(two.snapshot(two.row([3.0] * 3)), host="b"))
+    writer.write(of(make.other("three").snapshot(), host="b"))
+    with read() as reader:
+        first, second = reader.hosts(make.always, make.now)
+        assert (first.host, first.statistics.calls, first.processes) == ("a", 3, 1)
+        assert (second.host, second.statistics.maximum, second.processes) == ("b", 3.0, 2)
+        assert first.last_seen == make.now
+        assert (first.clock_difference is None) == (engine.name == "sqlite")
+        (jobs,) = (one for one in reader.hosts(make.always, make.now, JOBS) if one.host == "a")
+        assert jobs.statistics.calls == 1
+        lines = reader.transactions(make.always, Selection(kind="web"), scope="host")
+        assert [(line.series.name, line.statistics.calls) for line in lines] == [("b", 3), ("a", 2)]
+
+
+JOBS = Selection("shop", "background")
+
+
 def test_a_program_without_a_version_has_no_rows_of_one(make, writer, path) -> None:
     writer.write(make.snapshot(make.row([1.0])))
     assert counts(path, "version") == {}
@@ -59,9 +78,9 @@ def test_a_program_without_a_version_has_no_rows_of_one(make, writer, path) -> N
 
 
 @pytest.mark.parametrize("scope", ["host", "version"])
-def test_those_seen_longest_ago_make_room(make, path, monkeypatch, scope) -> None:
-    monkeypatch.setattr(Ids, "MAX_OF_SCOPE", {scope: 10})
-    writer = StoreWriter(path)
+def test_those_seen_longest_ago_make_room(make, engine, path, limit, scope) -> None:
+    limit("parts", {scope: 10})
+    writer = engine.writer()
     for number in range(35):
         at = make.now + number * 3600
         writer.write(of(make.snapshot(make.row([1.0], minute=at), taken=at), **{scope: f"part {number}"}))
@@ -90,8 +109,8 @@ def test_the_first_report_of_a_version_is_a_mark(make, writer, read) -> None:
         assert reader.marks(make.always, "office") == []
 
 
-def test_outcomes_and_queue_times_are_kept_at_every_resolution(make, path, read) -> None:
-    writer = StoreWriter(path)
+def test_outcomes_and_queue_times_are_kept_at_every_resolution(make, engine, path, read) -> None:
+    writer = engine.writer()
     outcomes = {outcome: number for number, outcome in enumerate(OUTCOMES, 1)}
     waits = {"queued": 2, "queue_total": 3.5, "queue_maximum": 3.0, "queue_histogram": {bin_of(0.5): 1, bin_of(3.0): 1}}
     writer.write(make.snapshot(make.row([1.0] * 28, make.job, **outcomes, **waits)))
@@ -109,9 +128,9 @@ def test_outcomes_and_queue_times_are_kept_at_every_resolution(make, path, read)
     assert line.statistics.queue_time == 7 / 4
 
 
-def test_what_expires_is_counted_since_ever(make, path, read) -> None:
+def test_what_expires_is_counted_since_ever(make, engine, path, read) -> None:
     """So that a counter that is made of it and of what is kept only grows, until its application is forgotten."""
-    writer = StoreWriter(path, Retention(minutes=1, hours=5, samples=1))
+    writer = engine.writer(Retention(minutes=1, hours=5, samples=1))
     others = [make.other("two"), make.other("three")]
     written, greatest = 0, 0
     for day in range(30):
@@ -132,12 +151,12 @@ def test_what_expires_is_counted_since_ever(make, path, read) -> None:
     assert counts(path, "name", EVER).keys() == {"<other>", "GET /page"}, "what was called once is forgotten"
 
 
-def test_the_sum_of_totals_does_not_depend_on_the_order(make, path, read) -> None:
+def test_the_sum_of_totals_does_not_depend_on_the_order(make, engine, path, read) -> None:
     rows = [make.row([number / 7], minute=make.now + 60 * (number % 5)) for number in range(1, 50)]
     expected = Totals.of(row.totals for row in rows)
     for order in (rows, rows[::-1], sorted(rows, key=lambda row: row.totals.total % 13)):
         assert Totals.of(row.totals for row in order) == expected
-    writer = StoreWriter(path)
+    writer = engine.writer()
     for row in rows:
         writer.write(make.snapshot(row))
     with read() as reader:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from .agent_settings import ALIASES, COUNTERPARTS, is_agent_setting, is_agent_variable
+from .postgresql_url import is_server_url
 from .privacy import FORCED
 from .records import DEFAULT_ORIGINS, Origin, Problem, SettingEntry, Unused
 from .redaction import redacted
@@ -23,6 +24,8 @@ def _setting_of(name: str) -> str:
 
 
 _INVALID: Final = object()
+_SERVER_INTERVAL: Final = 10.0
+"""Seconds between two snapshots for a server, whose log of changes each of them makes longer."""
 _MAX_PROBLEMS: Final = 50
 """Further problems are only counted: the file is probably not a configuration file at all."""
 
@@ -106,6 +109,9 @@ class Resolver:
     def _implied(self) -> dict[str, Any]:
         """Return the values that follow from other settings."""
         implied = {} if "error_statuses" in self._values else self._implied_statuses()
+        if "flush_interval" not in self._values and is_server_url(self._value("store") or ""):
+            implied["flush_interval"] = _SERVER_INTERVAL
+            self.origins["flush_interval"] = self.origins["store"]
         if self._value("high_security"):
             source, place = self.origins["high_security"]
             self.origins.update(dict.fromkeys(FORCED, Origin(source, f"high_security, {place}")))

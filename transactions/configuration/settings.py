@@ -101,7 +101,13 @@ class Settings(ApplicationSettings):
     store: str | None = _setting(
         None,
         STORE,
-        "The store's file; `:memory:` keeps nothing; without it, in the user's state directory.",
+        "The store's file, or `postgresql://...`; `:memory:` keeps nothing; without it, in the user's state directory.",
+        ours_alone=True,
+    )
+    inbox_rows: int = _setting(
+        100_000,
+        whole(1, 100_000_000),
+        "Snapshots that may wait in a PostgreSQL store to be merged; beyond that, figures wait in each process.",
         ours_alone=True,
     )
     flush_interval: float = _setting(5.0, SECONDS, "Seconds between two writes to the store.")
@@ -188,6 +194,14 @@ class Settings(ApplicationSettings):
         whole(1, 100_000_000),
         "Finished transactions that may wait in memory before they are counted; "
         "the surplus is dropped, and how many were dropped is counted.",
+    )
+
+    max_buckets: int = _setting(
+        20_000,
+        whole(1, 100_000_000),
+        "Counts of one name in one minute that wait in a process while the store is away; "
+        "beyond that the oldest minute is dropped, and counted.",
+        ours_alone=True,
     )
 
     log_file: str | None = _setting(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from .postgresql_url import EXAMPLE, SCHEMES, is_server_url, parse_server_url
 from .redaction import redacted
 
 __all__ = [
@@ -129,20 +130,28 @@ STREAMS: Final = ("stdout", "stderr")
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):|([A-Za-z]):(?![/\\])")
 """The scheme of a URL as defined by RFC 3986; a single letter before a slash is a drive."""
-_LATER: Final = frozenset({"postgres", "postgresql"})
-"""Schemes of planned kinds of stores, which this version does not support yet."""
 
 
 def read_store(value: object, _so_far: object = None) -> str:
-    """Read a store: ``:memory:`` stays as it is, and a path is made absolute from the current directory.
+    """Read a store: ``:memory:`` and the address of a server stay as they are, a path is made absolute.
 
     Raises:
-        ValueError: it is neither; a `Refused` says why.
+        ValueError: it is none of these; a `Refused` says why.
     """
     text = _read_path(value)
+    if is_server_url(text):
+        return _checked_address(text)
     if text.startswith(":") and text != MEMORY:
         raise Refused(f"the only special name is {MEMORY}")
     return text if text == MEMORY else _absolute(text)
+
+
+def _checked_address(url: str) -> str:
+    try:
+        parse_server_url(url)
+    except ValueError as error:
+        raise Refused(str(error), shown=f"{url.partition(':')[0]}:...") from None
+    return url
 
 
 def _read_log_file(value: object, _so_far: object) -> str:
@@ -173,8 +182,8 @@ def _absolute(path: str) -> str:
 def _refuse_url(text: str) -> None:
     found = _SCHEME.match(text)
     scheme = (found[1] or found[2]).lower() if found else ""
-    if scheme in _LATER:
-        raise Refused(f"{scheme}:// is not supported yet", shown=f"{scheme}:...")
+    if scheme in SCHEMES:
+        raise Refused(f"it must begin with {scheme}://", shown=f"{scheme}:...")
     if scheme:
         raise Refused(f"{scheme}:// is not supported (a file of that name is ./{scheme}:...)", shown=f"{scheme}:...")
     if redacted(text) != text:
@@ -282,7 +291,7 @@ DAYS: Final = ValueKind("days", "a number of days above 0, at most 36500", _posi
 SWITCH: Final = ValueKind("switch", "true or false (also 1/0, on/off, yes/no)", read_switch)
 APPLICATION: Final = ValueKind("text", "a name that is not empty, or several with ; between them", _read_text)
 LABEL: Final = ValueKind("text", f"a text of 1 to {_LONGEST_LABEL} characters, in one line", _read_label)
-STORE: Final = ValueKind("store", f"the path of a file, or `{MEMORY}`", read_store)
+STORE: Final = ValueKind("store", f"the path of a file, `{EXAMPLE}`, or `{MEMORY}`", read_store)
 LOG_FILE: Final = ValueKind("file", "the path of a file, `stdout` or `stderr`", _read_log_file)
 LOG_LEVEL: Final = ValueKind("word", "one of " + ", ".join(LOG_LEVELS), _read_log_level)
 NAMES: Final = ValueKind("names", "names, with blanks or commas between them", _read_names)

@@ -23,8 +23,6 @@ __all__ = ["Aggregate", "Collected"]
 
 _MAX_DURATIONS: Final = 4096
 """Durations that may wait to be counted, in all minute buckets together."""
-_MAX_BUCKETS: Final = 20_000
-"""Minute buckets that may wait for an unavailable store; beyond that the oldest minute is dropped, and counted."""
 _GRACE: Final = 60.0
 """Seconds for which a past minute still accepts what was on its way to its buffers."""
 
@@ -126,7 +124,7 @@ class Aggregate:
         series = self.bounded(wanted, transaction._end_time)
         if series is wanted:
             buffer = minute.bucket_for(transaction.application, series).buffer_for(transaction)
-            if len(minute.buffers) < _MAX_BUCKETS:
+            if len(minute.buffers) < self._settings.max_buckets:
                 minute.buffers[key] = buffer
                 if minute is self._minute:
                     handoff.open_buffer(key, buffer)
@@ -178,7 +176,7 @@ class Aggregate:
         waiting = self._buckets()
         handoff.record_dropped("samples", _downsample(waiting, self._settings.max_samples))
         for number in sorted(self._minutes):
-            if len(waiting) <= _MAX_BUCKETS:
+            if len(waiting) <= self._settings.max_buckets:
                 return
             if self._minutes[number] is not self._minute:
                 dropped = self._minutes.pop(number).buckets()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -14,6 +15,10 @@ __all__ = ["Delivery"]
 
 _TRIES: Final = 3
 """Unexpected failures of a snapshot before the next one is tried as well."""
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds between two attempts to reach a server at most, unless snapshots are taken less often anyway."""
+_DOUBLED: Final = 10
+"""How often the pause between two attempts is doubled."""
 _STRIKES: Final = 3
 """Later snapshots stored while one fails, after which it is retried without errors and samples, then dropped."""
 
@@ -44,6 +49,8 @@ class Delivery:
     def __init__(self, open_store: Callable[[], Store] | None = None) -> None:
         self.open_store: Callable[[], Store] | None = open_store
         """Set once the modules of the store are imported."""
+        self.failures: int = 0
+        """How often in a row a server could not be reached."""
         self._store: Store | None = None
         self._sequence = 0
         self._waiting: list[_Waiting] = []
@@ -63,8 +70,20 @@ class Delivery:
             while self._waiting and self.open_store is not None and self._makes_progress():
                 pass
         except StoreUnavailable as error:
-            log_once(("store", str(error)), "%s; the figures wait in memory and are written when it is back", error)
+            self.failures += error.is_remote
+            log_once(("store", error.kind), "%s; the figures wait in memory and are written when it is back", error)
+        else:
+            self.failures = 0
         return not self._waiting
+
+    def pause(self, interval: float) -> float:
+        """Return the seconds to the next attempt: longer and longer while a server is away, for each process another.
+
+        So the processes of many machines do not come all at once when it is back.
+        """
+        longest = max(interval, _LONGEST_PAUSE)
+        pause = min(longest, interval * 2.0 ** min(self.failures, _DOUBLED))
+        return pause * (1 - os.urandom(1)[0] / 512) if self.failures else interval
 
     def close(self) -> None:
         """Close the store; the next snapshot opens it again."""

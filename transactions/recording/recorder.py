@@ -383,6 +383,8 @@ class Recorder:
         if snapshot is not None:
             self.delivery.enqueue(snapshot)
             delivered = self.delivery.deliver()
+        if not delivered:
+            self._due = monotonic() + self.delivery.pause(self._settings.flush_interval)
         return delivered
 
     # Snapshots

@@ -125,7 +125,18 @@ class Snapshot:
 
 
 class StoreUnavailable(Exception):
-    """The store is locked, full, missing or broken; the same snapshot may be written again later."""
+    """The store is locked, full, missing or broken; the same snapshot may be written again later.
+
+    Args:
+        message: what is the matter.
+        kind: what all failures have in common of which one log line is enough; by default the message.
+        is_remote: whether the store is on a server, which many processes may be trying to reach.
+    """
+
+    def __init__(self, message: str, kind: str = "", is_remote: bool = False) -> None:
+        super().__init__(message)
+        self.kind: str = kind or message
+        self.is_remote: bool = is_remote
 
 
 class Store(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..configuration.postgresql_url import is_server_url
 from .rows import Source
 from .sqlite.source import SQLiteSource
 
@@ -9,5 +10,13 @@ __all__ = ["source_at"]
 
 
 def source_at(place: str) -> Source:
-    """Return the way to read the store at a place: a file, or ``":memory:"`` for the one that this process writes."""
+    """Return the way to read the store at a place.
+
+    Args:
+        place: a file, ``":memory:"`` for the store that this process writes, or the address of a server.
+    """
+    if is_server_url(place):
+        from .postgresql.source import ServerSource  # noqa: PLC0415  needs a driver, which few have
+
+        return ServerSource(place)
     return SQLiteSource(place)

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import platformdirs
 
+from ..configuration.postgresql_url import is_server_url
 from ..visible import visible
 
 __all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "user"]
@@ -23,7 +24,7 @@ class Location:
     """The place of a store and why it is there."""
 
     path: str
-    """Absolute, or ``":memory:"``."""
+    """Absolute, ``":memory:"``, or the address of a server, which may hold a password."""
     origin: Literal["setting", "user", "memory"]
     """From the setting ``store``; the user's state directory; or memory, as there is no such directory."""
     problem: str = ""
@@ -32,8 +33,8 @@ class Location:
 
 def locate(setting: str | None) -> Location:
     """Where the store is for this user; touches nothing."""
-    if setting == MEMORY:
-        return Location(MEMORY, "setting")
+    if setting == MEMORY or (setting and is_server_url(setting)):
+        return Location(setting, "setting")
     try:
         if setting:
             return Location(os.path.abspath(_expanded(setting)), "setting")

@@ -33,6 +33,7 @@ from .results import (
     ErrorStatistics,
     ErrorTimeline,
     Health,
+    HostStatistics,
     Mark,
     RunningNow,
     Selection,
@@ -56,6 +57,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "Health",
+    "HostStatistics",
     "Mark",
     "RunningNow",
     "Selection",
@@ -114,6 +116,10 @@ class StoreReader:
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def collect(self) -> None:
+        """Merge what processes have sent to a server and nobody has merged so far, where that is allowed."""
+        self._source.collect()
 
     def __enter__(self) -> StoreReader:  # noqa: PYI034 - Self is in no typing before 3.11
         return self
@@ -178,6 +184,28 @@ class StoreReader:
                 for one, totals in ((series[number], totals) for (number,), totals in all_totals.items())
             ]
             return sorted(found, key=lambda one: (-one.totals.total, one.series))
+
+    def hosts(self, window: Window, now: float, selection: Selection = _EVERYTHING) -> list[HostStatistics]:
+        """Return the statistics of each host with calls in the window, or with processes at present, by name.
+
+        Args:
+            window: of the figures.
+            now: the present (epoch seconds).
+            selection: of the figures; processes are counted whatever they report.
+        """
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            series = rows.series(selection, "host")
+            totals: dict[str, Totals] = {}
+            for (number,), one in totals_by(rows, self._cache, _EACH, ranges, series).items():
+                totals.setdefault(series[number].name, Totals()).add(one)
+            known = rows.instances()
+            there = reporting(known, rows.silences(), now)
+        latest = {instance.host: instance for instance in sorted(known.values(), key=lambda instance: instance.seen)}
+        return [
+            _host(host, statistics_of(totals.get(host, Totals()), minutes), latest.get(host), there.values())
+            for host in sorted({*totals, *(instance.host for instance in there.values())}, key=str.casefold)
+        ]
 
     def plain_totals(self, window: Window, application: str, kind: Kind) -> dict[Series, PlainTotals]:
         """Return what puts the transactions of an application in order: however many there are, that is fast."""
@@ -360,9 +388,9 @@ class StoreReader:
         """Return the state of the file, and what is known of its writers."""
         with self._reading() as rows:
             seen = [instance.seen for instance in rows.instances().values()]
-            lost, last_write, version = rows.lost(), rows.last_seen(), rows.version
-        source = self._source
-        return Health(source.place, source.size(), source.owner(), last_write, lost, version, max(seen, default=None))
+            lost, last_write, version, waiting = rows.lost(), rows.last_seen(), rows.version, rows.waiting()
+        source, latest = self._source, max(seen, default=None)
+        return Health(source.place, source.size(), source.owner(), last_write, lost, version, waiting, latest)
 
     def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> Totals:
         series = rows.series(selection, _scope_of(selection))
@@ -373,6 +401,15 @@ class StoreReader:
         with self._source.reading() as rows:
             self._cache.validate(rows.state, rows.resolutions().values())
             yield rows
+
+
+def _host(
+    host: str, statistics: Statistics, latest: StoredInstance | None, there: Iterable[StoredInstance]
+) -> HostStatistics:
+    processes = sum(instance.host == host for instance in there)
+    if latest is None:
+        return HostStatistics(host, statistics, processes, None, None)
+    return HostStatistics(host, statistics, processes, latest.seen, latest.clock_difference)
 
 
 def _scope_of(selection: Selection) -> Scope:

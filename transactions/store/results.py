@@ -18,6 +18,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "Health",
+    "HostStatistics",
     "Mark",
     "RunningNow",
     "Selection",
@@ -141,6 +142,22 @@ class StoredInstance:
     """Epoch seconds at which it took the last snapshot that it wrote."""
     lost: Mapping[str, int]
     """The number of dropped items by cause."""
+    clock_difference: float | None = None
+    """Seconds by which its clock was behind that of a server at its last report; ``None`` where there is none."""
+
+
+@dataclass(frozen=True)
+class HostStatistics:
+    """The figures of one machine, pod or function, and what is known of its processes."""
+
+    host: str
+    statistics: Statistics
+    processes: int
+    """How many are there now, whatever they report."""
+    last_seen: float | None
+    """Epoch seconds of their last report; ``None`` if none of them is remembered."""
+    clock_difference: float | None
+    """Of that report (see `StoredInstance`)."""
 
 
 @dataclass(frozen=True)
@@ -221,5 +238,7 @@ class Health:
     """The number of items dropped by all processes that reported in the last days, by cause."""
     version: int
     """The version of the schema."""
+    waiting: float | None = None
+    """Seconds for which the oldest snapshot has waited on a server to be merged; ``None`` if none waits."""
     latest: float | None = None
     """The latest time (epoch seconds) that any process has reported by its clock: in the future if a clock is wrong."""

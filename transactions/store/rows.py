@@ -132,6 +132,10 @@ class Rows(Protocol):
         """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
         ...
 
+    def waiting(self) -> float | None:
+        """Return for how long (seconds) the oldest snapshot has waited to be merged; ``None`` if none waits."""
+        ...
+
     def running(self) -> Iterable[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
         ...
@@ -182,6 +186,9 @@ class Source(Protocol):
             StoreUnreadable: the store cannot be read, or what the block met in it is damaged.
         """
         ...
+
+    def collect(self) -> None:
+        """Merge what has been sent to the store but nobody has merged so far, as far as that is allowed."""
 
     def size(self) -> int:
         """Return the bytes that the store takes."""

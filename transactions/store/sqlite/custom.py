@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from ...custom_values import MAX_EVENTS, CustomEvents, CustomMetric
 from ...log import log_once
+from ..names import storable
 from ..resolutions import RowRange
 from ..results import StoredEvent, StoredEvents
-from .ids import storable
 from .tables import METRICS
 
 __all__ = ["add_events", "add_metrics", "custom_events", "custom_metrics"]

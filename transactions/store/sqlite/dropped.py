@@ -12,9 +12,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ..names import storable
 from ..resolutions import FINEST, floor_to
 from ..statistics import Window
-from .ids import storable
 
 __all__ = ["add_dropped", "dropped_in"]
 

@@ -20,9 +20,10 @@ from typing import Any, Final
 
 from ...recording.overflow import OTHER, overflow_of
 from ...recording.snapshot import Series
+from ..names import SCOPES
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER
 from .dropped import add_dropped
-from .ids import BEGIN_TO_MOVE, SCOPES, Ids
+from .ids import BEGIN_TO_MOVE, Ids
 from .tables import ERRORS, FORMER_TOTALS, GROUPS, TOTALS, Table
 
 __all__ = ["keep_counters", "next_eviction_step"]

@@ -8,17 +8,15 @@ from typing import ClassVar, Final
 
 from ...recording.overflow import OTHER, overflow_of
 from ...recording.snapshot import ErrorCount, Series
+from ..names import SCOPES, storable
 from ..resolutions import FINEST, FOREVER
 from ..rows import Scope
 
-__all__ = ["BEGIN_TO_MOVE", "SCOPES", "Ids", "storable"]
+__all__ = ["BEGIN_TO_MOVE", "Ids"]
 
 _HOUR: Final = 3600
 _BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "1"}
 """Conditions for the rows of a table that count towards its limit."""
-
-SCOPES: Final[tuple[Scope, ...]] = ("name", "all", "host", "version", "queue")
-"""The meaning of the column ``whole``, by its value. Processes of version 4 know 0 and 1 alone."""
 
 _COUNT_APPLICATIONS: Final = """
 WITH RECURSIVE known (application) AS (
@@ -48,11 +46,6 @@ WHERE NOT EXISTS (SELECT 1 FROM mark WHERE (application, kind, name) = (:applica
 """The first report of a version marks its moment, whether it is of web or of other transactions."""
 BEGIN_TO_MOVE: Final = f"INSERT OR REPLACE INTO moved_progress VALUES (1, {FINEST}, {-FOREVER})"
 """Moves the totals of all ``moved_series``, from the first row on."""
-
-
-def storable(text: str) -> str:
-    """Return a text that can be stored: invalid Unicode is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Ids:

@@ -11,12 +11,13 @@ from ...recording.snapshot import ErrorCount, Instance, MinuteRow, Series, Snaps
 from ...recording.totals import Totals, columns_of
 from ..liveness import process_identity
 from ..maintenance import Retention, TrustedTime, reopen
+from ..names import storable
 from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
 from ..rows import Scope
 from .clocks import observe, trusted_time
 from .custom import add_events, add_metrics
 from .dropped import add_dropped
-from .ids import Ids, storable
+from .ids import Ids
 from .maintenance import MaintainedTables
 from .samples import PreparedSample, add_samples, prepare_sample
 from .tables import ERRORS, FORMER, PRESENT, TOTALS

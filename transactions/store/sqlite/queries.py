@@ -13,6 +13,7 @@ from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, PLAIN
+from ..names import SCOPES
 from ..resolutions import Resolution, RowRange
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
@@ -20,7 +21,6 @@ from ..sample_json import CorruptSample, from_json
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
-from .ids import SCOPES
 from .maintenance import first_row, resolutions_of
 from .schema import CLOCKS_SINCE, TOTALS_SINCE, check
 from .tables import FORMER, PRESENT, TableSet, merged_columns
@@ -253,6 +253,10 @@ class SQLiteRows:
         if self._version >= CLOCKS_SINCE:
             statement = f"{statement} WHERE seen <= coalesce({_LAST}, seen) + 60"
         return self._connection.execute(statement).fetchone()[0]  # type: ignore[no-any-return]
+
+    def waiting(self) -> float | None:
+        """Return ``None``: whoever writes to a file merges at once."""
+        return None
 
     def running(self) -> Iterator[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""

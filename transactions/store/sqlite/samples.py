@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ...recording.snapshot import Sample
+from ..names import storable
 from ..resolutions import floor_to
 from ..sample_json import to_json
-from .ids import Ids, storable
+from .ids import Ids
 
 __all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
 

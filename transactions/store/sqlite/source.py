@@ -46,6 +46,9 @@ class SQLiteSource:
             reason = str(error) if path == MEMORY else explain(error, path, writing=False)
             raise StoreUnreadable(f"the store {visible(path)} cannot be read: {reason}") from error
 
+    def collect(self) -> None:
+        """Do nothing: whoever writes to a file merges at once."""
+
     def size(self) -> int:
         """Return the bytes of the file, its write-ahead log included."""
         return size(self.place)

@@ -1,0 +1,370 @@
+"""Whatever happens to a server or on the way to it, each snapshot is counted once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import import_module
+
+import pytest
+
+from weighbridge.transactions.configuration.postgresql_url import parse_server_url
+from weighbridge.transactions.recording.snapshot import StoreUnavailable
+from weighbridge.transactions.store.postgresql import writer as writer_module
+from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
+from weighbridge.transactions.store.postgresql.drivers import _Psycopg, _Psycopg2, load_driver
+from weighbridge.transactions.store.postgresql.merging import Merger
+from weighbridge.transactions.store.postgresql.writer import ServerWriter
+from weighbridge.transactions.store.reader import StoreReader, Window
+from weighbridge.transactions.store.server import Collector
+
+from ..clusters import Cluster
+from ..documentation.pages import blocks
+from ..waiting import eventually
+from .conftest import ServerEngine
+from .proxies import Proxy
+
+EVER = Window(0, 1e10)
+PROGRAM = """
+import signal, sys, time
+import weighbridge
+
+@weighbridge.background_task(name=lambda number: f"job {number % 7}")
+def job(number):
+    pass
+
+stop = []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+number = 0
+while not stop:
+    job(number)
+    number += 1
+    time.sleep(0.005)
+print(number, flush=True)
+"""
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> Iterator[ServerEngine]:
+    """An empty store on a server."""
+    engine = ServerEngine(cluster)
+    yield engine
+    engine.close()
+
+
+def sent(path: str) -> ServerWriter:
+    return ServerWriter(path, load_driver())
+
+
+def merger(path: str) -> Merger:
+    return Merger(ServerConnection(parse_server_url(path), load_driver()))
+
+
+def counted(path: str) -> int:
+    with closing(merger(path)) as last:
+        last.merge_all()
+    with StoreReader.open(path) as reader:
+        return reader.totals(EVER).calls
+
+
+def delivered(writer: ServerWriter, snapshot) -> None:
+    """As a recorder does: try again until it is known to be there."""
+    while True:
+        try:
+            return writer.write(snapshot)
+        except StoreUnavailable:
+            time.sleep(0.05)
+
+
+def test_duplicates_that_race_with_merging_are_refused(server, make) -> None:
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        one, writer, twin = make.other(f"writer {number}"), sent(server.path), sent(server.path)
+        for _ in range(15):
+            snapshot = one.snapshot(one.row([1.0]))
+            again = threading.Thread(target=twin.write, args=(snapshot,))
+            again.start()
+            writer.write(snapshot)
+            again.join()
+            writer.write(snapshot)
+        writer.close()
+        twin.close()
+
+    def merge() -> None:
+        with closing(merger(server.path)) as merging:
+            while not done.is_set():
+                merging.merge(3)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    mergers = [threading.Thread(target=merge) for _ in range(2)]
+    for thread in (*writers, *mergers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    for thread in mergers:
+        thread.join()
+    assert counted(server.path) == 60
+
+
+def test_replies_that_are_cut_off_cost_nothing_and_count_nothing_twice(server, cluster, make) -> None:
+    proxy = Proxy(cluster.port, 0.3)
+    with closing(proxy), closing(sent(server.path.replace(f":{cluster.port}/", f":{proxy.port}/"))) as writer:
+        for _ in range(40):
+            delivered(writer, make.snapshot(make.row([1.0] * 3)))
+    assert proxy.cut > 3
+    assert counted(server.path) == 120
+
+
+@pytest.mark.timeout(600)
+def test_a_server_that_crashes_loses_nothing(server, cluster) -> None:
+    """Two processes on each of two hosts, which go on all the while."""
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={
+                **os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_HOST": f"host {number % 2}",
+                "WEIGHBRIDGE_FLUSH_INTERVAL": "0.3", "WEIGHBRIDGE_SHUTDOWN_TIMEOUT": "60",
+                "WEIGHBRIDGE_LOG_FILE": "stderr",
+            },
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    time.sleep(2)
+    cluster.stop("immediate")
+    time.sleep(3)
+    cluster.start()
+    time.sleep(2)
+    for program in programs:
+        program.send_signal(signal.SIGTERM)
+    said = [program.communicate(timeout=120) for program in programs]
+    made = sum(int(out) for out, _ in said)
+    assert counted(server.path) == made
+    assert server.count("instance") == 4
+    for _, lines in said:
+        assert len([line for line in lines.splitlines() if "cannot be written" in line]) <= 3, lines
+        assert "s3c" not in lines
+
+
+def test_a_collector_that_is_killed_leaves_everything_or_nothing(server, make) -> None:
+    writer = sent(server.path)
+    for _ in range(300):
+        writer.write(make.snapshot(*(make.row([1.0], make.page._replace(name=f"{n}")) for n in range(20))))
+    writer.close()
+    command = [sys.executable, "-m", "weighbridge", "collect", "--store", server.path]
+    for pause in (0.3, 0.6, 0.9):
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as collecting:
+            assert collecting.stderr is not None
+            collecting.stderr.readline()
+            time.sleep(pause)
+            collecting.kill()
+    assert counted(server.path) == 6000
+
+
+def test_a_process_that_is_killed_loses_its_last_interval_at_most(server) -> None:
+    environment = {**os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_FLUSH_INTERVAL": "0.3"}
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.replace("    number += 1", "    number += 1; print(number, flush=True)")],
+        stdout=subprocess.PIPE, text=True, env=environment,
+    ) as program:  # fmt: skip
+        time.sleep(4)
+        program.kill()
+        out, _ = program.communicate()
+    made = int(out.split()[-1])
+    assert 0 < counted(server.path) <= made
+
+
+def test_while_nobody_has_made_the_tables_the_figures_wait(cluster, make) -> None:
+    path = f"{cluster.url('postgres')}?schema=not_yet"
+    writer, snapshot = sent(path), make.snapshot(make.row([1.0]))
+    with pytest.raises(StoreUnavailable, match="run: weighbridge store upgrade"):
+        writer.write(snapshot)
+    with closing(Collector(path)) as collector:
+        assert collector.upgrade() == (0, 1)
+        assert collector.upgrade() == (1, 1)
+    writer.write(snapshot)
+    writer.close()
+    assert counted(path) == 1
+    with ServerConnection(parse_server_url(path), load_driver()).session() as session:
+        session.execute("DROP SCHEMA not_yet CASCADE")
+        session.close()
+
+
+def test_a_full_inbox_takes_no_more_until_it_is_emptied(server, make, monkeypatch) -> None:
+    monkeypatch.setattr(Merger, "merge", lambda *_: None)
+    with closing(ServerWriter(server.path, load_driver(), inbox_rows=3)) as writer:
+        for _ in range(3):
+            writer.write(make.snapshot(make.row([1.0])))
+        fourth = make.snapshot(make.row([1.0]))
+        with pytest.raises(StoreUnavailable, match="3 snapshots wait, and nobody collects them"):
+            writer.write(fourth)
+        monkeypatch.undo()
+        assert counted(server.path) == 3
+        writer.write(fourth)
+    assert counted(server.path) == 4
+
+
+def test_a_process_that_reports_merges_where_nobody_does(server, make, monkeypatch) -> None:
+    monkeypatch.setattr(writer_module, "_MAX_WAIT", -1.0)
+    with closing(sent(server.path)) as writer:
+        for _ in range(5):
+            writer.write(make.snapshot(make.row([1.0])))
+    assert server.count("inbox") <= 1
+    assert counted(server.path) == 5
+
+
+@pytest.fixture
+def reporter(server, cluster) -> Iterator[str]:
+    """The store's address for somebody who can report and read nothing, by what the documentation grants."""
+    address = parse_server_url(server.path)
+    connection = ServerConnection(address, load_driver())
+    with connection.session() as session:
+        session.execute("CREATE ROLE reporter LOGIN PASSWORD 's3cret'")
+        (grants,) = (block.code for block in blocks("text", "docs/how-to/postgresql.md"))
+        session.execute(grants.replace("weighbridge", address.schema))
+    yield f"{cluster.url('postgres', 'reporter', 's3cret')}?schema={address.schema}"
+    with connection.session() as session:
+        session.execute("DROP OWNED BY reporter; DROP ROLE reporter")
+    connection.close()
+
+
+def test_a_role_may_report_and_read_nothing(server, reporter, make, monkeypatch) -> None:
+    monkeypatch.setattr(writer_module, "_MAX_WAIT", -1.0)
+    with closing(sent(reporter)) as writer:
+        for _ in range(2):
+            writer.write(make.snapshot(make.row([1.0])))
+    connection = ServerConnection(parse_server_url(reporter), load_driver())
+    for secret in ("body FROM @inbox", "host FROM @instance", "* FROM @totals", "* FROM @sample"):
+        with pytest.raises(ServerFailure, match="may not do that"), connection.session() as session:
+            session.execute(f"SELECT {secret}")
+    connection.close()
+    assert counted(server.path) == 2
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_no_message_has_the_password(cluster, driver) -> None:
+    """Whatever is wrong, and whatever shows it."""
+    urls = (
+        f"postgresql://owner:s3cret%25x@127.0.0.1:{cluster.port}/postgres",
+        f"postgresql://owner:s3cret%25x@127.0.0.1:{cluster.port}/nowhere",
+        "postgresql://owner:s3cret%25x@127.0.0.1:1/postgres",
+        "postgresql://owner:s3cret%x@127.0.0.1:1/postgres",
+        "postgresql://owner:s3cret/x@127.0.0.1:1/postgres",
+        "postgresql://owner:s3cret@127.0.0.1:1/postgres?sslmode=s3cret",
+        "postgresql://owner@127.0.0.1:1/postgres?password=s3cret",
+    )
+    program = f"""
+import {driver}, weighbridge
+from weighbridge.cli import main
+with weighbridge.BackgroundTask(name="x"):
+    pass
+weighbridge.flush()
+"""
+    for url in urls:
+        environment = {**os.environ, "WEIGHBRIDGE_STORE": url, "WEIGHBRIDGE_SHUTDOWN_TIMEOUT": "1"}
+        for command in (["-c", program], *(["-m", "weighbridge", *name.split()] for name in COMMANDS)):
+            done = subprocess.run(
+                [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=120, check=False
+            )
+            assert done.stdout + done.stderr, command
+            assert "s3cret" not in done.stdout + done.stderr, (url, command)
+
+
+COMMANDS = ("config", "report", "collect --once", "store upgrade")
+
+
+GREEN = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+if sys.argv[1]:
+    __import__(sys.argv[1])
+import gevent
+import weighbridge
+
+@weighbridge.background_task(name="green")
+def job():
+    gevent.sleep(0.01)
+
+for _ in range(5):
+    gevent.joinall([gevent.spawn(job) for _ in range(20)])
+    gevent.sleep(0.4)
+assert weighbridge.flush(timeout=30)
+"""
+
+
+@pytest.mark.parametrize("driver", ["", "psycopg", "psycopg2"])
+def test_greenlets_report_by_each_driver(server, driver) -> None:
+    environment = {**os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_FLUSH_INTERVAL": "0.3"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", GREEN, driver], env=environment, check=True, timeout=120)
+    assert counted(server.path) == 100
+
+
+POOLER = """
+[databases]
+postgres = host=127.0.0.1 port={port} user=owner password={password}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {own}
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+"""
+
+
+@pytest.fixture
+def pooled(cluster, server, tmp_path) -> Iterator[str]:
+    """The store's address by way of pgbouncer, which gives a connection to somebody else after each transaction."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("pgbouncer is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    keywords = parse_server_url(server.path).keywords
+    (cluster.folder / "pooler.ini").write_text(
+        POOLER.format(port=cluster.port, password=keywords["password"], own=port), "utf-8"
+    )
+    command = [program, str(cluster.folder / "pooler.ini")]
+    with subprocess.Popen(command, user=cluster.user, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as pooler:
+        eventually(lambda: answers(port))
+        yield server.path.replace(f":{cluster.port}/", f":{port}/")
+        pooler.terminate()
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_behind_a_pooler_of_connections(server, pooled, make) -> None:
+    drivers = [_Psycopg(import_module("psycopg")), _Psycopg2(import_module("psycopg2"))]
+
+    def write(number: int) -> None:
+        one = make.other(f"writer {number}")
+        with closing(ServerWriter(pooled, drivers[number % 2])) as writer:
+            for _ in range(15):
+                snapshot = one.snapshot(one.row([1.0]))
+                writer.write(snapshot)
+                writer.write(snapshot)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in writers:
+        thread.start()
+    with closing(merger(pooled)) as merging:
+        while any(thread.is_alive() for thread in writers):
+            merging.merge()
+    for thread in writers:
+        thread.join()
+    assert counted(pooled) == 60

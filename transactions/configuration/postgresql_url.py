@@ -1,0 +1,159 @@
+"""The address of a store in PostgreSQL: ``postgresql://user@host:port/database?parameter=value``.
+
+It is taken apart here and given to the driver as keywords, never as one text: a driver
+repeats a text that it does not understand, with the password in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+__all__ = [
+    "DEFAULT_SCHEMA",
+    "EXAMPLE",
+    "SCHEMES",
+    "BadURL",
+    "ServerAddress",
+    "is_server_url",
+    "masked_place",
+    "parse_server_url",
+]
+
+SCHEMES: Final = ("postgresql", "postgres")
+EXAMPLE: Final = "postgresql://db.example/shop"
+DEFAULT_SCHEMA: Final = "weighbridge"
+
+_KEYWORDS: Final = frozenset(
+    "channel_binding connect_timeout gssencmode host hostaddr keepalives_idle krbsrvname passfile port"
+    " require_auth service ssl_max_protocol_version ssl_min_protocol_version sslcert sslcrl sslkey sslmode"
+    " sslrootcert target_session_attrs tcp_user_timeout user".split()
+)
+"""Parameters that are passed to libpq. ``options`` is not one of them: a pooler of connections refuses it."""
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_HOST: Final = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^\[\]:]*))(?::(?P<port>[^:]*))?")
+_MODES: Final = ("require", "verify-ca", "verify-full")
+_WEAK_MODES: Final = ("disable", "allow", "prefer")
+
+
+class BadURL(ValueError):
+    """The address is not valid; the message says why, and never repeats it."""
+
+
+class ServerAddress(NamedTuple):
+    """A database and the schema in it."""
+
+    keywords: Mapping[str, str]
+    """By libpq's names; may hold a password."""
+    schema: str = DEFAULT_SCHEMA
+
+    @property
+    def place(self) -> str:
+        """The address for people to read: without user, password and parameters."""
+        host = self.keywords.get("host", "")
+        port = self.keywords.get("port", "")
+        database = self.keywords.get("dbname", "")
+        schema = "" if self.schema == DEFAULT_SCHEMA else f"?schema={self.schema}"
+        if "service" in self.keywords and not host:
+            return f"postgresql:///{database}?service={self.keywords['service']}"
+        shown = "" if host.startswith("/") else _bracketed(host)
+        return f"postgresql://{shown}{f':{port}' if port else ''}/{database}{schema}"
+
+
+def is_server_url(store: str) -> bool:
+    """Whether a store is the address of a server, and not a file."""
+    return store.partition("://")[0] in SCHEMES and "://" in store
+
+
+def masked_place(store: str) -> str:
+    """Return a store for people to read: an address without user and password, anything else as it is."""
+    return parse_server_url(store).place if is_server_url(store) else store
+
+
+def parse_server_url(url: str) -> ServerAddress:
+    """Take an address apart.
+
+    Raises:
+        BadURL: it is not valid.
+    """
+    rest, _, query = url.partition("://")[2].partition("?")
+    authority, _, database = rest.partition("/")
+    credentials, _, hosts = authority.rpartition("@")
+    user, has_password, password = credentials.partition(":")
+    found = {"user": user, "dbname": database, **_hosts(hosts)}
+    keywords = {name: _decoded(name, value) for name, value in found.items() if value}
+    if has_password and password:
+        keywords["password"] = _decoded("password", password)
+    parameters = _parameters(query)
+    schema = parameters.pop("schema", DEFAULT_SCHEMA)
+    if not _NAME.fullmatch(schema):
+        raise BadURL("schema must be lower-case letters, digits and _, at most 63 of them")
+    keywords.update(parameters)
+    if any(character in database for character in "/#@") or "#" in rest:
+        raise BadURL("#, /, ? and @ in a user, password or name must be written as %23, %2F, %3F and %40")
+    if "dbname" not in keywords and "service" not in keywords:
+        raise BadURL(f"the name of the database is missing, as in {EXAMPLE}")
+    return ServerAddress(_secured(keywords), schema)
+
+
+def _hosts(hosts: str) -> dict[str, str]:
+    """Return host and port; several, with commas between them, are tried in turn."""
+    pairs = [_host_and_port(one) for one in hosts.split(",")]
+    ports = [port for _, port in pairs]
+    return {"host": ",".join(host for host, _ in pairs), "port": ",".join(ports) if any(ports) else ""}
+
+
+def _host_and_port(host: str) -> tuple[str, str]:
+    found = _HOST.fullmatch(host)
+    if found is None:
+        raise BadURL("[ and ] stand around an IPv6 address, : before a port; in a password they must be encoded")
+    name, port = (found["ipv6"] or found["name"]), found["port"] or ""
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise BadURL("the port must be a number from 1 to 65535; : and @ in a password must be written as %3A and %40")
+    return name, port
+
+
+def _parameters(query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, _, value = pair.partition("=")
+        if name in {"password", "sslpassword"}:
+            raise BadURL("a password is no parameter; see PGPASSFILE and PGPASSWORD")
+        if name not in _KEYWORDS and name != "schema":
+            known = ", ".join(sorted((*_KEYWORDS, "schema")))
+            raise BadURL(
+                f"{name if name.isidentifier() else 'something in it'} is no parameter of it; there are: {known}"
+            )
+        found[name] = _decoded(name, value)
+    return found
+
+
+def _decoded(what: str, text: str) -> str:
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise BadURL(f"a % in the {what} must be written as %25")
+    decoded = unquote(text, errors="strict") if text.isascii() else text
+    if "\0" in decoded:
+        raise BadURL(f"there is a NUL character in the {what}")
+    return decoded
+
+
+def _secured(keywords: dict[str, str]) -> dict[str, str]:
+    """Require TLS unless the server is on this machine: by default libpq goes on without it where it is refused."""
+    mode = keywords.get("sslmode")
+    if mode is not None and mode not in (*_MODES, *_WEAK_MODES):
+        raise BadURL(f"sslmode must be one of {', '.join((*_MODES, *_WEAK_MODES))}")
+    if all(map(_is_local, keywords.get("host", "").split(","))):
+        return keywords
+    if mode in _WEAK_MODES:
+        raise BadURL(f"sslmode={mode} is for a server on this machine; over a network use one of {', '.join(_MODES)}")
+    return {"sslmode": "require", **keywords}
+
+
+def _is_local(host: str) -> bool:
+    return not host or host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

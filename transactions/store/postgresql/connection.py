@@ -1,0 +1,139 @@
+"""A connection to a store's server: opened when needed, opened again after any failure, never used after a fork."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from ...configuration.postgresql_url import ServerAddress
+from .drivers import Driver, Result, Session, Values
+
+__all__ = ["NEEDED_UPGRADE", "ServerConnection", "ServerFailure"]
+
+STATEMENT_TIMEOUT: Final = 10.0
+"""Seconds after which the server ends a statement of a reporting process."""
+
+_KEYWORDS: Final = {
+    "application_name": "weighbridge",
+    "client_encoding": "utf8",
+    "connect_timeout": "2",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+"""Unless the address says otherwise. A server that has gone without a word is noticed within half a minute."""
+
+NEEDED_UPGRADE: Final = "there are no tables for it; run: weighbridge store upgrade"
+_NO_TABLES: Final = frozenset({"3F000", "42P01", "42703"})
+_NOT_ALLOWED: Final = "42501"
+
+_KINDS: Final = (
+    # By class of SQLSTATE, or what is in the message where there was no answer: one log line is enough for each.
+    ("28", "the server refuses the user or password"),
+    ("3D", "there is no such database"),
+    ("53", "the server is out of connections, memory or disk space"),
+    ("57", "the server is shutting down, or has ended the statement"),
+)
+_MAX_SHOWN: Final = 300
+
+
+class ServerFailure(Exception):
+    """A statement failed, or it is not known whether it was run; the message has no password in it."""
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind} ({detail})" if detail else kind)
+        self.kind = kind
+        """What is the matter, alike for all failures of one kind."""
+
+
+class _SchemaSession:
+    """Writes the schema before each table, which the statements have an ``@`` before."""
+
+    def __init__(self, session: Session, schema: str) -> None:
+        self._session = session
+        self._schema = f"{schema}."
+
+    def execute(self, statement: str, values: Values = ()) -> Result:
+        return self._session.execute(statement.replace("@", self._schema), values)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class ServerConnection:
+    """The connection of one writer, merger or reader; used by one thread at a time."""
+
+    def __init__(self, address: ServerAddress, driver: Driver) -> None:
+        self.address = address
+        self._driver = driver
+        self._session: Session | None = None
+        self._pid = os.getpid()
+        self._inherited: list[Session | None] = []
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Give the connection for some statements; it is closed after any exception.
+
+        Raises:
+            ServerFailure: something failed at the server, or on the way to it.
+        """
+        try:
+            yield _SchemaSession(self._opened(), self.address.schema)
+        except (self._driver.Error, OSError, UnicodeError) as error:
+            self.close()
+            raise self._failure(error) from None  # the driver's own message may have a password in it
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def transaction(self, begin: str = "BEGIN", timeout: float = STATEMENT_TIMEOUT) -> Iterator[Session]:
+        """Give the connection for one transaction: committed at the end of the block, undone by any exception."""
+        with self.session() as session:
+            session.execute(f"{begin}; SET LOCAL statement_timeout = {round(timeout * 1000)}")
+            yield session
+            session.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection; the next statement opens one again."""
+        self._leave_to_parent()
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(self._driver.Error, OSError):
+                session.close()
+
+    def _opened(self) -> Session:
+        self._leave_to_parent()
+        if self._session is None:
+            self._session = self._driver.connect({**_KEYWORDS, **self.address.keywords})
+        return self._session
+
+    def _leave_to_parent(self) -> None:
+        """After a fork, keep the inherited connection as it is: to close it would end it for the parent, too."""
+        if self._pid != os.getpid():
+            self._inherited.append(self._session)
+            self._session = None
+            self._pid = os.getpid()
+
+    def _failure(self, error: Exception) -> ServerFailure:
+        code = str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+        detail = self._scrubbed(str(error))
+        if code in _NO_TABLES:
+            return ServerFailure(NEEDED_UPGRADE)
+        if code == _NOT_ALLOWED:
+            return ServerFailure("its user may not do that", detail)
+        for beginning, kind in _KINDS:
+            if code.startswith(beginning):
+                return ServerFailure(kind, detail)
+        return ServerFailure(f"the server refuses a statement, {code}" if code else "there is no answer", detail)
+
+    def _scrubbed(self, message: str) -> str:
+        """Return a driver's message on one line, without the password."""
+        password = self.address.keywords.get("password")
+        shown = message.replace(password, "***") if password else message
+        shown = re.sub(r"\s+", " ", shown).strip()
+        return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."

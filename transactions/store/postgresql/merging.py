@@ -1,0 +1,300 @@
+"""Merging: snapshots that came are added up into the rows, whoever sent them, by one process at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from ...log import log_once
+from ...recording.snapshot import ErrorCount, Series
+from ...recording.totals import COLUMNS
+from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime, next_step, reopen
+from ..names import storable
+from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
+from ..rows import Scope
+from .connection import ServerConnection, ServerFailure
+from .custom import add_events, add_metrics
+from .drivers import Session
+from .eviction import next_eviction_step
+from .maintenance import ServerLevels
+from .names import Names, PartName
+from .samples import add_samples
+from .schema import LOCK, Installed, UnknownVersion, installed
+from .sending import DamagedSnapshot, SentRow, SentSample, SentSnapshot, unpack
+from .tables import ERRORS, TOTALS, Key, MergingTotals
+
+__all__ = ["Merger", "known_store"]
+
+_AT_ONCE: Final = 200
+"""Snapshots merged in one transaction."""
+_MAX_STEPS: Final = 8
+"""Steps of maintenance after each of them at most."""
+_MAX_DROPPED: Final = 20_000
+"""Rows that say what was dropped: some days during which something is, in every minute; the oldest go first."""
+_TIMEOUT: Final = 60.0
+"""Seconds after which the server ends a statement."""
+
+_SATISFIED: Final = COLUMNS.index("satisfied")
+_LOCK: Final = f"""
+SELECT pg_try_advisory_xact_lock({LOCK}), extract(epoch FROM clock_timestamp())::double precision
+"""
+_TAKE: Final = """
+DELETE FROM @inbox WHERE number IN (SELECT number FROM @inbox ORDER BY number LIMIT %s)
+RETURNING number, instance, body
+"""
+_ADD_LOSS: Final = """
+INSERT INTO @loss (instance, cause, count) VALUES (%s, %s, %s)
+ON CONFLICT (instance, cause) DO UPDATE SET count = loss.count + excluded.count
+"""
+_ADD_DROPPED: Final = """
+INSERT INTO @dropped (start, cause, applications, count) VALUES (%s, %s, %s, %s)
+ON CONFLICT (start, cause, applications) DO UPDATE SET count = dropped.count + excluded.count
+"""
+_BOUND_DROPPED: Final = """
+DELETE FROM @dropped WHERE (start, cause, applications) IN (
+    SELECT start, cause, applications FROM @dropped ORDER BY start DESC OFFSET %s
+)
+"""
+
+
+class Merger:
+    """Merges what came, rolls up and expires, in short transactions; does nothing while another process does it.
+
+    Args:
+        connection: to the server.
+        retention: for how long things are kept.
+        clock: returns the time in epoch seconds; without it, the server's is asked.
+    """
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        retention: Retention = DEFAULT_RETENTION,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._retention = retention
+        self._clock = clock
+
+    def merge(self, at_most: int = _AT_ONCE) -> int | None:
+        """Merge some of what waits, all of it or nothing; ``None`` if another process is merging.
+
+        Returns how many snapshots were merged.
+
+        Raises:
+            ServerFailure: it could not be done.
+        """
+        with self._connection.transaction(timeout=_TIMEOUT) as session:
+            server_time = _locked_at(session)
+            if server_time is None:
+                return None
+            known_store(session)
+            taken = sorted(session.execute(_TAKE, (at_most,)).fetchall())
+            if taken:
+                now = self._trusted(server_time)
+                levels = reopen(ServerLevels(session), self._retention, now)
+                _Merge(session, self._retention, now, levels.values()).add(taken)
+        self.maintain()
+        return len(taken)
+
+    def merge_all(self) -> int:
+        """Merge until nothing waits, or another process is merging; return how many snapshots were merged."""
+        whole = 0
+        while merged := self.merge():
+            whole += merged
+        return whole
+
+    def maintain(self) -> None:
+        """Take some steps of maintenance, each a transaction of its own."""
+        for _ in range(_MAX_STEPS):
+            with self._connection.transaction(timeout=_TIMEOUT) as session:
+                server_time = _locked_at(session)
+                if server_time is None:
+                    return
+                now = self._trusted(server_time)
+                step = next_step(ServerLevels(session), self._retention, now) or next_eviction_step(session, now.latest)
+                if step is None:
+                    return
+                step()
+
+    def close(self) -> None:
+        """Close the connection; merging opens it again."""
+        self._connection.close()
+
+    def _trusted(self, server_time: float) -> TrustedTime:
+        """Return what time it is: what the server says is believed."""
+        now = server_time if self._clock is None else self._clock()
+        return TrustedTime(now, now, now)
+
+
+def _locked_at(session: Session) -> float | None:
+    """Take the lock; return the server's time, ``None`` if another process has the lock."""
+    (locked, now) = session.execute(_LOCK).fetchone() or (False, 0.0)
+    return float(now) if locked else None
+
+
+def known_store(session: Session) -> Installed:
+    """Return which store the tables hold.
+
+    Raises:
+        ServerFailure: there are none, or this program does not get along with them.
+    """
+    try:
+        return installed(session)
+    except UnknownVersion as error:
+        raise ServerFailure(str(error)) from None
+
+
+class _Arrival(NamedTuple):
+    """A snapshot that is merged, and the number of the process that sent it."""
+
+    instance: int
+    snapshot: SentSnapshot
+
+
+class _Merge:
+    """Adds snapshots to the rows within one transaction."""
+
+    def __init__(
+        self, session: Session, retention: Retention, now: TrustedTime, resolutions: Iterable[Resolution]
+    ) -> None:
+        self._session = session
+        self._names = Names(session)
+        self._resolutions = list(resolutions)
+        self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
+        self._now = now.latest
+        self._intervals: dict[int, list[tuple[int, int]]] = {}
+
+    def add(self, taken: Sequence[tuple[int, int, bytes]]) -> None:
+        """Add what came, in the order in which it came."""
+        arrivals = [_Arrival(instance, snapshot) for _, instance, body in taken if (snapshot := _unpacked(body))]
+        self._totals([arrival.snapshot for arrival in arrivals])
+        self._errors([error for _, snapshot in arrivals for error in snapshot.errors])
+        for instance, snapshot in arrivals:
+            dropped = Counter(
+                expired=sum(row.count for row in snapshot.rows if not self._of(row.minute)),
+                samples_thinned=self._samples(snapshot.samples),
+            )
+
+            def drop(cause: str, number: int, dropped: Counter[str] = dropped) -> None:
+                dropped[cause] += number
+
+            add_metrics(self._session, snapshot.metrics, self._of, drop)
+            add_events(self._session, snapshot.events, snapshot.taken, drop)
+            self._running(instance, snapshot)
+            for lost in (snapshot.lost, dropped):
+                self._dropped(instance, [snapshot], lost)
+        if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
+            self._dropped(arrivals[-1].instance, [arrival.snapshot for arrival in arrivals], self._names.overflow)
+        self._names.touch()
+
+    def _totals(self, snapshots: Sequence[SentSnapshot]) -> None:
+        """Count rows for their series, and for all of their application and kind.
+
+        An application's rows with most Apdex samples are added up last: their T is the one to show.
+        """
+        named, whole = MergingTotals(), MergingTotals()
+        for snapshot in snapshots:
+            for row in sorted(snapshot.rows, key=_apdex_count):
+                named.add((PartName(row.series), row.minute), row.values)
+                for scope, value in _scopes(snapshot, row.queue):
+                    about = Series(row.series.application, row.series.kind, "", value)
+                    whole.add((PartName(about, scope), row.minute), row.values)
+        self._names.look_up(name for name, _ in (*named.keys(), *whole.keys()))
+        numbered = MergingTotals()
+        for (name, minute), values in named.unmerged():
+            self._count(numbered, self._names.series(name.series, minute), minute, values)
+        for (name, minute), values in whole.unmerged():
+            number = self._names.totals_series(name.series, minute, name.scope, name.series.name)
+            self._count(numbered, number, minute, values)
+        TOTALS.add(self._session, numbered)
+        for width in {width for intervals in self._intervals.values() for width, _ in intervals if width > FINEST}:
+            self._session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
+
+    def _count(self, into: MergingTotals, number: int, minute: int, values: Sequence[Any]) -> None:
+        for width, start in self._of(minute):
+            into.add_unmerged((width, start, number), values)
+
+    def _errors(self, errors: Sequence[ErrorCount]) -> None:
+        kept = [error for error in errors if self._of(error.minute)]
+        self._names.look_up_errors(kept)
+        counts: dict[Key, int] = {}
+        minutes: dict[int, int] = {}
+        for error in kept:
+            number = self._names.error(error)
+            minutes[number] = max(error.minute, minutes.get(number, error.minute))
+            for width, start in self._of(error.minute):
+                counts[width, start, number] = counts.get((width, start, number), 0) + error.count
+        ERRORS.add(self._session, [(*key, count) for key, count in counts.items()])
+        self._names.touch_errors(minutes)
+
+    def _samples(self, samples: Iterable[SentSample]) -> int:
+        numbered = [(self._names.series(one.series, one.started + one.duration), one) for one in samples]
+        return add_samples(self._session, numbered)
+
+    def _running(self, instance: int, snapshot: SentSnapshot) -> None:
+        self._session.execute("DELETE FROM @running WHERE instance = %s", (instance,))
+        for one in snapshot.running:
+            number = self._names.series(one.series, one.started)
+            self._session.execute("INSERT INTO @running VALUES (%s, %s, %s)", (instance, number, one.started))
+
+    def _dropped(self, instance: int, snapshots: Sequence[SentSnapshot], lost: Mapping[str, int]) -> None:
+        """Keep what was dropped: of the process, and by its minute and the applications that it reports."""
+        told = {storable(cause): count for cause, count in lost.items() if count}
+        if not told:
+            return
+        reported = {row.series for snapshot in snapshots for row in snapshot.rows}
+        reported |= {one.series for snapshot in snapshots for one in snapshot.running}
+        applications = {series.application for series in reported}
+        applications |= {metric.application for snapshot in snapshots for metric in snapshot.metrics}
+        applications |= {events.application for snapshot in snapshots for events in snapshot.events}
+        whose = json.dumps(sorted(map(storable, applications)))
+        taken = snapshots[-1].taken
+        minute = floor_to(taken if taken >= self._oldest else self._now, FINEST)
+        for cause, count in told.items():
+            self._session.execute(_ADD_LOSS, (instance, cause, count))
+            self._session.execute(_ADD_DROPPED, (minute, cause, whose, count))
+        self._session.execute(_BOUND_DROPPED, (_MAX_DROPPED,))
+
+    def _of(self, minute: int) -> Sequence[tuple[int, int]]:
+        """Return width and start of the rows that hold a minute: its own, and coarser ones that are rolled up already.
+
+        None if it is older than all that is kept.
+        """
+        intervals = self._intervals.get(minute)
+        if intervals is None:
+            starts = [
+                (resolution, floor_to(minute, resolution.width))
+                for resolution in self._resolutions
+                if minute >= self._oldest
+            ]
+            intervals = self._intervals[minute] = [
+                (resolution.width, at)
+                for resolution, at in starts
+                if resolution.complete_from <= at < resolution.complete_until
+            ]
+        return intervals
+
+
+def _unpacked(body: bytes) -> SentSnapshot | None:
+    """Return a snapshot; one that makes no sense is left out, and logged."""
+    try:
+        return unpack(body)
+    except DamagedSnapshot as error:
+        log_once("damaged snapshot", "a snapshot that was sent to the store is left out: %s", error)
+        return None
+
+
+def _apdex_count(row: SentRow) -> int:
+    return int(row.values[_SATISFIED] + row.values[_SATISFIED + 1] + row.values[_SATISFIED + 2])
+
+
+def _scopes(snapshot: SentSnapshot, queue: str) -> list[tuple[Scope, str]]:
+    """Return what totals are kept for besides the name."""
+    found: list[tuple[Scope, str]] = [("all", "")]
+    for scope, value in (("host", snapshot.host), ("version", snapshot.version), ("queue", queue)):
+        if value:
+            found.append((scope, value))  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,339 @@
+"""Queries: the statements that read rows. Numbers are summed up by the server, histograms here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ...log import log_once
+from ...recording.counts import merge_counts
+from ...recording.snapshot import SampleReason, Series
+from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
+from ..names import SCOPES, storable
+from ..resolutions import FINEST, Resolution, RowRange, floor_to
+from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
+from ..rows import Grouping, Row, Scope, Sums
+from ..sample_json import CorruptSample, from_json
+from ..statistics import Window
+from .custom import custom_events, custom_metrics
+from .drivers import Session
+from .maintenance import first_rows, resolutions_of
+from .tables import merged_counts, merged_histograms
+
+__all__ = ["ServerRows"]
+
+_SERIES: Final = 'series.application, series.kind, series."group", series.name'
+"""The columns that make a `Series`."""
+
+_FEW: Final = 20
+_UNITS: Final = 2000
+"""Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
+
+_LOOKED_UP: Final = """
+SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
+CROSS JOIN LATERAL generate_series(part.first, part.last - 1, part.width::bigint) AS at
+CROSS JOIN unnest(ARRAY[{numbers}]::bigint[]) AS wanted
+JOIN @totals AS totals ON totals.width = part.width AND totals.start = at AND totals.series = wanted {ending}
+"""
+_SCANNED: Final = """
+SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
+JOIN @totals AS totals ON totals.width = part.width AND start >= part.first AND start < part.last
+WHERE series = ANY(ARRAY[{numbers}]::bigint[]) {ending}
+"""
+_FIRST: Final = """
+SELECT start FROM @totals WHERE width = %s AND start >= %s AND start < %s AND series = ANY(ARRAY[{numbers}]::bigint[])
+ORDER BY start LIMIT 1
+"""
+
+_JOINED: Final = "coalesce(string_agg(int4send(octet_length({0})) || {0}, ''::bytea), ''::bytea)"
+"""All encoded histograms of a group, each after its length."""
+_ENCODED: Final = (*HISTOGRAMS, "statuses")
+
+_ERRORS: Final = f"""
+SELECT error.type, error.message, error.expected, sum(error_count.count)::bigint, max(start), {_SERIES}
+FROM @error_count AS error_count JOIN @error AS error ON error.id = error_count.error
+JOIN @series AS series ON series.id = error.series
+WHERE width = %s AND start >= %s AND start < %s AND {{where}} GROUP BY error.id, series.id
+"""
+_ERRORS_BY_STEP: Final = """
+SELECT error.type, error.message, error.expected, {number}, sum(error_count.count)::bigint
+FROM @error_count AS error_count JOIN @error AS error ON error.id = error_count.error
+JOIN @series AS series ON series.id = error.series
+WHERE width = %s AND start >= %s AND start < %s AND {where} GROUP BY 1, 2, 3, 4
+"""
+_SAMPLES: Final = f"""
+SELECT sample.id, {_SERIES}, reason, body FROM @sample AS sample JOIN @series AS series ON series.id = sample.series
+"""
+_RUNNING: Final = f"""
+SELECT instance, running.started, {_SERIES} FROM @running AS running JOIN @series AS series
+ON series.id = running.series ORDER BY running.started
+"""
+_LAST_SEEN: Final = """
+SELECT max(seen) FROM @instance WHERE seen <= (SELECT seen FROM @instance ORDER BY received DESC, id DESC LIMIT 1) + 60
+"""
+_WAITING: Final = """
+SELECT extract(epoch FROM clock_timestamp())::double precision - received FROM @inbox ORDER BY number LIMIT 1
+"""
+_SILENCES: Final = """
+SELECT id, process, (SELECT max(received) FROM @instance) - received FROM @instance
+"""
+
+
+def _merged(column: str) -> str:
+    if column == "minimum":
+        return "min(minimum)"
+    if column in GREATEST:
+        return f"max({column})"
+    if column == "apdex_t":
+        return "(array_agg(apdex_t ORDER BY start DESC) FILTER (WHERE apdex_t IS NOT NULL))[1]"
+    return _JOINED.format(column) if column in _ENCODED else f"sum({column})::bigint"
+
+
+_SUMMED: Final[Mapping[Sums, str]] = {
+    "totals": ", ".join(map(_merged, COLUMNS[:-1])),
+    "plain": ", ".join(map(_merged, PLAIN)),
+    "average": "sum(count)::bigint, sum(total)::bigint",
+    "time": "sum(total)::bigint",
+}
+
+
+class ServerRows:
+    """The `Rows` of a server, read within one transaction."""
+
+    def __init__(self, session: Session, state: Hashable, version: int) -> None:
+        self._session = session
+        self.state: Hashable = state
+        """The identity of the store."""
+        self.version: int = version
+        """The version of the schema."""
+        self._resolutions = resolutions_of(session)
+        self._first_rows: dict[int, dict[int, int | None]] = {}
+
+    def resolutions(self) -> dict[int, Resolution]:
+        """Return the resolutions, by width."""
+        return self._resolutions
+
+    def first_row(self, width: int, start: int) -> int | None:
+        """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds).
+
+        All widths are asked for at once: each statement takes a journey.
+        """
+        if start not in self._first_rows:
+            self._first_rows[start] = first_rows(self._session, self._resolutions, start)
+        return self._first_rows[start][width]
+
+    # Series
+
+    def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
+        """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
+        where, arguments = _matching(selection)
+        rows = self._session.execute(
+            f"SELECT id, {_SERIES} FROM @series AS series WHERE whole = %s AND {where} ORDER BY id",
+            (SCOPES.index(scope), *arguments),
+        )
+        return {row[0]: Series(*row[1:]) for row in rows.fetchall()}
+
+    def knows(self, selection: Selection) -> bool:
+        """Whether there is any selected series."""
+        where, arguments = _matching(selection)
+        found = self._session.execute(f"SELECT 1 FROM @series AS series WHERE {where} LIMIT 1", arguments)
+        if found.fetchone() is not None:
+            return True
+        return selection == Selection(selection.application) and selection.application in {*self.applications()}
+
+    def applications(self) -> Iterator[str]:
+        """Return the names of all applications."""
+        tables = ("series", "custom_metric", "custom_event_type")
+        statement = " UNION ".join(f"SELECT application FROM @{table}" for table in tables)
+        return (name for (name,) in self._session.execute(statement).fetchall())
+
+    # Totals
+
+    def sums(
+        self, columns: Sums, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
+    ) -> Iterator[Row]:
+        """Yield the keys of each group and its columns, added up."""
+        if not series:
+            return
+        keys = grouping.keys
+        ending = (
+            f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}"
+            if keys
+            else "HAVING count(*) > 0"
+        )
+        rows = self._select(", ".join([*keys, _SUMMED[columns]]), ranges, series, ending)
+        if columns != "totals":
+            yield from rows
+            return
+        for row in rows:
+            yield (*row[: -len(HISTOGRAMS)], *(merged_histograms(_parts(one)) for one in row[-len(HISTOGRAMS) :]))
+
+    def first_of(self, series: Collection[int], part: RowRange) -> int | None:
+        """Return the start of the first row of any of these series in a range."""
+        statement = _FIRST.format(numbers=", ".join(f"{number:d}" for number in series))
+        row = self._session.execute(statement, part).fetchone()
+        return None if row is None else int(row[0])
+
+    def statuses(self, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
+        """Return HTTP statuses with the number of times they were sent."""
+        if not ranges or not series:
+            return {}
+        ((joined,),) = self._select(_JOINED.format("statuses"), ranges, series, "")
+        return merge_counts((merged_counts(_parts(joined)),))
+
+    def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> list[Row]:
+        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
+        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
+        statement = (_LOOKED_UP if is_small else _SCANNED).format(
+            columns=columns,
+            parts=", ".join(f"({width:d}, {start:d}::bigint, {end:d}::bigint)" for width, start, end in ranges),
+            numbers=", ".join(f"{number:d}" for number in series),
+            ending=ending,
+        )
+        return self._session.execute(statement).fetchall()
+
+    # Errors
+
+    def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterator[tuple[ErrorKey, int, int, Series]]:
+        """Yield each distinct error in each range with its count, the last start, and its series."""
+        where, arguments = _matching(selection)
+        for part in ranges:
+            for row in self._session.execute(_ERRORS.format(where=where), (*part, *arguments)).fetchall():
+                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4], Series(*row[5:])
+
+    def errors_by_step(
+        self, ranges: Sequence[RowRange], selection: Selection, step: str
+    ) -> Iterator[tuple[ErrorKey, int, int]]:
+        """Yield each distinct error in each range with the number of the step (an expression), and its count."""
+        where, arguments = _matching(selection)
+        for part in ranges:
+            statement = _ERRORS_BY_STEP.format(where=where, number=step)
+            for row in self._session.execute(statement, (*part, *arguments)).fetchall():
+                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
+
+    # Samples
+
+    def samples(
+        self, window: Window, selection: Selection, reason: SampleReason | None, limit: int
+    ) -> Iterator[StoredSample]:
+        """Yield the slowest samples that ended in a window, without damaged ones."""
+        where, arguments = _matching(selection)
+        of_reason = ("AND reason = %s", (reason,)) if reason else ("", ())
+        rows = self._session.execute(
+            f"{_SAMPLES} WHERE ended >= %s AND ended < %s {of_reason[0]} AND {where}"
+            " ORDER BY duration DESC, sample.id LIMIT %s",
+            (window.since, window.until, *of_reason[1], *arguments, limit),
+        )
+        return _intact_samples(rows.fetchall())
+
+    def sample(self, number: int) -> StoredSample | None:
+        """Return a sample."""
+        found = self._session.execute(f"{_SAMPLES} WHERE sample.id = %s", (number,))
+        return next(_intact_samples(found.fetchall()), None)
+
+    # Processes
+
+    def instances(self) -> dict[int, StoredInstance]:
+        """Return all processes that have reported, by number."""
+        lost: dict[int, dict[str, int]] = {}
+        rows = self._session.execute("SELECT instance, cause, count FROM @loss ORDER BY cause")
+        for number, cause, count in rows.fetchall():
+            lost.setdefault(number, {})[cause] = count
+        found = self._session.execute("SELECT id, key, host, pid, program, started, seen, received FROM @instance")
+        return {
+            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}), received - seen)
+            for number, key, host, pid, program, started, seen, received in found.fetchall()
+        }
+
+    def silences(self) -> dict[int, tuple[str, float]]:
+        """Return by instance its process, and for how long (seconds) only others have reported."""
+        rows = self._session.execute(_SILENCES).fetchall()
+        return {number: (process, seconds) for number, process, seconds in rows}
+
+    def last_seen(self) -> float | None:
+        """Return the time of the last report (epoch seconds), by its process's clock; ``None`` if there was none."""
+        (found,) = self._session.execute(_LAST_SEEN).fetchone() or (None,)
+        return None if found is None else float(found)
+
+    def waiting(self) -> float | None:
+        """Return for how long (seconds) the oldest snapshot has waited to be merged; ``None`` if none waits."""
+        row = self._session.execute(_WAITING).fetchone()
+        return None if row is None else float(row[0])
+
+    def running(self) -> Iterator[tuple[int, float, Series]]:
+        """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
+        return ((row[0], row[1], Series(*row[2:])) for row in self._session.execute(_RUNNING).fetchall())
+
+    def marks(self, window: Window, application: str | None) -> list[Mark]:
+        """Return the marks in a window, of an application those that are of all too, in order of time."""
+        whose = "" if application is None else "AND application IN (%s, '')"
+        rows = self._session.execute(
+            f"SELECT application, moment, kind, name FROM @mark WHERE moment >= %s AND moment < %s {whose}"
+            " ORDER BY moment, id",
+            (window.since, window.until, *(() if application is None else (storable(application),))),
+        )
+        return [Mark(*row) for row in rows.fetchall()]
+
+    def links(self) -> Iterator[tuple[str, str]]:
+        """Yield each application with one that it is linked to, sorted."""
+        rows = self._session.execute(
+            'SELECT application, linked FROM @link ORDER BY application COLLATE "C", linked COLLATE "C"'
+        )
+        return ((application, linked) for application, linked in rows.fetchall())
+
+    # Custom metrics and events
+
+    def custom_metrics(
+        self, ranges: Sequence[RowRange], application: str | None
+    ) -> Iterator[tuple[str, str, int, float, float, float]]:
+        """Yield application, name, count, total, least and most of each metric in each range."""
+        return custom_metrics(self._session, ranges, application)
+
+    def custom_events(self, application: str | None) -> Iterator[StoredEvents]:
+        """Yield the types of events, each with its count and the last of them, the latest first."""
+        return custom_events(self._session, application)
+
+    # What was dropped
+
+    def dropped(self, window: Window, application: str | None) -> dict[str, int]:
+        """Return what was dropped within a window, by cause; of an application: by processes that report it."""
+        whose = "" if application is None else "AND (applications = '[]' OR applications::jsonb ? %s)"
+        rows = self._session.execute(
+            f"SELECT cause, sum(count)::bigint FROM @dropped WHERE start >= %s AND start < %s {whose}"
+            ' GROUP BY cause ORDER BY cause COLLATE "C"',
+            (floor_to(window.since, FINEST), window.until, *(() if application is None else (storable(application),))),
+        )
+        return dict(rows.fetchall())
+
+    def lost(self) -> dict[str, int]:
+        """Return what all processes have dropped, by cause."""
+        rows = self._session.execute(
+            'SELECT cause, sum(count)::bigint FROM @loss GROUP BY cause ORDER BY cause COLLATE "C"'
+        )
+        return dict(rows.fetchall())
+
+
+def _parts(joined: bytes) -> list[bytes]:
+    """Return what `_JOINED` has joined."""
+    parts, place, end = [], 0, len(joined)
+    while place < end:
+        length = int.from_bytes(joined[place : place + 4], "big")
+        parts.append(joined[place + 4 : place + 4 + length])
+        place += 4 + length
+    return parts
+
+
+def _matching(selection: Selection) -> tuple[str, list[object]]:
+    """Return a condition on the columns of the table ``series``, and its arguments."""
+    chosen = {column: value for column, value in selection._asdict().items() if value is not None}
+    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in chosen.items()]
+    return " AND ".join(["true", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
+
+
+def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
+    """Yield the samples, leaving out damaged ones with a log line."""
+    for row in rows:
+        try:
+            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
+        except CorruptSample as error:
+            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)

@@ -1,0 +1,270 @@
+"""The tables. They are made and changed by ``weighbridge store upgrade`` alone, never by a program that reports."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
+from .drivers import Session
+
+__all__ = ["LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
+
+LOCK: Final = "hashtext('weighbridge'), 1"
+"""Arguments of the advisory lock: who has it merges, rolls up, expires or changes the tables."""
+
+_TOTALS: Final = """
+    count bigint NOT NULL,
+    total bigint NOT NULL,
+    minimum bigint NOT NULL,
+    maximum bigint NOT NULL,
+    succeeded bigint NOT NULL,
+    failed bigint NOT NULL,
+    retried bigint NOT NULL,
+    rejected bigint NOT NULL,
+    cancelled bigint NOT NULL,
+    timed_out bigint NOT NULL,
+    killed bigint NOT NULL,
+    satisfied bigint NOT NULL,
+    tolerating bigint NOT NULL,
+    frustrated bigint NOT NULL,
+    apdex_t double precision,
+    response_starts bigint NOT NULL,
+    response_start_total bigint NOT NULL,
+    disconnected bigint NOT NULL,
+    queued bigint NOT NULL,
+    queue_total bigint NOT NULL,
+    queue_maximum bigint NOT NULL,
+    queue_histogram bytea NOT NULL,
+    histogram bytea NOT NULL,
+    statuses bytea NOT NULL
+"""
+"""See recording/totals.py; times in nanoseconds."""
+
+_VERSION_1: Final = f"""
+CREATE TABLE store (                 -- one row
+    version integer NOT NULL,
+    readable_from integer NOT NULL,  -- the oldest version that may read this store, and the oldest that may merge
+    writable_from integer NOT NULL,
+    identity text NOT NULL           -- of this store among all others
+);
+CREATE TABLE instance (              -- the processes; its row is the mark of what a process has sent
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key text NOT NULL UNIQUE,
+    host text NOT NULL,
+    pid bigint NOT NULL,
+    program text NOT NULL,
+    version text NOT NULL,
+    process text NOT NULL,           -- see liveness.py
+    started double precision NOT NULL,
+    seen double precision NOT NULL,  -- when the last snapshot was taken, by the clock of the process
+    received double precision NOT NULL, -- when it came, by that of the server
+    sequence bigint NOT NULL         -- the number of the last snapshot that came
+);
+CREATE TABLE inbox (                 -- snapshots that came and were not merged yet
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    instance bigint NOT NULL,
+    received double precision NOT NULL,
+    body bytea NOT NULL              -- see sending.py
+);
+ALTER TABLE inbox ALTER body SET STORAGE EXTERNAL;
+CREATE TABLE series (                -- what is counted together
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,
+    kind text NOT NULL,
+    whole integer NOT NULL,          -- 0: a group and name; 1: everything; 2, 3, 4: a host, a version, a queue
+    "group" text NOT NULL,
+    name text NOT NULL,
+    seen bigint NOT NULL,            -- epoch seconds, exact to a day
+    UNIQUE (application, kind, whole, "group", name)
+);
+CREATE TABLE resolution (
+    width integer PRIMARY KEY,
+    complete_from bigint NOT NULL,
+    complete_until bigint NOT NULL,
+    late bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE totals (
+    width integer NOT NULL,
+    start bigint NOT NULL,
+    series bigint NOT NULL,{_TOTALS},
+    PRIMARY KEY (width, start, series)
+);
+ALTER TABLE totals ALTER histogram SET STORAGE MAIN, ALTER queue_histogram SET STORAGE MAIN,
+    ALTER statuses SET STORAGE MAIN;
+CREATE TABLE error (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    series bigint NOT NULL,
+    type text NOT NULL,
+    message text NOT NULL,
+    expected integer NOT NULL,
+    seen bigint NOT NULL,
+    digest text NOT NULL GENERATED ALWAYS AS (md5(type || chr(10) || message)) STORED, -- long texts fit in no index
+    UNIQUE (series, digest, expected)
+);
+CREATE TABLE error_count (
+    width integer NOT NULL,
+    start bigint NOT NULL,
+    error bigint NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (width, start, error)
+);
+CREATE TABLE sample (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    series bigint NOT NULL,
+    reason text NOT NULL,
+    ended double precision NOT NULL, -- epoch seconds
+    duration double precision NOT NULL,
+    body text NOT NULL               -- JSON
+);
+CREATE INDEX sample_by_series ON sample (series, reason, ended);
+CREATE INDEX sample_by_end ON sample (ended, duration);
+CREATE TABLE link (                  -- applications that are reported to together with another one
+    application text NOT NULL,
+    linked text NOT NULL,
+    seen double precision NOT NULL,
+    PRIMARY KEY (application, linked)
+);
+CREATE TABLE loss (                  -- what an instance had to drop, by cause
+    instance bigint NOT NULL,
+    cause text NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (instance, cause)
+);
+CREATE TABLE dropped (               -- the same by minute, and by the applications that may lack it, a list in JSON
+    start bigint NOT NULL,
+    cause text NOT NULL,
+    applications text NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (start, cause, applications)
+);
+CREATE TABLE running (
+    instance bigint NOT NULL,
+    series bigint NOT NULL,
+    started double precision NOT NULL
+);
+CREATE INDEX running_by_instance ON running (instance);
+CREATE TABLE custom_metric (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,
+    name text NOT NULL,
+    seen bigint NOT NULL,
+    UNIQUE (application, name)
+);
+CREATE TABLE custom_metric_totals (
+    width integer NOT NULL,
+    start bigint NOT NULL,
+    metric bigint NOT NULL,
+    count bigint NOT NULL,
+    total double precision NOT NULL, -- of the program's own unit
+    minimum double precision NOT NULL,
+    maximum double precision NOT NULL,
+    PRIMARY KEY (width, start, metric)
+);
+CREATE TABLE custom_event_type (     -- how often each type of event was recorded, since ever
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,
+    type text NOT NULL,
+    count bigint NOT NULL,
+    seen bigint NOT NULL,
+    UNIQUE (application, type)
+);
+CREATE TABLE custom_event (          -- the latest of each type
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    type bigint NOT NULL,
+    moment double precision NOT NULL, -- epoch seconds
+    body text NOT NULL               -- JSON
+);
+CREATE INDEX custom_event_by_type ON custom_event (type, moment);
+CREATE TABLE mark (                  -- moments that are drawn into charts: a new version, or what somebody says
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,       -- "" for all
+    moment bigint NOT NULL,          -- epoch seconds
+    kind text NOT NULL,              -- "version", "manual"
+    name text NOT NULL,
+    UNIQUE (application, kind, name, moment)
+);
+CREATE INDEX mark_by_moment ON mark (moment);
+CREATE TABLE over_limit (            -- where a limit on names has been reached: see eviction.py
+    kind text NOT NULL,              -- "application", "series" of an application, "error" of a series
+    whose text NOT NULL,             -- the name of the application, the number of the series
+    PRIMARY KEY (kind, whose)
+);
+CREATE TABLE eviction_progress (     -- all rows up to here have been moved
+    kind text PRIMARY KEY,
+    width integer NOT NULL,
+    start bigint NOT NULL
+);
+CREATE TABLE evicted (               -- names that make room, and what their rows are counted under
+    kind text NOT NULL,              -- "series", "error"
+    number bigint NOT NULL,
+    replacement bigint NOT NULL,
+    PRIMARY KEY (kind, number)
+);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1,)
+"""The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
+_READABLE_FROM: Final = 1
+_WRITABLE_FROM: Final = 1
+VERSION: Final = len(_MIGRATIONS)
+
+
+class UnknownVersion(Exception):
+    """The tables are of a version that this program does not get along with."""
+
+
+class Installed(NamedTuple):
+    """The store that the tables hold."""
+
+    version: int
+    identity: str
+    """Of this store among all others."""
+
+
+def installed(session: Session) -> Installed:
+    """Return which store the tables hold; a statement fails if there are none.
+
+    Raises:
+        UnknownVersion: they are too new.
+    """
+    row = session.execute("SELECT version, identity, readable_from, writable_from FROM @store").fetchone()
+    version, identity, *needed = row or (0, "", 0)
+    if max(needed) > VERSION:
+        raise UnknownVersion(f"its version is {version}, and this weighbridge knows versions up to {VERSION}")
+    return Installed(int(version), str(identity))
+
+
+def _version_before(session: Session) -> int:
+    """Return the version of the tables, 0 if there are none."""
+    (there,) = session.execute("SELECT to_regclass('@store') IS NOT NULL").fetchone() or (False,)
+    return installed(session).version if there else 0
+
+
+def upgrade(session: Session, schema: str) -> tuple[int, int]:
+    """Bring the tables to the current version, within the transaction that the caller has begun.
+
+    Returns the version before and after. Whoever merges at this moment is waited for.
+
+    Raises:
+        UnknownVersion: as `installed`.
+    """
+    session.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+    before = _version_before(session)
+    session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}; SET LOCAL search_path = {schema}")
+    for script in _MIGRATIONS[before:]:
+        session.execute(script)
+    if before == 0:
+        _begin(session)
+    session.execute(
+        "UPDATE @store SET version = %s, readable_from = %s, writable_from = %s",
+        (max(before, VERSION), _READABLE_FROM, _WRITABLE_FROM),
+    )
+    return before, max(before, VERSION)
+
+
+def _begin(session: Session) -> None:
+    """Fill the tables of a new store: nothing is rolled up so far."""
+    (now,) = session.execute("SELECT extract(epoch FROM now())::double precision").fetchone() or (0.0,)
+    session.execute("INSERT INTO @store VALUES (0, 0, 0, gen_random_uuid()::text)")
+    for width, until in ((FINEST, FOREVER), *((width, floor_to(now, width)) for width in COARSE_WIDTHS)):
+        session.execute("INSERT INTO @resolution VALUES (%s, 0, %s)", (width, until))

@@ -1,0 +1,187 @@
+"""Snapshots as the bytes that a process sends, and that are read when they are merged.
+
+The first byte is the version of the form. A process is older or newer than whoever merges what it
+sends; so columns are named, those that the reader does not know are left out, and those
+that the sender did not know are nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...custom_values import CustomEvent, CustomEvents, CustomMetric
+from ...recording.snapshot import ErrorCount, RunningTransaction, Series, Snapshot
+from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
+from ..sample_json import to_json
+
+__all__ = ["SCALARS", "DamagedSnapshot", "SentRow", "SentSample", "SentSnapshot", "pack", "unpack"]
+
+_FORM: Final = 1
+_LEVEL: Final = 1
+"""Of compression: higher ones take five times as long for a tenth less."""
+SCALARS: Final = len(COLUMNS) - len(HISTOGRAMS) - 1
+"""How many of the columns come before those that are encoded."""
+_DEFAULTS: Final = (*columns_of(Totals()),)
+
+
+class DamagedSnapshot(ValueError):
+    """These bytes are not from `pack`, or from a version that is too new."""
+
+
+class SentRow:
+    """What a snapshot has counted of one series in one minute; the values are in the order of `COLUMNS`."""
+
+    __slots__ = ("minute", "queue", "series", "values")
+
+    def __init__(self, series: Series, minute: int, queue: str, values: Sequence[Any]) -> None:
+        self.series = series
+        self.minute = minute
+        self.queue = queue
+        self.values = values
+
+    @property
+    def count(self) -> int:
+        """How many transactions."""
+        return int(self.values[0])
+
+
+@dataclass(frozen=True)
+class SentSample:
+    """A sample in the form in which it is kept."""
+
+    series: Series
+    reason: str
+    started: float
+    duration: float
+    linked: tuple[str, ...]
+    json: str
+
+
+@dataclass(frozen=True)
+class SentSnapshot:
+    """A snapshot, as it is merged."""
+
+    taken: float
+    host: str
+    version: str
+    rows: Sequence[SentRow]
+    errors: Sequence[ErrorCount]
+    samples: Sequence[SentSample]
+    lost: Mapping[str, int]
+    running: Sequence[RunningTransaction]
+    metrics: Sequence[CustomMetric]
+    events: Sequence[CustomEvents]
+
+
+def pack(snapshot: Snapshot) -> bytes:
+    """Return a snapshot as bytes."""
+    numbers: dict[Series, int] = {}
+
+    def number(series: Series) -> int:
+        return numbers.setdefault(series, len(numbers))
+
+    blobs: list[bytes] = []
+    rows = []
+    for row in snapshot.minutes:
+        values = columns_of(row.totals)
+        encoded: Any = values[SCALARS:]
+        blobs += encoded
+        rows.append([number(row.series), row.minute, row.queue, *values[:SCALARS], *map(len, encoded)])
+    said = {
+        "columns": COLUMNS,
+        "scalars": SCALARS,
+        "taken": snapshot.taken,
+        "host": snapshot.instance.host,
+        "version": snapshot.instance.version,
+        "rows": rows,
+        "errors": [
+            [number(one.series), one.minute, one.type, one.message, one.expected, one.count] for one in snapshot.errors
+        ],
+        "samples": [
+            [
+                number(one.series),
+                one.reason,
+                one.transaction.started,
+                one.transaction.duration,
+                one.transaction.linked_applications,
+                to_json(one.transaction),
+            ]
+            for one in snapshot.samples
+        ],
+        "lost": snapshot.lost,
+        "running": [[number(one.series), one.started] for one in snapshot.running],
+        "metrics": [list(metric) for metric in snapshot.custom_metrics],
+        "events": [
+            [some.application, some.type, some.number, [[one.moment, dict(one.attributes)] for one in some.last]]
+            for some in snapshot.custom_events
+        ],
+    }
+    text = json.dumps({**said, "series": list(numbers)}, separators=(",", ":")).encode()
+    return bytes((_FORM,)) + zlib.compress(b"".join((len(text).to_bytes(4, "little"), text, *blobs)), _LEVEL)
+
+
+def unpack(body: bytes) -> SentSnapshot:
+    """Return the snapshot that `pack` was given.
+
+    Raises:
+        DamagedSnapshot: the bytes are not from it.
+    """
+    if body[:1] != bytes((_FORM,)):
+        raise DamagedSnapshot(f"its form is {body[:1]!r}, and this weighbridge knows {_FORM}")
+    try:
+        data = zlib.decompress(body[1:])
+        length = int.from_bytes(data[:4], "little")
+        said: dict[str, Any] = json.loads(data[4 : 4 + length])
+        return _snapshot(said, data[4 + length :])
+    except (zlib.error, LookupError, TypeError, ValueError) as error:
+        raise DamagedSnapshot(f"{len(body)} bytes of it make no sense ({type(error).__name__})") from error
+
+
+def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
+    series = [Series(*names) for names in said["series"]]
+    return SentSnapshot(
+        float(said["taken"]),
+        said["host"],
+        said["version"],
+        _rows(said, series, blobs),
+        [ErrorCount(series[number], *error) for number, *error in said["errors"]],
+        [
+            SentSample(series[number], reason, started, duration, tuple(linked), text)
+            for number, reason, started, duration, linked, text in said["samples"]
+        ],
+        said["lost"],
+        [RunningTransaction(series[number], started) for number, started in said["running"]],
+        [CustomMetric(*metric) for metric in said["metrics"]],
+        [_events(*events) for events in said["events"]],
+    )
+
+
+def _events(application: str, kind: str, number: int, last: Sequence[tuple[float, dict[str, Any]]]) -> CustomEvents:
+    events = (CustomEvent(application, kind, moment, attributes) for moment, attributes in last)
+    return CustomEvents(application, kind, number, tuple(events))
+
+
+def _known(values: list[Any], places: Sequence[int] | None) -> list[Any]:
+    """Return the values in the order of `COLUMNS`, given where each of them is; ``None``: they are."""
+    if places is None:
+        return values
+    return [default if place < 0 else values[place] for place, default in zip(places, _DEFAULTS, strict=True)]
+
+
+def _rows(said: Mapping[str, Any], series: Sequence[Series], blobs: bytes) -> list[SentRow]:
+    columns, scalars = tuple(said["columns"]), int(said["scalars"])
+    known = None if columns == COLUMNS else [columns.index(name) if name in columns else -1 for name in COLUMNS]
+    rows, place = [], 0
+    for number, minute, queue, *values in said["rows"]:
+        for index in range(scalars, len(columns)):
+            end = place + values[index]
+            values[index] = blobs[place:end]
+            place = end
+        rows.append(SentRow(series[number], minute, queue, _known(values, known)))
+    if place != len(blobs):
+        raise ValueError("lengths")
+    return rows

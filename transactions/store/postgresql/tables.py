@@ -1,0 +1,268 @@
+"""Rows of counts: what is merged on this side, and written as it is.
+
+The server cannot merge histograms. So whoever has the lock reads the rows that are there, adds to them, and
+writes them back; all rows of a statement at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, ClassVar, Final
+
+from ...log import log_once
+from ...recording.counts import CorruptCounts, decode_counts, merge_to_bytes
+from ...recording.histogram import decode, merge_to_encoded
+from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS
+from ..resolutions import SINCE_EVER
+from .drivers import Session
+
+__all__ = ["ERRORS", "METRICS", "TABLES", "TOTALS", "Key", "MergingTotals", "merged_counts", "merged_histograms"]
+
+Key = tuple[int, int, int]
+"""Width, start, and what the row is about."""
+
+_AT_ONCE: Final = 500
+"""Rows of one statement."""
+_FIRST_ENCODED: Final = len(COLUMNS) - len(HISTOGRAMS) - 1
+_SUMMED: Final = tuple(COLUMNS.index(name) for name in SUMS)
+_MAXIMA: Final = tuple(COLUMNS.index(name) for name in GREATEST)
+_MINIMUM: Final = COLUMNS.index("minimum")
+_APDEX_T: Final = COLUMNS.index("apdex_t")
+
+
+def merged_histograms(encoded: Sequence[bytes]) -> bytes:
+    """Merge encoded histograms, leaving out damaged ones."""
+    return _merge_intact(encoded, merge_to_encoded, decode)
+
+
+def merged_counts(encoded: Sequence[bytes]) -> bytes:
+    """Merge encoded counts, leaving out damaged ones."""
+    return _merge_intact(encoded, merge_to_bytes, decode_counts)
+
+
+def _merge_intact(
+    encoded: Sequence[bytes], merge: Callable[[Iterable[bytes]], bytes], read: Callable[[bytes], object]
+) -> bytes:
+    filled = [one for one in encoded if one]
+    if len(filled) <= 1 and not any(filled):
+        return b""
+    try:
+        return merge(filled)
+    except CorruptCounts as error:
+        log_once("corrupt histogram", "the store holds a damaged histogram, which is left out: %s", error)
+    return merge(one for one in filled if _is_intact(one, read))
+
+
+def _is_intact(encoded: bytes, read: Callable[[bytes], object]) -> bool:
+    try:
+        read(encoded)
+    except CorruptCounts:
+        return False
+    return True
+
+
+class MergingTotals:
+    """Rows of totals that are being added up, by key; the encoded ones are merged once, at the end."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Any, list[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def keys(self) -> Collection[Any]:
+        """Return the keys."""
+        return self._rows.keys()
+
+    def add(self, key: Any, values: Sequence[Any], is_later: bool = True) -> None:
+        """Add the columns of a row; its T counts if it is later than the others."""
+        there = self._rows.get(key)
+        if there is None:
+            self._rows[key] = [*values[:_FIRST_ENCODED], *([one] for one in values[_FIRST_ENCODED:])]
+            return
+        for index in _SUMMED:
+            if values[index]:
+                there[index] += values[index]
+        there[_MINIMUM] = min(there[_MINIMUM], values[_MINIMUM])
+        for index in _MAXIMA:
+            there[index] = max(there[index], values[index])
+        if values[_APDEX_T] is not None and (is_later or there[_APDEX_T] is None):
+            there[_APDEX_T] = values[_APDEX_T]
+        for index in range(_FIRST_ENCODED, len(COLUMNS)):
+            if values[index]:
+                there[index].append(values[index])
+
+    def add_unmerged(self, key: Any, values: Sequence[Any]) -> None:
+        """Add what `unmerged` has given of other rows."""
+        there = self._rows.get(key)
+        if there is None:
+            self._rows[key] = [*values[:_FIRST_ENCODED], *(list(some) for some in values[_FIRST_ENCODED:])]
+            return
+        self.add(key, [*values[:_FIRST_ENCODED], *([b""] * (len(COLUMNS) - _FIRST_ENCODED))])
+        for index in range(_FIRST_ENCODED, len(COLUMNS)):
+            there[index] += values[index]
+
+    def unmerged(self) -> Iterable[tuple[Any, list[Any]]]:
+        """Return each key with its columns; of the encoded ones, all that are to be merged."""
+        return self._rows.items()
+
+    def rows(self) -> Iterator[tuple[Any, list[Any]]]:
+        """Yield each key with its columns."""
+        for key, values in self._rows.items():
+            *histograms, statuses = values[_FIRST_ENCODED:]
+            encoded = [*map(merged_histograms, histograms), merged_counts(statuses)]
+            yield key, [*values[:_FIRST_ENCODED], *encoded]
+
+
+class _Table:
+    """A table whose rows are told by ``width``, ``start`` and one number."""
+
+    def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
+        self.name = f"@{name}"
+        self.about = about
+        self._columns = ", ".join(columns)
+        self._key = f"width, start, {about}"
+
+    def delete(self, session: Session, width: int, start: int, end: int) -> None:
+        """Delete the rows of a width that start at ``start`` or later and before ``end``."""
+        session.execute(f"DELETE FROM {self.name} WHERE width = {width:d} AND start >= {start:d} AND start < {end:d}")
+
+    def _delete_moved(self, session: Session, part: tuple[int, int, int]) -> None:
+        width, after, until = part
+        session.execute(
+            f"DELETE FROM {self.name} WHERE width = {width:d} AND start > {after:d} AND start <= {until:d}"
+            f" AND {self.about} IN (SELECT number FROM @evicted WHERE kind = '{self.about}')"
+        )
+
+    def _moved(self, part: tuple[int, int, int]) -> str:
+        width, after, until = part
+        return (
+            f"FROM {self.name} JOIN @evicted ON kind = '{self.about}' AND number = {self.about}"
+            f" WHERE width = {width:d} AND start > {after:d} AND start <= {until:d}"
+        )
+
+
+class TotalsTable(_Table):
+    """The table of totals."""
+
+    def __init__(self) -> None:
+        super().__init__("totals", "series", COLUMNS)
+        updates = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS)
+        self._into = f"INSERT INTO {self.name} ({self._key}, {self._columns}) VALUES "
+        self._on_conflict = f" ON CONFLICT ({self._key}) DO UPDATE SET {updates}"
+
+    def add(self, session: Session, merging: MergingTotals) -> None:
+        """Add rows, by key, to those that are there."""
+        keys = iter(list(merging.keys()))
+        while some := list(islice(keys, _AT_ONCE)):
+            for *key, values in self._there(session, some):
+                merging.add(tuple(key), values, is_later=False)
+        self._write(session, merging)
+
+    def roll_up(self, session: Session, interval: tuple[int, int], finer: int) -> None:
+        """Make the rows of one interval, given as (width, start), from those of the next finer width."""
+        width, start = interval
+        where = f"width = {finer:d} AND start >= {start:d} AND start < {start + width:d}"
+        self._write(session, self._merged(session, width, start, where))
+
+    def add_to_ever(self, session: Session, width: int, end: int) -> None:
+        """Add the rows of a width that start before ``end`` to those of all time."""
+        self.add(session, self._merged(session, SINCE_EVER, 0, f"width = {width:d} AND start < {end:d}"))
+
+    def move(self, session: Session, part: tuple[int, int, int]) -> bool:
+        """Count rows of evicted series under their replacements, given width, after which start, and up to which."""
+        merging = MergingTotals()
+        columns = f"width, start, replacement, {self._columns}"
+        for width, start, about, *values in session.execute(f"SELECT {columns} {self._moved(part)}").fetchall():
+            merging.add((width, start, about), values)
+        self.add(session, merging)
+        self._delete_moved(session, part)
+        return bool(merging)
+
+    def _merged(self, session: Session, width: int, start: int, where: str) -> MergingTotals:
+        merging = MergingTotals()
+        rows = session.execute(f"SELECT series, {self._columns} FROM {self.name} WHERE {where} ORDER BY start")
+        for series, *values in rows.fetchall():
+            merging.add((width, start, series), values)
+        return merging
+
+    def _there(self, session: Session, keys: Sequence[Key]) -> Iterator[tuple[int, int, int, Sequence[Any]]]:
+        wanted = ", ".join(f"({width:d}, {start:d}::bigint, {about:d}::bigint)" for width, start, about in keys)
+        rows = session.execute(
+            f"SELECT {self._key}, {self._columns} FROM {self.name} WHERE ({self._key}) IN ({wanted})"
+        )
+        for width, start, about, *values in rows.fetchall():
+            yield width, start, about, values
+
+    def _write(self, session: Session, merging: MergingTotals) -> None:
+        rows = (f"({', '.join(map(_literal, (*key, *values)))})" for key, values in merging.rows())
+        while some := list(islice(rows, _AT_ONCE)):
+            session.execute(f"{self._into}{', '.join(some)}{self._on_conflict}")
+
+
+class SummedTable(_Table):
+    """A table whose rows the server can merge by itself: the first columns are added up, then the extremes follow."""
+
+    _EXTREMES: ClassVar[Mapping[str, str]] = {"minimum": "least", "maximum": "greatest"}
+    _AGGREGATES: ClassVar[Mapping[str, str]] = {"minimum": "min", "maximum": "max"}
+
+    def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
+        super().__init__(name, about, columns)
+        updates = ", ".join(f"{column} = {self._updated(name, column)}" for column in columns)
+        self._merged = ", ".join(f"{self._AGGREGATES.get(column, 'sum')}({column})" for column in columns)
+        self._into = f"INSERT INTO {self.name} ({self._key}, {self._columns}) "
+        self._on_conflict = f" ON CONFLICT ({self._key}) DO UPDATE SET {updates}"
+
+    def _updated(self, name: str, column: str) -> str:
+        if column in self._EXTREMES:
+            return f"{self._EXTREMES[column]}({name}.{column}, excluded.{column})"
+        return f"{name}.{column} + excluded.{column}"
+
+    def add(self, session: Session, rows: Iterable[Sequence[object]]) -> None:
+        """Add rows, each a width, a start, what it is about and the columns, to those that are there."""
+        literals = (f"({', '.join(map(_literal, row))})" for row in rows)
+        while some := list(islice(literals, _AT_ONCE)):
+            session.execute(f"{self._into} VALUES {', '.join(some)}{self._on_conflict}")
+
+    def roll_up(self, session: Session, interval: tuple[int, int], finer: int) -> None:
+        """Make the rows of one interval, given as (width, start), from those of the next finer width."""
+        width, start = interval
+        session.execute(
+            f"{self._into} SELECT {width:d}, {start:d}, {self.about}, {self._merged} FROM {self.name}"
+            f" WHERE width = {finer:d} AND start >= {start:d} AND start < {start + width:d} GROUP BY {self.about}"
+        )
+
+    def add_to_ever(self, session: Session, width: int, end: int) -> None:
+        """Add the rows of a width that start before ``end`` to those of all time."""
+        session.execute(
+            f"{self._into} SELECT {SINCE_EVER}, 0, {self.about}, {self._merged} FROM {self.name}"
+            f" WHERE width = {width:d} AND start < {end:d} GROUP BY {self.about}{self._on_conflict}"
+        )
+
+    def move(self, session: Session, part: tuple[int, int, int]) -> bool:
+        """As `TotalsTable.move`."""
+        moved = session.execute(
+            f"{self._into} SELECT width, start, replacement, {self._merged} {self._moved(part)} GROUP BY 1, 2, 3"
+            f"{self._on_conflict}"
+        ).rowcount
+        self._delete_moved(session, part)
+        return moved > 0
+
+
+TOTALS: Final = TotalsTable()
+ERRORS: Final = SummedTable("error_count", "error", ("count",))
+METRICS: Final = SummedTable("custom_metric_totals", "metric", ("count", "total", "minimum", "maximum"))
+TABLES: Final = (TOTALS, ERRORS, METRICS)
+"""Those that have rows of all resolutions."""
+
+
+def _literal(value: object) -> str:
+    """Return a number, nothing or bytes as SQL; there is no text among them."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"'\\x{value.hex()}'::bytea"
+    if isinstance(value, int):
+        return f"{value:d}"
+    return f"{float(value)!r}"  # type: ignore[arg-type]
