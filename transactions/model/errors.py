@@ -102,11 +102,11 @@ class _Class:
     def __init__(self, cls: type[BaseException]) -> None:
         self.names: frozenset[str] = frozenset(map(class_name, cls.__mro__))
         """``module:Class`` of the class and of all its bases."""
-        known = next((_CONTROL_FLOW[name] for name in self.names & _CONTROL_FLOW.keys()), None)
+        known: Outcome | None = next((_CONTROL_FLOW[name] for name in self.names & _CONTROL_FLOW.keys()), None)
         depends = issubclass(cls, SystemExit) or not (_GROUPS | _EXITS).isdisjoint(self.names)
         self.decides_itself: bool = known is None and depends
         """Whether the outcome depends on the instance."""
-        self.outcome: Outcome = known or "failed"
+        self.outcome: Outcome = "failed" if known is None else known
         """What becomes of a task that an instance escapes from, if the class decides that."""
 
 
@@ -148,8 +148,8 @@ def outcome_of(exception: BaseException) -> Outcome:
 
 def _outcome_of_group(group: BaseException) -> Outcome:
     """Return the outcome of the first exception that is an error, else that of the first one."""
-    outcomes = [outcome_of(part) for part in parts_of(group)]
-    return next((outcome for outcome in outcomes if outcome in FAILURES), outcomes[0])
+    errors = filter(is_error, parts_of(group))
+    return outcome_of(next(errors, parts_of(group)[0]))
 
 
 def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
