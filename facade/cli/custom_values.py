@@ -26,14 +26,14 @@ class TextTable(NamedTuple):
 
 def custom_tables(report: Report, now: float) -> Iterator[TextTable]:
     """Give the tables of a report that has any."""
-    metrics = [
+    metrics: list[tuple[str, ...]] = [
         (
             *(one_line(one.application), one_line(one.name), formats.count(one.count), formats.rate(one.per_minute)),
             *map(formats.number, (one.average, one.minimum, one.maximum, one.total)),
         )
         for one in report.custom_metrics
     ]
-    events = [
+    events: list[tuple[str, ...]] = [
         (
             one_line(one.application),
             one_line(one.type),

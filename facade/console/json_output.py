@@ -34,8 +34,18 @@ STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "apdex": "the score, 0 to 1; null for background transactions",
         "apdex_t_seconds": "the threshold T that it goes by",
         "response_start_seconds": "from a request's entry to the start of its response, on average",
-        "queue_seconds": "in front-end queues, on average, where the front end tells it",
+        "queue_seconds": "in queues, on average: a front end's, where it tells, or a job system's",
         "disconnected": "how many clients left before the end",
+        "queued": "how many came with a time in a queue",
+        "queue_p95_seconds": "95 of 100 waited less in their queue; off by at most 1.1 %",
+        "queue_maximum_seconds": "the longest wait in a queue",
+        "succeeded": "how many ended so, as the next six; they add up to calls",
+        "failed": "have raised and are not tried again",
+        "retried": "will be tried again",
+        "rejected": "were refused",
+        "cancelled": "were revoked, aborted, skipped or stopped, or have expired",
+        "timed_out": "have exceeded their time limit",
+        "killed": "have lost their process",
     }
 )
 """The meaning of each field of a ``figures`` object."""

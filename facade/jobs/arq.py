@@ -25,6 +25,7 @@ from weighbridge.jobs.runs import attributes_of, begin_run
 __all__ = ["measured"]
 
 _GROUP: Final = "arq"
+_IS_MEASURED: Final = "_weighbridge_measured"
 _MARGIN: Final = 5.0
 """Seconds by which arq's own limit is later than ours."""
 
@@ -42,6 +43,8 @@ def measured(functions: Iterable[Any], timeout: float | None = 300) -> list[Any]
 
 
 def _measured(given: Any, timeout: float | None) -> Any:
+    if hasattr(getattr(given, "coroutine", None), _IS_MEASURED):
+        return given
     function: Any = given if isinstance(given, CronJob) else func(given)
     limit = timeout if function.timeout_s is None else function.timeout_s
     outer = None if limit is None else limit + _MARGIN
@@ -69,6 +72,7 @@ def _wrapper_of(coroutine: Callable[..., Awaitable[Any]], name: str, limit: floa
         handle.end()
         return result
 
+    setattr(run, _IS_MEASURED, True)
     return run
 
 

@@ -57,6 +57,9 @@ class Measured(TaskiqMiddleware):
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         """Begin."""
+        run = _current.get()
+        if run is not None and run.task_id == message.task_id:  # another one of these has begun it
+            return message
         labels = message.labels
         queue = labels.get("queue_name") or getattr(self.broker, "queue_name", None)
         handle = begin_run(

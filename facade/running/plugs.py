@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from weighbridge.transactions.log import capture_internal_exception
 
-from . import frameworks, servers
+from . import frameworks, job_systems, servers
 
 __all__ = ["PLUGS", "Plug", "plugs_markdown"]
 
@@ -32,6 +32,7 @@ class Plug(NamedTuple):
 
 _MIDDLEWARE: Final = "the middleware around the application"
 _ALONE: Final = "the middleware around each application, under a server that is not listed here"
+_JOBS: Final = "what `weighbridge.jobs` measures its jobs by"
 _PLUG: Final = "the plug for its routes and exceptions"
 
 PLUGS: Final = {
@@ -62,6 +63,18 @@ PLUGS: Final = {
     "quart": Plug(frameworks.quart, "`Quart.__call__`", _ALONE),
     "sanic.app": Plug(frameworks.sanic, "`Sanic.__init__`", _PLUG),
     "starlette.applications": Plug(frameworks.starlette, "`Starlette.__call__`", _ALONE),
+    # job systems
+    "apscheduler.schedulers.base": Plug(job_systems.apscheduler, "`BaseScheduler.__init__`", _JOBS),
+    "arq.worker": Plug(job_systems.arq, "`Worker.__init__`", _JOBS),
+    "celery.app.base": Plug(job_systems.celery, "`Celery.__init__`", _JOBS),
+    "django.apps.registry": Plug(
+        job_systems.django, "`Apps.populate`", "`weighbridge.jobs.django` behind the project's applications"
+    ),
+    "dramatiq.broker": Plug(job_systems.dramatiq, "`Broker.__init__`", _JOBS),
+    "huey.api": Plug(job_systems.huey, "`Huey.__init__`", _JOBS),
+    "procrastinate.app": Plug(job_systems.procrastinate, "`App.__init__`", _JOBS),
+    "rq.worker": Plug(job_systems.rq, "`BaseWorker.__init__`", _JOBS),
+    "taskiq": Plug(job_systems.taskiq, "`AsyncBroker.__init__`", _JOBS),
 }
 """By the name of the module."""
 

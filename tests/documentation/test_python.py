@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from weighbridge.testing import CapturedTransactions, capture_transactions
+from weighbridge.transactions.handoff import handoff
 
 from .pages import Block, blocks
 from .test_servers import DEPLOYED
@@ -172,6 +173,12 @@ def moving(block: Namespace, ended: CapturedTransactions) -> None:
     assert ended[0].attributes == {"rows": 7}
 
 
+def values_of_your_own(block: Namespace, ended: CapturedTransactions) -> None:
+    metrics, events = handoff.custom.take()
+    assert [(metric.name, metric.total) for metric in metrics] == [("Custom/Queue/Waiting", 12)]
+    assert events[0].last[0].attributes == {"total": 39.9, "currency": "EUR"}
+
+
 def own_tests(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Function/__main__:rebuild"]
 
@@ -186,6 +193,7 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("docs/frameworks.md", "Copies", 0): behind_an_adapter,
     ("docs/how-to/background-tasks.md", "Measure background tasks", 0): four_forms,
     ("docs/how-to/current-transaction.md", "Say more about a transaction", 0): while_it_runs,
+    ("docs/how-to/current-transaction.md", "Metrics and events of your own", 0): values_of_your_own,
     ("docs/how-to/errors.md", "Expected and ignored errors", 0): out_of_stock,
     ("docs/how-to/job-queues.md", "Celery", 0): celery,
     ("docs/how-to/job-queues.md", "Any other system", 0): any_other,

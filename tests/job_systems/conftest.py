@@ -21,26 +21,45 @@ __all__ = ["redis", "stored"]
 Runners = Callable[[Row], Runner]
 
 
-@pytest.fixture(scope="session")
-def database() -> Iterator[Callable[[], str]]:
-    """Starts a PostgreSQL when it is first asked for."""
+class Brokers:
+    """The brokers that this machine has."""
+
+    def __init__(self, redis: Redis | None, database: str | None) -> None:
+        self._redis = redis
+        self._database = database
+
+    def for_row(self, row: Row) -> str:
+        """Where a row finds its broker, which is empty."""
+        if row.broker == "none":
+            return ""
+        if row.broker == "postgresql":
+            return self._database or pytest.skip("there is no PostgreSQL")
+        return self.redis()
+
+    def redis(self) -> str:
+        """Where the Redis is, which is empty."""
+        if self._redis is None:
+            pytest.skip("there is no redis-server")
+        self._redis.flushall()
+        return url_of(self._redis)
+
+
+@pytest.fixture(scope="module")
+def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
+    """All brokers that this machine has, for all rows: started ahead of the tests, each of which leaves nothing."""
     with ExitStack() as stack:
-        found: list[str] = []
-
-        def started() -> str:
-            if not found:
-                found.append(stack.enter_context(postgresql()))
-            return found[0]
-
-        yield started
+        yield Brokers(
+            None if SERVER is None else request.getfixturevalue("redis"),
+            None if BINARIES is None else stack.enter_context(postgresql()),
+        )
 
 
 @pytest.fixture
-def runner(tmp_path: Path, stored: Stored, request: pytest.FixtureRequest) -> Runners:
+def runner(brokers: Brokers, tmp_path: Path, stored: Stored) -> Runners:
     """Prepares a row: its broker is empty, and its worker's programs are in a folder of their own."""
 
     def prepared(row: Row) -> Runner:
-        made = Runner(row, tmp_path, _broker_of(row, request))
+        made = Runner(row, tmp_path, brokers.for_row(row))
         if row.prepare:
             made.run("prepare")
         return made
@@ -48,21 +67,7 @@ def runner(tmp_path: Path, stored: Stored, request: pytest.FixtureRequest) -> Ru
     return prepared
 
 
-def _broker_of(row: Row, request: pytest.FixtureRequest) -> str:
-    if row.broker == "postgresql":
-        if BINARIES is None:
-            pytest.skip("there is no PostgreSQL")
-        return str(request.getfixturevalue("database")())
-    if row.broker == "redis":
-        if SERVER is None:
-            pytest.skip("there is no redis-server")
-        connection: Redis = request.getfixturevalue("redis")
-        connection.flushall()
-        return url_of(connection)
-    return ""
-
-
 @pytest.fixture(scope="session", autouse=True)
-def _table() -> Iterator[None]:
+def _table(pytestconfig: pytest.Config) -> Iterator[None]:
     yield
-    write_page()
+    write_page(pytestconfig.cache)

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from .rows import ROWS, Row
 
 __all__ = ["COLUMNS", "PAGE", "outcomes", "write_page"]
@@ -63,12 +65,20 @@ _PACKAGES: Final = (
     "taskiq-redis",
 )
 
+_KEY: Final = "job systems/cells"
+
 outcomes: dict[tuple[Row, str], bool] = {}
 """By row and column, whether it was as it must be."""
 
 
-def write_page() -> None:
-    """Write the page, where every row was run in a source checkout."""
+def write_page(cache: pytest.Cache) -> None:
+    """Write the page, where every row was run in a source checkout, be it in several sessions of pytest."""
+    cells = {**cache.get(_KEY, {}), **{f"{row.name}: {column}": right for (row, column), right in outcomes.items()}}
+    cache.set(_KEY, cells)
+    for row in ROWS:
+        for column in COLUMNS:
+            if f"{row.name}: {column}" in cells:
+                outcomes[row, column] = cells[f"{row.name}: {column}"]
     if PAGE.parent.is_dir() and {row for row, _ in outcomes} == set(ROWS):
         PAGE.write_text(_page(), "utf-8")
 

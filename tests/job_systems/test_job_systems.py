@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ..recording.conftest import Stored
-from .driver import MANY, Counted, Runner, counted
+from .driver import MANY, Counted, Runner, counted, queues
 from .rows import ROWS, Row
 from .table import outcomes
 
@@ -60,6 +60,9 @@ def test_who_is_told_to_stop_loses_nothing(row: Row, runner: Runners, stored: St
     (plain,) = counted(stored, row.group).values()
     outcomes[row, "ended children"] = plain.outcomes == {"succeeded": MANY}
     assert plain.outcomes == {"succeeded": MANY}
+    if row.queue is not None:
+        outcomes[row, "queue"] = queues(stored) == {row.queue: MANY}
+    assert queues(stored) == ({} if row.queue is None else {row.queue: MANY})
     if row.has_queue_time:
         outcomes[row, "queue time"] = plain.queued == MANY
     assert plain.queued == (MANY if row.has_queue_time else 0)

@@ -56,7 +56,7 @@ _STOPPED: Final = (
     CANCELLATIONS | DISCONNECTS | {"greenlet:GreenletExit", "builtins:GeneratorExit", "builtins:KeyboardInterrupt"}
 )
 
-_CONTROL_FLOW: Final[Mapping[str, Outcome]] = {
+_SAID_BY_LIBRARIES: Final[Mapping[str, Outcome]] = {
     "arq.worker:Retry": "retried",
     "arq.worker:RetryJob": "retried",
     "billiard.exceptions:SoftTimeLimitExceeded": "timed_out",
@@ -80,9 +80,12 @@ _CONTROL_FLOW: Final[Mapping[str, Outcome]] = {
     "rq.timeouts:JobTimeoutException": "timed_out",
     "taskiq.exceptions:NoResultError": "succeeded",
     "taskiq.exceptions:TaskRejectedError": "rejected",
-    **dict.fromkeys(_STOPPED, "cancelled"),
 }
 """What libraries raise to say "again", "never mind" or "too long", and what becomes of the task then."""
+
+_CANCELLED: Final[Mapping[str, Outcome]] = dict.fromkeys(_STOPPED, "cancelled")
+_CONTROL_FLOW: Final[Mapping[str, Outcome]] = {**_SAID_BY_LIBRARIES, **_CANCELLED}
+"""What becomes of a task that such an exception escapes from, by the name of its class."""
 
 _EXITS: Final = frozenset({"click.exceptions:Exit", "typer.exceptions:Exit"})
 """What command-line libraries raise to end a program with a status, as ``SystemExit`` does."""

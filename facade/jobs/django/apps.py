@@ -21,7 +21,9 @@ class BackgroundWorkConfig(AppConfig):
     def ready(self) -> None:
         """Connect."""
         from weighbridge.jobs.django import tasks  # noqa: PLC0415  models must be ready
+        from weighbridge.jobs.django.commands import wrap_commands  # noqa: PLC0415  as above
 
+        wrap_commands()
         for module in _signal_modules():
             tasks.connect(module)
         if apps.is_installed("django_q"):

@@ -52,8 +52,9 @@ def _place():
 
 
 _WATCHED = frozenset(
-    "bottle channels cheroot connexion daphne django falcon flask gevent granian gunicorn hypercorn newrelic pyramid "
-    "quart sanic starlette uvicorn waitress weighbridge werkzeug wsgiref".split()
+    "apscheduler arq bottle celery channels cheroot connexion daphne django dramatiq falcon flask gevent granian "
+    "gunicorn huey hypercorn newrelic procrastinate pyramid quart rq sanic starlette taskiq uvicorn waitress "
+    "weighbridge werkzeug wsgiref".split()
 )
 """Packages that are reason enough to load weighbridge: in a process that imports none of them it does nothing."""
 

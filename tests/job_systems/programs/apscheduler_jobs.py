@@ -8,15 +8,17 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
-from telling import tell
+from telling import FOLDER, tell, told
 
 import weighbridge.jobs.apscheduler
 from weighbridge import background_task
 
-LONG = 3.0
+REJECTED = FOLDER / "rejected"
+"""Is there once a run was one too many."""
 
 
 def plain(number: int) -> None:
@@ -33,11 +35,15 @@ async def coroutine() -> None:
 
 
 def bad() -> None:
+    tell()
     raise LookupError("no such book")
 
 
 def long() -> None:
-    time.sleep(LONG)
+    """Runs until it was to run once more."""
+    while not REJECTED.exists():
+        time.sleep(0.05)
+    tell()
 
 
 def schedule(scheduler: Any, *extra: Any) -> None:
@@ -46,8 +52,14 @@ def schedule(scheduler: Any, *extra: Any) -> None:
         scheduler.add_job(plain, "date", run_date=now, args=[number], **patient)
     for job in (decorated, bad, *extra):
         scheduler.add_job(job, "date", run_date=now, **patient)
-    scheduler.add_job(long, "interval", seconds=1, end_date=now + timedelta(seconds=2.5), **patient)
+    scheduler.add_job(long, "interval", seconds=1, id="long", **patient)
     scheduler.add_job(plain, "date", run_date=now - timedelta(hours=1), args=[6], name="missed", misfire_grace_time=1)
+
+    def stop_long(event: Any) -> None:
+        scheduler.remove_job("long")
+        REJECTED.touch()
+
+    scheduler.add_listener(stop_long, EVENT_JOB_MAX_INSTANCES)
 
 
 def threads() -> None:
@@ -62,7 +74,8 @@ def run(scheduler: Any) -> None:
     weighbridge.jobs.apscheduler.measure(scheduler)
     schedule(scheduler)
     scheduler.start()
-    time.sleep(2 * LONG)
+    while told() < 8:
+        time.sleep(0.05)
     scheduler.shutdown()
 
 
@@ -70,7 +83,9 @@ async def loop() -> None:
     scheduler = weighbridge.jobs.apscheduler.measure(AsyncIOScheduler())
     schedule(scheduler, coroutine)
     scheduler.start()
-    await asyncio.sleep(2 * LONG)
+    while told() < 9:
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
     scheduler.shutdown()
 
 

@@ -49,7 +49,7 @@ def send_many() -> None:
     from django_q.tasks import async_task
 
     for number in range(20):
-        async_task("django_jobs.plain", number)
+        async_task("django_jobs.plain", number, cluster="high")
 
 
 def eager() -> None:

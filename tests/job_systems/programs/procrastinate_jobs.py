@@ -7,6 +7,7 @@ import os
 import sys
 
 import procrastinate
+import psycopg
 from procrastinate.exceptions import JobAborted
 from telling import tell
 
@@ -53,6 +54,9 @@ async def aborts(context: object) -> None:
 
 
 async def prepare() -> None:
+    with psycopg.connect(os.environ["POSTGRESQL"], autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
     async with app.open_async():
         await app.schema_manager.apply_schema_async()
 

@@ -17,6 +17,12 @@ def tell() -> None:
         told.write("x")
 
 
+def told() -> int:
+    """How often that was said."""
+    file = FOLDER / "told"
+    return file.stat().st_size if file.exists() else 0
+
+
 def is_first(name: str) -> bool:
     """Whether this is the first attempt."""
     try:

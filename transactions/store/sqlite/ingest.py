@@ -100,8 +100,9 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     open_now = [(instance, ingest.ids.series(one.series, one.started), one.started) for one in snapshot.running]
     connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
     reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
-    recorded = (*snapshot.custom_metrics, *snapshot.custom_events)
-    applications = {*(series.application for series in reported), *(one.application for one in recorded)}
+    applications = {series.application for series in reported}
+    applications |= {metric.application for metric in snapshot.custom_metrics}
+    applications |= {events.application for events in snapshot.custom_events}
     for lost in (snapshot.lost, ingest.dropped, ingest.ids.overflow):
         add_dropped(connection, ingest.shown_at(snapshot.taken), applications, lost)
         connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])

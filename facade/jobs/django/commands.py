@@ -1,0 +1,40 @@
+"""Management commands: their base class's ``execute`` is wrapped, as Django has no hook for them."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand
+
+from weighbridge import current_transaction
+from weighbridge.transactions.wrappers.programs import ProgramTransaction
+
+__all__ = ["wrap_commands"]
+
+_GROUP: Final = "Django"
+_WRAPPED: Final = "_weighbridge_wrapped"
+
+
+def wrap_commands() -> None:
+    """Measure every command as a frame around all that it does; what begins in it has transactions of its own."""
+    execute: Any = BaseCommand.execute
+    if hasattr(execute, _WRAPPED):
+        return
+
+    @wraps(execute)
+    def measured(self: BaseCommand, *args: Any, **options: Any) -> Any:
+        if current_transaction() is not None:  # a request or a task that calls the command
+            return execute(self, *args, **options)
+        name = type(self).__module__.rpartition(".")[2]
+        frame = ProgramTransaction(f"manage.py {name}", _GROUP)
+        try:
+            result = execute(self, *args, **options)
+        except BaseException as exception:
+            frame.end(exception)
+            raise
+        frame.end()
+        return result
+
+    setattr(measured, _WRAPPED, True)
+    BaseCommand.execute = measured  # type: ignore[method-assign]
