@@ -107,6 +107,17 @@ def stop(process: subprocess.Popen[bytes], by: signal.Signals) -> None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
+    eventually(lambda: not _has_members(process.pid))  # a reloader may end before the child that serves
+
+
+def _has_members(group: int) -> bool:
+    with suppress(ChildProcessError):  # what its parent has left behind is a child of the tests'
+        os.waitpid(-group, os.WNOHANG)
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def ask(port: int, *paths: str) -> list[int]:
@@ -140,8 +151,3 @@ def recorded(store: Path) -> Calls:
             calls[key] += one.totals.count
             failed[key] += one.totals.errors
     return {key: (count, failed[key]) for key, count in calls.items()}
-
-
-def eventually_recorded(store: Path, calls: Calls) -> None:
-    """Wait until a store has these."""
-    eventually(lambda: store.exists() and recorded(store) == calls)
