@@ -23,7 +23,8 @@ from weighbridge.transactions.store.sqlite.tables import FORMER, PRESENT, TOTALS
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 DAY, HOUR = 86400, 3600
-MINUTE_DAYS = 3
+MINUTE_ROWS = 3 * DAY // FINEST * 200
+"""Minutes are kept for three days of 200 names; of more names for fewer, as such a store would take long to make."""
 TEMPLATES = 12
 WHOLE = f"""
 SELECT span, start, ?, {merged_columns(PRESENT, COLUMNS)} FROM totals
@@ -105,8 +106,8 @@ def make(path: str, now: float, days: int = 30, names: int = 200, calls: float =
 def fill(store: sqlite3.Connection, begin: int, now: float, calls: float) -> None:
     """Hours for the old days, minutes for the last ones, and what is rolled up from both."""
     choose = random.Random(2)
-    minutes_from = floor_to(now, HOUR) - MINUTE_DAYS * DAY
     numbered = store.execute('SELECT id, application, kind, "group", name FROM series WHERE NOT whole').fetchall()
+    minutes_from = max(begin, floor_to(now - MINUTE_ROWS / len(numbered) * FINEST, HOUR))
     for width, start, end in ((HOUR, begin, minutes_from), (FINEST, minutes_from, floor_to(now, FINEST) + FINEST)):
         prepared = {
             number: [

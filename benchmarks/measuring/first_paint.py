@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 
-__all__ = ["first_paints"]
+__all__ = ["FLAGS", "first_paints"]
 
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 _PAINTED = """
 () => new Promise(resolve => new PerformanceObserver(list => {
     for (const entry of list.getEntriesByName('first-contentful-paint')) resolve(entry.startTime);
@@ -28,7 +28,7 @@ def first_paints(url: str, addresses: Iterable[str], rounds: int) -> dict[str, l
     if chromium is None:
         return None
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
 
         def visit(address: str) -> float:
             with browser.new_context(viewport={"width": 1280, "height": 900}) as context:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import weighbridge
 from weighbridge.agent.pass_through import Method, say_unused
@@ -79,12 +79,12 @@ class Application(weighbridge.Application):
         """Do nothing: there is no registration to wait for."""
         say_unused("Application.run_on_initialization")
 
-    link_to_application = Method()
-    record_dimensional_metric = Method()
-    record_dimensional_metrics = Method()
-    record_log_event = Method()
-    record_ml_event = Method()
-    record_transaction = Method()
+    link_to_application: Final = Method()
+    record_dimensional_metric: Final = Method()
+    record_dimensional_metrics: Final = Method()
+    record_log_event: Final = Method()
+    record_ml_event: Final = Method()
+    record_transaction: Final = Method()
 
 
 def face_of(found: weighbridge.Application) -> Application:

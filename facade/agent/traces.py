@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import weighbridge
 from weighbridge.agent.linking import get_linking_metadata
@@ -60,9 +60,9 @@ class TimeTrace(Block):
         """See `weighbridge.agent.get_linking_metadata`."""
         return get_linking_metadata(application)
 
-    add_code_level_metrics = Method()
-    complete_trace = Method()
-    finalize_data = Method()
+    add_code_level_metrics: Final = Method()
+    complete_trace: Final = Method()
+    finalize_data: Final = Method()
 
 
 class _Exchange(TimeTrace):
@@ -73,8 +73,8 @@ class _Exchange(TimeTrace):
         """Return no headers to add."""
         return []
 
-    process_response = Method()
-    process_response_headers = Method()
+    process_response: Final = Method()
+    process_response_headers: Final = Method()
 
 
 class DatabaseTrace(TimeTrace):

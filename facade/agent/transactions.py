@@ -21,7 +21,6 @@ from weighbridge.agent.pass_through import Method
 from weighbridge.agent.settings import Settings
 from weighbridge.transactions import api
 from weighbridge.transactions.model.request import RequestTransaction
-from weighbridge.transactions.wrappers.web import WebOpener
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -92,8 +91,10 @@ class Transaction:
         core = self._acting()
         return core is not None and api.add_attributes_to(core, items)
 
-    add_custom_parameter = add_user_attribute = add_custom_attribute
-    add_custom_parameters = add_user_attributes = add_custom_attributes
+    add_custom_parameter = add_custom_attribute
+    add_custom_parameters = add_custom_attributes
+    add_user_attribute = add_custom_attribute
+    add_user_attributes = add_custom_attributes
 
     def notice_error(
         self,
@@ -432,9 +433,6 @@ class WebTransaction(Transaction, weighbridge.WebTransaction):
             application, name, group, scheme, host, port, request_method, request_path, query_string, headers
         )
         self._is_wanted = enabled is None or bool(enabled)
-
-    def _opener(self, caller: str) -> WebOpener:
-        return super()._opener(caller)
 
     def __enter__(self) -> Self:  # type: ignore[override]
         """Begin; return itself, which now shows the transaction that measures the block."""

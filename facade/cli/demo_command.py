@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 import tempfile
 import time
 from pathlib import Path
-from uuid import uuid4
 
 from rich.console import Console
 
@@ -16,7 +13,7 @@ from weighbridge.demo.run import Outcome, run_demo
 from weighbridge.demo.services import ServiceFailed
 from weighbridge.demo.traffic import plan
 from weighbridge.reporting.report import read_report
-from weighbridge.transactions.recording.snapshot import Instance, Snapshot, StoreUnavailable
+from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
@@ -45,18 +42,16 @@ def demonstrate(requests: int, seed: int, store: Path | None) -> bool:
 
 
 def require_writable(store: Path) -> None:
-    """Write an empty snapshot: better to know now than when all was sent.
+    """Make the store ready, and leave nothing in it: better to know now than when all was sent.
 
     Raises:
         CommandError: the store cannot be written, or its directory is not there.
     """
     if not store.parent.is_dir():
         raise CommandError(f"--store {store}: there is no directory {store.parent}")
-    now = time.time()
-    us = Instance(uuid4().hex, socket.gethostname(), os.getpid(), now, "weighbridge demo")
     writer = StoreWriter(str(store))
     try:
-        writer.write(Snapshot(us, 1, now))
+        writer.make_ready(time.time())
     except StoreUnavailable as error:
         raise CommandError(str(error)) from None
     finally:

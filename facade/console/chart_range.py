@@ -10,7 +10,7 @@ from typing import Final
 from weighbridge.reporting.report import first_within, since_first
 from weighbridge.reporting.zones import same_time_earlier, utc_offset
 from weighbridge.transactions.store.reader import Selection, Steps, StoreReader, Timeline, TimelineBucket, step_for
-from weighbridge.transactions.store.resolutions import FINEST, floor_to
+from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST, floor_to
 from weighbridge.transactions.store.statistics import Window
 
 from .days import HOUR, local_steps
@@ -27,12 +27,14 @@ __all__ = [
     "holding",
     "later",
     "offsets_used",
+    "settled_before",
     "time_before",
     "timeline",
 ]
 
 STEPS: Final = 300
 """Maximum number of steps of a chart."""
+HALF_AN_HOUR: Final = 1800
 SPARKS: Final = 40
 """Maximum number of steps of a sparkline."""
 _UNWRITTEN: Final = 15.0
@@ -114,6 +116,18 @@ def holding(moment: float, window: Window) -> Window:
 def time_before(window: Window) -> Window:
     """Return the time range of the same length that ends where this one begins."""
     return Window(2 * window.since - window.until, window.since)
+
+
+def settled_before(window: Window) -> Window:
+    """Return the time before, up to the last ten minutes that have been rolled up, unless the window is short.
+
+    It is read from few rows, which are the same ones for a while.
+    """
+    before = time_before(window)
+    if window.until - window.since < HALF_AN_HOUR:
+        return before
+    until = floor_to(before.until, COARSE_WIDTHS[0])
+    return Window(until - (before.until - before.since), until)
 
 
 def later(window: Window, now: float) -> Window | None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from weighbridge.reporting import formats
-from weighbridge.reporting.report import SORTS, Line
 from weighbridge.transactions.model.naming import display_name
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.recording.totals import PlainTotals, seconds
+from weighbridge.transactions.store.statistics import Statistics
 
 from .models import TransactionLine
 from .ratings import alarm, rating, starred, trend
 
-__all__ = ["ESTIMATED", "ORDERS", "Cells", "Column", "cells", "in_order"]
+__all__ = ["ORDERS", "QUANTILES", "Candidate", "Cells", "Column", "cells", "in_order"]
 
 _Value = Callable[[TransactionLine], float | None]
 
@@ -48,12 +50,31 @@ class Cells(NamedTuple):
         return f"{self.column.title}, {self.unit}" if self.unit else self.column.title
 
 
+class Candidate(NamedTuple):
+    """A transaction before it is known whether it will be shown."""
+
+    series: Series
+    totals: PlainTotals
+    before: float | None
+    """The average in the time before."""
+
+    @property
+    def average(self) -> float:
+        """Seconds."""
+        return seconds(self.totals.total) / self.totals.count
+
+    @property
+    def change(self) -> float | None:
+        """By what share the average has changed."""
+        return self.average / self.before - 1 if self.before else None
+
+
 class Order(NamedTuple):
     """An order of the table."""
 
     words: str
-    value: Callable[[TransactionLine], float | str | None]
-    """What to compare; lines without it come last."""
+    value: Callable[[Candidate], Any]
+    """What to compare; those without it (``None``) come last."""
     descending: bool = True
 
 
@@ -84,43 +105,64 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _reported(sort: str) -> Callable[[TransactionLine], float]:
-    """Return the value by which ``weighbridge report --sort`` orders lines."""
-    return lambda line: SORTS[sort](Line(line.series, line.statistics, line.share))
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _score(one: Candidate) -> float | None:
+    judged = one.totals.satisfied + one.totals.tolerating + one.totals.frustrated
+    return (one.totals.satisfied + one.totals.tolerating / 2) / judged if judged else None
+
+
+def _by_quantile(_: Candidate) -> None:
+    """Tell nothing: quantiles are not known of candidates (see `QUANTILES`)."""
 
 
 ORDERS: Final[Mapping[str, Order]] = MappingProxyType(
     {
-        "time": Order("Most time consuming", _reported("time")),
-        "slowest": Order("Slowest average", _reported("slowest")),
-        "throughput": Order("Highest throughput", _reported("throughput")),
-        "apdex": Order("Apdex most dissatisfying", _reported("apdex")),
-        "errors": Order("Most errors", _reported("errors")),
-        "queue-wait": Order("Longest wait in the queue", lambda line: line.statistics.queue_time),
-        "error_rate": Order("Highest error rate", lambda line: line.statistics.error_rate),
-        "change": Order("Most slowed down", lambda line: line.change),
-        "p95": Order("Highest p95", lambda line: line.statistics.p95),
-        "median": Order("Highest median", lambda line: line.statistics.median),
-        "p99": Order("Highest p99", lambda line: line.statistics.p99),
-        "minimum": Order("Highest minimum", lambda line: line.statistics.minimum),
-        "maximum": Order("Highest maximum", lambda line: line.statistics.maximum),
-        "score": Order("Lowest Apdex", lambda line: line.statistics.apdex, descending=False),
-        "name": Order("Name", lambda line: display_name(*line.series[2:]).casefold(), descending=False),
+        "time": Order("Most time consuming", lambda one: one.totals.total),
+        "slowest": Order("Slowest average", lambda one: one.average),
+        "throughput": Order("Highest throughput", lambda one: one.totals.count),
+        "apdex": Order("Apdex most dissatisfying", lambda one: one.totals.frustrated + one.totals.tolerating / 2),
+        "errors": Order("Most errors", lambda one: one.totals.errors),
+        "error_rate": Order("Highest error rate", lambda one: one.totals.errors / one.totals.count),
+        "change": Order("Most slowed down", lambda one: one.change),
+        "p95": Order("Highest p95", _by_quantile),
+        "median": Order("Highest median", _by_quantile),
+        "p99": Order("Highest p99", _by_quantile),
+        "minimum": Order("Highest minimum", lambda one: one.totals.minimum),
+        "maximum": Order("Highest maximum", lambda one: one.totals.maximum),
+        "score": Order("Lowest Apdex", _score, descending=False),
+        "queue-wait": Order("Longest in the queue", lambda one: _ratio(one.totals.queue_total, one.totals.queued)),
+        "name": Order("Name", lambda one: display_name(*one.series[2:]).casefold(), descending=False),
     }
 )
 """The orders to choose from, with their words."""
 
-ESTIMATED: Final = frozenset({"median", "p95", "p99"})
+QUANTILES: Final[Mapping[str, Callable[[Statistics], float | None]]] = MappingProxyType(
+    {
+        "median": lambda statistics: statistics.median,
+        "p95": lambda statistics: statistics.p95,
+        "p99": lambda statistics: statistics.p99,
+    }
+)
 """Orders that need the histograms of what is sorted."""
 
 
-def in_order(lines: Iterable[TransactionLine], sort: str, reverse: bool = False) -> list[TransactionLine]:
-    """Sort lines; equal ones by total time and by name, so that they keep their places."""
-    order = ORDERS[sort]
-    by_name = sorted(lines, key=lambda line: (-line.statistics.total, line.series))
-    known = [line for line in by_name if order.value(line) is not None]
-    unknown = [line for line in by_name if order.value(line) is None]
-    return sorted(known, key=order.value, reverse=order.descending != reverse) + unknown  # type: ignore[arg-type]
+def in_order(
+    candidates: Iterable[Candidate], sort: str, is_reversed: bool, statistics: Mapping[Series, Statistics]
+) -> list[Candidate]:
+    """Sort candidates; equal ones by total time and by name, so that they keep their places.
+
+    An order by a quantile needs the statistics of all of them.
+    """
+    order, quantile = ORDERS[sort], QUANTILES.get(sort)
+    by_time = sorted(candidates, key=lambda one: (-one.totals.total, one.series))
+    values = [quantile(statistics[one.series]) if quantile else order.value(one) for one in by_time]
+    places = [place for place, value in enumerate(values) if value is not None]
+    places.sort(key=values.__getitem__, reverse=order.descending != is_reversed)
+    unknown = [one for one, value in zip(by_time, values, strict=True) if value is None]
+    return [*(by_time[place] for place in places), *unknown]
 
 
 def cells(kind: str, lines: Sequence[TransactionLine]) -> list[Cells]:

@@ -81,7 +81,7 @@ def _bound(number: int) -> float:
 def axis_of(bars: Sequence[Bar], marks: Iterable[float | None]) -> Axis:
     """Return an axis that covers all bars, and those marks (seconds) that would not leave much of it empty."""
     low, high = bars[0].low, bars[-1].high
-    beyond = max(1.3, (high / low) ** _BEYOND)
+    beyond = max(1.5, (high / low) ** _BEYOND)
     near = [mark for mark in marks if mark and low / beyond <= mark <= high * beyond]
     return Axis(min([low, *near]) / 1.04, max([high, *near]) * 1.04)
 

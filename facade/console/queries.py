@@ -24,7 +24,7 @@ from .chart_range import (
     compared_places,
     comparison_range,
     holding,
-    time_before,
+    settled_before,
     timeline,
 )
 from .error_queries import errors
@@ -121,43 +121,50 @@ def report(reader: StoreReader, state: State, now: float) -> Report:
 def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
     """Return the content of the page that lists transactions."""
     frame = chart_range(reader, state, now)
-    before = time_before(frame.window)
-    all_lines = _compared_lines(reader, frame.window, before, Selection(state.app, state.kind))
+    before = settled_before(frame.window)
+    known = _candidates(reader, frame.window, before, state)
     wanted = state.search.casefold()
-    found = [line for line in all_lines if wanted in _title(line.series)]
-    top = [line.series for line in sorted(found, key=lambda line: -line.statistics.total)[:5]]
+    found = [one for one in known if wanted in _title(one.series)] if wanted else known
     pages = max(1, -(-len(found) // PAGE_LENGTH))
-    page = min(state.page, pages)
+    page, of_all = min(state.page, pages), sum(one.totals.total for one in known) or 1
+    by_time = columns.in_order(found, "time", False, {})
     return TransactionsPage(
         window=frame.window,
         before=before,
         application=state.app,
         kind=state.kind,
-        lines=_ordered(found, state)[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH],
+        lines=_page_of(reader, frame.window, by_time, state, page, of_all),
         page=page,
         pages=pages,
         found=len(found),
-        known=len(all_lines),
-        largest=max((line.share for line in found), default=0.0),
-        trends=_trends(reader, frame, top),
+        known=len(known),
+        largest=by_time[0].totals.total / of_all if by_time else 0.0,
+        trends=_trends(reader, frame, [one.series for one in by_time[:5]]),
     )
 
 
-def _compared_lines(reader: StoreReader, window: Window, before: Window, selection: Selection) -> list[TransactionLine]:
-    earlier = {one.series: one.statistics.average for one in reader.transactions(before, selection)}
-    found = _lines(read_report(reader, window, selection, "time"))
-    return [TransactionLine(*line, _change(line.statistics.average, earlier.get(line.series))) for line in found]
+def _candidates(reader: StoreReader, window: Window, before: Window, state: State) -> list[columns.Candidate]:
+    earlier = reader.averages(before, state.app, state.kind)
+    all_totals = reader.plain_totals(window, state.app, state.kind)
+    return [columns.Candidate(series, totals, earlier.get(series)) for series, totals in all_totals.items()]
 
 
-def _change(now: float | None, before: float | None) -> float | None:
-    return None if now is None or not before else now / before - 1
+def _page_of(
+    reader: StoreReader, window: Window, by_time: Sequence[columns.Candidate], state: State, page: int, of_all: int
+) -> list[TransactionLine]:
+    """Return the lines of one page; where there are too many for an order by a quantile, the others come last."""
+    ranked = RANKED if state.sort in columns.QUANTILES else len(by_time)
+    statistics = _statistics(reader, window, by_time[:ranked]) if ranked == RANKED else {}
+    is_reversed = state.reverse == "yes"
+    as_is = state.sort == "time" and not is_reversed
+    ordered = by_time if as_is else columns.in_order(by_time[:ranked], state.sort, is_reversed, statistics)
+    shown = [*ordered, *by_time[ranked:]][(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]
+    statistics |= _statistics(reader, window, [one for one in shown if one.series not in statistics])
+    return [TransactionLine(one.series, statistics[one.series], one.totals.total / of_all, one.change) for one in shown]
 
 
-def _ordered(lines: Sequence[TransactionLine], state: State) -> list[TransactionLine]:
-    """Sort lines as asked; those that are too many for an order by a percentile follow by their time."""
-    by_time = columns.in_order(lines, "time")
-    ranked = RANKED if state.sort in columns.ESTIMATED else len(by_time)
-    return columns.in_order(by_time[:ranked], state.sort, state.reverse == "yes") + by_time[ranked:]
+def _statistics(reader: StoreReader, window: Window, some: Sequence[columns.Candidate]) -> dict[Series, Statistics]:
+    return reader.statistics_by_series(window, {one.series for one in some})
 
 
 def _trends(reader: StoreReader, frame: ChartRange, top: Sequence[Series]) -> list[Trend]:

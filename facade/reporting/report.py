@@ -132,7 +132,11 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
 
 def _with_custom_values(report: Report, reader: StoreReader, counted: Window, application: str | None) -> Report:
     events = [one for one in reader.custom_events(application) if one.seen >= counted.since]
-    return replace(report, custom_metrics=reader.custom_metrics(counted, application), custom_events=events)
+    metrics = [
+        replace(one, per_minute=one.count / report.window.minutes)
+        for one in reader.custom_metrics(counted, application)
+    ]
+    return replace(report, custom_metrics=metrics, custom_events=events)
 
 
 def nothing_recorded(store: str, window: Window) -> Report:

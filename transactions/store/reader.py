@@ -7,9 +7,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from ..model.finished import Kind
 from ..recording.histogram import Histogram
 from ..recording.snapshot import SampleReason, Series
-from ..recording.totals import Totals
+from ..recording.totals import PlainTotals, Totals
 from .cache import RowCache
 from .engines import source_at
 from .liveness import reporting
@@ -45,7 +46,7 @@ from .results import (
 from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
 from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
-from .sums import first_start, times_of, totals_by
+from .sums import averages_of, first_start, plain_totals_of, times_of, totals_by
 from .timelines import statistics_over_time, timeline_of
 
 __all__ = [
@@ -177,6 +178,32 @@ class StoreReader:
                 for one, totals in ((series[number], totals) for (number,), totals in all_totals.items())
             ]
             return sorted(found, key=lambda one: (-one.totals.total, one.series))
+
+    def plain_totals(self, window: Window, application: str, kind: Kind) -> dict[Series, PlainTotals]:
+        """Return what puts the transactions of an application in order: however many there are, that is fast."""
+        with self._reading() as rows:
+            series = rows.series(Selection(application, kind))
+            found = plain_totals_of(rows, self._cache, _ranges(rows, window)[0], series)
+            return {series[number]: totals for number, totals in found.items()}
+
+    def averages(self, window: Window, application: str, kind: Kind) -> dict[Series, float]:
+        """Return the average duration (seconds) of each transaction of an application."""
+        with self._reading() as rows:
+            series = rows.series(Selection(application, kind))
+            found = averages_of(rows, self._cache, _ranges(rows, window)[0], series)
+            return {series[number]: average for number, average in found.items()}
+
+    def statistics_by_series(self, window: Window, wanted: Collection[Series]) -> dict[Series, Statistics]:
+        """Return the statistics of those of the wanted transactions of one application that were called."""
+        some = next(iter(wanted), None)
+        if some is None:
+            return {}
+        with self._reading() as rows:
+            ranges, minutes = _ranges(rows, window)
+            all_series = rows.series(Selection(some.application, some.kind))
+            series = {number: one for number, one in all_series.items() if one in wanted}
+            all_totals = totals_by(rows, self._cache, _EACH, ranges, series)
+            return {series[number]: statistics_of(totals, minutes) for (number,), totals in all_totals.items()}
 
     def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Statistics:
         """Return the figures of all selected transactions together."""

@@ -19,8 +19,8 @@ __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sum
 
 Row = tuple[Any, ...]
 
-Sums = Literal["totals", "time"]
-"""The columns to sum up: all of `Totals` but for the statuses, or the total time alone, which is much faster."""
+Sums = Literal["totals", "plain", "average", "time"]
+"""The columns to sum up: all of `Totals` but for statuses; those of `PlainTotals`; count and total; the total alone."""
 
 
 Scope = Literal["name", "all", "host", "version", "queue"]

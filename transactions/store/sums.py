@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
+from typing import Final
 
 from ..recording.histogram import merge_encoded
-from ..recording.totals import HISTOGRAMS, Totals
+from ..recording.totals import GREATEST, HISTOGRAMS, SUMS, PlainTotals, Totals, seconds
 from .cache import RowCache
 from .resolutions import FINEST, FOREVER, Resolution, RowRange
 from .rows import Grouping, Row, Rows, Sums
 
-__all__ = ["first_start", "times_of", "totals_by"]
+__all__ = ["averages_of", "first_start", "plain_totals_of", "times_of", "totals_by"]
+
+_MERGES: Final = [sum if name in SUMS else max if name in GREATEST else min for name in PlainTotals._fields]
 
 
 def totals_by(
@@ -28,6 +31,27 @@ def times_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Co
     return {number: sum(total for (total,) in some) for (number,), some in found.items()}
 
 
+def averages_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, float]:
+    """Return the average (seconds) of each series that has transactions."""
+    found = _grouped(rows, cache, "average", Grouping(by_series=True), ranges, series)
+    sums = ((number, map(sum, zip(*some, strict=True))) for (number,), some in found.items())
+    return {number: seconds(total) / count for number, (count, total) in sums}
+
+
+def plain_totals_of(
+    rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]
+) -> dict[int, PlainTotals]:
+    """Return the totals of each series that has transactions, without reading their histograms."""
+    found = _grouped(rows, cache, "plain", Grouping(by_series=True), ranges, series)
+    return {number: _plain(some) for (number,), some in found.items()}
+
+
+def _plain(rows: Sequence[Row]) -> PlainTotals:
+    if len(rows) == 1:
+        return PlainTotals._make(rows[0])
+    return PlainTotals._make(merge(some) for merge, some in zip(_MERGES, zip(*rows, strict=True), strict=True))
+
+
 def _grouped(
     rows: Rows,
     cache: RowCache | None,
@@ -39,10 +63,13 @@ def _grouped(
     """Return sums by key, a few rows each: minutes before the rolled-up rows, those, and minutes after them."""
     width = len(grouping.keys)
     found: dict[tuple[int, ...], list[Row]] = {}
-    for parts in _in_order(ranges) if series else ():
+    in_order = list(_in_order(ranges)) if series else []
+    for place, parts in enumerate(in_order):
         question = (columns, grouping, *parts, *series)
         read = partial(rows.sums, columns, grouping, parts, series)
-        for row in cache.rows(question, read) if cache and parts[0].width > FINEST else read():
+        # Minutes that rolled-up rows follow are rolled up themselves: they change only when something comes late.
+        is_past = parts[0].width > FINEST or place + 1 < len(in_order)
+        for row in cache.rows(question, read) if cache and is_past else read():
             found.setdefault(row[:width], []).append(row[width:])
     return found
 

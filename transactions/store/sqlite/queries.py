@@ -12,7 +12,7 @@ from typing import Any, Final
 from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
-from ...recording.totals import COLUMNS
+from ...recording.totals import COLUMNS, PlainTotals
 from ..resolutions import Resolution, RowRange
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
@@ -54,7 +54,12 @@ _FIRST: Final = """
     ORDER BY start LIMIT 1
 """
 
-_SUMMED: Final[Mapping[Sums, Sequence[str]]] = {"totals": COLUMNS[:-1], "time": ("total",)}
+_SUMMED: Final[Mapping[Sums, Sequence[str]]] = {
+    "totals": COLUMNS[:-1],
+    "plain": PlainTotals._fields,
+    "average": ("count", "total"),
+    "time": ("total",),
+}
 
 _ERRORS: Final = f"""
     SELECT error.type, error.message, error.expected, sum(error_count.count), max(start), {SERIES}

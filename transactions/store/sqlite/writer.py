@@ -72,6 +72,15 @@ class StoreWriter:
             with suppress(StoreUnavailable):  # the snapshot is stored; maintenance is left to the next writer
                 self._maintain(now)
 
+    def make_ready(self, now: float) -> None:
+        """Make the file, or bring it up to this version, as the first write would.
+
+        Raises:
+            StoreUnavailable: it cannot be written.
+        """
+        with self._transaction() as connection:
+            upgrade(connection, now)
+
     def close(self) -> None:
         """Close the file; the next write opens it again."""
         self._connection.close()
