@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ class Runner:
         with self.worker():
             self.run(self.row.send_many)
             eventually(lambda: self.told() == MANY)
+            time.sleep(self.row.seconds_to_settle)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -36,6 +36,8 @@ class Row:
     send_many: str = "send_many"
     eager: str = "eager"
     """What runs a task at once inside a request; empty where the system cannot."""
+    seconds_to_settle: float = 0.0
+    """How long it takes to put a job away that has returned, if it cuts that off when it is told to stop."""
     prepare: bool = False
     """Whether the program has something to prepare."""
     has_queue_time: bool = True
@@ -230,6 +232,7 @@ ROWS: Final = (
             "cron:tidy": {"succeeded": 1},
         },
         queue="arq:queue",
+        seconds_to_settle=1.0,
         needs=("arq",),
         eager="",
     ),
