@@ -16,6 +16,7 @@ from importlib import import_module
 
 import pytest
 
+from weighbridge.reporting.dropped import nobody_collects
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.postgresql import writer as writer_module
@@ -368,3 +369,35 @@ def test_behind_a_pooler_of_connections(server, pooled, make) -> None:
     for thread in writers:
         thread.join()
     assert counted(pooled) == 60
+
+
+@pytest.mark.parametrize("command", ["collect --once", "store upgrade"])
+def test_a_file_has_nothing_to_be_collected_or_upgraded(tmp_path, command) -> None:
+    arguments = [*command.split(), "--store", str(tmp_path / "store.db")]
+    done = subprocess.run(
+        [sys.executable, "-m", "weighbridge", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "is a file: whoever writes to it merges at once" in done.stderr
+
+
+def test_what_is_collected_once_is_said(server, make) -> None:
+    with closing(sent(server.path)) as writer:
+        for _ in range(3):
+            writer.write(make.snapshot(make.row([1.0])))
+    command = [sys.executable, "-m", "weighbridge", "collect", "--once", "--store", server.path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(": 3 snapshots merged\n")
+    assert "s3c" not in done.stdout
+
+
+def test_it_is_said_where_nobody_collects(server, make) -> None:
+    with closing(sent(server.path)) as writer:
+        writer.write(make.snapshot(make.row([1.0])))
+    connection = ServerConnection(parse_server_url(server.path), load_driver())
+    with connection.session() as session:
+        session.execute("UPDATE @inbox SET received = received - 1000")
+    connection.close()
+    with StoreReader.open(server.path) as reader:
+        waiting = reader.health().waiting
+    assert nobody_collects(waiting) == "Nobody collects what processes report; the oldest has waited for 17 minutes"

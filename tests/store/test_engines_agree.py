@@ -1,0 +1,102 @@
+"""The same snapshots give the same answers whatever keeps them, to the last digit: in reports, exports and pages."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from weighbridge.console.application import Console
+from weighbridge.console.http import Request
+from weighbridge.reporting.exports import as_csv, as_json
+from weighbridge.reporting.report import SORTS, read_report
+from weighbridge.transactions.recording.snapshot import Snapshot
+from weighbridge.transactions.store.reader import Selection, StoreReader, Window
+
+from .conftest import NOW, FileEngine, Maker, ServerEngine
+
+HOUR = 3600
+PAGES = ("summary", "transactions", "errors", "applications", "running", "hosts", "custom")
+
+
+@pytest.fixture
+def paths(tmp_path, cluster) -> Iterator[tuple[str, str]]:
+    """A file and a server that were told the same by three processes on two hosts."""
+    file, server = FileEngine(tmp_path), ServerEngine(cluster)
+    writers = [file.writer(), server.writer()]
+    for snapshot in snapshots():
+        for writer in writers:
+            writer.write(snapshot)
+    writers[0].close()
+    yield file.path, server.path
+    server.close()
+
+
+def snapshots() -> Iterator[Snapshot]:
+    """Some hours, with odd durations, failures, samples, losses and what is open."""
+    choose = random.Random(11)
+    makers = [Maker(f"process {number}") for number in range(3)]
+    for turn in range(24):
+        for number, make in enumerate(makers):
+            now = NOW + 700.0 * turn + number
+            rows = []
+            for _ in range(3):
+                series = choose.choice([make.page, make.job])._replace(name=f"name {choose.randrange(5)}")
+                durations = [choose.expovariate(3) + 1e-7 for _ in range(choose.randint(1, 9))]
+                failed = choose.choice([0, 1])
+                rows.append(
+                    make.row(
+                        durations, series, now - choose.choice([0, 60, 5000]), failed=failed,
+                        succeeded=len(durations) - failed, statuses={200: len(durations)}, queued=1, queue_total=1 / 3,
+                    )
+                )  # fmt: skip
+            one = make.snapshot(
+                *rows, taken=now, errors=(make.error(f"error {choose.randrange(3)}", minute=now),),
+                samples=(make.sample(choose.random(), now),), lost={"names": choose.randrange(2)},
+                running=(make.running(now - 30),), ran=now - NOW,
+            )  # fmt: skip
+            yield replace(one, instance=replace(one.instance, host=f"host {number % 2}", version="1.4"))
+
+
+def same(answers: list[str], *paths: str) -> None:
+    """But for the name and the size of the store, which are its own."""
+    file, server = (_told(answer, path) for answer, path in zip(answers, paths, strict=True))
+    assert file == server
+
+
+def _told(answer: str, path: str) -> Any:
+    found = json.loads(answer)
+    _without(found)
+    return found
+
+
+def _without(found: Any) -> None:
+    if isinstance(found, dict):
+        for name in ("path", "size", "owner", "version", "clock_difference", "id"):
+            found.pop(name, None)
+    for part in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
+        _without(part)
+
+
+def test_reports_exports_and_pages_agree(paths) -> None:
+    window = Window(NOW - 2 * HOUR, NOW + 6 * HOUR)
+    with StoreReader.open(paths[0]) as file, StoreReader.open(paths[1]) as server:
+        for by in ("name", "host", "version", "queue"):
+            for sort in SORTS:
+                reports = [read_report(reader, window, Selection(), sort, by) for reader in (file, server)]
+                assert as_csv(reports[0]) == as_csv(reports[1])
+                same([as_json(report) for report in reports], *paths)
+    clock = NOW + 5 * HOUR
+    file_page, server_page = (Console(path, clock=lambda: clock) for path in paths)
+    with closing(file_page), closing(server_page):
+        for page in PAGES:
+            for query in ("app=shop&range=6h", "app=shop&kind=background&range=30m&compare=day", "app=shop&range=7d"):
+                asked = Request("GET", f"/api/{page}", query=query, host="localhost")
+                answers = [console.respond(asked) for console in (file_page, server_page)]
+                assert [answer.status for answer in answers] == [200, 200], (page, query)
+                same([answer.body.decode() for answer in answers], *paths)
