@@ -83,15 +83,16 @@ _SAID_BY_LIBRARIES: Final[Mapping[str, Outcome]] = {
 }
 """What libraries raise to say "again", "never mind" or "too long", and what becomes of the task then."""
 
-_CANCELLED: Final[Mapping[str, Outcome]] = dict.fromkeys(_STOPPED, "cancelled")
-_CONTROL_FLOW: Final[Mapping[str, Outcome]] = {**_SAID_BY_LIBRARIES, **_CANCELLED}
-"""What becomes of a task that such an exception escapes from, by the name of its class."""
-
 _EXITS: Final = frozenset({"click.exceptions:Exit", "typer.exceptions:Exit"})
 """What command-line libraries raise to end a program with a status, as ``SystemExit`` does."""
 
 _GROUPS: Final = frozenset({"builtins:BaseExceptionGroup", "exceptiongroup:BaseExceptionGroup"})
 """Exception groups; each counts as an error if one of its exceptions does."""
+
+
+def _said_by(name: str) -> Outcome | None:
+    """Return the outcome that a class says something about, if it does."""
+    return "cancelled" if name in _STOPPED else _SAID_BY_LIBRARIES.get(name)
 
 
 class _Class:
@@ -102,11 +103,11 @@ class _Class:
     def __init__(self, cls: type[BaseException]) -> None:
         self.names: frozenset[str] = frozenset(map(class_name, cls.__mro__))
         """``module:Class`` of the class and of all its bases."""
-        known: Outcome | None = next((_CONTROL_FLOW[name] for name in self.names & _CONTROL_FLOW.keys()), None)
+        known: Outcome | None = next((outcome for outcome in map(_said_by, self.names) if outcome is not None), None)
         depends = issubclass(cls, SystemExit) or not (_GROUPS | _EXITS).isdisjoint(self.names)
         self.decides_itself: bool = known is None and depends
         """Whether the outcome depends on the instance."""
-        self.outcome: Outcome = "failed" if known is None else known
+        self.outcome: Outcome = known or "failed"
         """What becomes of a task that an instance escapes from, if the class decides that."""
 
 
@@ -148,8 +149,9 @@ def outcome_of(exception: BaseException) -> Outcome:
 
 def _outcome_of_group(group: BaseException) -> Outcome:
     """Return the outcome of the first exception that is an error, else that of the first one."""
-    errors = filter(is_error, parts_of(group))
-    return outcome_of(next(errors, parts_of(group)[0]))
+    outcomes: list[Outcome] = [outcome_of(part) for part in parts_of(group)]
+    failures: list[Outcome] = [outcome for outcome in outcomes if outcome in FAILURES]
+    return (failures or outcomes)[0]
 
 
 def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
@@ -179,7 +181,7 @@ def noticed_by_name(name: str, message: str) -> NoticedError:
 
 def outcome_by_name(name: str) -> Outcome:
     """Return how a task ends that an exception of the named class escapes from."""
-    return _CONTROL_FLOW.get(name, "failed")
+    return _said_by(name) or "failed"
 
 
 def retained(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:
