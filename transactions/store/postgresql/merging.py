@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ...log import log_once
@@ -191,21 +191,12 @@ class _Merge:
         self._names.touch()
 
     def _totals(self, snapshots: Sequence[SentSnapshot]) -> None:
-        """Count rows for their series, and for all of their application and kind.
-
-        An application's rows with most Apdex samples are added up last: their T is the one to show.
-        """
-        named, whole = MergingTotals(), MergingTotals()
-        for snapshot in snapshots:
-            for row in sorted(snapshot.rows, key=_apdex_count):
-                named.add((PartName(row.series), row.minute), row.values)
-                for scope, value in _scopes(snapshot, row.queue):
-                    about = Series(row.series.application, row.series.kind, "", value)
-                    whole.add((PartName(about, scope), row.minute), row.values)
-        self._names.look_up(name for name, _ in (*named.keys(), *whole.keys()))
+        """Count rows for their series, and for all of their application and kind."""
+        named, whole = _added_up(snapshots)
+        self._names.look_up([*(PartName(series) for series, _ in named), *(name for name, _ in whole)])
         numbered = MergingTotals()
-        for (name, minute), values in named.unmerged():
-            self._count(numbered, self._names.series(name.series, minute), minute, values)
+        for (series, minute), values in named.unmerged():
+            self._count(numbered, self._names.series(series, minute), minute, values)
         for (name, minute), values in whole.unmerged():
             number = self._names.totals_series(name.series, minute, name.scope, name.series.name)
             self._count(numbered, number, minute, values)
@@ -287,14 +278,36 @@ def _unpacked(body: bytes) -> SentSnapshot | None:
         return None
 
 
+def _added_up(snapshots: Sequence[SentSnapshot]) -> tuple[MergingTotals, MergingTotals]:
+    """Return the totals by series and minute, and those of all of an application and kind by name and minute.
+
+    An application's rows with most Apdex samples are added up last: their T is the one to show.
+    """
+    named, whole = MergingTotals(), MergingTotals()
+    for snapshot in snapshots:
+        of_all = MergingTotals()
+        for row in sorted(snapshot.rows, key=_apdex_count):
+            named.add((row.series, row.minute), row.values)
+            for queue in ("", row.queue) if row.queue else ("",):
+                of_all.add((row.series.application, row.series.kind, queue, row.minute), row.values)
+        for (application, kind, queue, minute), values in of_all.unmerged():
+            for scope, value in _scopes(snapshot, queue):
+                name = PartName(Series(application, kind, "", value), scope)
+                whole.add_unmerged((name, minute), values)
+    return named, whole
+
+
 def _apdex_count(row: SentRow) -> int:
     return int(row.values[_SATISFIED] + row.values[_SATISFIED + 1] + row.values[_SATISFIED + 2])
 
 
-def _scopes(snapshot: SentSnapshot, queue: str) -> list[tuple[Scope, str]]:
-    """Return what totals are kept for besides the name."""
-    found: list[tuple[Scope, str]] = [("all", "")]
-    for scope, value in (("host", snapshot.host), ("version", snapshot.version), ("queue", queue)):
-        if value:
-            found.append((scope, value))  # type: ignore[arg-type]
-    return found
+def _scopes(snapshot: SentSnapshot, queue: str) -> Iterator[tuple[Scope, str]]:
+    """Yield what totals are kept for: those of a queue for that; those of all queues for everything else."""
+    if queue:
+        yield "queue", queue
+        return
+    yield "all", ""
+    if snapshot.host:
+        yield "host", snapshot.host
+    if snapshot.version:
+        yield "version", snapshot.version

@@ -6,7 +6,7 @@ writes them back; all rows of a statement at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
@@ -71,9 +71,9 @@ class MergingTotals:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def keys(self) -> Collection[Any]:
-        """Return the keys."""
-        return self._rows.keys()
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the keys."""
+        return iter(self._rows)
 
     def add(self, key: Any, values: Sequence[Any], is_later: bool = True) -> None:
         """Add the columns of a row; its T counts if it is later than the others."""
@@ -154,7 +154,7 @@ class TotalsTable(_Table):
 
     def add(self, session: Session, merging: MergingTotals) -> None:
         """Add rows, by key, to those that are there."""
-        keys = iter(list(merging.keys()))
+        keys = iter(list(merging))
         while some := list(islice(keys, _AT_ONCE)):
             for *key, values in self._there(session, some):
                 merging.add(tuple(key), values, is_later=False)
