@@ -16,7 +16,7 @@ class BackgroundWorkConfig(AppConfig):
 
     name = "weighbridge.jobs.django"
     label = "weighbridge_jobs"
-    verbose_name = "weighbridge: background work"
+    verbose_name: str = "weighbridge: background work"
 
     def ready(self) -> None:
         """Connect."""

@@ -38,10 +38,10 @@ class SentRow:
     __slots__ = ("minute", "queue", "series", "values")
 
     def __init__(self, series: Series, minute: int, queue: str, values: Sequence[Any]) -> None:
-        self.series = series
-        self.minute = minute
-        self.queue = queue
-        self.values = values
+        self.series: Series = series
+        self.minute: int = minute
+        self.queue: str = queue
+        self.values: Sequence[Any] = values
 
     @property
     def count(self) -> int:
