@@ -16,7 +16,6 @@ class BackgroundWorkConfig(AppConfig):
 
     name = "weighbridge.jobs.django"
     label = "weighbridge_jobs"
-    verbose_name: str = "weighbridge: background work"
 
     def ready(self) -> None:
         """Connect."""
