@@ -205,7 +205,8 @@ class ServerEngine:
         with self._connection.session() as session:
             row = session.execute(f"SELECT count(*) FROM @{table} WHERE {condition}").fetchone()
             assert row is not None
-            return int(row[0])
+        self._connection.close()  # the server may be stopped before the next question
+        return int(row[0])
 
     def close(self) -> None:
         """Delete the schema, and close all connections."""

@@ -140,7 +140,7 @@ def test_a_server_that_crashes_loses_nothing(server, cluster) -> None:
         )
         for number in range(4)
     ]  # fmt: skip
-    time.sleep(2)
+    eventually(lambda: server.count("instance") == 4)
     cluster.stop("immediate")
     time.sleep(3)
     cluster.start()
@@ -177,7 +177,7 @@ def test_a_process_that_is_killed_loses_its_last_interval_at_most(server) -> Non
         [sys.executable, "-c", PROGRAM.replace("    number += 1", "    number += 1; print(number, flush=True)")],
         stdout=subprocess.PIPE, text=True, env=environment,
     ) as program:  # fmt: skip
-        time.sleep(4)
+        eventually(lambda: server.count("inbox") > 2)
         program.kill()
         out, _ = program.communicate()
     made = int(out.split()[-1])
