@@ -120,7 +120,7 @@ class _Table:
 
     def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
         self.name = f"@{name}"
-        self.about = about
+        self.about: str = about
         self._columns = ", ".join(columns)
         self._key = f"width, start, {about}"
 
