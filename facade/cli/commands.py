@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from weighbridge.reporting import time_range
-from weighbridge.reporting.exports import as_csv, as_json
+from weighbridge.reporting.json_csv import as_csv, as_json
 from weighbridge.reporting.report import (
     SORTS,
     By,

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from weighbridge.reporting.exports import as_csv
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
+from weighbridge.reporting.json_csv import as_csv
 from weighbridge.reporting.report import UnknownName, require_known
 from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable

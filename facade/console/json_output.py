@@ -10,7 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from weighbridge.reporting.exports import event_record, metric_record, statistics_record
+from weighbridge.reporting.json_csv import event_record, metric_record, statistics_record
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import Totals
 from weighbridge.transactions.store.reader import CustomMetricStatistics, StoredEvents

@@ -22,7 +22,7 @@ from weighbridge.console.application import PAGES
 from weighbridge.console.json_output import STATISTIC_MEANINGS
 from weighbridge.console.parameters import State
 from weighbridge.reporting import formats
-from weighbridge.reporting.exports import as_csv
+from weighbridge.reporting.json_csv import as_csv
 from weighbridge.reporting.report import SORTS, read_report
 from weighbridge.transactions.recording.snapshot import Instance, Series, Snapshot
 from weighbridge.transactions.store.reader import Selection, StoreReader

@@ -10,7 +10,7 @@ import weighbridge
 from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model import clock
 from weighbridge.transactions.recording import aggregate
-from weighbridge.transactions.recording.known_names import KnownNames
+from weighbridge.transactions.recording.name_limits import KnownNames
 from weighbridge.transactions.recording.snapshot import Series
 
 from .conftest import Programs, Stored, lately

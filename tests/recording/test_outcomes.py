@@ -8,7 +8,7 @@ from collections import Counter
 import weighbridge
 from weighbridge.transactions.model.finished import OUTCOMES
 from weighbridge.transactions.recording.buckets import _MAX_QUEUES
-from weighbridge.transactions.recording.overflow import OTHER
+from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.store.reader import SeriesStatistics
 from weighbridge.transactions.store.rows import Scope
 

@@ -13,7 +13,7 @@ import pytest
 
 from weighbridge.console.application import Console
 from weighbridge.console.http import Request
-from weighbridge.reporting.exports import as_csv, as_json
+from weighbridge.reporting.json_csv import as_csv, as_json
 from weighbridge.reporting.report import SORTS, read_report
 from weighbridge.transactions.recording.snapshot import Snapshot
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window

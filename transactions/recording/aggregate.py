@@ -15,8 +15,7 @@ from ..model.naming import path_of
 from ..model.process import runtime
 from ..model.transaction import Transaction
 from .buckets import MinuteBucket, SeriesBuffer
-from .known_names import KnownNames
-from .overflow import OTHER
+from .name_limits import OTHER, KnownNames
 from .snapshot import ErrorCount, MinuteRow, Sample, Series
 
 __all__ = ["Aggregate", "Collected"]

@@ -18,7 +18,7 @@ from ..model.errors import retained
 from ..model.finished import NoticedError, Outcome
 from ..model.transaction import Transaction
 from .histogram import add_sorted
-from .overflow import OTHER
+from .name_limits import OTHER
 from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
 from .totals import Totals, nanoseconds
 

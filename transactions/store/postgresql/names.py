@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final, NamedTuple
 
-from ...recording.overflow import OTHER, overflow_of
+from ...recording.name_limits import OTHER, overflow_of
 from ...recording.snapshot import ErrorCount, Series
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, FOREVER

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ...recording.overflow import OTHER, overflow_of
+from ...recording.name_limits import OTHER, overflow_of
 from ...recording.snapshot import Series
 from ..names import SCOPES
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER

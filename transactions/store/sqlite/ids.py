@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from ...recording.overflow import OTHER, overflow_of
+from ...recording.name_limits import OTHER, overflow_of
 from ...recording.snapshot import ErrorCount, Series
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, FOREVER

@@ -1,4 +1,4 @@
-"""The names that a process counts separately, within limits."""
+"""The names that are counted separately, within limits, and the name that counts for the others."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from heapq import nsmallest
 from itertools import chain
 from typing import Final, TypeVar
 
-from .overflow import OTHER, overflow_of
 from .snapshot import Series
 
-__all__ = ["KnownNames"]
+__all__ = ["OTHER", "KnownNames", "overflow_of"]
+
+OTHER: Final = "<other>"
+"""The name under which names beyond the limit are counted, and the application for applications beyond it."""
+
+_GROUPS_KEPT: Final = frozenset({"Function", "Uri", "Route", "StatusCode"})
 
 _MAX_APPLICATIONS: Final = 1000
 _PERIOD: Final = 1800.0
@@ -18,6 +22,12 @@ _PERIOD: Final = 1800.0
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
+
+
+def overflow_of(series: Series) -> Series:
+    """The series under which one beyond the limit is counted: same application and kind, and a group that is ours."""
+    group = series.group if series.group in _GROUPS_KEPT else "Function"
+    return Series(series.application, series.kind, group, OTHER)
 
 
 class _Usage:
