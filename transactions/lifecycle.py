@@ -109,6 +109,8 @@ def _import_late_modules() -> None:
             import_module(name)
         if hasattr(runtime, "settings"):
             _engine(runtime.settings)
+        else:  # they are not to be read yet: the default
+            import_module(f"{__package__}.store.sqlite.writer")
 
 
 def _recorder() -> Recorder:

@@ -179,7 +179,7 @@ def test_a_command_for_contributors(command: str) -> None:
 
 def test_each_environment_of_tox_that_is_named_exists() -> None:
     named = {
-        name for page in PAGES for names in re.findall(r"`tox -e ([\w,]+)", text_of(page)) for name in names.split(",")
+        name for page in PAGES for names in re.findall(r"`tox -e ([\w,-]+)", text_of(page)) for name in names.split(",")
     }
     assert named
     assert named <= environments_of_tox()

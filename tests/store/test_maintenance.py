@@ -13,7 +13,7 @@ HOUR, DAY = 3600, 86400
 
 
 def rows(engine, width: int) -> int:
-    return engine.count("totals", f"span = {width}")
+    return engine.count("totals", f"{engine.width} = {width}")
 
 
 def rest(make, writer, now: float) -> None:

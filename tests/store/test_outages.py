@@ -169,7 +169,7 @@ def test_a_full_disk_and_space_again(path) -> None:
     script = f"""
     import resource, signal, sys
     sys.path.insert(0, {str(Path(__file__).parent)!r})
-    from conftest import Maker
+    from maker import Maker
     from weighbridge.transactions.recording.snapshot import StoreUnavailable
     from weighbridge.transactions.store.reader import StoreReader
     from weighbridge.transactions.store.sqlite.writer import StoreWriter

@@ -210,7 +210,7 @@ def test_what_a_reader_left_behind_does_not_shut_others_out(place, make) -> None
 WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from conftest import Maker
+from maker import Maker
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 make, writer = Maker("another"), StoreWriter(sys.argv[2])
@@ -351,7 +351,7 @@ def test_a_store_that_is_emptied_is_made_anew_and_that_is_said(path, make, caplo
     script = f"""
     import logging, os, sys
     sys.path.insert(0, {str(Path(__file__).parent)!r})
-    from conftest import Maker
+    from maker import Maker
     from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
     logging.basicConfig(level=logging.WARNING)

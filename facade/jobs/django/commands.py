@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import wraps
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand
+from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from weighbridge import current_transaction
 from weighbridge.transactions.wrappers.programs import ProgramTransaction
@@ -16,6 +18,11 @@ _GROUP: Final = "Django"
 _WRAPPED: Final = "_weighbridge_wrapped"
 
 
+def _only_restarts(options: dict[str, Any]) -> bool:
+    """Whether a command runs in a child that Django's reloader starts, and starts again, rather than here."""
+    return bool(options.get("use_reloader")) and os.environ.get(DJANGO_AUTORELOAD_ENV) != "true"
+
+
 def wrap_commands() -> None:
     """Measure every command as a frame around all that it does; what begins in it has transactions of its own."""
     execute: Any = BaseCommand.execute
@@ -24,7 +31,7 @@ def wrap_commands() -> None:
 
     @wraps(execute)
     def measured(self: BaseCommand, *args: Any, **options: Any) -> Any:
-        if current_transaction() is not None:  # a request or a task that calls the command
+        if current_transaction() is not None or _only_restarts(options):  # called by a request or a task, or a reloader
             return execute(self, *args, **options)
         name = type(self).__module__.rpartition(".")[2]
         frame = ProgramTransaction(f"manage.py {name}", _GROUP)
