@@ -71,9 +71,12 @@ class NewRelicContextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return json.dumps(self._parts(record), default=_text_of, separators=(",", ":"))
+        parts = self.log_record_to_dict(record, self._stack_trace_limit)
+        return json.dumps(parts, default=_text_of, separators=(",", ":"))
 
-    def _parts(self, record: logging.LogRecord) -> dict[str, Any]:
+    @classmethod
+    def log_record_to_dict(cls, record: logging.LogRecord, stack_trace_limit: int | None = 0) -> dict[str, Any]:
+        """Return what is written of a log record; formatters that are derived from this one add to it."""
         parts: dict[str, Any] = {
             "timestamp": int(record.created * 1000),
             "message": record.getMessage(),
@@ -90,9 +93,12 @@ class NewRelicContextFormatter(logging.Formatter):
         for name, value in vars(record).items():
             if name not in _STANDARD:
                 parts[f"extra.{name}"] = value
-        return parts | self._error(record.exc_info)
+        if record.exc_info:
+            parts.update(cls.format_exc_info(record.exc_info, stack_trace_limit))
+        return parts
 
-    def _error(self, exc_info: Any) -> dict[str, Any]:
+    @classmethod
+    def format_exc_info(cls, exc_info: Any, stack_trace_limit: int | None = 0) -> dict[str, Any]:
         """Return class, message and traceback of an exception, as far as the settings allow them."""
         found: _ExcInfo = sys.exc_info() if exc_info is True else exc_info or (None, None, None)
         if found[1] is None:
@@ -100,8 +106,8 @@ class NewRelicContextFormatter(logging.Formatter):
         name = class_name(type(found[1]))
         allowed = runtime.try_load() and runtime.privacy.keeps_message(name)
         error = {"error.class": name, "error.message": _text_of(found[1], str) if allowed else STRIPPED}
-        if self._stack_trace_limit != 0 and allowed:
-            lines = traceback.format_exception(*found, limit=self._stack_trace_limit)
+        if stack_trace_limit != 0 and allowed:
+            lines = traceback.format_exception(*found, limit=stack_trace_limit)
             error["error.stack_trace"] = "".join(lines)
         return error
 

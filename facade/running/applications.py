@@ -40,8 +40,32 @@ def measured_beside(app: Application) -> Application:
 
 
 def measured(app: Application) -> Application:
-    """Return an application of either interface with the middleware around it, unless it has one. Never raises."""
-    return measured_asgi(app) if is_asgi(app) else measured_wsgi(app)
+    """Return an application of either interface with the middleware around it, unless it has one. Never raises.
+
+    One that can be called as neither (a worker class may ask for something else) stays as it is.
+    """
+    if is_asgi(app):
+        return measured_asgi(app) if _takes(app, _ASGI_ARGUMENTS) else app
+    return measured_wsgi(app) if _takes(app, _WSGI_ARGUMENTS) else app
+
+
+_WSGI_ARGUMENTS: Final = 2
+_ASGI_ARGUMENTS: Final = 3
+
+
+def _takes(app: Application, count: int) -> bool:
+    """Whether an application can be called with that many arguments, as far as it tells."""
+    from inspect import signature  # noqa: PLC0415  see `is_asgi`
+
+    try:
+        found = signature(app)
+    except Exception:  # it does not tell, and its code may have run
+        return True
+    try:
+        found.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _measured(app: Application, wrap: Callable[[], Application]) -> Application:

@@ -110,8 +110,9 @@ def replaced() -> Iterator[str]:
 
 def _become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """Replace this process by the command; where that is impossible, say why and exit as a shell would."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # it was closed before Python started
+            stream.flush()
     for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and what it ignores stays ignored
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     try:
@@ -131,7 +132,8 @@ def _become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"weighbridge: {message}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"weighbridge: {message}\n")
 
 
 # Interpreters that do not look for the start-up file

@@ -31,8 +31,9 @@ def environment_for(
         settings: further variables; those without a value stay as they are.
     """
     given = {name: value for name, value in (settings or {}).items() if value is not None}
-    folders = [folder for folder in environ.get("PYTHONPATH", "").split(os.pathsep) if folder != STARTUP]
-    path = os.pathsep.join([STARTUP, *folders]) if any(folders) else STARTUP
+    before = environ.get("PYTHONPATH")  # an empty folder of it is the current one, but an empty path is none
+    folders = [folder for folder in before.split(os.pathsep) if folder != STARTUP] if before else []
+    path = os.pathsep.join([STARTUP, *folders])
     return {**environ, **given, RUN: weighbridge.__version__, COMMAND: str(pid), "PYTHONPATH": path}
 
 

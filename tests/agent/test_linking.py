@@ -72,6 +72,21 @@ def test_an_exception_and_its_traceback(limit: int | None) -> None:
     assert ("error.stack_trace" in found) is (limit != 0)
 
 
+def test_a_derived_formatter_adds_to_what_is_written() -> None:
+    class Formatter(agent.NewRelicContextFormatter):
+        @classmethod
+        def log_record_to_dict(cls, record: logging.LogRecord, stack_trace_limit: int | None = 0) -> dict[str, Any]:
+            return {**super().log_record_to_dict(record, stack_trace_limit), "service": "shop"}
+
+        @classmethod
+        def format_exc_info(cls, exc_info: Any, stack_trace_limit: int | None = 0) -> dict[str, Any]:
+            return {**super().format_exc_info(exc_info, stack_trace_limit), "error.retried": True}
+
+    error = KeyError("missing")
+    found = json.loads(Formatter().format(record(exc_info=(KeyError, error, None))))
+    assert (found["service"], found["error.retried"], found["error.class"]) == ("shop", True, "builtins:KeyError")
+
+
 def test_messages_are_stripped_where_the_settings_say_so() -> None:
     try:
         agent.global_settings().strip_exception_messages.enabled = True

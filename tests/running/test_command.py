@@ -89,6 +89,12 @@ def test_process_arguments_and_streams_are_the_command_s(tmp_path: Path) -> None
     assert errors == "aside\n"
 
 
+@pytest.mark.parametrize(("words", "status"), [(["true"], 0), (["no-such-program"], 127)])
+def test_streams_that_are_closed_are_no_matter(words: list[str], status: int) -> None:
+    closed = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh"]
+    assert subprocess.run([*closed, *RUN, "--", *words], check=False).returncode == status
+
+
 def test_options_end_at_the_command_without_dashes_too() -> None:
     assert command("sh", "-c", "echo $0 $1", "--app", "x").stdout == "--app x\n"
 
@@ -147,6 +153,7 @@ def test_nothing_is_replaced_without_it(scripts: Scripts) -> None:
         ("", STARTUP),
         ("/srv", f"{STARTUP}:/srv"),
         ("/srv:", f"{STARTUP}:/srv:"),
+        (":", f"{STARTUP}::"),
         (STARTUP, STARTUP),
         (f"{STARTUP}:/srv", f"{STARTUP}:/srv"),
     ],

@@ -271,3 +271,12 @@ def test_a_server_in_a_script_is_counted_by_its_requests(scripts: Scripts) -> No
     done = scripts.run("python", "serve.py")
     assert done.returncode == 0, done.stderr
     assert scripts.paths() == {"WebTransaction/Uri/hello": 1}
+
+
+@pytest.mark.parametrize("way", ["-Werror", "-bb"])
+def test_a_script_whose_warnings_are_errors_is_counted(scripts: Scripts, way: str) -> None:
+    """Python 3.12.0 to 3.12.3 warn of numbered placeholders (`?1`) in a statement for SQLite."""
+    scripts.write("nightly.py", "print('done')")
+    done = scripts.run("python", way, "nightly.py")
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+    assert scripts.paths() == {"OtherTransaction/Script/nightly.py": 1}

@@ -42,6 +42,9 @@ _SERVED: Final = [
     ("pyramid", (*_GUNICORN, "pyramid_app:app"), _BRACES),
     ("gunicorn", (*_GUNICORN, "bare_app:app"), _PATH),
     ("uvicorn_worker", (*_GUNICORN, "-k", "uvicorn_worker.UvicornWorker", "-w", "2", "starlette_app:app"), _BRACES),
+    ("uvicorn_worker", (*_GUNICORN, "-k", "uvicorn_worker.UvicornWorker", "bare_app:asgi_2"), _PATH),
+    ("uvicorn_worker", (*_GUNICORN, "-k", "workers.Asgi3Worker", "bare_app:handing"), _PATH),
+    ("uvicorn_worker", (*_GUNICORN, "-k", "workers.FactoryWorker", "workers:factory"), _PATH),
     ("gunicorn", (*_GUNICORN, "-k", "asgi", "fastapi_app:app"), _BRACES),
     # uvicorn
     ("uvicorn", (*_UVICORN, "starlette_app:app"), _BRACES),

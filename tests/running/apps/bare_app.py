@@ -20,5 +20,22 @@ async def asgi(scope, receive, send):
     await send({"type": "http.response.body", "body": b"done"})
 
 
+def asgi_2(scope):
+    async def answer(receive, send):
+        await asgi(scope, receive, send)
+
+    return answer
+
+
+class Handing:
+    """Called as ASGI 3.0 asks for by a method that is no coroutine function."""
+
+    def __call__(self, scope, receive, send):
+        return asgi(scope, receive, send)
+
+
+handing = Handing()
+
+
 if __name__ == "__main__":
     make_server("127.0.0.1", int(sys.argv[1]), app).serve_forever()

@@ -17,6 +17,7 @@ from ...log import log_once
 from ...recording.os_threads import allocate_lock
 from ...visible import visible
 from ..location import MEMORY
+from .descriptors import Descriptors, abandon, open_descriptors
 from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
 from .lock_wait import LockWait
@@ -29,6 +30,8 @@ LOCK_TIMEOUT: Final = 2.0
 """Seconds for which a transaction waits for its turn; see ``lock_wait.py``."""
 
 _LOG_GONE: Final = "the -wal of the store %s was deleted or emptied by another program: the last figures may be lost"
+
+_CLOSED: Final = "the program closed the files of the store %s, which it had not opened: it is opened again"
 
 _TURN_TIMEOUT: Final = 10.0
 """Seconds to wait for this process's own forks and threads: many may fork, one after the other."""
@@ -48,6 +51,7 @@ class StoreConnection:
 
     _connection: sqlite3.Connection | None = None
     """Defined on the class, so that an object whose ``__init__`` was interrupted can be destroyed."""
+    _descriptors = Descriptors()
 
     def __init__(self, path: str, mode: Literal["rw", "ro"]) -> None:
         self.path: str = path if path == MEMORY else os.path.abspath(path)
@@ -149,7 +153,7 @@ class StoreConnection:
             elif self._connection is not None:
                 restore_shared_memory(self.path)
                 self._tell_of_log(found, self._files)
-        if found is None or not found.follow(self._files):
+        if found is None or not found.follow(self._files) or not self._descriptors.are_ours():
             self._drop()
 
     def _tell_of_log(self, found: Files, known: Files) -> None:
@@ -173,6 +177,7 @@ class StoreConnection:
             self._still = True
 
     def _open_with(self, options: str, timeout: float) -> None:
+        before = open_descriptors()
         connection = self._connect(f"file:{quote(os.fsencode(self.path))}?{options}", timeout)
         try:
             connection.execute("BEGIN")  # a consistent view: another process may be creating the store
@@ -186,6 +191,7 @@ class StoreConnection:
             connection.close()
             raise
         self._connection, self._files = connection, stat_files(self.path)
+        self._descriptors = Descriptors.of(open_descriptors() - before, self._files)
 
     def _connect(self, uri: str, timeout: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -215,8 +221,12 @@ class StoreConnection:
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
+        descriptors, self._descriptors = self._descriptors, Descriptors()
         self._still = False
-        if connection is not None:
+        if connection is not None and not descriptors.are_ours():
+            log_once(("closed by the program", self.path), _CLOSED, visible(self.path))
+            abandon(connection)
+        elif connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
 

@@ -137,10 +137,11 @@ def _outermost(
     connection: sqlite3.Connection, which: str, tables: Sequence[Table], part: tuple[int, int, int]
 ) -> int | None:
     parts = (
-        f"SELECT {which}(start) AS start FROM {table.name} WHERE span = ?1 AND start >= ?2 AND start < ?3"
+        f"SELECT {which}(start) AS start FROM {table.name} WHERE span = :span AND start >= :since AND start < :until"
         for table in tables
     )
-    row = connection.execute(f"SELECT {which}(start) FROM ({' UNION ALL '.join(parts)})", part).fetchone()
+    named = dict(zip(("span", "since", "until"), part, strict=True))
+    row = connection.execute(f"SELECT {which}(start) FROM ({' UNION ALL '.join(parts)})", named).fetchone()
     return None if row[0] is None else int(row[0])
 
 

@@ -90,7 +90,8 @@ _LAST: Final = """(
 
 _MARKS: Final = """
     SELECT application, moment, kind, name FROM mark
-    WHERE moment >= ?1 AND moment < ?2 AND (?3 IS NULL OR application IN (?3, '')) ORDER BY moment, id
+    WHERE moment >= :since AND moment < :until AND (:application IS NULL OR application IN (:application, ''))
+    ORDER BY moment, id
 """
 
 _SILENCES: Final = """
@@ -266,7 +267,8 @@ class SQLiteRows:
         """Return the marks in a window, of an application those that are of all too, in order of time."""
         if self._version < TOTALS_SINCE:
             return []
-        found = self._connection.execute(_MARKS, (window.since, window.until, application))
+        named = {"since": window.since, "until": window.until, "application": application}
+        found = self._connection.execute(_MARKS, named)
         return [Mark(*row) for row in found]
 
     def links(self) -> Iterator[tuple[str, str]]:

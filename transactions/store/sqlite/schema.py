@@ -354,7 +354,9 @@ def check(connection: sqlite3.Connection, writing: bool = False) -> int:
 
 
 def _has_tables(connection: sqlite3.Connection, name: str | None = None) -> bool:
-    found = connection.execute("SELECT 1 FROM sqlite_master WHERE ?1 IS NULL OR name = ?1 LIMIT 1", (name,))
+    found = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE :name IS NULL OR name = :name LIMIT 1", {"name": name}
+    )
     return found.fetchone() is not None
 
 
