@@ -17,7 +17,7 @@ from ...log import log_once
 from ...recording.os_threads import allocate_lock
 from ...visible import visible
 from ..location import MEMORY
-from .descriptors import Descriptors, abandon, open_descriptors
+from .descriptors import Descriptors, leak, open_descriptors
 from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
 from .lock_wait import LockWait
@@ -225,7 +225,7 @@ class StoreConnection:
         self._still = False
         if connection is not None and not descriptors.are_ours():
             log_once(("closed by the program", self.path), _CLOSED, visible(self.path))
-            abandon(connection)
+            leak(connection)
         elif connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from .files import Files
 
-__all__ = ["Descriptors", "abandon", "open_descriptors"]
+__all__ = ["Descriptors", "leak", "open_descriptors"]
 
 _FOLDER: Final = "/dev/fd"
 
@@ -54,7 +54,7 @@ def _file_behind(number: int) -> _Identity | None:
     return status.st_dev, status.st_ino
 
 
-def abandon(connection: sqlite3.Connection) -> None:
+def leak(connection: sqlite3.Connection) -> None:
     """Have a connection never be closed, also not when Python ends: that would write to the program's files."""
     with suppress(ImportError):
         import ctypes  # noqa: PLC0415  hardly ever needed
