@@ -6,11 +6,14 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Final, NamedTuple
 
-from weighbridge.transactions.log import capture_internal_exception
+from weighbridge.transactions.host_exceptions import pass_on
+from weighbridge.transactions.log import capture_internal_exception, log_once
 
 from . import frameworks, job_systems, servers
 
 __all__ = ["PLUGS", "Plug", "plugs_markdown"]
+
+_MISSING: Final = "weighbridge run does not know this %s, and measures nothing by it: %s"
 
 
 class Plug(NamedTuple):
@@ -26,6 +29,9 @@ class Plug(NamedTuple):
         """Install it. Never raises: a release that looks different is not measured by this plug."""
         try:
             self.install(module)
+        except AttributeError as missing:  # also a module of the program's own that has the name
+            pass_on(missing)
+            log_once(("plug", module.__name__), _MISSING, module.__name__, missing)
         except Exception:
             capture_internal_exception(f"weighbridge run, {module.__name__}")
 

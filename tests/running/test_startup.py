@@ -118,3 +118,15 @@ def test_its_variables_are_no_settings(scripts: Scripts) -> None:
     done = scripts.run("python", "-m", "weighbridge", "config")
     assert done.returncode == 0
     assert "run" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["bottle", "flask"])
+def test_a_module_of_the_program_with_the_name_of_a_framework(name: str, scripts: Scripts) -> None:
+    """One line says that it is not known, and the program goes on."""
+    scripts.write(f"{name}.py", "own = True")
+    scripts.write("nightly.py", f"import {name}; print({name}.own)")
+    done = scripts.run("python", "nightly.py")
+    assert (done.returncode, done.stdout) == (0, "True\n")
+    assert len(done.stderr.splitlines()) <= 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert scripts.paths() == {"OtherTransaction/Script/nightly.py": 1}
