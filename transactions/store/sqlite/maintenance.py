@@ -140,7 +140,7 @@ def _outermost(
         f"SELECT {which}(start) AS start FROM {table.name} WHERE span = :span AND start >= :since AND start < :until"
         for table in tables
     )
-    named = dict(zip(("span", "since", "until"), part, strict=True))
+    named: dict[str, int] = dict(zip(("span", "since", "until"), part, strict=True))
     row = connection.execute(f"SELECT {which}(start) FROM ({' UNION ALL '.join(parts)})", named).fetchone()
     return None if row[0] is None else int(row[0])
 
