@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.cli import plain, settings_view
-from weighbridge.reporting import dropped, exports, formats, time_range
+from weighbridge.reporting import dropped, formats, json_csv, time_range
 from weighbridge.transactions.model import naming
 
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}

@@ -126,6 +126,7 @@ def _http2(target: Target, row: Row) -> tuple[int, ...]:
         response = client.request(
             row.method, f"http://127.0.0.1:{target.port}{target.path(row)}", headers=_headers(row)
         )
+        time.sleep(_GRACE)  # gunicorn may write still, in the application's last `send`
     assert response.http_version == "HTTP/2"
     return (response.status_code,)
 

@@ -47,10 +47,11 @@ DISCONNECTS: Final = frozenset(
         "starlette.requests:ClientDisconnect",
         "starlette.websockets:WebSocketDisconnect",
         "uvicorn.protocols.utils:ClientDisconnected",
+        "gunicorn.http2.errors:HTTP2ConnectionError",
         "django.core.exceptions:RequestAborted",
     }
 )
-"""Exceptions that frameworks raise when the client has disconnected."""
+"""Exceptions that frameworks and servers raise when the client has disconnected."""
 
 _STOPPED: Final = (
     CANCELLATIONS | DISCONNECTS | {"greenlet:GreenletExit", "builtins:GeneratorExit", "builtins:KeyboardInterrupt"}
