@@ -17,7 +17,7 @@ from weighbridge.transactions.model import naming
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-MODULES = [exports, formats, dropped, naming, plain, settings_view, time_range]
+MODULES = [json_csv, formats, dropped, naming, plain, settings_view, time_range]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
