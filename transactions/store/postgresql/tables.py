@@ -119,10 +119,10 @@ class _Table:
     """A table whose rows are told by ``width``, ``start`` and one number."""
 
     def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
-        self.name = f"@{name}"
+        self.name: str = f"@{name}"
         self.about: str = about
-        self._columns = ", ".join(columns)
-        self._key = f"width, start, {about}"
+        self._columns: str = ", ".join(columns)
+        self._key: str = f"width, start, {about}"
 
     def delete(self, session: Session, width: int, start: int, end: int) -> None:
         """Delete the rows of a width that start at ``start`` or later and before ``end``."""
