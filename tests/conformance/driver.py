@@ -105,6 +105,10 @@ def _parameters(samples: Sequence[StoredSample]) -> dict[str, object]:
     return {name: value for name, value in attributes if name.startswith("request.parameters.")}
 
 
+_INHERITED: Final = dict(os.environ)
+"""Read once: columns are run in threads, while the fixtures of other tests change the environment."""
+
+
 @contextmanager
 def _serving(column: Column, store: Path, folder: Path) -> Iterator[Target]:
     target, log = Target(_free_port(), column.server.prefix), folder / "log"
@@ -129,7 +133,7 @@ def _serving(column: Column, store: Path, folder: Path) -> Iterator[Target]:
 def environment(store: Path, edition: Edition) -> dict[str, str]:
     """What a process needs that runs a program of `apps` and reports to a store."""
     ours = {"WEIGHBRIDGE_STORE": str(store), "PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
-    return {**os.environ, **ours, "PATH": f"{edition.programs}:{os.environ['PATH']}"}
+    return {**_INHERITED, **ours, "PATH": f"{edition.programs}:{_INHERITED['PATH']}"}
 
 
 def _free_port() -> int:
