@@ -200,6 +200,12 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+def charts_drawn(page: Page, number: int) -> None:
+    """Wait until so many charts have been drawn, one after the other."""
+    # Asked from here: the page's policy lets no text be evaluated in it while it waits.
+    eventually(lambda: page.locator(".plot canvas").count() == number)
+
+
 @pytest.fixture
 def just_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """All calls are as if they had ended just now."""

@@ -20,7 +20,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from tests.console import conftest
-from tests.console.conftest import CALLS, EXPORT, GONE, PAYLOAD, Call, needed, served
+from tests.console.conftest import CALLS, EXPORT, GONE, PAYLOAD, Call, charts_drawn, needed, served
+from tests.waiting import eventually
 from weighbridge.console import asgi_application, wsgi_application
 from weighbridge.reporting import formats
 
@@ -71,11 +72,6 @@ def names(page: Page) -> list[str]:
     return page.locator("table.figures .name").all_inner_texts()
 
 
-def charts(page: Page, number: int) -> None:
-    """Wait until so many charts have been drawn, one after the other."""
-    page.wait_for_function(f"document.querySelectorAll('.plot canvas').length === {number}")
-
-
 def test_from_the_list_to_what_is_wrong(page: Page) -> None:
     page.goto("/")
     page.get_by_role("link", name="shop", exact=True).first.click()
@@ -83,10 +79,10 @@ def test_from_the_list_to_what_is_wrong(page: Page) -> None:
     web = [call for call in CALLS if call.series.kind == "web"]
     average = formats.duration(sum(call.duration for call in web) / len(web))
     assert page.locator(".tiles .value").first.inner_text() == average
-    charts(page, 5)
+    charts_drawn(page, 5)
     page.get_by_role("link", name="Non-web").click()
     page.wait_for_url("**kind=background**")
-    charts(page, 3)
+    charts_drawn(page, 3)
     page.get_by_role("link", name="Web", exact=True).click()
     page.get_by_role("link", name="Transactions", exact=True).click()
     assert names(page)[0] == f"Route/{EXPORT.name}"
@@ -242,8 +238,8 @@ def test_it_keeps_itself_up_to_date(page: Page) -> None:
     page.goto("/summary?app=shop")
     page.evaluate("document.querySelector('.tiles .value').textContent = 'old'")
     page.evaluate("refresh()")
-    page.wait_for_function("document.querySelector('.tiles .value').textContent !== 'old'")
-    charts(page, 5)
+    eventually(lambda: page.locator(".tiles .value").first.inner_text() != "old")
+    charts_drawn(page, 5)
 
 
 def test_the_theme_follows_the_system_and_can_be_switched(page: Page) -> None:

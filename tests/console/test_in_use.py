@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.console.conftest import EXPORT, ITEM, SEARCH, Call, asking, needed, write
+from tests.console.conftest import EXPORT, ITEM, SEARCH, Call, asking, charts_drawn, needed, write
 from weighbridge.console import Console
 from weighbridge.transactions.recording.snapshot import Series
 
@@ -48,7 +48,7 @@ def settled(page: Page) -> Any:
 
     def open_page(address: str, charts: int = 1) -> Page:
         page.goto(address)
-        page.wait_for_function(f"document.querySelectorAll('.plot canvas').length >= {charts}")
+        page.locator(".plot canvas").nth(charts - 1).wait_for(state="attached")
         page.wait_for_timeout(300)
         page.evaluate(WATCH_SHIFTS)
         return page
@@ -168,8 +168,9 @@ def test_every_column_sorts_both_ways(page: Page, title: str) -> None:
     column = next(index for index, words in enumerate(place) if words.startswith(title))
     shown = []
     for _ in range(2):
+        before = page.url
         page.locator("thead th").nth(column).get_by_role("link").click()
-        page.wait_for_function("document.readyState === 'complete'")
+        page.wait_for_url(lambda address, before=before: address != before)
         shown.append(page.locator("tbody tr").evaluate_all(f"rows => rows.map(row => row.cells[{column}].innerText)"))
     if title == "Transaction":
         assert shown[0] == sorted(shown[0])
@@ -269,7 +270,7 @@ def test_lines_are_switched_off_by_keyboard_and_in_the_address(settled: Any) -> 
     page.evaluate("refresh()")
     assert button.get_attribute("aria-pressed") == "false"
     page.reload()
-    page.wait_for_function("document.querySelectorAll('.plot canvas').length === 5")
+    charts_drawn(page, 5)
     assert button.get_attribute("aria-pressed") == "false"
     button.click()
     assert "hide" not in page.url
