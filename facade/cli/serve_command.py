@@ -13,6 +13,7 @@ from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 from .collecting import collecting
 from .demo_store import demo_store
 from .errors import CommandError
+from .exports import configured_exports
 from .output import say
 from .stores import chosen_place
 
@@ -50,7 +51,7 @@ def serve_page(options: Serving) -> None:
         if options.opened:
             open_browser(url)
 
-    with collecting(place):
+    with collecting(place), configured_exports(place):
         serve(place.path, listener, token, options.hosts, ready)
 
 
