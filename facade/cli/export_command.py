@@ -19,7 +19,7 @@ from .stores import Place
 
 __all__ = ["export_store", "exporting"]
 
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 """Seconds that ``--once`` takes at most, besides the last attempt."""
 _DISABLED: Final = "nothing is sent: OTEL_SDK_DISABLED is true"
 
@@ -70,7 +70,7 @@ def exporting(place: Place, metrics: bool, samples: bool) -> Iterator[None]:
 def _export_once(place: Place, variables: Variables, samples: bool) -> None:
     with _exporter(place, variables, True, samples) as exporter:
         try:
-            for sent in exporter.export_once(_PATIENCE):
+            for sent in exporter.export_once(_TIMEOUT):
                 say(f"{place.shown}: {sent}")
         except ExportFailed as failure:
             raise CommandError(str(failure)) from None

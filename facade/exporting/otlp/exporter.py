@@ -101,13 +101,13 @@ class Exporter:
         self._reader.close()
         self._cursors.close()
 
-    def export_once(self, patience: float) -> Iterator[Sent]:
+    def export_once(self, timeout: float) -> Iterator[Sent]:
         """Send everything, with as many attempts as some seconds allow; yield what was sent.
 
         Raises:
             ExportFailed: something could not be sent, or not in time.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         for sender in self.senders:
             yield self._sent_by(sender, deadline)
 

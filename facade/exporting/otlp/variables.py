@@ -155,19 +155,16 @@ class _Reading:
 
     def _url(self, signal: Signal) -> tuple[SplitResult, Mapping[str, str]]:
         """Return the address, and the header that a user and password in it stand for."""
-        name, value = self.first((f"{_PREFIX}{signal}_ENDPOINT", f"{_PREFIX}ENDPOINT")) or ("", _DEFAULT)
-        try:
-            url = urlsplit(value)
-            is_right = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-        except ValueError:
-            is_right = False
-        if not is_right or not value.isascii() or not value.isprintable() or " " in value:
+        own = f"{_PREFIX}{signal}_ENDPOINT"
+        name, value = self.first((own, f"{_PREFIX}ENDPOINT")) or ("", _DEFAULT)
+        url = _parsed(value)
+        if url is None:
             raise BadVariable(f"{name} is no address of a receiver; one is http://localhost:4318 or https://host")
         headers: dict[str, str] = {}
         if url.username is not None:
             credentials = f"{unquote(url.username)}:{unquote(url.password or '')}".encode()
             headers["authorization"] = f"Basic {base64.b64encode(credentials).decode()}"
-        if name != f"{_PREFIX}{signal}_ENDPOINT":
+        if name != own:
             url = url._replace(path=f"{url.path.rstrip('/')}/v1/{signal.lower()}")
         return url, headers
 
@@ -230,3 +227,13 @@ class _Reading:
 
 def _checked_header(key: str, value: str) -> bool:
     return _TOKEN.fullmatch(key) is not None and value.isprintable() and value.isascii()
+
+
+def _parsed(address: str) -> SplitResult | None:
+    """Return the parts of an address; ``None`` if nobody can be reached by it."""
+    try:
+        url = urlsplit(address)
+        is_right = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        return None
+    return url if is_right and address.isascii() and address.isprintable() and " " not in address else None
