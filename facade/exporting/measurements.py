@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import weighbridge
-from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import OUTCOMES, Totals, seconds
@@ -213,7 +212,7 @@ def _gauges(label: str, values: Mapping[str, float]) -> list[Sample]:
     return [Sample(((label, name),), value) for name, value in sorted(values.items())]
 
 
-def _by_kind(values: Mapping[tuple[str, Kind], float]) -> list[Sample]:
+def _by_kind(values: Mapping[tuple[str, str], float]) -> list[Sample]:
     return [
         Sample((("application", application), ("kind", kind)), value)
         for (application, kind), value in sorted(values.items())
