@@ -202,7 +202,9 @@ def _of_the_store(health: Health) -> Iterator[Family]:
     yield Family("weighbridge.store.size", "gauge", "By", "Size of the store.", [Sample((), health.size)])
     if health.last_write is not None:
         last = [Sample((), health.last_write)]
-        yield Family("weighbridge.store.last.write", "gauge", "s", "Time of the last report, since the epoch.", last)
+        yield Family(
+            "weighbridge.store.last.write.timestamp", "gauge", "s", "Time of the last report, since the epoch.", last
+        )
     waiting = [Sample((), health.waiting or 0.0)]
     yield Family("weighbridge.store.waiting", "gauge", "s", "For how long a report has waited to be merged.", waiting)
     yield Family("weighbridge.build.info", "gauge", "", "The version that exports.", [Sample((version,), 1)])
