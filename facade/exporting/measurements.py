@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import weighbridge
-from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import OUTCOMES, Totals, seconds
@@ -203,7 +202,9 @@ def _of_the_store(health: Health) -> Iterator[Family]:
     yield Family("weighbridge.store.size", "gauge", "By", "Size of the store.", [Sample((), health.size)])
     if health.last_write is not None:
         last = [Sample((), health.last_write)]
-        yield Family("weighbridge.store.last.write", "gauge", "s", "Time of the last report, since the epoch.", last)
+        yield Family(
+            "weighbridge.store.last.write.timestamp", "gauge", "s", "Time of the last report, since the epoch.", last
+        )
     waiting = [Sample((), health.waiting or 0.0)]
     yield Family("weighbridge.store.waiting", "gauge", "s", "For how long a report has waited to be merged.", waiting)
     yield Family("weighbridge.build.info", "gauge", "", "The version that exports.", [Sample((version,), 1)])
@@ -213,7 +214,7 @@ def _gauges(label: str, values: Mapping[str, float]) -> list[Sample]:
     return [Sample(((label, name),), value) for name, value in sorted(values.items())]
 
 
-def _by_kind(values: Mapping[tuple[str, Kind], float]) -> list[Sample]:
+def _by_kind(values: Mapping[tuple[str, str], float]) -> list[Sample]:
     return [
         Sample((("application", application), ("kind", kind)), value)
         for (application, kind), value in sorted(values.items())

@@ -8,8 +8,9 @@ from the moment at which that is decided, however many steps it takes to move th
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from ..recording.name_limits import overflow_of
@@ -28,11 +29,11 @@ from .resolutions import (
     floor_to,
 )
 from .results import CountedEver, ErrorType, Selection
-from .rows import Grouping, Row, Rows, Scope, Sums
+from .rows import Grouping, Row, Rows, Scope
 from .statistics import Window
 from .sums import add_up
 
-__all__ = ["counted_ever"]
+__all__ = ["EverCache", "counted_ever"]
 
 _EACH: Final = Grouping(by_series=True)
 _HOUR: Final = 3600
@@ -43,17 +44,17 @@ _Numbers = Mapping[int, Series]
 """Series by number; several numbers may stand for one series."""
 
 
-def counted_ever(rows: Rows, cache: RowCache, max_names: int | None) -> CountedEver:
+def counted_ever(rows: Rows, cache: EverCache, max_names: int | None) -> CountedEver:
     """Return all that was ever counted; with a limit, the names beyond it together."""
     reading = _Reading(rows, cache)
     names = reading.series("name")
     shown = names if max_names is None else _first(reading, names, max_names)
     return CountedEver(
-        applications=reading.totals(reading.series("all")),
-        names=reading.totals({number: shown.get(number) or overflow_of(one) for number, one in names.items()}),
-        hosts=reading.totals(reading.series("host")),
-        versions=reading.totals(reading.series("version")),
-        queues=reading.totals(reading.series("queue")),
+        applications=reading.totals("all"),
+        names=reading.totals("name", {number: shown.get(number) or overflow_of(one) for number, one in names.items()}),
+        hosts=reading.totals("host"),
+        versions=reading.totals("version"),
+        queues=reading.totals("queue"),
         statuses=reading.statuses(),
         errors=reading.errors(),
         custom_metrics=reading.custom_metrics(),
@@ -79,14 +80,41 @@ def _composition(evictions: int, names: _Numbers, shown: _Numbers) -> str:
     return f"{evictions}-{zlib.crc32(repr(sorted(shown)).encode()):08x}"
 
 
+class EverCache:
+    """Totals up to the minutes that are not rolled up yet: they change every ten minutes, or when something is late."""
+
+    def __init__(self) -> None:
+        self.rows = RowCache()
+        """Of each resolution, as most of what is rolled up stays the same."""
+        self._state: tuple[object, ...] = ()
+        self._past: dict[Scope, tuple[Hashable, Mapping[int, Totals]]] = {}
+
+    def validate(self, rows: Rows) -> None:
+        """Forget what is not true any more: another store is read, or something was added to rolled-up rows."""
+        late = [resolution.late for resolution in rows.resolutions().values()]
+        state = (rows.state, *late)
+        if state != self._state or None in late:
+            self._state = state
+            self._past.clear()
+        self.rows.validate(rows.state, rows.resolutions().values())
+
+    def past(self, scope: Scope, question: Hashable, read: Callable[[], Mapping[int, Totals]]) -> Mapping[int, Totals]:
+        """Return the answer that is kept, if the question is still the same, or else the one that ``read`` gives."""
+        kept = self._past.get(scope)
+        if kept is None or kept[0] != question:
+            kept = self._past[scope] = (question, read())
+        return kept[1]
+
+
 class _Reading:
     """Reads rows of all time and those of each resolution, as far as they add up to everything."""
 
-    def __init__(self, rows: Rows, cache: RowCache) -> None:
+    def __init__(self, rows: Rows, cache: EverCache) -> None:
         self._rows = rows
         self._cache = cache
         self._evicted = rows.evicted()
         self._ranges = _kept_ranges(rows)
+        cache.validate(rows)
 
     def series(self, scope: Scope) -> dict[int, Series]:
         """Return the series of a scope; the numbers of evicted ones stand for their replacements."""
@@ -94,17 +122,41 @@ class _Reading:
         moved = {number: found[other] for number, other in self._evicted.items() if other in found}
         return {number: one for number, one in found.items() if number not in self._evicted} | moved
 
-    def totals(self, series: _Numbers) -> dict[Series, Totals]:
-        """Return the totals of each series that was ever counted."""
-        found: dict[Series, list[Row]] = {}
-        for row in self._sums("totals", series, self._ranges):
-            found.setdefault(series[row[0]], []).append(row[1:])
-        return {one: add_up(some) for one, some in found.items()}
+    def totals(self, scope: Scope, series: _Numbers | None = None) -> dict[Series, Totals]:
+        """Return the totals of each series that was ever counted; of all of a scope, or by what they are counted as."""
+        series = self.series(scope) if series is None else series
+        found: dict[Series, list[Totals]] = {}
+        for number, totals in chain(self._past(scope, series).items(), self._recent(series)):
+            found.setdefault(series[number], []).append(totals)
+        return {one: some[0] if len(some) == 1 else Totals.of(some) for one, some in found.items()}
+
+    def _past(self, scope: Scope, series: _Numbers) -> Mapping[int, Totals]:
+        numbers = tuple(sorted(series))
+        rolled_up = [part for part in self._ranges if part.width > FINEST]
+        expired = tuple(self._rows.sums("average", Grouping(), [_EXPIRED], numbers))
+        question = (expired, *rolled_up, *numbers)
+        return self._cache.past(scope, question, partial(self._add_up, numbers, rolled_up, expired))
+
+    def _add_up(self, numbers: Sequence[int], rolled_up: Iterable[RowRange], expired: Hashable) -> dict[int, Totals]:
+        """Add up what has expired and what is rolled up; what expires goes from one of them to the other."""
+        found: dict[int, list[Row]] = {}
+        for part in (_EXPIRED, *rolled_up):
+            read = partial(self._rows.sums, "totals", _EACH, [part], numbers)
+            for number, *row in self._cache.rows.rows((part, expired, *numbers), read):
+                found.setdefault(number, []).append(tuple(row))
+        return {number: add_up(some) for number, some in found.items()}
+
+    def _recent(self, series: Collection[int]) -> Iterator[tuple[int, Totals]]:
+        for part in self._ranges:
+            if part.width == FINEST:
+                for number, *row in self._rows.sums("totals", _EACH, [part], series):
+                    yield number, add_up([tuple(row)])
 
     def times_by_full_hour(self, series: Collection[int]) -> dict[int, int]:
         """Return the total time of each series by the last full hour."""
+        ranges = [_EXPIRED, *(part for part in self._ranges if part.width >= _HOUR)]
         found: dict[int, int] = {}
-        for number, total in self._sums("time", series, [part for part in self._ranges if part.width >= _HOUR]):
+        for number, total in self._rows.sums("time", _EACH, ranges, series):
             found[number] = found.get(number, 0) + total
         return found
 
@@ -131,24 +183,6 @@ class _Reading:
             before = found.get((application, name), (0, 0.0))
             found[application, name] = (before[0] + number, before[1] + total)
         return found
-
-    def _sums(self, columns: Sums, series: Collection[int], ranges: Iterable[RowRange]) -> Iterable[Row]:
-        """Yield number and columns of each series and range; what is rolled up is read once.
-
-        What expires in between goes from one of the ranges to the rows of all time, so their count is asked for too.
-        """
-        numbers = sorted(series)
-        expired = list(self._rows.sums(columns, _EACH, [_EXPIRED], numbers))
-        yield from expired
-        for part in ranges:
-            read = partial(self._rows.sums, columns, _EACH, [part], numbers)
-            question = (columns, part, _total(expired), *numbers)
-            yield from read() if part.width == FINEST else self._cache.rows(question, read)
-
-
-def _total(rows: Sequence[Row]) -> int:
-    """Return what grows whenever anything expires: the sum of the first column after the number."""
-    return sum(row[1] for row in rows)
 
 
 def _kept_ranges(rows: Rows) -> list[RowRange]:

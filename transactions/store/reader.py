@@ -13,7 +13,7 @@ from ..recording.snapshot import SampleReason, Series
 from ..recording.totals import PlainTotals, Totals
 from .cache import RowCache
 from .engines import source_at
-from .ever import counted_ever
+from .ever import EverCache, counted_ever
 from .liveness import reporting
 from .resolutions import (
     COARSE_WIDTHS,
@@ -99,6 +99,7 @@ class StoreReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._source: Source = source_at(os.fspath(path))
         self._cache = RowCache()
+        self._ever_cache = EverCache()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> StoreReader:
@@ -384,7 +385,7 @@ class StoreReader:
         With a limit, the names that took the most time by the last full hour are told apart; the others are together.
         """
         with self._reading() as rows:
-            return counted_ever(rows, self._cache, max_names)
+            return counted_ever(rows, self._ever_cache, max_names)
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Return the applications that each application is linked to, as far as samples show."""
