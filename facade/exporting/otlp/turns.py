@@ -9,8 +9,10 @@ from weighbridge.transactions.store.cursors import Cursor, Cursors
 
 __all__ = ["Busy", "LostTurn", "Progress", "State", "Turns"]
 
-_LEASE: Final = 60.0
+_LEASE: Final = 20.0
 """Seconds, besides what a request may take, after which others take over from a process that says no more."""
+_LOOK: Final = 1.0
+"""Seconds after which it is worth while to look again whether another process has finished, at least."""
 _LONGEST: Final = 7200.0
 """Seconds; a moment that is further ahead than this was written by a clock that was wrong."""
 _EARLY: Final = 0.5
@@ -98,7 +100,7 @@ class Turns:
         def claim(cursor: Cursor) -> Cursor:
             note = _Note.of(cursor)
             if note.claimant != self._claimant:
-                _require_free(note, now)
+                _require_free(note, now, interval)
             _require_due(cursor, note, now, interval)
             return self._claimed(note.state, now).at(cursor.moment)
 
@@ -142,10 +144,10 @@ class Turns:
         return _Note(state, self._claimant, now + self._lease)
 
 
-def _require_free(note: _Note, now: float) -> None:
+def _require_free(note: _Note, now: float, interval: float) -> None:
     left = note.until - now
     if 0 < left <= _LONGEST:
-        raise Busy("another process is sending", left)
+        raise Busy("another process is sending", min(left, max(interval, _LOOK)))
 
 
 def _require_due(cursor: Cursor, note: _Note, now: float, interval: float) -> None:
