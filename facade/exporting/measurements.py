@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import weighbridge
+from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import OUTCOMES, Totals, seconds
@@ -181,8 +182,10 @@ def _of_the_present(reader: StoreReader, now: float) -> Iterator[Family]:
     """Yield gauges: processes, open transactions, the store itself."""
     processes = Counter(instance.host for instance in reader.reporting(now))
     running = reader.running(now)
-    opened = Counter((one.series.application, one.series.kind) for one in running)
-    oldest = {(one.series.application, one.series.kind): now - one.started for one in reversed(running)}
+    opened: Counter[tuple[str, Kind]] = Counter((one.series.application, one.series.kind) for one in running)
+    oldest: dict[tuple[str, Kind], float] = {
+        (one.series.application, one.series.kind): now - one.started for one in reversed(running)
+    }
     dropped = reader.dropped(Window(now - _HOUR, now))
     yield Family("weighbridge.processes", "gauge", "{process}", "Processes that report.", _gauges("host", processes))
     yield Family(
@@ -214,7 +217,7 @@ def _gauges(label: str, values: Mapping[str, float]) -> list[Sample]:
     return [Sample(((label, name),), value) for name, value in sorted(values.items())]
 
 
-def _by_kind(values: Mapping[tuple[str, str], float]) -> list[Sample]:
+def _by_kind(values: Mapping[tuple[str, Kind], float]) -> list[Sample]:
     return [
         Sample((("application", application), ("kind", kind)), value)
         for (application, kind), value in sorted(values.items())

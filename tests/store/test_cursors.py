@@ -69,14 +69,14 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a store" * 100)
-    with closing(cursors_at(str(tmp_path / "notes.txt"))) as cursors:
-        with pytest.raises(CursorFailure, match=r"notes\.txt cannot be written: "):
-            cursors.change("one", lambda cursor: Cursor(3, "{}"))
+    cursors = cursors_at(str(tmp_path / "notes.txt"))
+    with closing(cursors), pytest.raises(CursorFailure, match=r"notes\.txt cannot be written: "):
+        cursors.change("one", lambda cursor: Cursor(3, "{}"))
 
 
 def test_a_server_that_cannot_be_reached_is_named_without_its_password() -> None:
-    with closing(cursors_at("postgresql://me:s3cret@127.0.0.1:1/shop")) as cursors:
-        with pytest.raises(CursorFailure, match="cannot be written: there is no answer") as caught:
-            cursors.change("one", lambda cursor: Cursor(3, "{}"))
+    cursors = cursors_at("postgresql://me:s3cret@127.0.0.1:1/shop")
+    with closing(cursors), pytest.raises(CursorFailure, match="cannot be written: there is no answer") as caught:
+        cursors.change("one", lambda cursor: Cursor(3, "{}"))
     assert "s3cret" not in str(caught.value)
     assert caught.value.kind == "there is no answer"
