@@ -44,11 +44,11 @@ class Command:
 
 @contextmanager
 def exporting(store: Path, receiver: Receiver, *arguments: str, **environment: str) -> Iterator[Command]:
-    """The export, every tenth of a second."""
+    """The export, five times a second."""
     variables = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "OTEL_EXPORTER_OTLP_TIMEOUT": "2000",
-        "OTEL_METRIC_EXPORT_INTERVAL": "100",
+        "OTEL_METRIC_EXPORT_INTERVAL": "200",
         **environment,
     }
     command = Command(store.with_name("log"), "export", "otlp", "--store", str(store), *arguments, **variables)
@@ -63,8 +63,10 @@ def counts(receiver: Receiver) -> dict[tuple[Any, ...], float]:
     return receiver.counts(DURATION, "service.name", "weighbridge.transaction.name")
 
 
-def agrees(receiver: Receiver, store: Path) -> bool:
-    return counts(receiver) == told(store)
+def agree(receiver: Receiver, store: Path) -> None:
+    """Wait until the receiver has counted what the report tells."""
+    expected = told(store)
+    eventually(lambda: counts(receiver) == expected)
 
 
 @pytest.mark.parametrize("temporality", [{}, DELTA])
@@ -73,21 +75,21 @@ def test_counts_are_equal_after_restarts_of_everything_in_turn(store: Path, temp
     write(store, row(PAGE, [0.1] * 2))
     with receiving(receiver):
         with exporting(store, receiver, **temporality) as command:
-            eventually(lambda: agrees(receiver, store))
+            agree(receiver, store)
             assert command.stop() == 0  # the exporter, told to stop
         write(store, row(PAGE, [0.1] * 3))
         with exporting(store, receiver, **temporality) as command:
-            eventually(lambda: agrees(receiver, store))
-            command.stop(signal.SIGKILL)  # most likely while it is its turn: others wait for some time
+            agree(receiver, store)
+            command.stop(signal.SIGKILL if temporality else signal.SIGTERM)  # in its turn: others wait for a while
     with exporting(store, receiver, **temporality) as command:  # now there is no receiver
         write(store, row(PAGE, [0.1] * 5), row(JOB, [1.0]))
         eventually(lambda: "cannot be reached" in command.said)
         with receiving(receiver, port=receiver.port):
-            eventually(lambda: agrees(receiver, store))
+            agree(receiver, store)
             eventually(lambda: "takes figures again" in command.said)
         write(store, row(PAGE, [0.1] * 7))
         with receiving(receiver, port=receiver.port):
-            eventually(lambda: agrees(receiver, store))
+            agree(receiver, store)
         assert command.stop(signal.SIGINT) == 0
     assert command.said.count("cannot be reached") <= 3  # once for each time that it was away
 
@@ -104,7 +106,7 @@ def test_a_receiver_that_is_overloaded_is_left_alone_for_as_long_as_it_asks(stor
     other = store.with_name("other.db")
     write(other, row(PAGE, [0.1]))
     with exporting(other, receiver):
-        eventually(lambda: agrees(receiver, other))
+        agree(receiver, other)
 
 
 def test_a_slow_receiver_stops_nobody(store: Path, receiver: Receiver) -> None:
@@ -114,7 +116,7 @@ def test_a_slow_receiver_stops_nobody(store: Path, receiver: Receiver) -> None:
     with exporting(store, receiver, OTEL_EXPORTER_OTLP_TIMEOUT="1000") as command:
         eventually(lambda: "no answer in time" in command.said)
         write(store, row(PAGE, [0.1] * 3))
-        eventually(lambda: agrees(receiver, store))
+        agree(receiver, store)
         released.set()
 
 
@@ -125,7 +127,7 @@ def test_a_refusal_is_said_once_and_loses_nothing(store: Path, receiver: Receive
         eventually(lambda: "no such key; nothing is lost" in command.said)
         write(store, row(PAGE, [0.1] * 3))
         receiver.otherwise = Answer()
-        eventually(lambda: agrees(receiver, store))
+        agree(receiver, store)
         assert command.said.count("no such key") == 1
 
 
@@ -134,29 +136,31 @@ def test_of_two_exporters_one_sends_until_it_is_gone(store: Path, receiver: Rece
     write(store, row(PAGE, [0.1]))
     with exporting(store, receiver, **DELTA) as first, exporting(store, receiver, **DELTA):
         for number in range(5):
-            eventually(lambda: agrees(receiver, store))
+            agree(receiver, store)
             write(store, row(PAGE, [0.1] * (number + 1)))
-        eventually(lambda: agrees(receiver, store))
+        agree(receiver, store)
         first.stop()
         write(store, row(PAGE, [0.1] * 9))
-        eventually(lambda: agrees(receiver, store))
+        agree(receiver, store)
 
 
 def test_it_waits_for_a_store_that_is_not_there_yet(store: Path, receiver: Receiver) -> None:
     with exporting(store, receiver, "--samples", **DELTA) as command:
         eventually(lambda: "there is no such file" in command.said)
         write(store, row(PAGE, [0.1] * 4), samples=(sample(PAGE, 0.1, ago=1),))
-        eventually(lambda: receiver.sent(TRACES) and agrees(receiver, store))
+        agree(receiver, store)
+        eventually(lambda: receiver.sent(TRACES))
 
 
 def test_serve_sends_where_the_settings_say_so(store: Path, receiver: Receiver) -> None:
     write(store, row(PAGE, [0.1] * 4), samples=(sample(PAGE, 0.1, ago=1),))
     command = Command(
         store.with_name("log"), "serve", "--port", "0", "--store", str(store), WEIGHBRIDGE_OTLP_METRICS="on",
-        WEIGHBRIDGE_OTLP_SAMPLES="on", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_METRIC_EXPORT_INTERVAL="100",
+        WEIGHBRIDGE_OTLP_SAMPLES="on", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_METRIC_EXPORT_INTERVAL="200",
     )  # fmt: skip
     try:
-        eventually(lambda: receiver.sent(TRACES) and agrees(receiver, store))
+        agree(receiver, store)
+        eventually(lambda: receiver.sent(TRACES))
         eventually(lambda: "Ctrl-C ends it" in command.said)
     finally:
         status = command.stop(signal.SIGINT)
