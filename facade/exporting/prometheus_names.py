@@ -95,7 +95,7 @@ def asked_for(accept: str) -> Format:
     'text'
     """
     wishes = [_wish(element) for element in accept.split(",")]
-    qualities = {
+    qualities: dict[Format, float] = {
         format_: max((wish.quality for wish in wishes if wish.means(format_)), default=0.0) for format_ in CONTENT_TYPES
     }
     best = max(qualities, key=qualities.__getitem__)

@@ -73,13 +73,13 @@ def _histogram(value: Distribution) -> bytes:
             _number(1, value.count), _double(2, value.sum),
             *(_message(3, _number(1, count) + bound) for bound, count in classic),
             _number(5, _zigzag(_SCHEMA)), _double(6, BOUNDS[0]), _number(7, zeros),
-            *(_message(12, _number(1, _zigzag(offset)) + _number(2, length)) for offset, length in _spans(numbers)),
+            *(_message(12, _number(1, _zigzag(offset)) + _number(2, length)) for offset, length in _runs(numbers)),
             _message(13, _varints([delta << 1 if delta >= 0 else -2 * delta - 1 for delta in deltas])),
         ]
     )  # fmt: skip
 
 
-def _spans(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield the runs of filled bins: how far each is from the one before (the first: from index 0), and its length."""
     following = -FIRST_POWER  # the bin whose index is 0
     start = 0

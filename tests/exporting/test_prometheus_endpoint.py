@@ -200,9 +200,9 @@ def native_bins(histogram: dict[int, list[Any]]) -> dict[int, int]:
     """Counts by index of a native histogram."""
     deltas = varints(histogram[13][0])
     found, index, count = {}, 0, 0
-    for span in map(fields, histogram.get(12, [])):
-        index += signed(span[1][0])
-        for _ in range(span[2][0]):
+    for run in map(fields, histogram.get(12, [])):
+        index += signed(run[1][0])
+        for _ in range(run[2][0]):
             count += signed(next(deltas))
             found[index] = count
             index += 1
