@@ -63,7 +63,7 @@ def counts(receiver: Receiver) -> dict[tuple[Any, ...], float]:
     return receiver.counts(DURATION, "service.name", "weighbridge.transaction.name")
 
 
-def agree(receiver: Receiver, store: Path) -> None:
+def agree(receiver: Receiver, store: Path | str) -> None:
     """Wait until the receiver has counted what the report tells."""
     expected = told(store)
     eventually(lambda: counts(receiver) == expected)
