@@ -50,4 +50,4 @@ class CursorFailure(Exception):
 
     def __init__(self, message: str, kind: str = "") -> None:
         super().__init__(message)
-        self.kind = kind or message
+        self.kind: str = kind or message

@@ -88,7 +88,7 @@ class Exporter:
     """
 
     def __init__(self, store: Store, variables: Variables, metrics: bool, samples: bool, tell: Tell) -> None:
-        self.variables = variables
+        self.variables: Variables = variables
         self._tell = tell
         self._reader = StoreReader(store.place)
         self._cursors = cursors_at(store.place)

@@ -39,7 +39,7 @@ class NotSent(Exception):
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind = kind
+        self.kind: str = kind
         """What all failures of one kind have in common."""
 
 
@@ -48,7 +48,7 @@ class TryAgain(NotSent):
 
     def __init__(self, kind: str, detail: str = "", pause: float | None = None) -> None:
         super().__init__(kind, detail)
-        self.pause = pause
+        self.pause: float | None = pause
         """Seconds that the receiver asked to wait for."""
 
 

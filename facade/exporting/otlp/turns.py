@@ -62,7 +62,7 @@ class Busy(Exception):
 
     def __init__(self, message: str, pause: float) -> None:
         super().__init__(message)
-        self.pause = pause
+        self.pause: float = pause
 
 
 class LostTurn(Exception):
