@@ -192,6 +192,10 @@ class ServerRows:
         )
         return self._session.execute(statement).fetchall()
 
+    def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
+        """Return ``False``: servers came after the bins of today."""
+        return False
+
     # Errors
 
     def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterator[tuple[ErrorKey, int, int, Series]]:
@@ -239,10 +243,14 @@ class ServerRows:
         rows = self._session.execute("SELECT instance, cause, count FROM @loss ORDER BY cause")
         for number, cause, count in rows.fetchall():
             lost.setdefault(number, {})[cause] = count
-        found = self._session.execute("SELECT id, key, host, pid, program, started, seen, received FROM @instance")
+        found = self._session.execute(
+            "SELECT id, key, host, pid, program, started, seen, received, version FROM @instance"
+        )
         return {
-            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}), received - seen)
-            for number, key, host, pid, program, started, seen, received in found.fetchall()
+            number: StoredInstance(
+                key, host, pid, program, started, seen, lost.get(number, {}), received - seen, version
+            )
+            for number, key, host, pid, program, started, seen, received, version in found.fetchall()
         }
 
     def silences(self) -> dict[int, tuple[str, float]]:
@@ -325,8 +333,7 @@ def _parts(joined: bytes) -> list[bytes]:
 
 def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
-    chosen = {column: value for column, value in selection._asdict().items() if value is not None}
-    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in chosen.items()]
+    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in selection.series.items()]
     return " AND ".join(["true", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
 
 
