@@ -425,9 +425,11 @@ def _host(
 
 def _summed_series(rows: Rows, selection: Selection) -> dict[int, Series]:
     """Return the series to add up: where they will do, those that stand for all that has something in common."""
-    for scope, name in (("host", selection.host), ("version", selection.version)):
-        if name is not None:
-            return rows.series(Selection(selection.application, selection.kind, name=name), scope)
+    of_all = Selection(selection.application, selection.kind)
+    if selection.host is not None:
+        return rows.series(of_all._replace(name=selection.host), "host")
+    if selection.version is not None:
+        return rows.series(of_all._replace(name=selection.version), "version")
     return rows.series(selection, "all" if selection.group is None and selection.name is None else "name")
 
 

@@ -13,7 +13,7 @@ from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, floor_to
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
-from ..sample_json import CorruptSample, from_json
+from ..sample_json import CorruptSample, from_json, said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
@@ -222,11 +222,12 @@ class ServerRows:
     ) -> Iterator[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
         where, arguments = _matching(selection)
+        said = said_of(selection)
         of_reason = ("AND reason = %s", (reason,)) if reason else ("", ())
         rows = self._session.execute(
             f"{_SAMPLES} WHERE ended >= %s AND ended < %s {of_reason[0]} AND {where}"
-            " ORDER BY duration DESC, sample.id LIMIT %s",
-            (window.since, window.until, *of_reason[1], *arguments, limit),
+            f"{' AND strpos(body, %s) > 0' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
+            (window.since, window.until, *of_reason[1], *arguments, *said, limit),
         )
         return _intact_samples(rows.fetchall())
 
