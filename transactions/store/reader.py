@@ -244,11 +244,11 @@ class StoreReader:
             all_totals = totals_by(rows, self._cache, _EACH, ranges, series)
             return {series[number]: statistics_of(totals, minutes) for (number,), totals in all_totals.items()}
 
-    def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Statistics:
-        """Return the figures of all selected transactions together."""
+    def totals(self, window: Window, selection: Selection = _EVERYTHING, scope: Scope | None = None) -> Statistics:
+        """Return the figures of all selected transactions together; in a scope, the name is a host, a queue, ...."""
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            return statistics_of(self._sum(rows, ranges, selection), minutes)
+            return statistics_of(self._sum(rows, ranges, selection, scope), minutes)
 
     def histogram(self, window: Window, selection: Selection = _EVERYTHING) -> Histogram:
         """Return the durations of all selected transactions (see ``recording/histogram.py``)."""
@@ -275,15 +275,17 @@ class StoreReader:
             series = rows.series(Selection(application), "all")
             return first_start(rows, rows.resolutions().values(), series, since)
 
-    def timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> Timeline:
+    def timeline(
+        self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING, scope: Scope | None = None
+    ) -> Timeline:
         """Return the figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
 
         Steps by `step_for` are fast to read however long the window is. If there would be more than 10 000 steps,
-        they are made longer. ``step`` may also be the days of a time zone, as `Steps`.
+        they are made longer. ``step`` may also be the days of a time zone, as `Steps`. The scope is that of `totals`.
         """
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
-            series = _summed_series(rows, selection)
+            series = _summed_series(rows, selection, scope)
             found = statistics_over_time(rows, self._cache, window, steps, ranges, series)
             return timeline_of(steps, {at: one for (at,), one in found.items()})
 
@@ -403,8 +405,8 @@ class StoreReader:
         source, latest = self._source, max(seen, default=None)
         return Health(source.place, source.size(), source.owner(), last_write, lost, version, waiting, latest)
 
-    def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> Totals:
-        series = _summed_series(rows, selection)
+    def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection, scope: Scope | None = None) -> Totals:
+        series = _summed_series(rows, selection, scope)
         return totals_by(rows, self._cache, _TOGETHER, ranges, series).get((), Totals())
 
     @contextmanager
@@ -423,8 +425,10 @@ def _host(
     return HostStatistics(host, statistics, processes, latest.seen, latest.clock_difference)
 
 
-def _summed_series(rows: Rows, selection: Selection) -> dict[int, Series]:
-    """Return the series to add up: where they will do, those that stand for all that has something in common."""
+def _summed_series(rows: Rows, selection: Selection, scope: Scope | None = None) -> dict[int, Series]:
+    """Return the series of a scope, else of the one where fewest are to be added up."""
+    if scope is not None:
+        return rows.series(selection, scope)
     of_all = Selection(selection.application, selection.kind)
     if selection.host is not None:
         return rows.series(of_all._replace(name=selection.host), "host")
