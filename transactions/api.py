@@ -544,7 +544,7 @@ def initialize(
     late_imports.retry()
     try:
         with late_imports:
-            from .configuration.loading import load_from_environment  # noqa: PLC0415  see `SettingsInForce.load`
+            from .configuration.loading import load_from_environment  # noqa: PLC0415  see `ProcessState.load`
         read = load_from_environment(config_file, environment, given)
     except (ImportError, OSError) as problem:
         if ignore_errors is False:

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from ..log import capture_internal_exception, log_once
 from .agent_settings import is_agent_setting
-from .in_force import in_force
+from .in_force import QUEUE_HEADERS, in_force
 from .loading import load_from_environment, with_entries
+from .privacy import Privacy
 from .records import Configuration, Origin, Problem, SettingEntry
 from .settings import SETTINGS
 
-__all__ = ["current", "reset", "use", "with_written", "write"]
+__all__ = ["current", "load", "reset", "use", "with_written", "write"]
+
+
+def load() -> None:
+    """Read the settings, unless they have been read, and derive from them what every call needs.
+
+    Raises:
+        ImportError, OSError: modules that read them cannot be imported at this moment.
+    """
+    if in_force.loaded:
+        return
+    deferred, in_force.deferred = in_force.deferred, None
+    if deferred is not None:
+        deferred()
+    settings = current().settings
+    in_force.settings = settings
+    in_force.privacy = Privacy(settings)
+    in_force.error_statuses = settings.error_statuses
+    in_force.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if settings.queue_time else ()))
+    in_force.loaded = True
 
 
 def current() -> Configuration:

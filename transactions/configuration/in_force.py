@@ -1,13 +1,12 @@
 """The settings in force in this process, in the form that every call needs; no other module holds any of them.
 
-It is imported with the package, so it is light: what reads settings is loaded when they are first needed.
+This module is imported with the package, so it is light. What reads the settings, and puts them here, is in
+``activation.py``, which is imported when they are first needed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-
-from ..late_imports import late_imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +26,8 @@ _KEY: Final = "configuration"
 class SettingsInForce:
     """The configuration, and what follows from it. Nothing is read before the first call.
 
-    `settings` and what is derived from them are missing until `load` has succeeded
-    for the first time.
+    The settings, and what is derived from them, are missing until they have been
+    loaded for the first time.
     """
 
     __slots__ = (
@@ -56,7 +55,7 @@ class SettingsInForce:
         self.deferred: Callable[[], object] | None = None
         """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.loaded: bool = False
-        """Whether what is derived from the configuration is up to date."""
+        """Whether the settings, and what is derived from them, are those of the configuration."""
 
     @property
     def configuration(self) -> Configuration | None:
@@ -64,7 +63,7 @@ class SettingsInForce:
         return self._configuration.get(_KEY)
 
     def put(self, configuration: Configuration) -> None:
-        """Put a configuration into force, from the next call of `load` on."""
+        """Put a configuration into force, from the next loading on."""
         self._configuration[_KEY] = configuration
         self.renew()
 
@@ -72,38 +71,17 @@ class SettingsInForce:
         """Put a configuration into force unless there is one already; return the one that is in force."""
         return self._configuration.setdefault(_KEY, configuration)
 
-    def load(self) -> Settings:
-        """Return the settings, reading them unless they have been read.
-
-        Raises:
-            ImportError, OSError: the modules that read them cannot be imported at this moment.
-        """
-        if not self.loaded:
-            deferred, self.deferred = self.deferred, None
-            if deferred is not None:
-                deferred()
-            with late_imports:
-                # imported late: these bring dataclasses and the table of settings
-                from .activation import current  # noqa: PLC0415
-                from .privacy import Privacy  # noqa: PLC0415
-            self.settings = settings = current().settings
-            self.privacy = Privacy(settings)
-            self.error_statuses = settings.error_statuses
-            self.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if settings.queue_time else ()))
-            self.loaded = True
-        return self.settings
-
     def apdex_t(self, application: str, path: str) -> float:
         """Return the Apdex threshold in seconds for a transaction's path."""
         settings = self.settings.for_application(application)
         return settings.transaction_apdex_t.get(path, settings.apdex_t)
 
     def renew(self) -> None:
-        """Derive everything again at the next call of `load`; until then what was derived before stays in use."""
+        """Have the settings loaded again at the next call; until then those loaded before stay in use."""
         self.loaded = False
 
     def reset(self) -> None:
-        """Drop the configuration; the next call of `load` reads the environment again."""
+        """Drop the configuration: the next call reads the environment again."""
         self._configuration.clear()
         self.written.clear()
         self.renew()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ..configuration.in_force import in_force
 from ..handoff import handoff
+from ..late_imports import late_imports
 from ..log import capture_internal_exception, log_import_failure, log_once
 from .applications import Application, ApplicationArgument, application_named
 from .naming import as_text
@@ -54,7 +55,12 @@ class ProcessState:
         Raises:
             ImportError, OSError: the modules that read them cannot be imported at this moment.
         """
-        settings = in_force.load()
+        if not in_force.loaded:
+            with late_imports:
+                # imported late: it brings dataclasses and the table of settings
+                from ..configuration.activation import load  # noqa: PLC0415
+            load()
+        settings = in_force.settings
         if settings is not self._named_by:
             self.application = application_named(settings.app_name) or Application(settings.app_name)
             self._named_by = settings
