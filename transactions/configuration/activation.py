@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..log import capture_internal_exception, log_once
 from .agent_settings import is_agent_setting
-from .in_force import QUEUE_HEADERS, in_force
+from .in_force import QUEUE_HEADERS, SettingsInForce, in_force
 from .loading import load_from_environment, with_entries
 from .privacy import Privacy
 from .records import Configuration, Origin, Problem, SettingEntry
@@ -13,23 +13,25 @@ from .settings import SETTINGS
 __all__ = ["current", "load", "reset", "use", "with_written", "write"]
 
 
-def load() -> None:
-    """Read the settings, unless they have been read, and derive from them what every call needs.
+def load(into: SettingsInForce) -> None:
+    """Read the settings, unless they are in force already, and derive from them what every call needs.
+
+    Args:
+        into: the `in_force` of whoever calls. This module may see another one: the
+            program may have taken us out of ``sys.modules`` before it was imported.
 
     Raises:
         ImportError, OSError: modules that read them cannot be imported at this moment.
     """
-    if in_force.loaded:
-        return
-    deferred, in_force.deferred = in_force.deferred, None
+    deferred, into.deferred = into.deferred, None
     if deferred is not None:
         deferred()
     settings = current().settings
-    in_force.settings = settings
-    in_force.privacy = Privacy(settings)
-    in_force.error_statuses = settings.error_statuses
-    in_force.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if settings.queue_time else ()))
-    in_force.loaded = True
+    into.settings = settings
+    into.privacy = Privacy(settings)
+    into.error_statuses = settings.error_statuses
+    into.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if settings.queue_time else ()))
+    into.loaded = True
 
 
 def current() -> Configuration:

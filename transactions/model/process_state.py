@@ -59,7 +59,7 @@ class ProcessState:
             with late_imports:
                 # imported late: it brings dataclasses and the table of settings
                 from ..configuration.activation import load  # noqa: PLC0415
-            load()
+            load(in_force)
         settings = in_force.settings
         if settings is not self._named_by:
             self.application = application_named(settings.app_name) or Application(settings.app_name)
