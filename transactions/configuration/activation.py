@@ -14,7 +14,7 @@ __all__ = ["current", "load", "reset", "use", "with_written", "write"]
 
 
 def load(into: SettingsInForce) -> None:
-    """Read the settings, unless they are in force already, and derive from them what every call needs.
+    """Derive what every call needs from the configuration in force, which is read if there is none yet.
 
     Args:
         into: the `in_force` of whoever calls. This module may see another one: the
