@@ -23,7 +23,7 @@ from weighbridge.reporting.report import (
     require_known,
 )
 from weighbridge.running import command
-from weighbridge.transactions.configuration.in_force import with_written
+from weighbridge.transactions.configuration.activation import with_written
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.model.finished import Kind
