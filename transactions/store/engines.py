@@ -5,8 +5,10 @@ from __future__ import annotations
 from ..configuration.postgresql_url import is_server_url
 from .rows import Source
 from .sqlite.source import SQLiteSource
+from .sqlite.state import FileState
+from .state import StateWriter
 
-__all__ = ["source_at"]
+__all__ = ["source_at", "state_at"]
 
 
 def source_at(place: str) -> Source:
@@ -20,3 +22,12 @@ def source_at(place: str) -> Source:
 
         return ServerSource(place)
     return SQLiteSource(place)
+
+
+def state_at(place: str) -> StateWriter:
+    """Return the way to write marks and the states of alerts to the store at a place, as `source_at` takes it."""
+    if is_server_url(place):
+        from .postgresql.state import ServerState  # noqa: PLC0415  likewise
+
+        return ServerState(place)
+    return FileState(place)

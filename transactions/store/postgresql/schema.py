@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 from .drivers import Session
 
-__all__ = ["LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
+__all__ = ["ALERTS_SINCE", "LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
 
 LOCK: Final = "hashtext('weighbridge'), 1"
 """Arguments of the advisory lock: who has it merges, rolls up, expires or changes the tables."""
@@ -202,11 +202,25 @@ CREATE TABLE evicted (               -- names that make room, and what their row
 );
 """
 
-_MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2: Final = """
+CREATE TABLE alert_state (           -- of each alert of the configuration; a change is claimed before it is told
+    alert text PRIMARY KEY,
+    state text NOT NULL,
+    since double precision NOT NULL, -- epoch seconds, as is "claimed"
+    told text NOT NULL,              -- the state that was last told
+    claimed_by text NOT NULL,
+    claimed double precision NOT NULL,
+    attempts integer NOT NULL
+);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
 _READABLE_FROM: Final = 1
 _WRITABLE_FROM: Final = 1
 VERSION: Final = len(_MIGRATIONS)
+ALERTS_SINCE: Final = 2
+"""The first version that has the states of alerts."""
 
 
 class UnknownVersion(Exception):
