@@ -90,7 +90,7 @@ def _limit_of(name: str) -> Callable[[click.Context, click.Parameter, str | None
 
 def _with_limits(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add an option for each measure."""
-    for name in reversed(MEASURES):
+    for name in reversed(list(MEASURES)):
         words = f"{_HELP[name]} Such as {MEASURES[name].example}."
         option = click.option(
             f"--{name.replace('_', '-')}", name, metavar="WARN[,CRIT]", callback=_limit_of(name), help=words

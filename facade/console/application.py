@@ -21,6 +21,7 @@ from . import queries
 from .access import HEADERS, Access
 from .http import Request, Response, redirect, text
 from .json_output import as_json
+from .marks import comparison_at_mark, marks
 from .parameters import BadParameter, State, parse
 from .rendering import STATIC, render
 
@@ -52,6 +53,8 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "custom": _Page("Metrics and events", queries.custom),
     }
 )
+COMPARABLE: Final = frozenset({"summary", "transactions", "transaction", "errors"})
+"""The pages that show figures before and after a mark."""
 _NO_SAMPLE: Final = (
     "This sample is not kept any more: samples expire after some days (the setting keep_samples),"
     " and of each transaction and hour only the slowest and the latest failed ones are kept."
@@ -136,6 +139,8 @@ class Console:
             return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
         if name == "api/hosts":
             return text(200, "application/json", as_json(queries.hosts(self._reader, state, now)))
+        if name == "api/marks":
+            return text(200, "application/json", as_json(marks(self._reader, state, now)))
         if name == "transactions.csv":
             return _csv(as_csv(queries.report(self._reader, self._named(state, now), now)))
         return None
@@ -158,7 +163,9 @@ class Console:
         return _html(
             request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
             now=now, names=self._names(state, now), health=self._reader.health(),
-            lost=self._reader.dropped(window, state.app or None),
+            lost=self._reader.dropped(window, state.app or None), comparable=wanted in COMPARABLE,
+            marks=self._reader.marks(window, state.app or None) if page.of_one else [],
+            at_mark=comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
         )  # fmt: skip
 
     def _names(self, state: State, now: float) -> list[str]:
