@@ -112,7 +112,7 @@ def _error_rates(before: float | None, after: float | None) -> Change:
         return Change("Error rate", *texts, formats.NOTHING, "none")
     points = 100 * (after - before)
     tone = "none" if abs(points) < 0.5 else "poor" if points > 0 else "good"
-    return Change("Error rate", *texts, f"{points:+.2f} points" if points else "0", tone)
+    return Change("Error rate", *texts, f"{points:+.1f} points" if points else "0", tone)
 
 
 def _scores(before: float | None, after: float | None) -> Change:

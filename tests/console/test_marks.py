@@ -113,7 +113,7 @@ def test_the_pages_show_two_columns_and_the_difference(ask: Callable[..., Any], 
     assert f"mark={MARK}" in without  # the way to it
     shown = ask(f"/{page}?app=shop{name}&mark={MARK}").body.decode()
     assert "Since v1.4" in shown
-    assert "+50.00 points" in shown or "+100.00 points" in shown
+    assert "+50.0 points" in shown or "+100.0 points" in shown
     assert ("GET /<wbr>basket" in shown.partition("before-after cards")[2]) == (page != "transaction")
 
 
