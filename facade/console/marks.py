@@ -107,12 +107,16 @@ def relative(after: float | None, before: float | None) -> str:
 
 
 def _error_rates(before: float | None, after: float | None) -> Change:
-    texts = [formats.NOTHING if rate is None else formats.percentage(rate) for rate in (before, after)]
+    texts = (_share(before), _share(after))
     if before is None or after is None:
         return Change("Error rate", *texts, formats.NOTHING, "none")
     points = 100 * (after - before)
     tone = "none" if abs(points) < 0.5 else "poor" if points > 0 else "good"
     return Change("Error rate", *texts, f"{points:+.1f} points" if points else "0", tone)
+
+
+def _share(rate: float | None) -> str:
+    return formats.NOTHING if rate is None else formats.percentage(rate)
 
 
 def _scores(before: float | None, after: float | None) -> Change:
