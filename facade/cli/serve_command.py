@@ -15,6 +15,7 @@ from .demo_store import demo_store
 from .errors import CommandError
 from .output import say
 from .stores import chosen_place
+from .watching import watching
 
 __all__ = ["Serving", "bound", "serve_page"]
 
@@ -50,7 +51,7 @@ def serve_page(options: Serving) -> None:
         if options.opened:
             open_browser(url)
 
-    with collecting(place):
+    with collecting(place), watching(place):
         serve(place.path, listener, token, options.hosts, ready)
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from .redaction import redacted
 from .values import (
+    ALERTS,
     APDEX_TABLE,
     APPLICATION,
     APPLICATIONS,
@@ -30,6 +31,9 @@ from .values import (
     ValueKind,
     whole,
 )
+
+if TYPE_CHECKING:
+    from .alerts import Alert
 
 __all__ = ["APPLICATION_SETTINGS", "DEFAULTS", "SETTINGS", "ApplicationSettings", "SettingInfo", "Settings"]
 
@@ -201,6 +205,14 @@ class Settings(ApplicationSettings):
         whole(1, 100_000_000),
         "Counts of one name in one minute that wait in a process while the store is away; "
         "beyond that the oldest minute is dropped, and counted.",
+        ours_alone=True,
+    )
+
+    alerts: tuple[Alert, ...] = _setting(
+        (),
+        ALERTS,
+        "Limits that `weighbridge serve` and `weighbridge collect` judge, and the webhooks that are told: "
+        "[Be told](../how-to/alerts.md) has their keys.",
         ours_alone=True,
     )
 
