@@ -48,6 +48,7 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name")),
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
         "errors": _Page("Errors", queries.errors),
+        "jobs": _Page("Jobs", queries.jobs),
         "applications": _Page("Applications", queries.applications, of_one=False),
         "running": _Page("Running now", queries.running, of_one=False),
         "custom": _Page("Metrics and events", queries.custom),

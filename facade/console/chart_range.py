@@ -11,6 +11,7 @@ from weighbridge.reporting.report import first_within, since_first
 from weighbridge.reporting.zones import same_time_earlier, utc_offset
 from weighbridge.transactions.store.reader import Selection, Steps, StoreReader, Timeline, TimelineBucket, step_for
 from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST, floor_to
+from weighbridge.transactions.store.rows import Scope
 from weighbridge.transactions.store.statistics import Window
 
 from .days import HOUR, local_steps
@@ -140,9 +141,9 @@ def later(window: Window, now: float) -> Window | None:
     return Window(until - (window.until - window.since), until)
 
 
-def timeline(reader: StoreReader, frame: ChartRange, selection: Selection) -> Timeline:
+def timeline(reader: StoreReader, frame: ChartRange, selection: Selection, scope: Scope | None = None) -> Timeline:
     """Return the figures of all selected transactions together over the range that is shown."""
-    return begun(reader.timeline(frame.charted, charted_step(frame), selection), frame.first)
+    return begun(reader.timeline(frame.charted, charted_step(frame), selection, scope), frame.first)
 
 
 def charted_step(frame: ChartRange) -> int | Steps:

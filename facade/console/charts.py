@@ -19,6 +19,9 @@ __all__ = [
     "drawable",
     "error_classes",
     "error_rate",
+    "failures",
+    "outcomes",
+    "queue_wait",
     "response_start",
     "response_time",
     "sparkline",
@@ -40,6 +43,15 @@ _TIMES: Final[tuple[tuple[str, _Value], ...]] = (
     ("p99", lambda statistics: statistics.p99),
 )
 
+_WAITS: Final[tuple[tuple[str, _Value], ...]] = (
+    ("average", lambda statistics: statistics.queue_time),
+    ("median", lambda statistics: statistics.queue_median),
+    ("p95", lambda statistics: statistics.queue_p95),
+    ("p99", lambda statistics: statistics.queue_p99),
+)
+UNSUCCESSFUL: Final = ("retried", "rejected", "cancelled", "failed", "timed_out", "killed")
+"""Outcomes in the order in which they lie upon another; failures are uppermost."""
+
 
 def response_time(timeline: Timeline, compared: Comparison | None = None) -> Chart:
     """Return a chart of the average and the quantiles of durations."""
@@ -57,6 +69,38 @@ def response_start(timeline: Timeline, compared: Comparison | None = None) -> Ch
     return _chart(
         timeline, "duration", lines + _before(compared, "before", lambda statistics: statistics.response_start)
     )
+
+
+def queue_wait(timeline: Timeline) -> Chart:
+    """Return a chart of the average and the quantiles of the time in the queue."""
+    return _chart(timeline, "duration", [_line(title, timeline, value) for title, value in _WAITS])
+
+
+def outcomes(timeline: Timeline) -> Chart:
+    """Return a chart of how runs ended, stacked, with those outcomes that occurred."""
+    ended = {
+        outcome: [bucket.statistics.outcomes[outcome] for bucket in timeline.buckets]
+        for outcome in ("succeeded", *UNSUCCESSFUL)
+    }
+    lines: list[Chart] = [
+        {"title": outcome.replace("_", " "), "values": counts, "tone": outcome.replace("_", "-")}
+        for outcome, counts in ended.items()
+        if any(counts)
+    ]
+    return {**_chart(timeline, "count", lines), "bars": True}
+
+
+def failures(timeline: Timeline) -> Chart:
+    """Return a chart of the shares of runs that failed, and of those that will be tried again."""
+    lines = [
+        {**_line("failed", timeline, lambda statistics: statistics.error_rate), "tone": "failed"},
+        {**_line("retried", timeline, _retried), "tone": "retried"},
+    ]
+    return _chart(timeline, "share", lines)
+
+
+def _retried(statistics: Statistics) -> float | None:
+    return statistics.outcomes["retried"] / statistics.calls if statistics.calls else None
 
 
 def throughput(timeline: Timeline, compared: Comparison | None = None) -> Chart:

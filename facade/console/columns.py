@@ -16,7 +16,7 @@ from weighbridge.transactions.store.statistics import Statistics
 from .models import TransactionLine
 from .ratings import alarm, rating, starred, trend
 
-__all__ = ["ORDERS", "QUANTILES", "Candidate", "Cells", "Column", "cells", "in_order"]
+__all__ = ["ORDERS", "QUANTILES", "Candidate", "Cells", "Column", "cells", "in_order", "job_cells"]
 
 _Value = Callable[[TransactionLine], float | None]
 
@@ -104,6 +104,26 @@ COLUMNS: Final = (
     Column("maximum", "Max", "duration", lambda line: line.statistics.maximum, extra=True),
 )  # fmt: skip
 
+JOB_COLUMNS: Final = (
+    Column("time", "Total", "time", lambda line: line.statistics.total),
+    Column("throughput", "Runs", "count", lambda line: line.statistics.calls),
+    Column("throughput", "Throughput", "rate", lambda line: line.statistics.per_minute, extra=True),
+    Column("slowest", "Average", "duration", lambda line: line.statistics.average),
+    Column("p95", "p95", "duration", lambda line: line.statistics.p95),
+    Column("p99", "p99", "duration", lambda line: line.statistics.p99, extra=True),
+    Column("queue-wait", "Wait", "duration", lambda line: line.statistics.queue_time),
+    Column("queue-p95", "Wait p95", "duration", lambda line: line.statistics.queue_p95),
+    Column("retried", "Retried", "share", lambda line: _share_of("retried", line.statistics)),
+    Column(
+        "error_rate", "Failed", "share", lambda line: line.statistics.error_rate,
+        tone=lambda line: alarm(line.statistics.error_rate),
+    ),
+)  # fmt: skip
+
+
+def _share_of(outcome: str, statistics: Statistics) -> float | None:
+    return statistics.outcomes[outcome] / statistics.calls if statistics.calls else None
+
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
@@ -134,6 +154,8 @@ ORDERS: Final[Mapping[str, Order]] = MappingProxyType(
         "maximum": Order("Highest maximum", lambda one: one.totals.maximum),
         "score": Order("Lowest Apdex", _score, descending=False),
         "queue-wait": Order("Longest in the queue", lambda one: _ratio(one.totals.queue_total, one.totals.queued)),
+        "queue-p95": Order("Highest p95 in the queue", _by_quantile),
+        "retried": Order("Most often retried", lambda one: _ratio(one.totals.retried, one.totals.count)),
         "name": Order("Name", lambda one: display_name(*one.series[2:]).casefold(), descending=False),
     }
 )
@@ -144,6 +166,7 @@ QUANTILES: Final[Mapping[str, Callable[[Statistics], float | None]]] = MappingPr
         "median": lambda statistics: statistics.median,
         "p95": lambda statistics: statistics.p95,
         "p99": lambda statistics: statistics.p99,
+        "queue-p95": lambda statistics: statistics.queue_p95,
     }
 )
 """Orders that need the histograms of what is sorted."""
@@ -168,6 +191,11 @@ def in_order(
 def cells(kind: str, lines: Sequence[TransactionLine]) -> list[Cells]:
     """Return what the columns of one kind of transactions show: background ones have no Apdex."""
     return [_cells(column, lines) for column in COLUMNS if kind == "web" or column.sort != "score"]
+
+
+def job_cells(lines: Sequence[TransactionLine]) -> list[Cells]:
+    """Return what the columns of the table of tasks show."""
+    return [_cells(column, lines) for column in JOB_COLUMNS]
 
 
 def _cells(column: Column, lines: Sequence[TransactionLine]) -> Cells:

@@ -40,8 +40,10 @@ __all__ = [
     "ErrorsOverTime",
     "ErrorsPage",
     "HostsPage",
+    "JobsPage",
     "MarkComparison",
     "MarksPage",
+    "QueueLine",
     "RunningPage",
     "SamplePage",
     "SummaryPage",
@@ -51,6 +53,7 @@ __all__ = [
     "TransactionsPage",
     "Trend",
     "WhatIf",
+    "Worker",
 ]
 
 
@@ -313,6 +316,41 @@ class RunningPage:
     now: float
     transactions: Sequence[RunningNow]
     instances: Sequence[StoredInstance]
+
+
+class QueueLine(NamedTuple):
+    """All tasks that were taken from one queue."""
+
+    queue: str
+    statistics: Statistics
+
+
+class Worker(NamedTuple):
+    """A process, and what it does at this moment."""
+
+    instance: StoredInstance
+    running: Sequence[RunningNow]
+
+
+@dataclass(frozen=True)
+class JobsPage:
+    """The background transactions of an application: all of them, or those of one queue."""
+
+    window: Window
+    application: str
+    queue: str
+    """Empty for all together."""
+    statistics: Statistics
+    timeline: Timeline
+    queues: Sequence[QueueLine]
+    """Those that tasks were taken from, the longest wait first."""
+    lines: Sequence[TransactionLine]
+    """The first hundred tasks in the requested order, of all queues."""
+    known: int
+    """Number of tasks."""
+    running: Sequence[RunningNow]
+    """Runs that are open at this moment, of all queues, the oldest first."""
+    workers: Sequence[Worker]
 
 
 @dataclass(frozen=True)

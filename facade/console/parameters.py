@@ -75,6 +75,8 @@ class State:
     search: str = ""
     group: str = ""
     name: str = ""
+    queue: str = ""
+    """The queue of which the page of jobs shows the figures; empty: all together."""
     t: float | None = None
     """The Apdex threshold (seconds) to try out."""
     sample: int | None = None
@@ -251,6 +253,7 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "search": _text,
         "group": _text,
         "name": _text,
+        "queue": _text,
         "t": _threshold,
         "sample": _identity,
         "refresh": _one_of(REFRESHES),

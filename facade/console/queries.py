@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 from weighbridge.reporting.report import SORTS, Line, Report, per_minute_of, read_report
 from weighbridge.transactions.model.naming import display_name
@@ -29,6 +28,8 @@ from .chart_range import (
 )
 from .error_queries import errors
 from .histogram import bars_of
+from .job_queries import jobs
+from .line_queries import PAGE_LENGTH, candidates, page_of
 from .models import (
     ApplicationsPage,
     ApplicationSummary,
@@ -38,7 +39,6 @@ from .models import (
     RunningPage,
     SamplePage,
     SummaryPage,
-    TransactionLine,
     TransactionPage,
     TransactionsPage,
     Trend,
@@ -52,6 +52,7 @@ __all__ = [
     "custom",
     "errors",
     "first_application",
+    "jobs",
     "landing",
     "report",
     "running",
@@ -60,11 +61,6 @@ __all__ = [
     "transaction",
     "transactions",
 ]
-
-PAGE_LENGTH: Final = 100
-"""Lines of the table of transactions that are shown at a time."""
-RANKED: Final = 200
-"""Only so many names, those with the most time, are ordered by what their histograms tell."""
 
 
 def first_application(reader: StoreReader, window: Window) -> str:
@@ -123,7 +119,7 @@ def transactions(reader: StoreReader, state: State, now: float) -> TransactionsP
     """Return the content of the page that lists transactions."""
     frame = chart_range(reader, state, now)
     before = settled_before(frame.window)
-    known = _candidates(reader, frame.window, before, state)
+    known = candidates(reader, frame.window, state, reader.averages(before, state.app, state.kind))
     wanted = state.search.casefold()
     found = [one for one in known if wanted in _title(one.series)] if wanted else known
     pages = max(1, -(-len(found) // PAGE_LENGTH))
@@ -134,7 +130,7 @@ def transactions(reader: StoreReader, state: State, now: float) -> TransactionsP
         before=before,
         application=state.app,
         kind=state.kind,
-        lines=_page_of(reader, frame.window, by_time, state, page, of_all),
+        lines=page_of(reader, frame.window, by_time, state, page, of_all),
         page=page,
         pages=pages,
         found=len(found),
@@ -142,30 +138,6 @@ def transactions(reader: StoreReader, state: State, now: float) -> TransactionsP
         largest=by_time[0].totals.total / of_all if by_time else 0.0,
         trends=_trends(reader, frame, [one.series for one in by_time[:5]]),
     )
-
-
-def _candidates(reader: StoreReader, window: Window, before: Window, state: State) -> list[columns.Candidate]:
-    earlier = reader.averages(before, state.app, state.kind)
-    all_totals = reader.plain_totals(window, state.app, state.kind)
-    return [columns.Candidate(series, totals, earlier.get(series)) for series, totals in all_totals.items()]
-
-
-def _page_of(
-    reader: StoreReader, window: Window, by_time: Sequence[columns.Candidate], state: State, page: int, of_all: int
-) -> list[TransactionLine]:
-    """Return the lines of one page; where there are too many for an order by a quantile, the others come last."""
-    ranked = RANKED if state.sort in columns.QUANTILES else len(by_time)
-    statistics = _statistics(reader, window, by_time[:ranked]) if ranked == RANKED else {}
-    is_reversed = state.reverse == "yes"
-    as_is = state.sort == "time" and not is_reversed
-    ordered = by_time if as_is else columns.in_order(by_time[:ranked], state.sort, is_reversed, statistics)
-    shown = [*ordered, *by_time[ranked:]][(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]
-    statistics |= _statistics(reader, window, [one for one in shown if one.series not in statistics])
-    return [TransactionLine(one.series, statistics[one.series], one.totals.total / of_all, one.change) for one in shown]
-
-
-def _statistics(reader: StoreReader, window: Window, some: Sequence[columns.Candidate]) -> dict[Series, Statistics]:
-    return reader.statistics_by_series(window, {one.series for one in some})
 
 
 def _trends(reader: StoreReader, frame: ChartRange, top: Sequence[Series]) -> list[Trend]:

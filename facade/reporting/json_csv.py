@@ -42,7 +42,9 @@ _STATISTICS: Final[dict[str, Callable[[Statistics], Any]]] = {
     "queue_seconds": lambda statistics: statistics.queue_time,
     "disconnected": lambda statistics: statistics.disconnected,
     "queued": lambda statistics: statistics.queued,
+    "queue_median_seconds": lambda statistics: statistics.queue_median,
     "queue_p95_seconds": lambda statistics: statistics.queue_p95,
+    "queue_p99_seconds": lambda statistics: statistics.queue_p99,
     "queue_maximum_seconds": lambda statistics: statistics.queue_maximum,
     **{outcome: partial(_ended, outcome) for outcome in OUTCOMES},
 }

@@ -284,7 +284,7 @@ def test_every_shortcut_of_the_list_works(page: Page) -> None:
     page.keyboard.press("1")  # nothing but the list is reached
     page.keyboard.press("Escape")
     shortcuts.wait_for(state="hidden")
-    for key, title in enumerate(["summary", "transactions", "errors", "applications", "running"], 1):
+    for key, title in enumerate(["summary", "transactions", "errors", "jobs", "applications", "running", "custom"], 1):
         page.keyboard.press(str(key))
         page.wait_for_url(f"**/{title}?*")
     page.goto("/transactions?app=shop")
@@ -369,6 +369,7 @@ ADDRESSES = {
     "transactions": "/transactions?app=shop",
     "transaction": "/transaction?app=shop&group=Route&name=GET+/export.csv",
     "errors": "/errors?app=shop",
+    "jobs": "/jobs?app=shop",
     "running": "/running",
     "sample": "/sample?app=shop&group=Route&name=GET+/export.csv&sample={sample}",
     "gone": GONE[0],

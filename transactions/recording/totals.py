@@ -121,6 +121,7 @@ class PlainTotals:
     minimum: int
     maximum: int
     failed: int
+    retried: int
     timed_out: int
     killed: int
     satisfied: int

@@ -238,11 +238,11 @@ class StoreReader:
             all_totals = totals_by(rows, self._cache, _EACH, ranges, series)
             return {series[number]: statistics_of(totals, minutes) for (number,), totals in all_totals.items()}
 
-    def totals(self, window: Window, selection: Selection = _EVERYTHING) -> Statistics:
-        """Return the figures of all selected transactions together."""
+    def totals(self, window: Window, selection: Selection = _EVERYTHING, scope: Scope | None = None) -> Statistics:
+        """Return the figures of all selected transactions together; in a scope, the name is a host, a queue, ...."""
         with self._reading() as rows:
             ranges, minutes = _ranges(rows, window)
-            return statistics_of(self._sum(rows, ranges, selection), minutes)
+            return statistics_of(self._sum(rows, ranges, selection, scope), minutes)
 
     def histogram(self, window: Window, selection: Selection = _EVERYTHING) -> Histogram:
         """Return the durations of all selected transactions (see ``recording/histogram.py``)."""
@@ -285,15 +285,17 @@ class StoreReader:
             found = rows.series(Selection(application)).values()
             return next((one for one in found if path_of(one.kind, one.group, one.name) == path), None)
 
-    def timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> Timeline:
+    def timeline(
+        self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING, scope: Scope | None = None
+    ) -> Timeline:
         """Return the figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
 
         Steps by `step_for` are fast to read however long the window is. If there would be more than 10 000 steps,
-        they are made longer. ``step`` may also be the days of a time zone, as `Steps`.
+        they are made longer. ``step`` may also be the days of a time zone, as `Steps`. The scope is that of `totals`.
         """
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
-            series = rows.series(selection, _scope_of(selection))
+            series = rows.series(selection, scope or _scope_of(selection))
             found = statistics_over_time(rows, self._cache, window, steps, ranges, series)
             return timeline_of(steps, {at: one for (at,), one in found.items()})
 
@@ -418,8 +420,8 @@ class StoreReader:
         source, latest = self._source, max(seen, default=None)
         return Health(source.place, source.size(), source.owner(), last_write, lost, version, waiting, latest)
 
-    def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> Totals:
-        series = rows.series(selection, _scope_of(selection))
+    def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection, scope: Scope | None = None) -> Totals:
+        series = rows.series(selection, scope or _scope_of(selection))
         return totals_by(rows, self._cache, _TOGETHER, ranges, series).get((), Totals())
 
     @contextmanager

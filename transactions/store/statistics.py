@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ..recording.histogram import quantiles
 from ..recording.totals import OUTCOMES, Totals, seconds
 
 __all__ = ["Statistics", "Window", "statistics_of"]
+
+_SHOWN: Final = (0.50, 0.95, 0.99)
 
 
 class Window(NamedTuple):
@@ -64,7 +66,10 @@ class Statistics:
     """How many were left by their client before the end."""
     queued: int = 0
     """How many came with a queue time."""
+    queue_median: float | None = None
+    """The three quantiles of queue times, as exact as those of durations."""
     queue_p95: float | None = None
+    queue_p99: float | None = None
     queue_maximum: float | None = None
     outcomes: Mapping[str, int] = field(default_factory=dict)
     """How many ended in each way; they add up to ``calls``."""
@@ -79,6 +84,7 @@ def statistics_of(totals: Totals, minutes: float) -> Statistics:
     """Compute the figures from what was counted within so many minutes."""
     judged = totals.satisfied + totals.tolerating + totals.frustrated
     median, p95, p99 = _quantiles(totals)
+    queue_median, queue_p95, queue_p99 = _queue_quantiles(totals)
     return Statistics(
         calls=totals.count,
         per_minute=totals.count / minutes if minutes > 0 else 0.0,
@@ -100,16 +106,12 @@ def statistics_of(totals: Totals, minutes: float) -> Statistics:
         queue_time=_average(totals.queue_total, totals.queued),
         disconnected=totals.disconnected,
         queued=totals.queued,
-        queue_p95=_queue_p95(totals),
+        queue_median=queue_median,
+        queue_p95=queue_p95,
+        queue_p99=queue_p99,
         queue_maximum=seconds(totals.queue_maximum) if totals.queued else None,
         outcomes={outcome: getattr(totals, outcome) for outcome in OUTCOMES},
     )
-
-
-def _queue_p95(totals: Totals) -> float | None:
-    if not totals.queue_histogram:
-        return None
-    return quantiles(totals.queue_histogram, (0.95,), 0.0, seconds(totals.queue_maximum))[0]
 
 
 def _ratio(part: float, whole: int) -> float | None:
@@ -123,4 +125,10 @@ def _average(total: int, count: int) -> float | None:
 def _quantiles(totals: Totals) -> Sequence[float | None]:
     if not totals.histogram:
         return None, None, None
-    return quantiles(totals.histogram, (0.50, 0.95, 0.99), seconds(totals.minimum), seconds(totals.maximum))
+    return quantiles(totals.histogram, _SHOWN, seconds(totals.minimum), seconds(totals.maximum))
+
+
+def _queue_quantiles(totals: Totals) -> Sequence[float | None]:
+    if not totals.queue_histogram:
+        return None, None, None
+    return quantiles(totals.queue_histogram, _SHOWN, 0.0, seconds(totals.queue_maximum))

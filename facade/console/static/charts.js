@@ -58,7 +58,7 @@ function columns(chart) {
   return [chart.x, ...piled.reverse()];
 }
 
-const strokeOf = (line, index) => color(line.before ? "--muted" : `--line-${index + 1}`);
+const strokeOf = (line, index) => color(line.before ? "--muted" : line.tone ? `--${line.tone}` : `--line-${index + 1}`);
 
 function seriesOf(chart) {
   const piled = isPiled(chart);

@@ -1,0 +1,232 @@
+"""The page of jobs: how tasks run, how long they wait in which queue, how they end, and who does what now."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.console import conftest
+from tests.console.conftest import NOW, Ask, asking, charts_drawn, needed, served
+from weighbridge.console import Console, asgi_application
+from weighbridge.transactions.recording.histogram import add_durations
+from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, RunningTransaction, Series, Snapshot
+from weighbridge.transactions.recording.totals import Totals, nanoseconds
+from weighbridge.transactions.store.sqlite.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SEND = Series("shop", "background", "Celery", "shop.tasks.send_letter")
+BUILD = Series("shop", "background", "Celery", "shop.tasks.build_invoices")
+SWEEP = Series("shop", "background", "Celery", "shop.tasks.sweep")
+VISIT = Series("shop", "web", "Route", "GET /")
+MINUTES = 25
+
+
+def totals_of(durations: list[float], waits: list[float], outcomes: Mapping[str, int]) -> Totals:
+    """The totals of some runs, which ended as given and all else successfully."""
+    nanos, waited = [nanoseconds(one) for one in durations], [nanoseconds(one) for one in waits]
+    totals = Totals(len(nanos), sum(nanos), min(nanos), max(nanos), succeeded=len(nanos) - sum(outcomes.values()))
+    for outcome, count in outcomes.items():
+        setattr(totals, outcome, count)
+    totals.queued, totals.queue_total, totals.queue_maximum = len(waited), sum(waited), max(waited, default=0)
+    add_durations(durations, totals.histogram)
+    add_durations(waits, totals.queue_histogram)
+    return totals
+
+
+def backed_up(minute: int) -> float:
+    """Seconds that tasks waited: for a while, letters were faster written than sent."""
+    return 0.2 + max(0, 60 - 8 * abs(minute - 12))
+
+
+def rows(now: float) -> Iterator[MinuteRow]:
+    """25 minutes of three tasks in two queues, and of a page."""
+    for number in range(MINUTES):
+        minute = int(now) - 60 * (MINUTES - number)
+        letters = totals_of([0.1, 0.2, 0.3, 1.2], [backed_up(number)] * 4, {"retried": 1} if number % 3 else {})
+        yield MinuteRow(SEND, minute, letters, "mail")
+        ended = {"failed": 1, "timed_out": number % 2, "killed": number % 5 == 0}
+        yield MinuteRow(BUILD, minute, totals_of([4.0, 6.0, 9.0], [0.5, 0.7, 1.0], ended), "default")
+        yield MinuteRow(SWEEP, minute, totals_of([0.02], [], {"cancelled": number == 3, "rejected": number == 4}))
+        yield MinuteRow(VISIT, minute, totals_of([0.05], [], {}))
+
+
+def write(path: Path, now: float) -> None:
+    busy = (RunningTransaction(BUILD, now - 300), RunningTransaction(SEND, now - 2), RunningTransaction(VISIT, now - 1))
+    for key, pid, some, is_open in (("one", 17, tuple(rows(now)), busy), ("two", 18, (), ())):
+        writer = StoreWriter(str(path))
+        writer.write(Snapshot(Instance(key, "host", pid, now - 3600, "celery"), 1, now - 1, some, running=is_open))
+        writer.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "weighbridge.db"
+    write(path, NOW)
+    return path
+
+
+def told(ask: Ask, address: str) -> Any:
+    response = ask(address)
+    assert response.status == 200, response.body
+    return json.loads(response.body)
+
+
+def test_all_jobs_of_an_application_together(ask: Ask) -> None:
+    page = told(ask, "/api/jobs?app=shop")
+    figures = page["figures"]
+    assert (figures["calls"], figures["retried"], figures["failed"]) == (8 * MINUTES, 16, MINUTES)
+    assert (figures["timed_out"], figures["killed"], figures["errors"]) == (12, 5, MINUTES + 17)
+    assert (figures["cancelled"], figures["rejected"], figures["queued"]) == (1, 1, 7 * MINUTES)
+    assert 60 <= figures["queue_p99_seconds"] <= figures["queue_maximum_seconds"] == 60.2
+    assert figures["queue_median_seconds"] == pytest.approx(0.7, rel=0.02)
+    assert sum(bucket["figures"]["calls"] for bucket in page["timeline"]["buckets"]) == 8 * MINUTES
+
+
+def test_the_longest_wait_comes_first(ask: Ask) -> None:
+    queues = told(ask, "/api/jobs?app=shop")["queues"]
+    assert [(one["queue"], one["figures"]["calls"]) for one in queues] == [
+        ("mail", 4 * MINUTES),
+        ("default", 3 * MINUTES),
+    ]
+
+
+def test_the_figures_of_one_queue_are_those_of_its_tasks(ask: Ask) -> None:
+    page = told(ask, "/api/jobs?app=shop&queue=default")
+    assert (page["queue"], page["figures"]["calls"], page["figures"]["retried"]) == ("default", 3 * MINUTES, 0)
+    assert sum(bucket["figures"]["failed"] for bucket in page["timeline"]["buckets"]) == MINUTES
+    assert told(ask, "/api/jobs?app=shop&queue=none+such")["figures"]["calls"] == 0
+
+
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [
+        ("time", BUILD),
+        ("throughput", SEND),
+        ("queue-wait", SEND),
+        ("queue-p95", SEND),
+        ("retried", SEND),
+        ("error_rate", BUILD),
+    ],
+)
+def test_tasks_can_be_sorted_by_what_jobs_are_about(ask: Ask, sort: str, first: Series) -> None:
+    page = told(ask, f"/api/jobs?app=shop&sort={sort}")
+    assert [page["known"], len(page["lines"])] == [3, 3]
+    assert page["lines"][0]["series"]["name"] == first.name
+
+
+def test_what_runs_now_and_who_does_it(ask: Ask) -> None:
+    page = told(ask, "/api/jobs?app=shop")
+    assert [(one["series"]["name"], one["started"]) for one in page["running"]] == [
+        (BUILD.name, NOW - 300),
+        (SEND.name, NOW - 2),
+    ]
+    done = {
+        worker["instance"]["pid"]: [one["series"]["name"] for one in worker["running"]] for worker in page["workers"]
+    }
+    assert done == {17: [BUILD.name, SEND.name, VISIT.name], 18: []}
+
+
+def test_the_page_shows_it(ask: Ask) -> None:
+    page = ask("/jobs?app=shop").body.decode()
+    for words in (
+        "Time in the queue",
+        "Failures and retries",
+        "Outcomes",
+        "mail",
+        "timed out",
+        "open for",
+        "for 5 min",
+    ):
+        assert words.casefold() in page.casefold(), words
+    assert "all queues" not in page
+    assert "all queues" in ask("/jobs?app=shop&queue=mail").body.decode()
+
+
+def test_a_task_has_its_time_in_the_queue_and_its_outcomes(ask: Ask) -> None:
+    page = ask("/transaction?app=shop&kind=background&group=Celery&name=shop.tasks.send_letter").body.decode()
+    assert 'data-title="Time in the queue"' in page
+    assert 'data-title="Outcomes"' in page
+    assert 'data-title="Time in the queue"' not in ask("/transaction?app=shop&group=Route&name=GET+/").body.decode()
+
+
+def test_outcomes_that_never_occurred_have_no_line(ask: Ask) -> None:
+    chart = (
+        ask("/jobs?app=shop&queue=mail").body.decode().partition('data-title="Outcomes"')[2].partition("</figure>")[0]
+    )
+    assert "retried" in chart
+    assert "killed" not in chart
+
+
+def test_an_application_without_jobs_says_so(tmp_path: Path) -> None:
+    conftest.write(tmp_path / "other.db", [conftest.Call(conftest.ITEM, 0.1)])
+    console = Console(tmp_path / "other.db", clock=lambda: NOW)
+    assert "No jobs in this time" in asking(console)("/jobs?app=shop").body.decode()
+    console.close()
+
+
+# ---- In a browser.
+
+
+pytestmark = pytest.mark.application_blocks
+
+
+@pytest.fixture
+def jobs_url(tmp_path: Path) -> Iterator[str]:
+    path = tmp_path / "jobs.db"
+    write(path, time.time() // 60 * 60)
+    with served(asgi_application(path)) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser: Any, jobs_url: str) -> Iterator[Callable[..., Page]]:
+    """Open a page in a window of a width, light or dark."""
+    contexts = []
+
+    def open_(address: str, width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(base_url=jobs_url, viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        context.set_default_timeout(conftest.LATENCY)
+        page: Page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def test_from_all_queues_to_one_and_to_a_task(open_page: Callable[..., Page]) -> None:
+    page = open_page("/jobs?app=shop")
+    charts_drawn(page, 5)
+    page.get_by_role("link", name="mail").click()
+    page.wait_for_url("**queue=mail**")
+    charts_drawn(page, 5)
+    page.get_by_label("Time", exact=True).select_option("1h")
+    page.wait_for_url("**range=1h**")
+    assert "queue=mail" in page.url
+    page.get_by_role("link", name="Wait p95").click()
+    page.wait_for_url("**sort=queue-p95**")
+    page.get_by_role("link", name="all queues").click()
+    page.get_by_role("rowheader", name=SEND.name).get_by_role("link").click()
+    page.get_by_role("heading", name=SEND.name).wait_for()
+    charts_drawn(page, 5)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1024])
+def test_nothing_serious_stands_in_anybodys_way(open_page: Callable[..., Page], width: int, scheme: str) -> None:
+    axe = needed("axe_playwright_python.sync_playwright")
+    page = open_page("/jobs?app=shop", width, scheme)
+    charts_drawn(page, 5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+    assert not serious, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
