@@ -36,15 +36,15 @@ def judged(
         return _refreshed(known, now, console)
     since = known.since if known.is_on and state == "critical" else now
     changed = replace(known, state=state, since=since, claimed_by=console, claimed=now, attempts=0)
-    if not changed.is_untold:
+    if state == "pending" or not changed.is_untold:
         return changed
-    return replace(changed, attempts=1) if alert.webhook else replace(changed, told=changed.state)
+    return replace(changed, attempts=1) if alert.webhook else replace(changed, told=state)
 
 
 def _next_state(
     alert: Alert, known: AlertState, condition: Condition, now: float
 ) -> Literal["ok", "pending", "warning", "critical"] | None:
-    if condition in ("unknown", known.state):
+    if condition == "unknown" or condition == known.state:  # noqa: PLR1714 - type checkers see by it what is left
         return None
     if condition == "ok":
         return "ok"

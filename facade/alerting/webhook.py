@@ -91,8 +91,9 @@ def _within(connection: http.client.HTTPConnection, seconds: float) -> Iterator[
     try:
         yield
     except (OSError, http.client.HTTPException, ValueError):
-        if expired.is_set():
-            raise TimeoutError(f"no answer within {seconds:g} s") from None
-        raise
+        if not expired.is_set():
+            raise
     finally:
         timer.cancel()
+    if expired.is_set():  # also where no exception says so: headers that were cut off are taken for whole ones
+        raise TimeoutError(f"no answer within {seconds:g} s")

@@ -17,11 +17,10 @@ from weighbridge.reporting.report import UnknownName, require_known
 from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
-from . import queries
+from . import marks, queries
 from .access import HEADERS, Access
 from .http import Request, Response, redirect, text
 from .json_output import as_json
-from .marks import comparison_at_mark, marks
 from .parameters import BadParameter, State, parse
 from .rendering import STATIC, render
 
@@ -54,6 +53,10 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "custom": _Page("Metrics and events", queries.custom),
     }
 )
+API_ALONE: Final[Mapping[str, _Answer]] = MappingProxyType(
+    {"api/alerts": marks.alerts_page, "api/hosts": queries.hosts, "api/marks": marks.marks_page}
+)
+"""What has no page of its own."""
 COMPARABLE: Final = frozenset({"summary", "transactions", "transaction", "errors"})
 """The pages that show figures before and after a mark."""
 _NO_SAMPLE: Final = (
@@ -138,10 +141,8 @@ class Console:
         if not name:
             opened = queries.landing(self._reader, state, now)
             return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
-        if name == "api/hosts":
-            return text(200, "application/json", as_json(queries.hosts(self._reader, state, now)))
-        if name == "api/marks":
-            return text(200, "application/json", as_json(marks(self._reader, state, now)))
+        if name in API_ALONE:
+            return text(200, "application/json", as_json(API_ALONE[name](self._reader, state, now)))
         if name == "transactions.csv":
             return _csv(as_csv(queries.report(self._reader, self._named(state, now), now)))
         return None
@@ -165,8 +166,9 @@ class Console:
             request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
             now=now, names=self._names(state, now), health=self._reader.health(),
             lost=self._reader.dropped(window, state.app or None), comparable=wanted in COMPARABLE,
+            alerts=marks.alerts_to_show(self._reader, now),
             marks=self._reader.marks(window, state.app or None) if page.of_one else [],
-            at_mark=comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
+            at_mark=marks.comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
         )  # fmt: skip
 
     def _names(self, state: State, now: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""Marks, and figures before and after one of them: what a release has changed."""
+"""Marks, figures before and after one of them (what a release has changed), and alerts."""
 
 from __future__ import annotations
 
@@ -8,26 +8,39 @@ from typing import Final, NamedTuple
 from weighbridge.reporting import formats
 from weighbridge.reporting.report import per_minute_of
 from weighbridge.transactions.model.finished import Kind
-from weighbridge.transactions.store.reader import Selection, Statistics, StoreReader, Window
+from weighbridge.transactions.store.reader import AlertState, Selection, Statistics, StoreReader, Window
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
 
 from .chart_range import counted_window
-from .models import ChangedTransaction, MarkComparison, MarksPage, TimeAndFigures
+from .models import AlertsPage, ChangedTransaction, MarkComparison, MarksPage, TimeAndFigures
 from .parameters import BadParameter, State
 from .ratings import trend
 
-__all__ = ["Change", "changes", "comparison_at_mark", "marks"]
+__all__ = ["Change", "alerts_page", "alerts_to_show", "changes", "comparison_at_mark", "marks_page"]
 
 CANDIDATES: Final = 50
 """So many transactions, those with the most time, are compared."""
 SHOWN: Final = 10
 """So many of them are shown."""
+_SHOWN_FOR: Final = 86400.0
+"""Seconds after which an alert is left out that nobody judges any more."""
 
 
-def marks(reader: StoreReader, state: State, now: float) -> MarksPage:
+def marks_page(reader: StoreReader, state: State, now: float) -> MarksPage:
     """Return the marks of a time range and, if the parameter ``mark`` says so, figures before and after one of them."""
     window = state.window(now)
     return MarksPage(window, reader.marks(window, state.app or None), comparison_at_mark(reader, state, now))
+
+
+def alerts_page(reader: StoreReader, _: State, __: float) -> AlertsPage:
+    """Return the states of all alerts."""
+    return AlertsPage(reader.alert_states())
+
+
+def alerts_to_show(reader: StoreReader, now: float) -> list[AlertState]:
+    """Return the alerts to show: those that are on, and those whose webhook could not be told, for a day."""
+    recent = [one for one in reader.alert_states() if now - one.claimed < _SHOWN_FOR]
+    return [one for one in recent if one.is_on or (one.attempts and not one.is_untold)]
 
 
 def comparison_at_mark(reader: StoreReader, state: State, now: float) -> MarkComparison | None:

@@ -14,6 +14,7 @@ from weighbridge.reporting.report import Line
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
+    AlertState,
     CustomMetricStatistics,
     ErrorStatistics,
     Health,
@@ -30,6 +31,7 @@ from weighbridge.transactions.store.statistics import Statistics, Window
 from .what_if import Score
 
 __all__ = [
+    "AlertsPage",
     "ApplicationSummary",
     "ApplicationsPage",
     "Bar",
@@ -290,6 +292,13 @@ class ApplicationSummary:
     """Other applications that it also reports to."""
     linked_from: Sequence[str]
     """Other applications that also report to it."""
+
+
+@dataclass(frozen=True)
+class AlertsPage:
+    """The alerts that were judged, whatever their state."""
+
+    alerts: Sequence[AlertState]
 
 
 @dataclass(frozen=True)

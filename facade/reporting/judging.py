@@ -54,7 +54,10 @@ class Judgement(NamedTuple):
 def worst(judgements: Iterable[Judgement]) -> Condition:
     """Return the worst condition; a limit that is exceeded counts for more than one that cannot be judged."""
     found = {one.condition for one in judgements}
-    return next((condition for condition in WORST_FIRST if condition in found), "unknown")
+    for condition in WORST_FIRST:
+        if condition in found:
+            return condition
+    return "unknown"
 
 
 def subject_of(reader: StoreReader, application: str | None, path: str | None, kind: Kind | None) -> Subject:
