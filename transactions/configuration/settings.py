@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from .redaction import redacted
 from .values import (
-    ALERTS,
     APDEX_TABLE,
     APPLICATION,
     APPLICATIONS,
@@ -61,6 +60,15 @@ def _setting(default: T, kind: ValueKind, meaning: str, *, ours_alone: bool = Fa
 
 
 _EMPTY: Final[Mapping[str, Any]] = {}
+
+
+def _read_alerts(value: object, _so_far: object) -> object:
+    from .alerts import read_alerts  # noqa: PLC0415 - few programs have any, and none judges them itself
+
+    return read_alerts(value)
+
+
+_ALERTS: Final = ValueKind("tables", "tables `[[weighbridge.alerts]]`, each with a name and one limit", _read_alerts)
 
 
 @dataclass(frozen=True)
@@ -210,7 +218,7 @@ class Settings(ApplicationSettings):
 
     alerts: tuple[Alert, ...] = _setting(
         (),
-        ALERTS,
+        _ALERTS,
         "Limits that `weighbridge serve` and `weighbridge collect` judge, and the webhooks that are told: "
         "[Be told](../how-to/alerts.md) has their keys.",
         ours_alone=True,

@@ -16,7 +16,6 @@ from .postgresql_url import EXAMPLE, SCHEMES, is_server_url, parse_server_url
 from .redaction import redacted
 
 __all__ = [
-    "ALERTS",
     "APDEX_TABLE",
     "APPLICATION",
     "APPLICATIONS",
@@ -275,12 +274,6 @@ def _read_applications(value: object, _so_far: object) -> dict[str, dict[str, ob
     return {_read_text(name, None): dict(table) for name, table in value.items()}
 
 
-def _read_alerts(value: object, _so_far: object) -> object:
-    from .alerts import read_alerts  # noqa: PLC0415 - few programs have any, and none judges them itself
-
-    return read_alerts(value)
-
-
 def adding(kind: ValueKind) -> ValueKind:
     """Return a kind with the same values, which are added to the set so far instead of replacing it."""
     return kind._replace(read=lambda value, so_far: so_far | kind.read(value, so_far))
@@ -319,5 +312,4 @@ APDEX_TABLE: Final = ValueKind(
     "WebTransaction/<group>/<name> = seconds (above 0, at most 86400), in text with ; or a line end between them",
     _read_apdex_table,
 )
-ALERTS: Final = ValueKind("tables", "tables `[[weighbridge.alerts]]`, each with a name and one limit", _read_alerts)
 APPLICATIONS: Final = ValueKind("table", "a table of apdex_t and transaction_apdex_t per name", _read_applications)
