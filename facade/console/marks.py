@@ -52,11 +52,11 @@ def comparison_at_mark(reader: StoreReader, state: State, now: float) -> MarkCom
         raise BadParameter("mark", "is not in the past")
     until = state.window(now).until
     until = until if until > moment else now
-    selection = Selection(state.app, state.kind, state.group or None, state.name or None)
+    selection = state.selection._replace(group=state.group or None, name=state.name or None)
     after = _figures(reader, state, Window(moment, until), selection)
     before = _figures(reader, state, Window(2 * moment - until, moment), selection)
     known = reader.marks(Window(moment, moment + FINEST), state.app or None)
-    several = selection.name is None
+    several = selection.name is None and not (state.host or state.version)  # names are kept of all of them together
     changed = _changed(reader, selection, before.window, after.window) if several else ()
     return MarkComparison(moment, [one.name for one in known], before, after, changed)
 

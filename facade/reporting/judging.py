@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from weighbridge.transactions.configuration.limits import MEASURES, Limit
 from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.resolutions import FINEST
 from weighbridge.transactions.store.statistics import Statistics, Window
@@ -145,14 +146,14 @@ def _last_run(reader: StoreReader, subject: Subject, now: float) -> float | None
     if not subject.is_known:
         return None
     wanted = subject.selection
-    begun = [
-        one.started
-        for one in reader.running(now)
-        if all(value in (None, own) for value, own in zip(wanted, one.series, strict=True))
-    ]
+    begun = [one.started for one in reader.running(now) if _is_selected(one.series, wanted)]
     ended = reader.last_ended(wanted, now)
     done = [] if ended is None else [min(now, ended + FINEST)]
     return max([*begun, *done], default=None)
+
+
+def _is_selected(series: Series, wanted: Selection) -> bool:
+    return all(getattr(wanted, field) in (None, getattr(series, field)) for field in Series._fields)
 
 
 def _judged(limit: Limit, value: float, calls: int) -> Judgement:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Final
 
-from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
+from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
-from ..resolutions import FINEST, Resolution, RowRange, floor_to
+from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
 from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
-from ..sample_json import CorruptSample, from_json
+from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
 from .maintenance import first_rows, resolutions_of
 from .schema import ALERTS_SINCE
 from .state import alert_states
-from .tables import merged_counts, merged_histograms
 
 __all__ = ["ServerRows"]
 
 _SERIES: Final = 'series.application, series.kind, series."group", series.name'
 """The columns that make a `Series`."""
-
-_FEW: Final = 20
-_UNITS: Final = 2000
-"""Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
 
 _LOOKED_UP: Final = """
 SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
@@ -204,15 +199,17 @@ class ServerRows:
         return merge_counts((merged_counts(_parts(joined)),))
 
     def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> list[Row]:
-        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
-        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
-        statement = (_LOOKED_UP if is_small else _SCANNED).format(
+        statement = (_LOOKED_UP if are_few(ranges, series) else _SCANNED).format(
             columns=columns,
             parts=", ".join(f"({width:d}, {start:d}::bigint, {end:d}::bigint)" for width, start, end in ranges),
             numbers=", ".join(f"{number:d}" for number in series),
             ending=ending,
         )
         return self._session.execute(statement).fetchall()
+
+    def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
+        """Return ``False``: servers came after the bins of today."""
+        return False
 
     # Errors
 
@@ -240,18 +237,19 @@ class ServerRows:
     ) -> Iterator[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
         where, arguments = _matching(selection)
+        said = said_of(selection)
         of_reason = ("AND reason = %s", (reason,)) if reason else ("", ())
         rows = self._session.execute(
             f"{_SAMPLES} WHERE ended >= %s AND ended < %s {of_reason[0]} AND {where}"
-            " ORDER BY duration DESC, sample.id LIMIT %s",
-            (window.since, window.until, *of_reason[1], *arguments, limit),
+            f"{' AND strpos(body, %s) > 0' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
+            (window.since, window.until, *of_reason[1], *arguments, *said, limit),
         )
-        return _intact_samples(rows.fetchall())
+        return intact_samples(rows.fetchall())
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample."""
         found = self._session.execute(f"{_SAMPLES} WHERE sample.id = %s", (number,))
-        return next(_intact_samples(found.fetchall()), None)
+        return next(intact_samples(found.fetchall()), None)
 
     # Processes
 
@@ -261,10 +259,14 @@ class ServerRows:
         rows = self._session.execute("SELECT instance, cause, count FROM @loss ORDER BY cause")
         for number, cause, count in rows.fetchall():
             lost.setdefault(number, {})[cause] = count
-        found = self._session.execute("SELECT id, key, host, pid, program, started, seen, received FROM @instance")
+        found = self._session.execute(
+            "SELECT id, key, host, pid, program, started, seen, received, version FROM @instance"
+        )
         return {
-            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}), received - seen)
-            for number, key, host, pid, program, started, seen, received in found.fetchall()
+            number: StoredInstance(
+                key, host, pid, program, started, seen, lost.get(number, {}), received - seen, version
+            )
+            for number, key, host, pid, program, started, seen, received, version in found.fetchall()
         }
 
     def silences(self) -> dict[int, tuple[str, float]]:
@@ -351,15 +353,5 @@ def _parts(joined: bytes) -> list[bytes]:
 
 def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
-    chosen = {column: value for column, value in selection._asdict().items() if value is not None}
-    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in chosen.items()]
+    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in selection.series.items()]
     return " AND ".join(["true", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
-
-
-def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
-    """Yield the samples, leaving out damaged ones with a log line."""
-    for row in rows:
-        try:
-            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
-        except CorruptSample as error:
-            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)

@@ -6,18 +6,18 @@ Rows are summed up within SQLite, so that a query returns one row for each line 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Final
 
-from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, PLAIN
+from ..intact import intact_samples
 from ..names import SCOPES
-from ..resolutions import Resolution, RowRange
+from ..resolutions import Resolution, RowRange, are_few
 from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
-from ..sample_json import CorruptSample, from_json
+from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
@@ -30,10 +30,6 @@ __all__ = ["SQLiteRows"]
 
 SERIES: Final = 'series.application, series.kind, series."group", series.name'
 """The columns that make a `Series`."""
-
-_FEW: Final = 20
-_UNITS: Final = 2000
-"""Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
 
 _LOOKED_UP: Final = """
     WITH RECURSIVE part (span, first, last) AS (VALUES {parts}), wanted (number) AS (VALUES {numbers}),
@@ -211,9 +207,7 @@ class SQLiteRows:
     def _select(
         self, tables: TableSet, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str
     ) -> Iterator[Row]:
-        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
-        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
-        statement = (_LOOKED_UP if is_small else _SCANNED).format(
+        statement = (_LOOKED_UP if are_few(ranges, series) else _SCANNED).format(
             table=tables.totals.name,
             columns=columns,
             parts=", ".join(["(?, ?, ?)"] * len(ranges)),
@@ -221,6 +215,11 @@ class SQLiteRows:
             ending=ending,
         )
         return self._connection.execute(statement, [value for part in ranges for value in part])
+
+    def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
+        """Whether anything in the ranges was recorded by versions that counted in other bins."""
+        former = "SELECT 1 FROM tally WHERE span = ? AND start >= ? AND start < ? LIMIT 1"
+        return any(self._connection.execute(former, part).fetchone() for part in ranges)
 
     # Errors
 
@@ -247,18 +246,19 @@ class SQLiteRows:
     ) -> Iterator[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
         where, arguments = _matching(selection)
-        return _intact_samples(
+        said = said_of(selection)
+        return intact_samples(
             self._connection.execute(
                 f"{_SAMPLES} WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
-                " ORDER BY duration DESC LIMIT ?",
-                (window.since, window.until, reason, reason, *arguments, limit),
+                f"{' AND instr(body, ?) > 0' * len(said)} ORDER BY duration DESC LIMIT ?",
+                (window.since, window.until, reason, reason, *arguments, *said, limit),
             )
         )
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample."""
         found = self._connection.execute(f"{_SAMPLES} WHERE sample.id = ?", (number,))
-        return next(_intact_samples(found), None)
+        return next(intact_samples(found), None)
 
     # Processes
 
@@ -267,10 +267,11 @@ class SQLiteRows:
         lost: dict[int, dict[str, int]] = {}
         for number, cause, count in self._connection.execute("SELECT instance, cause, count FROM loss ORDER BY cause"):
             lost.setdefault(number, {})[cause] = count
-        found = self._connection.execute("SELECT id, key, host, pid, program, started, seen FROM instance")
+        version = "version" if self._version >= TOTALS_SINCE else "''"
+        found = self._connection.execute(f"SELECT id, key, host, pid, program, started, seen, {version} FROM instance")
         return {
-            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}))
-            for number, key, host, pid, program, started, seen in found
+            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}), version=version)
+            for number, key, host, pid, program, started, seen, version in found
         }
 
     def silences(self) -> dict[int, tuple[str, float]]:
@@ -334,14 +335,5 @@ class SQLiteRows:
 
 def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
-    wanted = [(f'series."{column}" = ?', value) for column, value in selection._asdict().items() if value is not None]
+    wanted = [(f'series."{column}" = ?', value) for column, value in selection.series.items()]
     return " AND ".join(["1", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
-
-
-def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
-    """Yield the samples, leaving out damaged ones with a log line."""
-    for row in rows:
-        try:
-            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
-        except CorruptSample as error:
-            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)
