@@ -12,11 +12,11 @@ import pytest
 from weighbridge.console import Console, asgi_application
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.engines import state_at
-from weighbridge.transactions.store.results import Mark
+from weighbridge.transactions.store.results import AlertState, Mark
 
 from ..waiting import eventually
 from . import conftest
-from .conftest import Call, asking, served, write
+from .conftest import Call, asking, needed, served, write
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -171,3 +171,26 @@ def test_a_mark_that_comes_later_is_drawn_with_the_next_refresh(browser: Any, tm
         page.keyboard.press("r")
         eventually(lambda: page.locator(".chart-mark").count() == page.locator(".plot canvas").count())
         context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_serious_stands_in_anybodys_way(browser: Any, tmp_path: Path, just_now: None, width: int) -> None:
+    axe = needed("axe_playwright_python.sync_playwright")
+    path = tmp_path / "weighbridge.db"
+    write(path, calls())
+    set_mark(path, "v1.4")
+    writer = state_at(str(path))
+    now = writer.now()
+    assert writer.change_alert(None, AlertState("errors of the shop", "critical", now, "critical", "me", now, 0))
+    writer.close()
+    with served(asgi_application(path)) as url:
+        context = browser.new_context(base_url=url, viewport={"width": width, "height": 900}, color_scheme="dark")
+        page: Page = context.new_page()
+        page.goto(f"/transactions?app=shop&mark={int(conftest.NOW - AGO)}&paused=yes")
+        page.get_by_label("Before and after the mark").wait_for()
+        assert page.get_by_role("status").get_by_role("listitem").count() == 1
+        found = axe.Axe().run(page).response["violations"]
+        wide = page.locator("html").evaluate("root => root.scrollWidth")
+        context.close()
+    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
+    assert wide <= width
