@@ -8,6 +8,8 @@ from dataclasses import replace
 from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, CustomMetric
 from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store import eviction
+from weighbridge.transactions.store.engines import source_at
 from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.reader import CountedEver, ErrorType, StoreReader, Window
 
@@ -75,11 +77,12 @@ def test_nothing_is_missing_and_nothing_falls_when_rows_expire(make, engine, pat
         assert 0 < kept < calls(ever.names), "nothing has expired"
 
 
-def test_no_counter_falls_while_names_make_room(make, engine, path, limit) -> None:
+def test_no_counter_falls_while_names_make_room(make, engine, path, limit, monkeypatch) -> None:
+    monkeypatch.setattr(eviction, "_ROWS_AT_ONCE", 5)
     limit("series", 20)
     writer = engine.writer()
     writer.write(make.snapshot())
-    written, compositions = 0, set()
+    written, compositions, halfway = 0, set(), 0
     with closing(Counters(path)) as counters:
         for number in range(40):
             at = make.now + number * 60
@@ -89,9 +92,20 @@ def test_no_counter_falls_while_names_make_room(make, engine, path, limit) -> No
             written += sum(row.totals.count for row in rows)
             ever = counters.grow()
             compositions.add(ever.composition)
+            halfway += is_under_way(path)
             assert calls(ever.names) == calls(ever.applications) == written
             assert len(ever.names) <= 21
     assert len(compositions) > 2, "nothing was evicted"
+    assert halfway > 2, "rows were moved, but never seen in the middle of it"
+
+
+def is_under_way(path: str) -> bool:
+    """Whether rows of evicted names are being moved."""
+    source = source_at(path)
+    with source.reading() as rows:
+        found = bool(rows.evicted())
+    source.close()
+    return found
 
 
 def test_hosts_that_make_room_count_under_other(make, engine, path, limit) -> None:
