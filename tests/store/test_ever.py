@@ -5,7 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
+import pytest
+
+from weighbridge.exporting.measurements import families_of
 from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, CustomMetric
+from weighbridge.transactions.recording.histogram import bin_of
 from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store import eviction
@@ -143,3 +147,26 @@ def test_a_limit_that_is_not_reached_changes_nothing(make, writer, path) -> None
     with closing(StoreReader.open(path)) as reader:
         assert reader.ever(2) == reader.ever()
         assert OTHER in {series.name for series in reader.ever(1).names}
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_a_store_that_nobody_has_upgraded_is_read(make, writer, path, aged, version) -> None:
+    writer.write(make.snapshot(make.row([1.0, 2.0]), make.row([3.0], make.job), errors=(make.error("x"),)))
+    writer.close()
+    aged(version)
+    with closing(StoreReader.open(path)) as reader:
+        ever = reader.ever()
+        assert reader.ever() == ever
+    assert calls(ever.names) == calls(ever.applications) == 3
+    assert sum(ever.errors.values()) == 1
+
+
+def test_families_are_made_of_every_engine(make, writer, path) -> None:
+    waits = {"queued": 1, "queue_total": 0.5, "queue_histogram": {bin_of(0.5): 1}}
+    writer.write(make.snapshot(make.row([1.0, 2.0]), make.row([3.0], make.job, queue="mail", **waits)))
+    with closing(StoreReader.open(path)) as reader:
+        families = {family.name: family for family in families_of(reader, make.now)}
+    durations = families["weighbridge.transaction.duration"].samples
+    assert {dict(one.labels)["name"]: one.value.count for one in durations} == {"GET /page": 2, "shop.jobs:rebuild": 1}
+    assert [one.value.sum for one in families["weighbridge.queue.transaction.queue.time"].samples] == [0.5]
+    assert families["weighbridge.processes"].samples[0].value == 1
