@@ -48,6 +48,7 @@ def test_the_commands_send_what_the_report_tells(tmp_path: Path) -> None:
         duration = ("weighbridge.transaction.duration", "service.name", "weighbridge.transaction.name")
         assert receiver.counts(*duration) == told(store)
         write(store, row(PAGE, [0.1] * 5))
+        environment["OTEL_METRIC_EXPORT_INTERVAL"] = "200"  # a minute after the first is long
         with subprocess.Popen([*command, *shlex.split(forever)[1:]], env=environment) as process:
             eventually(lambda: receiver.counts(*duration) == told(store))
             process.terminate()
