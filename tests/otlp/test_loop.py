@@ -80,7 +80,7 @@ def test_counts_are_equal_after_restarts_of_everything_in_turn(store: Path, temp
         write(store, row(PAGE, [0.1] * 3))
         with exporting(store, receiver, **temporality) as command:
             agree(receiver, store)
-            # One that is killed may leave its turn to be waited for; and a delta that was taken, not noted, comes twice.
+            # One that is killed may leave its turn to be waited for; a delta that was taken, not noted, comes twice.
             command.stop(signal.SIGTERM if temporality else signal.SIGKILL)
     with exporting(store, receiver, **temporality) as command:  # now there is no receiver
         write(store, row(PAGE, [0.1] * 5), row(JOB, [1.0]))
