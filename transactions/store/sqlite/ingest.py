@@ -61,7 +61,7 @@ def prepare_snapshot(snapshot: Snapshot) -> PreparedSnapshot:
         for scope, value in scopes_of(instance.host, instance.version, queue)
     ]
     process = process_identity(instance.pid) if instance.pid == os.getpid() else ""
-    samples = [prepare_sample(sample) for sample in snapshot.samples]
+    samples = [prepare_sample(sample, instance) for sample in snapshot.samples]
     return PreparedSnapshot(snapshot, rows, totals_rows, samples, process)
 
 
