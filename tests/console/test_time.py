@@ -205,6 +205,20 @@ def test_a_month_is_charted_by_three_hours_of_the_viewers_days(at: Any, name: st
     assert note not in ask(f"/summary?{query.replace('30d', '7d')}").body.decode()
 
 
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+@pytest.mark.parametrize("clock", ["00:05", "00:50", "03:20"])
+def test_steps_hold_their_hours_whatever_the_time_is(at: Any, zone: str, clock: str) -> None:
+    now = local("2026-08-20", clock, zone, 5)
+    ages = [*range(60, 5 * HOUR, 240), *range(5 * HOUR, 30 * DAY - HOUR, 5 * HOUR)]
+    ask = at(now, [Call(SEARCH, 0.1, failed=True, error="Broken", age=age) for age in ages])
+    query = f"app=shop&range=30d&tz={quote_plus(zone)}"
+    buckets = told(ask, f"/api/summary?{query}")["timeline"]["buckets"]
+    starts = [*(bucket["start"] for bucket in buckets), now]
+    counts = [sum(since <= now - age < until for age in ages) for since, until in pairwise(starts)]
+    assert [bucket["figures"]["calls"] for bucket in buckets] == counts
+    assert told(ask, f"/api/errors?{query}")["over_time"]["errors"][0]["counts"] == counts
+
+
 def test_days_of_23_to_25_hours_whenever_clocks_are_changed() -> None:
     for zone, day, hours in (
         ("Europe/Berlin", "2026-03-29", 23),

@@ -23,6 +23,7 @@ from weighbridge.transactions.store.postgresql import writer as writer_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
 from weighbridge.transactions.store.postgresql.drivers import _Psycopg, _Psycopg2, load_driver
 from weighbridge.transactions.store.postgresql.merging import Merger
+from weighbridge.transactions.store.postgresql.schema import VERSION
 from weighbridge.transactions.store.postgresql.writer import ServerWriter
 from weighbridge.transactions.store.reader import StoreReader, Window
 from weighbridge.transactions.store.server import Collector
@@ -190,8 +191,8 @@ def test_while_nobody_has_made_the_tables_the_figures_wait(cluster, make) -> Non
     with pytest.raises(StoreUnavailable, match="run: weighbridge store upgrade"):
         writer.write(snapshot)
     with closing(Collector(path)) as collector:
-        assert collector.upgrade() == (0, 1)
-        assert collector.upgrade() == (1, 1)
+        assert collector.upgrade() == (0, VERSION)
+        assert collector.upgrade() == (VERSION, VERSION)
     writer.write(snapshot)
     writer.close()
     assert counted(path) == 1

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from typing import Final
 
 from .resolutions import FINEST, floor_to
 from .statistics import Window
 
 __all__ = ["Steps", "steps_of"]
+
+_HOUR: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Steps:
     """Where the buckets of a timeline begin and end.
 
     The days of a time zone are 23 to 25 hours long. They begin on the full
-    hour (UTC): of what is some days old, nothing finer is kept.
+    hour (UTC): of what is some days old, nothing finer is kept. What is finer
+    goes to the step that its hour lies in, as it will when it is rolled up.
     """
 
     length: int
@@ -36,7 +40,8 @@ class Steps:
         """An expression over the column ``start`` that is different in each step."""
         cases = "".join(f" WHEN start >= {since:d} THEN {ahead:d}" for since, ahead in reversed(self.offsets[1:]))
         first = self.offsets[0][1]
-        return f"(start + {f'CASE{cases} ELSE {first:d} END' if cases else f'{first:d}'}) / {self.length:d}"
+        start = f"start - start % {_HOUR:d}" if self._is_by_hour else "start"
+        return f"({start} + {f'CASE{cases} ELSE {first:d} END' if cases else f'{first:d}'}) / {self.length:d}"
 
     @cached_property
     def start_of(self) -> dict[int, int]:
@@ -46,7 +51,12 @@ class Steps:
     def number(self, start: int) -> int:
         """What `number_sql` gives for a start."""
         ahead = next((ahead for since, ahead in reversed(self.offsets) if start >= since), self.offsets[0][1])
-        return (start + ahead) // self.length
+        return (floor_to(start, _HOUR) + ahead if self._is_by_hour else start + ahead) // self.length
+
+    @property
+    def _is_by_hour(self) -> bool:
+        """Whether a day of the zone begins within an hour of UTC."""
+        return any(ahead % _HOUR for _, ahead in self.offsets)
 
     def border(self, moment: float) -> int:
         """The last border between two steps, or end of all, that is no later than a moment; else the first."""

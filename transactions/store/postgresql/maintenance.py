@@ -113,10 +113,9 @@ def _forget(session: Session, retention: Retention, now: float) -> None:
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
     session.execute("DELETE FROM @mark WHERE moment < %s", (unused,))
     session.execute("DELETE FROM @custom_event WHERE type NOT IN (SELECT id FROM @custom_event_type)")
-    for counts, names in zip(TABLES, ("series", "error", "custom_metric"), strict=True):
-        session.execute(
-            f"DELETE FROM {counts.name} WHERE width = {SINCE_EVER} AND {counts.about} NOT IN (SELECT id FROM @{names})"
-        )
+    for counts in TABLES:
+        gone = f"{counts.about} NOT IN (SELECT id FROM {counts.names})"
+        session.execute(f"DELETE FROM {counts.name} WHERE width = {SINCE_EVER} AND {gone}")
     remembered = max(retention.samples, _REMEMBERED) * _DAY
     session.execute(
         "DELETE FROM @instance WHERE received < extract(epoch FROM clock_timestamp())::double precision - %s",

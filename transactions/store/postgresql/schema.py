@@ -202,8 +202,60 @@ CREATE TABLE evicted (               -- names that make room, and what their row
 );
 """
 
-_MIGRATIONS: Final = (_VERSION_1,)
-"""The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
+_VERSION_2: Final = """
+CREATE TABLE stack (                 -- the traceback of distinct stacks, the same for many errors
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,
+    digest text NOT NULL,
+    text text NOT NULL,
+    seen bigint NOT NULL,
+    UNIQUE (application, digest)
+);
+CREATE TABLE error_group (           -- errors of one class that come from one place
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    application text NOT NULL,
+    key text NOT NULL,               -- class and innermost own frame, else class and message without what varies
+    type text NOT NULL,
+    message text NOT NULL,           -- of the first
+    frame text NOT NULL,             -- the innermost own one: file, line and function
+    first_seen bigint NOT NULL,      -- epoch seconds
+    seen bigint NOT NULL,            -- epoch seconds of the latest
+    version text NOT NULL,           -- in which it was first seen
+    stack bigint,                    -- of the latest whose traceback was kept
+    digest text NOT NULL GENERATED ALWAYS AS (md5(key)) STORED, -- long texts fit in no index
+    UNIQUE (application, digest)
+);
+CREATE TABLE error_group_count (
+    width integer NOT NULL,
+    start bigint NOT NULL,
+    error_group bigint NOT NULL,
+    series bigint NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (width, start, error_group, series)
+);
+CREATE TABLE alert_state (           -- of each alert of the configuration; a change is claimed before it is told
+    alert text PRIMARY KEY,
+    state text NOT NULL,
+    since double precision NOT NULL, -- epoch seconds
+    told text NOT NULL,              -- the state that was last told
+    claimed_by text NOT NULL,
+    claimed double precision NOT NULL,
+    attempts integer NOT NULL
+);
+CREATE TABLE export_cursor (         -- up to where an exporter has sent
+    exporter text PRIMARY KEY,
+    moment bigint NOT NULL,          -- epoch seconds
+    state text NOT NULL              -- JSON of the exporter's own
+);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+"""The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change.
+
+To add a table, add a script. Programs of the version before go on reporting, reading and merging unless
+`_READABLE_FROM` or `_WRITABLE_FROM` says otherwise. A table with rows of all resolutions also goes into
+``tables.TABLES``, by which it is rolled up, expires and is added to what was ever counted.
+"""
 _READABLE_FROM: Final = 1
 _WRITABLE_FROM: Final = 1
 VERSION: Final = len(_MIGRATIONS)

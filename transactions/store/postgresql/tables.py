@@ -116,11 +116,19 @@ class MergingTotals:
 
 
 class _Table:
-    """A table whose rows are told by ``width``, ``start`` and one number."""
+    """A table whose rows are told by ``width``, ``start`` and one number.
 
-    def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
+    Args:
+        name: of the table.
+        about: the column with that number.
+        names: the table in which that number is.
+        columns: the others.
+    """
+
+    def __init__(self, name: str, about: str, names: str, columns: Sequence[str]) -> None:
         self.name: str = f"@{name}"
         self.about: str = about
+        self.names: str = f"@{names}"
         self._columns: str = ", ".join(columns)
         self._key: str = f"width, start, {about}"
 
@@ -147,7 +155,7 @@ class TotalsTable(_Table):
     """The table of totals."""
 
     def __init__(self) -> None:
-        super().__init__("totals", "series", COLUMNS)
+        super().__init__("totals", "series", "series", COLUMNS)
         updates = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS)
         self._into = f"INSERT INTO {self.name} ({self._key}, {self._columns}) VALUES "
         self._on_conflict = f" ON CONFLICT ({self._key}) DO UPDATE SET {updates}"
@@ -207,8 +215,8 @@ class SummedTable(_Table):
     _EXTREMES: ClassVar[Mapping[str, str]] = {"minimum": "least", "maximum": "greatest"}
     _AGGREGATES: ClassVar[Mapping[str, str]] = {"minimum": "min", "maximum": "max"}
 
-    def __init__(self, name: str, about: str, columns: Sequence[str]) -> None:
-        super().__init__(name, about, columns)
+    def __init__(self, name: str, about: str, names: str, columns: Sequence[str]) -> None:
+        super().__init__(name, about, names, columns)
         updates = ", ".join(f"{column} = {self._updated(name, column)}" for column in columns)
         self._merged = ", ".join(f"{self._AGGREGATES.get(column, 'sum')}({column})" for column in columns)
         self._into = f"INSERT INTO {self.name} ({self._key}, {self._columns}) "
@@ -251,8 +259,10 @@ class SummedTable(_Table):
 
 
 TOTALS: Final = TotalsTable()
-ERRORS: Final = SummedTable("error_count", "error", ("count",))
-METRICS: Final = SummedTable("custom_metric_totals", "metric", ("count", "total", "minimum", "maximum"))
+ERRORS: Final = SummedTable("error_count", "error", "error", ("count",))
+METRICS: Final = SummedTable(
+    "custom_metric_totals", "metric", "custom_metric", ("count", "total", "minimum", "maximum")
+)
 TABLES: Final = (TOTALS, ERRORS, METRICS)
 """Those that have rows of all resolutions."""
 
