@@ -18,8 +18,6 @@ __all__ = ["open_bookshop"]
 _STARTS: Final[Mapping[Service, Callable[[Path, Path | str], Process]]] = MappingProxyType(
     {"web": start_web, "api": start_api, "post": start_post, "worker": start_worker}
 )
-    {"web": start_web, "api": start_api, "post": start_post, "worker": start_worker}
-)
 
 
 @contextmanager
