@@ -19,6 +19,7 @@ from weighbridge.transactions.store.reader import (
     Health,
     HostStatistics,
     RunningNow,
+    ScheduleStatus,
     StoredEvents,
     StoredInstance,
     StoredSample,
@@ -295,6 +296,7 @@ class JobsPage:
     """Number of tasks."""
     running: Sequence[RunningNow]
     """Runs that are open at this moment, of all queues, the oldest first."""
+    schedules: Sequence[ScheduleStatus]
     workers: Sequence[Worker]
 
 

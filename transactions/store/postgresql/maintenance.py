@@ -10,6 +10,7 @@ from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, 
 from .drivers import Session
 from .eviction import keep_counters
 from .samples import bound_samples
+from .schema import JOBS_SINCE, installed
 from .tables import TABLES
 
 __all__ = ["ServerLevels", "first_rows", "resolutions_of"]
@@ -122,6 +123,9 @@ def _forget(session: Session, retention: Retention, now: float) -> None:
         (remembered,),
     )
     _forget_what_they_reported(session)
+    if installed(session).version >= JOBS_SINCE:
+        session.execute("DELETE FROM @schedule WHERE seen < %s", (unused,))
+        session.execute("DELETE FROM @reported WHERE instance NOT IN (SELECT id FROM @instance)")
 
 
 def _forget_what_they_reported(session: Session) -> None:
