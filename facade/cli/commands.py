@@ -62,6 +62,8 @@ _DEMO_STORE_HELP: Final = (
 _PORT_HELP: Final = "Port of the page; 0 takes a free one."
 _HOST_HELP: Final = "Address to bind; any but a loopback address needs --token-file."
 _VISITORS_HELP: Final = "File with a token (16 characters or more) that visitors must give."
+_SCRAPERS_HELP: Final = "File with a token of its own for /metrics, instead of that of the page."
+_NAMES_HELP: Final = "Transactions that /metrics tells apart, the most time consuming; the others are together."
 _ALLOW_HELP: Final = "Answer to this host name, too; may be given several times."
 _SERVE_LIBRARIES: Final = ("jinja2", "starlette", "uvicorn")
 _DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
@@ -207,8 +209,10 @@ def run(words: tuple[str, ...], **options: Any) -> None:
 @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
 @click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+@click.option("--metrics-token-file", type=click.Path(path_type=Path), metavar="FILE", help=_SCRAPERS_HELP)
+@click.option("--metrics-names", type=click.IntRange(1), metavar="N", default=1000, show_default=True, help=_NAMES_HELP)
 def serve(**options: Any) -> None:
-    """Serve the page with the figures of all applications, until Ctrl-C."""
+    """Serve the page with the figures of all applications, and /metrics for Prometheus, until Ctrl-C."""
     _require(_SERVE_LIBRARIES, "the page", "ui")
     from .serve_command import Serving, serve_page  # noqa: PLC0415 - needs what was just looked for
 

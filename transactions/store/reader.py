@@ -15,6 +15,7 @@ from ..recording.totals import PlainTotals, Totals, seconds
 from ..schedules import Schedule
 from .cache import RowCache
 from .engines import source_at
+from .ever import EverCache, counted_ever
 from .liveness import reporting
 from .resolutions import (
     COARSE_WIDTHS,
@@ -30,10 +31,12 @@ from .resolutions import (
 )
 from .results import (
     ApplicationStatistics,
+    CountedEver,
     CustomMetricStatistics,
     ErrorKey,
     ErrorStatistics,
     ErrorTimeline,
+    ErrorType,
     Health,
     HostStatistics,
     Mark,
@@ -57,10 +60,12 @@ from .timetable import Run, missed, next_due
 
 __all__ = [
     "ApplicationStatistics",
+    "CountedEver",
     "CustomMetricStatistics",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
+    "ErrorType",
     "Health",
     "HostStatistics",
     "Mark",
@@ -103,6 +108,7 @@ class StoreReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._source: Source = source_at(os.fspath(path))
         self._cache = RowCache()
+        self._ever_cache = EverCache()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> StoreReader:
@@ -404,6 +410,14 @@ class StoreReader:
         """Return the types of custom events, by application and type, however long ago they were recorded."""
         with self._reading() as rows:
             return sorted(rows.custom_events(application), key=lambda one: (one.application, one.type))
+
+    def ever(self, max_names: int | None = None) -> CountedEver:
+        """Return all that was ever counted, as counters show it.
+
+        With a limit, the names that took the most time by the last full hour are told apart; the others are together.
+        """
+        with self._reading() as rows:
+            return counted_ever(rows, self._ever_cache, max_names)
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Return the applications that each application is linked to, as far as samples show."""

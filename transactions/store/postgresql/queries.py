@@ -73,6 +73,10 @@ ON series.id = running.series ORDER BY running.started
 _LAST_SEEN: Final = """
 SELECT max(seen) FROM @instance WHERE seen <= (SELECT seen FROM @instance ORDER BY received DESC, id DESC LIMIT 1) + 60
 """
+_GONE: Final = """
+SELECT coalesce(max(id), 0) - count(*) FILTER (WHERE id NOT IN (SELECT number FROM @evicted WHERE kind = 'series'))
+FROM @series
+"""
 _WAITING: Final = """
 SELECT extract(epoch FROM clock_timestamp())::double precision - received FROM @inbox ORDER BY number LIMIT 1
 """
@@ -148,6 +152,15 @@ class ServerRows:
         tables = ("series", "custom_metric", "custom_event_type")
         statement = " UNION ".join(f"SELECT application FROM @{table}" for table in tables)
         return (name for (name,) in self._session.execute(statement).fetchall())
+
+    def evicted(self) -> dict[int, int]:
+        """Return the series that are being evicted, with those under which their rows will be counted."""
+        return dict(self._session.execute("SELECT number, replacement FROM @evicted WHERE kind = 'series'").fetchall())
+
+    def evictions(self) -> int:
+        """Return a number that changes whenever a series is evicted or forgotten: how many numbers are unused."""
+        row = self._session.execute(_GONE).fetchone()
+        return int(row[0]) if row else 0
 
     # Totals
 

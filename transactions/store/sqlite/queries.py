@@ -84,6 +84,13 @@ _RUNNING: Final = f"""
     ORDER BY running.started
 """
 
+_EVICTED: Final = "SELECT number, replacement FROM evicted WHERE kind = 'series'"
+_MOVED: Final = "SELECT number, replacement FROM moved_series"
+_GONE: Final = """
+    SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'series'), 0)
+    - (SELECT count(*) FROM series WHERE id NOT IN ({evicted}))
+"""
+
 _LAST: Final = """(
     SELECT other.seen FROM instance AS other JOIN instance_clock ON instance_clock.instance = other.id
     ORDER BY report DESC LIMIT 1
@@ -150,6 +157,18 @@ class SQLiteRows:
         tables = ("series", "custom_metric", "custom_event_type") if self._version >= TOTALS_SINCE else ("series",)
         statement = " UNION ".join(f"SELECT DISTINCT application FROM {table}" for table in tables)
         return (name for (name,) in self._connection.execute(statement))
+
+    def evicted(self) -> dict[int, int]:
+        """Return the series that are being evicted, with those under which their rows will be counted."""
+        tables = [_EVICTED] if self._version >= CLOCKS_SINCE else []
+        tables += [_MOVED] if self._version >= TOTALS_SINCE else []
+        return {number: other for table in tables for number, other in self._connection.execute(table)}
+
+    def evictions(self) -> int:
+        """Return a number that changes whenever a series is evicted or forgotten: how many numbers are unused."""
+        evicted = "SELECT number FROM evicted WHERE kind = 'series'" if self._version >= CLOCKS_SINCE else ""
+        (gone,) = self._connection.execute(_GONE.format(evicted=evicted)).fetchone()
+        return int(gone)
 
     # Totals
 
