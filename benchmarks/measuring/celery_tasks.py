@@ -53,7 +53,7 @@ def _opentelemetry() -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
     class Discarding(SpanExporter):
-        def export(self, spans: object) -> SpanExportResult:
+        def export(self, batch: object) -> SpanExportResult:
             return SpanExportResult.SUCCESS
 
     def set_up(**_: object) -> None:

@@ -34,6 +34,7 @@ from weighbridge.transactions.store.statistics import Window
 from .collecting import collect_store, upgrade_store
 from .custom_values import custom_tables
 from .errors import CommandError, Group
+from .metrics_files import write_metrics_files
 from .notes import clock_line, collect_line, empty_lines, loss_lines
 from .output import say
 from .plain import aligned, plain_lines
@@ -229,6 +230,19 @@ def store_group() -> None:
 def upgrade(store: str | None) -> None:
     """Make the tables of a store in PostgreSQL, or bring them to this version."""
     upgrade_store(chosen_place(store))
+
+
+@weighbridge.group("metrics")
+def metrics_group() -> None:
+    """Prometheus: `serve` has the metrics, at /metrics."""
+
+
+@metrics_group.command("files")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite files that differ.")
+def metrics_files(folder: Path, force: bool) -> None:
+    """Write recording rules, alerts and a Grafana dashboard into a folder."""
+    write_metrics_files(folder, force)
 
 
 @weighbridge.command()

@@ -22,7 +22,7 @@ from .access import HEADERS, Access
 from .http import Request, Response, redirect, text
 from .json_output import as_json
 from .parameters import BadParameter, State, parse
-from .rendering import STATIC, render
+from .rendering import NOT_BY_PART, STATIC, render
 
 __all__ = ["Console"]
 
@@ -38,18 +38,20 @@ class _Page(NamedTuple):
     """Whether it shows one application."""
     needs: tuple[str, ...] = ()
     """The parameters that it requires."""
+    by_part: bool = False
+    """Whether it can show one host, or one version, alone."""
 
 
 PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
     {
-        "summary": _Page("Summary", queries.summary),
+        "summary": _Page("Summary", queries.summary, by_part=True),
         "transactions": _Page("Transactions", queries.transactions),
         "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name")),
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
-        "errors": _Page("Errors", queries.errors),
+        "errors": _Page("Errors", queries.errors, by_part=True),
         "jobs": _Page("Jobs", queries.jobs),
         "applications": _Page("Applications", queries.applications, of_one=False),
-        "running": _Page("Running now", queries.running, of_one=False),
+        "running": _Page("Running now", queries.running, of_one=False, by_part=True),
         "custom": _Page("Metrics and events", queries.custom),
     }
 )
@@ -135,6 +137,8 @@ class Console:
         if not name:
             opened = queries.landing(self._reader, state, now)
             return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
+        if name in {"api/hosts", "transactions.csv"}:
+            _refuse_parts(state)
         if name == "api/hosts":
             return text(200, "application/json", as_json(queries.hosts(self._reader, state, now)))
         if name == "transactions.csv":
@@ -146,6 +150,8 @@ class Console:
         if wanted not in PAGES:
             return _problem(request, 404, "There is no such page.")
         page = PAGES[wanted]
+        if is_api and not page.by_part:
+            _refuse_parts(state)
         state = self._named(state, now) if page.of_one else state
         _require(state, page.needs)
         if "name" in page.needs:
@@ -158,7 +164,8 @@ class Console:
         window = getattr(answer, "window", state.window(now))
         return _html(
             request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
-            now=now, names=self._names(state, now), health=self._reader.health(),
+            now=now, names=self._names(state, now), filters=self._filters(state), by_part=page.by_part,
+            former_bins=self._reader.has_former_bins(window), health=self._reader.health(),
             lost=self._reader.dropped(window, state.app or None),
         )  # fmt: skip
 
@@ -167,8 +174,27 @@ class Console:
         names = self._reader.application_names(state.window(now)) or self._reader.known_applications()
         return names if state.app in ("", *names) else sorted([*names, state.app], key=str.casefold)
 
+    def _filters(self, state: State) -> dict[str, list[str]]:
+        """Return the hosts and versions to choose from, where there are several to choose from."""
+        known = {
+            "host": self._reader.known_parts("host", state.app or None),
+            "version": self._reader.known_parts("version", state.app or None),
+        }
+        for part, names in known.items():
+            chosen = getattr(state, part)
+            if chosen and chosen not in names:
+                names.append(chosen)
+        return {part: names for part, names in known.items() if len(names) > 1 or getattr(state, part)}
+
     def _named(self, state: State, now: float) -> State:
         return state if state.app else state.changed(app=queries.first_application(self._reader, state.window(now)))
+
+
+def _refuse_parts(state: State) -> None:
+    """Refuse a host or a version where all are counted together, rather than answer something else."""
+    for part in ("host", "version"):
+        if getattr(state, part):
+            raise BadParameter(part, f"is for summary, errors and running; {NOT_BY_PART}")
 
 
 def _require(state: State, needed: Iterable[str]) -> None:

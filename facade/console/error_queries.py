@@ -19,7 +19,7 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
     """Return the content of the errors page."""
     frame, selection, wanted = (
         chart_range(reader, state, now),
-        Selection(state.app, state.kind),
+        state.selection,
         state.search.casefold(),
     )
     window = frame.window

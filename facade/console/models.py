@@ -85,6 +85,8 @@ class SummaryPage:
     top: Sequence[Line]
     slowest: Sequence[StoredSample]
     errors: Sequence[ErrorStatistics]
+    hosts: Sequence[HostStatistics]
+    """Those with calls, if there are several."""
     instances: Sequence[StoredInstance]
 
 

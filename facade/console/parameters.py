@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from weighbridge.reporting.zones import MOMENTS, find_zone, parse_moment
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.resolutions import FINEST
+from weighbridge.transactions.store.results import Selection
 from weighbridge.transactions.store.statistics import Window
 
 from .columns import ORDERS
@@ -81,6 +82,10 @@ class State:
     """The ``id`` of a sample."""
     refresh: str = "10"
     paused: str = "no"
+    host: str = ""
+    """The host whose figures are shown; empty: of all."""
+    version: str = ""
+    """The version of the program whose figures are shown; empty: of all."""
     hide: str = ""
     """Lines of charts that are switched off; it is read by the page's script alone."""
 
@@ -88,6 +93,11 @@ class State:
     def zone(self) -> tzinfo | None:
         """Return the time zone; the server's if none is named, or an unknown one."""
         return find_zone(self.tz) if self.tz else None
+
+    @property
+    def selection(self) -> Selection:
+        """Return what is selected of the transactions."""
+        return Selection(self.app, self.kind, host=self.host or None, version=self.version or None)
 
     def window(self, now: float) -> Window:
         """Return the time range that is shown, as of ``now`` (epoch seconds)."""
@@ -160,6 +170,8 @@ def _checked(state: State) -> State:
         raise BadParameter("since", "must lie before until")
     if state.since is not None and state.until is not None and state.until - state.since > _LONGEST:
         raise BadParameter("since", "lies more than 400 days before until")
+    if state.host and state.version:
+        raise BadParameter("version", "cannot go with host: figures are kept by the one and by the other, not by both")
     return state
 
 
@@ -256,6 +268,8 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "sample": _identity,
         "refresh": _one_of(REFRESHES),
         "paused": _one_of(PAUSED),
+        "host": _text,
+        "version": _text,
         "hide": _text,
     }
 )

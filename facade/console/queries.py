@@ -10,7 +10,13 @@ from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import Totals
-from weighbridge.transactions.store.reader import ApplicationStatistics, Selection, StoreReader, Timeline
+from weighbridge.transactions.store.reader import (
+    ApplicationStatistics,
+    HostStatistics,
+    Selection,
+    StoreReader,
+    Timeline,
+)
 from weighbridge.transactions.store.statistics import Statistics, Window
 
 from . import columns
@@ -87,8 +93,9 @@ def landing(reader: StoreReader, state: State, now: float) -> State:
 
 def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
     """Return the content of the summary page."""
-    frame, selection = chart_range(reader, state, now), Selection(state.app, state.kind)
+    frame, selection = chart_range(reader, state, now), state.selection
     window, shown = frame.window, timeline(reader, frame, selection)
+    of_all = not (state.host or state.version)  # what follows is counted for all hosts and versions together
     return SummaryPage(
         window=window,
         application=state.app,
@@ -96,11 +103,24 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
         statistics=reader.totals(window, selection),
         timeline=shown,
         compared=_compared(reader, state, frame, shown, now),
-        top=[Line(one.series, one.statistics, one.share) for one in reader.transactions(window, selection, limit=5)],
+        top=_top(reader, window, selection) if of_all else [],
         slowest=reader.samples(window, selection, "slow", 5),
-        errors=reader.errors(window, selection)[:5],
-        instances=[one for one in reader.instances() if one.seen >= window.since],
+        errors=reader.errors(window, selection)[:5] if of_all else [],
+        hosts=_hosts(reader, window, now, selection) if not state.version else [],
+        instances=[one for one in reader.instances() if one.seen >= window.since and one.is_of(selection)],
     )
+
+
+def _top(reader: StoreReader, window: Window, selection: Selection) -> list[Line]:
+    return [Line(one.series, one.statistics, one.share) for one in reader.transactions(window, selection, limit=5)]
+
+
+def _hosts(reader: StoreReader, window: Window, now: float, selection: Selection) -> list[HostStatistics]:
+    """Return the hosts of an application, most calls first; none if there is one only, as it is all there is to see."""
+    hosts = reader.hosts(window, now, selection)
+    found = [host for host in hosts if host.statistics.calls or host.host == selection.host]
+    found.sort(key=lambda one: (-one.statistics.calls, one.host))
+    return found if len(found) > 1 else []
 
 
 def report(reader: StoreReader, state: State, now: float) -> Report:
@@ -218,8 +238,10 @@ def _application(
 
 def running(reader: StoreReader, state: State, now: float) -> RunningPage:
     """Return the content of the page of open transactions, of one application or, if none is named, of all."""
+    selection = state.selection
     found = [one for one in reader.running(now) if state.app in ("", one.series.application)]
-    return RunningPage(now, found, reader.reporting(now))
+    instances = [one for one in reader.reporting(now) if one.is_of(selection)]
+    return RunningPage(now, [one for one in found if one.instance.is_of(selection)], instances)
 
 
 def custom(reader: StoreReader, state: State, now: float) -> CustomPage:
@@ -237,7 +259,7 @@ def hosts(reader: StoreReader, state: State, now: float) -> HostsPage:
 
 
 def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timeline, now: float) -> Comparison | None:
-    before, selection = comparison_range(reader, state, frame, now), Selection(state.app, state.kind)
+    before, selection = comparison_range(reader, state, frame, now), state.selection
     if before is None:
         return None
     over_time = timeline(reader, before, selection)

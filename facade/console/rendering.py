@@ -31,7 +31,7 @@ from .json_output import STATISTIC_MEANINGS
 from .parameters import RANGES, REFRESHES
 from .ratings import alarm, rating, starred, trend
 
-__all__ = ["STATIC", "compile_templates", "render"]
+__all__ = ["NOT_BY_PART", "STATIC", "compile_templates", "render"]
 
 _HERE: Final = Path(__file__).parent
 STATIC: Final = _HERE / "static"
@@ -39,8 +39,12 @@ STATIC: Final = _HERE / "static"
 _RANGE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {name: f"last {describe(seconds)}".replace(" 1 ", " ") for name, seconds in RANGES.items()}
 )
+NOT_BY_PART: Final = "single transactions are counted for all hosts and versions together"
 _COMPARE_WORDS: Final = MappingProxyType({"none": "nothing", "day": "the day before", "week": "the week before"})
 _SORT_WORDS: Final = MappingProxyType({name: order.words for name, order in columns.ORDERS.items()})
+_MOST_HOSTS: Final = 50
+_RIGHT: Final = 5.0
+"""Seconds by which a clock may differ that is right."""
 _SEPARATORS: Final = re.compile(r"(?<=[/.:_?&=-])(?=[^/.:_?&=-])")
 """Where a long name may go on in the next line."""
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
@@ -116,13 +120,27 @@ def dropped(one: StoredInstance) -> str:
     return "; ".join((*dropped_transactions(one.lost), *dropped_details(one.lost)))
 
 
+def clock_difference(behind: float | None) -> str:
+    """Describe how far a host's clock is from that of the server; a report is under way for a second or two.
+
+    >>> clock_difference(0.4), clock_difference(90.0), clock_difference(-7200.0)
+    ('right', '90 seconds behind', '2 hours ahead')
+    """
+    if behind is None:
+        return formats.NOTHING
+    if abs(behind) < _RIGHT:
+        return "right"
+    return f"{roughly(abs(behind))} {'behind' if behind > 0 else 'ahead'}"
+
+
 def _age(one: RunningNow, now: float) -> str:
     return roughly(max(0.0, now - one.started))
 
 
 _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
-        "alarm": alarm, "attribute": attribute, "breakable": breakable, "change": change, "count": formats.count,
+        "alarm": alarm, "attribute": attribute, "breakable": breakable, "change": change, "clock": clock_difference,
+        "count": formats.count,
         "drawable": charts.drawable, "duration": formats.duration,
         "last_word": last_word, "losses": dropped, "minute": minute, "moment": moment,
         "number": formats.number,
@@ -160,7 +178,7 @@ def _made() -> Environment:
         zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
         first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET, only_initialized=ONLY_INITIALIZED,
         missing_details=dropped_details, missing_transactions=dropped_transactions,
-        nobody_collects=nobody_collects,
+        nobody_collects=nobody_collects, not_by_part=NOT_BY_PART, most_hosts=_MOST_HOSTS,
     )  # fmt: skip
     return environment
 

@@ -24,7 +24,7 @@ _DONE: Final = _FOLDER / "done"
 _SLOW: Final = _FOLDER / "slow"
 _POLL: Final = 0.05
 _LETTER, _SLOW_LETTER = 0.03, 1.2
-_PATIENCE: Final = 20.0
+_TIMEOUT: Final = 20.0
 """Seconds within which the next task must be done."""
 
 app: Final = Celery("bookshop", broker="filesystem://")
@@ -50,8 +50,8 @@ def send_letter() -> None:
     _note_done()
 
 
-@app.task(name="send_parcel", bind=True)  # type: ignore[untyped-decorator]
-def send_parcel(self: Any) -> None:
+@app.task(name="send_books", bind=True)  # type: ignore[untyped-decorator]
+def send_books(self: Any) -> None:
     """Succeed at the second try."""
     if not self.request.retries:
         raise self.retry(countdown=0)
@@ -84,7 +84,7 @@ def _sender(task: Any) -> Callable[[], None]:
 def wait() -> None:
     """Wait until all that this process has sent is done, or nothing has been done for too long."""
     done, since = 0, time.monotonic()
-    while done < len(_sent) and time.monotonic() - since < _PATIENCE:
+    while done < len(_sent) and time.monotonic() - since < _TIMEOUT:
         time.sleep(_POLL)
         before, done = done, _DONE.stat().st_size if _DONE.exists() else 0
         since = time.monotonic() if done > before else since
@@ -93,7 +93,7 @@ def wait() -> None:
 POST: Final[Mapping[str, Callable[[], object]]] = MappingProxyType(
     {
         "letter": _sender(send_letter),
-        "parcel": _sender(send_parcel),
+        "books": _sender(send_books),
         "label": _sender(print_label),
         "slow": _SLOW.touch,
         "quick": lambda: _SLOW.unlink(missing_ok=True),

@@ -116,7 +116,7 @@ TRAFFIC: Final = (
     Traffic("a generator", "worker", "labels", 2, _task(WORKER, "jobs:print_labels")),
     Traffic("a with block", "worker", "inventory", 2, _nightly("inventory")),
     Traffic("a Celery task", "worker", "letter", 5, _posted("send_letter")),
-    Traffic("a Celery task that is retried", "worker", "parcel", 2, _posted("send_parcel", runs=2)),
+    Traffic("a Celery task that is retried", "worker", "books", 2, _posted("send_books", runs=2)),
     Traffic("a Celery task that fails", "worker", "label", 1, _posted("print_label", failed=True)),
 )
 """Every kind of traffic; each is sent at least once."""

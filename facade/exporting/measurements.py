@@ -41,8 +41,9 @@ def families_of(reader: StoreReader, now: float, max_names: int | None = MAX_NAM
     ever = reader.ever(max_names)
     found = [
         *_of_series("weighbridge.transaction", "", ever.names, _by_name(ever)),
-        *_of_apdex(ever.names, _by_name(ever)),
+        *_of_apdex("weighbridge.transaction.apdex", ever.names, _by_name(ever)),
         *_of_series("weighbridge.application.transaction", " of an application", ever.applications, _whole(ever)),
+        *_of_apdex("weighbridge.application.transaction.apdex", ever.applications, _whole(ever)),
         *_of_series("weighbridge.host.transaction", " of a host", ever.hosts, _by("host", ever)),
         *_of_series("weighbridge.version.transaction", " of a version", ever.versions, _by("version", ever)),
         *_of_series("weighbridge.queue.transaction", " of a queue", ever.queues, _by("queue", ever)),
@@ -126,12 +127,12 @@ def _outcomes(labels: Labels, totals: Totals) -> Iterator[Sample]:
             yield Sample((*labels, ("outcome", outcome)), count)
 
 
-def _of_apdex(totals: Mapping[Series, Totals], labels: _Labelled) -> Iterator[Family]:
+def _of_apdex(name: str, totals: Mapping[Series, Totals], labels: _Labelled) -> Iterator[Family]:
     judged = [(labels(series), one) for series, one in sorted(totals.items()) if _is_judged(one)]
     counts = [Sample((*names, ("zone", zone)), getattr(one, zone)) for names, one in judged for zone in _ZONES]
     thresholds = [Sample(names, one.apdex_t or 0.0) for names, one in judged]
-    yield Family("weighbridge.transaction.apdex", "counter", "{transaction}", "Web transactions by zone.", counts)
-    yield Family("weighbridge.transaction.apdex.threshold", "gauge", "s", "The latest threshold T.", thresholds)
+    yield Family(name, "counter", "{transaction}", "Web transactions by zone.", counts)
+    yield Family(f"{name}.threshold", "gauge", "s", "The latest threshold T.", thresholds)
 
 
 def _is_judged(totals: Totals) -> bool:

@@ -68,7 +68,7 @@ def test_everything_sent_is_counted_exactly(tmp_path: Path) -> None:
     assert counted == wanted
     posted = {record["name"]: record for record in transactions if record["group"] == "Celery"}
     assert all(record["queued"] == record["calls"] for record in posted.values())
-    assert 2 * posted["send_parcel"]["retried"] == posted["send_parcel"]["calls"]
+    assert 2 * posted["send_books"]["retried"] == posted["send_books"]["calls"]
 
 
 def test_its_report_can_be_read_again_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

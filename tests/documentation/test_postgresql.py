@@ -16,6 +16,7 @@ import yaml
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 from weighbridge.transactions.store.postgresql.connection import ServerConnection
 from weighbridge.transactions.store.postgresql.drivers import load_driver
+from weighbridge.transactions.store.postgresql.schema import VERSION
 
 from ..clusters import Cluster
 from ..waiting import TIMEOUT, eventually
@@ -92,7 +93,7 @@ def test_the_commands_that_it_begins_with(store, tmp_path, monkeypatch) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *shlex.split(upgrade)], capture_output=True, text=True, check=True, timeout=TIMEOUT
     )
-    assert done.stdout.endswith("is now of version 1 (it was new)\n")
+    assert done.stdout.endswith(f"is now of version {VERSION} (it was new)\n")
     with running(collect, tmp_path) as collecting:
         log = tmp_path / "weighbridge-0.log"
         eventually(lambda: "collecting" in log.read_text())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -23,7 +22,8 @@ from starlette.routing import Mount
 
 from tests.console.conftest import served
 from tests.console.test_serving import running
-from tests.store.maker import NOW, Maker
+from tests.exporting.everything import DURATIONS, ODD, write_everything
+from tests.store.maker import NOW
 from weighbridge.cli.commands import weighbridge
 from weighbridge.console import Request, Response
 from weighbridge.exporting.families import Family, Sample
@@ -33,39 +33,16 @@ from weighbridge.exporting.prometheus_names import CONTENT_TYPES, asked_for
 from weighbridge.exporting.prometheus_text import as_openmetrics, as_text
 from weighbridge.middleware import ASGITransactionMiddleware
 from weighbridge.testing import capture_transactions
-from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, CustomMetric
-from weighbridge.transactions.recording.histogram import BOUNDS, FIRST_POWER, bin_of
+from weighbridge.transactions.recording.histogram import BOUNDS, FIRST_POWER
 from weighbridge.transactions.store.reader import StoreReader
-from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 TOKEN = "a token of more than sixteen signs"
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
-DURATIONS = [0.0, 0.003, 0.25, 0.2500001, 0.7, 3.0, 3.0, 9000.0]
-ODD = 'say "\\n"\nand\\'
-
-
-def fill(path: Path) -> None:
-    """Write one of everything that is counted."""
-    make = Maker()
-    waits = {"queued": 2, "queue_total": 3.5, "queue_maximum": 3.0, "queue_histogram": {bin_of(0.5): 1, bin_of(3.0): 1}}
-    page = make.row(DURATIONS, errors=2)
-    page = replace(page, totals=replace(page.totals, statuses={200: 6, 500: 2}, response_starts=8, disconnected=1))
-    job = make.row([1.0] * 4, make.job, succeeded=1, failed=0, retried=2, killed=1, queue="mail", **waits)
-    odd = make.row([1.0], make.page._replace(name=ODD))
-    snapshot = make.snapshot(
-        page, job, odd, errors=(make.error("x", 2), make.error("y", expected=True)), lost={"transactions": 3},
-        custom_metrics=(CustomMetric("shop", "cart", int(NOW), 2, 7.0, 3.0, 4.0),),
-        custom_events=(CustomEvents("shop", "sale", 5, (CustomEvent("shop", "sale", NOW, {}),)),),
-        running=(make.running(NOW - 90),),
-    )  # fmt: skip
-    writer = StoreWriter(str(path))
-    writer.write(replace(snapshot, instance=replace(snapshot.instance, version="1.4")))
-    writer.close()
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    fill(tmp_path / "store.db")
+    write_everything(tmp_path / "store.db")
     return tmp_path / "store.db"
 
 

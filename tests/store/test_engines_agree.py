@@ -100,3 +100,9 @@ def test_reports_exports_and_pages_agree(paths) -> None:
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, query)
                 same([answer.body.decode() for answer in answers], *paths)
+        for page in ("summary", "errors", "running"):
+            for part in ("host=host+1", "version=1.4", "host=unknown"):
+                asked = Request("GET", f"/api/{page}", query=f"app=shop&range=6h&{part}", host="localhost")
+                answers = [console.respond(asked) for console in (file_page, server_page)]
+                assert [answer.status for answer in answers] == [200, 200], (page, part)
+                same([answer.body.decode() for answer in answers], *paths)

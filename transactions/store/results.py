@@ -38,12 +38,24 @@ __all__ = [
 
 
 class Selection(NamedTuple):
-    """A selection of transactions; ``None`` stands for all."""
+    """A selection of transactions; ``None`` stands for all.
+
+    Figures are kept of a host or of a version as a whole, and so are samples and
+    open transactions; single transactions and errors are not told apart by either.
+    """
 
     application: str | None = None
     kind: Kind | None = None
     group: str | None = None
     name: str | None = None
+    host: str | None = None
+    version: str | None = None
+
+    @property
+    def series(self) -> dict[str, str]:
+        """The parts of a series that are selected, by name."""
+        of_series = zip(self._fields[:4], self[:4], strict=True)
+        return {part: value for part, value in of_series if value is not None}
 
 
 @dataclass(frozen=True)
@@ -149,6 +161,12 @@ class StoredInstance:
     """The number of dropped items by cause."""
     clock_difference: float | None = None
     """Seconds by which its clock was behind that of a server at its last report; ``None`` where there is none."""
+    version: str = ""
+    """Of the program, as it said."""
+
+    def is_of(self, selection: Selection) -> bool:
+        """Whether its host and its version are selected."""
+        return self.host == (selection.host or self.host) and self.version == (selection.version or self.version)
 
 
 @dataclass(frozen=True)

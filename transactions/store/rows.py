@@ -99,6 +99,10 @@ class Rows(Protocol):
         """Return HTTP statuses with the number of times they were sent."""
         ...
 
+    def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
+        """Whether anything in the ranges was recorded by versions that counted in other bins."""
+        ...
+
     # Errors
 
     def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterable[tuple[ErrorKey, int, int, Series]]:

@@ -13,7 +13,7 @@ from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, floor_to
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
 from ..rows import Grouping, Row, Scope, Sums
-from ..sample_json import CorruptSample, from_json
+from ..sample_json import CorruptSample, from_json, said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
@@ -207,6 +207,10 @@ class ServerRows:
         )
         return self._session.execute(statement).fetchall()
 
+    def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
+        """Return ``False``: servers came after the bins of today."""
+        return False
+
     # Errors
 
     def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterator[tuple[ErrorKey, int, int, Series]]:
@@ -233,11 +237,12 @@ class ServerRows:
     ) -> Iterator[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
         where, arguments = _matching(selection)
+        said = said_of(selection)
         of_reason = ("AND reason = %s", (reason,)) if reason else ("", ())
         rows = self._session.execute(
             f"{_SAMPLES} WHERE ended >= %s AND ended < %s {of_reason[0]} AND {where}"
-            " ORDER BY duration DESC, sample.id LIMIT %s",
-            (window.since, window.until, *of_reason[1], *arguments, limit),
+            f"{' AND strpos(body, %s) > 0' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
+            (window.since, window.until, *of_reason[1], *arguments, *said, limit),
         )
         return _intact_samples(rows.fetchall())
 
@@ -254,10 +259,14 @@ class ServerRows:
         rows = self._session.execute("SELECT instance, cause, count FROM @loss ORDER BY cause")
         for number, cause, count in rows.fetchall():
             lost.setdefault(number, {})[cause] = count
-        found = self._session.execute("SELECT id, key, host, pid, program, started, seen, received FROM @instance")
+        found = self._session.execute(
+            "SELECT id, key, host, pid, program, started, seen, received, version FROM @instance"
+        )
         return {
-            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}), received - seen)
-            for number, key, host, pid, program, started, seen, received in found.fetchall()
+            number: StoredInstance(
+                key, host, pid, program, started, seen, lost.get(number, {}), received - seen, version
+            )
+            for number, key, host, pid, program, started, seen, received, version in found.fetchall()
         }
 
     def silences(self) -> dict[int, tuple[str, float]]:
@@ -350,8 +359,7 @@ def _parts(joined: bytes) -> list[bytes]:
 
 def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
-    chosen = {column: value for column, value in selection._asdict().items() if value is not None}
-    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in chosen.items()]
+    wanted = [(f'series."{column}" = %s', storable(value)) for column, value in selection.series.items()]
     return " AND ".join(["true", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
 
 

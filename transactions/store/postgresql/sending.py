@@ -110,7 +110,7 @@ def pack(snapshot: Snapshot) -> bytes:
                 one.transaction.started,
                 one.transaction.duration,
                 one.transaction.linked_applications,
-                to_json(one.transaction),
+                to_json(one.transaction, snapshot.instance.host, snapshot.instance.version),
             ]
             for one in snapshot.samples
         ],

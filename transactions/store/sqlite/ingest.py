@@ -62,7 +62,8 @@ def prepare_snapshot(snapshot: Snapshot) -> PreparedSnapshot:
     ]
     pid = snapshot.instance.pid
     process = process_identity(pid) if pid == os.getpid() else ""
-    return PreparedSnapshot(snapshot, rows, packed, [prepare_sample(sample) for sample in snapshot.samples], process)
+    samples = [prepare_sample(sample, snapshot.instance) for sample in snapshot.samples]
+    return PreparedSnapshot(snapshot, rows, packed, samples, process)
 
 
 def _apdex_count(row: MinuteRow) -> int:

@@ -17,7 +17,7 @@ from ..names import SCOPES
 from ..resolutions import Resolution, RowRange
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
 from ..rows import Grouping, Row, Scope, Sums
-from ..sample_json import CorruptSample, from_json
+from ..sample_json import CorruptSample, from_json, said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
@@ -212,6 +212,11 @@ class SQLiteRows:
         )
         return self._connection.execute(statement, [value for part in ranges for value in part])
 
+    def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
+        """Whether anything in the ranges was recorded by versions that counted in other bins."""
+        former = "SELECT 1 FROM tally WHERE span = ? AND start >= ? AND start < ? LIMIT 1"
+        return any(self._connection.execute(former, part).fetchone() for part in ranges)
+
     # Errors
 
     def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterator[tuple[ErrorKey, int, int, Series]]:
@@ -237,11 +242,12 @@ class SQLiteRows:
     ) -> Iterator[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
         where, arguments = _matching(selection)
+        said = said_of(selection)
         return _intact_samples(
             self._connection.execute(
                 f"{_SAMPLES} WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
-                " ORDER BY duration DESC LIMIT ?",
-                (window.since, window.until, reason, reason, *arguments, limit),
+                f"{' AND instr(body, ?) > 0' * len(said)} ORDER BY duration DESC LIMIT ?",
+                (window.since, window.until, reason, reason, *arguments, *said, limit),
             )
         )
 
@@ -257,10 +263,11 @@ class SQLiteRows:
         lost: dict[int, dict[str, int]] = {}
         for number, cause, count in self._connection.execute("SELECT instance, cause, count FROM loss ORDER BY cause"):
             lost.setdefault(number, {})[cause] = count
-        found = self._connection.execute("SELECT id, key, host, pid, program, started, seen FROM instance")
+        version = "version" if self._version >= TOTALS_SINCE else "''"
+        found = self._connection.execute(f"SELECT id, key, host, pid, program, started, seen, {version} FROM instance")
         return {
-            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}))
-            for number, key, host, pid, program, started, seen in found
+            number: StoredInstance(key, host, pid, program, started, seen, lost.get(number, {}), version=version)
+            for number, key, host, pid, program, started, seen, version in found
         }
 
     def silences(self) -> dict[int, tuple[str, float]]:
@@ -330,7 +337,7 @@ class SQLiteRows:
 
 def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
-    wanted = [(f'series."{column}" = ?', value) for column, value in selection._asdict().items() if value is not None]
+    wanted = [(f'series."{column}" = ?', value) for column, value in selection.series.items()]
     return " AND ".join(["1", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
 
 

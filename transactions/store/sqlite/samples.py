@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from ...recording.snapshot import Sample
+from ...recording.snapshot import Instance, Sample
 from ..names import storable
 from ..resolutions import floor_to
 from ..sample_json import to_json
@@ -39,10 +39,11 @@ class PreparedSample(NamedTuple):
     json: str
 
 
-def prepare_sample(sample: Sample) -> PreparedSample:
-    """Prepare a sample."""
+def prepare_sample(sample: Sample, instance: Instance) -> PreparedSample:
+    """Prepare a sample of an instance."""
     transaction = sample.transaction
-    return PreparedSample(sample, transaction.started + transaction.duration, to_json(transaction))
+    body = to_json(transaction, instance.host, instance.version)
+    return PreparedSample(sample, transaction.started + transaction.duration, body)
 
 
 def add_samples(connection: sqlite3.Connection, samples: Iterable[PreparedSample], names: Ids) -> int:
