@@ -466,9 +466,9 @@ def _runs(
     rows: Rows, schedule: Schedule, ranges: Sequence[RowRange], open_now: Iterable[tuple[Series, float]]
 ) -> list[Run]:
     """Return when the runs of a schedule may have begun, in order of their earliest moments."""
-    wanted = Selection(schedule.application, "background", schedule.group, schedule.name)
-    series = rows.series(wanted)
-    found = [Run(started, started + 1) for one, started in open_now if one == Series(*wanted)]  # type: ignore[arg-type]
+    wanted = Series(schedule.application, "background", schedule.group, schedule.name)
+    series = rows.series(Selection(*wanted))
+    found = [Run(started, started + 1) for one, started in open_now if one == wanted]
     for part in ranges:
         for start, *columns in rows.sums("plain", _EACH_START, (part,), series):
             totals = PlainTotals(*columns)
