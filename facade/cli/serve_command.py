@@ -15,6 +15,7 @@ from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 from .collecting import collecting
 from .demo_store import demo_store
 from .errors import CommandError
+from .exports import configured_exports
 from .output import say
 from .stores import chosen_place
 
@@ -59,7 +60,7 @@ def serve_page(options: Serving) -> None:
 
     page = Console(place.path, token, options.hosts)
     metrics = MetricsEndpoint(place.path, metrics_token, options.hosts, options.metrics_names)
-    with collecting(place):
+    with collecting(place), configured_exports(place):
         serve(PageWithMetrics(page, metrics), listener, ready)
 
 

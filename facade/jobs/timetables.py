@@ -7,7 +7,7 @@ from typing import Any
 
 from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.log import capture_internal_exception
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.schedules import Schedule
 
 __all__ = ["Entry", "cron_rule", "declare", "period_rule"]
@@ -26,7 +26,7 @@ def declare(group: str, entries: Iterable[Entry], reporting: bool = True) -> Non
     """
     try:
         if reporting:
-            runtime.prepare()
+            process_state.prepare()
         for name, rule, zone in entries:
             handoff.schedules.declare(Schedule("", group, group, name, rule, zone))
     except Exception:

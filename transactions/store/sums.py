@@ -84,7 +84,9 @@ def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
 
 def add_up(rows: Sequence[Row]) -> Totals:
     """Return the sum of rows, each of which has the columns of `Totals` without the statuses."""
-    whole = Totals.of(Totals(*row[: -len(HISTOGRAMS)]) for row in rows)
+    whole, *others = (Totals(*row[: -len(HISTOGRAMS)]) for row in rows)
+    for one in others:
+        whole.add(one)
     for column, name in enumerate(HISTOGRAMS, -len(HISTOGRAMS)):
         setattr(whole, name, merge_encoded([row[column] for row in rows]))
     return whole
