@@ -27,7 +27,7 @@ _LETTER, _SLOW_LETTER = 0.03, 1.2
 _TIMEOUT: Final = 20.0
 """Seconds within which the next task must be done."""
 
-app: Final = Celery("bookshop", broker="filesystem://")
+app: Final[Any] = Celery("bookshop", broker="filesystem://")
 app.conf.update(
     broker_transport_options={
         "data_folder_in": _FOLDER / "queue",
