@@ -47,6 +47,7 @@ from weighbridge.transactions.wrappers.background import (
 )
 from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle, begin_background_task
 from weighbridge.transactions.wrappers.renaming import TransactionNameWrapper, transaction_name, wrap_transaction_name
+from weighbridge.transactions.wrappers.scheduled import scheduled
 from weighbridge.transactions.wrappers.web import (
     WebTransaction,
     WebTransactionWrapper,
@@ -104,6 +105,7 @@ __all__ = [
     "record_custom_metric",
     "record_custom_metrics",
     "register_application",
+    "scheduled",
     "set_background_task",
     "set_transaction_name",
     "shutdown_agent",

@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from .custom_values import CustomValues
 from .log import capture_internal_exception
+from .schedules import Schedules
 
 __all__ = ["BUFFER_CAPACITY", "CLOSED_BUFFER", "KEEP_ALL", "NOTIFY_EACH", "DurationBuffer", "Handoff", "handoff"]
 
@@ -112,6 +113,7 @@ class Handoff(Generic[_Measured]):
         "on_pending",
         "open_transactions",
         "queue",
+        "schedules",
     )
 
     def __init__(self) -> None:
@@ -133,6 +135,7 @@ class Handoff(Generic[_Measured]):
         Returns the next flush threshold.
         """
         self.custom: CustomValues = CustomValues(self.record_dropped)
+        self.schedules: Schedules = Schedules(self.record_dropped)
         """Custom metrics and events."""
         self._dropped: Counter[str] = Counter()
         self._drop_lock = RLock()  # reentrant: a destructor may interrupt its own thread
@@ -194,7 +197,7 @@ class Handoff(Generic[_Measured]):
 
     def is_empty(self) -> bool:
         """Whether nothing waits here to be counted or reported."""
-        return not (self.queue or self.full_buffers or self.custom or self._dropped)
+        return not (self.queue or self.full_buffers or self.custom or self.schedules or self._dropped)
 
     def record_dropped(self, cause: str, count: int = 1) -> None:
         """Count dropped items, by cause."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .subjects import REQUIREMENTS
 
-__all__ = ["CACHE", "child_environment", "python_of", "versions_of"]
+__all__ = ["CACHE", "child_environment", "python_of", "python_with", "versions_of"]
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weighbridge-benchmarks"
 _HERE = Path(__file__).resolve().parents[1]
@@ -20,10 +20,15 @@ _VERSIONS = "import sys; from importlib.metadata import version; print(*map(vers
 @cache
 def python_of(subject: str) -> str:
     """The interpreter that has what a subject needs: this one, or that of its own environment."""
-    wanted = REQUIREMENTS[subject]
+    return python_with(subject, REQUIREMENTS[subject])
+
+
+@cache
+def python_with(name: str, wanted: tuple[str, ...]) -> str:
+    """The interpreter of an environment of that name with these distributions; this one if there are none."""
     if not wanted:
         return sys.executable
-    folder = CACHE / f"{sys.implementation.cache_tag}-{sys.version_info.micro}" / subject
+    folder = CACHE / f"{sys.implementation.cache_tag}-{sys.version_info.micro}" / name
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
         print(f"installing {' '.join(wanted)} ...", file=sys.stderr)

@@ -40,7 +40,7 @@ def progress(console: Console, total: int) -> Iterator[Watcher]:
             say(words)
 
     with stages:
-        bar = stages.add_task("Opening the bookshop: gunicorn, uvicorn, a worker", total=total)
+        bar = stages.add_task("Opening the bookshop: gunicorn, uvicorn, Celery, a worker", total=total)
         yield Watcher(
             ready=lambda: stage(f"Sending {total} requests and jobs"),
             answered=lambda: stages.advance(bar),

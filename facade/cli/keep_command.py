@@ -16,7 +16,7 @@ from weighbridge.console.serving import serve
 from weighbridge.demo.bookshop import open_bookshop
 from weighbridge.demo.drive import drive
 from weighbridge.demo.services import Process, ServiceFailed
-from weighbridge.demo.traffic import WATCH, Service, Traffic, plan
+from weighbridge.demo.traffic import QUICK, SLOW, WATCH, Service, Traffic, plan
 from weighbridge.exporting.prometheus import MetricsEndpoint, PageWithMetrics
 
 from .collecting import collecting
@@ -35,6 +35,9 @@ _BATCH: Final = 45
 """So many requests and jobs are sent at a time, on average; each kind of them at least once."""
 _TIDE: Final = 60
 """After so many batches it is as busy as before."""
+_SEASON: Final = 400
+_SLOW_FROM, _QUICK_FROM = 30, 120
+"""Of so many batches, those during which the queue of letters backs up."""
 
 
 def keep_demo(seed: int, store: Path | str | None, port: int) -> None:
@@ -65,7 +68,7 @@ def visited(processes: Mapping[Service, Process], seed: int) -> Iterator[None]:
     closed = threading.Event()
 
     def visit() -> None:
-        batches = chain([[WATCH]], (plan(_batch(number), number) for number in count(seed)))
+        batches = chain([[WATCH]], (_planned(number, seed) for number in count()))
         while all(process.is_running for process in processes.values()):
             _send(next(batches), processes)
             if closed.wait(_PAUSE):
@@ -89,6 +92,12 @@ def _send(batch: Sequence[Traffic], processes: Mapping[Service, Process]) -> Non
     for complaint in complaints[:1]:
         others = f" (and {len(complaints) - 1} more)" if complaints[1:] else ""
         say(f"weighbridge: {complaint}{others}", error=True)
+
+
+def _planned(number: int, seed: int) -> list[Traffic]:
+    """Return what comes at a time; for a while, letters take so long that more come than can be sent."""
+    told = {_SLOW_FROM: [SLOW], _QUICK_FROM: [QUICK]}.get(number % _SEASON, [])
+    return [*told, *plan(_batch(seed + number), seed + number)]
 
 
 def _batch(number: int) -> int:

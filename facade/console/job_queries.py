@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from weighbridge.transactions.store.reader import RunningNow, Selection, StoreReader
 from weighbridge.transactions.store.statistics import Window
@@ -14,6 +15,9 @@ from .models import JobsPage, QueueLine, TransactionLine, Worker
 from .parameters import State
 
 __all__ = ["jobs"]
+
+_DAY: Final = 86400.0
+"""Seconds for which schedules are judged at least: most are due once a night."""
 
 
 def jobs(reader: StoreReader, state: State, now: float) -> JobsPage:
@@ -34,7 +38,8 @@ def jobs(reader: StoreReader, state: State, now: float) -> JobsPage:
         lines=lines,
         known=known,
         running=[one for one in open_now if one.series[:2] == (state.app, "background")],
-        workers=_workers(reader, open_now, now),
+        schedules=reader.schedules(window._replace(since=min(window.since, window.until - _DAY)), now, state.app),
+        workers=_workers(reader, state.app, open_now, now),
     )
 
 
@@ -51,10 +56,10 @@ def _queues(reader: StoreReader, window: Window, state: State) -> Sequence[Queue
     return sorted(lines, key=lambda line: (-(line.statistics.queue_time or 0.0), line.queue.casefold()))
 
 
-def _workers(reader: StoreReader, open_now: Sequence[RunningNow], now: float) -> Sequence[Worker]:
-    """Return the processes that report, those with the longest runs first."""
+def _workers(reader: StoreReader, application: str, open_now: Sequence[RunningNow], now: float) -> Sequence[Worker]:
+    """Return the processes that report such transactions of an application, those with the longest runs first."""
     workers = [
         Worker(instance, [one for one in open_now if one.instance.id == instance.id])
-        for instance in reader.reporting(now)
+        for instance in reader.workers(application, now)
     ]
     return sorted(workers, key=lambda worker: worker.running[0].started if worker.running else now)

@@ -21,6 +21,7 @@ from weighbridge.transactions.store.reader import (
     HostStatistics,
     Mark,
     RunningNow,
+    ScheduleStatus,
     StoredEvents,
     StoredInstance,
     StoredSample,
@@ -361,6 +362,7 @@ class JobsPage:
     """Number of tasks."""
     running: Sequence[RunningNow]
     """Runs that are open at this moment, of all queues, the oldest first."""
+    schedules: Sequence[ScheduleStatus]
     workers: Sequence[Worker]
 
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType, MappingProxyType
+from typing import Final
 
 from .drive import wait_until_ready
-from .services import Process, start_api, start_web, start_worker
+from .services import Process, start_api, start_post, start_web, start_worker
 from .traffic import Service
 
 __all__ = ["open_bookshop"]
 
-_STARTS = MappingProxyType({"web": start_web, "api": start_api, "worker": start_worker})
+_STARTS: Final[Mapping[Service, Callable[[Path, Path | str], Process]]] = MappingProxyType(
+    {"web": start_web, "api": start_api, "post": start_post, "worker": start_worker}
+)
 
 
 @contextmanager
 def open_bookshop(folder: Path, store: Path | str) -> Iterator[Mapping[Service, Process]]:
-    """Start gunicorn, uvicorn and the worker, reporting to ``store``, with their logs in ``folder``.
+    """Start gunicorn, uvicorn, the post and the worker, reporting to ``store``, with their logs in ``folder``.
 
     Raises:
         ServiceFailed: one of them did not start, or did not end on request.
     """
     processes: dict[Service, Process] = {}
     with _ended_by_signals(), ExitStack() as stack:
-        for service in ("web", "api", "worker"):
+        for service in _STARTS:
             processes[service] = _STARTS[service](folder, store)
             stack.callback(processes[service].stop)
         wait_until_ready(processes)

@@ -30,7 +30,7 @@ def wait_until_ready(processes: Mapping[Service, Process], seconds: float = _REA
     for process in processes.values():
         if process.url:
             _wait_for_server(process, deadline)
-        else:
+        elif process.popen.stdout:
             _expect_line(process, "ready")
 
 

@@ -14,7 +14,7 @@ from weighbridge.transactions.store.statistics import Window
 from .bookshop import open_bookshop
 from .check import Calls, SeriesComparison, compare, read_calls
 from .drive import drive
-from .traffic import Traffic
+from .traffic import POSTED, Traffic
 
 __all__ = ["Outcome", "Watcher", "run_demo"]
 
@@ -63,6 +63,7 @@ def run_demo(sent: Sequence[Traffic], store: Path | str, folder: Path, watcher: 
     with open_bookshop(folder, store) as processes:
         watcher.ready()
         complaints = drive(sent, processes, watcher.answered)
+        complaints += drive([POSTED], processes, lambda: None)
         watcher.closing()
     window = Window(started, time.time())
     return Outcome(window, complaints, compare(sent, before, _calls(store, started)))

@@ -1,4 +1,4 @@
-"""The bookshop's processes: gunicorn, uvicorn and the worker, each with a log file and a clean end."""
+"""The bookshop's processes: gunicorn, uvicorn, the worker and the post, each with a log file and a clean end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from .traffic import API, WEB, WORKER
 
-__all__ = ["Process", "ServiceFailed", "environment", "serve", "start_api", "start_web", "start_worker"]
+__all__ = ["Process", "ServiceFailed", "environment", "serve", "start_api", "start_post", "start_web", "start_worker"]
 
 TIMEOUT: Final = 10.0
 """Seconds that a process may take to end after SIGTERM."""
@@ -34,7 +34,7 @@ class Process:
     popen: subprocess.Popen[str]
     log: Path
     url: str = ""
-    """Its address; empty for the worker."""
+    """Its address; empty for the worker and the post."""
 
     @property
     def is_running(self) -> bool:
@@ -83,11 +83,29 @@ def start_api(folder: Path, store: Path | str) -> Process:
     return serve("uvicorn", arguments, folder, environment(store, API))
 
 
+def start_post(folder: Path, store: Path | str) -> Process:
+    """Start a Celery worker with one thread, which takes its tasks from a folder."""
+    log = folder / "post.log"
+    arguments = ["celery", "--quiet", "--app=weighbridge.demo.post", "worker", "--pool=threads", "--concurrency=1"]
+    quiet = ["--loglevel=CRITICAL", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with log.open("w") as output:
+        popen = _popen([*arguments, *quiet], _posting(folder, store), output, None)
+    return Process("the post", popen, log)
+
+
+def _posting(folder: Path, store: Path | str) -> dict[str, str]:
+    """Return the environment of those who send tasks by the post, and of the one who does them."""
+    post = folder / "post"
+    for name in ("queue", "control"):
+        (post / name).mkdir(parents=True, exist_ok=True)
+    return {**environment(store, WORKER), "BOOKSHOP_POST": str(post)}
+
+
 def start_worker(folder: Path, store: Path | str) -> Process:
     """Start the worker, which reads jobs from one pipe and answers through another."""
     log = folder / "worker.log"
     with log.open("w") as errors:
-        popen = _popen(["weighbridge.demo.worker"], environment(store, WORKER), errors, subprocess.PIPE)
+        popen = _popen(["weighbridge.demo.worker"], _posting(folder, store), errors, subprocess.PIPE)
     return Process("the worker", popen, log)
 
 

@@ -8,9 +8,23 @@ from typing import Final, Literal
 
 from weighbridge.transactions.model.finished import Kind
 
-__all__ = ["API", "PARTNERS", "TRAFFIC", "WATCH", "WEB", "WORKER", "Counted", "Service", "Traffic", "plan"]
+__all__ = [
+    "API",
+    "PARTNERS",
+    "POSTED",
+    "QUICK",
+    "SLOW",
+    "TRAFFIC",
+    "WATCH",
+    "WEB",
+    "WORKER",
+    "Counted",
+    "Service",
+    "Traffic",
+    "plan",
+]
 
-Service = Literal["web", "api", "worker"]
+Service = Literal["web", "api", "post", "worker"]
 
 WEB: Final = "Bookshop"
 API: Final = "Bookshop API"
@@ -64,6 +78,10 @@ def _nightly(name: str) -> tuple[Counted, ...]:
     return (Counted(WORKER, "background", "Python/Nightly", name),)
 
 
+def _posted(name: str, *, failed: bool = False, runs: int = 1) -> tuple[Counted, ...]:
+    return (Counted(WORKER, "background", "Celery", name, failed),) * runs
+
+
 _ORDER: Final = _route(API, "POST /orders") + _task(API, "shop_api:send_confirmation")
 _SUBSCRIPTION: Final = _route(API, "POST /newsletter") + _task(API, "shop_api:subscribe")
 
@@ -97,11 +115,18 @@ TRAFFIC: Final = (
     Traffic("a coroutine", "worker", "rates", 2, _task(WORKER, "jobs:fetch_exchange_rates")),
     Traffic("a generator", "worker", "labels", 2, _task(WORKER, "jobs:print_labels")),
     Traffic("a with block", "worker", "inventory", 2, _nightly("inventory")),
+    Traffic("a Celery task", "worker", "letter", 5, _posted("send_letter")),
+    Traffic("a Celery task that is retried", "worker", "books", 2, _posted("send_books", runs=2)),
+    Traffic("a Celery task that fails", "worker", "label", 1, _posted("print_label", failed=True)),
 )
 """Every kind of traffic; each is sent at least once."""
 
 WATCH: Final = Traffic("a task that never ends", "worker", "watch", 0, ())
 """For a bookshop that stays open; it is never counted, but is shown as running."""
+SLOW: Final = Traffic("letters take longer than they may", "worker", "slow", 0, ())
+QUICK: Final = Traffic("letters are quick again", "worker", "quick", 0, ())
+"""Between the two the queue of letters backs up; they are not counted either."""
+POSTED: Final = Traffic("all that was posted is done", "worker", "post", 0, ())
 
 
 def plan(requests: int, seed: int) -> list[Traffic]:

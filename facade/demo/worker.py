@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from weighbridge.demo.jobs import JOBS
+from weighbridge.demo.post import POST
 
 __all__ = ["work"]
 
@@ -17,7 +18,7 @@ def work(requests: TextIO, answers: TextIO) -> None:
     for line in requests:
         job = line.strip()
         with suppress(ConnectionError):
-            JOBS[job]()
+            (JOBS.get(job) or POST[job])()
         print("done", job, file=answers, flush=True)
 
 

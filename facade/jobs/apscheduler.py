@@ -8,21 +8,27 @@ counts as ``cancelled``, and one that would have been one too many at a time as
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from apscheduler import events  # type: ignore[import-untyped]
 from apscheduler.executors.pool import ProcessPoolExecutor  # type: ignore[import-untyped]
 from apscheduler.job import Job  # type: ignore[import-untyped]
+from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]
+from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]
 from apscheduler.util import iscoroutinefunction_partial, ref_to_obj  # type: ignore[import-untyped]
 
 from weighbridge.jobs.runs import attributes_of, begin_run, record_run
+from weighbridge.jobs.timetables import Entry, cron_rule, declare, period_rule
 
 __all__ = ["measure"]
 
 _GROUP: Final = "APScheduler"
 _MEASURED: Final = "_weighbridge_submit"
 _MAX_NAMES: Final = 1000
+_CHANGES: Final = events.EVENT_SCHEDULER_STARTED | events.EVENT_JOB_ADDED | events.EVENT_JOB_MODIFIED
 
 _Scheduler = TypeVar("_Scheduler")
 
@@ -33,6 +39,7 @@ def measure(scheduler: _Scheduler) -> _Scheduler:
     if not any(isinstance(getattr(callback, "__self__", None), _Listener) for callback, _ in instance._listeners):
         listener = _Listener(instance)
         instance.add_listener(listener.on_executor, events.EVENT_EXECUTOR_ADDED)
+        instance.add_listener(listener.on_change, _CHANGES)
         instance.add_listener(listener.on_unrun, events.EVENT_JOB_MISSED | events.EVENT_JOB_MAX_INSTANCES)
         for executor in instance._executors.values():
             listener.measure(executor)
@@ -67,6 +74,11 @@ class _Listener:
         setattr(executor, _MEASURED, submit)
         executor._do_submit_job = submit_measured
 
+    def on_change(self, event: Any) -> None:
+        """Declare the jobs that run again and again, once it is known where they are kept."""
+        if self._scheduler.running:
+            declare(_GROUP, _timetable(self._scheduler.get_jobs()))
+
     def on_unrun(self, event: Any) -> None:
         """Record a run that should have happened and did not."""
         name = self._names.get(event.job_id)
@@ -80,6 +92,19 @@ class _Listener:
         if len(self._names) >= _MAX_NAMES:
             self._names.clear()
         self._names[job.id] = job.name
+
+
+def _timetable(jobs: Iterable[Any]) -> Iterator[Entry]:
+    for job in jobs:
+        trigger = job.trigger
+        if isinstance(trigger, IntervalTrigger):
+            yield job.name, period_rule(trigger.interval_length), ""
+        elif isinstance(trigger, CronTrigger):
+            fields = {field.name: str(field) for field in trigger.fields}
+            if (fields["year"], fields["week"], fields["second"]) == ("*", "*", "0"):
+                weekday = re.sub(r"\d", lambda day: str((int(day[0]) + 1) % 7), fields["day_of_week"])
+                rule = cron_rule(fields["minute"], fields["hour"], fields["day"], fields["month"], weekday)
+                yield job.name, rule, str(trigger.timezone)
 
 
 def _for_thread(job: Any, due: float) -> Any:

@@ -10,7 +10,7 @@ counts as ``retried``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
@@ -21,6 +21,7 @@ from arq.worker import (  # type: ignore[import-not-found,unused-ignore]  # pyri
 )
 
 from weighbridge.jobs.runs import attributes_of, begin_run
+from weighbridge.jobs.timetables import Entry, cron_rule, declare
 
 __all__ = ["measured"]
 
@@ -47,8 +48,17 @@ def _measured(given: Any, timeout: float | None) -> Any:
         return given
     function: Any = given if isinstance(given, CronJob) else func(given)
     limit = timeout if function.timeout_s is None else function.timeout_s
+    if isinstance(function, CronJob):
+        declare(_GROUP, _timetable(function), reporting=False)
     outer = None if limit is None else limit + _MARGIN
     return replace(function, coroutine=_wrapper_of(function.coroutine, function.name, limit), timeout_s=outer)
+
+
+def _timetable(job: Any) -> Iterator[Entry]:
+    """Return when a cron job is due: arq's weekdays begin with Monday, and its worker's clock shows UTC by default."""
+    days = [job.weekday] if isinstance(job.weekday, (int, str)) else job.weekday
+    weekday = None if days is None else {day if isinstance(day, str) else (day + 1) % 7 for day in days}
+    yield job.name, cron_rule(job.minute, job.hour, job.day, job.month, weekday), "UTC"
 
 
 def _wrapper_of(coroutine: Callable[..., Awaitable[Any]], name: str, limit: float | None) -> Any:

@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import celery  # type: ignore[import-untyped]
 from celery import exceptions, signals
+from celery.schedules import crontab, schedule  # type: ignore[import-untyped]
 
 from weighbridge import flush, ignore_transaction, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
+from weighbridge.jobs.timetables import Entry, cron_rule, declare, period_rule
 
 if TYPE_CHECKING:
     from weighbridge.transactions.model.finished import Outcome
@@ -59,6 +61,7 @@ def _connect() -> None:
     signals.before_task_publish.connect(_stamp, weak=False)
     signals.worker_init.connect(_on_worker_init, weak=False)
     signals.worker_process_shutdown.connect(_on_child_end, weak=False)
+    signals.beat_init.connect(_on_beat_init, weak=False)
 
 
 # The run
@@ -172,6 +175,26 @@ def _on_worker_init(sender: Any = None, **_: object) -> None:
 def _on_child_end(**_: object) -> None:
     flush()
 
+
+# The schedules, which the process of Celery's beat knows
+
+
+def _on_beat_init(sender: Any = None, **_: object) -> None:
+    if sender.app in _applications:
+        declare(_GROUP, _timetable(sender))
+
+
+def _timetable(service: Any) -> Iterator[Entry]:
+    for entry in service.scheduler.schedule.values():
+        when = entry.schedule
+        if isinstance(when, crontab):
+            fields = (getattr(when, f"_orig_{field}") for field in _CRON_FIELDS)
+            yield entry.task, cron_rule(*fields), str(when.tz)
+        elif isinstance(when, schedule):
+            yield entry.task, period_rule(when.run_every.total_seconds()), ""
+
+
+_CRON_FIELDS: Final = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 _LOST: Final = (exceptions.WorkerLostError, SystemExit, KeyboardInterrupt)
 """What the main process is told of a child that is gone."""

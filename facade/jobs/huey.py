@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from huey import signals  # type: ignore[import-untyped]
 
 from weighbridge.jobs.runs import attributes_of, begin_run, record_run
+from weighbridge.jobs.timetables import Entry, cron_rule, declare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
 
 __all__ = ["measure"]
@@ -47,9 +50,13 @@ class _Hooks:
 
     def __init__(self, huey: Any) -> None:
         self._huey = huey
+        self._has_declared = False
 
     def begin(self, signal: str, task: Any, *_: object) -> None:
         """Begin a run: Huey calls the task next."""
+        if not self._has_declared:
+            self._has_declared = True
+            declare(_GROUP, _timetable(self._huey))
         handle = begin_run(_GROUP, _name_of(task), self._due(task), self._huey.name, attributes_of(task.id))
         setattr(task, _RUN, handle)
 
@@ -74,6 +81,33 @@ class _Hooks:
         if eta is None or eta.tzinfo is not None:
             return eta  # type: ignore[no-any-return]
         return eta.replace(tzinfo=timezone.utc) if self._huey.utc else eta.astimezone()  # type: ignore[no-any-return]
+
+
+_RANGES: Final = (range(1, 13), range(1, 32), range(7), range(24), range(60))
+"""Months, days of the month, weekdays, hours and minutes, in the order in which Huey keeps them."""
+
+
+def _timetable(huey: Any) -> Iterator[Entry]:
+    """Return when periodic tasks are due that go by Huey's ``crontab``; its fields are kept in a closure only."""
+    for task in huey._registry.periodic_tasks:
+        fields = _fields_of(task.validate_datetime)
+        if fields is not None:
+            month, day, weekday, hour, minute = map(_field, fields, _RANGES)
+            yield _name_of(task), cron_rule(minute, hour, day, month, weekday), "UTC" if huey.utc else ""
+
+
+def _fields_of(test: Any) -> Any:
+    """Return the fields that the test of a datetime goes by, or the test that it calls; ``None`` for another one."""
+    for cell in getattr(test, "__closure__", None) or ():
+        found = cell.cell_contents if isinstance(cell.cell_contents, list) else _fields_of(cell.cell_contents)
+        if found is not None and len(found) == len(_RANGES):
+            return found
+    return None
+
+
+def _field(values: Iterable[int], all_values: range) -> set[int] | None:
+    known = {value % 7 for value in values} if len(all_values) == 7 else set(values)
+    return None if known == set(all_values) else known
 
 
 def _name_of(task: Any) -> str:

@@ -11,15 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from weighbridge.jobs.runs import attributes_of, begin_run
+from weighbridge.jobs.timetables import Entry, declare
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
 
 __all__ = ["measured"]
 
 _GROUP: Final = "Procrastinate"
+_declared: Final[list[Any]] = []
+"""The applications whose schedules are known."""
 
 
 def measured(**worker_defaults: Any) -> dict[str, Any]:
@@ -51,8 +54,16 @@ async def _run_coroutine(call_next: Callable[[], Awaitable[Any]], context: Any, 
 
 
 def _begin(context: Any) -> BackgroundTaskHandle:
-    job = context.job
+    job, app = context.job, context.app
+    if app not in _declared:
+        _declared.append(app)
+        declare(_GROUP, _timetable(app))
     return begin_run(_GROUP, job.task_name, job.scheduled_at, job.queue, attributes_of(job.id, job.attempts + 1))
+
+
+def _timetable(app: Any) -> Iterator[Entry]:
+    for periodic in app.periodic_registry.periodic_tasks.values():
+        yield periodic.task.name, periodic.cron, "UTC"
 
 
 def _end_failed(handle: BackgroundTaskHandle, context: Any, exception: BaseException) -> None:

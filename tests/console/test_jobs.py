@@ -16,6 +16,7 @@ from weighbridge.console import Console, asgi_application
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, RunningTransaction, Series, Snapshot
 from weighbridge.transactions.recording.totals import Totals, nanoseconds
+from weighbridge.transactions.schedules import Schedule
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ BUILD = Series("shop", "background", "Celery", "shop.tasks.build_invoices")
 SWEEP = Series("shop", "background", "Celery", "shop.tasks.sweep")
 VISIT = Series("shop", "web", "Route", "GET /")
 MINUTES = 25
+SCHEDULES = (
+    Schedule("shop", "Celery", "Celery", "shop.tasks.sweep", "* * * * *", "UTC"),
+    Schedule("shop", "code", "Function", "shop.jobs:nightly", "*/30 * * * *", "UTC", 300),
+)
 
 
 def totals_of(durations: list[float], waits: list[float], outcomes: Mapping[str, int]) -> Totals:
@@ -59,9 +64,15 @@ def rows(now: float) -> Iterator[MinuteRow]:
 
 def write(path: Path, now: float) -> None:
     busy = (RunningTransaction(BUILD, now - 300), RunningTransaction(SEND, now - 2), RunningTransaction(VISIT, now - 1))
-    for key, pid, some, is_open in (("one", 17, tuple(rows(now)), busy), ("two", 18, (), ())):
+    quiet, page = (MinuteRow(one, int(now) - 60, totals_of([0.1], [], {})) for one in (SWEEP, VISIT))
+    reports: list[tuple[float, tuple[MinuteRow, ...], tuple[RunningTransaction, ...], tuple[Schedule, ...]]] = [
+        (now - 3600, (), (), SCHEDULES), (now - 1, tuple(rows(now)), busy, ()), (now - 1, (quiet,), (), ()),
+        (now - 1, (page,), (), ()),
+    ]  # fmt: skip
+    for pid, (taken, some, is_open, known) in enumerate(reports, 16):
         writer = StoreWriter(str(path))
-        writer.write(Snapshot(Instance(key, "host", pid, now - 3600, "celery"), 1, now - 1, some, running=is_open))
+        instance = Instance(str(pid), "host", pid, now - 3700, "celery")
+        writer.write(Snapshot(instance, 1, taken, some, running=is_open, schedules=known))
         writer.close()
 
 
@@ -81,12 +92,12 @@ def told(ask: Ask, address: str) -> Any:
 def test_all_jobs_of_an_application_together(ask: Ask) -> None:
     page = told(ask, "/api/jobs?app=shop")
     figures = page["figures"]
-    assert (figures["calls"], figures["retried"], figures["failed"]) == (8 * MINUTES, 16, MINUTES)
+    assert (figures["calls"], figures["retried"], figures["failed"]) == (8 * MINUTES + 1, 16, MINUTES)
     assert (figures["timed_out"], figures["killed"], figures["errors"]) == (12, 5, MINUTES + 17)
     assert (figures["cancelled"], figures["rejected"], figures["queued"]) == (1, 1, 7 * MINUTES)
     assert 60 <= figures["queue_p99_seconds"] <= figures["queue_maximum_seconds"] == 60.2
     assert figures["queue_median_seconds"] == pytest.approx(0.7, rel=0.02)
-    assert sum(bucket["figures"]["calls"] for bucket in page["timeline"]["buckets"]) == 8 * MINUTES
+    assert sum(bucket["figures"]["calls"] for bucket in page["timeline"]["buckets"]) == 8 * MINUTES + 1
 
 
 def test_the_longest_wait_comes_first(ask: Ask) -> None:
@@ -130,7 +141,16 @@ def test_what_runs_now_and_who_does_it(ask: Ask) -> None:
     done = {
         worker["instance"]["pid"]: [one["series"]["name"] for one in worker["running"]] for worker in page["workers"]
     }
-    assert done == {17: [BUILD.name, SEND.name, VISIT.name], 18: []}
+    assert done == {17: [BUILD.name, SEND.name, VISIT.name], 18: []}  # the third serves the web
+
+
+def test_what_was_due_and_did_not_run_is_missed(ask: Ask) -> None:
+    page = told(ask, "/api/jobs?app=shop")
+    found = {one["schedule"]["name"]: one for one in page["schedules"]}
+    assert found["shop.jobs:nightly"]["missed"] == 2
+    assert found["shop.jobs:nightly"]["last_run"] is None
+    assert 30 <= found["shop.tasks.sweep"]["missed"] <= 36  # it ran in 25 of 60 minutes, and once more
+    assert NOW < found["shop.tasks.sweep"]["next"] <= NOW + 60
 
 
 def test_the_page_shows_it(ask: Ask) -> None:

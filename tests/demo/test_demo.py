@@ -55,9 +55,10 @@ def test_everything_sent_is_counted_exactly(tmp_path: Path) -> None:
     assert f"weighbridge report --store {store}" in done.stdout
     assert processes_of(store) == []
     report = subprocess.run([*COMMAND, "report", "--json", "--store", str(store)], capture_output=True, check=True)
+    transactions = json.loads(report.stdout)["transactions"]
     counted = {
         (record["application"], record["type"], record["group"], record["name"]): (record["calls"], record["errors"])
-        for record in json.loads(report.stdout)["transactions"]
+        for record in transactions
     }
     wanted: dict[tuple[str, str, str, str], tuple[int, int]] = {}
     for traffic in plan(80, 3):
@@ -65,6 +66,9 @@ def test_everything_sent_is_counted_exactly(tmp_path: Path) -> None:
             calls, errors = wanted.get(key := (one.application, one.kind, one.group, one.name), (0, 0))
             wanted[key] = calls + 1, errors + one.failed
     assert counted == wanted
+    posted = {record["name"]: record for record in transactions if record["group"] == "Celery"}
+    assert all(record["queued"] == record["calls"] for record in posted.values())
+    assert 2 * posted["send_books"]["retried"] == posted["send_books"]["calls"]
 
 
 def test_its_report_can_be_read_again_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.cli.keep_command import visited
+from weighbridge.cli.keep_command import _planned, visited
 from weighbridge.demo.drive import drive
 from weighbridge.demo.services import Process, ServiceFailed, environment, serve, start_worker
-from weighbridge.demo.traffic import TRAFFIC, WEB
+from weighbridge.demo.traffic import QUICK, SLOW, TRAFFIC, WEB
 
 SHOP = """
 import socket, struct, sys
@@ -102,3 +102,8 @@ def test_when_a_process_has_ended_nobody_comes_any_more(
         shop.popen.wait()
     said = capsys.readouterr().err.splitlines()
     assert sum("weighbridge:" in line for line in said) <= 3
+
+
+def test_for_a_while_letters_take_longer_than_they_may() -> None:
+    told = {number: traffic for number in range(400) for traffic in _planned(number, 7) if traffic in (SLOW, QUICK)}
+    assert told == {30: SLOW, 120: QUICK}

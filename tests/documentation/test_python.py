@@ -148,6 +148,11 @@ def celery(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Celery/shop.send_letter"]
 
 
+def due_at_night(block: Namespace, ended: CapturedTransactions) -> None:
+    assert block["rebuild_index"]() == 17
+    assert paths(ended) == ["OtherTransaction/Function/__main__:rebuild_index"]
+
+
 def any_other(block: Namespace, ended: CapturedTransactions) -> None:
     message: dict[str, Any] = {}
     block["before"](message, time.time() - 60)
@@ -206,6 +211,7 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("docs/how-to/current-transaction.md", "Metrics and events of your own", 0): values_of_your_own,
     ("docs/how-to/errors.md", "Expected and ignored errors", 0): out_of_stock,
     ("docs/how-to/job-queues.md", "Celery", 0): celery,
+    ("docs/how-to/job-queues.md", "Schedules", 0): due_at_night,
     ("docs/how-to/job-queues.md", "Any other system", 0): any_other,
     ("docs/how-to/naming.md", "Give a name yourself", 0): named,
     ("docs/how-to/new-relic.md", "Move from New Relic", 0): moving,

@@ -192,12 +192,13 @@ def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connecti
             for since, statements in _ADDED.items():
                 for statement in statements if since > version else ():
                     store.execute(statement)
-            store.execute(f"PRAGMA user_version = {version}")
+            store.execute(f"PRAGMA user_version = {min(version, 4)}")
 
     return age
 
 
 _ADDED = {
+    6: ["DROP TABLE schedule", "DROP TABLE reported", "UPDATE store_version SET version = 5"],
     5: [
         """
         INSERT INTO tally SELECT span, start, series, count, total / 1e9, minimum / 1e9, maximum / 1e9, failed,

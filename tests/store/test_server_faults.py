@@ -19,6 +19,7 @@ import pytest
 from weighbridge.reporting.dropped import nobody_collects
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
+from weighbridge.transactions.schedules import Schedule
 from weighbridge.transactions.store.postgresql import writer as writer_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
 from weighbridge.transactions.store.postgresql.drivers import _Psycopg, _Psycopg2, load_driver
@@ -183,6 +184,28 @@ def test_a_process_that_is_killed_loses_its_last_interval_at_most(server) -> Non
         out, _ = program.communicate()
     made = int(out.split()[-1])
     assert 0 < counted(server.path) <= made
+
+
+def test_without_the_tables_of_jobs_all_else_goes_on_and_they_are_counted_as_dropped(server, make) -> None:
+    connection = ServerConnection(parse_server_url(server.path), load_driver())
+    with connection.session() as session:
+        session.execute("DROP TABLE @schedule, @reported")
+        session.execute("UPDATE @store SET version = 2")
+    try:
+        writer = sent(server.path)
+        writer.write(
+            make.snapshot(make.row([1.0]), schedules=(Schedule("shop", "code", "Function", "job", "* * * * *"),))
+        )
+        writer.close()
+        assert counted(server.path) == 1
+        with StoreReader.open(server.path) as reader:
+            assert reader.schedules(EVER, make.now) == []
+            assert reader.workers("shop", make.now) == []
+            assert reader.health().lost == {"schedules": 1}
+    finally:
+        with closing(Collector(server.path)) as collector:
+            assert collector.upgrade() == (2, VERSION)
+        connection.close()
 
 
 def test_while_nobody_has_made_the_tables_the_figures_wait(cluster, make) -> None:

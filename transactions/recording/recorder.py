@@ -14,6 +14,7 @@ from ..configuration.settings import Settings
 from ..handoff import NOTIFY_EACH, handoff
 from ..host_exceptions import refuses
 from ..log import capture_internal_exception, hold_lines, log_once, write_held_lines
+from ..model.applications import application_named
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from .aggregate import Aggregate
 from .delivery import Delivery
@@ -98,6 +99,8 @@ class Recorder:
         self.delivery: Delivery = Delivery(open_store)
         """The delivery of snapshots to the store."""
         self._settings = settings
+        configured = application_named(settings.app_name)
+        self._application = settings.app_name if configured is None else configured.name
         self._forked_thread = forked_thread
         self._aggregate = Aggregate(settings)
         self._instance = _this_process(settings)
@@ -396,7 +399,8 @@ class Recorder:
         collected = self._aggregate.collect()
         metrics, events = handoff.custom.take()
         lost = handoff.take_dropped()
-        recorded = collected.minutes or metrics or events or lost
+        schedules = handoff.schedules.take(now, self._application)
+        recorded = collected.minutes or metrics or events or lost or schedules
         if not (recorded or running != self._running or now - self._last_heartbeat >= _HEARTBEAT):
             return None
         self._last_heartbeat = now
@@ -412,6 +416,7 @@ class Recorder:
             ran=ran,
             custom_metrics=metrics,
             custom_events=events,
+            schedules=schedules,
         )
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from ..custom_values import CustomEvents, CustomMetric
 from ..model.finished import FinishedTransaction, Kind
+from ..schedules import Schedule
 from .totals import Totals
 
 __all__ = [
@@ -122,6 +123,8 @@ class Snapshot:
     """Seconds since ``instance.started``, by a monotonic clock; ``None`` if unknown."""
     custom_metrics: tuple[CustomMetric, ...] = ()
     custom_events: tuple[CustomEvents, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    """All that the process has declared; sent once an hour and when there are new ones."""
 
 
 class StoreUnavailable(Exception):

@@ -130,6 +130,8 @@ class PlainTotals:
     maximum: int
     failed: int
     retried: int
+    rejected: int
+    cancelled: int
     timed_out: int
     killed: int
     satisfied: int
@@ -142,6 +144,11 @@ class PlainTotals:
     def errors(self) -> int:
         """How many of them failed, as of `Totals`."""
         return self.failed + self.timed_out + self.killed
+
+    @property
+    def begun(self) -> int:
+        """How many of them have begun: what was refused or cancelled mostly has not."""
+        return self.count - self.rejected - self.cancelled
 
 
 PLAIN: Final = tuple(one.name for one in fields(PlainTotals))

@@ -7,11 +7,13 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from ..log import log_once
 from ..model.finished import Kind
 from ..model.naming import path_of
 from ..recording.histogram import Histogram
 from ..recording.snapshot import SampleReason, Series
-from ..recording.totals import PlainTotals, Totals
+from ..recording.totals import PlainTotals, Totals, seconds
+from ..schedules import Schedule
 from .cache import RowCache
 from .engines import source_at
 from .ever import EverCache, counted_ever
@@ -42,11 +44,13 @@ from .results import (
     Mark,
     MarkKind,
     RunningNow,
+    ScheduleStatus,
     Selection,
     SeriesStatistics,
     StoredEvents,
     StoredInstance,
     StoredSample,
+    StoredSchedule,
     Timeline,
     TimelineBucket,
 )
@@ -55,6 +59,7 @@ from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
 from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
 from .timelines import statistics_over_time, timeline_of
+from .timetable import Run, missed, next_due
 
 __all__ = [
     "AlertState",
@@ -70,6 +75,7 @@ __all__ = [
     "Mark",
     "MarkKind",
     "RunningNow",
+    "ScheduleStatus",
     "Selection",
     "SeriesStatistics",
     "Statistics",
@@ -88,6 +94,9 @@ __all__ = [
 _EVERYTHING = Selection()
 _TOGETHER = Grouping()
 _EACH = Grouping(by_series=True)
+_EACH_START = Grouping(step="start")
+_LONG_AGO = 32 * 86400.0
+"""For so many seconds before a window, the last run of a schedule is looked for."""
 
 
 class StoreReader:
@@ -387,6 +396,29 @@ class StoreReader:
                 if number in there
             ]
 
+    def schedules(self, window: Window, now: float, application: str | None = None) -> list[ScheduleStatus]:
+        """Return the schedules with their last run, the next one, and those that were missed in a window.
+
+        Runs are told by their transactions, to the minute or as finely as they are kept. What was due before
+        a schedule was first reported is not missed.
+        """
+        with self._reading() as rows:
+            _, ranges = _stepped_ranges(rows, window, FINEST)
+            earlier, _ = _ranges(rows, Window(window.since - _LONG_AGO, window.since))
+            open_now = [(series, started) for _, started, series in rows.running()]
+            found = []
+            for stored in rows.schedules(application):
+                runs = _runs(rows, stored.schedule, ranges, open_now)
+                before = runs or _runs(rows, stored.schedule, earlier, ())
+                found.append(_status(stored, runs, before[-1] if before else None, window, now))
+            return found
+
+    def workers(self, application: str, now: float) -> list[StoredInstance]:
+        """Return the living processes that have reported background transactions of an application."""
+        with self._reading() as rows:
+            there, wanted = reporting(rows.instances(), rows.silences(), now), rows.workers(application)
+            return [instance for number, instance in there.items() if number in wanted]
+
     def marks(self, window: Window, application: str | None = None) -> list[Mark]:
         """Return the marks in a window, in order of time: new versions, and what somebody marked."""
         with self._reading() as rows:
@@ -454,6 +486,34 @@ class StoreReader:
         with self._source.reading() as rows:
             self._cache.validate(rows.state, rows.resolutions().values())
             yield rows
+
+
+def _runs(
+    rows: Rows, schedule: Schedule, ranges: Sequence[RowRange], open_now: Iterable[tuple[Series, float]]
+) -> list[Run]:
+    """Return when the runs of a schedule may have begun, in order of their earliest moments."""
+    wanted = Series(schedule.application, "background", schedule.group, schedule.name)
+    series = rows.series(Selection(*wanted))
+    found = [Run(started, started + 1) for one, started in open_now if one == wanted]
+    for part in ranges:
+        for start, *columns in rows.sums("plain", _EACH_START, (part,), series):
+            totals = PlainTotals(*columns)
+            if totals.begun:
+                found.append(Run(start - seconds(totals.maximum), start + part.width))
+    return sorted(found)
+
+
+def _status(
+    stored: StoredSchedule, runs: Sequence[Run], last: Run | None, window: Window, now: float
+) -> ScheduleStatus:
+    schedule, last_run = stored.schedule, None if last is None else min(last.latest, now)
+    try:
+        known = window._replace(since=max(window.since, stored.first_seen))
+        lost = missed(schedule, runs, known, now)
+        return ScheduleStatus(schedule, last_run, next_due(schedule, runs, now), lost.number, lost.last)
+    except (ValueError, ImportError) as error:
+        log_once(("schedule", schedule), "the schedule %r of %s is not understood: %s", *schedule[4:2:-1], error)
+        return ScheduleStatus(schedule, last_run, None, 0, None)
 
 
 def _host(

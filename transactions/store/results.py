@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from ..model.finished import AttributeValue, FinishedTransaction, Kind
 from ..recording.snapshot import Series
 from ..recording.totals import Totals
+from ..schedules import Schedule
 from .statistics import Statistics
 
 __all__ = [
@@ -25,12 +26,14 @@ __all__ = [
     "Mark",
     "MarkKind",
     "RunningNow",
+    "ScheduleStatus",
     "Selection",
     "SeriesStatistics",
     "StoredEvent",
     "StoredEvents",
     "StoredInstance",
     "StoredSample",
+    "StoredSchedule",
     "Timeline",
     "TimelineBucket",
 ]
@@ -236,6 +239,31 @@ class Mark:
     kind: MarkKind
     """Whether a version reported for the first time, somebody said so, or an alert began or ended."""
     name: str
+
+
+class StoredSchedule(NamedTuple):
+    """A schedule, and when it was reported."""
+
+    schedule: Schedule
+    first_seen: int
+    """Epoch seconds."""
+    seen: int
+    """Epoch seconds of the last report."""
+
+
+@dataclass(frozen=True)
+class ScheduleStatus:
+    """What became of a schedule within a window."""
+
+    schedule: Schedule
+    last_run: float | None
+    """Epoch seconds, to the minute, at which the last run ended, or began if it is open; ``None`` for a month back."""
+    next: float | None
+    """Epoch seconds at which the next run is due; ``None`` if the rule is not understood."""
+    missed: int
+    """How many runs were due in the window, since the schedule is known, and did not begin in time."""
+    last_missed: float | None
+    """Epoch seconds at which the last of them was due."""
 
 
 class ErrorType(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
-from .results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
+from .results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -166,6 +166,16 @@ class Rows(Protocol):
 
     def links(self) -> Iterable[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""
+        ...
+
+    # Jobs
+
+    def schedules(self, application: str | None) -> Iterable[StoredSchedule]:
+        """Yield the schedules of an application, or of all, by application and name."""
+        ...
+
+    def workers(self, application: str) -> set[int]:
+        """Return the numbers of the instances that have reported background transactions of an application."""
         ...
 
     # Custom metrics and events

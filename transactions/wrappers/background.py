@@ -11,6 +11,7 @@ from .callables import Decorated, can_be_wrapped, wrap
 from .context_managers import Block
 from .method_names import call_name_for
 from .opening import BackgroundOpener, CallName, TextArgument
+from .scheduled import declare_named
 
 __all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_background_task"]
 
@@ -18,6 +19,7 @@ __all__ = ["BackgroundTask", "BackgroundTaskWrapper", "background_task", "wrap_b
 def _opener(
     wrapped: Any, application: ApplicationArgument, name: TextArgument, group: TextArgument
 ) -> BackgroundOpener:
+    declare_named(wrapped, name, group)
     return BackgroundOpener(application, call_name_for(wrapped, name, group))
 
 

@@ -11,6 +11,7 @@ from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, 
 from .drivers import Session
 from .eviction import EvictableServerNames
 from .samples import bound_samples
+from .schema import JOBS_SINCE, installed
 from .tables import TABLES
 
 __all__ = ["ServerLevels", "first_rows", "resolutions_of"]
@@ -123,6 +124,9 @@ def _forget(session: Session, retention: Retention, now: float) -> None:
         (remembered,),
     )
     _forget_what_they_reported(session)
+    if installed(session).version >= JOBS_SINCE:
+        session.execute("DELETE FROM @schedule WHERE seen < %s", (unused,))
+        session.execute("DELETE FROM @reported WHERE instance NOT IN (SELECT id FROM @instance)")
 
 
 def _forget_what_they_reported(session: Session) -> None:

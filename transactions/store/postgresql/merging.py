@@ -19,10 +19,11 @@ from .connection import ServerConnection, ServerFailure
 from .custom import add_events, add_metrics
 from .drivers import Session
 from .eviction import EvictableServerNames
+from .jobs import add_schedules, note_reported
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
-from .schema import LOCK, Installed, UnknownVersion, installed
+from .schema import JOBS_SINCE, LOCK, Installed, UnknownVersion, installed
 from .sending import DamagedSnapshot, SentRow, SentSample, SentSnapshot, decode_snapshot
 from .tables import ERRORS, TOTALS, Key, MergingTotals
 
@@ -89,12 +90,12 @@ class Merger:
             server_time = _locked_at(session)
             if server_time is None:
                 return None
-            known_store(session)
+            version = known_store(session).version
             taken = sorted(session.execute(_TAKE, (at_most,)).fetchall())
             if taken:
                 now = self._trusted(server_time)
                 levels = reopen(ServerLevels(session), self._retention, now)
-                _Merge(session, self._retention, now, levels.values()).add(taken)
+                _Merge(session, version, self._retention, now, levels.values()).add(taken)
         self.maintain()
         return len(taken)
 
@@ -158,9 +159,15 @@ class _Merge:
     """Adds snapshots to the rows within one transaction."""
 
     def __init__(
-        self, session: Session, retention: Retention, now: TrustedTime, resolutions: Iterable[Resolution]
+        self,
+        session: Session,
+        version: int,
+        retention: Retention,
+        now: TrustedTime,
+        resolutions: Iterable[Resolution],
     ) -> None:
         self._session = session
+        self._has_jobs = version >= JOBS_SINCE
         self._names = Names(session)
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
@@ -182,6 +189,12 @@ class _Merge:
 
             add_metrics(self._session, snapshot.metrics, self._intervals.of, drop)
             add_events(self._session, snapshot.events, snapshot.taken, drop)
+            if self._has_jobs:
+                reporting = [*(row.series for row in snapshot.rows), *(one.series for one in snapshot.running)]
+                note_reported(self._session, instance, reporting)
+                drop("schedules", add_schedules(self._session, snapshot.schedules, int(snapshot.taken)))
+            else:
+                drop("schedules", len(snapshot.schedules))
             self._running(instance, snapshot)
             for lost in (snapshot.lost, dropped):
                 self._dropped(instance, [snapshot], lost)

@@ -11,14 +11,15 @@ from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
 from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
-from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
+from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
+from .jobs import reported, schedules
 from .maintenance import first_rows, resolutions_of
-from .schema import ALERTS_SINCE
+from .schema import ALERTS_SINCE, JOBS_SINCE
 from .state import alert_states
 
 __all__ = ["ServerRows"]
@@ -308,6 +309,16 @@ class ServerRows:
             'SELECT application, linked FROM @link ORDER BY application COLLATE "C", linked COLLATE "C"'
         )
         return ((application, linked) for application, linked in rows.fetchall())
+
+    # Jobs
+
+    def schedules(self, application: str | None) -> Iterator[StoredSchedule]:
+        """Yield the schedules of an application, or of all."""
+        return schedules(self._session, application) if self.version >= JOBS_SINCE else iter(())
+
+    def workers(self, application: str) -> set[int]:
+        """Return the numbers of the instances that have reported background transactions of an application."""
+        return reported(self._session, application) if self.version >= JOBS_SINCE else set()
 
     # Custom metrics and events
 

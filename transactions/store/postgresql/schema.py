@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 from .drivers import Session
 
-__all__ = ["ALERTS_SINCE", "LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
+__all__ = ["ALERTS_SINCE", "JOBS_SINCE", "LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
 
 LOCK: Final = "hashtext('weighbridge'), 1"
 """Arguments of the advisory lock: who has it merges, rolls up, expires or changes the tables."""
@@ -249,7 +249,28 @@ CREATE TABLE export_cursor (         -- up to where an exporter has sent
 );
 """
 
-_MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = """
+CREATE TABLE schedule (              -- see transactions/schedules.py
+    application text NOT NULL,
+    source text NOT NULL,
+    "group" text NOT NULL,
+    name text NOT NULL,
+    rule text NOT NULL,
+    zone text NOT NULL,
+    within bigint,                   -- seconds
+    first_seen bigint NOT NULL,      -- epoch seconds, as of the first and the last report
+    seen bigint NOT NULL,
+    PRIMARY KEY (application, source, "group", name, rule)
+);
+CREATE TABLE reported (              -- what an instance has reported transactions of
+    instance bigint NOT NULL,
+    application text NOT NULL,
+    kind text NOT NULL,
+    PRIMARY KEY (instance, application, kind)
+);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change.
 
 To add a table, add a script. Programs of the version before go on reporting, reading and merging unless
@@ -258,6 +279,8 @@ To add a table, add a script. Programs of the version before go on reporting, re
 """
 _READABLE_FROM: Final = 1
 _WRITABLE_FROM: Final = 1
+JOBS_SINCE: Final = 3
+"""The first version that has schedules, and what each instance reports."""
 VERSION: Final = len(_MIGRATIONS)
 ALERTS_SINCE: Final = 2
 """The first version that has the states of alerts."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 from ...custom_values import CustomEvent, CustomEvents, CustomMetric
 from ...recording.snapshot import ErrorCount, RunningTransaction, Series, Snapshot
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
+from ...schedules import Schedule
 from ..sample_json import to_json
 
 __all__ = ["SCALARS", "DamagedSnapshot", "SentRow", "SentSample", "SentSnapshot", "decode_snapshot", "encode_snapshot"]
@@ -75,6 +76,7 @@ class SentSnapshot:
     running: Sequence[RunningTransaction]
     metrics: Sequence[CustomMetric]
     events: Sequence[CustomEvents]
+    schedules: Sequence[Schedule]
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
@@ -114,6 +116,7 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
         ],
         "lost": snapshot.lost,
         "running": [[number(one.series), one.started] for one in snapshot.running],
+        "schedules": [list(one) for one in snapshot.schedules],
         "metrics": [list(metric) for metric in snapshot.custom_metrics],
         "events": [
             [some.application, some.type, some.number, [[one.moment, dict(one.attributes)] for one in some.last]]
@@ -157,6 +160,7 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
         [RunningTransaction(series[number], started) for number, started in said["running"]],
         [CustomMetric(*metric) for metric in said["metrics"]],
         [_events(*events) for events in said["events"]],
+        [Schedule(*one) for one in said.get("schedules", ())],
     )
 
 

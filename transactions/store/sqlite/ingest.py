@@ -18,6 +18,7 @@ from .clocks import observe, trusted_time
 from .custom import add_events, add_metrics
 from .dropped import add_dropped
 from .ids import Ids
+from .jobs import add_schedules, note_reported
 from .maintenance import MaintainedTables
 from .samples import PreparedSample, add_samples, prepare_sample
 from .tables import ERRORS, FORMER, PRESENT, TOTALS
@@ -85,6 +86,8 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     ingest.minutes(prepared)
     ingest.errors(snapshot.errors)
     ingest.custom(snapshot)
+    note_reported(connection, instance, snapshot)
+    ingest.record_dropped("schedules", add_schedules(connection, snapshot.schedules, int(snapshot.taken)))
     ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids))
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
     open_now = [(instance, ingest.ids.series(one.series, one.started), one.started) for one in snapshot.running]

@@ -150,7 +150,7 @@ def _forget(connection: sqlite3.Connection, retention: Retention, now: float) ->
     """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
     unused = int(retention.oldest(_HOUR, now) - 2 * _DAY)
     keep_counters(EvictableIds(connection), unused)
-    for table in ("series", "error", "link", "stack", "error_group", "custom_metric", "custom_event_type"):
+    for table in ("series", "error", "link", "stack", "error_group", "custom_metric", "custom_event_type", "schedule"):
         connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))
     connection.execute("DELETE FROM mark WHERE moment < ?", (unused,))
     connection.execute("DELETE FROM custom_event WHERE type NOT IN (SELECT id FROM custom_event_type)")
@@ -191,5 +191,5 @@ def _bound_instances(connection: sqlite3.Connection) -> None:
 
 
 def _forget_what_they_reported(connection: sqlite3.Connection) -> None:
-    for table in ("loss", "running", "instance_clock"):
+    for table in ("loss", "running", "reported", "instance_clock"):
         connection.execute(f"DELETE FROM {table} WHERE instance NOT IN (SELECT id FROM instance)")

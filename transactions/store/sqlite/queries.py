@@ -15,14 +15,15 @@ from ...recording.totals import COLUMNS, PLAIN
 from ..intact import intact_samples
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange, are_few
-from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
+from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
+from .jobs import reported, schedules
 from .maintenance import first_row, resolutions_of
-from .schema import CLOCKS_SINCE, TOTALS_SINCE, check
+from .schema import CLOCKS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
 from .state import alert_states
 from .tables import FORMER, PRESENT, TableSet, merged_columns
 
@@ -309,6 +310,16 @@ class SQLiteRows:
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""
         return self._connection.execute("SELECT application, linked FROM link ORDER BY 1, 2")
+
+    # Jobs
+
+    def schedules(self, application: str | None) -> Iterator[StoredSchedule]:
+        """Yield the schedules of an application, or of all."""
+        return schedules(self._connection, application) if self._version >= JOBS_SINCE else iter(())
+
+    def workers(self, application: str) -> set[int]:
+        """Return the numbers of the instances that have reported background transactions of an application."""
+        return reported(self._connection, application) if self._version >= JOBS_SINCE else set()
 
     # Custom metrics and events
 

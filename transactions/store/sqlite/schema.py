@@ -11,6 +11,7 @@ from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER, floor_to
 __all__ = [
     "APPLICATION_ID",
     "CLOCKS_SINCE",
+    "JOBS_SINCE",
     "MIGRATIONS",
     "TOTALS_SINCE",
     "VERSION",
@@ -315,12 +316,36 @@ CREATE TABLE export_cursor (     -- up to where an exporter has sent
 );
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_JOBS: Final = """
+CREATE TABLE schedule (          -- see transactions/schedules.py
+    application TEXT NOT NULL,
+    source TEXT NOT NULL,
+    "group" TEXT NOT NULL,
+    name TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    within INTEGER,              -- seconds
+    first_seen INTEGER NOT NULL, -- epoch seconds, as of the first and the last report
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (application, source, "group", name, rule)
+) WITHOUT ROWID;
+CREATE TABLE reported (          -- what an instance has reported transactions of
+    instance INTEGER NOT NULL,
+    application TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    PRIMARY KEY (instance, application, kind)
+) WITHOUT ROWID;
+"""
+_VERSION_6: Final = f"{_JOBS}\nUPDATE store_version SET version = 6;"
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
 
 VERSION: Final = len(MIGRATIONS)
 CLOCKS_SINCE: Final = 4
 """The first version that stores the clocks of instances."""
+JOBS_SINCE: Final = 6
+"""The first version that stores schedules, and what each instance reports."""
 TOTALS_SINCE: Final = 5
 """The first version that has totals with outcomes; a reader may meet a store that nobody has upgraded yet."""
 _SPOKEN_FOR: Final = 4

@@ -1,0 +1,55 @@
+"""The schedules of job systems: what should run when, as the system itself says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from weighbridge.transactions.handoff import handoff
+from weighbridge.transactions.log import capture_internal_exception
+from weighbridge.transactions.model.process_state import process_state
+from weighbridge.transactions.schedules import Schedule
+
+__all__ = ["Entry", "cron_rule", "declare", "period_rule"]
+
+Entry = tuple[str, str, str]
+"""The name of a task, its rule, and the time zone of that."""
+
+
+def declare(group: str, entries: Iterable[Entry], reporting: bool = True) -> None:
+    """Declare the timetable of a job system, whose tasks are in the group of that name. Never raises.
+
+    Args:
+        group: of the tasks' transactions.
+        entries: the timetable; an error in the middle of it is logged.
+        reporting: whether this process reports it, even if it never runs a task.
+    """
+    try:
+        if reporting:
+            process_state.prepare()
+        for name, rule, zone in entries:
+            handoff.schedules.declare(Schedule("", group, group, name, rule, zone))
+    except Exception:
+        capture_internal_exception(f"the schedules of {group}")
+
+
+def period_rule(seconds: float) -> str:
+    """Return the rule of what runs again after so many seconds."""
+    return f"every {seconds:g}"
+
+
+def cron_rule(minute: Any, hour: Any, day: Any, month: Any, weekday: Any) -> str:
+    """Return a cron expression, given each field as text, a number, several of them, or ``None`` for all.
+
+    >>> cron_rule({0, 30}, 3, None, "*", "mon-fri")
+    '0,30 3 * * mon-fri'
+    """
+    return " ".join(_field(value) for value in (minute, hour, day, month, weekday))
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return "*"
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return ",".join(str(one) for one in sorted(value))
+    return str(value).replace(" ", "")

@@ -1,0 +1,47 @@
+"""Schedules and workers in the store of each engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.schedules import Schedule
+from weighbridge.transactions.store.statistics import Window
+
+BOTH_ENGINES = True
+HOUR = 3600
+JOB = Series("shop", "background", "Celery", "sweep")
+HOURLY = Schedule("shop", "Celery", "Celery", "sweep", "0 * * * *", "UTC", 300)
+
+
+def test_schedules_are_kept_once_with_what_was_said_last(make, writer, read) -> None:
+    other = replace(make.instance, id="two")
+    writer.write(make.snapshot(schedules=(HOURLY, HOURLY._replace(application="stock"))))
+    writer.write(replace(make.snapshot(schedules=(HOURLY._replace(within=900),)), instance=other, sequence=1))
+    with read() as reader:
+        now = make.now + HOUR
+        found = reader.schedules(Window(make.now, now), now)
+        assert [one.schedule for one in found] == [HOURLY._replace(within=900), HOURLY._replace(application="stock")]
+        assert [one.schedule.application for one in reader.schedules(Window(make.now, now), now, "stock")] == ["stock"]
+
+
+def test_a_run_of_the_task_is_one_of_the_schedule(make, writer, read) -> None:
+    due = (make.now // HOUR + 1) * HOUR
+    row = replace(make.row([1.0], series=JOB), minute=int(due))
+    writer.write(make.snapshot(schedules=(HOURLY,)))
+    writer.write(make.snapshot(row, taken=due + 60))
+    with read() as reader:
+        (one,) = reader.schedules(Window(make.now + 60, due + 3 * HOUR), due + 2 * HOUR + 301, "shop")
+    assert (one.missed, one.last_missed, one.next) == (2, due + 2 * HOUR, due + 3 * HOUR)
+    assert one.last_run is not None
+    assert due < one.last_run <= due + 60
+
+
+def test_workers_are_the_processes_that_report_jobs_of_an_application(make, writer, read) -> None:
+    web = make.row([1.0], series=JOB._replace(kind="web"))
+    for number, row in enumerate((make.row([1.0], series=JOB), web)):
+        snapshot = make.snapshot(row)
+        writer.write(replace(snapshot, instance=replace(make.instance, id=f"{number}"), sequence=1))
+    with read() as reader:
+        assert [one.id for one in reader.workers("shop", make.now)] == ["0"]
+        assert reader.workers("stock", make.now) == []
