@@ -40,7 +40,7 @@ SINCE_EVER: Final = 0
 MAX_BUCKETS: Final = 10_000
 """Of a timeline."""
 
-_STEPS: Final = (60, 120, 300, 600, 1800, 3600, 10800, 21600, 86400)
+_STEPS: Final = (60, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 86400)
 
 
 class Resolution(NamedTuple):
