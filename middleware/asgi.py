@@ -11,6 +11,7 @@ from operator import itemgetter
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.configuration.in_force import in_force
 from ..transactions.context.current import current, detach, detach_out_of_order
 from ..transactions.context.lifetime import Mark, recover, undo_begin
 from ..transactions.handoff import handoff
@@ -21,7 +22,7 @@ from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error, parts_of
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
-from ..transactions.model.process import runtime
+from ..transactions.model.process_state import process_state
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from .base import TransactionMiddleware
 from .framework_signals import listen_to_flask_requests
@@ -96,7 +97,7 @@ class ASGITransactionMiddleware(TransactionMiddleware):
             if scope["type"] == "http":
                 identities = self._identities
                 before = _get_current()
-                ready = identities.resolved_for is runtime.enabled_for and before is None
+                ready = identities.resolved_for is process_state.enabled_for and before is None
                 plain = ready and not (APP_NAME in scope or ENABLED in scope)
                 if plain or self._measures(scope, ready):
                     transaction = ASGITransaction()
@@ -119,7 +120,7 @@ class ASGITransactionMiddleware(TransactionMiddleware):
                     transaction._streamed = False
                     if type(headers) is not list:
                         headers = headers_of(scope)
-                    if not runtime.queue_headers.isdisjoint(map(_name_of, headers)):
+                    if not in_force.queue_headers.isdisjoint(map(_name_of, headers)):
                         transaction._read_queue_time(headers)
                     _mark_open(transaction)
                     transaction._start_time = monotonic()

@@ -14,7 +14,7 @@ from ..transactions.lifecycle import load_driver_early
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.identity import DEFAULT_GROUP, ExplicitName, IdentitySource
 from ..transactions.model.naming import text_of
-from ..transactions.model.process import runtime
+from ..transactions.model.process_state import process_state
 from ..transactions.model.request import NO_ROUTE
 from .framework_signals import listen_to_frameworks
 from .known_routers import has_router
@@ -65,6 +65,6 @@ class TransactionMiddleware:
         outer = get_current()
         if outer is None or not join_request(outer, request, self._explicit_name):
             return False
-        if placed_from_outside and self._application is not None and outer.application is runtime.application:
-            outer._set_application(runtime.resolve_application(self._application))  # what was set by hand counts
+        if placed_from_outside and self._application is not None and outer.application is process_state.application:
+            outer._set_application(process_state.resolve_application(self._application))  # what was set by hand counts
         return True

@@ -19,7 +19,7 @@ from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.identity import intern_identity
-from ..transactions.model.process import runtime
+from ..transactions.model.process_state import process_state
 from ..transactions.model.request import NO_ROUTE, RequestTransaction
 from ..transactions.wrappers.web import join_outer
 from .django_routes import django_names_its_requests, note_django_route
@@ -136,9 +136,9 @@ def _opened(request: Request, mark: Mark) -> DjangoTransaction | None:
     try:
         scope = getattr(request, "scope", None)
         request_info: Mapping[str, Any] = request.META if scope is None else ChainMap(request.META, scope)
-        if is_enabled(request_info, runtime.prepare()) and not _joins(request):
+        if is_enabled(request_info, process_state.prepare()) and not _joins(request):
             transaction = DjangoTransaction._of(request, request_info)
-            begin(transaction, intern_identity(runtime.application, False, None), mark)
+            begin(transaction, intern_identity(process_state.application, False, None), mark)
             transaction._apply_special()
     except BaseException:
         undo_begin(transaction, before)

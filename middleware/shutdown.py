@@ -12,11 +12,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ..transactions.configuration.in_force import in_force
 from ..transactions.context.event_loops import coroutine_of, running_task
 from ..transactions.late_imports import late_imports
 from ..transactions.lifecycle import last_write, write_at_once
 from ..transactions.log import capture_internal_exception
-from ..transactions.model.process import runtime
 
 __all__ = ["WritingSend", "lifespan_send", "listen_for_the_end", "write_beside_the_loop"]
 
@@ -164,4 +164,4 @@ def _write_at_once() -> None:
     if last_write() is None:
         write_at_once()
     else:
-        _start_thread(write_at_once).join(runtime.settings.shutdown_timeout)
+        _start_thread(write_at_once).join(in_force.settings.shutdown_timeout)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ..transactions.configuration.in_force import in_force
 from ..transactions.context.current import current, detach_out_of_order, reattach
 from ..transactions.context.finalizers import EndsWhenFinalized
 from ..transactions.context.lifetime import Mark, recover, undo_begin
@@ -20,7 +21,7 @@ from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
 from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
-from ..transactions.model.process import runtime
+from ..transactions.model.process_state import process_state
 from ..transactions.model.queue_time import queue_time_in
 from .base import TransactionMiddleware
 from .nested import inner_request
@@ -79,7 +80,7 @@ class WSGITransactionMiddleware(TransactionMiddleware):
         try:
             identities = self._identities
             before = _get_current()
-            ready = identities.resolved_for is runtime.enabled_for and before is None
+            ready = identities.resolved_for is process_state.enabled_for and before is None
             plain = ready and not (
                 APP_NAME in environ
                 or ENABLED in environ
@@ -278,7 +279,7 @@ class WSGITransaction(MiddlewareTransaction):
             self._last_key_values: tuple[object, ...] = NO_VALUES  # reading an unset slot is slow
             set_named_application(self, request)
             self._refresh()
-            if runtime.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
+            if in_force.settings.queue_time and (_REQUEST_START in request or _QUEUE_START in request):
                 self._ensure_extras().queue_time = queue_time_in(map(request.get, (_REQUEST_START, _QUEUE_START)))
         except Exception:
             capture_internal_exception("WSGITransaction._apply_special")

@@ -16,7 +16,7 @@ import weighbridge
 from weighbridge.transactions import configuration, log
 from weighbridge.transactions.context.current import current
 from weighbridge.transactions.handoff import handoff
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 
 from . import processes
 from .clusters import Cluster, programs
@@ -133,7 +133,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 def _forget() -> None:
     """The settings are read anew at the next call."""
     configuration.reset()
-    runtime.reset()
+    process_state.reset()
 
 
 @pytest.fixture(autouse=True)

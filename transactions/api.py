@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import configuration, lifecycle
+from .configuration.in_force import in_force
 from .context.current import get_active
 from .custom_values import CustomEvent, CustomMetric
 from .handoff import NOTIFY_EACH, handoff
@@ -28,7 +29,7 @@ from .model.errors import ExcInfo, class_names, matches, noticed
 from .model.finished import AttributeValue
 from .model.naming import callable_name, text_of
 from .model.numbers import values_of, whole_number
-from .model.process import runtime
+from .model.process_state import process_state
 from .model.transaction import Transaction
 from .wrappers.by_file import wrap_functions
 
@@ -322,7 +323,7 @@ def notice_error_of(
     exception = _exception_of(error)
     if exception is None:
         return
-    names, settings = class_names(exception), runtime.settings
+    names, settings = class_names(exception), in_force.settings
     status = _status_of(status_code, exception)
     ignored = matches(names, settings.ignored_errors) or status in settings.ignore_status_codes
     if _applies(ignore, exception, names, ignored):
@@ -405,7 +406,7 @@ def record_custom_metric(name: str, value: Any, application: ApplicationArgument
     """
     text = text_of(name, "a custom metric's name")
     values = values_of(value)
-    if text is None or not runtime.prepare() or not runtime.privacy.takes_custom_values:
+    if text is None or not process_state.prepare() or not in_force.privacy.takes_custom_values:
         return
     if values is None:
         kind = type(value).__name__
@@ -444,13 +445,13 @@ def record_custom_event(
         application: by default that of the current transaction, else the configured one.
     """
     text = text_of(event_type, "a custom event's type")
-    if text is None or not runtime.prepare() or not runtime.privacy.takes_custom_values:
+    if text is None or not process_state.prepare() or not in_force.privacy.takes_custom_values:
         return
     attributes: dict[str, AttributeValue] = {}
     for pair in (() if params is None else _items_of(params, "params")) or ():
         if not add_attribute(attributes, *_pair(pair)):
             handoff.record_dropped("attributes")
-    allowed, moment = runtime.privacy.attributes(attributes), epoch()
+    allowed, moment = in_force.privacy.attributes(attributes), epoch()
     for receiver in _receivers(application):
         handoff.custom.add(CustomEvent(receiver, text, moment, allowed))
     _notify_unless_recorded_soon()
@@ -459,7 +460,7 @@ def record_custom_event(
 def _receivers(application: ApplicationArgument) -> tuple[str, ...]:
     """Return the names of the applications that receive a custom metric or event."""
     transaction = get_active() if application is None else None
-    found = runtime.resolve_application(application) if transaction is None else transaction.application
+    found = process_state.resolve_application(application) if transaction is None else transaction.application
     return (found.name, *found.linked)
 
 
@@ -471,8 +472,8 @@ def _notify_unless_recorded_soon() -> None:
 def application(name: str | None = None) -> Application:
     """Return the application of that name (``"a;b"`` links ``b`` to ``a``), by default the configured one."""
     late_imports.retry()
-    runtime.try_load()
-    return runtime.resolve_application(name)
+    process_state.try_load()
+    return process_state.resolve_application(name)
 
 
 def register_application(name: str | None = None, timeout: float | None = None) -> Application:
@@ -498,7 +499,7 @@ def global_settings() -> Settings:
     is measured, and every setting is ``None``.
     """
     late_imports.retry()
-    return runtime.settings if runtime.try_load() else cast("Settings", _UNREAD)
+    return in_force.settings if process_state.try_load() else cast("Settings", _UNREAD)
 
 
 class _Unread:
@@ -543,13 +544,13 @@ def initialize(
     late_imports.retry()
     try:
         with late_imports:
-            from .configuration.loading import load_from_environment  # noqa: PLC0415  see `RuntimeState.load`
+            from .configuration.loading import load_from_environment  # noqa: PLC0415  see `ProcessState.load`
         read = load_from_environment(config_file, environment, given)
     except (ImportError, OSError) as problem:
         if ignore_errors is False:
             raise
         log_import_failure(problem)
-        runtime.deferred = partial(initialize, config_file, environment, ignore_errors, log_file, log_level)
+        in_force.deferred = partial(initialize, config_file, environment, ignore_errors, log_file, log_level)
         return
     if ignore_errors is False:
         read.require()
@@ -582,9 +583,9 @@ def _wrap_named(read: Configuration) -> None:
 def write_setting(name: str, value: object) -> None:
     """Change a setting from now on. It takes precedence over whatever is read later; a bad value is logged."""
     global_settings()
-    if not runtime.loaded:
+    if not in_force.loaded:
         return
-    before, written = runtime.settings, configuration.write(name, value)
+    before, written = in_force.settings, configuration.write(name, value)
     if written.settings == before:
         configuration.use(written)
     else:

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, NamedTuple
 
-__all__ = ["MAX_EVENTS", "CustomEvent", "CustomEvents", "CustomMetric", "CustomValues"]
+__all__ = ["MAX_EVENTS", "MAX_NAMES", "MAX_TYPES", "CustomEvent", "CustomEvents", "CustomMetric", "CustomValues"]
 
-_MAX_NAMES: Final = 500
+MAX_NAMES: Final = 500
 """Names of metrics per application."""
-_MAX_TYPES: Final = 50
+MAX_TYPES: Final = 50
 """Types of events per application."""
 MAX_EVENTS: Final = 20
 """Events of one type that are kept, the last ones."""
@@ -122,7 +122,7 @@ class CustomValues:
         self._pending: deque[CustomMetric | CustomEvent] = deque()
         self._metrics: dict[tuple[str, str, int], CustomMetric] = {}
         self._events: dict[tuple[str, str], _Kept] = {}
-        self._names, self._types = _Limited(_MAX_NAMES), _Limited(_MAX_TYPES)
+        self._names, self._types = _Limited(MAX_NAMES), _Limited(MAX_TYPES)
 
     def __bool__(self) -> bool:
         return bool(self._pending or self._metrics or self._events)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import configuration
 from .configuration.environment import read_environment
+from .configuration.in_force import in_force
 from .context import collector
 from .context.current import current
 from .handoff import NOTIFY_EACH, handoff
 from .late_imports import Unloadable, late_imports
 from .log import discard_held_lines, import_logging, log_import_failure, log_once
-from .model.process import runtime
+from .model.process_state import process_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ _finalized: Final[set[int]] = set()
 
 _NEEDED_LATE: Final = (
     "configuration.files",
-    "configuration.in_force",
+    "configuration.activation",
     "configuration.loading",
     "configuration.privacy",
     "model.query",
@@ -69,7 +70,7 @@ def load_driver_early() -> None:
     That takes a third of a second, which should be the start's and not that of the first request. What a file says is
     known only once the settings are read: `initialize` loads the driver then.
     """
-    if runtime.early or runtime.loaded or not _environment_names_server():
+    if process_state.early or in_force.loaded or not _environment_names_server():
         return
     try:
         with late_imports:
@@ -90,8 +91,8 @@ def _new_recorder() -> Recorder:
         from .recording.recorder import Recorder  # noqa: PLC0415  needed only where something is measured
     if vars(sys.modules[Recorder.__module__])["handoff"] is not handoff:
         raise Unloadable(f"{__package__} was removed from sys.modules and imported a second time")
-    runtime.load()
-    return Recorder(runtime.settings, forked_thread=_forked_threads[0])
+    process_state.load()
+    return Recorder(in_force.settings, forked_thread=_forked_threads[0])
 
 
 def _connect_to_store(recorder: Recorder) -> None:
@@ -99,7 +100,7 @@ def _connect_to_store(recorder: Recorder) -> None:
     try:
         _import_late_modules()
         with late_imports:
-            recorder.delivery.open_store = _engine(runtime.settings)
+            recorder.delivery.open_store = _engine(in_force.settings)
     except Unloadable as problem:
         log_import_failure(problem)
 
@@ -130,8 +131,8 @@ def _import_late_modules() -> None:
     with late_imports:
         for name in ("pwd", f"{__package__}.model.query"):
             import_module(name)
-        if hasattr(runtime, "settings"):
-            _engine(runtime.settings)
+        if hasattr(in_force, "settings"):
+            _engine(in_force.settings)
         else:  # they are not to be read yet: the default
             import_module(f"{__package__}.store.sqlite.writer")
 
@@ -166,8 +167,8 @@ def _on_pending() -> int:
 
 
 def _bound_what_waits() -> None:
-    if hasattr(runtime, "settings"):  # nothing is measured before they are read, so nothing waits
-        handoff.drop_oldest(runtime.settings.max_backlog)
+    if hasattr(in_force, "settings"):  # nothing is measured before they are read, so nothing waits
+        handoff.drop_oldest(in_force.settings.max_backlog)
 
 
 def _finalize_child() -> None:
@@ -192,7 +193,7 @@ def write_at_once() -> int:
             _bound_what_waits()
             return NOTIFY_EACH
         recorder.flush_threshold = NOTIFY_EACH
-        recorder.flush(runtime.settings.shutdown_timeout)
+        recorder.flush(in_force.settings.shutdown_timeout)
     return NOTIFY_EACH
 
 
@@ -206,7 +207,9 @@ _expecting: Final[set[int]] = set()
 
 
 def _say_that_nothing_is_measured() -> None:
-    if os.getpid() in _expecting and not runtime.has_entry_point and runtime.try_load() and runtime.settings.enabled:
+    if os.getpid() not in _expecting or process_state.has_entry_point:
+        return
+    if process_state.try_load() and in_force.settings.enabled:
         log_once(
             "no entry points",
             "initialize() was called, but nothing opens transactions: "
@@ -219,7 +222,7 @@ def _at_exit() -> None:
     _say_that_nothing_is_measured()
     write_at_once()
     while _unfinished:
-        _unfinished.pop().close(runtime.settings.shutdown_timeout)
+        _unfinished.pop().close(in_force.settings.shutdown_timeout)
     shutdown()
     write_at_once()  # what ended meanwhile is in a recorder that nobody else will flush
 
@@ -242,7 +245,7 @@ def last_write() -> Callable[[], object] | None:
         return None
     try:
         late_imports.retry()
-        return partial(_recorder().flush, runtime.settings.shutdown_timeout)
+        return partial(_recorder().flush, in_force.settings.shutdown_timeout)
     except Unloadable as problem:
         log_import_failure(problem)
         return None
@@ -259,7 +262,7 @@ def shutdown(timeout: float | None = None) -> None:
     recorder = _recorders.pop(_IN_FORCE, None)
     if recorder is None or recorder.pid != os.getpid():
         return
-    if not recorder.close(runtime.settings.shutdown_timeout if timeout is None else timeout):
+    if not recorder.close(in_force.settings.shutdown_timeout if timeout is None else timeout):
         _unfinished.append(recorder)
 
 
@@ -267,7 +270,7 @@ def restart(settings: configuration.Configuration) -> None:
     """Put new settings into force, after writing what was recorded under the old ones."""
     shutdown()
     configuration.use(settings)
-    runtime.reset()
+    process_state.reset()
 
 
 # Forks
@@ -307,7 +310,7 @@ def _after_fork_in_child() -> None:
     discard_held_lines()
     handoff.reset_after_fork()
     handoff.on_pending = _on_pending
-    runtime.reset()
+    process_state.reset()
 
 
 _inherited: Final[list[Recorder]] = []

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import weighbridge
 from weighbridge.agent.transactions import trace_ids
+from weighbridge.transactions.configuration.in_force import in_force
 from weighbridge.transactions.host_exceptions import pass_on_signals
 from weighbridge.transactions.model.errors import STRIPPED
 from weighbridge.transactions.model.naming import class_name
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 
 __all__ = [
     "NewRelicContextFormatter",
@@ -104,7 +105,7 @@ class NewRelicContextFormatter(logging.Formatter):
         if found[1] is None:
             return {}
         name = class_name(type(found[1]))
-        allowed = runtime.try_load() and runtime.privacy.keeps_message(name)
+        allowed = process_state.try_load() and in_force.privacy.keeps_message(name)
         error = {"error.class": name, "error.message": _text_of(found[1], str) if allowed else STRIPPED}
         if stack_trace_limit != 0 and allowed:
             lines = traceback.format_exception(*found, limit=stack_trace_limit)

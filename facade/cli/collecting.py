@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Final
 
 from weighbridge.transactions.configuration.loading import load_from_environment
@@ -15,7 +13,9 @@ from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.server import Collector, StoreFailure
 
 from .errors import CommandError
+from .exports import configured_exports
 from .output import say
+from .signals import stopped_by_signals
 from .stores import Place
 
 __all__ = ["collect_store", "collecting", "require_collected", "upgrade_store"]
@@ -63,9 +63,10 @@ def collect_store(place: Place, once: bool, every: float) -> None:
             done = "another process is collecting" if merged is None else f"{merged} snapshots merged"
             say(f"{place.shown}: {done}")
             return
-        stop = _stopped_by_signals()
+        stop = stopped_by_signals()
         say(f"weighbridge: collecting {place.shown} every {every:g} s (Ctrl-C ends it)", error=True)
-        _collect_until(stop, collector, every)
+        with configured_exports(place):
+            _collect_until(stop, collector, every)
 
 
 @contextmanager
@@ -99,18 +100,6 @@ def _collect_until(stop: threading.Event, collector: Collector, every: float) ->
                 said.add(failure.kind)
             pause = min(2 * pause, _LONGEST_PAUSE)
         stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311  so that several do not come at the same moment
-
-
-def _stopped_by_signals() -> threading.Event:
-    """Return an event that is set by Ctrl-C and SIGTERM."""
-    stop = threading.Event()
-
-    def set_it(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, set_it)
-    return stop
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
@@ -24,7 +23,7 @@ from weighbridge.reporting.report import (
     require_known,
 )
 from weighbridge.running import command
-from weighbridge.transactions.configuration.in_force import with_written
+from weighbridge.transactions.configuration.activation import with_written
 from weighbridge.transactions.configuration.loading import load_from_environment
 from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.model.finished import Kind
@@ -34,6 +33,8 @@ from weighbridge.transactions.store.statistics import Window
 from .collecting import collect_store, upgrade_store
 from .custom_values import custom_tables
 from .errors import CommandError, Group
+from .extras import OTLP_LIBRARIES, require
+from .metrics_files import write_metrics_files
 from .notes import clock_line, collect_line, empty_lines, loss_lines
 from .output import say
 from .plain import aligned, plain_lines
@@ -62,7 +63,11 @@ _DEMO_STORE_HELP: Final = (
 _PORT_HELP: Final = "Port of the page; 0 takes a free one."
 _HOST_HELP: Final = "Address to bind; any but a loopback address needs --token-file."
 _VISITORS_HELP: Final = "File with a token (16 characters or more) that visitors must give."
+_SCRAPERS_HELP: Final = "File with a token of its own for /metrics, instead of that of the page."
+_NAMES_HELP: Final = "Transactions that /metrics tells apart, the most time consuming; the others are together."
 _ALLOW_HELP: Final = "Answer to this host name, too; may be given several times."
+_ONCE_HELP: Final = "Send everything once, and end: with an error if that takes more than half a minute."
+_SAMPLES_HELP: Final = "Send samples as traces, too; so does the setting otlp_samples."
 _SERVE_LIBRARIES: Final = ("jinja2", "starlette", "uvicorn")
 _DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
 
@@ -207,9 +212,11 @@ def run(words: tuple[str, ...], **options: Any) -> None:
 @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
 @click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
+@click.option("--metrics-token-file", type=click.Path(path_type=Path), metavar="FILE", help=_SCRAPERS_HELP)
+@click.option("--metrics-names", type=click.IntRange(1), metavar="N", default=1000, show_default=True, help=_NAMES_HELP)
 def serve(**options: Any) -> None:
-    """Serve the page with the figures of all applications, until Ctrl-C."""
-    _require(_SERVE_LIBRARIES, "the page", "ui")
+    """Serve the page with the figures of all applications, and /metrics for Prometheus, until Ctrl-C."""
+    require(_SERVE_LIBRARIES, "the page", "ui")
     from .serve_command import Serving, serve_page  # noqa: PLC0415 - needs what was just looked for
 
     serve_page(Serving(**options))
@@ -227,6 +234,19 @@ def upgrade(store: str | None) -> None:
     upgrade_store(chosen_place(store))
 
 
+@weighbridge.group("metrics")
+def metrics_group() -> None:
+    """Prometheus: `serve` has the metrics, at /metrics."""
+
+
+@metrics_group.command("files")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite files that differ.")
+def metrics_files(folder: Path, force: bool) -> None:
+    """Write recording rules, alerts and a Grafana dashboard into a folder."""
+    write_metrics_files(folder, force)
+
+
 @weighbridge.command()
 @click.option("--once", is_flag=True, help="Merge what waits, and end.")
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help=_INTERVAL_HELP)
@@ -234,6 +254,23 @@ def upgrade(store: str | None) -> None:
 def collect(once: bool, every: float, store: str | None) -> None:
     """Merge what processes send to a store in PostgreSQL, until Ctrl-C; one at a time does it, others stand by."""
     collect_store(chosen_place(store), once, every)
+
+
+@weighbridge.group("export")
+def export_group() -> None:
+    """Send figures to where others keep theirs."""
+
+
+@export_group.command()
+@click.option("--once", is_flag=True, help=_ONCE_HELP)
+@click.option("--samples", is_flag=True, help=_SAMPLES_HELP)
+@click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP)
+def otlp(once: bool, samples: bool, store: str | None) -> None:
+    """Send metrics by OpenTelemetry's protocol, to where the OTEL_* variables say, until Ctrl-C."""
+    require(OTLP_LIBRARIES, "the export", "otlp")
+    from .export_command import export_store  # noqa: PLC0415 - needs what was just looked for
+
+    export_store(chosen_place(store), once, samples)
 
 
 @weighbridge.command()
@@ -244,7 +281,7 @@ def collect(once: bool, every: float, store: str | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
 def demo(requests: int, seed: int, store: str | None, keep: bool, port: int) -> None:
     """Run a bookshop on real servers, send it traffic, and prove that all of it was counted."""
-    _require(_DEMO_LIBRARIES, "the demo", "demo")
+    require(_DEMO_LIBRARIES, "the demo", "demo")
     if keep:
         from .keep_command import keep_demo  # noqa: PLC0415 - needs what was just looked for
 
@@ -256,9 +293,3 @@ def demo(requests: int, seed: int, store: str | None, keep: bool, port: int) -> 
 
 def _file_or_server(store: str | None) -> Path | str | None:
     return store if store is None or is_server_url(store) else Path(store)
-
-
-def _require(libraries: Sequence[str], what: str, extra: str) -> None:
-    missing = [library for library in libraries if find_spec(library) is None]
-    if missing:
-        raise CommandError(f"{what} needs {', '.join(missing)}; install: python -m pip install 'weighbridge[{extra}]'")

@@ -11,11 +11,13 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
+from weighbridge.console import Console
 from weighbridge.console.serving import serve
 from weighbridge.demo.bookshop import open_bookshop
 from weighbridge.demo.drive import drive
 from weighbridge.demo.services import Process, ServiceFailed
 from weighbridge.demo.traffic import WATCH, Service, Traffic, plan
+from weighbridge.exporting.prometheus import MetricsEndpoint, PageWithMetrics
 
 from .collecting import collecting
 from .demo_command import require_writable
@@ -50,7 +52,8 @@ def keep_demo(seed: int, store: Path | str | None, port: int) -> None:
                 open_bookshop(Path(folder), kept) as processes,
                 visited(processes, seed),
             ):
-                serve(str(kept), listener, None, (), lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
+                served = PageWithMetrics(Console(kept), MetricsEndpoint(kept))
+                serve(served, listener, lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
             raise CommandError(str(error)) from None
     say("\n" + "\n".join(next_steps(kept)))

@@ -1,4 +1,4 @@
-"""``weighbridge serve``: the page in a browser. Needs the extra ``ui``."""
+"""``weighbridge serve``: the page in a browser, and the metrics. Needs the extra ``ui``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
+from weighbridge.console import Console
 from weighbridge.console.serving import is_loopback, listen, open_browser, serve
+from weighbridge.exporting.prometheus import MetricsEndpoint, PageWithMetrics
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 
 from .collecting import collecting
 from .demo_store import demo_store
 from .errors import CommandError
+from .exports import configured_exports
 from .output import say
 from .stores import chosen_place
 
@@ -28,6 +31,8 @@ class Serving(NamedTuple):
     token_file: Path | None
     hosts: tuple[str, ...]
     opened: bool
+    metrics_token_file: Path | None
+    metrics_names: int
 
 
 def serve_page(options: Serving) -> None:
@@ -36,7 +41,10 @@ def serve_page(options: Serving) -> None:
     Raises:
         CommandError: the address cannot be had, the token is missing or cannot be read, or the store is not configured.
     """
-    token = _token(options.token_file) if options.token_file else None
+    token = _token(options.token_file, "--token-file") if options.token_file else None
+    metrics_token = token
+    if options.metrics_token_file:
+        metrics_token = _token(options.metrics_token_file, "--metrics-token-file")
     if token is None and not is_loopback(options.host):
         raise CommandError(f"--host {options.host} is reached from other machines: name a token with --token-file")
     place = chosen_place(options.store)
@@ -50,17 +58,19 @@ def serve_page(options: Serving) -> None:
         if options.opened:
             open_browser(url)
 
-    with collecting(place):
-        serve(place.path, listener, token, options.hosts, ready)
+    page = Console(place.path, token, options.hosts)
+    metrics = MetricsEndpoint(place.path, metrics_token, options.hosts, options.metrics_names)
+    with collecting(place), configured_exports(place):
+        serve(PageWithMetrics(page, metrics), listener, ready)
 
 
-def _token(file: Path) -> str:
+def _token(file: Path, option: str) -> str:
     try:
         token = file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"--token-file {file} cannot be read: {error}") from None
+        raise CommandError(f"{option} {file} cannot be read: {error}") from None
     if len(token) < 16:
-        raise CommandError(f"--token-file {file}: the token must have at least 16 characters")
+        raise CommandError(f"{option} {file}: the token must have at least 16 characters")
     return token
 
 

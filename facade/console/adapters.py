@@ -1,4 +1,4 @@
-"""Thin adapters that serve the page by ASGI (as a Starlette application) and by WSGI."""
+"""Thin adapters that serve the page, or what stands beside it, by ASGI (as a Starlette application) and by WSGI."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from weighbridge import ignore_transaction
 from weighbridge.transactions.model.numbers import whole_number
 
 from .application import Console
-from .http import LARGEST_BODY, Request
+from .http import LARGEST_BODY, Request, Responder
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["asgi_application", "wsgi_application"]
+__all__ = ["adapted_to_asgi", "adapted_to_wsgi", "asgi_application", "wsgi_application"]
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _REASONS = {
@@ -38,11 +38,15 @@ def asgi_application(store: str | os.PathLike[str], token: str | None = None, ho
 
     Without a token it answers to loopback names only, unless ``hosts`` has others.
     """
-    console = Console(store, token, hosts)
+    return adapted_to_asgi(Console(store, token, hosts))
+
+
+def adapted_to_asgi(responder: Responder) -> Starlette:
+    """Return an ASGI application that passes requests on, each in a thread of its own."""
 
     async def answer(request: StarletteRequest) -> StarletteResponse:
         ignore_transaction()
-        response = await run_in_threadpool(console.respond, await _from_starlette(request))
+        response = await run_in_threadpool(responder.respond, await _from_starlette(request))
         found = StarletteResponse(response.body, response.status)
         found.raw_headers = [(b"content-length", str(len(response.body)).encode())] + [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
@@ -52,7 +56,7 @@ def asgi_application(store: str | os.PathLike[str], token: str | None = None, ho
     return Starlette(
         routes=[Route("/{path:path}", answer, methods=_METHODS)],
         middleware=[Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
-        lifespan=_closing(console),
+        lifespan=_closing(responder),
     )
 
 
@@ -60,11 +64,15 @@ def wsgi_application(
     store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = ()
 ) -> WSGIApplication:
     """Return the page as a WSGI application, to be served or mounted; see `Console` for the arguments."""
-    console = Console(store, token, hosts)
+    return adapted_to_wsgi(Console(store, token, hosts))
+
+
+def adapted_to_wsgi(responder: Responder) -> WSGIApplication:
+    """Return a WSGI application that passes requests on."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ignore_transaction()
-        response = console.respond(_from_environ(environ))
+        response = responder.respond(_from_environ(environ))
         length = ("Content-Length", str(len(response.body)))
         start_response(f"{response.status} {_REASONS[response.status]}", [*response.headers, length])
         return [response.body]
@@ -82,6 +90,7 @@ async def _from_starlette(request: StarletteRequest) -> Request:
         host=headers.get("host", ""),
         cookie=headers.get("cookie", ""),
         authorization=headers.get("authorization", ""),
+        accept=headers.get("accept", ""),
         secure=request.url.scheme == "https",
         body=await _body(request),
     )
@@ -110,15 +119,16 @@ def _from_environ(environ: WSGIEnvironment) -> Request:
         host=environ.get("HTTP_HOST", ""),
         cookie=environ.get("HTTP_COOKIE", ""),
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
+        accept=environ.get("HTTP_ACCEPT", ""),
         secure=environ.get("wsgi.url_scheme") == "https",
         body=environ["wsgi.input"].read(length) if fits else b"",
     )
 
 
-def _closing(console: Console) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+def _closing(responder: Responder) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         yield
-        console.close()
+        responder.close()
 
     return lifespan

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
-__all__ = ["Request", "Response", "redirect", "text"]
+__all__ = ["Request", "Responder", "Response", "redirect", "text"]
 
 
 class Request(NamedTuple):
@@ -18,9 +18,10 @@ class Request(NamedTuple):
     """The path of the page's mount, without a final slash."""
     query: str = ""
     host: str = ""
-    """The header of that name, like the next two; empty if missing."""
+    """The header of that name, like the next three; empty if missing."""
     cookie: str = ""
     authorization: str = ""
+    accept: str = ""
     secure: bool = False
     """Whether the request was made by HTTPS."""
     body: bytes = b""
@@ -28,6 +29,17 @@ class Request(NamedTuple):
 
 
 LARGEST_BODY = 4096
+
+
+class Responder(Protocol):
+    """Whatever answers requests: the page, and what stands beside it."""
+
+    def respond(self, request: Request) -> Response:
+        """Return the response to any request."""
+        ...
+
+    def close(self) -> None:
+        """Close the store."""
 
 
 class Response(NamedTuple):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 import webbrowser
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing, suppress
 
 import uvicorn
 
-from .adapters import asgi_application
+from .adapters import adapted_to_asgi
+from .http import Responder
 from .rendering import compile_templates
 
 __all__ = ["is_loopback", "listen", "open_browser", "serve"]
@@ -34,13 +35,11 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((str(address[0]), port), family=family, backlog=128)
 
 
-def serve(
-    store: str, listener: socket.socket, token: str | None, hosts: Iterable[str], ready: Callable[[str], object]
-) -> None:
+def serve(responder: Responder, listener: socket.socket, ready: Callable[[str], object]) -> None:
     """Serve until SIGINT or SIGTERM, and call ``ready`` with the address. Requests are not logged."""
     host, port = listener.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host
-    application = asgi_application(store, token, hosts)
+    application = adapted_to_asgi(responder)
     with closing(listener):
         ready(f"http://{named}:{port}/")
         config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False)

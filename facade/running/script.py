@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.wrappers.programs import ProgramTransaction
 
 from .environment import is_command
@@ -35,9 +35,9 @@ def open_script() -> None:
     if is_command() and sys.argv:
         program = program_of(sys.orig_argv, sys.argv)
         if not is_server(program, sys.argv[1:]):
-            runtime.early = True
+            process_state.early = True
             script = ProgramTransaction(program, GROUP)
-            runtime.early = False
+            process_state.early = False
             atexit.register(lambda: script.end(_unhandled()))
 
 

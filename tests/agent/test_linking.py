@@ -12,7 +12,7 @@ import pytest
 import weighbridge
 from weighbridge import agent
 from weighbridge.transactions import configuration
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 
 KEYS = {
     *("timestamp", "message", "log.level", "logger.name", "thread.id", "thread.name", "process.id", "process.name"),
@@ -96,7 +96,7 @@ def test_messages_are_stripped_where_the_settings_say_so() -> None:
             found = written(record(exc_info=sys.exc_info()), stack_trace_limit=None)
     finally:
         configuration.reset()
-        runtime.reset()
+        process_state.reset()
     assert "DE89" not in json.dumps(found)
     assert found["error.class"] == "builtins:KeyError"
 

@@ -8,7 +8,7 @@ import pytest
 
 from weighbridge import agent
 from weighbridge.transactions import configuration
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 
 from .patterns import PATTERNS, RAISE_THERE
 
@@ -17,7 +17,7 @@ from .patterns import PATTERNS, RAISE_THERE
 def own_settings() -> Any:
     yield
     configuration.reset()
-    runtime.reset()
+    process_state.reset()
 
 
 def test_how_many_there_are() -> None:

@@ -16,16 +16,16 @@ from weighbridge.cli import commands
 from weighbridge.testing import CapturedTransactions
 from weighbridge.transactions import configuration, log
 from weighbridge.transactions.configuration.agent_settings import is_agent_setting
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 
 
 @pytest.fixture(autouse=True)
 def as_if_nothing_was_written() -> Any:
     configuration.reset()
-    runtime.reset()
+    process_state.reset()
     yield
     configuration.reset()
-    runtime.reset()
+    process_state.reset()
 
 
 def config_says() -> str:

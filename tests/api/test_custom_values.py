@@ -16,7 +16,7 @@ import weighbridge
 from weighbridge.transactions import configuration, custom_values, log
 from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, CustomMetric, CustomValues
 from weighbridge.transactions.handoff import handoff
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 
 MINUTE = int(time.time() // 60) * 60
 
@@ -25,11 +25,11 @@ MINUTE = int(time.time() // 60) * 60
 def nothing_recorded_before() -> Iterator[None]:
     log._logged.clear()
     configuration.reset()
-    runtime.reset()
+    process_state.reset()
     weighbridge.flush()
     yield
     configuration.reset()
-    runtime.reset()
+    process_state.reset()
 
 
 def metrics() -> dict[tuple[str, str], tuple[float, ...]]:

@@ -10,6 +10,7 @@ import pytest
 from weighbridge.transactions.configuration.agent_settings import is_agent_setting
 from weighbridge.transactions.configuration.loading import Configuration, load
 from weighbridge.transactions.configuration.settings import DEFAULTS, SETTINGS
+from weighbridge.transactions.configuration.values import SWITCH
 
 AGENTS = [
     ("strip_exception_messages.enabled", "true", "strip_exception_messages", True),
@@ -95,12 +96,13 @@ def test_a_misspelt_name_is_told_of_and_not_taken_for_one_without_a_meaning(
 @pytest.mark.parametrize("name", [name for name, info in SETTINGS.items() if info.ours_alone and name != "host"])
 @pytest.mark.parametrize("place", ["newrelic.ini", "dotted.toml", "NEW_RELIC_"])
 def test_what_is_ours_alone_is_not_read_where_the_agents_settings_stand(tmp_path: Path, place: str, name: str) -> None:
-    found = written(place, tmp_path, name, "7")
+    value = "true" if SETTINGS[name].kind is SWITCH else "7"
+    found = written(place, tmp_path, name, value)
     assert found.settings == DEFAULTS
     (problem,) = found.problems
     assert f"{name} is not read here; write WEIGHBRIDGE_{name.upper()}, or {name} in [weighbridge]" in str(problem)
-    assert written("WEIGHBRIDGE_", tmp_path, name, "7").problems == ()
-    assert written("weighbridge.ini", tmp_path, name, "7").problems == ()
+    assert written("WEIGHBRIDGE_", tmp_path, name, value).problems == ()
+    assert written("weighbridge.ini", tmp_path, name, value).problems == ()
 
 
 def test_store_and_what_is_new_is_ours_alone() -> None:
@@ -111,6 +113,8 @@ def test_store_and_what_is_new_is_ours_alone() -> None:
         "host",
         "version",
         "max_queue_time",
+        "otlp_metrics",
+        "otlp_samples",
     }
 
 

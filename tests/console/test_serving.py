@@ -26,6 +26,7 @@ TOKEN = "a token of more than sixteen signs"
 
 FIRST_PAGE = """
 import os, signal, sys, threading, urllib.request
+from weighbridge.console import Console
 from weighbridge.console.serving import listen, serve
 
 compiled = []
@@ -37,7 +38,7 @@ def visit(url):
         print(sum(name.endswith(".html") for name in compiled))
     os.kill(os.getpid(), signal.SIGINT)
 
-serve(sys.argv[1], listen("127.0.0.1", 0), None, (), lambda url: threading.Thread(target=visit, args=[url]).start())
+serve(Console(sys.argv[1]), listen("127.0.0.1", 0), lambda url: threading.Thread(target=visit, args=[url]).start())
 """
 
 

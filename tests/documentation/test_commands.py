@@ -45,6 +45,7 @@ ELSEWHERE = {
     "README.md": "below",
     "docs/first-hour.md": "test_tutorials",
     "docs/how-to/postgresql.md": "test_postgresql",
+    "docs/how-to/prometheus.md": "test_prometheus",
     "docs/how-to/reading.md": "below",
     "docs/how-to/run.md": "tests/running/test_page.py",
     "docs/how-to/serving.md": "test_servers",

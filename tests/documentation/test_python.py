@@ -173,6 +173,11 @@ def mounted(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == []
 
 
+def scraped(block: Namespace, ended: CapturedTransactions) -> None:
+    assert "The token is missing or wrong" in get(block["app"], "/metrics/")
+    assert paths(ended) == []
+
+
 def moving(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Python/Job/rebuild"]
     assert ended[0].attributes == {"rows": 7}
@@ -207,6 +212,7 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("docs/how-to/postgresql.md", "Serverless", 0): function,
     ("docs/how-to/request-keys.md", "From a middleware in front", 0): keys,
     ("docs/how-to/request-keys.md", "From the application", 0): not_monitored,
+    ("docs/how-to/prometheus.md", "Inside an application of your own", 0): scraped,
     ("docs/how-to/serving.md", "Inside an application of your own", 0): mounted,
     ("docs/how-to/testing.md", "Test your own program", 0): own_tests,
     ("docs/tutorials/fastapi.md", "Starlette", 0): starlette,

@@ -33,9 +33,10 @@ from .walkthrough import free_port, require_installed, serving, walking
 COMPOSE = "docs/tutorials/compose.md"
 SYSTEMD = "docs/tutorials/systemd.md"
 POSTGRESQL = "docs/how-to/postgresql.md"  # tried in test_postgresql
+PROMETHEUS = "docs/how-to/prometheus.md"  # tried in test_prometheus
 SERVING = "docs/how-to/serving.md"
 KEYS = "docs/how-to/request-keys.md"
-DEPLOYED = {COMPOSE, POSTGRESQL, SYSTEMD}
+DEPLOYED = {COMPOSE, POSTGRESQL, PROMETHEUS, SYSTEMD}
 
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 

@@ -130,6 +130,8 @@ ALLOWED: Final = {
 THEIRS: Final = {
     "benchmarks/measuring/subjects/opentelemetry.py": "what OpenTelemetry calls a span is one",
     "facade/agent/default_settings.py": "the agent's settings have the agent's names",
+    "facade/exporting/otlp/traces.py": "what OpenTelemetry calls a span is one",
+    "tests/otlp/test_traces.py": "what OpenTelemetry calls a span is one",
     "transactions/configuration/agent_settings.py": "the agent's settings have the agent's names",
 }
 """Files whose words are those of others, each with its reason."""

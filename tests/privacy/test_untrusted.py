@@ -17,8 +17,9 @@ from weighbridge import FinishedTransaction, WebTransaction
 from weighbridge.console import wsgi_application
 from weighbridge.middleware import WSGITransactionMiddleware
 from weighbridge.testing import capture_transactions
+from weighbridge.transactions.configuration.in_force import in_force
 from weighbridge.transactions.model.numbers import whole_number
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.model.queue_time import queue_time_in, queue_time_of
 
 Ended = list[FinishedTransaction]
@@ -28,7 +29,7 @@ NO_NUMBERS = ["²", "\uff11\uff12", "\u0663", "1_0", " 1", "1 ", "+1", "-1", "1.
 
 @pytest.fixture(autouse=True)
 def _prepared(own_settings: None) -> None:
-    runtime.load()
+    process_state.load()
 
 
 def waited(*headers: str) -> float | None:
@@ -61,7 +62,7 @@ def test_the_year_2000_poisons_nothing(value: str) -> None:
 def test_the_bound_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_MAX_QUEUE_TIME", "10")
     weighbridge.initialize(ignore_errors=False)
-    runtime.load()
+    process_state.load()
     assert waited(ago(5)) == pytest.approx(5, abs=2)
     assert waited(ago(20)) is None
 
@@ -104,13 +105,13 @@ def test_the_next_header_counts_where_the_first_is_out_of_bounds() -> None:
 @example("t=99999999999999999999.9")
 def test_any_value_is_a_time_within_the_bound_or_none(value: str) -> None:
     found = queue_time_of(value)
-    assert found is None or 0 <= found <= runtime.settings.max_queue_time
+    assert found is None or 0 <= found <= in_force.settings.max_queue_time
 
 
 @given(st.integers(-(10**20), 10**20), st.sampled_from(["{}", "t={}", "t={}.5", " {} "]))
 def test_so_is_any_number(number: int, form: str) -> None:
     found = queue_time_of(form.format(number))
-    assert found is None or 0 <= found <= runtime.settings.max_queue_time
+    assert found is None or 0 <= found <= in_force.settings.max_queue_time
 
 
 # Whole numbers

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 import weighbridge
 from weighbridge.middleware import WSGITransactionMiddleware
+from weighbridge.transactions.configuration.in_force import in_force
 from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model import clock
 from weighbridge.transactions.model.applications import Application
 from weighbridge.transactions.model.finished import NoticedError
 from weighbridge.transactions.model.identity import ExplicitName, intern_identity
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.model.request import RequestTransaction
 from weighbridge.transactions.model.transaction import Transaction
 from weighbridge.transactions.recording import recorder
@@ -65,8 +66,8 @@ def kept() -> Iterator[Kept]:
 @pytest.fixture
 def counting(kept: Kept) -> Recorder:
     """A recorder without a thread, which writes there."""
-    runtime.prepare()
-    return Recorder(runtime.settings, lambda: kept)
+    process_state.prepare()
+    return Recorder(in_force.settings, lambda: kept)
 
 
 SHOP = Application("shop")
@@ -141,9 +142,9 @@ _TRANSACTIONS = st.fixed_dictionaries(
 @given(st.lists(_TRANSACTIONS, max_size=30))
 def test_every_figure_adds_up(own_settings: None, drawn: list[dict[str, Any]]) -> None:
     kept = Kept()
-    runtime.prepare()
+    process_state.prepare()
     handoff.buffers.clear()
-    counting = Recorder(runtime.settings, lambda: kept)
+    counting = Recorder(in_force.settings, lambda: kept)
     for one in drawn:
         make(one)
         if one["flush"]:
@@ -213,8 +214,8 @@ def _zones(rows: list[MinuteRow]) -> list[tuple[int, int, int]]:
 
 
 def test_what_goes_to_linked_applications_is_not_mixed_with_what_goes_to_one(counting: Recorder, kept: Kept) -> None:
-    runtime.prepare()
-    linked = runtime.resolve_application("shop;all;more")
+    process_state.prepare()
+    linked = process_state.resolve_application("shop;all;more")
     job(1.0, application=linked, errors=(BROKEN,))
     job(2.0)
     counting.flush()
@@ -301,7 +302,7 @@ def test_a_clock_that_is_set_moves_minutes_and_bends_no_duration(
 
 def test_what_waits_for_the_store_is_bounded(counting: Recorder, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest minutes go first; what is written and what is lost add up."""
-    monkeypatch.setattr(counting._aggregate, "_settings", replace(runtime.settings, max_buckets=50))
+    monkeypatch.setattr(counting._aggregate, "_settings", replace(in_force.settings, max_buckets=50))
     kept.away = True
     for minutes in range(100, 0, -1):
         monkeypatch.setattr(clock, "epoch", lambda minutes=minutes: time.time() - 60 * minutes)

@@ -17,14 +17,14 @@ from weighbridge.transactions.context.current import current
 from weighbridge.transactions.context.lifetime import begin, finish
 from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model.clock import monotonic
-from weighbridge.transactions.model.process import runtime
+from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.model.transaction import Transaction
 
 Open = Callable[[Callable[[], None]], None]
 
 
 def by_begin(look: Callable[[], None]) -> None:
-    runtime.prepare()
+    process_state.prepare()
     mark: list[Any] = []
     transaction = Transaction()
     begin(transaction, _label(), mark)
@@ -36,7 +36,7 @@ def by_begin(look: Callable[[], None]) -> None:
 def _label() -> Any:
     from weighbridge.transactions.model.identity import ExplicitName, intern_identity
 
-    return intern_identity(runtime.application, True, ExplicitName("Function", "work"))
+    return intern_identity(process_state.application, True, ExplicitName("Function", "work"))
 
 
 def by_function(look: Callable[[], None]) -> None:
@@ -145,7 +145,7 @@ def test_one_whose_call_is_gone_is_discarded_at_the_next_look_and_counted(monkey
         mark: list[Any] = []
         begin(Transaction(), _label(), mark)
 
-    runtime.prepare()
+    process_state.prepare()
     opens_and_is_cut_off()
     assert len(handoff.open_transactions) == 1
     assert current_transaction() is None
@@ -160,7 +160,7 @@ def test_one_that_nothing_refers_to_any_more_is_discarded_by_the_recorder() -> N
     def opens_and_is_cut_off() -> None:
         begin(Transaction(), _label(), [])
 
-    runtime.prepare()
+    process_state.prepare()
     handoff.take_dropped()
     thread = threading.Thread(target=opens_and_is_cut_off)
     thread.start()
@@ -173,7 +173,7 @@ def test_one_that_nothing_refers_to_any_more_is_discarded_by_the_recorder() -> N
 def test_one_whose_call_runs_in_another_context_is_not_judged() -> None:
     import contextvars
 
-    runtime.prepare()
+    process_state.prepare()
     context = contextvars.copy_context()
     seen = []
 
@@ -190,7 +190,7 @@ def test_one_whose_call_runs_in_another_context_is_not_judged() -> None:
 
 
 def test_what_it_followed_is_found_again() -> None:
-    runtime.prepare()
+    process_state.prepare()
     with BackgroundTask(name="outer") as outer:
         begin(Transaction(), _label(), [])
         assert current_transaction() is outer

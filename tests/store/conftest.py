@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
+from weighbridge.transactions.store import resolutions
 from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION, Retention
 from weighbridge.transactions.store.postgresql import maintenance as server_maintenance
 from weighbridge.transactions.store.postgresql import merging as server_merging
 from weighbridge.transactions.store.postgresql import names as server_names
-from weighbridge.transactions.store.postgresql import queries as server_queries
 from weighbridge.transactions.store.postgresql import samples as server_samples
 from weighbridge.transactions.store.postgresql.connection import ServerConnection
 from weighbridge.transactions.store.postgresql.drivers import load_driver
 from weighbridge.transactions.store.reader import StoreReader
 from weighbridge.transactions.store.server import Collector
-from weighbridge.transactions.store.sqlite import dropped, ids, maintenance, queries, samples
+from weighbridge.transactions.store.sqlite import dropped, ids, maintenance, samples
 from weighbridge.transactions.store.sqlite.forks import _forks
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
@@ -73,8 +73,8 @@ class FileEngine:
         "errors": (ids.Ids, "MAX_ERRORS"),
         "instances": (maintenance, "_MAX_INSTANCES"),
         "samples": (samples, "MAX_SAMPLES"),
-        "dropped": (dropped, "_MAX_ROWS"),
-        "looked up": (queries, "_FEW"),
+        "dropped": (dropped, "MAX_DROPPED"),
+        "looked up": (resolutions, "_FEW_SERIES"),
     }
     owner = getpass.getuser()
 
@@ -106,8 +106,8 @@ class ServerEngine:
         "errors": (server_names.Names, "MAX_ERRORS"),
         "instances": (server_maintenance, "_MAX_INSTANCES"),
         "samples": (server_samples, "MAX_SAMPLES"),
-        "dropped": (server_merging, "_MAX_DROPPED"),
-        "looked up": (server_queries, "_FEW"),
+        "dropped": (server_merging, "MAX_DROPPED"),
+        "looked up": (resolutions, "_FEW_SERIES"),
     }
     owner = "owner"
     _schemas = count()

@@ -134,7 +134,9 @@ def main() -> None:
         cluster.start()
         for run in range(options.runs):
             found = outage(cluster, "postgres", f"run_{run}", options.seconds)
-            wrong += found.made != found.counted
+            if found.made != found.counted:
+                wrong += 1
+                sys.stdout.write("\n".join((f"of each host: {found.by_host}", *found.said, "")))
             told = f"{found.made} made, {found.counted} counted, {found.cut_off} replies cut off"
             sys.stdout.write(f"run {run + 1}: {told}\n")
             sys.stdout.flush()

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from weighbridge.transactions.recording.counts import decode_counts
 from weighbridge.transactions.recording.histogram import decode
 from weighbridge.transactions.recording.totals import COLUMNS, HISTOGRAMS, Totals
+from weighbridge.transactions.store import eviction
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
-from weighbridge.transactions.store.sqlite import eviction
+from weighbridge.transactions.store.sqlite.eviction import EvictableIds
 from weighbridge.transactions.store.sqlite.ids import Ids
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
@@ -225,7 +226,7 @@ def test_no_sum_changes_at_any_resolution(tmp_path_factory, seed: int) -> None:
             connection.execute("INSERT INTO over_limit SELECT DISTINCT 'error', series FROM error LIMIT 3")
         while True:
             with writer._connection.transaction() as connection:
-                step = eviction.next_eviction_step(connection, now)
+                step = eviction.next_eviction_step(EvictableIds(connection), now)
                 if step is None:
                     break
                 step()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from weighbridge.transactions.store.postgresql import eviction
+from weighbridge.transactions.store import eviction
 from weighbridge.transactions.store.postgresql.names import Names
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 

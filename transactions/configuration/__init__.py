@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .in_force import current, reset, use, with_written, write
+    from .activation import current, reset, use, with_written, write
     from .loading import Configuration, ConfigurationError, load, load_from_environment
     from .privacy import Privacy
     from .settings import ApplicationSettings, Settings
@@ -21,13 +21,13 @@ _PLACES: Final = {
     "ConfigurationError": ".loading",
     "Privacy": ".privacy",
     "Settings": ".settings",
-    "current": ".in_force",
+    "current": ".activation",
     "load": ".loading",
     "load_from_environment": ".loading",
-    "reset": ".in_force",
-    "use": ".in_force",
-    "with_written": ".in_force",
-    "write": ".in_force",
+    "reset": ".activation",
+    "use": ".activation",
+    "with_written": ".activation",
+    "write": ".activation",
 }
 
 __all__ = [

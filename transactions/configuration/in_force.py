@@ -1,101 +1,90 @@
-"""The configuration in force in this process; this is the only module that holds it."""
+"""The settings in force in this process, in the form that every call needs; no other module holds any of them.
+
+This module is imported with the package, so it is light. What reads the settings, and puts them here, is in
+``activation.py``, which is imported when they are first needed.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ..log import capture_internal_exception, log_once
-from .agent_settings import is_agent_setting
-from .loading import load_from_environment, with_entries
-from .records import Configuration, Origin, Problem, SettingEntry
-from .settings import SETTINGS
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-__all__ = ["current", "reset", "use", "with_written", "write"]
+    from .privacy import Privacy
+    from .records import Configuration, SettingEntry
+    from .settings import Settings
 
-_in_force: Final[dict[str, Configuration]] = {}
-"""Holds one key: if two threads read the settings at the same time, the first to store them here wins."""
+__all__ = ["QUEUE_HEADERS", "SettingsInForce", "in_force"]
+
+QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
+"""Headers in which a proxy tells when it received the request, hence how long that was queued."""
+
 _KEY: Final = "configuration"
 
-_written: Final[dict[str, SettingEntry]] = {}
-"""What the program has written to its settings, by name: it holds from then on, whatever is read later."""
 
+class SettingsInForce:
+    """The configuration, and what follows from it. Nothing is read before the first call.
 
-def current() -> Configuration:
-    """Return the configuration in force in this process; the first call reads it from the environment.
-
-    Each of its problems is logged once, and none of them stops the program.
+    The settings, and what is derived from them, are missing until they have been
+    loaded for the first time.
     """
-    found = _in_force.get(_KEY)
-    if found is None:
-        loaded = _loaded()
-        found = _in_force.setdefault(_KEY, loaded)
-        if found is loaded:
-            return _announced(found)
-    return found
+
+    __slots__ = (
+        "_configuration",
+        "deferred",
+        "error_statuses",
+        "loaded",
+        "privacy",
+        "queue_headers",
+        "settings",
+        "written",
+    )
+
+    error_statuses: frozenset[int]
+    privacy: Privacy
+    queue_headers: frozenset[bytes]
+    """`QUEUE_HEADERS` as bytes, as in ASGI; empty if the setting ``queue_time`` is off."""
+    settings: Settings
+
+    def __init__(self) -> None:
+        self._configuration: dict[str, Configuration] = {}
+        """Holds one key: if two threads read the settings at the same time, the first to store them here wins."""
+        self.written: dict[str, SettingEntry] = {}
+        """What the program has written to its settings, by name: it holds from then on, whatever is read later."""
+        self.deferred: Callable[[], object] | None = None
+        """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
+        self.loaded: bool = False
+        """Whether the settings, and what is derived from them, are those of the configuration."""
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The configuration in force, with the origins of the settings and the problems found; ``None`` before."""
+        return self._configuration.get(_KEY)
+
+    def put(self, configuration: Configuration) -> None:
+        """Put a configuration into force, from the next loading on."""
+        self._configuration[_KEY] = configuration
+        self.renew()
+
+    def put_first(self, configuration: Configuration) -> Configuration:
+        """Put a configuration into force unless there is one already; return the one that is in force."""
+        return self._configuration.setdefault(_KEY, configuration)
+
+    def apdex_t(self, application: str, path: str) -> float:
+        """Return the Apdex threshold in seconds for a transaction's path."""
+        settings = self.settings.for_application(application)
+        return settings.transaction_apdex_t.get(path, settings.apdex_t)
+
+    def renew(self) -> None:
+        """Have the settings loaded again at the next call; until then those loaded before stay in use."""
+        self.loaded = False
+
+    def reset(self) -> None:
+        """Drop the configuration: the next call reads the environment again."""
+        self._configuration.clear()
+        self.written.clear()
+        self.renew()
 
 
-def _loaded() -> Configuration:
-    try:
-        return with_written(load_from_environment())
-    except Exception:
-        capture_internal_exception("configuration.current")
-        return Configuration()
-
-
-def use(configuration: Configuration) -> Configuration:
-    """Put a configuration into force, log its problems to the log that it names, and return it with all problems."""
-    configuration = with_written(configuration)
-    _in_force[_KEY] = configuration
-    return _announced(configuration)
-
-
-def with_written(configuration: Configuration) -> Configuration:
-    """Return a configuration with what the program has written to its settings."""
-    return with_entries(configuration, _written.values())
-
-
-def write(name: str, value: object) -> Configuration:
-    """Return the configuration in force with one setting that the program has written, which `use` puts into force.
-
-    A setting that does not exist is kept as one of the agent's that means nothing here.
-    """
-    before = current()
-    from_agent = is_agent_setting(name) or name not in SETTINGS
-    entry = SettingEntry(name, value, Origin("argument", f"{name} as the program wrote it"), from_agent)
-    written = with_entries(before, [entry])
-    if written.problems == before.problems:
-        _written[name] = entry
-    return written
-
-
-def _announced(configuration: Configuration) -> Configuration:
-    """Direct our log to where a configuration says, and log its problems there, each of them once."""
-    problem = _direct_log(configuration)
-    if problem is not None:
-        configuration = configuration._replace(problems=(*configuration.problems, problem))
-        _in_force[_KEY] = configuration
-    for each in configuration.problems:
-        log_once(("configuration", each), "%s", each)
-    return configuration
-
-
-def _direct_log(configuration: Configuration) -> Problem | None:
-    """Call `log_file.direct_log`, which loads `logging`, but only if a log file is or was configured."""
-    global _log_directed
-    asked = any(configuration.origins[name].source != "default" for name in ("log_file", "log_level"))
-    if not (asked or _log_directed):
-        return None
-    from .log_file import direct_log  # noqa: PLC0415
-
-    _log_directed = asked
-    return direct_log(configuration)
-
-
-_log_directed: bool = False
-
-
-def reset() -> None:
-    """Drop the configuration in force; the next ``current()`` reads the environment again."""
-    _in_force.clear()
-    _written.clear()
-    _direct_log(Configuration())
+in_force: Final = SettingsInForce()

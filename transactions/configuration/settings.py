@@ -204,6 +204,17 @@ class Settings(ApplicationSettings):
         ours_alone=True,
     )
 
+    otlp_metrics: bool = _setting(
+        False,
+        SWITCH,
+        "On: `weighbridge serve` and `weighbridge collect` send metrics by OpenTelemetry's protocol, "
+        "to where the `OTEL_*` variables say.",
+        ours_alone=True,
+    )
+    otlp_samples: bool = _setting(
+        False, SWITCH, "On: they send samples as traces, too; so does `weighbridge export otlp`.", ours_alone=True
+    )
+
     log_file: str | None = _setting(
         None, LOG_FILE, "Where our own log lines go: a file, `stdout` or `stderr`; without it, to the host's `logging`."
     )

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Final
 
+from ..configuration.in_force import in_force
 from ..host_exceptions import pass_on_signals
 from .finished import FAILURES, NoticedError, Outcome
 from .naming import class_name
-from .process import runtime
 
 __all__ = [
     "CANCELLATIONS",
@@ -166,18 +166,18 @@ _NOT_KEPT: Final = ""
 
 def noticed(exception: BaseException, expected: bool) -> NoticedError:
     """Return what is kept of an exception until the transaction ends."""
-    if not runtime.privacy.keeps_errors:
+    if not in_force.privacy.keeps_errors:
         return NoticedError(_NOT_KEPT, "", expected)
     name = class_name(type(exception))
-    message = _message(exception) if runtime.privacy.keeps_message(name) else STRIPPED
+    message = _message(exception) if in_force.privacy.keeps_message(name) else STRIPPED
     return NoticedError(name, message, expected)
 
 
 def noticed_by_name(name: str, message: str) -> NoticedError:
     """Return what is kept of an exception that only its class's name and its message are known of."""
-    if not runtime.privacy.keeps_errors:
+    if not in_force.privacy.keeps_errors:
         return NoticedError(_NOT_KEPT, "")
-    return NoticedError(name, message[:_LONGEST_MESSAGE] if runtime.privacy.keeps_message(name) else STRIPPED)
+    return NoticedError(name, message[:_LONGEST_MESSAGE] if in_force.privacy.keeps_message(name) else STRIPPED)
 
 
 def outcome_by_name(name: str) -> Outcome:

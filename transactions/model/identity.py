@@ -9,7 +9,7 @@ identities compares references.
 from typing import Final, NamedTuple
 
 from .applications import Application, ApplicationArgument
-from .process import runtime
+from .process_state import process_state
 
 __all__ = ["DEFAULT_FLAGS", "DEFAULT_GROUP", "ExplicitName", "Flags", "Identity", "IdentitySource", "intern_identity"]
 
@@ -86,7 +86,7 @@ class IdentitySource:
         self._application = application
         self._background = background
         self._explicit_name = explicit_name
-        runtime.has_entry_point = True
+        process_state.has_entry_point = True
         self._by_name: dict[ExplicitName | None, Identity] = {}
         """Identities by explicit name, for names computed per call: a look-up costs a third of `intern_identity`."""
         self.identity: Identity
@@ -95,11 +95,11 @@ class IdentitySource:
 
     def prepare(self) -> bool:
         """Bring the identity up to date before a transaction begins; return whether to measure it."""
-        measuring = runtime.prepare()
-        if self.resolved_for is not runtime.application:
+        measuring = process_state.prepare()
+        if self.resolved_for is not process_state.application:
             self._by_name.clear()
             self.identity = self.with_name(self._explicit_name)
-            self.resolved_for = runtime.application
+            self.resolved_for = process_state.application
         return measuring
 
     def with_name(self, explicit_name: ExplicitName | None) -> Identity:
@@ -108,6 +108,8 @@ class IdentitySource:
         if identity is None:
             if len(self._by_name) >= _MAX_NAMED:
                 self._by_name.clear()
-            identity = intern_identity(runtime.resolve_application(self._application), self._background, explicit_name)
+            identity = intern_identity(
+                process_state.resolve_application(self._application), self._background, explicit_name
+            )
             self._by_name[explicit_name] = identity
         return identity

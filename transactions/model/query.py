@@ -6,10 +6,10 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl
 
+from ..configuration.in_force import in_force
 from ..configuration.privacy import PARAMETER
 from ..configuration.redaction import redacted
 from .finished import AttributeValue
-from .process import runtime
 
 __all__ = ["parameters_of"]
 
@@ -33,9 +33,9 @@ def parameters_of(query: str, asked: bool | None) -> dict[str, AttributeValue]:
     return {
         f"{PARAMETER}{name[:_LONGEST]}": redacted(value)[:_LONGEST]
         for name, value in pairs
-        if len(name) + len(value) <= _SEARCHED and runtime.privacy.keeps_parameter(name, asked) and _is_harmless(value)
+        if len(name) + len(value) <= _SEARCHED and in_force.privacy.keeps_parameter(name, asked) and _is_harmless(value)
     }
 
 
 def _is_harmless(value: str) -> bool:
-    return not any(map(runtime.privacy.denies, _NAME_WITHIN.findall(value)))
+    return not any(map(in_force.privacy.denies, _NAME_WITHIN.findall(value)))

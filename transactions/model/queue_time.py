@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from ..configuration.in_force import QUEUE_HEADERS, in_force
 from .clock import epoch
-from .process import QUEUE_HEADERS, runtime
 
 __all__ = ["QUEUE_HEADERS", "queue_time_in", "queue_time_of"]
 
@@ -52,5 +52,5 @@ def _wait(value: str) -> float | None:
     for unit in _UNITS:
         if _EARLIEST <= number / unit < _LATEST:
             waited = epoch() - number / unit
-            return max(0.0, waited) if waited <= runtime.settings.max_queue_time else None
+            return max(0.0, waited) if waited <= in_force.settings.max_queue_time else None
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
+from ..configuration.in_force import in_force
 from ..log import capture_internal_exception
 from .clock import monotonic
 from .errors import MAX_ERRORS
@@ -11,7 +12,6 @@ from .finished import AttributeValue
 from .http_methods import METHODS, OTHER_METHOD
 from .naming import LONGEST_NAME
 from .numbers import whole_number
-from .process import runtime
 from .transaction import Transaction
 
 __all__ = ["NO_ROUTE", "RequestTransaction"]
@@ -159,7 +159,7 @@ class RequestTransaction(Transaction):
     def _read_details(self) -> dict[str, AttributeValue]:
         """Read what only samples show: host, sizes, user agent and, if asked for, the query's parameters."""
         asked = self._identity.flags.capture_params
-        if not runtime.privacy.wants_parameters(asked):
+        if not in_force.privacy.wants_parameters(asked):
             return {}
         from .query import parameters_of  # noqa: PLC0415  few programs ask for parameters
 
@@ -171,7 +171,7 @@ class RequestTransaction(Transaction):
 
     def _failed(self) -> bool:
         """Whether an unexpected error or the status makes the transaction a failed one."""
-        return self.status in runtime.error_statuses or super()._failed()
+        return self.status in in_force.error_statuses or super()._failed()
 
     def _time_to_response(self) -> float | None:
         """See `Transaction._time_to_response`."""

@@ -6,6 +6,7 @@ from contextvars import Token
 from sys import getrefcount
 from typing import Any, ClassVar, Final
 
+from ..configuration.in_force import in_force
 from ..handoff import CLOSED_BUFFER, handoff
 from ..log import capture_internal_exception
 from . import errors
@@ -15,7 +16,6 @@ from .clock import epoch_at, monotonic
 from .finished import FAILURES, ApdexZone, AttributeValue, FinishedTransaction, NoticedError, Outcome
 from .identity import DEFAULT_GROUP, ExplicitName, Flags, Identity, intern_identity
 from .naming import TYPES, Kind, path_of
-from .process import runtime
 
 __all__ = ["Extras", "Transaction"]
 
@@ -267,7 +267,7 @@ class Transaction:
 
     def _add_attribute(self, key: object, value: object) -> bool:
         """Add a custom attribute; return whether it was accepted."""
-        if not runtime.privacy.takes_custom_attributes:
+        if not in_force.privacy.takes_custom_attributes:
             return False
         if not self._end_time and add_attribute(self._ensure_extras().attributes, key, value):
             return True
@@ -293,7 +293,7 @@ class Transaction:
     def _as_error(self, exception: BaseException) -> NoticedError | None:
         """Return the error to keep for an exception; ``None`` if the settings ignore it."""
         names = errors.class_names(exception)
-        settings = runtime.settings
+        settings = in_force.settings
         if not names.isdisjoint(settings.ignored_errors):
             return None
         return errors.noticed(exception, not names.isdisjoint(settings.expected_errors))
@@ -420,7 +420,7 @@ class Transaction:
         """Return the Apdex zone by the threshold of its application and path; only web transactions have one."""
         if self._background or not self._identity.flags.apdex:
             return None
-        threshold = runtime.apdex_t(self.application, self.path)
+        threshold = in_force.apdex_t(self.application, self.path)
         if self._failed() or self.duration > 4 * threshold:
             return "frustrated"
         return "satisfied" if self.duration <= threshold else "tolerating"
@@ -456,7 +456,7 @@ class Transaction:
             apdex=self._apdex_zone(),
             status=self.status,
             disconnected=self._was_disconnected,
-            attributes=runtime.privacy.attributes(self._attributes()),
+            attributes=in_force.privacy.attributes(self._attributes()),
             outcome=self._outcome(),
             queue=None if self._extras is None else self._extras.queue,
             queue_time=None if self._extras is None else self._extras.queue_time,

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from itertools import repeat
 from typing import Final, NamedTuple
 
+from ..configuration.in_force import in_force
 from ..configuration.settings import Settings
 from ..handoff import DurationBuffer, handoff
 from ..model.applications import Application
 from ..model.clock import epoch_at, monotonic
 from ..model.naming import path_of
-from ..model.process import runtime
 from ..model.transaction import Transaction
 from .buckets import MinuteBucket, SeriesBuffer
 from .name_limits import OTHER, KnownNames
@@ -61,7 +61,7 @@ class _Minute:
         key = (application.spelled, series)
         bucket = self._buckets.get(key)
         if bucket is None:
-            threshold = runtime.apdex_t(application, path_of(series.kind, series.group, series.name))
+            threshold = in_force.apdex_t(application, path_of(series.kind, series.group, series.name))
             bucket = self._buckets[key] = MinuteBucket(application, series, self.number, self.end, threshold)
         return bucket
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from ..host_exceptions import pass_on
 from ..late_imports import late_imports
 from ..log import log_once
-from ..model.process import runtime
+from ..model.process_state import process_state
 
 __all__ = [
     "OSThread",
@@ -87,7 +87,7 @@ def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
     """Start a daemon thread and return it; ``None``, which is logged once, if that is impossible at this moment."""
     run = late_imports.never_in(run)
     try:
-        if is_patched() or runtime.early:  # one of `threading` complains at its end if gevent comes meanwhile
+        if is_patched() or process_state.early:  # one of `threading` complains at its end if gevent comes meanwhile
             return _UnpatchedThread(run)
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from .counts import Counts, add_counts, encode_counts
@@ -96,10 +96,18 @@ class Totals:
     @classmethod
     def of(cls, all_totals: Iterable[Totals]) -> Totals:
         """Return the sum of totals."""
-        whole = cls()
-        for totals in all_totals:
+        remaining = iter(all_totals)
+        whole = next(remaining, cls()).copy()
+        for totals in remaining:
             whole.add(totals)
         return whole
+
+    def copy(self) -> Totals:
+        """Return totals that can be added to without changing these."""
+        return replace(
+            self, queue_histogram=dict(self.queue_histogram), histogram=dict(self.histogram),
+            statuses=dict(self.statuses),
+        )  # fmt: skip
 
 
 COLUMNS: Final = tuple(one.name for one in fields(Totals))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..configuration.postgresql_url import is_server_url
+from .cursors import Cursors
 from .rows import Source
 from .sqlite.source import SQLiteSource
 
-__all__ = ["source_at"]
+__all__ = ["cursors_at", "source_at"]
 
 
 def source_at(place: str) -> Source:
@@ -20,3 +21,18 @@ def source_at(place: str) -> Source:
 
         return ServerSource(place)
     return SQLiteSource(place)
+
+
+def cursors_at(place: str) -> Cursors:
+    """Return the way to the cursors of the store at a place.
+
+    Args:
+        place: a file, or the address of a server.
+    """
+    if is_server_url(place):
+        from .postgresql.cursors import ServerCursors  # noqa: PLC0415  needs a driver, which few have
+
+        return ServerCursors(place)
+    from .sqlite.cursors import SQLiteCursors  # noqa: PLC0415  few export
+
+    return SQLiteCursors(place)

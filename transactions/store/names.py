@@ -1,15 +1,28 @@
-"""What all engines hold to about names: how many are kept apart, and in which form they are stored."""
+"""What all engines hold to about names: what they are names of, and in which form they are stored."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from .rows import Scope
 
-__all__ = ["SCOPES", "storable"]
+__all__ = ["SCOPES", "scopes_of", "storable"]
 
 SCOPES: Final[tuple[Scope, ...]] = ("name", "all", "host", "version", "queue")
 """The meaning of the column ``whole``, by its value."""
+
+
+def scopes_of(host: str, version: str, queue: str) -> Iterator[tuple[Scope, str]]:
+    """Yield what totals are kept for: those of a queue for that; those of all queues for everything else."""
+    if queue:
+        yield "queue", queue
+        return
+    yield "all", ""
+    if host:
+        yield "host", host
+    if version:
+        yield "version", version
 
 
 def storable(text: str) -> str:

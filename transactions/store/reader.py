@@ -13,6 +13,7 @@ from ..recording.snapshot import SampleReason, Series
 from ..recording.totals import PlainTotals, Totals
 from .cache import RowCache
 from .engines import source_at
+from .ever import EverCache, counted_ever
 from .liveness import reporting
 from .resolutions import (
     COARSE_WIDTHS,
@@ -28,10 +29,12 @@ from .resolutions import (
 )
 from .results import (
     ApplicationStatistics,
+    CountedEver,
     CustomMetricStatistics,
     ErrorKey,
     ErrorStatistics,
     ErrorTimeline,
+    ErrorType,
     Health,
     HostStatistics,
     Mark,
@@ -52,10 +55,12 @@ from .timelines import statistics_over_time, timeline_of
 
 __all__ = [
     "ApplicationStatistics",
+    "CountedEver",
     "CustomMetricStatistics",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
+    "ErrorType",
     "Health",
     "HostStatistics",
     "Mark",
@@ -94,6 +99,7 @@ class StoreReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._source: Source = source_at(os.fspath(path))
         self._cache = RowCache()
+        self._ever_cache = EverCache()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> StoreReader:
@@ -383,6 +389,14 @@ class StoreReader:
         """Return the types of custom events, by application and type, however long ago they were recorded."""
         with self._reading() as rows:
             return sorted(rows.custom_events(application), key=lambda one: (one.application, one.type))
+
+    def ever(self, max_names: int | None = None) -> CountedEver:
+        """Return all that was ever counted, as counters show it.
+
+        With a limit, the names that took the most time by the last full hour are told apart; the others are together.
+        """
+        with self._reading() as rows:
+            return counted_ever(rows, self._ever_cache, max_names)
 
     def links(self) -> dict[str, tuple[str, ...]]:
         """Return the applications that each application is linked to, as far as samples show."""

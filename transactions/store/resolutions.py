@@ -7,7 +7,7 @@ from few rows: whole days from the level of days, the rest from finer ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Final, NamedTuple
 
 from .statistics import Window
@@ -20,7 +20,9 @@ __all__ = [
     "MAX_BUCKETS",
     "SINCE_EVER",
     "Resolution",
+    "RowIntervals",
     "RowRange",
+    "are_few",
     "bounded_step",
     "covering_ranges",
     "end_of",
@@ -39,6 +41,9 @@ SINCE_EVER: Final = 0
 
 MAX_BUCKETS: Final = 10_000
 """Of a timeline."""
+
+_FEW_SERIES: Final = 20
+_FEW_INTERVALS: Final = 2000
 
 _STEPS: Final = (60, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 86400)
 
@@ -61,6 +66,47 @@ class RowRange(NamedTuple):
     width: int
     start: int
     end: int
+
+
+def are_few(ranges: Iterable[RowRange], series: Sized) -> bool:
+    """Whether rows of some series are looked up one by one, rather than all rows of the ranges read."""
+    intervals = 0
+    for part in ranges:
+        if not part.width:  # of all time: one interval, but no end from which to count
+            return False
+        intervals += (part.end - part.start) // part.width
+    return len(series) <= _FEW_SERIES and intervals <= _FEW_INTERVALS
+
+
+class RowIntervals:
+    """Tells which rows hold a minute: its own, and coarser ones that are rolled up already.
+
+    Args:
+        resolutions: those of which there are rows.
+        oldest: the start of the oldest rows that are kept (epoch seconds).
+    """
+
+    def __init__(self, resolutions: Iterable[Resolution], oldest: int) -> None:
+        self._resolutions = list(resolutions)
+        self._oldest = oldest
+        self._known: dict[int, list[tuple[int, int]]] = {}
+
+    def of(self, minute: int) -> Sequence[tuple[int, int]]:
+        """Return width and start of each; none if it is older than all that is kept."""
+        intervals = self._known.get(minute)
+        if intervals is None:
+            intervals = self._known[minute] = [*self._holding(minute)] if minute >= self._oldest else []
+        return intervals
+
+    def _holding(self, minute: int) -> Iterator[tuple[int, int]]:
+        for resolution in self._resolutions:
+            start = floor_to(minute, resolution.width)
+            if resolution.complete_from <= start < resolution.complete_until:
+                yield resolution.width, start
+
+    def rolled_up(self) -> set[int]:
+        """Return the widths of the coarser rows among those that were asked for."""
+        return {width for intervals in self._known.values() for width, _ in intervals if width > FINEST}
 
 
 def floor_to(moment: float, width: int) -> int:

@@ -13,10 +13,12 @@ from .statistics import Statistics
 
 __all__ = [
     "ApplicationStatistics",
+    "CountedEver",
     "CustomMetricStatistics",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
+    "ErrorType",
     "Health",
     "HostStatistics",
     "Mark",
@@ -229,6 +231,39 @@ class Mark:
     kind: Literal["version", "manual"]
     """Whether a version reported for the first time, or somebody said so."""
     name: str
+
+
+class ErrorType(NamedTuple):
+    """Errors that are counted together since ever."""
+
+    application: str
+    kind: Kind
+    type: str
+    """``module:Class``."""
+    expected: bool
+
+
+@dataclass(frozen=True)
+class CountedEver:
+    """All that was ever counted, the expired included: what counters show that only grow.
+
+    Where a name makes room for others it is gone, and its counts are in `OTHER`. That one is then another counter,
+    which ``composition`` tells: one that jumped would be taken for so many calls.
+    """
+
+    applications: Mapping[Series, Totals]
+    """Of all transactions of an application and kind; group and name are empty."""
+    names: Mapping[Series, Totals]
+    hosts: Mapping[Series, Totals]
+    versions: Mapping[Series, Totals]
+    queues: Mapping[Series, Totals]
+    statuses: Mapping[str, Mapping[int, int]]
+    """How often each HTTP status was sent, by application."""
+    errors: Mapping[ErrorType, int]
+    custom_metrics: Mapping[tuple[str, str], tuple[int, float]]
+    """Number and total of the values by application and name."""
+    composition: str
+    """Changes whenever a name joins or leaves those that are counted under `OTHER`."""
 
 
 @dataclass(frozen=True)

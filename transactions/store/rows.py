@@ -71,6 +71,14 @@ class Rows(Protocol):
         """Whether there is any selected series."""
         ...
 
+    def evicted(self) -> Mapping[int, int]:
+        """Return the series that are being evicted, with those under which their rows will be counted."""
+        ...
+
+    def evictions(self) -> int:
+        """Return a number that changes whenever a series is evicted or forgotten."""
+        ...
+
     def applications(self) -> Iterable[str]:
         """Return the names of all applications."""
         ...

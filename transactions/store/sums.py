@@ -12,7 +12,7 @@ from .cache import RowCache
 from .resolutions import FINEST, FOREVER, Resolution, RowRange
 from .rows import Grouping, Row, Rows, Sums
 
-__all__ = ["averages_of", "first_start", "plain_totals_of", "times_of", "totals_by"]
+__all__ = ["add_up", "averages_of", "first_start", "plain_totals_of", "times_of", "totals_by"]
 
 _MERGES: Final = [sum if name in SUMS else max if name in GREATEST else min for name in PLAIN]
 
@@ -22,7 +22,7 @@ def totals_by(
 ) -> dict[tuple[int, ...], Totals]:
     """Return the totals of some series by group."""
     found = _grouped(rows, cache, "totals", grouping, ranges, series)
-    return {key: _add_up(some) for key, some in found.items()}
+    return {key: add_up(some) for key, some in found.items()}
 
 
 def times_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
@@ -82,9 +82,11 @@ def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
     return filter(None, (ranges[:first], rolled_up, after))
 
 
-def _add_up(rows: Sequence[Row]) -> Totals:
+def add_up(rows: Sequence[Row]) -> Totals:
     """Return the sum of rows, each of which has the columns of `Totals` without the statuses."""
-    whole = Totals.of(Totals(*row[: -len(HISTOGRAMS)]) for row in rows)
+    whole, *others = (Totals(*row[: -len(HISTOGRAMS)]) for row in rows)
+    for one in others:
+        whole.add(one)
     for column, name in enumerate(HISTOGRAMS, -len(HISTOGRAMS)):
         setattr(whole, name, merge_encoded([row[column] for row in rows]))
     return whole

@@ -20,7 +20,7 @@ from ..model.applications import ApplicationArgument
 from ..model.clock import monotonic
 from ..model.identity import DEFAULT_GROUP, ExplicitName, IdentitySource
 from ..model.naming import callable_name, text_of
-from ..model.process import runtime
+from ..model.process_state import process_state
 from ..model.transaction import Transaction
 
 __all__ = ["BackgroundOpener", "CallName", "Opener", "TextArgument", "get_owner"]
@@ -121,7 +121,7 @@ class BackgroundOpener:
                     return None
                 before = _get_current()
             identities = self.identities
-            if identities.resolved_for is not runtime.enabled_for and not identities.prepare():
+            if identities.resolved_for is not process_state.enabled_for and not identities.prepare():
                 return None
             identity = identities.identity
             if self.call_name.constant is None:

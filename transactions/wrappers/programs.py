@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..handoff import handoff
 from ..log import capture_internal_exception
 from ..model.identity import ExplicitName, intern_identity
-from ..model.process import runtime
+from ..model.process_state import process_state
 from ..model.transaction import Transaction
 
 __all__ = ["ProgramTransaction"]
@@ -36,11 +36,11 @@ class ProgramTransaction:
             capture_internal_exception("ProgramTransaction")
 
     def _open(self, explicit_name: ExplicitName) -> None:
-        if not runtime.prepare():
+        if not process_state.prepare():
             return
-        self._beginnings = runtime.beginnings
+        self._beginnings = process_state.beginnings
         transaction = Transaction()
-        transaction._start(intern_identity(runtime.application, True, explicit_name), self._mark)
+        transaction._start(intern_identity(process_state.application, True, explicit_name), self._mark)
         self._transaction = transaction
 
     def end(self, exception: BaseException | None = None) -> None:
@@ -53,14 +53,14 @@ class ProgramTransaction:
         if transaction is None or transaction._mark is None:  # it belongs to the parent process
             return
         try:
-            if runtime.beginnings != self._beginnings:
+            if process_state.beginnings != self._beginnings:
                 handoff.open_transactions.discard(transaction)
                 transaction._discard()
                 return
             if exception is not None:
                 transaction._record_exception(exception)
-            if runtime.try_load():  # the program may have read settings since
-                transaction._set_application(runtime.application)
+            if process_state.try_load():  # the program may have read settings since
+                transaction._set_application(process_state.application)
             transaction._end()
         except Exception:
             capture_internal_exception("ProgramTransaction.end")

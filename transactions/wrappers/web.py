@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, overload
 
+from ..configuration.in_force import in_force
 from ..context.lifetime import Mark, begin
 from ..host_exceptions import pass_on_signals
 from ..log import capture_internal_exception, log_once
@@ -12,7 +13,7 @@ from ..model.applications import ApplicationArgument
 from ..model.finished import AttributeValue
 from ..model.identity import ExplicitName, intern_identity
 from ..model.naming import callable_name
-from ..model.process import runtime
+from ..model.process_state import process_state
 from ..model.queue_time import QUEUE_HEADERS, queue_time_in
 from ..model.request import RequestTransaction
 from ..model.transaction import Extras, Transaction
@@ -92,7 +93,7 @@ class WebOpener:
     __slots__ = ("application", "call_name", "request_info")
 
     def __init__(self, application: ApplicationArgument, call_name: CallName, request_info: Mapping[str, Any]) -> None:
-        runtime.has_entry_point = True
+        process_state.has_entry_point = True
         self.application: ApplicationArgument = application
         self.call_name: CallName = call_name
         self.request_info: Mapping[str, Any] = request_info
@@ -104,7 +105,7 @@ class WebOpener:
             if owner is not None:
                 self._name(owner, args, kwargs)
                 return None
-            if not runtime.prepare():
+            if not process_state.prepare():
                 return None
             request_info = {field: _resolve(self.request_info[field], args, kwargs) for field in _REQUEST_FIELDS}
             return self._open(args, kwargs, request_info, mark)
@@ -127,8 +128,8 @@ class WebOpener:
         path = _shown(request_info["request_path"])
         name = self.call_name.explicit_name(args, kwargs) or (None if path else self.call_name.default_name(args))
         explicit_name = None if name is None else ExplicitName(self.call_name.explicit_group(args, kwargs), name)
-        identity = intern_identity(runtime.resolve_application(self.application), False, explicit_name)
-        extras = _extras(request_info["headers"]) if runtime.settings.queue_time else None
+        identity = intern_identity(process_state.resolve_application(self.application), False, explicit_name)
+        extras = _extras(request_info["headers"]) if in_force.settings.queue_time else None
         transaction = CallTransaction()
         transaction._request_info = request_info
         transaction._set_request(_shown(request_info["request_method"]) or None, path)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final
 
-from ...custom_values import MAX_EVENTS, CustomEvents, CustomMetric
-from ...log import log_once
+from ...custom_values import MAX_EVENTS, MAX_NAMES, MAX_TYPES, CustomEvents, CustomMetric
+from ..custom import Drop, IntervalsOf, metric_rows, numbered_events, stored_events
 from ..names import storable
 from ..resolutions import RowRange
-from ..results import StoredEvent, StoredEvents
+from ..results import StoredEvents
 from .drivers import Session
 from .tables import METRICS
 
 __all__ = ["add_events", "add_metrics", "custom_events", "custom_metrics"]
 
-_MAX_NAMES: Final = 500
-"""Names of metrics per application."""
-_MAX_TYPES: Final = 50
-"""Types of events per application."""
 _HOUR: Final = 3600
 
-_Drop = Callable[[str, int], None]
-_Intervals = Callable[[int], Sequence[tuple[int, int]]]
 
-
-def add_metrics(session: Session, metrics: Iterable[CustomMetric], intervals: _Intervals, drop: _Drop) -> None:
+def add_metrics(session: Session, metrics: Iterable[CustomMetric], intervals: IntervalsOf, drop: Drop) -> None:
     """Add the values of metrics to their rows.
 
     Args:
@@ -35,14 +28,8 @@ def add_metrics(session: Session, metrics: Iterable[CustomMetric], intervals: _I
         intervals: returns width and start of the rows that hold a minute; none if it is too old.
         drop: is told of values that are not kept.
     """
-    for metric in metrics:
-        held = intervals(metric.minute)
-        number = _metric_number(session, metric) if held else None
-        if number is None:
-            drop("custom metrics", metric.number)
-            continue
-        values = (metric.number, metric.total, metric.minimum, metric.maximum)
-        METRICS.add(session, [(*interval, number, *values) for interval in held])
+    for rows in metric_rows(metrics, intervals, partial(_metric_number, session), drop):
+        METRICS.add(session, rows)
 
 
 def _metric_number(session: Session, metric: CustomMetric) -> int | None:
@@ -54,13 +41,13 @@ def _metric_number(session: Session, metric: CustomMetric) -> int | None:
         if seen <= metric.minute - _HOUR:
             session.execute("UPDATE @custom_metric SET seen = %s WHERE id = %s", (metric.minute, number))
         return int(number)
-    if _count(session, "custom_metric", key[0]) >= _MAX_NAMES:
+    if _count(session, "custom_metric", key[0]) >= MAX_NAMES:
         return None
     statement = "INSERT INTO @custom_metric (application, name, seen) VALUES (%s, %s, %s) RETURNING id"
     return _number(session, statement, (*key, metric.minute))
 
 
-def add_events(session: Session, events: Iterable[CustomEvents], moment: float, drop: _Drop) -> None:
+def add_events(session: Session, events: Iterable[CustomEvents], moment: float, drop: Drop) -> None:
     """Add events to the counts of their types, and keep the last ones.
 
     Args:
@@ -69,16 +56,9 @@ def add_events(session: Session, events: Iterable[CustomEvents], moment: float, 
         moment: when they were reported (epoch seconds).
         drop: is told of events that are not kept.
     """
-    for some in events:
-        number = _type_number(session, some, int(moment))
-        if number is None:
-            drop("custom events", some.number)
-            continue
-        for event in some.last:
-            session.execute(
-                "INSERT INTO @custom_event (type, moment, body) VALUES (%s, %s, %s)",
-                (number, event.moment, _body_of(event.attributes)),
-            )
+    for number, last in numbered_events(events, partial(_type_number, session, int(moment)), drop):
+        for event in last:
+            session.execute("INSERT INTO @custom_event (type, moment, body) VALUES (%s, %s, %s)", (number, *event))
         session.execute(_KEEP_LAST, {"type": number, "kept": MAX_EVENTS})
 
 
@@ -89,7 +69,7 @@ DELETE FROM @custom_event WHERE type = %(type)s AND id NOT IN (
 """
 
 
-def _type_number(session: Session, events: CustomEvents, moment: int) -> int | None:
+def _type_number(session: Session, moment: int, events: CustomEvents) -> int | None:
     """Return the number of a type, whose count grows; ``None`` if its application has too many."""
     key = (storable(events.application), storable(events.type))
     row = session.execute(
@@ -99,7 +79,7 @@ def _type_number(session: Session, events: CustomEvents, moment: int) -> int | N
     ).fetchone()
     if row is not None:
         return int(row[0])
-    if _count(session, "custom_event_type", key[0]) >= _MAX_TYPES:
+    if _count(session, "custom_event_type", key[0]) >= MAX_TYPES:
         return None
     statement = "INSERT INTO @custom_event_type (application, type, count, seen) VALUES (%s, %s, %s, %s) RETURNING id"
     return _number(session, statement, (*key, events.number, moment))
@@ -112,11 +92,6 @@ def _count(session: Session, table: str, application: str) -> int:
 def _number(session: Session, statement: str, values: Sequence[object]) -> int:
     (number,) = session.execute(statement, values).fetchone() or (0,)
     return int(number)
-
-
-def _body_of(attributes: Mapping[str, Any]) -> str:
-    shown = {storable(key): storable(value) if isinstance(value, str) else value for key, value in attributes.items()}
-    return json.dumps(shown)
 
 
 _METRICS: Final = """
@@ -146,20 +121,8 @@ def custom_events(session: Session, application: str | None) -> Iterator[StoredE
         rows = session.execute(
             "SELECT moment, body FROM @custom_event WHERE type = %s ORDER BY moment DESC, id DESC", (number,)
         )
-        found = ((moment, _intact(body)) for moment, body in rows.fetchall())
-        last = [StoredEvent(moment, attributes) for moment, attributes in found if attributes is not None]
-        yield StoredEvents(name, kind, count, seen, last)
+        yield StoredEvents(name, kind, count, seen, stored_events(rows.fetchall()))
 
 
 def _whose(application: str | None) -> tuple[str, tuple[str, ...]]:
     return ("true", ()) if application is None else ("application = %s", (storable(application),))
-
-
-def _intact(body: str) -> dict[str, Any] | None:
-    """Return the attributes of an event; a damaged one has none, which is logged."""
-    try:
-        found = json.loads(body)
-    except ValueError as error:
-        log_once("corrupt event", "the store holds a damaged custom event, which is left out: %s", error)
-        return None
-    return found if isinstance(found, dict) else None

@@ -1,53 +1,19 @@
-"""Eviction of names after a limit has been reached, to make room for new ones.
-
-Names with the fewest calls in the last hour go first, and among equals those seen
-longest ago: a tenth of the limit at a time. Their counts are added to `OTHER` at every
-resolution, so that no sum changes. A name that comes back later is new.
-
-It is done in short steps, each a transaction of its own: note what is to be evicted,
-with its replacement; move the rows of one interval after the other, the finest first,
-as coarser ones are made from them; delete the names.
-"""
+"""Names that are evicted from a server, and the rows that are moved: see ``store/eviction.py``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
-from ...recording.name_limits import OTHER, overflow_of
-from ...recording.snapshot import Series
-from ..names import SCOPES
-from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER, floor_to
+from ...recording.name_limits import OTHER
+from ..eviction import Replacements
+from ..resolutions import FINEST, FOREVER, SINCE_EVER, floor_to
 from .drivers import Session
 from .names import Names
 from .tables import ERRORS, TOTALS
 
-__all__ = ["keep_counters", "next_eviction_step"]
-
-_ROWS_AT_ONCE: Final = 10_000
-"""Approximate number of rows that one step scans."""
-_WIDTHS: Final = (FINEST, *COARSE_WIDTHS, SINCE_EVER)
-_HOUR: Final = 3600
-
-_Replacements = dict[int, int]
-"""Evicted numbers, with those under which their rows are counted from then on."""
-
-
-def next_eviction_step(session: Session, now: float) -> Callable[[], None] | None:
-    """Return the next step, to be taken in the same transaction, or ``None``; ``now`` is in epoch seconds."""
-    under_way = session.execute("SELECT kind, width, start FROM @eviction_progress ORDER BY kind LIMIT 1").fetchone()
-    if under_way is not None:
-        return partial(_move_rows, session, *under_way)
-    over_limit = session.execute("SELECT kind, whose FROM @over_limit LIMIT 1").fetchone()
-    if over_limit is None:
-        return None
-    kind, whose = over_limit
-    return partial(_evict, session, kind, whose, now)
-
-
-# Choice of what is evicted
+__all__ = ["EvictableServerNames"]
 
 _SERIES: Final = """
 SELECT id, kind, "group" FROM @series AS series LEFT JOIN (
@@ -73,6 +39,8 @@ WHERE series = %(series)s AND NOT (type = %(other)s AND message = %(other)s)
 ORDER BY coalesce(calls, 0), CASE WHEN seen > %(ahead)s THEN 0 ELSE seen END, id LIMIT %(number)s
 """
 
+_LEAST_USED: Final = {"application": _APPLICATIONS, "series": _SERIES, "error": _ERRORS}
+
 _COUNT_NAMES: Final = """
 INSERT INTO @loss (instance, cause, count)
 SELECT id, 'names', %s FROM @instance ORDER BY received DESC, id DESC LIMIT 1
@@ -83,74 +51,6 @@ _COUNT_DROPPED: Final = """
 INSERT INTO @dropped VALUES (%s, 'names', %s, %s)
 ON CONFLICT (start, cause, applications) DO UPDATE SET count = dropped.count + excluded.count
 """
-
-
-def _evict(session: Session, kind: str, whose: str, now: float) -> None:
-    """Choose what to evict because of a limit that was reached, if it still is."""
-    session.execute("DELETE FROM @over_limit WHERE (kind, whose) = (%s, %s)", (kind, whose))
-    names = Names(session)
-    if kind == "error":
-        _note(names, "error", _least_errors(session, names, int(whose), now))
-        return
-    if kind == "series":
-        evicted = _least_series(session, names, whose, now)
-    else:
-        whose, evicted = OTHER, _least_applications(session, names, now)
-    _note(names, "series", evicted)
-    _note(names, "error", _pass_on_errors(session))
-    if evicted:
-        session.execute(_COUNT_NAMES, (len(evicted),))
-        session.execute(_COUNT_DROPPED, (floor_to(now, FINEST), json.dumps([whose]), len(evicted)))
-
-
-def _note(names: Names, kind: str, evicted: _Replacements) -> None:
-    if evicted:
-        names.evict(kind, evicted)
-
-
-def _least(session: Session, statement: str, now: float, limit: int, whose: Mapping[str, object]) -> list[Any]:
-    """Select the least used rows, a tenth of a limit."""
-    arguments = {"hour": now - _HOUR, "ahead": now + _HOUR, "other": OTHER, "number": max(1, limit // 10), **whose}
-    return session.execute(statement, arguments).fetchall()
-
-
-def _least_applications(session: Session, names: Names, now: float) -> _Replacements:
-    """Choose applications, with all of their series, including those of their totals."""
-    evicted: _Replacements = {}
-    if names.count_applications() < names.MAX_APPLICATIONS:
-        return evicted
-    for (application,) in _least(session, _APPLICATIONS, now, names.MAX_APPLICATIONS, {}):
-        rows = session.execute(
-            'SELECT id, kind, "group", name, whole FROM @series WHERE application = %s', (application,)
-        )
-        for number, kind, group, name, whole in rows.fetchall():
-            overflow, scope = overflow_of(Series(OTHER, kind, group, "")), SCOPES[whole]
-            evicted[number] = (
-                names.series(overflow, now)
-                if scope == "name"
-                else names.totals_series(overflow, now, scope, "" if scope == "all" else name)
-            )
-    return evicted
-
-
-def _least_series(session: Session, names: Names, application: str, now: float) -> _Replacements:
-    if names.count_series(application) < names.MAX_SERIES:
-        return {}
-    found = _least(session, _SERIES, now, names.MAX_SERIES, {"application": application})
-    return {
-        number: names.series(overflow_of(Series(application, kind, group, "")), now) for number, kind, group in found
-    }
-
-
-def _least_errors(session: Session, names: Names, series: int, now: float) -> _Replacements:
-    """Choose errors, whose messages are no longer kept then; if they were not kept already, nor are their types."""
-    if names.count_errors(series) < names.MAX_ERRORS:
-        return {}
-    evicted = {
-        number: names.overflow_error(series, OTHER if message == OTHER else type_, bool(expected), int(now))
-        for number, type_, message, expected in _least(session, _ERRORS, now, names.MAX_ERRORS, {"series": series})
-    }
-    return {number: replacement for number, replacement in evicted.items() if number not in evicted.values()}
 
 
 # Moving the rows
@@ -172,49 +72,50 @@ UPDATE @error AS error SET series = replacement FROM (
 """
 
 
-def _pass_on_errors(session: Session) -> _Replacements:
-    """Pass the errors of evicted series to the replacements; return those they already have, to be evicted as well."""
-    session.execute(_MOVE_ERRORS)
-    return dict(session.execute(_ALIKE).fetchall())
+class _Rows:
+    """The `MovedRows` of totals, or of errors."""
 
+    def __init__(self, session: Session, kind: str) -> None:
+        self._session = session
+        self._kind = kind
+        self._table = TOTALS if kind == "series" else ERRORS
 
-def _move_rows(session: Session, kind: str, width: int, start: int) -> None:
-    """Move the rows of one interval that begins after ``start``."""
-    table = TOTALS if kind == "series" else ERRORS
-    row = session.execute(
-        f"SELECT start FROM {table.name} WHERE width = {width:d} AND start > {start:d}"
-        f" ORDER BY start OFFSET {_ROWS_AT_ONCE} LIMIT 1"
-    ).fetchone()
-    until = FOREVER if row is None else int(row[0])
-    if table.move(session, (width, start, until)) and width > FINEST:
-        session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
-    if row is not None:
-        _proceed(session, kind, width, until)
-    elif width != _WIDTHS[-1]:
-        _proceed(session, kind, _WIDTHS[_WIDTHS.index(width) + 1], -FOREVER)
-    else:
-        _forget(session, kind)
+    def end_of_step(self, width: int, start: int, at_most: int) -> int:
+        row = self._session.execute(
+            f"SELECT start FROM {self._table.name} WHERE width = {width:d} AND start > {start:d}"
+            f" ORDER BY start OFFSET {at_most:d} LIMIT 1"
+        ).fetchone()
+        return FOREVER if row is None else int(row[0])
 
+    def move(self, part: tuple[int, int, int]) -> bool:
+        return self._table.move(self._session, part)
 
-def _proceed(session: Session, kind: str, width: int, start: int) -> None:
-    session.execute("UPDATE @eviction_progress SET width = %s, start = %s WHERE kind = %s", (width, start, kind))
+    def note_late(self, width: int) -> None:
+        self._session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
 
+    def has_rows(self, width: int) -> bool:
+        return True  # asking takes as long as a step that finds none
 
-def _forget(session: Session, kind: str) -> None:
-    """Delete evicted names, which have no rows any more; samples and open transactions get the replacements."""
-    for table in ("sample", "running") if kind == "series" else ():
-        session.execute(
-            f"UPDATE @{table} AS kept SET series = replacement FROM @evicted AS evicted"
-            " WHERE evicted.kind = 'series' AND evicted.number = kept.series"
-        )
-    session.execute(f"DELETE FROM @{kind} WHERE id IN (SELECT number FROM @evicted WHERE kind = %s)", (kind,))
-    for table in ("evicted", "eviction_progress"):
-        session.execute(f"DELETE FROM @{table} WHERE kind = %s", (kind,))
+    def proceed(self, width: int, start: int) -> None:
+        progress = "UPDATE @eviction_progress SET width = %s, start = %s WHERE kind = %s"
+        self._session.execute(progress, (width, start, self._kind))
+
+    def finish(self) -> None:
+        """Delete evicted names; samples and open transactions get the replacements."""
+        for table in ("sample", "running") if self._kind == "series" else ():
+            self._session.execute(
+                f"UPDATE @{table} AS kept SET series = replacement FROM @evicted AS evicted"
+                " WHERE evicted.kind = 'series' AND evicted.number = kept.series"
+            )
+        evicted = "SELECT number FROM @evicted WHERE kind = %s"
+        self._session.execute(f"DELETE FROM @{self._kind} WHERE id IN ({evicted})", (self._kind,))
+        for table in ("evicted", "eviction_progress"):
+            self._session.execute(f"DELETE FROM @{table} WHERE kind = %s", (self._kind,))
 
 
 # What has been counted since ever, of names that are forgotten
 
-_TO_FORGET: Final = f"""
+_FORGOTTEN: Final = f"""
 SELECT DISTINCT old.id, old.application, old.kind, old."group" FROM @series AS old
 JOIN @totals AS totals ON totals.width = {SINCE_EVER} AND totals.series = old.id
 JOIN @series AS alive ON (alive.application, alive.kind, alive.whole) = (old.application, old.kind, 1)
@@ -231,21 +132,75 @@ WHERE seen < %(unused)s AND whole = 0 AND name = %(other)s AND EXISTS (
 """
 
 
-def keep_counters(session: Session, unused: int) -> None:
-    """Count under `OTHER` what was ever counted of names that were seen before ``unused``, and are to be forgotten.
+class EvictableServerNames:
+    """The `EvictableNames` of a server, within one transaction that has the lock."""
 
-    An application that is forgotten as a whole takes its counts with it. Their other rows have expired, so they are
-    evicted as by a limit.
-    """
-    names = Names(session)
-    session.execute(_STAY, {"unused": unused, "other": OTHER})
-    rows = session.execute(_TO_FORGET, {"unused": unused, "other": OTHER}).fetchall()
-    evicted = {
-        number: names.series(overflow_of(Series(application, kind, group, "")), unused)
-        for number, application, kind, group in rows
-    }
-    if evicted:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._names: Names | None = None
+
+    @property
+    def names(self) -> Names:
+        """The numbers of names."""
+        if self._names is None:  # hardly any look whether a step is due finds one
+            self._names = Names(self._session)
+        return self._names
+
+    def under_way(self) -> tuple[_Rows, int, int] | None:
+        """Return the rows that are being moved, with the width and the start after which the next step begins."""
+        row = self._session.execute(
+            "SELECT kind, width, start FROM @eviction_progress ORDER BY kind LIMIT 1"
+        ).fetchone()
+        return None if row is None else (_Rows(self._session, row[0]), row[1], row[2])
+
+    def over_limit(self) -> tuple[str, str] | None:
+        """Return the kind of a limit that was reached, and whose it is."""
+        row = self._session.execute("SELECT kind, whose FROM @over_limit LIMIT 1").fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def forget_limit(self, kind: str, whose: str) -> None:
+        """Forget that a limit was reached."""
+        self._session.execute("DELETE FROM @over_limit WHERE (kind, whose) = (%s, %s)", (kind, whose))
+
+    def least_used(
+        self, kind: Literal["application", "series", "error"], arguments: Mapping[str, object]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Return the least used applications, series or errors."""
+        return self._session.execute(_LEAST_USED[kind], arguments).fetchall()
+
+    def series_of(self, application: str) -> Iterable[tuple[int, Any, str, str, int]]:
+        """Return number, kind, group, name and scope of all series of an application."""
+        statement = 'SELECT id, kind, "group", name, whole FROM @series WHERE application = %s'
+        return self._session.execute(statement, (application,)).fetchall()
+
+    def evict(self, kind: Literal["series", "error"], evicted: Replacements) -> None:
+        """Note that names are evicted, whose rows are to be moved."""
+        self.names.evict(kind, evicted)
+
+    def pass_on_errors(self) -> Replacements:
+        """Pass the errors of evicted series to the replacements; return those they have already."""
+        self._session.execute(_MOVE_ERRORS)
+        return dict(self._session.execute(_ALIKE).fetchall())
+
+    def count_evicted(self, number: int, application: str, now: float) -> None:
+        """Count evicted names as a loss of the instance that reported last."""
+        self._session.execute(_COUNT_NAMES, (number,))
+        self._session.execute(_COUNT_DROPPED, (floor_to(now, FINEST), json.dumps([application]), number))
+
+    def keep_overflow(self, unused: int) -> None:
+        """Have the series under which evicted ones are counted stay, as if they had been seen at ``unused``."""
+        self._session.execute(_STAY, {"unused": unused, "other": OTHER})
+
+    def forgotten(self, unused: int) -> Iterable[tuple[int, str, Any, str]]:
+        """Return number, application, kind and group of series that were seen before ``unused`` and have counts."""
+        return self._session.execute(_FORGOTTEN, {"unused": unused, "other": OTHER}).fetchall()
+
+    def move_counters(self, evicted: Replacements) -> None:
+        """Count under the replacements what was ever counted; their other rows have expired."""
         values = ", ".join(f"('series', {number:d}, {replacement:d})" for number, replacement in evicted.items())
-        session.execute(f"INSERT INTO @evicted (kind, number, replacement) VALUES {values} ON CONFLICT DO NOTHING")
-        TOTALS.move(session, (SINCE_EVER, -1, 0))
-        session.execute(f"DELETE FROM @evicted WHERE kind = 'series' AND number IN ({', '.join(map(str, evicted))})")
+        self._session.execute(
+            f"INSERT INTO @evicted (kind, number, replacement) VALUES {values} ON CONFLICT DO NOTHING"
+        )
+        TOTALS.move(self._session, (SINCE_EVER, -1, 0))
+        gone = ", ".join(map(str, evicted))
+        self._session.execute(f"DELETE FROM @evicted WHERE kind = 'series' AND number IN ({gone})")

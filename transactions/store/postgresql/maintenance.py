@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from ..eviction import keep_counters
 from ..maintenance import Retention
 from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, Resolution
 from .drivers import Session
-from .eviction import keep_counters
+from .eviction import EvictableServerNames
 from .samples import bound_samples
 from .tables import TABLES
 
@@ -108,7 +109,7 @@ def _outermost(which: str, width: int, start: int, end: int) -> str:
 def _forget(session: Session, retention: Retention, now: float) -> None:
     """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
     unused = int(retention.oldest(_HOUR, now) - 2 * _DAY)
-    keep_counters(session, unused)
+    keep_counters(EvictableServerNames(session), unused)
     for table in ("series", "error", "link", "custom_metric", "custom_event_type"):
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
     session.execute("DELETE FROM @mark WHERE moment < %s", (unused,))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ...log import log_once
 from ...recording.snapshot import ErrorCount, Series
 from ...recording.totals import COLUMNS
+from ..eviction import next_eviction_step
+from ..limits import MAX_DROPPED
 from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime, next_step, reopen
-from ..names import storable
-from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
-from ..rows import Scope
+from ..names import scopes_of, storable
+from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, RowIntervals, floor_to
 from .connection import ServerConnection, ServerFailure
 from .custom import add_events, add_metrics
 from .drivers import Session
-from .eviction import next_eviction_step
+from .eviction import EvictableServerNames
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
@@ -31,8 +32,6 @@ _AT_ONCE: Final = 200
 """Snapshots merged in one transaction."""
 _MAX_STEPS: Final = 8
 """Steps of maintenance after each of them at most."""
-_MAX_DROPPED: Final = 20_000
-"""Rows that say what was dropped: some days during which something is, in every minute; the oldest go first."""
 _TIMEOUT: Final = 60.0
 """Seconds after which the server ends a statement."""
 
@@ -114,7 +113,8 @@ class Merger:
                 if server_time is None:
                     return
                 now = self._trusted(server_time)
-                step = next_step(ServerLevels(session), self._retention, now) or next_eviction_step(session, now.latest)
+                due = next_step(ServerLevels(session), self._retention, now)
+                step = due or next_eviction_step(EvictableServerNames(session), now.latest)
                 if step is None:
                     return
                 step()
@@ -162,10 +162,9 @@ class _Merge:
     ) -> None:
         self._session = session
         self._names = Names(session)
-        self._resolutions = list(resolutions)
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
-        self._intervals: dict[int, list[tuple[int, int]]] = {}
+        self._intervals = RowIntervals(resolutions, self._oldest)
 
     def add(self, taken: Sequence[tuple[int, int, bytes]]) -> None:
         """Add what came, in the order in which it came."""
@@ -174,14 +173,14 @@ class _Merge:
         self._errors([error for _, snapshot in arrivals for error in snapshot.errors])
         for instance, snapshot in arrivals:
             dropped = Counter(
-                expired=sum(row.count for row in snapshot.rows if not self._of(row.minute)),
+                expired=sum(row.count for row in snapshot.rows if not self._intervals.of(row.minute)),
                 samples_thinned=self._samples(snapshot.samples),
             )
 
             def drop(cause: str, number: int, dropped: Counter[str] = dropped) -> None:
                 dropped[cause] += number
 
-            add_metrics(self._session, snapshot.metrics, self._of, drop)
+            add_metrics(self._session, snapshot.metrics, self._intervals.of, drop)
             add_events(self._session, snapshot.events, snapshot.taken, drop)
             self._running(instance, snapshot)
             for lost in (snapshot.lost, dropped):
@@ -201,22 +200,22 @@ class _Merge:
             number = self._names.totals_series(name.series, minute, name.scope, name.series.name)
             self._count(numbered, number, minute, values)
         TOTALS.add(self._session, numbered)
-        for width in {width for intervals in self._intervals.values() for width, _ in intervals if width > FINEST}:
+        for width in self._intervals.rolled_up():
             self._session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
 
     def _count(self, into: MergingTotals, number: int, minute: int, values: Sequence[Any]) -> None:
-        for width, start in self._of(minute):
+        for width, start in self._intervals.of(minute):
             into.add_unmerged((width, start, number), values)
 
     def _errors(self, errors: Sequence[ErrorCount]) -> None:
-        kept = [error for error in errors if self._of(error.minute)]
+        kept = [error for error in errors if self._intervals.of(error.minute)]
         self._names.look_up_errors(kept)
         counts: dict[Key, int] = {}
         minutes: dict[int, int] = {}
         for error in kept:
             number = self._names.error(error)
             minutes[number] = max(error.minute, minutes.get(number, error.minute))
-            for width, start in self._of(error.minute):
+            for width, start in self._intervals.of(error.minute):
                 counts[width, start, number] = counts.get((width, start, number), 0) + error.count
         ERRORS.add(self._session, [(*key, count) for key, count in counts.items()])
         self._names.touch_errors(minutes)
@@ -247,26 +246,7 @@ class _Merge:
         for cause, count in told.items():
             self._session.execute(_ADD_LOSS, (instance, cause, count))
             self._session.execute(_ADD_DROPPED, (minute, cause, whose, count))
-        self._session.execute(_BOUND_DROPPED, (_MAX_DROPPED,))
-
-    def _of(self, minute: int) -> Sequence[tuple[int, int]]:
-        """Return width and start of the rows that hold a minute: its own, and coarser ones that are rolled up already.
-
-        None if it is older than all that is kept.
-        """
-        intervals = self._intervals.get(minute)
-        if intervals is None:
-            starts = [
-                (resolution, floor_to(minute, resolution.width))
-                for resolution in self._resolutions
-                if minute >= self._oldest
-            ]
-            intervals = self._intervals[minute] = [
-                (resolution.width, at)
-                for resolution, at in starts
-                if resolution.complete_from <= at < resolution.complete_until
-            ]
-        return intervals
+        self._session.execute(_BOUND_DROPPED, (MAX_DROPPED,))
 
 
 def _unpacked(body: bytes) -> SentSnapshot | None:
@@ -291,7 +271,7 @@ def _added_up(snapshots: Sequence[SentSnapshot]) -> tuple[MergingTotals, Merging
             for queue in ("", row.queue) if row.queue else ("",):
                 of_all.add((row.series.application, row.series.kind, queue, row.minute), row.values)
         for (application, kind, queue, minute), values in of_all.unmerged():
-            for scope, value in _scopes(snapshot, queue):
+            for scope, value in scopes_of(snapshot.host, snapshot.version, queue):
                 name = PartName(Series(application, kind, "", value), scope)
                 whole.add_unmerged((name, minute), values)
     return named, whole
@@ -299,15 +279,3 @@ def _added_up(snapshots: Sequence[SentSnapshot]) -> tuple[MergingTotals, Merging
 
 def _apdex_count(row: SentRow) -> int:
     return int(row.values[_SATISFIED] + row.values[_SATISFIED + 1] + row.values[_SATISFIED + 2])
-
-
-def _scopes(snapshot: SentSnapshot, queue: str) -> Iterator[tuple[Scope, str]]:
-    """Yield what totals are kept for: those of a queue for that; those of all queues for everything else."""
-    if queue:
-        yield "queue", queue
-        return
-    yield "all", ""
-    if snapshot.host:
-        yield "host", snapshot.host
-    if snapshot.version:
-        yield "version", snapshot.version

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...recording.name_limits import OTHER, overflow_of
 from ...recording.snapshot import ErrorCount, Series
+from ..limits import NameLimits
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, FOREVER
 from ..rows import Scope
@@ -35,17 +36,8 @@ class PartName(NamedTuple):
         return application, kind, SCOPES.index(self.scope), group, name
 
 
-class Names:
+class Names(NameLimits):
     """Finds numbers and makes new ones within one transaction; counts what had to be put under `OTHER`."""
-
-    MAX_APPLICATIONS: ClassVar[int] = 2000
-    """Distinct applications; a single process, which has a limit of one thousand, never reaches this."""
-    MAX_SERIES: ClassVar[int] = 5000
-    """Distinct series of one application."""
-    MAX_OF_SCOPE: ClassVar[Mapping[Scope, int]] = {"host": 500, "version": 50, "queue": 200}
-    """Distinct hosts, versions and queues of one application and kind."""
-    MAX_ERRORS: ClassVar[int] = 200
-    """Distinct errors of one series; above it only types are kept separate, and above twice that nothing is."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Final
 
-from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
+from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
-from ..resolutions import FINEST, Resolution, RowRange, floor_to
+from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
-from ..sample_json import CorruptSample, from_json, said_of
+from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
 from .maintenance import first_rows, resolutions_of
-from .tables import merged_counts, merged_histograms
 
 __all__ = ["ServerRows"]
 
 _SERIES: Final = 'series.application, series.kind, series."group", series.name'
 """The columns that make a `Series`."""
-
-_FEW: Final = 20
-_UNITS: Final = 2000
-"""Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
 
 _LOOKED_UP: Final = """
 SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
@@ -70,6 +65,10 @@ ON series.id = running.series ORDER BY running.started
 """
 _LAST_SEEN: Final = """
 SELECT max(seen) FROM @instance WHERE seen <= (SELECT seen FROM @instance ORDER BY received DESC, id DESC LIMIT 1) + 60
+"""
+_GONE: Final = """
+SELECT coalesce(max(id), 0) - count(*) FILTER (WHERE id NOT IN (SELECT number FROM @evicted WHERE kind = 'series'))
+FROM @series
 """
 _WAITING: Final = """
 SELECT extract(epoch FROM clock_timestamp())::double precision - received FROM @inbox ORDER BY number LIMIT 1
@@ -147,6 +146,15 @@ class ServerRows:
         statement = " UNION ".join(f"SELECT application FROM @{table}" for table in tables)
         return (name for (name,) in self._session.execute(statement).fetchall())
 
+    def evicted(self) -> dict[int, int]:
+        """Return the series that are being evicted, with those under which their rows will be counted."""
+        return dict(self._session.execute("SELECT number, replacement FROM @evicted WHERE kind = 'series'").fetchall())
+
+    def evictions(self) -> int:
+        """Return a number that changes whenever a series is evicted or forgotten: how many numbers are unused."""
+        row = self._session.execute(_GONE).fetchone()
+        return int(row[0]) if row else 0
+
     # Totals
 
     def sums(
@@ -182,9 +190,7 @@ class ServerRows:
         return merge_counts((merged_counts(_parts(joined)),))
 
     def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> list[Row]:
-        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
-        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
-        statement = (_LOOKED_UP if is_small else _SCANNED).format(
+        statement = (_LOOKED_UP if are_few(ranges, series) else _SCANNED).format(
             columns=columns,
             parts=", ".join(f"({width:d}, {start:d}::bigint, {end:d}::bigint)" for width, start, end in ranges),
             numbers=", ".join(f"{number:d}" for number in series),
@@ -229,12 +235,12 @@ class ServerRows:
             f"{' AND strpos(body, %s) > 0' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
             (window.since, window.until, *of_reason[1], *arguments, *said, limit),
         )
-        return _intact_samples(rows.fetchall())
+        return intact_samples(rows.fetchall())
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample."""
         found = self._session.execute(f"{_SAMPLES} WHERE sample.id = %s", (number,))
-        return next(_intact_samples(found.fetchall()), None)
+        return next(intact_samples(found.fetchall()), None)
 
     # Processes
 
@@ -336,12 +342,3 @@ def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
     wanted = [(f'series."{column}" = %s', storable(value)) for column, value in selection.series.items()]
     return " AND ".join(["true", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
-
-
-def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
-    """Yield the samples, leaving out damaged ones with a log line."""
-    for row in rows:
-        try:
-            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
-        except CorruptSample as error:
-            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)

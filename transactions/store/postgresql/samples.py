@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..limits import MAX_LINKS, MAX_SAMPLES, SAMPLES_PER_HOUR
 from ..names import storable
 from ..resolutions import floor_to
 from .drivers import Session
 from .sending import SentSample
 
 __all__ = ["add_samples", "bound_samples"]
-
-PER_HOUR: Final = 5
-"""Samples kept of one series, reason and hour: the slowest, and the latest of those that failed."""
-MAX_SAMPLES: Final = 50_000
-"""Samples kept in all; those that came first go first, whatever the time was by the clocks of their processes."""
-MAX_LINKS: Final = 5000
-"""Applications and others that they report to as well, kept in all; those seen longest ago go first."""
 
 _HOUR: Final = 3600
 
@@ -46,7 +40,7 @@ def add_samples(session: Session, samples: Sequence[tuple[int, SentSample]]) -> 
         session.execute(_LINK, (storable(application), storable(linked), seen))
     touched = {(number, sample.reason, floor_to(_ended(sample), _HOUR)) for number, sample in samples}
     return sum(
-        session.execute(_EXCESS, (number, reason, hour, hour + _HOUR, PER_HOUR)).rowcount
+        session.execute(_EXCESS, (number, reason, hour, hour + _HOUR, SAMPLES_PER_HOUR)).rowcount
         for number, reason, hour in sorted(touched)
     )
 

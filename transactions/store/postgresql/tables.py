@@ -6,18 +6,16 @@ writes them back; all rows of a statement at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
-from ...log import log_once
-from ...recording.counts import CorruptCounts, decode_counts, merge_to_bytes
-from ...recording.histogram import decode, merge_to_encoded
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS
+from ..intact import merged_counts, merged_histograms
 from ..resolutions import SINCE_EVER
 from .drivers import Session
 
-__all__ = ["ERRORS", "METRICS", "TABLES", "TOTALS", "Key", "MergingTotals", "merged_counts", "merged_histograms"]
+__all__ = ["ERRORS", "METRICS", "TABLES", "TOTALS", "Key", "MergingTotals"]
 
 Key = tuple[int, int, int]
 """Width, start, and what the row is about."""
@@ -29,37 +27,6 @@ _SUMMED: Final = tuple(COLUMNS.index(name) for name in SUMS)
 _MAXIMA: Final = tuple(COLUMNS.index(name) for name in GREATEST)
 _MINIMUM: Final = COLUMNS.index("minimum")
 _APDEX_T: Final = COLUMNS.index("apdex_t")
-
-
-def merged_histograms(encoded: Sequence[bytes]) -> bytes:
-    """Merge encoded histograms, leaving out damaged ones."""
-    return _merge_intact(encoded, merge_to_encoded, decode)
-
-
-def merged_counts(encoded: Sequence[bytes]) -> bytes:
-    """Merge encoded counts, leaving out damaged ones."""
-    return _merge_intact(encoded, merge_to_bytes, decode_counts)
-
-
-def _merge_intact(
-    encoded: Sequence[bytes], merge: Callable[[Iterable[bytes]], bytes], read: Callable[[bytes], object]
-) -> bytes:
-    filled = [one for one in encoded if one]
-    if len(filled) <= 1 and not any(filled):
-        return b""
-    try:
-        return merge(filled)
-    except CorruptCounts as error:
-        log_once("corrupt histogram", "the store holds a damaged histogram, which is left out: %s", error)
-    return merge(one for one in filled if _is_intact(one, read))
-
-
-def _is_intact(encoded: bytes, read: Callable[[bytes], object]) -> bool:
-    try:
-        read(encoded)
-    except CorruptCounts:
-        return False
-    return True
 
 
 class MergingTotals:

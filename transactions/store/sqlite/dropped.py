@@ -12,14 +12,12 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ..limits import MAX_DROPPED
 from ..names import storable
 from ..resolutions import FINEST, floor_to
 from ..statistics import Window
 
 __all__ = ["add_dropped", "dropped_in"]
-
-_MAX_ROWS: Final = 20_000
-"""Some days during which something is dropped in every minute; the oldest go first."""
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS dropped (
@@ -51,7 +49,7 @@ def add_dropped(
         connection.execute(_TABLE)
         start = floor_to(moment, FINEST)
         connection.executemany(_ADD, [(start, storable(cause), whose, count) for cause, count in rows])
-        connection.execute(_BOUND, (_MAX_ROWS,))
+        connection.execute(_BOUND, (MAX_DROPPED,))
 
 
 def dropped_in(connection: sqlite3.Connection, window: Window, application: str | None) -> dict[str, int]:

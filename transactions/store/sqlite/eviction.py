@@ -1,58 +1,23 @@
-"""Eviction of names after a limit has been reached, to make room for new ones.
+"""Names that are evicted from a file, and the rows that are moved: see ``store/eviction.py``.
 
-Names with the fewest calls in the last hour go first, and among equals those seen
-longest ago: a tenth of the limit at a time. Their counts in the store are added to
-`OTHER` at every resolution, so that no sum changes. A name that comes back later
-is new.
-
-The rows of a series can only be found by scanning all rows, which is done in short
-steps, each a transaction of its own: note what is to be evicted, with its
-replacement; move the rows of one interval after the other, the finest first, as
-coarser ones are made from them; delete the names.
+Both sets of tables have rows of a name (see ``tables.py``), which are moved independently of each other: a process
+of version 4 evicts names too, and knows only the former set.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
-from ...recording.name_limits import OTHER, overflow_of
-from ...recording.snapshot import Series
-from ..names import SCOPES
-from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER
+from ...recording.name_limits import OTHER
+from ..eviction import Replacements
+from ..resolutions import FINEST, FOREVER, SINCE_EVER
 from .dropped import add_dropped
 from .ids import BEGIN_TO_MOVE, Ids
 from .tables import ERRORS, FORMER_TOTALS, GROUPS, TOTALS, Table
 
-__all__ = ["keep_counters", "next_eviction_step"]
-
-_ROWS_AT_ONCE: Final = 10_000
-"""Approximate number of rows that one step scans."""
-_WIDTHS: Final = (FINEST, *COARSE_WIDTHS, SINCE_EVER)
-_HOUR: Final = 3600
-
-_Replacements = dict[int, int]
-"""Evicted ids, with the ids under which their rows are counted from then on."""
-
-
-def next_eviction_step(connection: sqlite3.Connection, now: float) -> Callable[[], None] | None:
-    """Return the next step, to be taken in the same transaction, or ``None``; ``now`` is in epoch seconds."""
-    moving = connection.execute("SELECT span, start FROM moved_progress").fetchone()
-    if moving is not None:
-        return partial(_move_totals, connection, *moving)
-    under_way = connection.execute("SELECT kind, span, start FROM eviction_progress ORDER BY kind LIMIT 1").fetchone()
-    if under_way is not None:
-        return partial(_move_rows, connection, *under_way)
-    over_limit = connection.execute("SELECT kind, whose FROM over_limit LIMIT 1").fetchone()
-    if over_limit is None:
-        return None
-    kind, whose = over_limit
-    return partial(_evict, connection, kind, whose, now)
-
-
-# Choice of what is evicted
+__all__ = ["EvictableIds"]
 
 _SERIES: Final = """
 SELECT id, kind, "group" FROM series LEFT JOIN (
@@ -84,84 +49,14 @@ WHERE series = :series AND NOT (type = :other AND message = :other)
 ORDER BY coalesce(calls, 0), CASE WHEN seen > :ahead THEN 0 ELSE seen END, id LIMIT :number
 """
 
+_LEAST_USED: Final = {"application": _APPLICATIONS, "series": _SERIES, "error": _ERRORS}
+
 _COUNT_NAMES: Final = """
 INSERT INTO loss (instance, cause, count) SELECT * FROM (
     SELECT instance, 'names', ? FROM instance_clock ORDER BY report DESC LIMIT 1
 ) WHERE true ON CONFLICT (instance, cause) DO UPDATE SET count = count + excluded.count
 """
 """Counts evicted names as a loss of the instance that reported last."""
-
-
-def _evict(connection: sqlite3.Connection, kind: str, whose: str, now: float) -> None:
-    """Choose what to evict because of a limit that was reached, if it still is."""
-    connection.execute("DELETE FROM over_limit WHERE (kind, whose) = (?, ?)", (kind, whose))
-    names = Ids(connection)
-    if kind == "error":
-        _note(connection, "error", _least_errors(connection, names, int(whose), now))
-        return
-    if kind == "series":
-        evicted = _least_series(connection, names, whose, now)
-    else:
-        whose, evicted = OTHER, _least_applications(connection, names, now)
-    _note(connection, "series", evicted)
-    _note(connection, "error", _pass_on_errors(connection))
-    connection.execute(_COUNT_NAMES, (len(evicted),))
-    add_dropped(connection, now, [whose], {"names": len(evicted)})
-
-
-def _note(connection: sqlite3.Connection, kind: str, evicted: _Replacements) -> None:
-    if evicted:
-        rows = [(kind, number, replacement) for number, replacement in evicted.items()]
-        connection.executemany("INSERT INTO evicted (kind, number, replacement) VALUES (?, ?, ?)", rows)
-        connection.execute("INSERT OR REPLACE INTO eviction_progress VALUES (?, ?, ?)", (kind, FINEST, -FOREVER))
-    if evicted and kind == "series":
-        connection.executemany("INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)", evicted.items())
-        connection.execute(BEGIN_TO_MOVE)
-
-
-def _least(connection: sqlite3.Connection, statement: str, now: float, limit: int, **whose: object) -> list[Any]:
-    """Select the least used rows, a tenth of a limit."""
-    arguments = {"hour": now - _HOUR, "ahead": now + _HOUR, "other": OTHER, "number": max(1, limit // 10), **whose}
-    return connection.execute(statement, arguments).fetchall()
-
-
-def _least_applications(connection: sqlite3.Connection, names: Ids, now: float) -> _Replacements:
-    """Choose applications, with all of their series, including those of their totals."""
-    evicted: _Replacements = {}
-    if names.count_applications() < Ids.MAX_APPLICATIONS:
-        return evicted
-    for (application,) in _least(connection, _APPLICATIONS, now, Ids.MAX_APPLICATIONS):
-        rows = connection.execute(
-            'SELECT id, kind, "group", name, whole FROM series WHERE application = ?', (application,)
-        )
-        for number, kind, group, name, whole in rows.fetchall():
-            overflow, scope = overflow_of(Series(OTHER, kind, group, "")), SCOPES[whole]
-            evicted[number] = (
-                names.series(overflow, now)
-                if scope == "name"
-                else names.totals_series(overflow, now, scope, "" if scope == "all" else name)
-            )
-    return evicted
-
-
-def _least_series(connection: sqlite3.Connection, names: Ids, application: str, now: float) -> _Replacements:
-    if names.count("series", "application", application) < Ids.MAX_SERIES:
-        return {}
-    found = _least(connection, _SERIES, now, Ids.MAX_SERIES, application=application)
-    return {
-        number: names.series(overflow_of(Series(application, kind, group, "")), now) for number, kind, group in found
-    }
-
-
-def _least_errors(connection: sqlite3.Connection, names: Ids, series: int, now: float) -> _Replacements:
-    """Choose errors, whose messages are no longer kept then; if they were not kept already, nor are their types."""
-    if names.count("error", "series", series) < Ids.MAX_ERRORS:
-        return {}
-    evicted = {
-        number: names.overflow_error(series, OTHER if message == OTHER else type_, bool(expected), int(now))
-        for number, type_, message, expected in _least(connection, _ERRORS, now, Ids.MAX_ERRORS, series=series)
-    }
-    return {number: replacement for number, replacement in evicted.items() if number not in evicted.values()}
 
 
 # Moving the rows
@@ -177,78 +72,89 @@ AND (new.type, new.message, new.expected) = (old.type, old.message, old.expected
 """
 
 
-def _pass_on_errors(connection: sqlite3.Connection) -> _Replacements:
-    """Pass the errors of evicted series to the replacements; return those they already have, to be evicted as well."""
-    connection.execute(f"UPDATE OR IGNORE error SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
-    return dict(connection.execute(_ALIKE).fetchall())
+class _FormerRows:
+    """The `MovedRows` of the former totals, or of errors."""
 
+    def __init__(self, connection: sqlite3.Connection, kind: str) -> None:
+        self._connection = connection
+        self._kind = kind
+        self._table = FORMER_TOTALS if kind == "series" else ERRORS
 
-def _move_rows(connection: sqlite3.Connection, kind: str, width: int, start: int) -> None:
-    """Move the rows of one interval that begins after ``start``."""
-    table = FORMER_TOTALS if kind == "series" else ERRORS
-    until = _end_of_step(connection, table, width, start)
-    evicted = f"SELECT number, replacement FROM evicted WHERE kind = '{kind}'"
-    if table.move(connection, kind, evicted, (width, start, until)) and width > FINEST:
-        connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (width,))
-    following = _following(connection, table, width) if until == FOREVER else width
-    if following is None:
-        _forget(connection, kind)
-    else:
-        connection.execute(
-            "UPDATE eviction_progress SET span = ?, start = ? WHERE kind = ?",
-            (following, -FOREVER if until == FOREVER else until, kind),
+    def end_of_step(self, width: int, start: int, at_most: int) -> int:
+        return _end_of_step(self._connection, self._table, (width, start), at_most)
+
+    def move(self, part: tuple[int, int, int]) -> bool:
+        evicted = f"SELECT number, replacement FROM evicted WHERE kind = '{self._kind}'"
+        return self._table.move(self._connection, self._kind, evicted, part) > 0
+
+    def note_late(self, width: int) -> None:
+        self._connection.execute("UPDATE level SET late = late + 1 WHERE span = ?", (width,))
+
+    def has_rows(self, width: int) -> bool:
+        return _has_rows(self._connection, self._table, width)
+
+    def proceed(self, width: int, start: int) -> None:
+        progress = "UPDATE eviction_progress SET span = ?, start = ? WHERE kind = ?"
+        self._connection.execute(progress, (width, start, self._kind))
+
+    def finish(self) -> None:
+        """Delete evicted names; samples and open transactions get the replacements."""
+        for table in ("sample", "running") if self._kind == "series" else ():
+            self._connection.execute(f"UPDATE {table} SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
+        self._connection.execute(
+            f"DELETE FROM {self._kind} WHERE id IN (SELECT number FROM evicted WHERE kind = ?)", (self._kind,)
         )
+        for table in ("evicted", "eviction_progress"):
+            self._connection.execute(f"DELETE FROM {table} WHERE kind = ?", (self._kind,))
+        if self._kind == "series":
+            self._connection.execute("DELETE FROM moved_series WHERE done")
 
 
-def _end_of_step(connection: sqlite3.Connection, table: Table, width: int, start: int) -> int:
-    """Return up to which start the rows after ``start`` are moved in one step; `FOREVER` if that is all."""
+class _PresentRows:
+    """The `MovedRows` of totals and error groups.
+
+    Names that a process of version 4 has evicted are gone already; those that this one evicts go afterwards.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def end_of_step(self, width: int, start: int, at_most: int) -> int:
+        return _end_of_step(self._connection, TOTALS, (width, start), at_most)
+
+    def move(self, part: tuple[int, int, int]) -> bool:
+        moved = "SELECT number, replacement FROM moved_series WHERE NOT done"
+        counts = [table.move(self._connection, "series", moved, part) for table in (TOTALS, GROUPS)]
+        return any(counts)
+
+    def note_late(self, width: int) -> None:
+        self._connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
+
+    def has_rows(self, width: int) -> bool:
+        return _has_rows(self._connection, TOTALS, width)
+
+    def proceed(self, width: int, start: int) -> None:
+        self._connection.execute("UPDATE moved_progress SET span = ?, start = ?", (width, start))
+
+    def finish(self) -> None:
+        self._connection.execute("DELETE FROM moved_progress")
+        self._connection.execute("DELETE FROM moved_series WHERE number NOT IN (SELECT id FROM series)")
+        self._connection.execute("UPDATE moved_series SET done = 1")
+
+
+def _end_of_step(connection: sqlite3.Connection, table: Table, after: tuple[int, int], at_most: int) -> int:
     row = connection.execute(
         f"SELECT start FROM {table.name} WHERE span = ? AND start > ? ORDER BY start LIMIT 1 OFFSET ?",
-        (width, start, _ROWS_AT_ONCE),
+        (*after, at_most),
     ).fetchone()
     return FOREVER if row is None else int(row[0])
 
 
-def _move_totals(connection: sqlite3.Connection, width: int, start: int) -> None:
-    """Move the totals of one interval that begins after ``start``.
-
-    Names that a process of version 4 has evicted are gone already; those that this one evicts go afterwards.
-    """
-    until = _end_of_step(connection, TOTALS, width, start)
-    moved = "SELECT number, replacement FROM moved_series WHERE NOT done"
-    changed = [table.move(connection, "series", moved, (width, start, until)) for table in (TOTALS, GROUPS)]
-    if any(changed) and width > FINEST:
-        connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
-    following = _following(connection, TOTALS, width) if until == FOREVER else width
-    if following is None:
-        connection.execute("DELETE FROM moved_progress")
-        connection.execute("DELETE FROM moved_series WHERE number NOT IN (SELECT id FROM series)")
-        connection.execute("UPDATE moved_series SET done = 1")
-    else:
-        after = -FOREVER if until == FOREVER else until
-        connection.execute("UPDATE moved_progress SET span = ?, start = ?", (following, after))
-
-
-def _following(connection: sqlite3.Connection, table: Table, width: int) -> int | None:
-    """Return the next width of which a table has rows; ``None`` after the last."""
-    statement = f"SELECT 1 FROM {table.name} WHERE span = ? LIMIT 1"
-    others = _WIDTHS[_WIDTHS.index(width) + 1 :]
-    return next((other for other in others if connection.execute(statement, (other,)).fetchone()), None)
-
-
-def _forget(connection: sqlite3.Connection, kind: str) -> None:
-    """Delete evicted names, which have no rows any more; samples and open transactions get the replacements."""
-    for table in ("sample", "running") if kind == "series" else ():
-        connection.execute(f"UPDATE {table} SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
-    connection.execute(f"DELETE FROM {kind} WHERE id IN (SELECT number FROM evicted WHERE kind = ?)", (kind,))
-    for table in ("evicted", "eviction_progress"):
-        connection.execute(f"DELETE FROM {table} WHERE kind = ?", (kind,))
-    if kind == "series":
-        connection.execute("DELETE FROM moved_series WHERE done")
+def _has_rows(connection: sqlite3.Connection, table: Table, width: int) -> bool:
+    return connection.execute(f"SELECT 1 FROM {table.name} WHERE span = ? LIMIT 1", (width,)).fetchone() is not None
 
 
 # What has been counted since ever, of names that are forgotten
-
 
 _FORGOTTEN: Final = """
 SELECT DISTINCT old.id, old.application, old.kind, old."group" FROM series AS old
@@ -267,15 +173,79 @@ UPDATE series SET seen = :unused WHERE seen < :unused AND whole = 0 AND name = :
 """
 
 
-def keep_counters(connection: sqlite3.Connection, unused: int) -> None:
-    """Count under `OTHER` what was ever counted of names that were seen before ``unused``, and are to be forgotten.
+class EvictableIds:
+    """The `EvictableNames` of a file, within one transaction."""
 
-    An application that is forgotten as a whole takes its counts with it.
-    """
-    names = Ids(connection)
-    connection.execute(_STAY, {"unused": unused, "other": OTHER})
-    rows = connection.execute(_FORGOTTEN, {"unused": unused, "other": OTHER}).fetchall()
-    for number, application, kind, group in rows:
-        other = names.series(overflow_of(Series(application, kind, group, "")), unused)
-        moved = f"SELECT {number:d} AS number, {other:d} AS replacement"
-        TOTALS.move(connection, "series", moved, (SINCE_EVER, -1, 0))
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._names: Ids | None = None
+
+    @property
+    def names(self) -> Ids:
+        """The numbers of names."""
+        if self._names is None:  # hardly any look whether a step is due finds one
+            self._names = Ids(self._connection)
+        return self._names
+
+    def under_way(self) -> tuple[_FormerRows | _PresentRows, int, int] | None:
+        """Return the rows that are being moved, with the width and the start after which the next step begins."""
+        moving = self._connection.execute("SELECT span, start FROM moved_progress").fetchone()
+        if moving is not None:
+            return _PresentRows(self._connection), *moving
+        progress = "SELECT kind, span, start FROM eviction_progress ORDER BY kind LIMIT 1"
+        kind, *moving = self._connection.execute(progress).fetchone() or (None,)
+        return None if kind is None else (_FormerRows(self._connection, kind), *moving)
+
+    def over_limit(self) -> tuple[str, str] | None:
+        """Return the kind of a limit that was reached, and whose it is."""
+        row = self._connection.execute("SELECT kind, whose FROM over_limit LIMIT 1").fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def forget_limit(self, kind: str, whose: str) -> None:
+        """Forget that a limit was reached."""
+        self._connection.execute("DELETE FROM over_limit WHERE (kind, whose) = (?, ?)", (kind, whose))
+
+    def least_used(
+        self, kind: Literal["application", "series", "error"], arguments: Mapping[str, object]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Return the least used applications, series or errors."""
+        return self._connection.execute(_LEAST_USED[kind], dict(arguments)).fetchall()
+
+    def series_of(self, application: str) -> Iterable[tuple[int, Any, str, str, int]]:
+        """Return number, kind, group, name and scope of all series of an application."""
+        statement = 'SELECT id, kind, "group", name, whole FROM series WHERE application = ?'
+        return self._connection.execute(statement, (application,)).fetchall()
+
+    def evict(self, kind: Literal["series", "error"], evicted: Replacements) -> None:
+        """Note that names are evicted, whose rows are to be moved."""
+        rows = [(kind, number, replacement) for number, replacement in evicted.items()]
+        self._connection.executemany("INSERT INTO evicted (kind, number, replacement) VALUES (?, ?, ?)", rows)
+        begin = "INSERT OR REPLACE INTO eviction_progress VALUES (?, ?, ?)"
+        self._connection.execute(begin, (kind, FINEST, -FOREVER))
+        if kind == "series":
+            self._connection.executemany("INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)", evicted.items())
+            self._connection.execute(BEGIN_TO_MOVE)
+
+    def pass_on_errors(self) -> Replacements:
+        """Pass the errors of evicted series to the replacements; return those they have already."""
+        self._connection.execute(f"UPDATE OR IGNORE error SET series = {_REPLACEMENT} WHERE series IN {_EVICTED}")
+        return dict(self._connection.execute(_ALIKE).fetchall())
+
+    def count_evicted(self, number: int, application: str, now: float) -> None:
+        """Count evicted names as a loss of the instance that reported last."""
+        self._connection.execute(_COUNT_NAMES, (number,))
+        add_dropped(self._connection, now, [application], {"names": number})
+
+    def keep_overflow(self, unused: int) -> None:
+        """Have the series under which evicted ones are counted stay, as if they had been seen at ``unused``."""
+        self._connection.execute(_STAY, {"unused": unused, "other": OTHER})
+
+    def forgotten(self, unused: int) -> Iterable[tuple[int, str, Any, str]]:
+        """Return number, application, kind and group of series that were seen before ``unused`` and have counts."""
+        return self._connection.execute(_FORGOTTEN, {"unused": unused, "other": OTHER}).fetchall()
+
+    def move_counters(self, evicted: Replacements) -> None:
+        """Count under the replacements what was ever counted."""
+        for number, replacement in evicted.items():
+            moved = f"SELECT {number:d} AS number, {replacement:d} AS replacement"
+            TOTALS.move(self._connection, "series", moved, (SINCE_EVER, -1, 0))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 
 from ...recording.name_limits import OTHER, overflow_of
 from ...recording.snapshot import ErrorCount, Series
+from ..limits import NameLimits
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, FOREVER
 from ..rows import Scope
@@ -48,20 +48,11 @@ BEGIN_TO_MOVE: Final = f"INSERT OR REPLACE INTO moved_progress VALUES (1, {FINES
 """Moves the totals of all ``moved_series``, from the first row on."""
 
 
-class Ids:
+class Ids(NameLimits):
     """Looks ids up and creates new ones within one transaction; counts what had to be put under `OTHER`.
 
     The id of a name that is being evicted (see ``eviction.py``) is no longer used; its replacement is.
     """
-
-    MAX_APPLICATIONS: ClassVar[int] = 2000
-    """Distinct applications; a single process, which has a limit of one thousand, never reaches this."""
-    MAX_SERIES: ClassVar[int] = 5000
-    """Distinct series of one application."""
-    MAX_OF_SCOPE: ClassVar[Mapping[Scope, int]] = {"host": 500, "version": 50, "queue": 200}
-    """Distinct hosts, versions and queues of one application and kind."""
-    MAX_ERRORS: ClassVar[int] = 200
-    """Distinct errors of one series; above it only types are kept separate, and above twice that nothing is."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -147,7 +138,7 @@ class Ids:
     def _new_series(self, series: Series, key: tuple[object, ...], minute: int) -> int:
         application = str(key[0])
         bounded = OTHER not in key
-        if bounded and self.count("series", "application", application) >= self.MAX_SERIES:
+        if bounded and self.count_series(application) >= self.MAX_SERIES:
             self._note_over_limit("series", application)
             self._count_overflow("names", 1)
             return self._id(overflow_of(series), "name", minute)
@@ -200,7 +191,7 @@ class Ids:
 
     def _new_error(self, key: tuple[int, str, str, int], error: ErrorCount) -> int:
         series, type_, _, expected = key
-        known = self.count("error", "series", series)
+        known = self.count_errors(series)
         if known >= self.MAX_ERRORS:
             self._note_over_limit("error", series)
             self._count_overflow("errors", error.count)
@@ -221,8 +212,15 @@ class Ids:
             "INSERT INTO error (series, type, message, expected, seen) VALUES (?, ?, ?, ?, ?)", (*key, minute)
         )
 
-    def count(self, table: str, column: str, value: object) -> int:
-        """Return how many rows count towards the limit, without those that are being evicted."""
+    def count_series(self, application: str) -> int:
+        """Return the number of an application's series, without `OTHER` and those that are being evicted."""
+        return self._count("series", "application", application)
+
+    def count_errors(self, series: int) -> int:
+        """Return the number of a series' errors, without those that are being evicted."""
+        return self._count("error", "series", series)
+
+    def _count(self, table: str, column: str, value: object) -> int:
         if (table, value) not in self._known:
             row = self._connection.execute(
                 f"SELECT count(*) FROM {table} WHERE {column} = ? AND {_BOUNDED[table]}"

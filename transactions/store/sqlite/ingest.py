@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...recording.snapshot import ErrorCount, Instance, MinuteRow, Series, Snapshot
+from ...recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
 from ...recording.totals import Totals, columns_of
 from ..liveness import process_identity
 from ..maintenance import Retention, TrustedTime, reopen
-from ..names import storable
-from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, floor_to
+from ..names import scopes_of, storable
+from ..resolutions import COARSEST, FOREVER, RowIntervals
 from ..rows import Scope
 from .clocks import observe, trusted_time
 from .custom import add_events, add_metrics
@@ -53,32 +53,20 @@ def prepare_snapshot(snapshot: Snapshot) -> PreparedSnapshot:
         for queue in ("", row.queue) if row.queue else ("",):
             key = (row.series.application, row.series.kind, row.minute, queue)
             whole.setdefault(key, (row.series, Totals()))[1].add(row.totals)
-    packed: list[tuple[Series, int, Scope, str, Sequence[object]]] = [
+    instance = snapshot.instance
+    totals_rows: list[tuple[Series, int, Scope, str, Sequence[object]]] = [
         (series, minute, scope, value, columns)
         for (_, _, minute, queue), (series, totals) in whole.items()
         for columns in (columns_of(totals),)
-        for scope, value in _scopes(snapshot.instance, queue)
+        for scope, value in scopes_of(instance.host, instance.version, queue)
     ]
-    pid = snapshot.instance.pid
-    process = process_identity(pid) if pid == os.getpid() else ""
-    samples = [prepare_sample(sample, snapshot.instance) for sample in snapshot.samples]
-    return PreparedSnapshot(snapshot, rows, packed, samples, process)
+    process = process_identity(instance.pid) if instance.pid == os.getpid() else ""
+    samples = [prepare_sample(sample, instance) for sample in snapshot.samples]
+    return PreparedSnapshot(snapshot, rows, totals_rows, samples, process)
 
 
 def _apdex_count(row: MinuteRow) -> int:
     return row.totals.satisfied + row.totals.tolerating + row.totals.frustrated
-
-
-def _scopes(instance: Instance, queue: str) -> Iterator[tuple[Scope, str]]:
-    """Yield what totals are kept for: those of a queue for that; those of all queues for everything else."""
-    if queue:
-        yield "queue", queue
-        return
-    yield "all", ""
-    if instance.host:
-        yield "host", instance.host
-    if instance.version:
-        yield "version", instance.version
 
 
 def ingest(connection: sqlite3.Connection, prepared: PreparedSnapshot, retention: Retention) -> TrustedTime:
@@ -149,9 +137,10 @@ class _Ingest:
         self.ids = Ids(connection)
         self.dropped: dict[str, int] = {}
         self._connection = connection
-        self._present = _Intervals(reopen(MaintainedTables(connection, PRESENT), retention, now).values())
-        self._former = _Intervals(reopen(MaintainedTables(connection, FORMER), retention, now).values())
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
+        present, former = (reopen(MaintainedTables(connection, tables), retention, now) for tables in (PRESENT, FORMER))
+        self._present = RowIntervals(present.values(), self._oldest)
+        self._former = RowIntervals(former.values(), self._oldest)
         self._now = now.latest
 
     def record_dropped(self, cause: str, count: int) -> None:
@@ -173,17 +162,17 @@ class _Ingest:
         ]
         TOTALS.add(
             self._connection,
-            [(*interval, one, *columns) for one, minute, columns in rows for interval in self._of(minute)],
+            [(*interval, one, *columns) for one, minute, columns in rows for interval in self._present.of(minute)],
         )
         self.record_dropped(
-            "expired", sum(row.totals.count for row in prepared.snapshot.minutes if not self._of(row.minute))
+            "expired", sum(row.totals.count for row in prepared.snapshot.minutes if not self._present.of(row.minute))
         )
         for width in self._present.rolled_up():
             self._connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
 
     def errors(self, errors: Iterable[ErrorCount]) -> None:
         """Count distinct errors."""
-        kept = [(self.ids.error(error), error) for error in errors if self._of(error.minute)]
+        kept = [(self.ids.error(error), error) for error in errors if self._present.of(error.minute)]
         rows = [
             (*interval, number, error.count) for number, error in kept for interval in self._former.of(error.minute)
         ]
@@ -191,33 +180,5 @@ class _Ingest:
 
     def custom(self, snapshot: Snapshot) -> None:
         """Count custom metrics and events."""
-        add_metrics(self._connection, snapshot.custom_metrics, self._of, self.record_dropped)
+        add_metrics(self._connection, snapshot.custom_metrics, self._present.of, self.record_dropped)
         add_events(self._connection, snapshot.custom_events, snapshot.taken, self.record_dropped)
-
-    def _of(self, minute: int) -> Sequence[tuple[int, int]]:
-        """Return width and start of the rows that hold a minute; none if it is older than all that is kept."""
-        return self._present.of(minute) if minute >= self._oldest else ()
-
-
-class _Intervals:
-    """The rows that hold a minute: its own, and coarser ones that are rolled up already."""
-
-    def __init__(self, resolutions: Iterable[Resolution]) -> None:
-        self._resolutions = list(resolutions)
-        self._known: dict[int, list[tuple[int, int]]] = {}
-
-    def of(self, minute: int) -> Sequence[tuple[int, int]]:
-        """Return width and start of each; none if it is older than all that is kept."""
-        intervals = self._known.get(minute)
-        if intervals is None:
-            starts = [(resolution, floor_to(minute, resolution.width)) for resolution in self._resolutions]
-            intervals = self._known[minute] = [
-                (resolution.width, at)
-                for resolution, at in starts
-                if resolution.complete_from <= at < resolution.complete_until
-            ]
-        return intervals
-
-    def rolled_up(self) -> set[int]:
-        """Return the widths of the coarser rows."""
-        return {width for intervals in self._known.values() for width, _ in intervals if width > FINEST}

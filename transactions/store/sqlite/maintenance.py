@@ -8,9 +8,10 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
+from ..eviction import keep_counters, next_eviction_step
 from ..maintenance import Retention, Step, TrustedTime, next_step
 from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, Resolution
-from .eviction import keep_counters, next_eviction_step
+from .eviction import EvictableIds
 from .samples import bound_samples
 from .tables import FORMER, FORMER_TOTALS, PRESENT, Table, TableSet, add_former_to_ever
 
@@ -26,7 +27,7 @@ def next_maintenance_step(connection: sqlite3.Connection, retention: Retention, 
     """Return a maintenance step that is due, to be taken in the same transaction; ``None`` if there is none."""
     due = [next_step(MaintainedTables(connection, tables), retention, now) for tables in (PRESENT, FORMER)]
     steps = [step for step in due if step is not None]
-    return partial(_take_all, steps) if steps else next_eviction_step(connection, now.earliest)
+    return partial(_take_all, steps) if steps else next_eviction_step(EvictableIds(connection), now.earliest)
 
 
 def _take_all(steps: Iterable[Step]) -> None:
@@ -148,7 +149,7 @@ def _outermost(
 def _forget(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
     """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
     unused = int(retention.oldest(_HOUR, now) - 2 * _DAY)
-    keep_counters(connection, unused)
+    keep_counters(EvictableIds(connection), unused)
     for table in ("series", "error", "link", "stack", "error_group", "custom_metric", "custom_event_type"):
         connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))
     connection.execute("DELETE FROM mark WHERE moment < ?", (unused,))

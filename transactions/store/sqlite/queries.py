@@ -6,18 +6,18 @@ Rows are summed up within SQLite, so that a query returns one row for each line 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from typing import Final
 
-from ...log import log_once
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, PLAIN
+from ..intact import intact_samples
 from ..names import SCOPES
-from ..resolutions import Resolution, RowRange
+from ..resolutions import Resolution, RowRange, are_few
 from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
-from ..sample_json import CorruptSample, from_json, said_of
+from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
@@ -29,10 +29,6 @@ __all__ = ["SQLiteRows"]
 
 SERIES: Final = 'series.application, series.kind, series."group", series.name'
 """The columns that make a `Series`."""
-
-_FEW: Final = 20
-_UNITS: Final = 2000
-"""Up to `_FEW` series in up to this many intervals are looked up one by one; for more, a range's rows are all read."""
 
 _LOOKED_UP: Final = """
     WITH RECURSIVE part (span, first, last) AS (VALUES {parts}), wanted (number) AS (VALUES {numbers}),
@@ -81,6 +77,13 @@ _SAMPLES: Final = f"""
 _RUNNING: Final = f"""
     SELECT instance, running.started, {SERIES} FROM running JOIN series ON series.id = running.series
     ORDER BY running.started
+"""
+
+_EVICTED: Final = "SELECT number, replacement FROM evicted WHERE kind = 'series'"
+_MOVED: Final = "SELECT number, replacement FROM moved_series"
+_GONE: Final = """
+    SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'series'), 0)
+    - (SELECT count(*) FROM series WHERE id NOT IN ({evicted}))
 """
 
 _LAST: Final = """(
@@ -150,6 +153,18 @@ class SQLiteRows:
         statement = " UNION ".join(f"SELECT DISTINCT application FROM {table}" for table in tables)
         return (name for (name,) in self._connection.execute(statement))
 
+    def evicted(self) -> dict[int, int]:
+        """Return the series that are being evicted, with those under which their rows will be counted."""
+        tables = [_EVICTED] if self._version >= CLOCKS_SINCE else []
+        tables += [_MOVED] if self._version >= TOTALS_SINCE else []
+        return {number: other for table in tables for number, other in self._connection.execute(table)}
+
+    def evictions(self) -> int:
+        """Return a number that changes whenever a series is evicted or forgotten: how many numbers are unused."""
+        evicted = "SELECT number FROM evicted WHERE kind = 'series'" if self._version >= CLOCKS_SINCE else ""
+        (gone,) = self._connection.execute(_GONE.format(evicted=evicted)).fetchone()
+        return int(gone)
+
     # Totals
 
     def sums(
@@ -181,9 +196,7 @@ class SQLiteRows:
     def _select(
         self, tables: TableSet, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str
     ) -> Iterator[Row]:
-        intervals = sum((part.end - part.start) // max(part.width, 1) for part in ranges)
-        is_small = len(series) <= _FEW and intervals <= _UNITS and all(part.width for part in ranges)
-        statement = (_LOOKED_UP if is_small else _SCANNED).format(
+        statement = (_LOOKED_UP if are_few(ranges, series) else _SCANNED).format(
             table=tables.totals.name,
             columns=columns,
             parts=", ".join(["(?, ?, ?)"] * len(ranges)),
@@ -223,7 +236,7 @@ class SQLiteRows:
         """Yield the slowest samples that ended in a window, without damaged ones."""
         where, arguments = _matching(selection)
         said = said_of(selection)
-        return _intact_samples(
+        return intact_samples(
             self._connection.execute(
                 f"{_SAMPLES} WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
                 f"{' AND instr(body, ?) > 0' * len(said)} ORDER BY duration DESC LIMIT ?",
@@ -234,7 +247,7 @@ class SQLiteRows:
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample."""
         found = self._connection.execute(f"{_SAMPLES} WHERE sample.id = ?", (number,))
-        return next(_intact_samples(found), None)
+        return next(intact_samples(found), None)
 
     # Processes
 
@@ -309,12 +322,3 @@ def _matching(selection: Selection) -> tuple[str, list[object]]:
     """Return a condition on the columns of the table ``series``, and its arguments."""
     wanted = [(f'series."{column}" = ?', value) for column, value in selection.series.items()]
     return " AND ".join(["1", *(condition for condition, _ in wanted)]), [value for _, value in wanted]
-
-
-def _intact_samples(rows: Iterable[tuple[Any, ...]]) -> Iterator[StoredSample]:
-    """Yield the samples, leaving out damaged ones with a log line."""
-    for row in rows:
-        try:
-            yield StoredSample(row[0], Series(*row[1:5]), row[5], from_json(row[6]))
-        except CorruptSample as error:
-            log_once("corrupt sample", "the store holds a damaged sample, which is left out: %s", error)

@@ -7,19 +7,13 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ...recording.snapshot import Instance, Sample
+from ..limits import MAX_LINKS, MAX_SAMPLES, SAMPLES_PER_HOUR
 from ..names import storable
 from ..resolutions import floor_to
 from ..sample_json import to_json
 from .ids import Ids
 
 __all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
-
-PER_HOUR: Final = 5
-"""Samples kept of one series, reason and hour: the slowest, and the latest of those that failed."""
-MAX_SAMPLES: Final = 50_000
-"""Samples kept in all; those that came first go first, whatever the time was by the clocks of their processes."""
-MAX_LINKS: Final = 5000
-"""Applications and others that they report to as well, kept in all; those seen longest ago go first."""
 
 _HOUR: Final = 3600
 
@@ -50,7 +44,7 @@ def add_samples(connection: sqlite3.Connection, samples: Iterable[PreparedSample
     """Store samples, and drop the least telling ones of each hour. How many were dropped."""
     touched = {_add(connection, sample, names) for sample in samples}
     return sum(
-        connection.execute(_EXCESS, (series, reason, hour, hour + _HOUR, PER_HOUR)).rowcount
+        connection.execute(_EXCESS, (series, reason, hour, hour + _HOUR, SAMPLES_PER_HOUR)).rowcount
         for series, reason, hour in sorted(touched)
     )
 

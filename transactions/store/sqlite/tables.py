@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-from ...log import log_once
-from ...recording.counts import CorruptCounts, decode_counts, merge_to_bytes
-from ...recording.histogram import decode, merge_to_encoded
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS
+from ..intact import merged_counts, merged_histograms
 from ..resolutions import SINCE_EVER
 
 __all__ = [
@@ -231,31 +229,12 @@ def define_functions(connection: sqlite3.Connection) -> None:
     connection.create_aggregate("latest", 2, _Latest)  # type: ignore[arg-type]
 
 
-def _merge_intact(
-    encoded: Sequence[bytes], merge: Callable[[Iterable[bytes]], bytes], read: Callable[[bytes], object]
-) -> bytes:
-    """Merge encoded counts; damaged ones are left out and logged, so that they do not spoil the others."""
-    try:
-        return merge(encoded)
-    except CorruptCounts as error:
-        log_once("corrupt histogram", "the store holds a damaged histogram, which is left out: %s", error)
-    return merge(one for one in encoded if _is_intact(one, read))
-
-
-def _is_intact(encoded: bytes, read: Callable[[bytes], object]) -> bool:
-    try:
-        read(encoded)
-    except CorruptCounts:
-        return False
-    return True
-
-
 def _merged_pair(first: bytes, second: bytes) -> bytes:
-    return _merge_intact((first, second), merge_to_bytes, decode_counts)
+    return merged_counts((first, second))
 
 
 def _merged_histogram_pair(first: bytes, second: bytes) -> bytes:
-    return _merge_intact((first, second), merge_to_encoded, decode)
+    return merged_histograms((first, second))
 
 
 class _Merged(list[bytes]):
@@ -264,7 +243,7 @@ class _Merged(list[bytes]):
     step = list.append
 
     def finalize(self) -> bytes:
-        return _merge_intact(self, merge_to_bytes, decode_counts)
+        return merged_counts(self)
 
 
 class _MergedHistogram(list[bytes]):
@@ -273,7 +252,7 @@ class _MergedHistogram(list[bytes]):
     step = list.append
 
     def finalize(self) -> bytes:
-        return _merge_intact(self, merge_to_encoded, decode)
+        return merged_histograms(self)
 
 
 class _Latest(dict[int, float]):

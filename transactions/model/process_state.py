@@ -1,9 +1,10 @@
-"""The runtime state of this process: its settings, once they are read, and its default application."""
+"""The state of this process: its default application, and whether anything is measured for it yet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from ..configuration.in_force import in_force
 from ..handoff import handoff
 from ..late_imports import late_imports
 from ..log import capture_internal_exception, log_import_failure, log_once
@@ -11,46 +12,26 @@ from .applications import Application, ApplicationArgument, application_named
 from .naming import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from ..configuration import Settings
 
-    from ..configuration import Privacy, Settings
-
-__all__ = ["DISABLED", "QUEUE_HEADERS", "RuntimeState", "runtime"]
-
-QUEUE_HEADERS: Final = ("x-request-start", "x-queue-start")
-"""Headers in which a proxy tells when it received the request, hence how long that was queued."""
+__all__ = ["DISABLED", "ProcessState", "process_state"]
 
 DISABLED: Final = Application("nobody")
-"""Value of `RuntimeState.enabled_for` if nothing is measured (yet). Never the application of a transaction."""
+"""Value of `ProcessState.enabled_for` if nothing is measured (yet). Never the application of a transaction."""
 
 
-class RuntimeState:
-    """The settings in the form that every call needs. Nothing is read before the first call."""
+class ProcessState:
+    """What is decided once for all transactions of the process, and looked at as each of them begins."""
 
-    __slots__ = (
-        "application",
-        "beginnings",
-        "deferred",
-        "early",
-        "enabled_for",
-        "error_statuses",
-        "has_entry_point",
-        "loaded",
-        "privacy",
-        "queue_headers",
-        "settings",
-    )
+    __slots__ = ("_named_by", "application", "beginnings", "early", "enabled_for", "has_entry_point")
 
     application: Application
     """The default application; until the settings are read, one with the default name."""
-    error_statuses: frozenset[int]
-    privacy: Privacy
-    queue_headers: frozenset[bytes]
-    """`QUEUE_HEADERS` as bytes, as in ASGI; empty if the setting ``queue_time`` is off."""
-    settings: Settings
 
     def __init__(self) -> None:
         self.application = Application("Python Application")
+        self._named_by: Settings | None = None
+        """The settings that have named the default application."""
         self.beginnings: int = 0
         """How often anybody got ready for a transaction to begin.
 
@@ -60,36 +41,29 @@ class RuntimeState:
         """Whether the program's own code has not begun yet, and may still replace parts of the standard library."""
         self.has_entry_point: bool = False
         """Whether anything was made that can open a transaction."""
-        self.deferred: Callable[[], object] | None = None
-        """A call of `initialize` that could not be carried out yet; repeated before the settings are read."""
         self.reset()
 
     def reset(self) -> None:
-        """Read the settings again at the next call; until then those read before stay in use."""
-        self.loaded: bool = False
+        """Begin anew: the next transaction is the first one, and finds the settings that are in force by then."""
+        in_force.renew()
         self.enabled_for: Application = DISABLED
         """The default application once a transaction has been measured; until then `DISABLED`."""
 
     def load(self) -> None:
-        """Read the settings, unless they have been read.
+        """Read the settings, unless they have been read, and name the default application.
 
         Raises:
             ImportError, OSError: the modules that read them cannot be imported at this moment.
         """
-        if not self.loaded:
-            deferred, self.deferred = self.deferred, None
-            if deferred is not None:
-                deferred()
+        if not in_force.loaded:
             with late_imports:
-                # imported late: these bring dataclasses and the table of settings
-                from ..configuration.in_force import current  # noqa: PLC0415
-                from ..configuration.privacy import Privacy  # noqa: PLC0415
-            self.settings = current().settings
-            self.privacy = Privacy(self.settings)
-            self.error_statuses = self.settings.error_statuses
-            self.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if self.settings.queue_time else ()))
-            self.application = application_named(self.settings.app_name) or Application(self.settings.app_name)
-            self.loaded = True
+                # imported late: it brings dataclasses and the table of settings
+                from ..configuration.activation import load  # noqa: PLC0415
+            load(in_force)
+        settings = in_force.settings
+        if settings is not self._named_by:
+            self.application = application_named(settings.app_name) or Application(settings.app_name)
+            self._named_by = settings
 
     def try_load(self) -> bool:
         """Read the settings, unless they have been read; return whether that succeeded. A failure is logged once."""
@@ -113,7 +87,7 @@ class RuntimeState:
         if not self.try_load():
             handoff.record_dropped("transactions")
             return False
-        if self.settings.enabled and self.enabled_for is DISABLED:
+        if in_force.settings.enabled and self.enabled_for is DISABLED:
             self.enabled_for = self.application
             handoff.notify_first()
         return self.enabled_for is not DISABLED
@@ -132,10 +106,5 @@ class RuntimeState:
             return self.application
         return found
 
-    def apdex_t(self, application: Application, path: str) -> float:
-        """Return the Apdex threshold in seconds for a transaction's path."""
-        settings = self.settings.for_application(application)
-        return settings.transaction_apdex_t.get(path, settings.apdex_t)
 
-
-runtime: Final = RuntimeState()
+process_state: Final = ProcessState()

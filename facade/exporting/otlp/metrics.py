@@ -1,0 +1,122 @@
+"""Metrics of a store, in the form that was asked for, with what has to be noted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from weighbridge.exporting.families import GENERATION, Family
+
+from .attributes import Attributes
+from .conventions import with_conventions
+from .deltas import Counted, Sent, counted, decode_sent, deltas, encode_sent, settled, without_generation
+from .points import Form, Key, Request, requests_of
+from .stream import Stream
+from .turns import State
+from .variables import Variables
+
+__all__ = ["Plan", "Reading", "plan_of"]
+
+_YOUNG: Final = 3600 * 10**9
+"""Nanoseconds; what a store holds that is no older is sent whole when its first delta is."""
+
+
+class Plan(Protocol):
+    """The messages of one export."""
+
+    def requests(self) -> Iterator[Request]:
+        """Yield the messages, in their order."""
+        ...
+
+    def taken(self, request: Request) -> None:
+        """Note that the receiver took one of them."""
+
+    def state(self) -> State:
+        """Return what is to be noted: the next export begins with it."""
+        ...
+
+
+class Reading(NamedTuple):
+    """What was read of a store."""
+
+    families: Sequence[Family]
+    resources: Mapping[str, Attributes]
+    stream: Stream
+    now: int
+    """Nanoseconds since the epoch."""
+
+
+def plan_of(reading: Reading, variables: Variables, state: State) -> Plan:
+    """Return the messages that send what was read.
+
+    Args:
+        reading: what was read of the store.
+        variables: in which form it is sent.
+        state: what was noted at the last export, if anything.
+    """
+    families = with_conventions(reading.families)
+    if variables.temporality == "cumulative":
+        return _Cumulative(reading, families, variables, state)
+    return _Delta(reading, families, variables, state)
+
+
+class _Cumulative:
+    """All that was ever counted: a message that is lost, or comes twice, changes nothing."""
+
+    def __init__(self, reading: Reading, families: Iterable[Family], variables: Variables, state: State) -> None:
+        self._reading = reading
+        self._families = list(families)
+        self._variables = variables
+        self._generation, self._since = _generation(self._families, state, reading)
+
+    def requests(self) -> Iterator[Request]:
+        reading = self._reading
+        form = Form(
+            "cumulative", self._variables.histogram, reading.now, reading.stream.start, generation_start=self._since
+        )
+        return requests_of(self._families, reading.resources, form)
+
+    def taken(self, request: Request) -> None:
+        """Nothing depends on it."""
+
+    def state(self) -> State:
+        return {"generation": self._generation, "since": self._since}
+
+
+def _generation(families: Iterable[Family], state: State, reading: Reading) -> tuple[str | None, int]:
+    """Return the generation of ``<other>``, and from when on it counts: a new one begins with what it takes over."""
+    labels = (label for family in families for sample in family.samples for label in sample.labels)
+    generation = next((value for name, value in labels if name == GENERATION), state.get("generation"))
+    if state.get("generation") == generation:
+        return generation, int(state.get("since") or reading.stream.start)
+    return generation, reading.now if state.get("generation") else reading.stream.start
+
+
+class _Delta:
+    """What has been counted since it was taken last: what is not known to have been taken is sent again."""
+
+    def __init__(self, reading: Reading, families: Iterable[Family], variables: Variables, state: State) -> None:
+        self._reading = reading
+        self._families = without_generation(families)
+        self._variables = variables
+        self._counted: dict[Key, Counted] = counted(self._families)
+        self._last = int(state.get("read", reading.stream.start))
+        sent = decode_sent(str(state.get("sent", "")))
+        if sent is None:
+            sent = {} if reading.now - reading.stream.start < _YOUNG else self._all_sent()
+        self._sent = settled(sent, self._counted)
+
+    def _all_sent(self) -> dict[Key, Sent]:
+        return {key: Sent(value, self._reading.now) for key, value in self._counted.items()}
+
+    def requests(self) -> Iterator[Request]:
+        reading = self._reading
+        starts = {key: one.until for key, one in self._sent.items()}
+        form = Form("delta", self._variables.histogram, reading.now, self._last, starts)
+        return requests_of(deltas(self._families, self._sent), reading.resources, form)
+
+    def taken(self, request: Request) -> None:
+        self._sent |= {key: Sent(self._counted[key], self._reading.now) for key in request.keys if key in self._counted}
+
+    def state(self) -> State:
+        return {"sent": encode_sent(self._sent), "read": self._reading.now}

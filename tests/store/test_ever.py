@@ -1,0 +1,131 @@
+"""Counters only grow: across retention and eviction, and with a limit on names."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, CustomMetric
+from weighbridge.transactions.recording.name_limits import OTHER
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.maintenance import Retention
+from weighbridge.transactions.store.reader import CountedEver, ErrorType, StoreReader, Window
+
+BOTH_ENGINES = True
+DAY = 86400
+
+
+class Counters:
+    """What was read so far of each counter; those of `OTHER` are told by the composition, too."""
+
+    def __init__(self, path: str, max_names: int | None = None) -> None:
+        self._path = path
+        self._reader = StoreReader.open(path)
+        self._max_names = max_names
+        self._read: dict[tuple[Series, str], int] = {}
+
+    def grow(self) -> CountedEver:
+        """Read; no counter has fallen, and one that has read nothing before reads the same."""
+        ever = self._reader.ever(self._max_names)
+        for scope in (ever.applications, ever.names, ever.hosts):
+            for series, totals in scope.items():
+                key = (series, ever.composition if series.name == OTHER else "")
+                assert totals.count >= self._read.get(key, 0), f"{key} has fallen"
+                assert sum(totals.histogram.values()) == totals.count
+                self._read[key] = totals.count
+        with closing(StoreReader.open(self._path)) as another:
+            assert another.ever(self._max_names) == ever
+        return ever
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def calls(totals) -> int:
+    return sum(one.count for one in totals.values())
+
+
+def test_nothing_is_missing_and_nothing_falls_when_rows_expire(make, engine, path) -> None:
+    writer = engine.writer(Retention(minutes=1, hours=5, samples=1))
+    others = [make.other("two"), make.other("three")]
+    writer.write(make.snapshot())
+    with closing(Counters(path)) as counters:
+        for day in range(14):
+            at = make.now + day * DAY
+            metric = CustomMetric("shop", "cart", int(at), 1, 2.0, 2.0, 2.0)
+            event = CustomEvents("shop", "sale", 1, (CustomEvent("shop", "sale", at, {}),))
+            row = make.row([1.0, 2.0], minute=at)
+            row = replace(row, totals=replace(row.totals, statuses={200: 2}))
+            writer.write(
+                make.snapshot(
+                    row, make.row([1.0], make.job, at), taken=at, errors=(make.error("x", minute=at),),
+                    custom_metrics=(metric,), custom_events=(event,),
+                )
+            )  # fmt: skip
+            for hour in range(0, 24, 3):
+                for other in others:
+                    writer.write(other.snapshot(taken=at + hour * 3600))
+            ever = counters.grow()
+            assert calls(ever.names) == calls(ever.applications) == calls(ever.hosts) == 3 * (day + 1)
+            assert ever.errors == {ErrorType("shop", "web", "shop:Broken", False): day + 1}
+            assert ever.custom_metrics == {("shop", "cart"): (day + 1, 2.0 * (day + 1))}
+            assert ever.statuses == {"shop": {200: 2 * (day + 1)}}
+        with closing(StoreReader.open(path)) as reader:
+            kept = reader.totals(Window(0, at + DAY)).calls
+        assert 0 < kept < calls(ever.names), "nothing has expired"
+
+
+def test_no_counter_falls_while_names_make_room(make, engine, path, limit) -> None:
+    limit("series", 20)
+    writer = engine.writer()
+    writer.write(make.snapshot())
+    written, compositions = 0, set()
+    with closing(Counters(path)) as counters:
+        for number in range(40):
+            at = make.now + number * 60
+            names = ["GET /page", *(f"scan {number}.{n}" for n in range(2))]
+            rows = [make.row([0.1] * (n + 1), make.page._replace(name=name), at) for n, name in enumerate(names)]
+            writer.write(make.snapshot(*rows, taken=at))
+            written += sum(row.totals.count for row in rows)
+            ever = counters.grow()
+            compositions.add(ever.composition)
+            assert calls(ever.names) == calls(ever.applications) == written
+            assert len(ever.names) <= 21
+    assert len(compositions) > 2, "nothing was evicted"
+
+
+def test_hosts_that_make_room_count_under_other(make, engine, path, limit) -> None:
+    limit("parts", {"host": 10})
+    writer = engine.writer()
+    writer.write(make.snapshot())
+    with closing(Counters(path)) as counters:
+        for number in range(30):
+            at = make.now + number * 60
+            snapshot = make.snapshot(make.row([1.0], minute=at), taken=at)
+            writer.write(replace(snapshot, instance=replace(snapshot.instance, host=f"pod {number}")))
+            assert calls(counters.grow().hosts) == number + 1
+
+
+def test_names_beyond_the_limit_are_together(make, engine, path) -> None:
+    writer = engine.writer()
+    written = 0
+    writer.write(make.snapshot())
+    with closing(Counters(path, max_names=3)) as counters:
+        for hour in range(30):
+            at = make.now + hour * 3600
+            names = [make.page._replace(name=f"GET /{n}") for n in range(5)] + [make.job]
+            rows = [make.row([1.0] * ((hour * 7 + n * 3) % 5 + 1), name, at) for n, name in enumerate(names)]
+            writer.write(make.snapshot(*rows, taken=at))
+            written += sum(row.totals.count for row in rows)
+            ever = counters.grow()
+            assert calls(ever.names) == written
+            told_apart = [series for series in ever.names if series.name != OTHER]
+            assert len(told_apart) == 3
+            assert {series.kind for series in ever.names} == {"web", "background"}
+
+
+def test_a_limit_that_is_not_reached_changes_nothing(make, writer, path) -> None:
+    writer.write(make.snapshot(make.row([1.0]), make.row([1.0], make.job)))
+    with closing(StoreReader.open(path)) as reader:
+        assert reader.ever(2) == reader.ever()
+        assert OTHER in {series.name for series in reader.ever(1).names}
