@@ -44,6 +44,7 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "below",
     "README.md": "below",
     "docs/first-hour.md": "test_tutorials",
+    "docs/how-to/opentelemetry.md": "test_opentelemetry",
     "docs/how-to/postgresql.md": "test_postgresql",
     "docs/how-to/prometheus.md": "test_prometheus",
     "docs/how-to/reading.md": "below",

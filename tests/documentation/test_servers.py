@@ -34,9 +34,10 @@ COMPOSE = "docs/tutorials/compose.md"
 SYSTEMD = "docs/tutorials/systemd.md"
 POSTGRESQL = "docs/how-to/postgresql.md"  # tried in test_postgresql
 PROMETHEUS = "docs/how-to/prometheus.md"  # tried in test_prometheus
+OPENTELEMETRY = "docs/how-to/opentelemetry.md"  # tried in test_opentelemetry
 SERVING = "docs/how-to/serving.md"
 KEYS = "docs/how-to/request-keys.md"
-DEPLOYED = {COMPOSE, POSTGRESQL, PROMETHEUS, SYSTEMD}
+DEPLOYED = {COMPOSE, OPENTELEMETRY, POSTGRESQL, PROMETHEUS, SYSTEMD}
 
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 

@@ -84,7 +84,7 @@ class EverCache:
     """Totals up to the minutes that are not rolled up yet: they change every ten minutes, or when something is late."""
 
     def __init__(self) -> None:
-        self.rows = RowCache()
+        self.rows: RowCache = RowCache()
         """Of each resolution, as most of what is rolled up stays the same."""
         self._state: tuple[object, ...] = ()
         self._past: dict[Scope, tuple[Hashable, Mapping[int, Totals]]] = {}
