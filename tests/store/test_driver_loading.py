@@ -1,4 +1,4 @@
-"""When the driver of a server is imported: as a door is made, in the program's thread, and never later or elsewhere."""
+"""When the driver of a server is imported: as a middleware is made, in the program's thread, and never later or elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-DOORS = {
+MIDDLEWARE = {
     "wsgi": "weighbridge.middleware.WSGITransactionMiddleware(lambda environ, start_response: [])",
     "asgi": "weighbridge.middleware.ASGITransactionMiddleware(lambda scope, receive, send: None)",
 }
@@ -17,25 +17,25 @@ import sys, threading
 import weighbridge.middleware
 assert not {{"psycopg", "psycopg2"}} & set(sys.modules), "imported by an import"
 {before}
-door = {door}
+made = {middleware}
 print(*({{"psycopg", "psycopg2"}} & set(sys.modules)), threading.active_count())
 """
 
 
-def loaded(door: str, before: str = "", **environment: str) -> str:
-    """Return which drivers are there once a door is made, and how many threads."""
+def loaded(name: str, before: str = "", **environment: str) -> str:
+    """Return which drivers are there once a middleware is made, and how many threads."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(door=DOORS[door], before=before)], capture_output=True, text=True,
+        [sys.executable, "-c", PROGRAM.format(middleware=MIDDLEWARE[name], before=before)], capture_output=True, text=True,
         timeout=120, check=False, env={**os.environ, "WEIGHBRIDGE_LOG_FILE": "stderr", **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_door_loads_the_driver_of_a_server(door: str) -> None:
+@pytest.mark.parametrize("name", MIDDLEWARE)
+def test_a_middleware_loads_the_driver_of_a_server(name: str) -> None:
     pytest.importorskip("psycopg")
-    assert loaded(door, WEIGHBRIDGE_STORE="postgresql://127.0.0.1:1/nowhere") == "psycopg 1"
+    assert loaded(name, WEIGHBRIDGE_STORE="postgresql://127.0.0.1:1/nowhere") == "psycopg 1"
 
 
 def test_the_driver_that_the_program_has_is_used() -> None:
@@ -48,6 +48,6 @@ def test_none_is_loaded_for_a_file(tmp_path) -> None:
     assert loaded("wsgi", WEIGHBRIDGE_STORE=str(tmp_path / "store.db")) == "1"
 
 
-def test_a_door_is_made_where_no_driver_is_installed() -> None:
+def test_a_middleware_is_made_where_no_driver_is_installed() -> None:
     before = "sys.modules['psycopg'] = sys.modules['psycopg2'] = None"
     assert loaded("wsgi", before=before, WEIGHBRIDGE_STORE="postgresql://127.0.0.1:1/nowhere").endswith(" 1")
