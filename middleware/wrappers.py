@@ -13,9 +13,9 @@ from operator import attrgetter
 from typing import Any, ClassVar, overload
 
 from ..transactions.model.applications import ApplicationArgument
-from ..transactions.model.naming import is_found_under
 from ..transactions.wrappers.by_path import replace_object
 from ..transactions.wrappers.callables import can_be_wrapped
+from ..transactions.wrappers.pickling import is_found_under
 from .asgi import ASGITransactionMiddleware, single_callable
 from .base import TransactionMiddleware
 from .wsgi import WSGITransactionMiddleware

@@ -1,4 +1,4 @@
-"""The command ``weighbridge``: report, top, config, run, serve and demo."""
+"""The command ``weighbridge``: report, top, check, config, run, serve, demo and others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main() -> None:
         if missing not in (*_PARTS, *_SQLITE):
             raise
         sys.stderr.write(_NO_SQLITE if missing in _SQLITE else _how_to_install(missing))
-        raise SystemExit(2) from None
+        raise SystemExit(3 if sys.argv[1:2] == ["check"] else 2) from None  # 2 would be a judgement
     weighbridge(prog_name="weighbridge")
 
 

@@ -17,6 +17,7 @@ from .exports import configured_exports
 from .output import say
 from .signals import stopped_by_signals
 from .stores import Place
+from .watching import watch_once, watching
 
 __all__ = ["collect_store", "collecting", "require_collected", "upgrade_store"]
 
@@ -62,10 +63,11 @@ def collect_store(place: Place, once: bool, every: float) -> None:
             merged = collector.collect()
             done = "another process is collecting" if merged is None else f"{merged} snapshots merged"
             say(f"{place.shown}: {done}")
+            watch_once(place)
             return
         stop = stopped_by_signals()
-        say(f"weighbridge: collecting {place.shown} every {every:g} s (Ctrl-C ends it)", error=True)
-        with configured_exports(place):
+        with watching(place), configured_exports(place):
+            say(f"weighbridge: collecting {place.shown} every {every:g} s (Ctrl-C ends it)", error=True)
             _collect_until(stop, collector, every)
 
 

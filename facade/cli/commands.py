@@ -30,12 +30,15 @@ from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.statistics import Window
 
+from .check_command import check
 from .collecting import collect_store, upgrade_store
 from .custom_values import custom_tables
 from .errors import CommandError, Group
 from .extras import OTLP_LIBRARIES, require
+from .mark_command import mark
 from .metrics_files import write_metrics_files
 from .notes import clock_line, collect_line, empty_lines, loss_lines
+from .options import SINCE_HELP, STORE_HELP, checked_since
 from .output import say
 from .plain import aligned, plain_lines
 from .settings_view import ConfigurationView, configuration_lines
@@ -47,13 +50,11 @@ __all__ = ["weighbridge"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-_SINCE_HELP: Final = f"How far back: {time_range.EXAMPLES}. Local time is that of this machine."
 _SORT_HELP: Final = (
     "Most time consuming, slowest average, highest throughput, Apdex most dissatisfying, most errors, or longest"
     " average time in the queue first."
 )
 _BY_HELP: Final = "A line for each transaction, or for each host, each version, or each queue of a job system."
-_STORE_HELP: Final = "Read this store instead of the configured one."
 _INTERVAL_HELP: Final = "Seconds between two updates."
 _REQUESTS_HELP: Final = "How many requests and jobs to send, at least one of each kind."
 _KEEP_HELP: Final = "Keep the bookshop and its traffic running, and serve the page, until Ctrl-C."
@@ -70,15 +71,6 @@ _ONCE_HELP: Final = "Send everything once, and end: with an error if that takes 
 _SAMPLES_HELP: Final = "Send samples as traces, too; so does the setting otlp_samples."
 _SERVE_LIBRARIES: Final = ("jinja2", "starlette", "uvicorn")
 _DEMO_LIBRARIES: Final = ("fastapi", "flask", "gunicorn", "httpx", "uvicorn")
-
-
-def _checked_since(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """Check a time range, and keep it as text: its beginning moves on while ``top`` runs."""
-    try:
-        time_range.parse_since(value, time.time())
-    except ValueError as error:
-        raise click.BadParameter(f"{error}; write {time_range.EXAMPLES}.", ctx, param) from None
-    return value
 
 
 class _Question(NamedTuple):
@@ -119,13 +111,13 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
     kinds = click.Choice(["web", "background"])
     return (
         click.option(
-            "--since", metavar="RANGE", callback=_checked_since, default=since, show_default=True, help=_SINCE_HELP
+            "--since", metavar="RANGE", callback=checked_since, default=since, show_default=True, help=SINCE_HELP
         ),
         click.option("--app", "application", metavar="NAME", help="Only this application."),
         click.option("--type", "kind", type=kinds, help="Only web or only background (non-web) transactions."),
         click.option("--by", type=click.Choice(list(get_args(By))), default="name", show_default=True, help=_BY_HELP),
         click.option("--sort", type=sorts, default="time", show_default=True, help=_SORT_HELP),
-        click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP),
+        click.option("--store", metavar="STORE", callback=checked_store, help=STORE_HELP),
     )
 
 
@@ -133,6 +125,10 @@ def _question_options(since: str) -> tuple[Callable[[_Command], _Command], ...]:
 @click.version_option(package_name="weighbridge", message="weighbridge %(version)s")
 def weighbridge() -> None:
     """Show what web requests and background jobs weigh."""
+
+
+weighbridge.add_command(check)
+weighbridge.add_command(mark)
 
 
 @weighbridge.command()
@@ -208,7 +204,7 @@ def run(words: tuple[str, ...], **options: Any) -> None:
 @weighbridge.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help=_HOST_HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8610, show_default=True, help=_PORT_HELP)
-@click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP)
+@click.option("--store", metavar="STORE", callback=checked_store, help=STORE_HELP)
 @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help=_VISITORS_HELP)
 @click.option("--allow-host", "hosts", metavar="NAME", multiple=True, help=_ALLOW_HELP)
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
@@ -228,7 +224,7 @@ def store_group() -> None:
 
 
 @store_group.command()
-@click.option("--store", metavar="URL", callback=checked_store, help=_STORE_HELP)
+@click.option("--store", metavar="URL", callback=checked_store, help=STORE_HELP)
 def upgrade(store: str | None) -> None:
     """Make the tables of a store in PostgreSQL, or bring them to this version."""
     upgrade_store(chosen_place(store))
@@ -250,7 +246,7 @@ def metrics_files(folder: Path, force: bool) -> None:
 @weighbridge.command()
 @click.option("--once", is_flag=True, help="Merge what waits, and end.")
 @click.option("--every", type=click.FloatRange(0.1, 3600), default=2.0, show_default=True, help=_INTERVAL_HELP)
-@click.option("--store", metavar="URL", callback=checked_store, help=_STORE_HELP)
+@click.option("--store", metavar="URL", callback=checked_store, help=STORE_HELP)
 def collect(once: bool, every: float, store: str | None) -> None:
     """Merge what processes send to a store in PostgreSQL, until Ctrl-C; one at a time does it, others stand by."""
     collect_store(chosen_place(store), once, every)
@@ -264,7 +260,7 @@ def export_group() -> None:
 @export_group.command()
 @click.option("--once", is_flag=True, help=_ONCE_HELP)
 @click.option("--samples", is_flag=True, help=_SAMPLES_HELP)
-@click.option("--store", metavar="STORE", callback=checked_store, help=_STORE_HELP)
+@click.option("--store", metavar="STORE", callback=checked_store, help=STORE_HELP)
 def otlp(once: bool, samples: bool, store: str | None) -> None:
     """Send metrics by OpenTelemetry's protocol, to where the OTEL_* variables say, until Ctrl-C."""
     require(OTLP_LIBRARIES, "the export", "otlp")

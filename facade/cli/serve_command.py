@@ -18,6 +18,7 @@ from .errors import CommandError
 from .exports import configured_exports
 from .output import say
 from .stores import chosen_place
+from .watching import watching
 
 __all__ = ["Serving", "bound", "serve_page"]
 
@@ -60,7 +61,7 @@ def serve_page(options: Serving) -> None:
 
     page = Console(place.path, token, options.hosts)
     metrics = MetricsEndpoint(place.path, metrics_token, options.hosts, options.metrics_names)
-    with collecting(place), configured_exports(place):
+    with collecting(place), watching(place), configured_exports(place):
         serve(PageWithMetrics(page, metrics), listener, ready)
 
 

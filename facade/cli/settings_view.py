@@ -71,6 +71,8 @@ def value_text(value: object) -> str:
         return "; ".join(f"{_shown(str(key))} = {value_text(item)}" for key, item in value.items()) or _NONE
     if isinstance(value, frozenset):
         return _set_text(value) or _NONE
+    if isinstance(value, tuple):
+        return "; ".join(_shown(str(item)) for item in value) or _NONE
     return _plain_text(value)
 
 

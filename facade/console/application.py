@@ -17,7 +17,7 @@ from weighbridge.reporting.report import UnknownName, require_known
 from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
-from . import queries
+from . import marks, queries
 from .access import HEADERS, Access
 from .http import Request, Response, redirect, text
 from .json_output import as_json
@@ -55,6 +55,12 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "custom": _Page("Metrics and events", queries.custom),
     }
 )
+API_ALONE: Final[Mapping[str, _Answer]] = MappingProxyType(
+    {"api/alerts": marks.alerts_page, "api/hosts": queries.hosts, "api/marks": marks.marks_page}
+)
+"""What has no page of its own."""
+COMPARABLE: Final = frozenset({"summary", "transactions", "transaction", "errors"})
+"""The pages that show figures before and after a mark."""
 _NO_SAMPLE: Final = (
     "This sample is not kept any more: samples expire after some days (the setting keep_samples),"
     " and of each transaction and hour only the slowest and the latest failed ones are kept."
@@ -139,8 +145,8 @@ class Console:
             return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
         if name in {"api/hosts", "transactions.csv"}:
             _refuse_parts(state)
-        if name == "api/hosts":
-            return text(200, "application/json", as_json(queries.hosts(self._reader, state, now)))
+        if name in API_ALONE:
+            return text(200, "application/json", as_json(API_ALONE[name](self._reader, state, now)))
         if name == "transactions.csv":
             return _csv(as_csv(queries.report(self._reader, self._named(state, now), now)))
         return None
@@ -166,7 +172,10 @@ class Console:
             request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
             now=now, names=self._names(state, now), filters=self._filters(state), by_part=page.by_part,
             former_bins=self._reader.has_former_bins(window), health=self._reader.health(),
-            lost=self._reader.dropped(window, state.app or None),
+            lost=self._reader.dropped(window, state.app or None), comparable=wanted in COMPARABLE,
+            alerts=marks.alerts_to_show(self._reader, now),
+            marks=self._reader.marks(window, state.app or None) if page.of_one else [],
+            at_mark=marks.comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
         )  # fmt: skip
 
     def _names(self, state: State, now: float) -> list[str]:

@@ -25,6 +25,7 @@ __all__ = [
     "charted_step",
     "compared_places",
     "comparison_range",
+    "counted_window",
     "holding",
     "later",
     "offsets_used",
@@ -63,7 +64,7 @@ class ChartRange:
 
 def chart_range(reader: StoreReader, state: State, now: float, at_most: int = STEPS) -> ChartRange:
     """Return the range that a state asks for, as of ``now`` (epoch seconds), in at most so many steps."""
-    window = _counted(reader, state, state.window(now))
+    window = counted_window(reader, state, state.window(now))
     return _framed(reader, state, window, step_for(window, at_most), now)
 
 
@@ -71,11 +72,12 @@ def comparison_range(reader: StoreReader, state: State, frame: ChartRange, now: 
     """Return the same range a day or a week earlier, by local time; ``None`` if nothing is compared."""
     if not COMPARISONS[state.compare]:
         return None
-    window = _counted(reader, state, in_minutes(_window_before(state, frame.window), now))
+    window = counted_window(reader, state, in_minutes(_window_before(state, frame.window), now))
     return _framed(reader, state, window, frame.length, now)
 
 
-def _counted(reader: StoreReader, state: State, window: Window) -> Window:
+def counted_window(reader: StoreReader, state: State, window: Window) -> Window:
+    """Return a window as it is counted, for a younger application from its first figure on."""
     whole = reader.counted(window)
     return since_first(whole, first_within(reader, whole, state.app) if state.app else None)
 

@@ -14,10 +14,12 @@ from weighbridge.reporting.report import Line
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
+    AlertState,
     CustomMetricStatistics,
     ErrorStatistics,
     Health,
     HostStatistics,
+    Mark,
     RunningNow,
     StoredEvents,
     StoredInstance,
@@ -29,9 +31,11 @@ from weighbridge.transactions.store.statistics import Statistics, Window
 from .what_if import Score
 
 __all__ = [
+    "AlertsPage",
     "ApplicationSummary",
     "ApplicationsPage",
     "Bar",
+    "ChangedTransaction",
     "Comparison",
     "CustomPage",
     "ErrorCounts",
@@ -39,10 +43,13 @@ __all__ = [
     "ErrorsPage",
     "HostsPage",
     "JobsPage",
+    "MarkComparison",
+    "MarksPage",
     "QueueLine",
     "RunningPage",
     "SamplePage",
     "SummaryPage",
+    "TimeAndFigures",
     "TransactionLine",
     "TransactionPage",
     "TransactionsPage",
@@ -61,6 +68,56 @@ class Comparison:
     timeline: Timeline
     places: Sequence[int | None]
     """For each bucket shown, the index of this timeline's bucket with the same time of day."""
+
+
+@dataclass(frozen=True)
+class TimeAndFigures:
+    """The figures of a time range."""
+
+    window: Window
+    statistics: Statistics
+
+
+@dataclass(frozen=True)
+class ChangedTransaction:
+    """One transaction before and after a mark."""
+
+    series: Series
+    before: Statistics | None
+    """``None`` if it was not called then."""
+    after: Statistics
+
+    @property
+    def added(self) -> float:
+        """The seconds that its calls have taken longer than they would have before."""
+        before = self.before.average if self.before else None
+        return ((self.after.average or 0.0) - (before or 0.0)) * self.after.calls
+
+
+@dataclass(frozen=True)
+class MarkComparison:
+    """What has changed since a mark."""
+
+    moment: int
+    """The minute of the mark (epoch seconds)."""
+    names: Sequence[str]
+    """The marks of that minute."""
+    before: TimeAndFigures
+    """A time as long as that after it."""
+    after: TimeAndFigures
+    changed: Sequence[ChangedTransaction]
+    """The transactions that add the most time, first."""
+
+
+@dataclass(frozen=True)
+class MarksPage:
+    """The marks in a time range: new versions, what somebody marked, and alerts that began or ended."""
+
+    window: Window
+    marks: Sequence[Mark]
+    """In order of time."""
+    compared: MarkComparison | None
+    """Figures before and after the mark that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +294,13 @@ class ApplicationSummary:
     """Other applications that it also reports to."""
     linked_from: Sequence[str]
     """Other applications that also report to it."""
+
+
+@dataclass(frozen=True)
+class AlertsPage:
+    """The alerts that were judged, whatever their state."""
+
+    alerts: Sequence[AlertState]
 
 
 @dataclass(frozen=True)

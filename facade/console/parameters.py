@@ -67,6 +67,8 @@ class State:
     """IANA name of the zone that determines when days begin, what is compared, and what a moment without a zone
     means; empty: the server's zone."""
     compare: str = "none"
+    mark: float | None = None
+    """Epoch seconds; the time since then is compared with the time before."""
     sort: str = "time"
     reverse: str = "no"
     page: int = 1
@@ -250,7 +252,7 @@ def _number(value: str) -> float:
     return number
 
 
-_MOMENTS: Final = frozenset({"since", "until"})
+_MOMENTS: Final = frozenset({"since", "until", "mark"})
 _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
     {
         "app": _text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,7 +20,7 @@ from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.time_range import describe, roughly
 from weighbridge.reporting.zones import zone_name
 from weighbridge.transactions.model.naming import display_name, display_parts
-from weighbridge.transactions.store.reader import RunningNow, StoredInstance
+from weighbridge.transactions.store.reader import Mark, RunningNow, StoredInstance
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
 from weighbridge.transactions.visible import visible
 
@@ -28,6 +28,7 @@ from . import charts, columns, histogram
 from .chart_range import later, offsets_used, time_before
 from .days import day_note
 from .json_output import STATISTIC_MEANINGS
+from .marks import changes, time_change
 from .parameters import RANGES, REFRESHES
 from .ratings import alarm, rating, starred, trend
 
@@ -101,6 +102,11 @@ def change(now: float | None, before: float | None) -> str:
     return f"{(now - before) / before:+,.1%}".replace("%", " %") if now is not None and before else formats.NOTHING
 
 
+def marks_json(marks: Iterable[Mark]) -> str:
+    """Write marks for the charts, which draw a line for each."""
+    return json.dumps([[mark.moment, mark.kind, visible(mark.name)] for mark in marks])
+
+
 def attribute(value: object, key: str) -> str:
     """Format an attribute of a sample; those that weighbridge measures have units."""
     if key in _DURATIONS and isinstance(value, (int, float)):
@@ -142,7 +148,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "alarm": alarm, "attribute": attribute, "breakable": breakable, "change": change, "clock": clock_difference,
         "count": formats.count,
         "drawable": charts.drawable, "duration": formats.duration,
-        "last_word": last_word, "losses": dropped, "minute": minute, "moment": moment,
+        "last_word": last_word, "losses": dropped, "marks_json": marks_json, "minute": minute, "moment": moment,
         "number": formats.number,
         "rate": formats.rate, "rating": rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
@@ -176,6 +182,7 @@ def _made() -> Environment:
         losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
         zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
+        changes=changes, time_change=time_change,
         first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET, only_initialized=ONLY_INITIALIZED,
         missing_details=dropped_details, missing_transactions=dropped_transactions,
         nobody_collects=nobody_collects, not_by_part=NOT_BY_PART, most_hosts=_MOST_HOSTS,

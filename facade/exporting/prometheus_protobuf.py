@@ -67,16 +67,21 @@ def _histogram(value: Distribution) -> bytes:
     numbers = sorted(value.bins.keys() - {0})
     counts = [value.bins[number] for number in numbers]
     deltas = map(sub, counts, [0, *counts])
-    classic = zip(_BOUNDS, cumulative_counts(value), strict=True)
     return b"".join(
         [
             _number(1, value.count), _double(2, value.sum),
-            *(_message(3, _number(1, count) + bound) for bound, count in classic),
+            _classic_buckets(cumulative_counts(value)),
             _number(5, _zigzag(_SCHEMA)), _double(6, BOUNDS[0]), _number(7, zeros),
             *(_message(12, _number(1, _zigzag(offset)) + _number(2, length)) for offset, length in _runs(numbers)),
             _message(13, _varints([delta << 1 if delta >= 0 else -2 * delta - 1 for delta in deltas])),
         ]
     )  # fmt: skip
+
+
+def _classic_buckets(counts: Sequence[int]) -> bytes:
+    """Return a field for each bucket: those of a histogram are too many to be made from parts."""
+    written = zip(map(_varint, counts), _BOUNDS, strict=True)
+    return b"".join([_HEADS[len(count)] + count + bound for count, bound in written])
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -163,3 +168,5 @@ def _long_varint(value: int) -> bytes:
 
 _BOUNDS: Final = [_double(2, bound) for bound in BUCKETS]
 """Fields of classic buckets, which are the same in all of them."""
+_HEADS: Final = [_key(3, _BYTES) + _varint(1 + length + len(_BOUNDS[0])) + _key(1, _VARINT) for length in range(11)]
+"""What a classic bucket begins with, by the length of its count."""

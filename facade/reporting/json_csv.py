@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
@@ -79,6 +80,7 @@ def as_json(report: Report) -> str:
         "transactions": [*_records(report)],
         "custom_metrics": [metric_record(one) for one in report.custom_metrics],
         "custom_events": [event_record(one) for one in report.custom_events],
+        "marks": [asdict(one) for one in report.marks],
     }
     return json.dumps(told, indent=2)
 

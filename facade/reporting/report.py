@@ -14,6 +14,7 @@ from weighbridge.transactions.store.reader import (
     ApplicationStatistics,
     CustomMetricStatistics,
     Health,
+    Mark,
     Selection,
     SeriesStatistics,
     StoredEvents,
@@ -82,6 +83,8 @@ class Report:
     custom_metrics: Sequence[CustomMetricStatistics] = ()
     custom_events: Sequence[StoredEvents] = ()
     """The types that were recorded in that time, with their counts since ever."""
+    marks: Sequence[Mark] = ()
+    """The moments in that time at which a version began to report, somebody set a mark, or an alert began or ended."""
 
     @property
     def is_empty(self) -> bool:
@@ -126,7 +129,8 @@ def read_report(reader: StoreReader, window: Window, selection: Selection, sort:
     all_of_them = Window(min(one.since for one in windows), max(one.until for one in windows))
     lost = reader.dropped(counted, selection.application)
     ever = bool(sections) or bool(reader.known_applications())
-    report = Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever)
+    marks = reader.marks(counted, selection.application)
+    report = Report(all_of_them, sorted(sections, key=_web_first), lost, reader.health(), ever, marks=marks)
     return report if selection.kind else _with_custom_values(report, reader, counted, selection.application)
 
 

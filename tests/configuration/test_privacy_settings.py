@@ -93,7 +93,9 @@ def test_a_misspelt_name_is_told_of_and_not_taken_for_one_without_a_meaning(
     assert f"did you mean {meant}?".replace(".", "_") in str(problem).replace(".", "_")
 
 
-@pytest.mark.parametrize("name", [name for name, info in SETTINGS.items() if info.ours_alone and name != "host"])
+@pytest.mark.parametrize(
+    "name", [name for name, info in SETTINGS.items() if info.ours_alone and name not in ("host", "alerts")]
+)
 @pytest.mark.parametrize("place", ["newrelic.ini", "dotted.toml", "NEW_RELIC_"])
 def test_what_is_ours_alone_is_not_read_where_the_agents_settings_stand(tmp_path: Path, place: str, name: str) -> None:
     value = "true" if SETTINGS[name].kind is SWITCH else "7"
@@ -107,6 +109,7 @@ def test_what_is_ours_alone_is_not_read_where_the_agents_settings_stand(tmp_path
 
 def test_store_and_what_is_new_is_ours_alone() -> None:
     assert {name for name, info in SETTINGS.items() if info.ours_alone} == {
+        "alerts",
         "store",
         "inbox_rows",
         "max_buckets",

@@ -1,4 +1,4 @@
-"""When the driver of a server is imported: as a middleware is made, in the program's thread, and never later or elsewhere."""
+"""When the driver of a server is imported: as a middleware is made, in the program's thread."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ print(*({{"psycopg", "psycopg2"}} & set(sys.modules)), threading.active_count())
 
 def loaded(name: str, before: str = "", **environment: str) -> str:
     """Return which drivers are there once a middleware is made, and how many threads."""
+    program = PROGRAM.format(middleware=MIDDLEWARE[name], before=before)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(middleware=MIDDLEWARE[name], before=before)], capture_output=True, text=True,
-        timeout=120, check=False, env={**os.environ, "WEIGHBRIDGE_LOG_FILE": "stderr", **environment},
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "WEIGHBRIDGE_LOG_FILE": "stderr", **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -5,9 +5,15 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
+import pytest
+
+from weighbridge.exporting.measurements import families_of
 from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, CustomMetric
+from weighbridge.transactions.recording.histogram import bin_of
 from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store import eviction
+from weighbridge.transactions.store.engines import source_at
 from weighbridge.transactions.store.maintenance import Retention
 from weighbridge.transactions.store.reader import CountedEver, ErrorType, StoreReader, Window
 
@@ -75,11 +81,12 @@ def test_nothing_is_missing_and_nothing_falls_when_rows_expire(make, engine, pat
         assert 0 < kept < calls(ever.names), "nothing has expired"
 
 
-def test_no_counter_falls_while_names_make_room(make, engine, path, limit) -> None:
+def test_no_counter_falls_while_names_make_room(make, engine, path, limit, monkeypatch) -> None:
+    monkeypatch.setattr(eviction, "_ROWS_AT_ONCE", 5)
     limit("series", 20)
     writer = engine.writer()
     writer.write(make.snapshot())
-    written, compositions = 0, set()
+    written, compositions, halfway = 0, set(), 0
     with closing(Counters(path)) as counters:
         for number in range(40):
             at = make.now + number * 60
@@ -89,9 +96,20 @@ def test_no_counter_falls_while_names_make_room(make, engine, path, limit) -> No
             written += sum(row.totals.count for row in rows)
             ever = counters.grow()
             compositions.add(ever.composition)
+            halfway += is_under_way(path)
             assert calls(ever.names) == calls(ever.applications) == written
             assert len(ever.names) <= 21
     assert len(compositions) > 2, "nothing was evicted"
+    assert halfway > 2, "rows were moved, but never seen in the middle of it"
+
+
+def is_under_way(path: str) -> bool:
+    """Whether rows of evicted names are being moved."""
+    source = source_at(path)
+    with source.reading() as rows:
+        found = bool(rows.evicted())
+    source.close()
+    return found
 
 
 def test_hosts_that_make_room_count_under_other(make, engine, path, limit) -> None:
@@ -129,3 +147,26 @@ def test_a_limit_that_is_not_reached_changes_nothing(make, writer, path) -> None
     with closing(StoreReader.open(path)) as reader:
         assert reader.ever(2) == reader.ever()
         assert OTHER in {series.name for series in reader.ever(1).names}
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_a_store_that_nobody_has_upgraded_is_read(make, writer, path, aged, version) -> None:
+    writer.write(make.snapshot(make.row([1.0, 2.0]), make.row([3.0], make.job), errors=(make.error("x"),)))
+    writer.close()
+    aged(version)
+    with closing(StoreReader.open(path)) as reader:
+        ever = reader.ever()
+        assert reader.ever() == ever
+    assert calls(ever.names) == calls(ever.applications) == 3
+    assert sum(ever.errors.values()) == 1
+
+
+def test_families_are_made_of_every_engine(make, writer, path) -> None:
+    waits = {"queued": 1, "queue_total": 0.5, "queue_histogram": {bin_of(0.5): 1}}
+    writer.write(make.snapshot(make.row([1.0, 2.0]), make.row([3.0], make.job, queue="mail", **waits)))
+    with closing(StoreReader.open(path)) as reader:
+        families = {family.name: family for family in families_of(reader, make.now)}
+    durations = families["weighbridge.transaction.duration"].samples
+    assert {dict(one.labels)["name"]: one.value.count for one in durations} == {"GET /page": 2, "shop.jobs:rebuild": 1}
+    assert [one.value.sum for one in families["weighbridge.queue.transaction.queue.time"].samples] == [0.5]
+    assert families["weighbridge.processes"].samples[0].value == 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from .redaction import redacted
 from .values import (
@@ -30,6 +30,9 @@ from .values import (
     ValueKind,
     whole,
 )
+
+if TYPE_CHECKING:
+    from .alerts import Alert
 
 __all__ = ["APPLICATION_SETTINGS", "DEFAULTS", "SETTINGS", "ApplicationSettings", "SettingInfo", "Settings"]
 
@@ -57,6 +60,15 @@ def _setting(default: T, kind: ValueKind, meaning: str, *, ours_alone: bool = Fa
 
 
 _EMPTY: Final[Mapping[str, Any]] = {}
+
+
+def _read_alerts(value: object, _so_far: object) -> object:
+    from .alerts import read_alerts  # noqa: PLC0415 - few programs have any, and none judges them itself
+
+    return read_alerts(value)
+
+
+_ALERTS: Final = ValueKind("tables", "tables `[[weighbridge.alerts]]`, each with a name and one limit", _read_alerts)
 
 
 @dataclass(frozen=True)
@@ -204,6 +216,13 @@ class Settings(ApplicationSettings):
         ours_alone=True,
     )
 
+    alerts: tuple[Alert, ...] = _setting(
+        (),
+        _ALERTS,
+        "Limits that `weighbridge serve` and `weighbridge collect` judge, and the webhooks that are told: "
+        "[Be told](../how-to/alerts.md) has their keys.",
+        ours_alone=True,
+    )
     otlp_metrics: bool = _setting(
         False,
         SWITCH,

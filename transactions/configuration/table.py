@@ -41,7 +41,7 @@ def _row(info: SettingInfo) -> str:
 
 def shown_value(value: object) -> str:
     """Return a setting's value as it is written in a configuration file; empty if it is not set."""
-    if value is None:
+    if value is None or value == ():
         return ""
     if isinstance(value, bool):
         return str(value).lower()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from types import FrameType, FunctionType, MethodType
 from typing import Any, Final, Literal
 
@@ -22,7 +21,6 @@ __all__ = [
     "function_behind",
     "function_name",
     "functions_in",
-    "is_found_under",
     "path_of",
     "text_of",
 ]
@@ -135,14 +133,6 @@ def function_name(frame: FrameType) -> str:
     """Return ``module:qualified.name`` of a frame's function; before Python 3.11 only the name's last part is known."""
     code = frame.f_code
     return f"{frame.f_globals.get('__name__')}:{getattr(code, 'co_qualname', code.co_name)}"
-
-
-def is_found_under(module: object, qualified_name: object, obj: object) -> bool:
-    """Whether the module's attribute of that dotted name is this very object: that is how pickle finds it."""
-    found: Any = sys.modules.get(module) if isinstance(module, str) else None
-    for part in qualified_name.split(".") if isinstance(qualified_name, str) else ("",):
-        found = getattr(found, part, None)
-    return found is obj
 
 
 def as_text(value: object) -> str | None:

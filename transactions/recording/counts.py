@@ -118,8 +118,8 @@ def _pairs(numbers: Sequence[int], counts: Sequence[int]) -> bytes:
 def _planes(first: int, counts: Sequence[int]) -> bytes:
     width = _width(counts)
     wide = _wide(width)
-    packed = struct.pack(f"<{len(counts)}{_FORMATS[wide]}", *counts)
-    planes = (packed[exponent::wide] for exponent in range(width))
+    encoded = struct.pack(f"<{len(counts)}{_FORMATS[wide]}", *counts)
+    planes = (encoded[exponent::wide] for exponent in range(width))
     return _PLANES + bytes((width,)) + first.to_bytes(2, "little") + b"".join(planes)
 
 

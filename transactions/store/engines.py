@@ -6,8 +6,10 @@ from ..configuration.postgresql_url import is_server_url
 from .cursors import Cursors
 from .rows import Source
 from .sqlite.source import SQLiteSource
+from .sqlite.state import FileState
+from .state import StateWriter
 
-__all__ = ["cursors_at", "source_at"]
+__all__ = ["cursors_at", "source_at", "state_at"]
 
 
 def source_at(place: str) -> Source:
@@ -36,3 +38,12 @@ def cursors_at(place: str) -> Cursors:
     from .sqlite.cursors import SQLiteCursors  # noqa: PLC0415  few export
 
     return SQLiteCursors(place)
+
+
+def state_at(place: str) -> StateWriter:
+    """Return the way to write marks and the states of alerts to the store at a place, as `source_at` takes it."""
+    if is_server_url(place):
+        from .postgresql.state import ServerState  # noqa: PLC0415  likewise
+
+        return ServerState(place)
+    return FileState(place)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..model.finished import Kind
+from ..model.naming import path_of
 from ..recording.histogram import Histogram
 from ..recording.snapshot import SampleReason, Series
 from ..recording.totals import PlainTotals, Totals
@@ -28,6 +29,7 @@ from .resolutions import (
     step_for,
 )
 from .results import (
+    AlertState,
     ApplicationStatistics,
     CountedEver,
     CustomMetricStatistics,
@@ -38,6 +40,7 @@ from .results import (
     Health,
     HostStatistics,
     Mark,
+    MarkKind,
     RunningNow,
     Selection,
     SeriesStatistics,
@@ -50,10 +53,11 @@ from .results import (
 from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
 from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
-from .sums import averages_of, first_start, plain_totals_of, times_of, totals_by
+from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
 from .timelines import statistics_over_time, timeline_of
 
 __all__ = [
+    "AlertState",
     "ApplicationStatistics",
     "CountedEver",
     "CustomMetricStatistics",
@@ -64,6 +68,7 @@ __all__ = [
     "Health",
     "HostStatistics",
     "Mark",
+    "MarkKind",
     "RunningNow",
     "Selection",
     "SeriesStatistics",
@@ -281,6 +286,22 @@ class StoreReader:
             series = rows.series(Selection(application), "all")
             return first_start(rows, rows.resolutions().values(), series, since)
 
+    def last_ended(self, selection: Selection, now: float) -> int | None:
+        """Return the minute (epoch seconds) in which the last selected transaction ended up to now, or ``None``.
+
+        Where minutes are no longer kept, the start of the time range that is.
+        """
+        with self._reading() as rows:
+            series = _summed_series(rows, selection)
+            ranges, _ = _ranges(rows, Window(0.0, now))
+            return last_start(rows, rows.resolutions().values(), series, ranges) if series else None
+
+    def named(self, path: str, application: str | None = None) -> Series | None:
+        """Return a transaction of a path, such as ``WebTransaction/Route/GET /``; ``None`` if none is known."""
+        with self._reading() as rows:
+            found = rows.series(Selection(application)).values()
+            return next((one for one in found if path_of(one.kind, one.group, one.name) == path), None)
+
     def timeline(
         self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING, scope: Scope | None = None
     ) -> Timeline:
@@ -370,6 +391,11 @@ class StoreReader:
         """Return the marks in a window, in order of time: new versions, and what somebody marked."""
         with self._reading() as rows:
             return rows.marks(window, application)
+
+    def alert_states(self) -> list[AlertState]:
+        """Return the states of alerts, by name."""
+        with self._reading() as rows:
+            return rows.alert_states()
 
     def custom_metrics(self, window: Window, application: str | None = None) -> list[CustomMetricStatistics]:
         """Return the custom metrics with values in the window, by application and name."""

@@ -12,6 +12,7 @@ from ..recording.totals import Totals
 from .statistics import Statistics
 
 __all__ = [
+    "AlertState",
     "ApplicationStatistics",
     "CountedEver",
     "CustomMetricStatistics",
@@ -22,6 +23,7 @@ __all__ = [
     "Health",
     "HostStatistics",
     "Mark",
+    "MarkKind",
     "RunningNow",
     "Selection",
     "SeriesStatistics",
@@ -220,6 +222,9 @@ class StoredEvents:
     """The last few, the latest first."""
 
 
+MarkKind = Literal["version", "manual", "alert", "alert_end"]
+
+
 @dataclass(frozen=True)
 class Mark:
     """A moment to compare with the time before it."""
@@ -228,8 +233,8 @@ class Mark:
     """``""`` for all applications."""
     moment: int
     """Epoch seconds."""
-    kind: Literal["version", "manual"]
-    """Whether a version reported for the first time, or somebody said so."""
+    kind: MarkKind
+    """Whether a version reported for the first time, somebody said so, or an alert began or ended."""
     name: str
 
 
@@ -264,6 +269,36 @@ class CountedEver:
     """Number and total of the values by application and name."""
     composition: str
     """Changes whenever a name joins or leaves those that are counted under `OTHER`."""
+
+
+@dataclass(frozen=True)
+class AlertState:
+    """How things are with an alert of the configuration."""
+
+    alert: str
+    """Its name."""
+    state: Literal["ok", "pending", "warning", "critical"]
+    """``pending``: its limit is exceeded, but not for long enough yet."""
+    since: float
+    """Epoch seconds."""
+    told: Literal["ok", "warning", "critical"]
+    """The state that its webhook was told last."""
+    claimed_by: str
+    """The console that judged it last, or that is telling a change of state."""
+    claimed: float
+    """Epoch seconds at which it did."""
+    attempts: int
+    """How often it was tried in vain to tell the last change."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has begun, and not ended."""
+        return self.state in ("warning", "critical")
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether there is a change of state that was not told yet."""
+        return self.state not in ("pending", self.told)
 
 
 @dataclass(frozen=True)

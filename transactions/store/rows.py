@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
-from .results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
+from .results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -95,6 +95,10 @@ class Rows(Protocol):
         """Return the start of the first row of any of these series in a range."""
         ...
 
+    def last_of(self, series: Collection[int], part: RowRange) -> int | None:
+        """Return the start of the last row of any of these series in a range."""
+        ...
+
     def statuses(self, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
         """Return HTTP statuses with the number of times they were sent."""
         ...
@@ -154,6 +158,10 @@ class Rows(Protocol):
 
     def marks(self, window: Window, application: str | None) -> list[Mark]:
         """Return the marks in a window, of an application those that are of all too, in order of time."""
+        ...
+
+    def alert_states(self) -> list[AlertState]:
+        """Return the states of all alerts, by name."""
         ...
 
     def links(self) -> Iterable[tuple[str, str]]:

@@ -12,7 +12,7 @@ from .cache import RowCache
 from .resolutions import FINEST, FOREVER, Resolution, RowRange
 from .rows import Grouping, Row, Rows, Sums
 
-__all__ = ["add_up", "averages_of", "first_start", "plain_totals_of", "times_of", "totals_by"]
+__all__ = ["add_up", "averages_of", "first_start", "last_start", "plain_totals_of", "times_of", "totals_by"]
 
 _MERGES: Final = [sum if name in SUMS else max if name in GREATEST else min for name in PLAIN]
 
@@ -107,3 +107,25 @@ def first_start(rows: Rows, resolutions: Iterable[Resolution], series: Collectio
         elif not found:
             start = max(start, resolution.complete_until)
     return start if found else None
+
+
+def last_start(
+    rows: Rows, resolutions: Iterable[Resolution], series: Collection[int], ranges: Sequence[RowRange]
+) -> int | None:
+    """Return the start of the last row of some series in ranges that are in order of time, as finely as it is kept."""
+    for part in reversed(ranges):
+        last = rows.last_of(series, part)
+        if last is not None:
+            return _refined(rows, resolutions, series, RowRange(part.width, last, last + part.width))
+    return None
+
+
+def _refined(rows: Rows, resolutions: Iterable[Resolution], series: Collection[int], found: RowRange) -> int:
+    """Return the start of the last row within a coarser one."""
+    start, end = found.start, found.end
+    finer = (one for one in resolutions if one.width < found.width and one.complete_from <= found.start)
+    for resolution in sorted(finer, reverse=True):
+        last = rows.last_of(series, RowRange(resolution.width, start, end))
+        if last is not None:
+            start, end = last, last + resolution.width
+    return start

@@ -13,8 +13,8 @@ from types import FunctionType
 from typing import Any, Protocol, TypeVar
 
 from ..log import log_once
-from ..model.naming import is_found_under
 from .opening import Opener
+from .pickling import is_found_by_name
 
 __all__ = ["Decorated", "can_be_wrapped", "wrap"]
 
@@ -52,10 +52,10 @@ def wrap(wrapped: Any, opener: Opener, replacing: bool = False, decorating: bool
         TypeError: ``wrapped`` cannot be called.
     """
     kind = type(wrapped)
-    if kind is FunctionType and (replacing or not _is_found_by_name(wrapped)):
+    if kind is FunctionType and (replacing or not is_found_by_name(wrapped)):
         return _closure(wrapped, opener)
     if issubclass(kind, type):
-        return _measured_class(wrapped, opener, replacing or (decorating and not _is_found_by_name(wrapped)))
+        return _measured_class(wrapped, opener, replacing or (decorating and not is_found_by_name(wrapped)))
     if not callable(wrapped) or kind is staticmethod:
         return _descriptor(wrapped, opener)
     _advise_on_tasks(wrapped)
@@ -94,11 +94,6 @@ def _proxy(wrapped: Any, opener: Opener) -> Any:
     from .proxies import proxy_for  # noqa: PLC0415  wrapt imports asyncio: only for what needs it
 
     return proxy_for(wrapped, opener)
-
-
-def _is_found_by_name(wrapped: Any) -> bool:
-    """Whether it is found under its own name: then a wrapper cannot be pickled by that name."""
-    return is_found_under(wrapped.__module__, wrapped.__qualname__, wrapped)
 
 
 def _advise_on_tasks(wrapped: Any) -> None:

@@ -27,8 +27,8 @@ from typing import Any, Final
 
 from ..context.lifetime import Mark, finish, recover
 from ..log import capture_internal_exception
-from ..model.naming import is_found_under
 from .opening import Opener
+from .pickling import is_found_by_name
 from .signatures import keep_signature
 
 __all__ = ["derive_measured_class", "measure_class"]
@@ -94,7 +94,7 @@ class _Derived(type):
 
 def _reduce_class(cls: type) -> str | tuple[Any, ...]:
     """Pickle a class by its name if it is found under that, else as the original class and the opener."""
-    if _WRAPPED not in vars(cls) or is_found_under(cls.__module__, cls.__qualname__, cls):
+    if _WRAPPED not in vars(cls) or is_found_by_name(cls):
         return cls.__qualname__
     return derive_measured_class, vars(cls)[_WRAPPED]
 

@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary
 import wrapt
 
 from ..log import capture_internal_exception
-from ..model.naming import is_found_under
 from .functions import wrapper_for
 from .opening import Opener
+from .pickling import pickled
 
 __all__ = ["proxy_for"]
 
@@ -74,11 +74,7 @@ class MeasuredCallable(_Proxy):
         return self._self_like(copy.deepcopy(self.__wrapped__, memo))
 
     def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
-        """Pickle by name if the module's attribute is this proxy, else as the wrapped object and the arguments."""
-        name = getattr(self.__wrapped__, "__qualname__", None)
-        if is_found_under(getattr(self.__wrapped__, "__module__", None), name, self):
-            return str(name)
-        return proxy_for, (self.__wrapped__, *self._self_arguments)
+        return pickled(self, self.__wrapped__, proxy_for, *self._self_arguments)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         return self.__reduce_ex__(2)

@@ -181,7 +181,15 @@ def _text(value: Any) -> str:
 
 
 class WebArguments:
-    """The arguments that all four call forms share. Immutable."""
+    """The arguments that all four call forms share, and the block of `weighbridge.agent` with them. Immutable.
+
+    They stand in the signature of each form, and there is no shorter way that keeps
+    what people use: the agent takes them by position, which a typed dictionary as
+    ``**arguments: Unpack[...]`` cannot; editors and the documentation read signatures
+    without running anything, so none can be made from another at run time; and
+    `inspect.signature` and a `TypeError` name the form that was called. So
+    ``tests/api/test_web_arguments.py`` holds the copies together.
+    """
 
     __slots__ = ("application", "group", "name", "request_info")
 

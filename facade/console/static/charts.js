@@ -137,6 +137,7 @@ function optionsOf(element, chart) {
     hooks: {
       setSelect: [(plot) => zoom(plot, chart.step)],
       setCursor: [(plot) => tell(element, plot.cursor.idx)],
+      draw: [placeMarks],
     },
   };
 }
@@ -198,6 +199,28 @@ function tableOf(element) {
   return scroll;
 }
 
+// ---- Marks: a line in every chart.
+
+const marksOf = () => document.querySelector("[data-marks]")?.dataset.marks ?? "[]";
+let marked = "";
+
+function placeMarks(plot) {
+  plot.over.querySelectorAll(".chart-mark").forEach((line) => line.remove());
+  for (const [moment, kind, name] of JSON.parse(marksOf())) {
+    if (moment < plot.scales.x.min || moment > plot.scales.x.max) continue;
+    const line = made("div", `chart-mark ${kind}`);
+    line.style.left = `${plot.valToPos(moment, "x")}px`;
+    line.append(made("span", "", name));
+    plot.over.append(line);
+  }
+}
+
+// Where the figures have not changed, but the marks have.
+function placeNewMarks() {
+  if (marksOf() !== marked) drawings.forEach(({ plot }) => placeMarks(plot));
+  marked = marksOf();
+}
+
 // ---- Drawing, and drawing anew.
 
 function draw(element) {
@@ -239,6 +262,7 @@ async function drawAll() {
     if (element.isConnected) bringUpToDate(element);
     await breath();
   }
+  placeNewMarks();
 }
 
 function drawAnew() {

@@ -23,7 +23,7 @@ from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
 from .schema import LOCK, Installed, UnknownVersion, installed
-from .sending import DamagedSnapshot, SentRow, SentSample, SentSnapshot, unpack
+from .sending import DamagedSnapshot, SentRow, SentSample, SentSnapshot, decode_snapshot
 from .tables import ERRORS, TOTALS, Key, MergingTotals
 
 __all__ = ["Merger", "known_store"]
@@ -168,7 +168,7 @@ class _Merge:
 
     def add(self, taken: Sequence[tuple[int, int, bytes]]) -> None:
         """Add what came, in the order in which it came."""
-        arrivals = [_Arrival(instance, snapshot) for _, instance, body in taken if (snapshot := _unpacked(body))]
+        arrivals = [_Arrival(instance, snapshot) for _, instance, body in taken if (snapshot := _decoded(body))]
         self._totals([arrival.snapshot for arrival in arrivals])
         self._errors([error for _, snapshot in arrivals for error in snapshot.errors])
         for instance, snapshot in arrivals:
@@ -249,10 +249,10 @@ class _Merge:
         self._session.execute(_BOUND_DROPPED, (MAX_DROPPED,))
 
 
-def _unpacked(body: bytes) -> SentSnapshot | None:
+def _decoded(body: bytes) -> SentSnapshot | None:
     """Return a snapshot; one that makes no sense is left out, and logged."""
     try:
-        return unpack(body)
+        return decode_snapshot(body)
     except DamagedSnapshot as error:
         log_once("damaged snapshot", "a snapshot that was sent to the store is left out: %s", error)
         return None

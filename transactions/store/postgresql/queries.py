@@ -11,13 +11,15 @@ from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
 from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
-from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
+from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
 from .maintenance import first_rows, resolutions_of
+from .schema import ALERTS_SINCE
+from .state import alert_states
 
 __all__ = ["ServerRows"]
 
@@ -35,9 +37,9 @@ SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
 JOIN @totals AS totals ON totals.width = part.width AND start >= part.first AND start < part.last
 WHERE series = ANY(ARRAY[{numbers}]::bigint[]) {ending}
 """
-_FIRST: Final = """
+_END: Final = """
 SELECT start FROM @totals WHERE width = %s AND start >= %s AND start < %s AND series = ANY(ARRAY[{numbers}]::bigint[])
-ORDER BY start LIMIT 1
+ORDER BY start {order} LIMIT 1
 """
 
 _JOINED: Final = "coalesce(string_agg(int4send(octet_length({0})) || {0}, ''::bytea), ''::bytea)"
@@ -178,7 +180,14 @@ class ServerRows:
 
     def first_of(self, series: Collection[int], part: RowRange) -> int | None:
         """Return the start of the first row of any of these series in a range."""
-        statement = _FIRST.format(numbers=", ".join(f"{number:d}" for number in series))
+        return self._end(series, part, "ASC")
+
+    def last_of(self, series: Collection[int], part: RowRange) -> int | None:
+        """Return the start of the last row of any of these series in a range."""
+        return self._end(series, part, "DESC")
+
+    def _end(self, series: Collection[int], part: RowRange, order: str) -> int | None:
+        statement = _END.format(numbers=", ".join(f"{number:d}" for number in series), order=order)
         row = self._session.execute(statement, part).fetchone()
         return None if row is None else int(row[0])
 
@@ -288,6 +297,10 @@ class ServerRows:
             (window.since, window.until, *(() if application is None else (storable(application),))),
         )
         return [Mark(*row) for row in rows.fetchall()]
+
+    def alert_states(self) -> list[AlertState]:
+        """Return the states of all alerts, by name."""
+        return alert_states(self._session) if self.version >= ALERTS_SINCE else []
 
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 from .drivers import Session
 
-__all__ = ["LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
+__all__ = ["ALERTS_SINCE", "LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
 
 LOCK: Final = "hashtext('weighbridge'), 1"
 """Arguments of the advisory lock: who has it merges, rolls up, expires or changes the tables."""
@@ -259,6 +259,8 @@ To add a table, add a script. Programs of the version before go on reporting, re
 _READABLE_FROM: Final = 1
 _WRITABLE_FROM: Final = 1
 VERSION: Final = len(_MIGRATIONS)
+ALERTS_SINCE: Final = 2
+"""The first version that has the states of alerts."""
 
 
 class UnknownVersion(Exception):

@@ -18,7 +18,7 @@ from ...recording.snapshot import ErrorCount, RunningTransaction, Series, Snapsh
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
 from ..sample_json import to_json
 
-__all__ = ["SCALARS", "DamagedSnapshot", "SentRow", "SentSample", "SentSnapshot", "pack", "unpack"]
+__all__ = ["SCALARS", "DamagedSnapshot", "SentRow", "SentSample", "SentSnapshot", "decode_snapshot", "encode_snapshot"]
 
 _FORM: Final = 1
 _LEVEL: Final = 1
@@ -29,7 +29,7 @@ _DEFAULTS: Final = (*columns_of(Totals()),)
 
 
 class DamagedSnapshot(ValueError):
-    """These bytes are not from `pack`, or from a version that is too new."""
+    """These bytes are not from `encode_snapshot`, or from a version that is too new."""
 
 
 class SentRow:
@@ -77,7 +77,7 @@ class SentSnapshot:
     events: Sequence[CustomEvents]
 
 
-def pack(snapshot: Snapshot) -> bytes:
+def encode_snapshot(snapshot: Snapshot) -> bytes:
     """Return a snapshot as bytes."""
     numbers: dict[Series, int] = {}
 
@@ -124,8 +124,8 @@ def pack(snapshot: Snapshot) -> bytes:
     return bytes((_FORM,)) + zlib.compress(b"".join((len(text).to_bytes(4, "little"), text, *blobs)), _LEVEL)
 
 
-def unpack(body: bytes) -> SentSnapshot:
-    """Return the snapshot that `pack` was given.
+def decode_snapshot(body: bytes) -> SentSnapshot:
+    """Return the snapshot that `encode_snapshot` was given.
 
     Raises:
         DamagedSnapshot: the bytes are not from it.

@@ -17,7 +17,7 @@ from ..names import storable
 from .connection import STATEMENT_TIMEOUT, ServerConnection, ServerFailure
 from .drivers import Driver, load_driver
 from .merging import Merger
-from .sending import pack
+from .sending import encode_snapshot
 
 __all__ = ["ServerWriter", "load_modules", "load_writer"]
 
@@ -149,5 +149,5 @@ class ServerWriter:
             "seen": snapshot.taken,
             "sequence": snapshot.sequence,
             "inbox_rows": self._inbox_rows,
-            "body": pack(snapshot),
+            "body": encode_snapshot(snapshot),
         }

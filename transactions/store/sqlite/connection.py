@@ -17,7 +17,7 @@ from ...log import log_once
 from ...recording.os_threads import allocate_lock
 from ...visible import visible
 from ..location import MEMORY
-from .descriptors import Descriptors, leak, open_descriptors
+from .file_descriptors import Descriptors, leak, open_descriptors
 from .files import Files, copy_mode, create, real_path, remove_emptied, restore_shared_memory, stat_files
 from .forks import turnstile, watch
 from .lock_wait import LockWait

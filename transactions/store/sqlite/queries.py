@@ -15,7 +15,7 @@ from ...recording.totals import COLUMNS, PLAIN
 from ..intact import intact_samples
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange, are_few
-from ..results import ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
+from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import said_of
 from ..statistics import Window
@@ -23,6 +23,7 @@ from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
 from .maintenance import first_row, resolutions_of
 from .schema import CLOCKS_SINCE, TOTALS_SINCE, check
+from .state import alert_states
 from .tables import FORMER, PRESENT, TableSet, merged_columns
 
 __all__ = ["SQLiteRows"]
@@ -45,9 +46,9 @@ _SCANNED: Final = """
     WHERE series IN (VALUES {numbers}) {ending}
 """
 
-_FIRST: Final = """
+_END: Final = """
     SELECT start FROM {table} WHERE span = ? AND start >= ? AND start < ? AND series IN ({numbers})
-    ORDER BY start LIMIT 1
+    ORDER BY start {order} LIMIT 1
 """
 
 _SUMMED: Final[Mapping[Sums, Sequence[str]]] = {
@@ -181,10 +182,20 @@ class SQLiteRows:
 
     def first_of(self, series: Collection[int], part: RowRange) -> int | None:
         """Return the start of the first row of any of these series in a range."""
+        return min(self._ends(series, part, "ASC"), default=None)
+
+    def last_of(self, series: Collection[int], part: RowRange) -> int | None:
+        """Return the start of the last row of any of these series in a range."""
+        return max(self._ends(series, part, "DESC"), default=None)
+
+    def _ends(self, series: Collection[int], part: RowRange, order: str) -> Iterator[int]:
+        """Yield the start of the first row in an order, one of each set of tables that has any."""
         numbers = ", ".join(f"{number:d}" for number in series)
-        statements = (_FIRST.format(table=tables.totals.name, numbers=numbers) for tables in self._sets)
-        found = (self._connection.execute(statement, part).fetchone() for statement in statements)
-        return min((int(row[0]) for row in found if row is not None), default=None)
+        for tables in self._sets:
+            statement = _END.format(table=tables.totals.name, numbers=numbers, order=order)
+            row = self._connection.execute(statement, part).fetchone()
+            if row is not None:
+                yield int(row[0])
 
     def statuses(self, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
         """Return HTTP statuses with the number of times they were sent."""
@@ -290,6 +301,10 @@ class SQLiteRows:
         named = {"since": window.since, "until": window.until, "application": application}
         found = self._connection.execute(_MARKS, named)
         return [Mark(*row) for row in found]
+
+    def alert_states(self) -> list[AlertState]:
+        """Return the states of all alerts, by name."""
+        return alert_states(self._connection) if self._version >= TOTALS_SINCE else []
 
     def links(self) -> Iterator[tuple[str, str]]:
         """Yield each application with one that it is linked to, sorted."""

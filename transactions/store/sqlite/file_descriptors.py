@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 from .files import Files
+
+try:  # here, with the store, which is imported late: `leak` may be called in our own thread, or in a destructor
+    import ctypes
+except (ImportError, MemoryError):  # a Python built without it, or a system that forbids what it needs
+    ctypes = None  # type: ignore[assignment]
 
 __all__ = ["Descriptors", "leak", "open_descriptors"]
 
@@ -56,7 +60,5 @@ def _file_behind(number: int) -> _Identity | None:
 
 def leak(connection: sqlite3.Connection) -> None:
     """Have a connection never be closed, also not when Python ends: that would write to the program's files."""
-    with suppress(ImportError):
-        import ctypes  # noqa: PLC0415  hardly ever needed
-
+    if ctypes is not None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
