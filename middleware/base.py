@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..transactions.context.current import get_current
+from ..transactions.lifecycle import load_driver_early
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.identity import DEFAULT_GROUP, ExplicitName, IdentitySource
 from ..transactions.model.naming import text_of
@@ -47,6 +48,7 @@ class TransactionMiddleware:
         text = text_of(name, "name=")
         self._set_name(None if text is None else ExplicitName(text_of(group, "group=") or DEFAULT_GROUP, text))
         listen_to_frameworks()
+        load_driver_early()
 
     def _set_name(self, explicit_name: ExplicitName | None) -> None:
         self._explicit_name = explicit_name

@@ -303,7 +303,16 @@ def test_behind_each_chart_there_is_a_table(settled: Any, more: Any) -> None:
 
 @pytest.mark.parametrize(
     ("length", "least", "most", "step"),
-    [("5m", 4, 6, 60), ("15m", 14, 16, 60), ("24h", 286, 289, 300), ("7d", 166, 169, 3600), ("30d", 239, 242, 10800)],
+    [
+        ("5m", 4, 6, 60),
+        ("15m", 14, 16, 60),
+        ("12h", 239, 241, 180),
+        ("24h", 286, 289, 300),
+        ("3d", 215, 218, 1200),
+        ("7d", 166, 169, 3600),
+        ("14d", 167, 170, 7200),
+        ("30d", 239, 242, 10800),
+    ],
 )
 def test_charts_have_enough_points(tmp_path: Path, length: str, least: int, most: int, step: int) -> None:
     ages = (*range(60, 7200, 60), *range(60, 40 * 86400, 7200))

@@ -60,3 +60,5 @@ class Proxy:
         with suppress(OSError):
             while (data := server.recv(1 << 16)) and not silent.is_set():
                 client.sendall(data)
+        with suppress(OSError):  # the server has gone: so has this way to it
+            client.shutdown(socket.SHUT_RDWR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -33,26 +32,10 @@ from ..clusters import Cluster
 from ..documentation.pages import blocks
 from ..waiting import eventually
 from .conftest import ServerEngine
+from .outage import PROGRAM, outage
 from .proxies import Proxy
 
 EVER = Window(0, 1e10)
-PROGRAM = """
-import signal, sys, time
-import weighbridge
-
-@weighbridge.background_task(name=lambda number: f"job {number % 7}")
-def job(number):
-    pass
-
-stop = []
-signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-number = 0
-while not stop:
-    job(number)
-    number += 1
-    time.sleep(0.005)
-print(number, flush=True)
-"""
 
 
 @pytest.fixture
@@ -129,33 +112,18 @@ def test_replies_that_are_cut_off_cost_nothing_and_count_nothing_twice(server, c
 
 
 @pytest.mark.timeout(600)
-def test_a_server_that_crashes_loses_nothing(server, cluster) -> None:
-    """Two processes on each of two hosts, which go on all the while."""
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={
-                **os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_HOST": f"host {number % 2}",
-                "WEIGHBRIDGE_FLUSH_INTERVAL": "0.3", "WEIGHBRIDGE_SHUTDOWN_TIMEOUT": "60",
-                "WEIGHBRIDGE_LOG_FILE": "stderr",
-            },
-        )
-        for number in range(4)
-    ]  # fmt: skip
-    eventually(lambda: server.count("instance") == 4)
-    cluster.stop("immediate")
-    time.sleep(3)
-    cluster.start()
-    time.sleep(2)
-    for program in programs:
-        program.send_signal(signal.SIGTERM)
-    said = [program.communicate(timeout=120) for program in programs]
-    made = sum(int(out) for out, _ in said)
-    assert counted(server.path) == made
-    assert server.count("instance") == 4
-    for _, lines in said:
-        assert len([line for line in lines.splitlines() if "cannot be written" in line]) <= 3, lines
+def test_a_server_that_crashes_loses_nothing(cluster) -> None:
+    """Two processes on each of two hosts, which go on all the while; replies are cut off, and collectors race."""
+    found = outage(cluster, "postgres", "outage", seconds=3)
+    assert found.counted == found.made
+    assert sorted(found.by_host) == ["host 0", "host 1"]
+    assert sum(found.by_host.values()) == found.made
+    for lines in found.said:
+        assert len([line for line in lines.splitlines() if "cannot be written" in line]) <= 4, lines
         assert "s3c" not in lines
+    connection = ServerConnection(parse_server_url(cluster.url("postgres")), load_driver())
+    with closing(connection), connection.session() as session:
+        session.execute("DROP SCHEMA outage CASCADE")
 
 
 def test_a_collector_that_is_killed_leaves_everything_or_nothing(server, make) -> None:

@@ -45,7 +45,7 @@ MAX_BUCKETS: Final = 10_000
 _FEW_SERIES: Final = 20
 _FEW_INTERVALS: Final = 2000
 
-_STEPS: Final = (60, 120, 300, 600, 1800, 3600, 10800, 21600, 86400)
+_STEPS: Final = (60, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600, 86400)
 
 
 class Resolution(NamedTuple):

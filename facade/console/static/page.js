@@ -83,7 +83,12 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(found, "text/html");
   await breath();
   localizeTimes(fresh);
-  keepingPlace(() => LIVE.forEach((place) => replaceFigures(place, fresh)));
+  for (const place of LIVE) { // one after the other, as a long table takes as long as all the rest
+    await breath();
+    if (location.href !== asked) return;
+    keepingPlace(() => replaceFigures(place, fresh));
+  }
+  await breath();
   await drawAll();
 }
 

@@ -19,7 +19,7 @@ from .drivers import Driver, load_driver
 from .merging import Merger
 from .sending import encode_snapshot
 
-__all__ = ["ServerWriter", "load_writer"]
+__all__ = ["ServerWriter", "load_modules", "load_writer"]
 
 _MAX_WAIT: Final = 60.0
 """Seconds for which the oldest snapshot may wait before a process that reports merges itself."""
@@ -58,10 +58,19 @@ def load_writer(settings: Settings) -> Callable[[], ServerWriter]:
     Raises:
         ImportError: there is no driver.
     """
+    url = settings.store or ""
+    return partial(ServerWriter, url, load_modules(), settings.inbox_rows, Retention.of(settings))
+
+
+def load_modules() -> Driver:
+    """Import the driver, and what it would import when it connects; return it.
+
+    Raises:
+        ImportError: there is none.
+    """
     for name in _NEEDED_BY_DRIVERS:
         import_module(name)
-    url = settings.store or ""
-    return partial(ServerWriter, url, load_driver(), settings.inbox_rows, Retention.of(settings))
+    return load_driver()
 
 
 class ServerWriter:
