@@ -6,6 +6,7 @@ from ..log import capture_internal_exception, log_once
 from .agent_settings import is_agent_setting
 from .in_force import QUEUE_HEADERS, SettingsInForce, in_force
 from .loading import load_from_environment, with_entries
+from .own_code import OwnCode
 from .privacy import Privacy
 from .records import Configuration, Origin, Problem, SettingEntry
 from .settings import SETTINGS
@@ -29,6 +30,7 @@ def load(into: SettingsInForce) -> None:
     settings = current().settings
     into.settings = settings
     into.privacy = Privacy(settings)
+    into.own_code = OwnCode(settings.own_code)
     into.error_statuses = settings.error_statuses
     into.queue_headers = frozenset(map(str.encode, QUEUE_HEADERS if settings.queue_time else ()))
     into.loaded = True

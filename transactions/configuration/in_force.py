@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .own_code import OwnCode
     from .privacy import Privacy
     from .records import Configuration, SettingEntry
     from .settings import Settings
@@ -35,6 +36,7 @@ class SettingsInForce:
         "deferred",
         "error_statuses",
         "loaded",
+        "own_code",
         "privacy",
         "queue_headers",
         "settings",
@@ -42,6 +44,7 @@ class SettingsInForce:
     )
 
     error_statuses: frozenset[int]
+    own_code: OwnCode
     privacy: Privacy
     queue_headers: frozenset[bytes]
     """`QUEUE_HEADERS` as bytes, as in ASGI; empty if the setting ``queue_time`` is off."""

@@ -45,6 +45,10 @@ class Privacy:
     def __init__(self, settings: Settings) -> None:
         self.keeps_errors: bool = settings.error_collector_enabled
         """Whether class and message of an error may be kept."""
+        self.keeps_tracebacks: bool = settings.error_collector_enabled and settings.tracebacks != "off"
+        """Whether tracebacks may be kept, without source lines perhaps."""
+        self.keeps_source: bool = settings.tracebacks == "source" and not settings.high_security
+        """Whether tracebacks have source lines."""
         self.takes_custom_attributes: bool = settings.attributes_enabled and not settings.high_security
         self.takes_custom_values: bool = not settings.high_security
         """Whether custom metrics and events may be kept."""

@@ -114,8 +114,9 @@ class Resolver:
             self.origins["flush_interval"] = self.origins["store"]
         if self._value("high_security"):
             source, place = self.origins["high_security"]
-            self.origins.update(dict.fromkeys(FORCED, Origin(source, f"high_security, {place}")))
-            implied.update(FORCED)
+            forced = {**FORCED, **({"tracebacks": "frames"} if self._value("tracebacks") == "source" else {})}
+            self.origins.update(dict.fromkeys(forced, Origin(source, f"high_security, {place}")))
+            implied.update(forced)
         return implied
 
     def _implied_statuses(self) -> dict[str, Any]:

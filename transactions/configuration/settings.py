@@ -16,6 +16,7 @@ from .values import (
     APPLICATION,
     APPLICATIONS,
     CLASSES,
+    CODE,
     DAYS,
     LABEL,
     LOG_FILE,
@@ -27,6 +28,7 @@ from .values import (
     STATUSES,
     STORE,
     SWITCH,
+    TRACEBACKS,
     ValueKind,
     whole,
 )
@@ -149,10 +151,26 @@ class Settings(ApplicationSettings):
         True, SWITCH, "Off: no class, message or traceback of an error is kept; failures are still counted."
     )
 
+    tracebacks: str = _setting(
+        "source",
+        TRACEBACKS,
+        "What tracebacks of failed samples show: frames with the `source` lines of own files, or `frames` alone; "
+        "`off`: no traceback is kept.",
+        ours_alone=True,
+    )
+    own_code: frozenset[str] = _setting(
+        frozenset[str](),
+        CODE,
+        "Packages and folders that are the program's own, by which errors are grouped; without it, all that is neither "
+        "in the standard library nor installed as a package.",
+        ours_alone=True,
+    )
+
     high_security: bool = _setting(
         False,
         SWITCH,
-        "On: no messages of exceptions, no query parameters and no custom attributes are kept, whatever else is set.",
+        "On: no messages of exceptions, no source lines of tracebacks, no query parameters and no custom attributes "
+        "are kept, whatever else is set.",
     )
     strip_exception_messages: bool = _setting(False, SWITCH, "On: `<stripped>` is kept in place of an error's message.")
     strip_exception_messages_allowlist: frozenset[str] = _setting(

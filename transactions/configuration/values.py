@@ -20,6 +20,7 @@ __all__ = [
     "APPLICATION",
     "APPLICATIONS",
     "CLASSES",
+    "CODE",
     "DAYS",
     "LABEL",
     "LOG_FILE",
@@ -34,6 +35,7 @@ __all__ = [
     "STORE",
     "STREAMS",
     "SWITCH",
+    "TRACEBACKS",
     "Refused",
     "ValueKind",
     "adding",
@@ -227,6 +229,29 @@ def _read_classes(value: object, _so_far: object) -> frozenset[str]:
     return frozenset(map(_class_name, _items(value)))
 
 
+def _code_name(item: object) -> str:
+    text = _read_text(item, None)
+    if os.sep in text:
+        return os.path.abspath(text)
+    if all(part.isidentifier() for part in text.split(".")):
+        return text
+    raise ValueError(item)
+
+
+def _read_code(value: object, _so_far: object) -> frozenset[str]:
+    return frozenset(map(_code_name, _items(value)))
+
+
+def _read_tracebacks(value: object, _so_far: object) -> str:
+    """Read one of three words; TOML's ``false`` means ``off``."""
+    word = str(value).strip().lower()
+    if word in {"source", "frames"}:
+        return word
+    if word == "off" or value is False:
+        return "off"
+    raise ValueError(value)
+
+
 _RANGE: Final = re.compile(r"([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?")
 
 
@@ -301,6 +326,12 @@ PATTERNS: Final = ValueKind(
 CLASSES: Final = ValueKind(
     "classes", "exception classes as module:Class, for example builtins:ValueError", _read_classes
 )
+CODE: Final = ValueKind(
+    "packages",
+    "packages (`shop.web`) and folders (`/srv/shop`, `./shop`), with blanks or commas between them",
+    _read_code,
+)
+TRACEBACKS: Final = ValueKind("word", "source, frames or off", _read_tracebacks)
 STATUSES: Final = ValueKind("statuses", "statuses from 100 to 999, and ranges: 500-599 or 500 502-504", _read_statuses)
 MORE_STATUSES: Final = ValueKind(
     "statuses",

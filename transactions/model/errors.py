@@ -1,4 +1,4 @@
-"""Which exceptions count as errors, and what is kept of them: class name and message, never the exception itself."""
+"""Which exceptions count as errors, and what is kept of them: texts and numbers, never the exception itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Final
 
 from ..configuration.in_force import in_force
 from ..host_exceptions import pass_on_signals
+from ..log import capture_internal_exception
 from .finished import FAILURES, NoticedError, Outcome
 from .naming import class_name
+from .tracebacks import LocatedError, Origin, origin_of
 
 __all__ = [
     "CANCELLATIONS",
@@ -18,6 +20,7 @@ __all__ = [
     "MAX_ERRORS",
     "STRIPPED",
     "ExcInfo",
+    "LocatedError",
     "class_names",
     "is_error",
     "matches",
@@ -27,6 +30,7 @@ __all__ = [
     "outcome_of",
     "parts_of",
     "retained",
+    "shown",
 ]
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -99,13 +103,16 @@ def _said_by(name: str) -> Outcome | None:
 class _Class:
     """Cached facts about an exception class."""
 
-    __slots__ = ("decides_itself", "names", "outcome")
+    __slots__ = ("decides_itself", "is_group", "name", "names", "outcome")
 
     def __init__(self, cls: type[BaseException]) -> None:
+        self.name: str = class_name(cls)
+        """``module:Class``."""
         self.names: frozenset[str] = frozenset(map(class_name, cls.__mro__))
         """``module:Class`` of the class and of all its bases."""
         known: Outcome | None = next((outcome for outcome in map(_said_by, self.names) if outcome is not None), None)
-        depends = issubclass(cls, SystemExit) or not (_GROUPS | _EXITS).isdisjoint(self.names)
+        self.is_group: bool = not _GROUPS.isdisjoint(self.names)
+        depends = self.is_group or issubclass(cls, SystemExit) or not _EXITS.isdisjoint(self.names)
         self.decides_itself: bool = known is None and depends
         """Whether the outcome depends on the instance."""
         self.outcome: Outcome = known or "failed"
@@ -142,7 +149,7 @@ def outcome_of(exception: BaseException) -> Outcome:
     known = _class_of(exception)
     if not known.decides_itself:
         return known.outcome
-    if not _GROUPS.isdisjoint(known.names):
+    if known.is_group:
         return _outcome_of_group(exception)
     status = getattr(exception, "code" if isinstance(exception, SystemExit) else "exit_code", None)
     return "succeeded" if status in (0, None) else "failed"
@@ -157,27 +164,44 @@ def _outcome_of_group(group: BaseException) -> Outcome:
 
 def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
     """The exceptions of a group; none where it is no group."""
-    return () if _GROUPS.isdisjoint(class_names(exception)) else exception.exceptions  # type: ignore[attr-defined]
+    return exception.exceptions if _class_of(exception).is_group else ()  # type: ignore[attr-defined]
 
 
 _NOT_KEPT: Final = ""
 """Value of `NoticedError.type` for an error that is counted, but of which the settings allow nothing to be kept."""
 
 
-def noticed(exception: BaseException, expected: bool) -> NoticedError:
+def noticed(exception: BaseException, expected: bool) -> LocatedError:
     """Return what is kept of an exception until the transaction ends."""
     if not in_force.privacy.keeps_errors:
-        return NoticedError(_NOT_KEPT, "", expected)
-    name = class_name(type(exception))
+        return LocatedError(_NOT_KEPT, "", expected)
+    known = _class_of(exception)
+    message = _message(exception) if in_force.privacy.keeps_message(known.name) else STRIPPED
+    return LocatedError(known.name, message, expected, *_origin(exception, known))
+
+
+def _origin(exception: BaseException, known: _Class) -> Origin:
+    try:
+        return origin_of(exception, known.name, known.is_group, _described)
+    except Exception as failure:
+        pass_on_signals(failure)
+        capture_internal_exception("the traceback of an error")
+        return None, None
+
+
+def _described(exception: BaseException) -> tuple[str, str, tuple[BaseException, ...]]:
+    """Return what a traceback shows of an exception."""
+    name = _class_of(exception).name
     message = _message(exception) if in_force.privacy.keeps_message(name) else STRIPPED
-    return NoticedError(name, message, expected)
+    return name, message, parts_of(exception)
 
 
-def noticed_by_name(name: str, message: str) -> NoticedError:
+def noticed_by_name(name: str, message: str) -> LocatedError:
     """Return what is kept of an exception that only its class's name and its message are known of."""
     if not in_force.privacy.keeps_errors:
-        return NoticedError(_NOT_KEPT, "")
-    return NoticedError(name, message[:_LONGEST_MESSAGE] if in_force.privacy.keeps_message(name) else STRIPPED)
+        return LocatedError(_NOT_KEPT, "", expected=False)
+    kept = message[:_LONGEST_MESSAGE] if in_force.privacy.keeps_message(name) else STRIPPED
+    return LocatedError(name, kept, expected=False)
 
 
 def outcome_by_name(name: str) -> Outcome:
@@ -185,9 +209,14 @@ def outcome_by_name(name: str) -> Outcome:
     return _said_by(name) or "failed"
 
 
-def retained(errors: Iterable[NoticedError]) -> tuple[NoticedError, ...]:
+def retained(errors: Iterable[LocatedError]) -> tuple[LocatedError, ...]:
     """Return the errors that are kept once the transaction has ended."""
     return tuple(error for error in errors if error.type != _NOT_KEPT)
+
+
+def shown(error: LocatedError) -> NoticedError:
+    """Return an error as it is shown: without where it comes from."""
+    return NoticedError(*error[:3])
 
 
 def _message(exception: BaseException) -> str:

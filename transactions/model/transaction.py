@@ -13,7 +13,7 @@ from . import errors
 from .applications import Application
 from .attributes import add_attribute
 from .clock import epoch_at, monotonic
-from .finished import FAILURES, ApdexZone, AttributeValue, FinishedTransaction, NoticedError, Outcome
+from .finished import FAILURES, ApdexZone, AttributeValue, FinishedTransaction, Outcome
 from .identity import DEFAULT_GROUP, ExplicitName, Flags, Identity, intern_identity
 from .naming import TYPES, Kind, path_of
 
@@ -55,8 +55,8 @@ class Extras:
     def __init__(self) -> None:
         self.ignored: bool = False
         self.attributes: dict[str, AttributeValue] = {}
-        self.errors: list[NoticedError] = []
-        self.reported: list[NoticedError] = []
+        self.errors: list[errors.LocatedError] = []
+        self.reported: list[errors.LocatedError] = []
         """Exceptions reported by a framework; they become errors if the response is a 5xx."""
         self.frozen_at: float = 0.0
         """When ``end_of_transaction()`` froze it, on the monotonic clock; else 0.0."""
@@ -274,11 +274,12 @@ class Transaction:
         handoff.record_dropped("attributes")
         return False
 
-    def _notice(self, error: NoticedError) -> None:
+    def _notice(self, error: errors.LocatedError) -> None:
         """Add an error, unless it has been added already or there are too many."""
         kept = self._ensure_extras().errors
-        if error in kept:
-            return
+        for known in kept:
+            if known[:3] == error[:3]:
+                return
         if len(kept) < errors.MAX_ERRORS:
             kept.append(error)
         else:
@@ -290,7 +291,7 @@ class Transaction:
         if error is not None:
             self._notice(error)
 
-    def _as_error(self, exception: BaseException) -> NoticedError | None:
+    def _as_error(self, exception: BaseException) -> errors.LocatedError | None:
         """Return the error to keep for an exception; ``None`` if the settings ignore it."""
         names = errors.class_names(exception)
         settings = in_force.settings
@@ -439,6 +440,10 @@ class Transaction:
         """Whether the client disconnected before the last byte."""
         return self._extras is not None and self._extras.disconnected
 
+    def _kept_errors(self) -> tuple[errors.LocatedError, ...]:
+        """Return its errors, as far as the settings allow them to be kept."""
+        return () if self._extras is None else errors.retained(self._extras.errors)
+
     def _as_finished(self) -> FinishedTransaction:
         """Return an immutable record of it."""
         group, name = self._group_and_name()
@@ -451,7 +456,7 @@ class Transaction:
             name=name,
             started=self.started,
             duration=self.duration,
-            errors=() if self._extras is None else errors.retained(self._extras.errors),
+            errors=tuple(map(errors.shown, self._kept_errors())),
             failed=self._failed(),
             apdex=self._apdex_zone(),
             status=self.status,

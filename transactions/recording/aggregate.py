@@ -11,12 +11,15 @@ from ..configuration.in_force import in_force
 from ..configuration.settings import Settings
 from ..handoff import DurationBuffer, handoff
 from ..model.applications import Application
-from ..model.clock import epoch_at, monotonic
+from ..model.clock import epoch, epoch_at, monotonic
+from ..model.errors import LocatedError, shown
 from ..model.naming import path_of
 from ..model.transaction import Transaction
 from .buckets import MinuteBucket, SeriesBuffer
+from .error_groups import group_of, other_group
 from .name_limits import OTHER, KnownNames
-from .snapshot import ErrorCount, MinuteRow, Sample, Series
+from .snapshot import ErrorCount, GroupCount, MinuteRow, Sample, Series
+from .stack_texts import StackTexts
 
 __all__ = ["Aggregate", "Collected"]
 
@@ -29,10 +32,11 @@ _Key = object
 
 
 class Collected(NamedTuple):
-    """Aggregated rows, errors and samples, as they go to the store."""
+    """Aggregated rows, errors, their groups, and samples, as they go to the store."""
 
     minutes: tuple[MinuteRow, ...]
     errors: tuple[ErrorCount, ...]
+    groups: tuple[GroupCount, ...]
     samples: tuple[Sample, ...]
 
 
@@ -76,7 +80,8 @@ class Aggregate:
         self._open: list[SeriesBuffer] = []
         """The buffers of this minute that are open in the hand-off."""
         self._uncounted = 0
-        self._distinct_errors = 0
+        self._distinct_errors = self._distinct_groups = 0
+        self._stack_texts = StackTexts(epoch())
         self._names = KnownNames(settings.max_names)
 
     # Aggregation
@@ -139,13 +144,27 @@ class Aggregate:
 
     def _count_errors(self, bucket: MinuteBucket) -> None:
         for error, count in bucket.take_errors().items():
-            if error not in bucket.errors:
+            self._count_group(bucket, error, count)
+            kept = shown(error)
+            if kept not in bucket.errors:
                 if self._distinct_errors >= self._settings.max_errors:
                     handoff.record_dropped("errors", count)
                     continue
                 self._distinct_errors += 1
-                bucket.errors[error] = 0
-            bucket.errors[error] += count
+                bucket.errors[kept] = 0
+            bucket.errors[kept] += count
+
+    def _count_group(self, bucket: MinuteBucket, error: LocatedError, count: int) -> None:
+        """Count errors of one place for their group: that is exact, also where their messages are not kept."""
+        group = group_of(error)
+        if group.key not in bucket.groups:
+            if self._distinct_groups >= self._settings.max_errors:
+                handoff.record_dropped("errors of other groups", count)
+                group = other_group(group.expected)
+            else:
+                self._distinct_groups += 1
+            bucket.groups[group.key] = group
+        bucket.group_counts[group.key] += count
 
     # Limits
 
@@ -196,14 +215,17 @@ class Aggregate:
         handoff.record_dropped("samples", _downsample(buckets, self._settings.max_samples))
         self._flush(buckets)
         self._drop_past_minutes()
-        self._uncounted = self._distinct_errors = 0
+        self._uncounted = self._distinct_errors = self._distinct_groups = 0
         rows = [row for bucket in buckets for row in bucket.take_rows()]
         for row in rows:
             self._names.count(row.series, row.totals.count)
+        samples = tuple(sample for bucket in buckets for sample in bucket.take_samples())
+        self._stack_texts.prepare(error.stack for sample in samples for error in sample.errors if error.stack)
         return Collected(
             tuple(rows),
             tuple(error for bucket in buckets for error in bucket.take_error_counts()),
-            tuple(sample for bucket in buckets for sample in bucket.take_samples()),
+            tuple(count for bucket in buckets for count in bucket.take_group_counts()),
+            samples,
         )
 
 

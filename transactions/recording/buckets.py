@@ -14,12 +14,13 @@ from typing import Final, TypeVar
 
 from ..handoff import BUFFER_CAPACITY, KEEP_ALL, DurationBuffer
 from ..model.applications import Application
-from ..model.errors import retained
+from ..model.errors import LocatedError, retained
 from ..model.finished import NoticedError, Outcome
 from ..model.transaction import Transaction
+from .error_groups import failed_without, group_of
 from .histogram import add_sorted
 from .name_limits import OTHER
-from .snapshot import ErrorCount, MinuteRow, Sample, SampleReason, Series
+from .snapshot import ErrorCount, ErrorGroup, GroupCount, MinuteRow, Sample, SampleError, SampleReason, Series
 from .totals import Totals, nanoseconds
 
 __all__ = ["MinuteBucket", "SeriesBuffer"]
@@ -33,7 +34,7 @@ _MAX_QUEUES: Final = 50
 
 _BufferKey = tuple[int, Outcome, str, bool, bool, bool, bool]
 
-_Row = TypeVar("_Row", MinuteRow, ErrorCount, Sample)
+_Row = TypeVar("_Row", MinuteRow, ErrorCount, GroupCount, Sample)
 _Item = TypeVar("_Item")
 
 
@@ -110,6 +111,8 @@ class MinuteBucket:
         "_totals",
         "errors",
         "expires_at",
+        "group_counts",
+        "groups",
         "slow_threshold",
     )
 
@@ -118,6 +121,10 @@ class MinuteBucket:
         """The end of the minute, on the monotonic clock."""
         self.errors: dict[NoticedError, int] = {}
         """How often each distinct error occurred since the last `take_error_counts`."""
+        self.groups: dict[str, ErrorGroup] = {}
+        """The groups of these errors, by key."""
+        self.group_counts: Counter[str] = Counter()
+        """How many errors each of them had."""
         self.slow_threshold: float = -1.0
         """Seconds above which a transaction is slower than all before it in this minute."""
         self._application = application
@@ -187,7 +194,7 @@ class MinuteBucket:
 
     # What goes to the store
 
-    def take_errors(self) -> Counter[NoticedError]:
+    def take_errors(self) -> Counter[LocatedError]:
         """Return how often each error occurred since the last call."""
         buffers = [buffer.errors for buffer in self._buffers.values() if buffer.errors]
         return Counter(error for errors in buffers for error in retained(_drain(errors)))
@@ -196,7 +203,11 @@ class MinuteBucket:
         """Count what the buffers hold; return the number of transactions counted since the last `take_rows`."""
         for buffer in self._buffers.values():
             if buffer.durations or buffer.response_starts:
-                _add_buffer(buffer, self._totals.setdefault(buffer.queue, Totals()), self._apdex_t)
+                number = _add_buffer(buffer, self._totals.setdefault(buffer.queue, Totals()), self._apdex_t)
+                if buffer.failed and not buffer.with_errors and number:
+                    group = failed_without(buffer.status, buffer.outcome)
+                    self.groups[group.key] = group
+                    self.group_counts[group.key] += number
         return sum(totals.count for totals in self._totals.values())
 
     def take_rows(self) -> Iterator[MinuteRow]:
@@ -214,10 +225,18 @@ class MinuteBucket:
                 ErrorCount(self._series, self._minute, error.type, error.message, error.expected, count)
             )
 
+    def take_group_counts(self) -> Iterator[GroupCount]:
+        """Yield how many errors each group had, and reset the counts."""
+        groups, self.groups = self.groups, {}
+        counts, self.group_counts = self.group_counts, Counter()
+        for key, count in counts.items():
+            yield from self._linked(GroupCount(self._series, self._minute, groups[key], count))
+
     def take_samples(self) -> Iterator[Sample]:
         """Yield the kept transactions as samples, and drop them."""
         for reason, transaction in self.kept_transactions():
-            yield from self._linked(Sample(self._series, reason, transaction._as_finished()))
+            sample = Sample(self._series, reason, transaction._as_finished(), _sample_errors(transaction))
+            yield from self._linked(sample)
         self.release_kept()
 
     def _linked(self, made: _Row) -> Iterator[_Row]:
@@ -227,8 +246,17 @@ class MinuteBucket:
             yield replace(made, series=self._series._replace(application=name))
 
 
-def _add_buffer(buffer: SeriesBuffer, into: Totals, apdex_t: float) -> None:
-    """Count what a buffer holds, and empty it."""
+def _sample_errors(transaction: Transaction) -> tuple[SampleError, ...]:
+    """Return what else is known of a transaction's errors."""
+    kept = transaction._kept_errors()
+    extras = transaction._extras
+    if not (extras is not None and extras.errors) and transaction._failed():
+        return (SampleError(failed_without(transaction.status, transaction._outcome()), None),)
+    return tuple(SampleError(group_of(error), error.stack) for error in kept)
+
+
+def _add_buffer(buffer: SeriesBuffer, into: Totals, apdex_t: float) -> int:
+    """Count what a buffer holds, and empty it; return how many transactions that were."""
     durations = _drain(buffer.durations)
     buffer.capacity = BUFFER_CAPACITY
     if durations:
@@ -240,6 +268,7 @@ def _add_buffer(buffer: SeriesBuffer, into: Totals, apdex_t: float) -> None:
         add_sorted(durations, into.histogram)
         _add_outcomes(buffer, durations, into, apdex_t)
     _add_waits(buffer, into)
+    return len(durations)
 
 
 def _add_outcomes(buffer: SeriesBuffer, durations: list[float], into: Totals, apdex_t: float) -> None:

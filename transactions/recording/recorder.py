@@ -410,12 +410,15 @@ class Recorder:
             self._instance,
             0,
             epoch(),
-            *collected,
+            collected.minutes,
+            collected.errors,
+            collected.samples,
             lost=lost,
             running=running,
             ran=ran,
             custom_metrics=metrics,
             custom_events=events,
+            groups=collected.groups,
             schedules=schedules,
         )
 

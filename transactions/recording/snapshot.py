@@ -12,15 +12,19 @@ from typing import Literal, NamedTuple, Protocol
 
 from ..custom_values import CustomEvents, CustomMetric
 from ..model.finished import FinishedTransaction, Kind
+from ..model.tracebacks import Stack
 from ..schedules import Schedule
 from .totals import Totals
 
 __all__ = [
     "ErrorCount",
+    "ErrorGroup",
+    "GroupCount",
     "Instance",
     "MinuteRow",
     "RunningTransaction",
     "Sample",
+    "SampleError",
     "SampleReason",
     "Series",
     "Snapshot",
@@ -70,6 +74,38 @@ class ErrorCount:
     count: int
 
 
+class ErrorGroup(NamedTuple):
+    """A group of errors."""
+
+    key: str
+    """What they have in common: class and place, else class and message without what varies."""
+    type: str
+    """``module:Class``, or a status or an outcome with ``(no exception)``."""
+    message: str
+    """Of one of them."""
+    frame: str
+    """The innermost own frame, as file, line and function; empty if it is not known."""
+    expected: bool
+
+
+@dataclass(frozen=True)
+class GroupCount:
+    """How often errors of one group occurred in one series and minute."""
+
+    series: Series
+    minute: int
+    group: ErrorGroup
+    count: int
+
+
+class SampleError(NamedTuple):
+    """What is known of an error of a sample besides class and message."""
+
+    group: ErrorGroup
+    stack: Stack | None
+    """Its traceback, if that was kept."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One transaction kept whole: the slowest of its series in a minute, or a failed one."""
@@ -77,6 +113,8 @@ class Sample:
     series: Series
     reason: SampleReason
     transaction: FinishedTransaction
+    errors: tuple[SampleError, ...] = ()
+    """Of each of the transaction's errors; of one that failed without any, its group."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +163,7 @@ class Snapshot:
     custom_events: tuple[CustomEvents, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     """All that the process has declared; sent once an hour and when there are new ones."""
+    groups: tuple[GroupCount, ...] = ()
 
 
 class StoreUnavailable(Exception):

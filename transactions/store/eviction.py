@@ -105,7 +105,10 @@ class EvictableNames(Protocol):
         ...
 
     def over_limit(self) -> tuple[str, str] | None:
-        """Return the kind of a limit that was reached (``application``, ``series``, ``error``), and whose it is."""
+        """Return the kind of a limit that was reached, and whose it is.
+
+        The kinds are ``application``, ``series``, ``error`` and ``error_group``.
+        """
         ...
 
     def forget_limit(self, kind: str, whose: str) -> None:
@@ -129,6 +132,9 @@ class EvictableNames(Protocol):
 
     def evict(self, kind: Literal["series", "error"], evicted: Replacements) -> None:
         """Note that names are evicted, whose rows are to be moved."""
+
+    def evict_groups(self, application: str, now: float) -> None:
+        """Note which error groups make room for new ones, if there still are too many."""
 
     def pass_on_errors(self) -> Replacements:
         """Pass the errors of evicted series to the replacements; return those they have already."""
@@ -165,6 +171,9 @@ def next_eviction_step(store: EvictableNames, now: float) -> Step | None:
 def _evict(store: EvictableNames, kind: str, whose: str, now: float) -> None:
     """Choose what to evict because of a limit that was reached, if it still is."""
     store.forget_limit(kind, whose)
+    if kind == "error_group":
+        store.evict_groups(whose, now)
+        return
     if kind == "error":
         _note(store, "error", _least_errors(store, int(whose), now))
         return

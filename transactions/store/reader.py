@@ -16,6 +16,7 @@ from ..recording.totals import PlainTotals, Totals, seconds
 from ..schedules import Schedule
 from .cache import RowCache
 from .engines import source_at
+from .error_groups import counts_by_group, group_statistics, last_mark, new_since
 from .ever import EverCache, counted_ever
 from .liveness import reporting
 from .resolutions import (
@@ -35,6 +36,9 @@ from .results import (
     ApplicationStatistics,
     CountedEver,
     CustomMetricStatistics,
+    ErrorGroupInfo,
+    ErrorGroupStatistics,
+    ErrorGroupTimeline,
     ErrorKey,
     ErrorStatistics,
     ErrorTimeline,
@@ -44,6 +48,7 @@ from .results import (
     Mark,
     MarkKind,
     RunningNow,
+    SampleErrorInfo,
     ScheduleStatus,
     Selection,
     SeriesStatistics,
@@ -60,12 +65,16 @@ from .steps import Steps, steps_of
 from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
 from .timelines import statistics_over_time, timeline_of
 from .timetable import Run, missed, next_due
+from .tracebacks import Traceback, TracebackFrame, traceback_from
 
 __all__ = [
     "AlertState",
     "ApplicationStatistics",
     "CountedEver",
     "CustomMetricStatistics",
+    "ErrorGroupInfo",
+    "ErrorGroupStatistics",
+    "ErrorGroupTimeline",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
@@ -75,6 +84,7 @@ __all__ = [
     "Mark",
     "MarkKind",
     "RunningNow",
+    "SampleErrorInfo",
     "ScheduleStatus",
     "Selection",
     "SeriesStatistics",
@@ -87,6 +97,8 @@ __all__ = [
     "StoredSample",
     "Timeline",
     "TimelineBucket",
+    "Traceback",
+    "TracebackFrame",
     "Window",
     "step_for",
 ]
@@ -374,6 +386,46 @@ class StoreReader:
             for key, number, count in rows.errors_by_step(ranges, selection, steps.number_sql):
                 counts.setdefault(key, [0] * len(places))[places[number]] += count
         return ErrorTimeline(steps.length, steps.starts, counts)
+
+    def error_groups(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorGroupStatistics]:
+        """Return the groups of errors: of one class, from one place; those with the most errors first."""
+        with self._reading() as rows:
+            return group_statistics(rows, _ranges(rows, window)[0], selection)
+
+    def error_group_timeline(
+        self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING
+    ) -> ErrorGroupTimeline:
+        """Return how many errors each group had in each step, as in `timeline`."""
+        with self._reading() as rows:
+            steps, ranges = _stepped_ranges(rows, window, step)
+            places = {number: place for place, number in enumerate(steps.start_of)}
+            counts = counts_by_group(rows.groups_by_step(ranges, selection, steps.number_sql), places)
+        return ErrorGroupTimeline(steps.length, steps.starts, counts)
+
+    def error_group(self, number: int) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
+        """Return a group by its ``id``, since which mark it is new, and its last traceback; ``None`` if it is unknown.
+
+        The mark is empty if the group is older.
+        """
+        with self._reading() as rows:
+            found = rows.group(number)
+            if found is None:
+                return None
+            group, text = found
+            return group, new_since(group, last_mark(rows, group.application)), traceback_from(text)
+
+    def samples_of_group(self, number: int, window: Window, limit: int = 20) -> list[StoredSample]:
+        """Return the last samples of a group of errors that ended in a window."""
+        with self._reading() as rows:
+            return list(rows.samples_of_group(number, window, limit))
+
+    def errors_of_sample(self, number: int) -> list[SampleErrorInfo]:
+        """Return the groups and tracebacks of a sample's errors, in their order.
+
+        Of one that failed without any error it is the group of such failures.
+        """
+        with self._reading() as rows:
+            return list(rows.errors_of_sample(number))
 
     def instances(self) -> list[StoredInstance]:
         """Return the processes that reported in the last days, the last seen first."""

@@ -11,12 +11,16 @@ from ..recording.snapshot import Series
 from ..recording.totals import Totals
 from ..schedules import Schedule
 from .statistics import Statistics
+from .tracebacks import Traceback
 
 __all__ = [
     "AlertState",
     "ApplicationStatistics",
     "CountedEver",
     "CustomMetricStatistics",
+    "ErrorGroupInfo",
+    "ErrorGroupStatistics",
+    "ErrorGroupTimeline",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
@@ -26,6 +30,7 @@ __all__ = [
     "Mark",
     "MarkKind",
     "RunningNow",
+    "SampleErrorInfo",
     "ScheduleStatus",
     "Selection",
     "SeriesStatistics",
@@ -124,6 +129,60 @@ class ErrorStatistics:
     """Epoch seconds of the minute in which it was last seen; of the hour, if minutes are no longer kept."""
     by_series: Mapping[Series, int]
     """The number of occurrences in each series."""
+
+
+@dataclass(frozen=True)
+class ErrorGroupInfo:
+    """A group of errors: of one class, from one place."""
+
+    id: int
+    application: str
+    type: str
+    """``module:Class``, or a status or an outcome with ``(no exception)``; ``<other>`` for those beyond the limit."""
+    message: str
+    """Of the first one."""
+    frame: str
+    """The innermost frame of the program's own: file, line and function; empty if it is not known."""
+    expected: bool
+    first_seen: int
+    """Epoch seconds of a minute."""
+    last_seen: int
+    """Epoch seconds of a minute."""
+    version: str
+    """Of the program in which it was seen first; empty if that is not known."""
+
+
+@dataclass(frozen=True)
+class ErrorGroupStatistics:
+    """The errors of one group in a window."""
+
+    group: ErrorGroupInfo
+    count: int
+    last: int
+    """Epoch seconds of the minute in which the last one was seen; of the hour, if minutes are no longer kept."""
+    new_since: str
+    """The last version or mark, if it was seen for the first time after that; else empty."""
+    by_series: Mapping[Series, int]
+    """The number of occurrences in each series."""
+
+
+@dataclass(frozen=True)
+class ErrorGroupTimeline:
+    """The occurrences of groups over time."""
+
+    step: int
+    """Seconds from one start to the next."""
+    starts: Sequence[int]
+    counts: Mapping[int, Sequence[int]]
+    """By the group's id, one count per start."""
+
+
+@dataclass(frozen=True)
+class SampleErrorInfo:
+    """What is kept of one error of a sample besides its class and message."""
+
+    group: ErrorGroupInfo
+    traceback: Traceback | None
 
 
 class ErrorKey(NamedTuple):

@@ -12,7 +12,18 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
-from .results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
+from .results import (
+    AlertState,
+    ErrorGroupInfo,
+    ErrorKey,
+    Mark,
+    SampleErrorInfo,
+    Selection,
+    StoredEvents,
+    StoredInstance,
+    StoredSample,
+    StoredSchedule,
+)
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -117,6 +128,32 @@ class Rows(Protocol):
         self, ranges: Sequence[RowRange], selection: Selection, step: str
     ) -> Iterable[tuple[ErrorKey, int, int]]:
         """Yield each distinct error in each range with the number of the step (an expression), and its count."""
+        ...
+
+    # Error groups
+
+    def groups(
+        self, ranges: Sequence[RowRange], selection: Selection
+    ) -> Iterable[tuple[ErrorGroupInfo, int, int, Series]]:
+        """Yield each group of errors in each range with its count, the last start, and a series."""
+        ...
+
+    def groups_by_step(
+        self, ranges: Sequence[RowRange], selection: Selection, step: str
+    ) -> Iterable[tuple[int, int, int]]:
+        """Yield the id of each group in each range with the number of the step (an expression), and its count."""
+        ...
+
+    def group(self, number: int) -> tuple[ErrorGroupInfo, str | None] | None:
+        """Return a group, and its last traceback as text."""
+        ...
+
+    def samples_of_group(self, number: int, window: Window, limit: int) -> Iterable[StoredSample]:
+        """Yield the last samples of a group that ended in a window, without damaged ones."""
+        ...
+
+    def errors_of_sample(self, number: int) -> Sequence[SampleErrorInfo]:
+        """Return the groups and tracebacks of a sample's errors, in their order."""
         ...
 
     # Samples

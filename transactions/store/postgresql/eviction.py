@@ -10,8 +10,9 @@ from ...recording.name_limits import OTHER
 from ..eviction import Replacements
 from ..resolutions import FINEST, FOREVER, SINCE_EVER, floor_to
 from .drivers import Session
+from .groups import GroupRows, evict_groups
 from .names import Names
-from .tables import ERRORS, TOTALS
+from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS
 
 __all__ = ["EvictableServerNames"]
 
@@ -73,11 +74,12 @@ UPDATE @error AS error SET series = replacement FROM (
 
 
 class _Rows:
-    """The `MovedRows` of totals, or of errors."""
+    """The `MovedRows` of totals with those of error groups, or of errors."""
 
-    def __init__(self, session: Session, kind: str) -> None:
+    def __init__(self, session: Session, version: int, kind: str) -> None:
         self._session = session
         self._kind = kind
+        self._has_groups = kind == "series" and version >= GROUPS_SINCE
         self._table = TOTALS if kind == "series" else ERRORS
 
     def end_of_step(self, width: int, start: int, at_most: int) -> int:
@@ -88,7 +90,10 @@ class _Rows:
         return FOREVER if row is None else int(row[0])
 
     def move(self, part: tuple[int, int, int]) -> bool:
-        return self._table.move(self._session, part)
+        moved = [self._table.move(self._session, part)]
+        if self._has_groups:
+            moved.append(GROUPS.move(self._session, part))
+        return any(moved)
 
     def note_late(self, width: int) -> None:
         self._session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
@@ -135,8 +140,9 @@ WHERE seen < %(unused)s AND whole = 0 AND name = %(other)s AND EXISTS (
 class EvictableServerNames:
     """The `EvictableNames` of a server, within one transaction that has the lock."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, version: int) -> None:
         self._session = session
+        self._version = version
         self._names: Names | None = None
 
     @property
@@ -146,12 +152,17 @@ class EvictableServerNames:
             self._names = Names(self._session)
         return self._names
 
-    def under_way(self) -> tuple[_Rows, int, int] | None:
+    def under_way(self) -> tuple[_Rows | GroupRows, int, int] | None:
         """Return the rows that are being moved, with the width and the start after which the next step begins."""
         row = self._session.execute(
             "SELECT kind, width, start FROM @eviction_progress ORDER BY kind LIMIT 1"
         ).fetchone()
-        return None if row is None else (_Rows(self._session, row[0]), row[1], row[2])
+        if row is not None:
+            return _Rows(self._session, self._version, row[0]), row[1], row[2]
+        if self._version < GROUPS_SINCE:
+            return None
+        row = self._session.execute("SELECT width, start FROM @moved_group_progress").fetchone()
+        return None if row is None else (GroupRows(self._session), row[0], row[1])
 
     def over_limit(self) -> tuple[str, str] | None:
         """Return the kind of a limit that was reached, and whose it is."""
@@ -176,6 +187,10 @@ class EvictableServerNames:
     def evict(self, kind: Literal["series", "error"], evicted: Replacements) -> None:
         """Note that names are evicted, whose rows are to be moved."""
         self.names.evict(kind, evicted)
+
+    def evict_groups(self, application: str, now: float) -> None:
+        """Note which error groups make room for new ones, if there still are too many."""
+        evict_groups(self._session, self.names, application, now)
 
     def pass_on_errors(self) -> Replacements:
         """Pass the errors of evicted series to the replacements; return those they have already."""

@@ -12,7 +12,7 @@ from .drivers import Session
 from .eviction import EvictableServerNames
 from .samples import bound_samples
 from .schema import JOBS_SINCE, installed
-from .tables import TABLES
+from .tables import GROUPS_SINCE, tables_of
 
 __all__ = ["ServerLevels", "first_rows", "resolutions_of"]
 
@@ -27,8 +27,10 @@ _HOUR: Final = 3600
 class ServerLevels:
     """The `MaintainedRows` of a server, within one transaction that has the lock."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, version: int) -> None:
         self._session = session
+        self._version = version
+        self._tables = tables_of(version)
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
@@ -36,27 +38,29 @@ class ServerLevels:
 
     def first_row(self, width: int, start: int) -> int | None:
         """Return the start of the first row of a width that starts at ``start`` or later."""
-        return first_rows(self._session, (width,), start)[width]
+        return first_rows(self._session, self._version, (width,), start)[width]
 
     def last_row(self, width: int, end: int) -> int | None:
         """Return the start of the last row of a width that starts before ``end``."""
-        (found,) = self._session.execute(f"SELECT {_outermost('max', width, -FOREVER, end)}").fetchone() or (None,)
+        (found,) = self._session.execute(
+            f"SELECT {_outermost('max', self._version, width, -FOREVER, end)}"
+        ).fetchone() or (None,)
         return None if found is None else int(found)
 
     def roll_up(self, interval: tuple[int, int], finer: int) -> None:
         """Make the rows of one interval, given as (width, start), from those of the next finer width."""
-        for table in TABLES:
+        for table in self._tables:
             table.roll_up(self._session, interval, finer)
 
     def delete(self, width: int, start: int, end: int) -> None:
         """Delete the rows of a width that start at ``start`` or later and before ``end``."""
-        for table in TABLES:
+        for table in self._tables:
             table.delete(self._session, width, start, end)
 
     def expire(self, width: int, end: int) -> None:
         """Delete the rows of a width that start before ``end``, for good: days are added to what was ever counted."""
         if width == COARSEST:
-            for table in TABLES:
+            for table in self._tables:
                 table.add_to_ever(self._session, width, end)
         self.delete(width, -FOREVER, end)
 
@@ -78,7 +82,7 @@ class ServerLevels:
         if beyond.rowcount:
             _forget_what_they_reported(self._session)
         if width == COARSEST and now is not None:
-            _forget(self._session, retention, now)
+            _forget(self._session, self._version, retention, now)
 
 
 def resolutions_of(session: Session) -> dict[int, Resolution]:
@@ -92,30 +96,32 @@ def resolutions_of(session: Session) -> dict[int, Resolution]:
     return {width: found[width] for width in (FINEST, *COARSE_WIDTHS)}
 
 
-def first_rows(session: Session, widths: Collection[int], start: int) -> dict[int, int | None]:
+def first_rows(session: Session, version: int, widths: Collection[int], start: int) -> dict[int, int | None]:
     """Return by width the start of the first row that starts at ``start`` or later (epoch seconds)."""
-    each = [_outermost("min", width, start, FOREVER) for width in widths]
+    each = [_outermost("min", version, width, start, FOREVER) for width in widths]
     return dict(zip(widths, session.execute(f"SELECT {', '.join(each)}").fetchone() or (), strict=True))
 
 
-def _outermost(which: str, width: int, start: int, end: int) -> str:
+def _outermost(which: str, version: int, width: int, start: int, end: int) -> str:
     """Return an expression for the start of the first or last row in a range."""
     each = (
         f"(SELECT {which}(start) FROM {table.name} WHERE width = {width:d} AND start >= {start:d} AND start < {end:d})"
-        for table in TABLES
+        for table in tables_of(version)
     )
     return f"{'least' if which == 'min' else 'greatest'}({', '.join(each)})"
 
 
-def _forget(session: Session, retention: Retention, now: float) -> None:
+def _forget(session: Session, version: int, retention: Retention, now: float) -> None:
     """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
     unused = int(retention.oldest(_HOUR, now) - 2 * _DAY)
-    keep_counters(EvictableServerNames(session), unused)
+    keep_counters(EvictableServerNames(session, version), unused)
     for table in ("series", "error", "link", "custom_metric", "custom_event_type"):
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
     session.execute("DELETE FROM @mark WHERE moment < %s", (unused,))
     session.execute("DELETE FROM @custom_event WHERE type NOT IN (SELECT id FROM @custom_event_type)")
-    for counts in TABLES:
+    for table in ("stack", "error_group") if version >= GROUPS_SINCE else ():
+        session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))
+    for counts in tables_of(version):
         gone = f"{counts.about} NOT IN (SELECT id FROM {counts.names})"
         session.execute(f"DELETE FROM {counts.name} WHERE width = {SINCE_EVER} AND {gone}")
     remembered = max(retention.samples, _REMEMBERED) * _DAY

@@ -19,13 +19,14 @@ from .connection import ServerConnection, ServerFailure
 from .custom import add_events, add_metrics
 from .drivers import Session
 from .eviction import EvictableServerNames
+from .groups import Groups
 from .jobs import add_schedules, note_reported
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
 from .schema import JOBS_SINCE, LOCK, Installed, UnknownVersion, installed
-from .sending import DamagedSnapshot, SentRow, SentSample, SentSnapshot, decode_snapshot
-from .tables import ERRORS, TOTALS, Key, MergingTotals
+from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot
+from .tables import ERRORS, GROUPS_SINCE, TOTALS, Key, MergingTotals
 
 __all__ = ["Merger", "known_store"]
 
@@ -94,7 +95,7 @@ class Merger:
             taken = sorted(session.execute(_TAKE, (at_most,)).fetchall())
             if taken:
                 now = self._trusted(server_time)
-                levels = reopen(ServerLevels(session), self._retention, now)
+                levels = reopen(ServerLevels(session, version), self._retention, now)
                 _Merge(session, version, self._retention, now, levels.values()).add(taken)
         self.maintain()
         return len(taken)
@@ -113,9 +114,9 @@ class Merger:
                 server_time = _locked_at(session)
                 if server_time is None:
                     return
-                now = self._trusted(server_time)
-                due = next_step(ServerLevels(session), self._retention, now)
-                step = due or next_eviction_step(EvictableServerNames(session), now.latest)
+                now, version = self._trusted(server_time), known_store(session).version
+                due = next_step(ServerLevels(session, version), self._retention, now)
+                step = due or next_eviction_step(EvictableServerNames(session, version), now.latest)
                 if step is None:
                     return
                 step()
@@ -169,6 +170,7 @@ class _Merge:
         self._session = session
         self._has_jobs = version >= JOBS_SINCE
         self._names = Names(session)
+        self._groups = Groups(session, self._names) if version >= GROUPS_SINCE else None
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
         self._intervals = RowIntervals(resolutions, self._oldest)
@@ -181,8 +183,9 @@ class _Merge:
         for instance, snapshot in arrivals:
             dropped = Counter(
                 expired=sum(row.count for row in snapshot.rows if not self._intervals.of(row.minute)),
-                samples_thinned=self._samples(snapshot.samples),
+                samples_thinned=self._samples(snapshot),
             )
+            self._count_groups(snapshot, dropped)
 
             def drop(cause: str, number: int, dropped: Counter[str] = dropped) -> None:
                 dropped[cause] += number
@@ -233,9 +236,21 @@ class _Merge:
         ERRORS.add(self._session, [(*key, count) for key, count in counts.items()])
         self._names.touch_errors(minutes)
 
-    def _samples(self, samples: Iterable[SentSample]) -> int:
+    def _samples(self, snapshot: SentSnapshot) -> int:
+        samples = snapshot.samples
         numbered = [(self._names.series(one.series, one.started + one.duration), one) for one in samples]
-        return add_samples(self._session, numbered)
+        if self._groups is not None:
+            self._groups.version = snapshot.version
+        return add_samples(self._session, numbered, self._groups)
+
+    def _count_groups(self, snapshot: SentSnapshot, dropped: Counter[str]) -> None:
+        """Count errors for their groups, where the store has them already."""
+        if self._groups is None:
+            dropped["errors of groups"] = sum(one.count for one in snapshot.groups)
+            return
+        self._groups.count(snapshot.groups, self._intervals.of)
+        dropped.update(self._groups.overflow)
+        self._groups.overflow.clear()
 
     def _running(self, instance: int, snapshot: SentSnapshot) -> None:
         self._session.execute("DELETE FROM @running WHERE instance = %s", (instance,))

@@ -98,8 +98,12 @@ class Names(NameLimits):
 
     def totals_series(self, series: Series, minute: float, scope: Scope = "all", value: str = "") -> int:
         """Return the number of what stands for all of a series' application and kind, or of a part of them."""
-        application = series.application if self._is_admitted(series.application) else OTHER
+        application = self.admitted(series.application)
         return self._number(PartName(Series(application, series.kind, "", value), scope), int(minute))
+
+    def admitted(self, application: str) -> str:
+        """Return the application itself, or the one that counts for those beyond the limit."""
+        return application if self._is_admitted(application) else OTHER
 
     def count_overflow(self, cause: str, count: int) -> None:
         """Note that something is counted under `OTHER`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from ...recording.counts import merge_counts
@@ -11,16 +11,29 @@ from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
 from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
-from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
+from ..results import (
+    AlertState,
+    ErrorGroupInfo,
+    ErrorKey,
+    Mark,
+    SampleErrorInfo,
+    Selection,
+    StoredEvents,
+    StoredInstance,
+    StoredSample,
+    StoredSchedule,
+)
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
+from .groups import errors_of_sample, group_info, group_steps, groups_in
 from .jobs import reported, schedules
 from .maintenance import first_rows, resolutions_of
 from .schema import ALERTS_SINCE, JOBS_SINCE
 from .state import alert_states
+from .tables import GROUPS_SINCE
 
 __all__ = ["ServerRows"]
 
@@ -121,7 +134,7 @@ class ServerRows:
         All widths are asked for at once: each statement takes a journey.
         """
         if start not in self._first_rows:
-            self._first_rows[start] = first_rows(self._session, self._resolutions, start)
+            self._first_rows[start] = first_rows(self._session, self.version, self._resolutions, start)
         return self._first_rows[start][width]
 
     # Series
@@ -230,6 +243,41 @@ class ServerRows:
             statement = _ERRORS_BY_STEP.format(where=where, number=step)
             for row in self._session.execute(statement, (*part, *arguments)).fetchall():
                 yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
+
+    # Error groups
+
+    def groups(
+        self, ranges: Sequence[RowRange], selection: Selection
+    ) -> Iterable[tuple[ErrorGroupInfo, int, int, Series]]:
+        """Yield each group of errors in each range with its count, the last start, and a series."""
+        return groups_in(self._session, ranges if self._has_groups else (), *_matching(selection))
+
+    def groups_by_step(
+        self, ranges: Sequence[RowRange], selection: Selection, step: str
+    ) -> Iterable[tuple[int, int, int]]:
+        """Yield the id of each group in each range with the number of the step (an expression), and its count."""
+        return group_steps(self._session, ranges if self._has_groups else (), *_matching(selection), step)
+
+    def group(self, number: int) -> tuple[ErrorGroupInfo, str | None] | None:
+        """Return a group, and its last traceback as text."""
+        return group_info(self._session, number) if self._has_groups else None
+
+    def samples_of_group(self, number: int, window: Window, limit: int) -> Iterable[StoredSample]:
+        """Yield the last samples of a group that ended in a window, without damaged ones."""
+        rows = self._session.execute(
+            f"{_SAMPLES} WHERE sample.id IN (SELECT sample FROM @sample_error WHERE error_group = %s)"
+            " AND ended >= %s AND ended < %s ORDER BY ended DESC, sample.id DESC LIMIT %s",
+            (number, window.since, window.until, limit),
+        )
+        return intact_samples(rows.fetchall())
+
+    def errors_of_sample(self, number: int) -> Sequence[SampleErrorInfo]:
+        """Return the groups and tracebacks of a sample's errors, in their order."""
+        return errors_of_sample(self._session, number) if self._has_groups else ()
+
+    @property
+    def _has_groups(self) -> bool:
+        return self.version >= GROUPS_SINCE
 
     # Samples
 

@@ -9,6 +9,7 @@ from ..limits import MAX_LINKS, MAX_SAMPLES, SAMPLES_PER_HOUR
 from ..names import storable
 from ..resolutions import floor_to
 from .drivers import Session
+from .groups import Groups
 from .sending import SentSample
 
 __all__ = ["add_samples", "bound_samples"]
@@ -28,14 +29,16 @@ DELETE FROM @sample WHERE id IN (
 """
 
 
-def add_samples(session: Session, samples: Sequence[tuple[int, SentSample]]) -> int:
+def add_samples(session: Session, samples: Sequence[tuple[int, SentSample]], groups: Groups | None) -> int:
     """Store samples, each with the number of its series; drop the least telling ones of each hour: how many."""
     if not samples:
         return 0
     values = [_columns(number, sample) for number, sample in samples]
-    session.execute(
-        _ADD + ", ".join(["(%s, %s, %s, %s, %s)"] * len(values)), [value for row in values for value in row]
-    )
+    statement = f"{_ADD}{', '.join(['(%s, %s, %s, %s, %s)'] * len(values))} RETURNING id"
+    added = session.execute(statement, [value for row in values for value in row]).fetchall()
+    for (number,), (_, sample) in zip(added, samples, strict=True):
+        if groups is not None:
+            groups.add_sample(number, sample.series.application, sample.errors, _ended(sample))
     for (application, linked), seen in _links(sample for _, sample in samples).items():
         session.execute(_LINK, (storable(application), storable(linked), seen))
     touched = {(number, sample.reason, floor_to(_ended(sample), _HOUR)) for number, sample in samples}

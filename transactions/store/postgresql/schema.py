@@ -270,7 +270,28 @@ CREATE TABLE reported (              -- what an instance has reported transactio
 );
 """
 
-_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4: Final = """
+ALTER TABLE error_group ADD COLUMN expected integer NOT NULL DEFAULT 0;
+CREATE TABLE sample_error (          -- of each error of a sample, in their order: its group and its traceback
+    sample bigint NOT NULL REFERENCES sample ON DELETE CASCADE,
+    position integer NOT NULL,
+    error_group bigint NOT NULL,
+    stack bigint,
+    PRIMARY KEY (sample, position)
+);
+CREATE INDEX sample_error_by_group ON sample_error (error_group, sample);
+CREATE TABLE moved_group (           -- groups that make room, whose rows are to be counted under another
+    number bigint PRIMARY KEY,
+    replacement bigint NOT NULL
+);
+CREATE TABLE moved_group_progress (  -- one row, while rows are moved: all up to here have been
+    id integer PRIMARY KEY CHECK (id = 1),
+    width integer NOT NULL,
+    start bigint NOT NULL
+);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change.
 
 To add a table, add a script. Programs of the version before go on reporting, reading and merging unless

@@ -9,17 +9,27 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import repeat
+from typing import Any, Final, NamedTuple
 
 from ...custom_values import CustomEvent, CustomEvents, CustomMetric
-from ...recording.snapshot import ErrorCount, RunningTransaction, Series, Snapshot
+from ...recording.snapshot import ErrorCount, ErrorGroup, GroupCount, RunningTransaction, Series, Snapshot
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
 from ...schedules import Schedule
 from ..sample_json import to_json
 
-__all__ = ["SCALARS", "DamagedSnapshot", "SentRow", "SentSample", "SentSnapshot", "decode_snapshot", "encode_snapshot"]
+__all__ = [
+    "SCALARS",
+    "DamagedSnapshot",
+    "SentError",
+    "SentRow",
+    "SentSample",
+    "SentSnapshot",
+    "decode_snapshot",
+    "encode_snapshot",
+]
 
 _FORM: Final = 1
 _LEVEL: Final = 1
@@ -50,6 +60,15 @@ class SentRow:
         return int(self.values[0])
 
 
+class SentError(NamedTuple):
+    """What is known of an error of a sample besides class and message."""
+
+    group: ErrorGroup
+    digest: str
+    text: str
+    """Its traceback; empty if it was not kept."""
+
+
 @dataclass(frozen=True)
 class SentSample:
     """A sample in the form in which it is kept."""
@@ -60,6 +79,7 @@ class SentSample:
     duration: float
     linked: tuple[str, ...]
     json: str
+    errors: tuple[SentError, ...]
 
 
 @dataclass(frozen=True)
@@ -71,6 +91,7 @@ class SentSnapshot:
     version: str
     rows: Sequence[SentRow]
     errors: Sequence[ErrorCount]
+    groups: Sequence[GroupCount]
     samples: Sequence[SentSample]
     lost: Mapping[str, int]
     running: Sequence[RunningTransaction]
@@ -102,6 +123,14 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
         "rows": rows,
         "errors": [
             [number(one.series), one.minute, one.type, one.message, one.expected, one.count] for one in snapshot.errors
+        ],
+        "groups": [[number(one.series), one.minute, one.group, one.count] for one in snapshot.groups],
+        "sample_errors": [
+            [
+                [error.group, *((error.stack.digest, error.stack.text) if error.stack else ("", ""))]
+                for error in one.errors
+            ]
+            for one in snapshot.samples
         ],
         "samples": [
             [
@@ -153,8 +182,14 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
         _rows(said, series, blobs),
         [ErrorCount(series[number], *error) for number, *error in said["errors"]],
         [
-            SentSample(series[number], reason, started, duration, tuple(linked), text)
-            for number, reason, started, duration, linked, text in said["samples"]
+            GroupCount(series[number], minute, ErrorGroup(*group), count)
+            for number, minute, group, count in said.get("groups", ())
+        ],
+        [
+            SentSample(series[number], reason, started, duration, tuple(linked), text, _errors(errors))
+            for (number, reason, started, duration, linked, text), errors in zip(
+                said["samples"], said.get("sample_errors", repeat(())), strict=False
+            )
         ],
         said["lost"],
         [RunningTransaction(series[number], started) for number, started in said["running"]],
@@ -162,6 +197,10 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
         [_events(*events) for events in said["events"]],
         [Schedule(*one) for one in said.get("schedules", ())],
     )
+
+
+def _errors(errors: Iterable[Sequence[Any]]) -> tuple[SentError, ...]:
+    return tuple(SentError(ErrorGroup(*group), digest, text) for group, digest, text in errors)
 
 
 def _events(application: str, kind: str, number: int, last: Sequence[tuple[float, dict[str, Any]]]) -> CustomEvents:

@@ -15,7 +15,17 @@ from ..intact import merged_counts, merged_histograms
 from ..resolutions import SINCE_EVER
 from .drivers import Session
 
-__all__ = ["ERRORS", "METRICS", "TABLES", "TOTALS", "Key", "MergingTotals"]
+__all__ = [
+    "ERRORS",
+    "GROUPS",
+    "GROUPS_SINCE",
+    "METRICS",
+    "TABLES",
+    "TOTALS",
+    "Key",
+    "MergingTotals",
+    "tables_of",
+]
 
 Key = tuple[int, int, int]
 """Width, start, and what the row is about."""
@@ -182,8 +192,10 @@ class SummedTable(_Table):
     _EXTREMES: ClassVar[Mapping[str, str]] = {"minimum": "least", "maximum": "greatest"}
     _AGGREGATES: ClassVar[Mapping[str, str]] = {"minimum": "min", "maximum": "max"}
 
-    def __init__(self, name: str, about: str, names: str, columns: Sequence[str]) -> None:
+    def __init__(self, name: str, about: str, names: str, columns: Sequence[str], also: str = "") -> None:
         super().__init__(name, about, names, columns)
+        self._keys: str = f"{about}, {also}" if also else about
+        self._key: str = f"width, start, {self._keys}"
         updates = ", ".join(f"{column} = {self._updated(name, column)}" for column in columns)
         self._merged = ", ".join(f"{self._AGGREGATES.get(column, 'sum')}({column})" for column in columns)
         self._into = f"INSERT INTO {self.name} ({self._key}, {self._columns}) "
@@ -204,15 +216,15 @@ class SummedTable(_Table):
         """Make the rows of one interval, given as (width, start), from those of the next finer width."""
         width, start = interval
         session.execute(
-            f"{self._into} SELECT {width:d}, {start:d}, {self.about}, {self._merged} FROM {self.name}"
-            f" WHERE width = {finer:d} AND start >= {start:d} AND start < {start + width:d} GROUP BY {self.about}"
+            f"{self._into} SELECT {width:d}, {start:d}, {self._keys}, {self._merged} FROM {self.name}"
+            f" WHERE width = {finer:d} AND start >= {start:d} AND start < {start + width:d} GROUP BY {self._keys}"
         )
 
     def add_to_ever(self, session: Session, width: int, end: int) -> None:
         """Add the rows of a width that start before ``end`` to those of all time."""
         session.execute(
-            f"{self._into} SELECT {SINCE_EVER}, 0, {self.about}, {self._merged} FROM {self.name}"
-            f" WHERE width = {width:d} AND start < {end:d} GROUP BY {self.about}{self._on_conflict}"
+            f"{self._into} SELECT {SINCE_EVER}, 0, {self._keys}, {self._merged} FROM {self.name}"
+            f" WHERE width = {width:d} AND start < {end:d} GROUP BY {self._keys}{self._on_conflict}"
         )
 
     def move(self, session: Session, part: tuple[int, int, int]) -> bool:
@@ -225,13 +237,47 @@ class SummedTable(_Table):
         return moved > 0
 
 
+class GroupsTable(SummedTable):
+    """The counts of error groups, which are told by the group and the series."""
+
+    def __init__(self) -> None:
+        super().__init__("error_group_count", "error_group", "error_group", ("count",), also="series")
+
+    def move(self, session: Session, part: tuple[int, int, int]) -> bool:
+        """As `TotalsTable.move`."""
+        return self._move(session, part, "error_group, replacement", "series", "@evicted WHERE kind = 'series'")
+
+    def move_groups(self, session: Session, part: tuple[int, int, int]) -> bool:
+        """Count rows of groups that make room under their replacements."""
+        return self._move(session, part, "replacement, series", "error_group", "@moved_group")
+
+    def _move(self, session: Session, part: tuple[int, int, int], keys: str, about: str, moved: str) -> bool:
+        width, after, until = part
+        within = f"width = {width:d} AND start > {after:d} AND start <= {until:d}"
+        count = session.execute(
+            f"{self._into} SELECT width, start, {keys}, sum(count) FROM {self.name}"
+            f" JOIN (SELECT number, replacement FROM {moved}) AS moved ON number = {about}"
+            f" WHERE {within} GROUP BY width, start, {keys}{self._on_conflict}"
+        ).rowcount
+        session.execute(f"DELETE FROM {self.name} WHERE {within} AND {about} IN (SELECT number FROM {moved})")
+        return count > 0
+
+
 TOTALS: Final = TotalsTable()
 ERRORS: Final = SummedTable("error_count", "error", "error", ("count",))
 METRICS: Final = SummedTable(
     "custom_metric_totals", "metric", "custom_metric", ("count", "total", "minimum", "maximum")
 )
-TABLES: Final = (TOTALS, ERRORS, METRICS)
+GROUPS: Final = GroupsTable()
+TABLES: Final = (TOTALS, ERRORS, METRICS, GROUPS)
 """Those that have rows of all resolutions."""
+GROUPS_SINCE: Final = 4
+"""The first version that is told of error groups."""
+
+
+def tables_of(version: int) -> tuple[TotalsTable | SummedTable, ...]:
+    """Return those of a store of some version."""
+    return TABLES if version >= GROUPS_SINCE else TABLES[:-1]
 
 
 def _literal(value: object) -> str:

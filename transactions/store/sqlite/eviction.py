@@ -14,6 +14,7 @@ from ...recording.name_limits import OTHER
 from ..eviction import Replacements
 from ..resolutions import FINEST, FOREVER, SINCE_EVER
 from .dropped import add_dropped
+from .groups import GroupRows, evict_groups
 from .ids import BEGIN_TO_MOVE, Ids
 from .tables import ERRORS, FORMER_TOTALS, GROUPS, TOTALS, Table
 
@@ -187,14 +188,17 @@ class EvictableIds:
             self._names = Ids(self._connection)
         return self._names
 
-    def under_way(self) -> tuple[_FormerRows | _PresentRows, int, int] | None:
+    def under_way(self) -> tuple[_FormerRows | _PresentRows | GroupRows, int, int] | None:
         """Return the rows that are being moved, with the width and the start after which the next step begins."""
         moving = self._connection.execute("SELECT span, start FROM moved_progress").fetchone()
         if moving is not None:
             return _PresentRows(self._connection), *moving
         progress = "SELECT kind, span, start FROM eviction_progress ORDER BY kind LIMIT 1"
         kind, *moving = self._connection.execute(progress).fetchone() or (None,)
-        return None if kind is None else (_FormerRows(self._connection, kind), *moving)
+        if kind is not None:
+            return _FormerRows(self._connection, kind), *moving
+        moving = self._connection.execute("SELECT span, start FROM moved_group_progress").fetchone()
+        return None if moving is None else (GroupRows(self._connection), *moving)
 
     def over_limit(self) -> tuple[str, str] | None:
         """Return the kind of a limit that was reached, and whose it is."""
@@ -225,6 +229,10 @@ class EvictableIds:
         if kind == "series":
             self._connection.executemany("INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)", evicted.items())
             self._connection.execute(BEGIN_TO_MOVE)
+
+    def evict_groups(self, application: str, now: float) -> None:
+        """Note which error groups make room for new ones, if there still are too many."""
+        evict_groups(self._connection, self.names, application, now)
 
     def pass_on_errors(self) -> Replacements:
         """Pass the errors of evicted series to the replacements; return those they have already."""

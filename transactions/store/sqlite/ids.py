@@ -70,7 +70,7 @@ class Ids(NameLimits):
 
     def totals_series(self, series: Series, minute: float, scope: Scope = "all", value: str = "") -> int:
         """Return the id of what stands for all transactions of a series' application and kind, or of a part of them."""
-        application = series.application if self._is_admitted(series.application) else OTHER
+        application = self.admitted(series.application)
         return self._id(Series(application, series.kind, "", value), scope, minute)
 
     def series(self, series: Series, minute: float) -> int:
@@ -79,6 +79,10 @@ class Ids(NameLimits):
             self._count_overflow("names", 1)
             series = overflow_of(series._replace(application=OTHER))
         return self._id(series, "name", minute)
+
+    def admitted(self, application: str) -> str:
+        """Return the application itself, or the one that counts for those beyond the limit."""
+        return application if self._is_admitted(application) else OTHER
 
     def _is_admitted(self, application: str) -> bool:
         """Whether an application is known, or may be added."""

@@ -17,6 +17,7 @@ from ..rows import Scope
 from .clocks import observe, trusted_time
 from .custom import add_events, add_metrics
 from .dropped import add_dropped
+from .groups import Groups
 from .ids import Ids
 from .jobs import add_schedules, note_reported
 from .maintenance import MaintainedTables
@@ -85,10 +86,12 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     snapshot = prepared.snapshot
     ingest.minutes(prepared)
     ingest.errors(snapshot.errors)
+    groups = Groups(connection, ingest.ids, snapshot.instance.version)
+    groups.count(snapshot.groups, ingest.intervals.of)
     ingest.custom(snapshot)
     note_reported(connection, instance, snapshot)
     ingest.record_dropped("schedules", add_schedules(connection, snapshot.schedules, int(snapshot.taken)))
-    ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids))
+    ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids, groups))
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
     open_now = [(instance, ingest.ids.series(one.series, one.started), one.started) for one in snapshot.running]
     connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
@@ -96,7 +99,7 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     applications = {series.application for series in reported}
     applications |= {metric.application for metric in snapshot.custom_metrics}
     applications |= {events.application for events in snapshot.custom_events}
-    for lost in (snapshot.lost, ingest.dropped, ingest.ids.overflow):
+    for lost in (snapshot.lost, ingest.dropped, ingest.ids.overflow, groups.overflow):
         add_dropped(connection, ingest.shown_at(snapshot.taken), applications, lost)
         connection.executemany(_ADD_LOSS, [(instance, storable(cause), count) for cause, count in lost.items()])
 
@@ -142,7 +145,7 @@ class _Ingest:
         self._connection = connection
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         present, former = (reopen(MaintainedTables(connection, tables), retention, now) for tables in (PRESENT, FORMER))
-        self._present = RowIntervals(present.values(), self._oldest)
+        self.intervals = RowIntervals(present.values(), self._oldest)
         self._former = RowIntervals(former.values(), self._oldest)
         self._now = now.latest
 
@@ -165,17 +168,17 @@ class _Ingest:
         ]
         TOTALS.add(
             self._connection,
-            [(*interval, one, *columns) for one, minute, columns in rows for interval in self._present.of(minute)],
+            [(*interval, one, *columns) for one, minute, columns in rows for interval in self.intervals.of(minute)],
         )
         self.record_dropped(
-            "expired", sum(row.totals.count for row in prepared.snapshot.minutes if not self._present.of(row.minute))
+            "expired", sum(row.totals.count for row in prepared.snapshot.minutes if not self.intervals.of(row.minute))
         )
-        for width in self._present.rolled_up():
+        for width in self.intervals.rolled_up():
             self._connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
 
     def errors(self, errors: Iterable[ErrorCount]) -> None:
         """Count distinct errors."""
-        kept = [(self.ids.error(error), error) for error in errors if self._present.of(error.minute)]
+        kept = [(self.ids.error(error), error) for error in errors if self.intervals.of(error.minute)]
         rows = [
             (*interval, number, error.count) for number, error in kept for interval in self._former.of(error.minute)
         ]
@@ -183,5 +186,5 @@ class _Ingest:
 
     def custom(self, snapshot: Snapshot) -> None:
         """Count custom metrics and events."""
-        add_metrics(self._connection, snapshot.custom_metrics, self._present.of, self.record_dropped)
+        add_metrics(self._connection, snapshot.custom_metrics, self.intervals.of, self.record_dropped)
         add_events(self._connection, snapshot.custom_events, snapshot.taken, self.record_dropped)

@@ -15,15 +15,27 @@ from ...recording.totals import COLUMNS, PLAIN
 from ..intact import intact_samples
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange, are_few
-from ..results import AlertState, ErrorKey, Mark, Selection, StoredEvents, StoredInstance, StoredSample, StoredSchedule
+from ..results import (
+    AlertState,
+    ErrorGroupInfo,
+    ErrorKey,
+    Mark,
+    SampleErrorInfo,
+    Selection,
+    StoredEvents,
+    StoredInstance,
+    StoredSample,
+    StoredSchedule,
+)
 from ..rows import Grouping, Row, Scope, Sums
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
+from .groups import errors_of_sample, group_info, group_steps, groups_in
 from .jobs import reported, schedules
 from .maintenance import first_row, resolutions_of
-from .schema import CLOCKS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
+from .schema import CLOCKS_SINCE, GROUPS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
 from .state import alert_states
 from .tables import FORMER, PRESENT, TableSet, merged_columns
 
@@ -239,6 +251,42 @@ class SQLiteRows:
         for part in ranges:
             for row in self._connection.execute(_ERRORS_BY_STEP.format(where=where, number=step), (*part, *arguments)):
                 yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
+
+    # Error groups
+
+    def groups(
+        self, ranges: Sequence[RowRange], selection: Selection
+    ) -> Iterator[tuple[ErrorGroupInfo, int, int, Series]]:
+        """Yield each group of errors in each range with its count, the last start, and a series."""
+        return groups_in(self._connection, ranges if self._has_groups else (), *_matching(selection))
+
+    def groups_by_step(
+        self, ranges: Sequence[RowRange], selection: Selection, step: str
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield the id of each group in each range with the number of the step (an expression), and its count."""
+        return group_steps(self._connection, ranges if self._has_groups else (), *_matching(selection), step)
+
+    def group(self, number: int) -> tuple[ErrorGroupInfo, str | None] | None:
+        """Return a group, and its last traceback as text."""
+        return group_info(self._connection, number) if self._has_groups else None
+
+    def samples_of_group(self, number: int, window: Window, limit: int) -> Iterator[StoredSample]:
+        """Yield the last samples of a group that ended in a window, without damaged ones."""
+        return intact_samples(
+            self._connection.execute(
+                f"{_SAMPLES} WHERE sample.id IN (SELECT sample FROM sample_error WHERE error_group = ?)"
+                " AND ended >= ? AND ended < ? ORDER BY ended DESC, sample.id DESC LIMIT ?",
+                (number, window.since, window.until, limit),
+            )
+        )
+
+    def errors_of_sample(self, number: int) -> list[SampleErrorInfo]:
+        """Return the groups and tracebacks of a sample's errors, in their order."""
+        return errors_of_sample(self._connection, number) if self._has_groups else []
+
+    @property
+    def _has_groups(self) -> bool:
+        return self._version >= GROUPS_SINCE
 
     # Samples
 

@@ -11,6 +11,7 @@ from ..limits import MAX_LINKS, MAX_SAMPLES, SAMPLES_PER_HOUR
 from ..names import storable
 from ..resolutions import floor_to
 from ..sample_json import to_json
+from .groups import Groups
 from .ids import Ids
 
 __all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
@@ -40,23 +41,24 @@ def prepare_sample(sample: Sample, instance: Instance) -> PreparedSample:
     return PreparedSample(sample, transaction.started + transaction.duration, body)
 
 
-def add_samples(connection: sqlite3.Connection, samples: Iterable[PreparedSample], names: Ids) -> int:
+def add_samples(connection: sqlite3.Connection, samples: Iterable[PreparedSample], names: Ids, groups: Groups) -> int:
     """Store samples, and drop the least telling ones of each hour. How many were dropped."""
-    touched = {_add(connection, sample, names) for sample in samples}
+    touched = {_add(connection, sample, names, groups) for sample in samples}
     return sum(
         connection.execute(_EXCESS, (series, reason, hour, hour + _HOUR, SAMPLES_PER_HOUR)).rowcount
         for series, reason, hour in sorted(touched)
     )
 
 
-def _add(connection: sqlite3.Connection, prepared: PreparedSample, names: Ids) -> tuple[int, str, int]:
+def _add(connection: sqlite3.Connection, prepared: PreparedSample, names: Ids, groups: Groups) -> tuple[int, str, int]:
     sample, ended = prepared.sample, prepared.ended
     transaction, reason = sample.transaction, sample.reason
     number = names.series(sample.series, ended)
-    connection.execute(
+    added = connection.execute(
         "INSERT INTO sample (series, reason, ended, duration, body) VALUES (?, ?, ?, ?, ?)",
         (number, reason, ended, transaction.duration, prepared.json),
     )
+    groups.add_sample(int(added.lastrowid or 0), sample.series.application, sample.errors, ended)
     for linked in transaction.linked_applications:
         connection.execute(
             "INSERT OR REPLACE INTO link VALUES (?, ?, ?)",

@@ -11,6 +11,7 @@ from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER, floor_to
 __all__ = [
     "APPLICATION_ID",
     "CLOCKS_SINCE",
+    "GROUPS_SINCE",
     "JOBS_SINCE",
     "MIGRATIONS",
     "TOTALS_SINCE",
@@ -338,7 +339,33 @@ CREATE TABLE reported (          -- what an instance has reported transactions o
 """
 _VERSION_6: Final = f"{_JOBS}\nUPDATE store_version SET version = 6;"
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+_VERSION_7: Final = """
+ALTER TABLE error_group ADD COLUMN expected INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE sample_error (      -- of each error of a sample, in their order: its group and its traceback
+    sample INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    error_group INTEGER NOT NULL,
+    stack INTEGER,
+    PRIMARY KEY (sample, position)
+) WITHOUT ROWID;
+CREATE INDEX sample_error_by_group ON sample_error (error_group, sample);
+CREATE TRIGGER sample_gone AFTER DELETE ON sample
+BEGIN
+    DELETE FROM sample_error WHERE sample = OLD.id;
+END;
+CREATE TABLE moved_group (       -- groups that make room, whose rows are to be counted under another
+    number INTEGER PRIMARY KEY,
+    replacement INTEGER NOT NULL
+);
+CREATE TABLE moved_group_progress ( -- one row, while rows are moved: all up to here have been
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL
+);
+UPDATE store_version SET version = 7;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
 
 VERSION: Final = len(MIGRATIONS)
@@ -348,6 +375,8 @@ JOBS_SINCE: Final = 6
 """The first version that stores schedules, and what each instance reports."""
 TOTALS_SINCE: Final = 5
 """The first version that has totals with outcomes; a reader may meet a store that nobody has upgraded yet."""
+GROUPS_SINCE: Final = 7
+"""The first version that is told of error groups."""
 _SPOKEN_FOR: Final = 4
 """The version up to which ``user_version`` alone counts: later ones say in a table what goes with them."""
 

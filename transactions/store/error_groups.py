@@ -1,0 +1,62 @@
+"""Answers about error groups, computed from the rows of any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..recording.snapshot import Series
+from .resolutions import FOREVER, RowRange
+from .results import ErrorGroupInfo, ErrorGroupStatistics, Mark, Selection
+from .rows import Rows
+from .statistics import Window
+from .sums import first_start
+
+__all__ = ["counts_by_group", "group_statistics", "last_mark", "new_since"]
+
+
+def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> list[ErrorGroupStatistics]:
+    """Return the groups with errors, those with the most first."""
+    groups: dict[int, ErrorGroupInfo] = {}
+    last: dict[int, int] = {}
+    counts: dict[int, dict[Series, int]] = {}
+    for group, count, start, series in rows.groups(ranges, selection):
+        groups[group.id] = group
+        last[group.id] = max(last.get(group.id, 0), start)
+        of_group = counts.setdefault(group.id, {})
+        of_group[series] = of_group.get(series, 0) + count
+    marks = {application: last_mark(rows, application) for application in {one.application for one in groups.values()}}
+    found = [
+        ErrorGroupStatistics(group, sum(counts[number].values()), last[number], new_since(group, mark), counts[number])
+        for number, group in groups.items()
+        for mark in (marks[group.application],)
+    ]
+    return sorted(found, key=lambda one: (-one.count, one.group.type, one.group.frame, one.group.id))
+
+
+def new_since(group: ErrorGroupInfo, mark: Mark | None) -> str:
+    """Return the name of a mark if a group was seen for the first time after it; else an empty one.
+
+    Both are known to the minute. In that of the mark the version decides in which the group was seen first.
+    """
+    if mark is None or group.first_seen < mark.moment:
+        return ""
+    in_that_minute = group.first_seen == mark.moment and mark.kind == "version"
+    return "" if in_that_minute and group.version not in ("", mark.name) else mark.name
+
+
+def last_mark(rows: Rows, application: str) -> Mark | None:
+    """Return the last mark of an application, unless nothing was counted before: then everything would be new."""
+    marks = rows.marks(Window(0, FOREVER), application)
+    if not marks:
+        return None
+    last = marks[-1]
+    first = first_start(rows, rows.resolutions().values(), rows.series(Selection(application), "all"), last.moment)
+    return last if first is not None and first < last.moment else None
+
+
+def counts_by_group(found: Iterable[tuple[int, int, int]], places: dict[int, int]) -> dict[int, list[int]]:
+    """Return the counts of each group, one for each step; ``places`` are those of the steps, by number."""
+    counts: dict[int, list[int]] = {}
+    for group, number, count in found:
+        counts.setdefault(group, [0] * len(places))[places[number]] += count
+    return counts
