@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
@@ -33,6 +34,7 @@ from weighbridge.transactions.store.statistics import Window
 from .check_command import check
 from .collecting import collect_store, upgrade_store
 from .custom_values import custom_tables
+from .error_table import error_lines
 from .errors import CommandError, Group
 from .extras import OTLP_LIBRARIES, require
 from .mark_command import mark
@@ -135,18 +137,32 @@ weighbridge.add_command(mark)
 @_asking(since="30m")
 @click.option("--json", "form", flag_value="json", help="Write JSON: everything unrounded, in seconds.")
 @click.option("--csv", "form", flag_value="csv", help="Write CSV: one line per transaction.")
-def report(store: str | None, form: str | None, **question: Any) -> None:
+@click.option("--errors", is_flag=True, help="Print the groups of errors instead: of one class, from one place.")
+def report(store: str | None, form: str | None, errors: bool, **question: Any) -> None:
     """Print the figures of each application, web and non-web apart."""
     place = chosen_place(store)
     with opened_store(place) as reader:
-        answer = _Question(**question).answer(place, reader)
-    if form:
+        asked = _Question(**question)
+        answer = asked.answer(place, reader)
+        if (errors or form == "json") and not place.is_empty:
+            groups = reader.error_groups(answer.window, Selection(asked.application, asked.kind))
+            answer = replace(answer, groups=groups)
+    if errors and not form and not answer.is_empty:
+        _print_errors(answer)
+    elif form:
         say(as_json(answer) if form == "json" else as_csv(answer))
     elif sys.stdout.isatty():
         # Without figures it is lines of code and paths, to be copied whole.
         Console().print(ReportView(answer), soft_wrap=answer.is_empty)
     else:
         _print_plain(answer)
+
+
+def _print_errors(answer: Report) -> None:
+    """Write groups of errors to standard output, and what was dropped to standard error."""
+    say("\n".join(error_lines(answer, time.time())))
+    for line in [line for lines in loss_lines(answer) for line in lines]:
+        say(line, error=True)
 
 
 def _print_plain(answer: Report) -> None:

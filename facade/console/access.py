@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -61,6 +62,12 @@ class Access:
             return _same(given.strip(), self._token)
         return any(_same(value, self._pass()) for value in _cookies(request.cookie))
 
+    def shows_tracebacks(self, request: Request) -> bool:
+        """Whether a request that is admitted may see tracebacks: with a token, or from this machine to itself."""
+        if self._token is not None:
+            return True
+        return _host_name(request.host) in _LOOPBACK and _is_loopback(request.client) and not request.forwarded
+
     def log_in(self, request: Request) -> Response | None:
         """Return a redirect that sets the cookie, for a form with the token; ``None`` if the token is wrong."""
         form = parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=10)
@@ -73,6 +80,15 @@ class Access:
     def _pass(self) -> bytes:
         """Return the cookie's value: derived from the token, which cannot be recovered from it."""
         return hmac.digest(self._token or b"", b"weighbridge.console", hashlib.sha256).hex().encode()
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_loopback
 
 
 def _same(given: str, wanted: bytes) -> bool:

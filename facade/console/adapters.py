@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["adapted_to_asgi", "adapted_to_wsgi", "asgi_application", "wsgi_application"]
 
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers by which a proxy says that a request came from elsewhere."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _REASONS = {
     200: "OK", 303: "See Other", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed",
@@ -92,6 +94,8 @@ async def _from_starlette(request: StarletteRequest) -> Request:
         authorization=headers.get("authorization", ""),
         accept=headers.get("accept", ""),
         secure=request.url.scheme == "https",
+        client=request.client.host if request.client else "",
+        forwarded=any(name in headers for name in _FORWARDED),
         body=await _body(request),
     )
 
@@ -121,6 +125,8 @@ def _from_environ(environ: WSGIEnvironment) -> Request:
         authorization=environ.get("HTTP_AUTHORIZATION", ""),
         accept=environ.get("HTTP_ACCEPT", ""),
         secure=environ.get("wsgi.url_scheme") == "https",
+        client=environ.get("REMOTE_ADDR", ""),
+        forwarded=any(f"HTTP_{name.upper().replace('-', '_')}" in environ for name in _FORWARDED),
         body=environ["wsgi.input"].read(length) if fits else b"",
     )
 

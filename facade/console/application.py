@@ -49,6 +49,7 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name")),
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
         "errors": _Page("Errors", queries.errors, by_part=True),
+        "error": _Page("Error group", queries.error, needs=("app", "error")),
         "jobs": _Page("Jobs", queries.jobs),
         "applications": _Page("Applications", queries.applications, of_one=False),
         "running": _Page("Running now", queries.running, of_one=False, by_part=True),
@@ -65,6 +66,7 @@ _NO_SAMPLE: Final = (
     "This sample is not kept any more: samples expire after some days (the setting keep_samples),"
     " and of each transaction and hour only the slowest and the latest failed ones are kept."
 )
+_NO_GROUP: Final = "This error group is not kept any more, or it is one of another application."
 _TYPES: Final = MappingProxyType(
     {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
 )
@@ -164,7 +166,9 @@ class Console:
             require_known(self._reader, Selection(state.app, state.kind, state.group, state.name))
         answer = page.answer(self._reader, state, now)
         if answer is None:
-            return _problem(request, 404, _NO_SAMPLE)
+            return _problem(request, 404, _NO_GROUP if wanted == "error" else _NO_SAMPLE)
+        if not self._access.shows_tracebacks(request) and hasattr(answer, "without_tracebacks"):
+            answer = answer.without_tracebacks()
         if is_api:
             return text(200, "application/json", as_json(answer))
         window = getattr(answer, "window", state.window(now))
@@ -209,7 +213,7 @@ def _refuse_parts(state: State) -> None:
 def _require(state: State, needed: Iterable[str]) -> None:
     for name in needed:
         if not getattr(state, name):
-            raise BadParameter(name, f"is missing: which {'sample' if name == 'sample' else 'transaction'}?")
+            raise BadParameter(name, f"is missing: which {name if name in ('sample', 'error') else 'transaction'}?")
 
 
 def _html(request: Request, status: int, template: str, **values: Any) -> Response:

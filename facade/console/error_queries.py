@@ -1,18 +1,26 @@
-"""The queries of the errors page."""
+"""The queries of the errors page, and of that of one group."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from operator import add
 
 from weighbridge.transactions.model.finished import NoticedError
-from weighbridge.transactions.store.reader import ErrorKey, ErrorStatistics, Selection, StoredSample, StoreReader
+from weighbridge.transactions.store.reader import (
+    ErrorGroupStatistics,
+    ErrorKey,
+    ErrorStatistics,
+    Selection,
+    StoredSample,
+    StoreReader,
+)
 
 from .chart_range import ChartRange, chart_range, timeline
-from .models import ErrorCounts, ErrorsOverTime, ErrorsPage
+from .models import ErrorCounts, ErrorPage, ErrorsOverTime, ErrorsPage
 from .parameters import State
 
-__all__ = ["errors"]
+__all__ = ["error", "errors"]
 
 
 def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
@@ -35,7 +43,36 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
         expected=[error for error in found if error.expected],
         over_time=_errors_over_time(reader, frame, selection, wanted),
         samples=[one for one in kept if not wanted or _failed_by(one, wanted)][:20],
+        groups=[one for one in reader.error_groups(window, selection) if _is_called(one, wanted)],
+        groups_over_time=reader.error_group_timeline(window, frame.step, selection),
     )
+
+
+def error(reader: StoreReader, state: State, now: float) -> ErrorPage | None:
+    """Return the content of the page of one group; ``None`` if it is not known, or no longer."""
+    found = reader.error_group(state.error or 0)
+    if found is None or found[0].application != state.app:
+        return None
+    group, new_since, traceback = found
+    frame, selection = chart_range(reader, state, now), Selection(state.app, state.kind)
+    over_time = reader.error_group_timeline(frame.window, frame.step, selection)
+    in_window = [one for one in reader.error_groups(frame.window, selection) if one.group.id == group.id]
+    return ErrorPage(
+        window=frame.window,
+        application=state.app,
+        kind=state.kind,
+        group=group,
+        new_since=new_since,
+        count=sum(one.count for one in in_window),
+        by_series=in_window[0].by_series if in_window else {},
+        over_time=replace(over_time, counts={group.id: over_time.counts.get(group.id, ())} if in_window else {}),
+        samples=[one for one in reader.samples_of_group(group.id, frame.window) if one.series.kind == state.kind],
+        traceback=traceback,
+    )
+
+
+def _is_called(one: ErrorGroupStatistics, wanted: str) -> bool:
+    return wanted in f"{one.group.type} {one.group.message} {one.group.frame}".casefold()
 
 
 def _failed_by(one: StoredSample, wanted: str) -> bool:

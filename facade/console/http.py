@@ -24,6 +24,10 @@ class Request(NamedTuple):
     accept: str = ""
     secure: bool = False
     """Whether the request was made by HTTPS."""
+    client: str = ""
+    """The address that the request came from; empty if it is not known."""
+    forwarded: bool = False
+    """Whether a proxy says that it came from elsewhere."""
     body: bytes = b""
     """The body of a POST; adapters pass on at most `LARGEST_BODY` bytes."""
 

@@ -7,7 +7,7 @@ are epoch seconds, durations are seconds, rates and shares are 0 to 1.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from weighbridge.reporting.report import Line
@@ -16,16 +16,21 @@ from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
     AlertState,
     CustomMetricStatistics,
+    ErrorGroupInfo,
+    ErrorGroupStatistics,
+    ErrorGroupTimeline,
     ErrorStatistics,
     Health,
     HostStatistics,
     Mark,
     RunningNow,
+    SampleErrorInfo,
     ScheduleStatus,
     StoredEvents,
     StoredInstance,
     StoredSample,
     Timeline,
+    Traceback,
 )
 from weighbridge.transactions.store.statistics import Statistics, Window
 
@@ -40,6 +45,7 @@ __all__ = [
     "Comparison",
     "CustomPage",
     "ErrorCounts",
+    "ErrorPage",
     "ErrorsOverTime",
     "ErrorsPage",
     "HostsPage",
@@ -234,6 +240,15 @@ class SamplePage:
     histogram: Sequence[Bar]
     faster: float | None
     """The share, 0 to 1, of the calls in the window that took less time; ``None`` if there were none."""
+    errors: Sequence[SampleErrorInfo] = ()
+    """Group and traceback of each of its errors; of one that failed without any, the group of such failures."""
+    tracebacks_shown: bool = True
+    """Whether whoever asks may see tracebacks."""
+
+    def without_tracebacks(self) -> SamplePage:
+        """Return the page for somebody who may not see tracebacks."""
+        hidden = [replace(error, traceback=None) for error in self.errors]
+        return replace(self, errors=hidden, tracebacks_shown=False)
 
 
 @dataclass(frozen=True)
@@ -279,6 +294,32 @@ class ErrorsPage:
     expected: Sequence[ErrorStatistics]
     over_time: ErrorsOverTime
     samples: Sequence[StoredSample]
+    groups: Sequence[ErrorGroupStatistics]
+    """The same by class and place; expected ones are among them."""
+    groups_over_time: ErrorGroupTimeline
+
+
+@dataclass(frozen=True)
+class ErrorPage:
+    """A group of errors, and those of one kind of transactions among them."""
+
+    window: Window
+    application: str
+    kind: Kind
+    group: ErrorGroupInfo
+    new_since: str
+    count: int
+    by_series: Mapping[Series, int]
+    over_time: ErrorGroupTimeline
+    samples: Sequence[StoredSample]
+    traceback: Traceback | None
+    """The last that was kept."""
+    tracebacks_shown: bool = True
+    """Whether whoever asks may see tracebacks."""
+
+    def without_tracebacks(self) -> ErrorPage:
+        """Return the page for somebody who may not see tracebacks."""
+        return replace(self, traceback=None, tracebacks_shown=False)
 
 
 @dataclass(frozen=True)

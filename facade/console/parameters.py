@@ -82,6 +82,8 @@ class State:
     """The Apdex threshold (seconds) to try out."""
     sample: int | None = None
     """The ``id`` of a sample."""
+    error: int | None = None
+    """The ``id`` of a group of errors."""
     refresh: str = "10"
     paused: str = "no"
     host: str = ""
@@ -268,6 +270,7 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "queue": _text,
         "t": _threshold,
         "sample": _identity,
+        "error": _identity,
         "refresh": _one_of(REFRESHES),
         "paused": _one_of(PAUSED),
         "host": _text,

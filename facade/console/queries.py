@@ -32,7 +32,7 @@ from .chart_range import (
     settled_before,
     timeline,
 )
-from .error_queries import errors
+from .error_queries import error, errors
 from .histogram import bars_of
 from .job_queries import jobs
 from .line_queries import PAGE_LENGTH, candidates, page_of
@@ -56,6 +56,7 @@ from .what_if import THRESHOLDS, scores, without
 __all__ = [
     "applications",
     "custom",
+    "error",
     "errors",
     "first_application",
     "jobs",
@@ -201,7 +202,8 @@ def sample(reader: StoreReader, state: State, now: float) -> SamplePage | None:
     one = found.transaction
     window = reader.counted(holding(one.started + one.duration, state.window(now)))
     statistics, totals = _of_series(reader, window, series)
-    return SamplePage(window, found, statistics, bars_of(totals.histogram), _faster(totals.histogram, one.duration))
+    faster = _faster(totals.histogram, one.duration)
+    return SamplePage(window, found, statistics, bars_of(totals.histogram), faster, reader.errors_of_sample(found.id))
 
 
 def _faster(histogram: Histogram, duration: float) -> float | None:

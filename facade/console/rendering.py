@@ -24,7 +24,7 @@ from weighbridge.transactions.store.reader import Mark, RunningNow, StoredInstan
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
 from weighbridge.transactions.visible import visible
 
-from . import charts, columns, histogram
+from . import charts, columns, histogram, tracebacks
 from .chart_range import later, offsets_used, time_before
 from .days import day_note
 from .json_output import STATISTIC_MEANINGS
@@ -177,7 +177,8 @@ def _made() -> Environment:
     )
     environment.filters.update(_FILTERS)
     environment.globals.update(
-        charts=charts, columns=columns, histogram=histogram, later=later, time_before=time_before, age=_age,
+        charts=charts, columns=columns, histogram=histogram, tracebacks=tracebacks,
+        later=later, time_before=time_before, age=_age,
         display_name=display_name, display_parts=display_parts,
         losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,

@@ -20,9 +20,14 @@ _TRANSACTIONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _DETAILS: Final[Mapping[str, str]] = MappingProxyType(
-    {"names": "counted under <other> (limit reached)", "exceptions": "only counted (the transaction had ended)"}
+    {
+        "names": "counted under <other> (limit reached)",
+        "errors of other groups": "counted under <other> (limit reached)",
+        "errors of groups": "counted by message only (weighbridge store upgrade has to be run)",
+        "exceptions": "only counted (the transaction had ended)",
+    }
 )
-"""By the first word of the cause."""
+"""By the cause, or its first word."""
 _THINNED: Final = "samples_thinned"
 """Not a loss: of many samples only the most useful ones are meant to be kept."""
 
@@ -62,7 +67,11 @@ def dropped_details(lost: Mapping[str, int]) -> list[str]:
     ['3 exceptions after the response (shop) were only counted (the transaction had ended)']
     """
     causes = sorted(cause for cause in lost if lost[cause] and cause not in _TRANSACTIONS and cause != _THINNED)
-    return [_sentence(cause, lost[cause], _DETAILS.get(cause.split()[0], _DROPPED)) for cause in causes]
+    return [_sentence(cause, lost[cause], _fate_of(cause)) for cause in causes]
+
+
+def _fate_of(cause: str) -> str:
+    return _DETAILS.get(cause) or _DETAILS.get(cause.partition(" ")[0], _DROPPED)
 
 
 def _sentence(cause: str, number: int, fate: str) -> str:

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any, Final
 
 from weighbridge.transactions.recording.totals import OUTCOMES
-from weighbridge.transactions.store.reader import CustomMetricStatistics, StoredEvents
+from weighbridge.transactions.store.reader import CustomMetricStatistics, ErrorGroupStatistics, StoredEvents
 from weighbridge.transactions.store.statistics import Statistics
 from weighbridge.transactions.visible import visible
 
 from .report import Line, Report
 
-__all__ = ["as_csv", "as_json", "event_record", "harmless", "metric_record", "statistics_record"]
+__all__ = ["as_csv", "as_json", "event_record", "group_record", "harmless", "metric_record", "statistics_record"]
 
 
 def _ended(outcome: str, statistics: Statistics) -> int:
@@ -80,6 +80,7 @@ def as_json(report: Report) -> str:
         "transactions": [*_records(report)],
         "custom_metrics": [metric_record(one) for one in report.custom_metrics],
         "custom_events": [event_record(one) for one in report.custom_events],
+        "errors": [group_record(one) for one in report.groups],
         "marks": [asdict(one) for one in report.marks],
     }
     return json.dumps(told, indent=2)
@@ -144,4 +145,26 @@ def event_record(events: StoredEvents) -> dict[str, Any]:
         "count": events.number,
         "seen": events.seen,
         "last": last,
+    }
+
+
+def group_record(one: ErrorGroupStatistics) -> dict[str, Any]:
+    """Give the errors of one group: of one class, from one place."""
+    group = one.group
+    return {
+        "application": group.application,
+        "id": group.id,
+        "type": group.type,
+        "message": group.message,
+        "frame": group.frame,
+        "expected": group.expected,
+        "count": one.count,
+        "first_seen": group.first_seen,
+        "last_seen": group.last_seen,
+        "version": group.version,
+        "new_since": one.new_since,
+        "transactions": [
+            {"type": series.kind, "group": series.group, "name": series.name, "count": count}
+            for series, count in one.by_series.items()
+        ],
     }

@@ -13,6 +13,7 @@ from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
     ApplicationStatistics,
     CustomMetricStatistics,
+    ErrorGroupStatistics,
     Health,
     Mark,
     Selection,
@@ -83,6 +84,8 @@ class Report:
     custom_metrics: Sequence[CustomMetricStatistics] = ()
     custom_events: Sequence[StoredEvents] = ()
     """The types that were recorded in that time, with their counts since ever."""
+    groups: Sequence[ErrorGroupStatistics] = ()
+    """The groups of errors, if they were asked for."""
     marks: Sequence[Mark] = ()
     """The moments in that time at which a version began to report, somebody set a mark, or an alert began or ended."""
 

@@ -23,6 +23,22 @@ function moveThreshold(slider, keep) {
   if (keep) history.replaceState(null, "", address({ t: rung.t }));
 }
 
+// ---- Copying a traceback: where a browser has no clipboard for pages without HTTPS, the old way.
+
+async function copyText(button) {
+  const source = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+  } catch {
+    source.hidden = false;
+    getSelection().selectAllChildren(source);
+    document.execCommand("copy");
+    getSelection().removeAllRanges();
+    source.hidden = true;
+  }
+  button.textContent = "Copied";
+}
+
 // ---- Addresses hold the whole state.
 
 function address(changes) {
@@ -157,6 +173,7 @@ function start() {
     const button = event.target.closest(".chart button");
     if (button) button.matches("[data-table]") ? switchTable(button) : toggle(button.title);
   });
+  document.addEventListener("click", (event) => { if (event.target.matches("[data-copy]")) copyText(event.target); });
   document.getElementById("controls")?.addEventListener("click", switchControls);
   const bar = document.querySelector(".bar");
   if (bar) new ResizeObserver(() => tellHeight(bar)).observe(bar);
