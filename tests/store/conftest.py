@@ -15,6 +15,7 @@ import pytest
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 from weighbridge.transactions.store import resolutions
 from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION, Retention
+from weighbridge.transactions.store.postgresql import groups as server_groups
 from weighbridge.transactions.store.postgresql import maintenance as server_maintenance
 from weighbridge.transactions.store.postgresql import merging as server_merging
 from weighbridge.transactions.store.postgresql import names as server_names
@@ -23,7 +24,7 @@ from weighbridge.transactions.store.postgresql.connection import ServerConnectio
 from weighbridge.transactions.store.postgresql.drivers import load_driver
 from weighbridge.transactions.store.reader import StoreReader
 from weighbridge.transactions.store.server import Collector
-from weighbridge.transactions.store.sqlite import dropped, ids, maintenance, samples
+from weighbridge.transactions.store.sqlite import dropped, groups, ids, maintenance, samples
 from weighbridge.transactions.store.sqlite.forks import _forks
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
@@ -71,6 +72,8 @@ class FileEngine:
         "series": (ids.Ids, "MAX_SERIES"),
         "parts": (ids.Ids, "MAX_OF_SCOPE"),
         "errors": (ids.Ids, "MAX_ERRORS"),
+        "groups": (groups, "MAX_GROUPS"),
+        "stacks": (groups, "MAX_STACKS"),
         "instances": (maintenance, "_MAX_INSTANCES"),
         "samples": (samples, "MAX_SAMPLES"),
         "dropped": (dropped, "MAX_DROPPED"),
@@ -104,6 +107,8 @@ class ServerEngine:
         "series": (server_names.Names, "MAX_SERIES"),
         "parts": (server_names.Names, "MAX_OF_SCOPE"),
         "errors": (server_names.Names, "MAX_ERRORS"),
+        "groups": (server_groups, "MAX_GROUPS"),
+        "stacks": (server_groups, "MAX_STACKS"),
         "instances": (server_maintenance, "_MAX_INSTANCES"),
         "samples": (server_samples, "MAX_SAMPLES"),
         "dropped": (server_merging, "MAX_DROPPED"),
@@ -198,6 +203,12 @@ def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connecti
 
 
 _ADDED = {
+    7: [
+        "DROP TRIGGER sample_gone",
+        *(f"DROP TABLE {table}" for table in ("sample_error", "moved_group", "moved_group_progress")),
+        "ALTER TABLE error_group DROP COLUMN expected",
+        "UPDATE store_version SET version = 6",
+    ],
     6: ["DROP TABLE schedule", "DROP TABLE reported", "UPDATE store_version SET version = 5"],
     5: [
         """

@@ -1,0 +1,217 @@
+"""Tracebacks of failed samples: texts and numbers, never locals, as far as the settings allow."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import weighbridge
+from weighbridge.transactions.configuration.records import ConfigurationError
+from weighbridge.transactions.model import tracebacks
+from weighbridge.transactions.store.reader import Traceback
+
+from .conftest import SampleErrors
+
+
+@weighbridge.background_task(name="task")
+def run(work: Callable[[], object]) -> object:
+    return work()
+
+
+def traceback_of(work: Callable[[], object], sample_errors: SampleErrors) -> Traceback:
+    """The traceback that is kept of what some work raises."""
+    with suppress(Exception):
+        run(work)
+    (error,) = sample_errors()
+    assert error.traceback is not None
+    return error.traceback
+
+
+def deeper(levels: int) -> None:
+    if not levels:
+        raise ValueError("here")
+    deeper(levels - 1)
+
+
+def handled() -> None:
+    try:
+        deeper(0)
+    except ValueError as error:
+        raise KeyError("wrapped 17") from error
+
+
+def test_frames_have_file_line_function_and_source(sample_errors: SampleErrors) -> None:
+    found = traceback_of(lambda: deeper(1), sample_errors)
+    last = found.frames[-1]
+    assert (Path(last.file).name, last.function, last.own) == ("test_tracebacks.py", "deeper", True)
+    assert last.line == deeper.__code__.co_firstlineno + 2
+    assert last.source == 'raise ValueError("here")'
+    assert [frame.function for frame in found.frames][-2:] == ["deeper", "deeper"]
+    assert not any("weighbridge" in frame.file and "tests" not in frame.file for frame in found.frames)
+
+
+def test_the_last_twenty_frames_are_kept(sample_errors: SampleErrors) -> None:
+    found = traceback_of(lambda: deeper(50), sample_errors)
+    assert len(found.frames) == 20
+    assert found.omitted == 51 + 2 - 20  # `run` and the lambda
+    assert {frame.function for frame in found.frames} == {"deeper"}
+
+
+def test_a_cause_is_kept_without_ids(sample_errors: SampleErrors) -> None:
+    found = traceback_of(handled, sample_errors)
+    (cause,) = found.others
+    assert (cause.relation, cause.type, cause.message) == ("cause", "builtins:ValueError", "here")
+    assert cause.frames[-1].function == "deeper"
+
+
+def test_what_led_to_it_is_kept_three_levels_deep(sample_errors: SampleErrors) -> None:
+    error: BaseException = ValueError("0")
+    for number in range(1, 7):
+        outer = ValueError(str(number))
+        outer.__cause__ = error
+        error = outer
+
+    def raised() -> None:
+        raise error
+
+    found, levels = traceback_of(raised, sample_errors), 0
+    while found.others:
+        (found,) = found.others
+        levels += 1
+    assert levels == 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs groups of exceptions")
+def test_the_parts_of_a_group_are_kept(sample_errors: SampleErrors) -> None:
+    def work() -> None:
+        parts: list[Exception] = []
+        for levels in (0, 1):
+            try:
+                deeper(levels)
+            except ValueError as error:
+                parts.append(error)
+        raise ExceptionGroup("several", parts)  # noqa: F821
+
+    found = traceback_of(work, sample_errors)
+    assert [part.relation for part in found.others] == ["part", "part"]
+    assert all(part.frames[-1].function == "deeper" for part in found.others)
+
+
+def test_locals_are_never_kept(sample_errors: SampleErrors, store: Path) -> None:
+    def work() -> None:
+        card = "4111-1111-1111-1111"
+        raise ValueError(len(card))
+
+    traceback_of(work, sample_errors)
+    weighbridge.shutdown_agent()
+    assert "4111-1111-1111-1111" in Path(__file__).read_text()
+    assert b"card = " not in b"".join(file.read_bytes() for file in store.parent.glob("shop.db*"))
+
+
+def test_nothing_is_kept_alive(sample_errors: SampleErrors) -> None:
+    class Basket:
+        """Something that the failing code holds."""
+
+    class Empty(Exception):
+        """An exception that can be watched."""
+
+    seen: list[weakref.ref[Any]] = []
+
+    def work() -> None:
+        basket = Basket()
+        error = Empty()
+        seen.extend((weakref.ref(basket), weakref.ref(error)))
+        try:
+            raise error
+        finally:
+            del error
+
+    names: dict[str, Any] = {"work": work}
+    exec("def outer():\n    work()", names)
+    code = weakref.ref(names["outer"].__code__)
+    with suppress(Empty):
+        run(names.pop("outer"))
+    gc.collect()
+    assert [one() for one in seen] == [None, None]
+    assert code() is None
+    assert sample_errors()[0].group.frame.endswith("work")
+
+
+def test_frames_alone(sample_errors: SampleErrors, settings: Callable[..., None]) -> None:
+    settings(tracebacks="frames")
+    assert {frame.source for frame in traceback_of(handled, sample_errors).frames} == {""}
+
+
+def test_no_tracebacks(sample_errors: SampleErrors, settings: Callable[..., None]) -> None:
+    settings(tracebacks="off")
+    with suppress(KeyError):
+        run(handled)
+    (error,) = sample_errors()
+    assert error.traceback is None
+    assert error.group.frame.endswith("handled")
+
+
+def test_high_security_keeps_no_source_and_no_messages(
+    sample_errors: SampleErrors, settings: Callable[..., None], store: Path
+) -> None:
+    settings(high_security="on", tracebacks="source")
+    found = traceback_of(handled, sample_errors)
+    assert found.others[0].message == "<stripped>"
+    weighbridge.shutdown_agent()
+    kept = b"".join(file.read_bytes() for file in store.parent.glob("shop.db*"))
+    assert b"wrapped" not in kept
+    assert b"raise KeyError" not in kept
+
+
+def test_no_errors_are_collected(sample_errors: SampleErrors, settings: Callable[..., None], store: Path) -> None:
+    settings(error_collector_enabled="off")
+    with suppress(KeyError):
+        run(handled)
+    assert sample_errors() == []
+    weighbridge.shutdown_agent()
+    kept = b"".join(file.read_bytes() for file in store.parent.glob("shop.db*"))
+    assert b"KeyError" not in kept
+    assert b"test_tracebacks" not in kept
+
+
+@pytest.mark.parametrize("value", ["all", "on", "0"])
+def test_a_bad_value_is_refused(value: str, settings: Callable[..., None]) -> None:
+    with pytest.raises(ConfigurationError, match="tracebacks"):
+        settings(tracebacks=value)
+
+
+def test_the_text_of_a_traceback_is_bounded(sample_errors: SampleErrors) -> None:
+    name = "f" * 150
+    names: dict[str, Any] = {}
+    source = f"def {name}(n):\n    if n:\n        {name}(n - 1)\n    raise ValueError"
+    exec(compile(source, f"{'folder/' * 30}a.py", "exec"), names)
+
+    def work() -> None:
+        try:
+            names[name](30)
+        except ValueError:
+            names[name](30)
+
+    found = traceback_of(work, sample_errors)
+    assert len(found.frames) in (10, 5, 2)
+    assert found.omitted + len(found.frames) == 31 + 2
+
+
+def test_a_storm_of_stacks_is_bounded(monkeypatch: pytest.MonkeyPatch, sample_errors: SampleErrors) -> None:
+    monkeypatch.setattr(tracebacks, "_MAX_STACKS", 5)
+    monkeypatch.setattr(tracebacks, "_MAX_CODES", 50)
+    for number in range(200):
+        names: dict[str, Any] = {}
+        exec(compile(f"def broken():\n    raise LookupError({number})", f"shop/{number}.py", "exec"), names)
+        with suppress(LookupError):
+            run(names["broken"])
+    assert len(tracebacks._stacks) <= 5
+    assert len(tracebacks._codes) <= 50
+    assert len(sample_errors()) >= 3
