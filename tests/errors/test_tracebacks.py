@@ -57,6 +57,22 @@ def test_frames_have_file_line_function_and_source(sample_errors: SampleErrors) 
     assert not any("weighbridge" in frame.file and "tests" not in frame.file for frame in found.frames)
 
 
+def test_equal_functions_of_two_files_are_told_apart(sample_errors: SampleErrors, tmp_path: Path) -> None:
+    files = []
+    for folder in ("orders", "invoices"):
+        path = tmp_path / folder / "views.py"
+        path.parent.mkdir()
+        path.write_text("def index():\n    raise LookupError\n")
+        found: dict[str, Any] = {"__name__": folder}
+        exec(compile(path.read_text(), str(path), "exec"), found)
+        with suppress(LookupError):
+            run(found["index"])
+    for error in sample_errors():
+        assert error.traceback is not None
+        files.append(Path(error.traceback.frames[-1].file).parent.name)
+    assert sorted(files) == ["invoices", "orders"]
+
+
 def test_the_last_twenty_frames_are_kept(sample_errors: SampleErrors) -> None:
     found = traceback_of(lambda: deeper(50), sample_errors)
     assert len(found.frames) == 20

@@ -148,6 +148,12 @@ def _forget() -> None:
     _stacks.clear()
 
 
+def _code_of(frame: FrameType) -> _Code:
+    """Return what is known of a frame's code. Equal functions of two files are equal code, and share an entry."""
+    known = _codes.get(ref(frame.f_code))
+    return known if known is not None and known.path is frame.f_code.co_filename else _learn(frame)
+
+
 def _learn(frame: FrameType) -> _Code:
     if len(_codes) >= _MAX_CODES:
         _forget()
@@ -171,11 +177,11 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
     """
     if _Known.own_code is not in_force.own_code:
         _forget()
-    step, known = exception.__traceback__, _codes.get
+    step = exception.__traceback__
     own = owner = None
     steps: list[object] = [name]
     while step is not None:  # every failing request pays for this
-        code = known(ref(step.tb_frame.f_code)) or _learn(step.tb_frame)
+        code = _code_of(step.tb_frame)
         if code.own:
             own, owner = step, code
         steps.append(code)
@@ -207,7 +213,7 @@ _NOWHERE: Final[Origin] = (None, None)
 def _innermost_of_libraries(step: TracebackType | None) -> tuple[TracebackType | None, _Code | None]:
     """Return the innermost frame where nothing is the program's own; none where all frames are ours."""
     innermost = _innermost(step)[0][-1:]
-    return (innermost[0], _learn(innermost[0].tb_frame)) if innermost else (None, None)
+    return (innermost[0], _code_of(innermost[0].tb_frame)) if innermost else (None, None)
 
 
 def _steps_of_others(exception: BaseException, describe: Describe, levels: int) -> Iterator[object]:
@@ -215,7 +221,7 @@ def _steps_of_others(exception: BaseException, describe: Describe, levels: int) 
         yield relation
         yield describe(other)[0]
         for step in _innermost(other.__traceback__)[0]:
-            yield _codes.get(ref(step.tb_frame.f_code)) or _learn(step.tb_frame)
+            yield _code_of(step.tb_frame)
             yield step.tb_lasti
         if levels > 1:
             yield from _steps_of_others(other, describe, levels - 1)
@@ -258,7 +264,7 @@ def _raised(exception: BaseException, relation: str, describe: Describe, levels:
 
 
 def _frame(step: TracebackType) -> Frame:
-    code = _codes.get(ref(step.tb_frame.f_code)) or _learn(step.tb_frame)
+    code = _code_of(step.tb_frame)
     return Frame(code.path, code.place(step), code.own)
 
 
@@ -266,7 +272,7 @@ def _innermost(step: TracebackType | None) -> tuple[list[TracebackType], int]:
     """Return the last steps of a traceback, without those through us, and how many came before them."""
     steps: list[TracebackType] = []
     while step is not None:
-        if not (_codes.get(ref(step.tb_frame.f_code)) or _learn(step.tb_frame)).is_ours:
+        if not _code_of(step.tb_frame).is_ours:
             steps.append(step)
         step = step.tb_next
     return steps[-MAX_FRAMES:], max(0, len(steps) - MAX_FRAMES)
