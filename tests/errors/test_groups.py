@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import timeit
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
@@ -44,6 +46,15 @@ def test_an_id_in_each_message_is_one_group(groups: Groups) -> None:
     for number in range(1500):
         failing(KeyError(f"order {number * 7919} of user u{number}"))
     assert told(groups) == [("builtins:KeyError", "fail", 1500)]
+
+
+@pytest.mark.parametrize("word", ["a", "a.", "abc1-", "0x", "f", "'", "a@"])
+def test_a_long_message_takes_time_by_its_length_and_no_more(word: str) -> None:
+    def least(message: str) -> float:
+        timer = timeit.Timer(lambda: without_ids(message), timer=time.process_time)
+        return min(timer.repeat(repeat=5, number=1))
+
+    assert least(word * 8_000) < 30 * least(word * 1_000)  # eight times as long: 64 times, if by its square
 
 
 def test_two_places_in_one_function_are_two_groups(groups: Groups) -> None:

@@ -16,12 +16,12 @@ __all__ = ["failed_without", "group_of", "other_group", "without_ids"]
 _LONGEST_KEY: Final = 300
 _VARYING: Final = re.compile(
     r"""
-    [\w.+-]+@[\w.-]+                                                   # addresses of people
-    | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b         # UUIDs
-    | \b0[xX][0-9a-fA-F]+                                              # addresses of objects
-    | \b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{6,}\b                            # other hexadecimal ids
+    (?<![\w.+-])[\w.+-]+@[\w.-]+           # addresses of people; looked for once a word: long ones take no longer
+    | \b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b                      # UUIDs
+    | \b0[xX][0-9a-fA-F]+                                                           # addresses of objects
+    | \b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{6,}\b                                         # other hexadecimal ids
     | (?<!\w)'[^'\n]*'(?!\w) | "[^"\n]*" | `[^`\n]*` | \u201c[^\u201d\n]*\u201d
-    | [0-9]+(?:[.,:/-][0-9]+)*                                         # numbers, dates, addresses of machines
+    | [0-9]+(?:[.,:/-][0-9]+)*                                                      # numbers, dates, machines
     """,
     re.VERBOSE,
 )
