@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import random
+import re
 import shutil
 import socket
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import uvicorn
 
@@ -198,6 +200,14 @@ def browser() -> Iterator[Any]:
         opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
+
+
+def bytes_loaded(client: httpx.Client, view: httpx.Response) -> int:
+    """How many bytes a browser loads for a page, with all that belongs to it, compressed."""
+    parts = re.findall(r'(?:href|src)="(/static/[^"]+)"', view.text)
+    assert len(parts) >= 6
+    answers = [client.get(address, headers={"accept-encoding": "gzip"}) for address in (str(view.url), *parts)]
+    return sum(int(answer.headers["content-length"]) for answer in answers)
 
 
 def charts_drawn(page: Page, number: int) -> None:

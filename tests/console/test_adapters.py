@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from tests.console.conftest import NOW, Call, served, write
+from tests.console.conftest import NOW, Call, bytes_loaded, served, write
 from weighbridge.console import asgi_application, wsgi_application
 from weighbridge.console.application import PAGES
 from weighbridge.middleware import ASGITransactionMiddleware, WSGITransactionMiddleware
@@ -62,14 +61,11 @@ def big(tmp_path: Path) -> Iterator[httpx.Client]:
 def test_every_first_view_is_small(big: httpx.Client) -> None:
     told = big.get(f"/api/transaction?app=shop&since={NOW - 1800}&until={NOW}&{OF_ONE}").json()
     sample = told["failed"][0]["id"]
-    for page in PAGES:
+    for page in PAGES.keys() - {"error"}:  # for that there is a test where there are groups
         of_one = f"&{OF_ONE}&sample={sample}" if page in {"transaction", "sample"} else ""
         view = big.get(f"/{page}?app=shop&since={NOW - 1800}&until={NOW}{of_one}")
         assert view.status_code == 200, page
-        loaded = re.findall(r'(?:href|src)="(/static/[^"]+)"', view.text)
-        assert len(loaded) >= 6
-        answers = [big.get(address, headers={"accept-encoding": "gzip"}) for address in (str(view.url), *loaded)]
-        assert sum(int(answer.headers["content-length"]) for answer in answers) < 200_000, page
+        assert bytes_loaded(big, view) < 200_000, page
 
 
 def test_it_does_not_measure_itself(client: httpx.Client, store: Path) -> None:

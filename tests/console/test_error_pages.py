@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from weighbridge.console import Console, asgi_application, wsgi_application
 
-from .conftest import LATENCY, asking, needed, served
+from .conftest import LATENCY, asking, bytes_loaded, needed, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -121,6 +122,14 @@ def test_each_place_is_one_line(console: Console) -> None:
     }
     assert groups["builtins:RuntimeError"]["group"]["frame"].startswith("shop.py:")
     assert groups["builtins:RuntimeError"]["group"]["frame"].endswith("in pay")
+
+
+def test_the_first_view_of_a_group_is_small(console: Console, store: Path) -> None:
+    number = of_class(console, "RuntimeError")["group"]["id"]
+    with served(asgi_application(store)) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        view = client.get(f"/error?app=shop&range=3h&error={number}")
+        assert view.status_code == 200
+        assert bytes_loaded(client, view) < 200_000
 
 
 def test_a_group_has_trend_transactions_samples_and_traceback(console: Console) -> None:

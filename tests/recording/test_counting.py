@@ -20,7 +20,7 @@ from weighbridge.transactions.configuration.in_force import in_force
 from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model import clock
 from weighbridge.transactions.model.applications import Application
-from weighbridge.transactions.model.finished import NoticedError
+from weighbridge.transactions.model.errors import LocatedError
 from weighbridge.transactions.model.identity import ExplicitName, intern_identity
 from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.model.request import RequestTransaction
@@ -95,7 +95,7 @@ def ended(
     transaction: Any,
     duration: float,
     ago: float = 0.0,
-    errors: tuple[NoticedError, ...] = (),
+    errors: tuple[LocatedError, ...] = (),
     apdex: bool = True,
     sampled: bool = True,
     whole: bool = True,
@@ -119,8 +119,8 @@ def ended(
     return transaction
 
 
-EXPECTED = NoticedError("shop:Expected", "as it should be", True)
-BROKEN = NoticedError("shop:Broken", "unlike it should be", False)
+EXPECTED = LocatedError("shop:Expected", "as it should be", True)
+BROKEN = LocatedError("shop:Broken", "unlike it should be", False)
 
 _TRANSACTIONS = st.fixed_dictionaries(
     {

@@ -18,6 +18,7 @@ import pytest
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable, Window
 from weighbridge.transactions.store.sqlite import connection
+from weighbridge.transactions.store.sqlite.schema import VERSION
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 
@@ -77,8 +78,8 @@ def test_a_newer_store_is_left_alone(path, make, writer, opened) -> None:
     writer.write(make.snapshot())
     with opened() as other:
         other.execute("PRAGMA user_version = 9")
-    refused(writer, make.snapshot(), "its version is 9, and this weighbridge knows versions up to 5")
-    unreadable(path, "its version is 9, and this weighbridge knows versions up to 5")
+    refused(writer, make.snapshot(), f"its version is 9, and this weighbridge knows versions up to {VERSION}")
+    unreadable(path, f"its version is 9, and this weighbridge knows versions up to {VERSION}")
 
 
 def test_a_store_with_damaged_pages(path, make, writer) -> None:

@@ -74,7 +74,9 @@ def run(suite: Suite, root: Path, *, measured: bool, only: tuple[str, ...] = ())
 
 def _command(suite: Suite, only: tuple[str, ...]) -> list[str]:
     if suite.by_pytest:
-        options = ["-q", "-p", "outcomes", "-p", "no:cacheprovider", "-o", "addopts=", f"--timeout={_TEST_AT_MOST}"]
+        # A plugin for repeating what fails keeps what a failed test has used, and so a response that nobody closes.
+        without = [word for name in ("cacheprovider", "rerunfailures") for word in ("-p", f"no:{name}")]
+        options = ["-q", "-p", "outcomes", *without, "-o", "addopts=", f"--timeout={_TEST_AT_MOST}"]
         left_out = [f"--ignore={name}" for name in suite.without]
         return [str(Path(sys.executable).with_name("pytest")), *options, *left_out, *(only or suite.tests)]
     return [sys.executable, str(_HERE / "outcomes.py"), "tests/runtests.py", "--parallel=1", *(only or suite.tests)]
