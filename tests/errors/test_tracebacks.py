@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import sys
 import weakref
@@ -231,3 +232,17 @@ def test_a_storm_of_stacks_is_bounded(monkeypatch: pytest.MonkeyPatch, sample_er
     assert len(tracebacks._stacks) <= 5
     assert len(tracebacks._codes) <= 50
     assert len(sample_errors()) >= 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no exception groups")
+def test_a_group_nested_deep_reaches_the_program_as_it_is() -> None:
+    group: Any = ValueError("x")
+    for _ in range(3000):
+        group = builtins.ExceptionGroup("group", [group])  # type: ignore[attr-defined, unused-ignore]
+    with pytest.raises(type(group)) as caught:
+        run(lambda: raised(group))
+    assert caught.value is group
+
+
+def raised(exception: BaseException) -> None:
+    raise exception
