@@ -12,7 +12,7 @@ from ..host_exceptions import pass_on_signals
 from ..log import capture_internal_exception
 from .finished import FAILURES, NoticedError, Outcome
 from .naming import class_name
-from .tracebacks import LocatedError, Origin, origin_of
+from .tracebacks import Describe, LocatedError, Origin, origin_of
 
 __all__ = [
     "CANCELLATIONS",
@@ -201,18 +201,22 @@ def noticed(exception: BaseException, expected: bool) -> LocatedError:
 
 def _origin(exception: BaseException, known: _Class) -> Origin:
     try:
-        return origin_of(exception, known.name, known.is_group, _described)
+        return origin_of(exception, known.name, known.is_group, _DESCRIBE)
     except Exception as failure:
         pass_on_signals(failure)
         capture_internal_exception("the traceback of an error")
         return None, None
 
 
-def _described(exception: BaseException) -> tuple[str, str, tuple[BaseException, ...]]:
-    """Return what a traceback shows of an exception."""
-    name = _class_of(exception).name
-    message = _message(exception) if in_force.privacy.keeps_message(name) else STRIPPED
-    return name, message, parts_of(exception)
+def _name_of(exception: BaseException) -> str:
+    return _class_of(exception).name
+
+
+def _kept_message(exception: BaseException) -> str:
+    return _message(exception) if in_force.privacy.keeps_message(_name_of(exception)) else STRIPPED
+
+
+_DESCRIBE: Final = Describe(_name_of, _kept_message, parts_of)
 
 
 def noticed_by_name(name: str, message: str) -> LocatedError:
