@@ -221,3 +221,8 @@ def test_names_that_are_too_long_tell_groups_apart_nevertheless() -> None:
     }
     assert len(keys) == 2
     assert max(map(len, keys)) <= 300
+
+
+def test_made_code_with_an_id_in_its_name_is_one_group() -> None:
+    keys = {group_of(LocatedError("E", "", False, Place(f"<rule {n}>", 1, "<module>", 0))).key for n in range(9)}
+    assert len(keys) == 1

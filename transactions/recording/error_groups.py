@@ -45,7 +45,8 @@ def group_of(error: LocatedError) -> ErrorGroup:
     if place is None:
         common, frame = without_ids(error.message), ""
     else:
-        common, frame = f"{place.file} {place.function} +{place.offset}", str(place)
+        file = without_ids(place.file) if place.file.startswith("<") else place.file  # "<rule 17>": made code
+        common, frame = f"{file} {place.function} +{place.offset}", str(place)
     key = f"{'expected ' if error.expected else ''}{error.type} {common}"
     if len(key) > _LONGEST_KEY:  # what tells it from others may be at its end
         digest = blake2b(key.encode("utf-8", "replace"), digest_size=8).hexdigest()
