@@ -48,6 +48,8 @@ def _next_state(
         return None
     if condition == "ok":
         return "ok"
+    if known.state == "pending" and known.since > now:  # the clock was ahead
+        return "pending"
     if known.state == "ok" and alert.lasting:
         return "pending"
     if known.state == "pending" and now - known.since < alert.lasting:
@@ -56,7 +58,7 @@ def _next_state(
 
 
 def _refreshed(known: AlertState, now: float, console: str) -> AlertState | None:
-    if known.is_on and now - known.claimed >= _REFRESHED:
+    if known.is_on and abs(now - known.claimed) >= _REFRESHED:
         return replace(known, claimed_by=console, claimed=now)
     return None
 
@@ -64,10 +66,11 @@ def _refreshed(known: AlertState, now: float, console: str) -> AlertState | None
 def claimed(before: AlertState, now: float, console: str, pauses: Sequence[float] = PAUSES) -> AlertState | None:
     """Return the state with which another attempt to tell a change is claimed; ``None`` while none is due.
 
-    That it is due says that the one before has failed, whether its console knows or has gone with it.
+    That it is due says that the one before has failed, whether its console knows or has gone with it. A claim that is
+    further ahead than a pause was made by a clock that has been set back since.
     """
     pause = pauses[min(before.attempts, len(pauses)) - 1]
-    if not before.is_untold or now - before.claimed < pause:
+    if not before.is_untold or abs(now - before.claimed) < pause:
         return None
     return replace(before, claimed_by=console, claimed=now, attempts=before.attempts + 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import IO, Any, Final
 
@@ -48,8 +48,9 @@ class _Unknown(CommandError):
     exit_code = STATUSES["unknown"]
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Write the message as the result."""
-        say(_result("unknown", " ".join(self.format_message().split("\n"))))
+        """Write the message as the result; where even that cannot be written, the status says it."""
+        with suppress(OSError):
+            say(_result("unknown", " ".join(self.format_message().split("\n"))))
 
 
 class _Plugin(click.Command):

@@ -36,6 +36,7 @@ def state(name: str, since: float = NOW - 500, told: str = "ok", claim: float = 
         ({**HOOK, "for": "5m"}, state("pending", NOW - 299), "unknown", None),
         ({**HOOK, "for": "5m"}, state("pending", NOW - 300), "warning", ("warning", NOW, "ok", 1)),
         ({**HOOK, "for": "5m"}, state("pending", NOW - 299), "ok", ("ok", NOW, "ok", 0)),
+        ({**HOOK, "for": "5m"}, state("pending", NOW + 86400), "critical", ("pending", NOW, "ok", 0)),
         # It is on.
         (HOOK, state("critical", told="critical"), "critical", None),
         (HOOK, state("critical", told="critical"), "warning", None),
@@ -68,6 +69,13 @@ def test_the_next_attempt_is_due_after_a_pause(attempts: int) -> None:
     found = claimed(state("critical", claim=NOW - pause, attempts=attempts), NOW, "me")
     assert found is not None
     assert (found.attempts, found.claimed_by, found.claimed, found.told) == (attempts + 1, "me", NOW, "ok")
+
+
+@pytest.mark.parametrize("attempts", range(1, 8))
+def test_a_claim_of_a_clock_that_was_ahead_is_taken_over(attempts: int) -> None:
+    pause = PAUSES[min(attempts, 4) - 1]
+    assert claimed(state("critical", claim=NOW + pause - 1, attempts=attempts), NOW, "me") is None
+    assert claimed(state("critical", claim=NOW + 86400, attempts=attempts), NOW, "me") is not None
 
 
 def test_five_attempts_take_ten_minutes_at_most() -> None:

@@ -249,3 +249,10 @@ def test_the_status_of_a_real_process(store: Path) -> None:
     done = subprocess.run([*command, "--error-rate", "1%,90%"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
     assert subprocess.run([*command, "--p95", "x"], capture_output=True, check=False).returncode == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_result_that_cannot_be_written_is_unknown(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "weighbridge", "check", "--error-rate", "1%", "--store", str(tmp_path / "none.db")]
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run(command, stdout=full, stderr=subprocess.DEVNULL, check=False).returncode == 3

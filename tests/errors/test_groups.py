@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import timeit
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,7 +16,10 @@ import pytest
 import weighbridge
 from weighbridge.jobs import runs
 from weighbridge.middleware import WSGITransactionMiddleware
-from weighbridge.transactions.recording.error_groups import without_ids
+from weighbridge.transactions.configuration.own_code import OwnCode
+from weighbridge.transactions.model.errors import LocatedError
+from weighbridge.transactions.model.tracebacks import Place
+from weighbridge.transactions.recording.error_groups import group_of, without_ids
 from weighbridge.transactions.store.reader import StoreReader
 
 from .conftest import Groups, lately
@@ -197,3 +202,27 @@ def test_old_tracebacks_make_room(read: Callable[[], StoreReader], monkeypatch: 
     samples = reader.samples(lately())
     kept = [error.traceback for one in samples for error in reader.errors_of_sample(one.id) if error.traceback]
     assert (len(samples), len(kept)) == (6, 3)
+
+
+def test_code_without_a_file_of_an_installed_package_is_not_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("compiled")
+    monkeypatch.setitem(sys.modules, "compiled", module)
+    for file, own in [("/opt/lib/site-packages/compiled.so", False), ("/srv/shop/compiled.so", True)]:
+        module.__file__ = file
+        assert OwnCode([]).owns("src/compiled.pyx", "compiled") is own
+        assert OwnCode([]).owns("<string>", "compiled") is own
+    assert OwnCode([]).owns("<template>", "")
+
+
+def test_names_that_are_too_long_tell_groups_apart_nevertheless() -> None:
+    keys = {
+        group_of(LocatedError("shop:Failure", "", False, Place("f" * 200, 7, "g" * 180 + end, 3))).key
+        for end in ("one", "two")
+    }
+    assert len(keys) == 2
+    assert max(map(len, keys)) <= 300
+
+
+def test_made_code_with_an_id_in_its_name_is_one_group() -> None:
+    keys = {group_of(LocatedError("E", "", False, Place(f"<rule {n}>", 1, "<module>", 0))).key for n in range(9)}
+    assert len(keys) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import sys
 import weakref
@@ -231,3 +232,63 @@ def test_a_storm_of_stacks_is_bounded(monkeypatch: pytest.MonkeyPatch, sample_er
     assert len(tracebacks._stacks) <= 5
     assert len(tracebacks._codes) <= 50
     assert len(sample_errors()) >= 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no exception groups")
+def test_a_group_nested_deep_reaches_the_program_as_it_is() -> None:
+    group: Any = ValueError("x")
+    for _ in range(3000):
+        group = builtins.ExceptionGroup("group", [group])  # type: ignore[attr-defined, unused-ignore]
+    with pytest.raises(type(group)) as caught:
+        run(lambda: raised(group))
+    assert caught.value is group
+
+
+def raised(exception: BaseException) -> None:
+    raise exception
+
+
+def test_what_is_handled_is_written_out_once_per_distinct_traceback() -> None:
+    written: list[str] = []
+
+    class Slow(Exception):
+        def __str__(self) -> str:
+            written.append("once more")
+            return "slow"
+
+    def work() -> None:
+        try:
+            raise Slow
+        except Slow as error:
+            raise KeyError from error
+
+    for _ in range(5):
+        with suppress(KeyError):
+            run(work)
+    assert written == ["once more"]
+
+
+def test_an_exception_that_is_raised_again_and_again_is_read_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[None] = []
+    code_of = tracebacks._code_of
+    same = ValueError("the same each time")
+    for _ in range(20_000):
+        with suppress(ValueError):
+            raised(same)
+
+    def counted(frame: Any) -> Any:
+        looked_up.append(None)
+        return code_of(frame)
+
+    monkeypatch.setattr(tracebacks, "_code_of", counted)
+    with suppress(ValueError):
+        run(lambda: raised(same))
+    assert len(looked_up) < 10_000
+
+
+def test_code_that_is_made_anew_each_time_is_one_traceback() -> None:
+    for _ in range(600):
+        with suppress(ValueError):
+            run(lambda: exec("raise ValueError"))
+    assert len(tracebacks._stacks) <= 1
+    assert not any(code() is None for code in (*tracebacks._codes, *tracebacks._watched))

@@ -36,7 +36,7 @@ class OwnCode:
             return _is_within(module, _DEMO)
         if self._is_chosen:
             return path.startswith(self._folders) or any(_is_within(module, package) for package in self._packages)
-        if any(folder in path for folder in _INSTALLED):
+        if any(folder in path for folder in _INSTALLED) or (not path.startswith(os.sep) and _is_installed(module)):
             return _is_within(module, _started_package())
         return not path.startswith((_STANDARD_LIBRARY, "<frozen "))
 
@@ -52,6 +52,12 @@ def _as_folder(name: str) -> str:
 
 def _is_within(module: str, package: str) -> bool:
     return bool(package) and (module == package or module.startswith(f"{package}."))
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is of an installed package: it says so where the file is none, as of compiled or made code."""
+    loaded = sys.modules.get(module)
+    return any(folder in str(getattr(loaded, "__file__", "")) for folder in _INSTALLED)
 
 
 def _started_package() -> str:

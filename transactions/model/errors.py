@@ -12,7 +12,7 @@ from ..host_exceptions import pass_on_signals
 from ..log import capture_internal_exception
 from .finished import FAILURES, NoticedError, Outcome
 from .naming import class_name
-from .tracebacks import LocatedError, Origin, origin_of
+from .tracebacks import Describe, LocatedError, Origin, origin_of
 
 __all__ = [
     "CANCELLATIONS",
@@ -156,15 +156,34 @@ def outcome_of(exception: BaseException) -> Outcome:
 
 
 def _outcome_of_group(group: BaseException) -> Outcome:
-    """Return the outcome of the first exception that is an error, else that of the first one."""
-    outcomes: list[Outcome] = [outcome_of(part) for part in parts_of(group)]
-    failures: list[Outcome] = [outcome for outcome in outcomes if outcome in FAILURES]
-    return (failures or outcomes)[0]
+    """Return the outcome of the first exception that is an error, else that of the first one.
+
+    Without recursion: a group that is nested deep must not become a `RecursionError`, which would replace it.
+    """
+    first: Outcome | None = None
+    pending: list[BaseException] = [group]
+    for _ in range(_MOST_ASKED):
+        if not pending:
+            break
+        one = pending.pop()
+        known = _class_of(one)
+        if known.is_group and known.decides_itself:
+            pending.extend(reversed(parts_of(one)))
+            continue
+        outcome = outcome_of(one)
+        if outcome in FAILURES:
+            return outcome
+        first = first or outcome
+    return first or "failed"
+
+
+_MOST_ASKED: Final = 10_000
+"""Exceptions of a group that are asked whether they are errors; a class of the host's may hold itself."""
 
 
 def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
     """The exceptions of a group; none where it is no group."""
-    return exception.exceptions if _class_of(exception).is_group else ()  # type: ignore[attr-defined]
+    return tuple(exception.exceptions) if _class_of(exception).is_group else ()  # type: ignore[attr-defined]
 
 
 _NOT_KEPT: Final = ""
@@ -182,18 +201,22 @@ def noticed(exception: BaseException, expected: bool) -> LocatedError:
 
 def _origin(exception: BaseException, known: _Class) -> Origin:
     try:
-        return origin_of(exception, known.name, known.is_group, _described)
+        return origin_of(exception, known.name, known.is_group, _DESCRIBE)
     except Exception as failure:
         pass_on_signals(failure)
         capture_internal_exception("the traceback of an error")
         return None, None
 
 
-def _described(exception: BaseException) -> tuple[str, str, tuple[BaseException, ...]]:
-    """Return what a traceback shows of an exception."""
-    name = _class_of(exception).name
-    message = _message(exception) if in_force.privacy.keeps_message(name) else STRIPPED
-    return name, message, parts_of(exception)
+def _name_of(exception: BaseException) -> str:
+    return _class_of(exception).name
+
+
+def _kept_message(exception: BaseException) -> str:
+    return _message(exception) if in_force.privacy.keeps_message(_name_of(exception)) else STRIPPED
+
+
+_DESCRIBE: Final = Describe(_name_of, _kept_message, parts_of)
 
 
 def noticed_by_name(name: str, message: str) -> LocatedError:

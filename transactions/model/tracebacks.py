@@ -6,7 +6,8 @@ exceptions only names and numbers are read. Never are locals.
 
 # No postponed annotations here: see `identity`.
 from _weakref import ref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +34,8 @@ MAX_DEPTH: Final = 3
 """Levels of causes, contexts and exception groups below an exception that are kept."""
 _MAX_PARTS: Final = 5
 """Exceptions of a group that are kept."""
+_MAX_STEPS: Final = 3000
+"""Outermost frames of a traceback that are looked at: that of an exception which is raised again and again grows."""
 _MAX_CODES: Final = 4000
 _MAX_STACKS: Final = 500
 """Distinct stacks that are known at a time."""
@@ -132,6 +135,10 @@ class _Code:
 
 
 _codes: dict[ref[CodeType], _Code] = {}
+_watched: dict[ref[CodeType], tuple[ref[CodeType], ref[CodeType]]] = {}
+"""References that forget a code once it is gone: dead ones of equal hash would all be compared with the next."""
+_alike: dict[object, _Code] = {}
+"""By all that is known of a code: code that is generated anew each time is known from before."""
 _stacks: dict[object, Stack] = {}
 
 
@@ -145,6 +152,8 @@ class _Known:
 def _forget() -> None:
     _Known.own_code = in_force.own_code
     _codes.clear()
+    _watched.clear()
+    _alike.clear()
     _stacks.clear()
 
 
@@ -155,15 +164,30 @@ def _code_of(frame: FrameType) -> _Code:
 
 
 def _learn(frame: FrameType) -> _Code:
-    if len(_codes) >= _MAX_CODES:
+    if len(_codes) >= _MAX_CODES or len(_alike) >= _MAX_CODES:
         _forget()
     code = frame.f_code
-    known = _codes[ref(code)] = _Code(code, str(frame.f_globals.get("__name__", "")), in_force.own_code)
+    module = str(frame.f_globals.get("__name__", ""))
+    function = getattr(code, "co_qualname", code.co_name)
+    facts = (code.co_filename, module, function, code.co_firstlineno, code.co_linetable)
+    known = _alike.get(facts)
+    if known is None or known.path is not code.co_filename:
+        known = _alike[facts] = _Code(code, module, in_force.own_code)
+    key = ref(code)  # without a call-back, so that it is found again with its hash
+    _codes[key] = known
+    # No function of ours is called then: an exception that strikes in a call-back is lost to the program.
+    _watched[key] = ref(code, partial(_codes.pop, key)), ref(code, partial(_watched.pop, key))
     return known
 
 
-Describe = Callable[[BaseException], tuple[str, str, tuple[BaseException, ...]]]
-"""Returns class, message and, of a group, the exceptions."""
+class Describe(NamedTuple):
+    """What a traceback shows of an exception."""
+
+    name: Callable[[BaseException], str]
+    message: Callable[[BaseException], str]
+    """Runs code of the host's; called when a traceback was not known before."""
+    parts: Callable[[BaseException], tuple[BaseException, ...]]
+    """Of a group, the exceptions."""
 
 
 def origin_of(exception: BaseException, name: str, is_group: bool, describe: Describe) -> Origin:
@@ -173,24 +197,24 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
         exception: any.
         name: its class.
         is_group: whether it is a group of exceptions.
-        describe: says what a traceback shows of an exception; called when that was not known before.
+        describe: says what a traceback shows of an exception.
     """
     if _Known.own_code is not in_force.own_code:
         _forget()
-    step = exception.__traceback__
+    walked = _walked(exception.__traceback__)  # every failing request pays for this
     own = owner = None
     steps: list[object] = [name]
-    while step is not None:  # every failing request pays for this
+    for step in walked[-MAX_FRAMES:]:
         code = _code_of(step.tb_frame)
         if code.own:
             own, owner = step, code
         steps.append(code)
         steps.append(step.tb_lasti)
-        step = step.tb_next
     if own is None or owner is None:
-        own, owner = _innermost_of_libraries(exception.__traceback__)
-        if own is None or owner is None:
+        own = _own_before(walked) or (_innermost(walked) or [None])[-1]
+        if own is None:
             return _NOWHERE
+        owner = _code_of(own.tb_frame)
     place = owner.places.get(own.tb_lasti) or owner.place(own)
     if not in_force.privacy.keeps_tracebacks:
         return place, None
@@ -199,8 +223,6 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
 
 def _stack_of(exception: BaseException, steps: list[object], is_group: bool, describe: Describe) -> Stack | None:
     """Return the traceback that goes with a class and steps: a known one, or a new one."""
-    if len(steps) > 2 * MAX_FRAMES:
-        steps = [steps[0], *steps[-2 * MAX_FRAMES :]]
     if is_group or exception.__context__ is not None or exception.__cause__ is not None:
         steps += _steps_of_others(exception, describe, MAX_DEPTH)
     key = tuple(steps)
@@ -210,17 +232,16 @@ def _stack_of(exception: BaseException, steps: list[object], is_group: bool, des
 _NOWHERE: Final[Origin] = (None, None)
 
 
-def _innermost_of_libraries(step: TracebackType | None) -> tuple[TracebackType | None, _Code | None]:
-    """Return the innermost frame where nothing is the program's own; none where all frames are ours."""
-    innermost = _innermost(step)[0][-1:]
-    return (innermost[0], _code_of(innermost[0].tb_frame)) if innermost else (None, None)
+def _own_before(walked: Sequence[TracebackType]) -> TracebackType | None:
+    """Return the innermost frame of the program's own where none of the last ones is."""
+    return next((step for step in reversed(walked[:-MAX_FRAMES]) if _code_of(step.tb_frame).own), None)
 
 
 def _steps_of_others(exception: BaseException, describe: Describe, levels: int) -> Iterator[object]:
     for relation, other in _others(exception, describe):
         yield relation
-        yield describe(other)[0]
-        for step in _innermost(other.__traceback__)[0]:
+        yield describe.name(other)
+        for step in _innermost(_walked(other.__traceback__)):
             yield _code_of(step.tb_frame)
             yield step.tb_lasti
         if levels > 1:
@@ -233,7 +254,7 @@ def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str,
         yield "cause", exception.__cause__
     elif exception.__context__ is not None and not exception.__suppress_context__:
         yield "context", exception.__context__
-    for part in describe(exception)[2][:_MAX_PARTS]:
+    for part in describe.parts(exception)[:_MAX_PARTS]:
         yield "part", part
 
 
@@ -250,12 +271,13 @@ def _new_stack(key: object, exception: BaseException, describe: Describe) -> Sta
 
 
 def _raised(exception: BaseException, relation: str, describe: Describe, levels: int) -> Raised:
-    name, message, _ = describe(exception)
-    steps, omitted = _innermost(exception.__traceback__)
+    walked = _walked(exception.__traceback__)
+    steps = _innermost(walked)
+    omitted = sum(not _code_of(step.tb_frame).is_ours for step in walked) - len(steps)
     others = _others(exception, describe) if levels else ()
     return Raised(
-        name,
-        message,
+        describe.name(exception),
+        describe.message(exception),
         relation,
         tuple(_frame(step) for step in steps),
         omitted,
@@ -268,11 +290,22 @@ def _frame(step: TracebackType) -> Frame:
     return Frame(code.path, code.place(step), code.own)
 
 
-def _innermost(step: TracebackType | None) -> tuple[list[TracebackType], int]:
-    """Return the last steps of a traceback, without those through us, and how many came before them."""
+def _walked(step: TracebackType | None) -> list[TracebackType]:
+    """Return the steps of a traceback."""
     steps: list[TracebackType] = []
-    while step is not None:
+    while step is not None and len(steps) < _MAX_STEPS:
+        steps.append(step)
+        step = step.tb_next
+    return steps
+
+
+def _innermost(walked: Sequence[TracebackType]) -> list[TracebackType]:
+    """Return the last steps of a traceback, without those through us."""
+    steps: list[TracebackType] = []
+    for step in reversed(walked):
         if not _code_of(step.tb_frame).is_ours:
             steps.append(step)
-        step = step.tb_next
-    return steps[-MAX_FRAMES:], max(0, len(steps) - MAX_FRAMES)
+            if len(steps) == MAX_FRAMES:
+                break
+    steps.reverse()
+    return steps

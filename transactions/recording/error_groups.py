@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from _blake2 import blake2b  # `hashlib` loads OpenSSL
 from typing import Final
 
 from ..configuration.in_force import in_force
@@ -44,9 +45,13 @@ def group_of(error: LocatedError) -> ErrorGroup:
     if place is None:
         common, frame = without_ids(error.message), ""
     else:
-        common, frame = f"{place.file} {place.function} +{place.offset}", str(place)
+        file = without_ids(place.file) if place.file.startswith("<") else place.file  # "<rule 17>": made code
+        common, frame = f"{file} {place.function} +{place.offset}", str(place)
     key = f"{'expected ' if error.expected else ''}{error.type} {common}"
-    return ErrorGroup(key[:_LONGEST_KEY], error.type, error.message, frame, error.expected)
+    if len(key) > _LONGEST_KEY:  # what tells it from others may be at its end
+        digest = blake2b(key.encode("utf-8", "replace"), digest_size=8).hexdigest()
+        key = f"{key[: _LONGEST_KEY - len(digest) - 1]} {digest}"
+    return ErrorGroup(key, error.type, error.message, frame, error.expected)
 
 
 def failed_without(status: int | None, outcome: str | None) -> ErrorGroup:
