@@ -255,6 +255,9 @@ class _Metrics:
         with _turn(self._turns, interval) as progress:
             reading = self._read()
             plan = plan_of(reading, self._source.variables, progress.state)
+            begun = plan.begun()
+            if begun is not None:
+                self._turns.go_on(time.time(), progress.moment, begun)
             for request in plan.requests():
                 self._look(post(self._endpoint, request.body))
                 plan.taken(request)
