@@ -6,8 +6,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -94,7 +95,12 @@ def test_a_pause_until_a_date(receiver: Receiver) -> None:
     assert 100 < error.pause <= 500
 
 
-@pytest.mark.parametrize(("header", "pause"), [("soon", None), ("-5", None), ("nan", None), ("1e30", 3600.0)])
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [
+        ("soon", None), ("-5", None), ("nan", None), ("1e30", 3600.0), ("Fri, 31 Dec 9999 23:59:59 -1200", None),
+    ],
+)  # fmt: skip
 def test_a_pause_that_makes_no_sense(receiver: Receiver, header: str, pause: float | None) -> None:
     error = failure(receiver, Answer(503, headers={"retry-after": header}))
     assert isinstance(error, TryAgain)
@@ -154,6 +160,26 @@ def test_an_answer_that_trickles_is_not_waited_for() -> None:
         with pytest.raises(TryAgain, match="no answer in time"):
             post(endpoint(f"http://127.0.0.1:{server.getsockname()[1]}", TIMEOUT="600"), BODY)
         stopped.set()
+        thread.join()
+
+
+def test_an_answer_that_trickles_until_the_connection_ends_is_not_waited_for() -> None:
+    """`http.client` forgets the socket then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                for _ in range(200):
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        began = time.monotonic()
+        post(endpoint(f"http://127.0.0.1:{server.getsockname()[1]}", TIMEOUT="600"), BODY)
+        assert time.monotonic() - began < 5
         thread.join()
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib.metadata import version
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, socket
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -64,8 +64,9 @@ def post(endpoint: Endpoint, body: bytes) -> bytes:
     """
     connection = _connection(endpoint)
     try:
-        with _deadline(connection, endpoint.timeout):
+        with _deadline(connection, endpoint.timeout) as connected:
             _request(connection, endpoint, body)
+            connected.append(connection.sock)
             response = connection.getresponse()
             answer = response.read(_LARGEST)
     except ssl.SSLCertVerificationError as error:
@@ -104,20 +105,24 @@ def _request(connection: HTTPConnection, endpoint: Endpoint, body: bytes) -> Non
 
 
 @contextmanager
-def _deadline(connection: HTTPConnection, timeout: float) -> Iterator[None]:
-    """Cut the connection when the time is up: a socket's own timeout begins anew with each byte."""
+def _deadline(connection: HTTPConnection, timeout: float) -> Iterator[list[socket]]:
+    """Cut the connection when the time is up: a socket's own timeout begins anew with each byte.
+
+    The list is for the socket: a connection forgets it where the answer goes on until the connection ends.
+    """
     is_over = threading.Event()
+    connected: list[socket] = []
 
     def cut() -> None:
         is_over.set()
         with suppress(OSError, AttributeError):  # not connected yet, or no longer
-            connection.sock.shutdown(SHUT_RDWR)
+            (connected[0] if connected else connection.sock).shutdown(SHUT_RDWR)
 
     timer = threading.Timer(timeout, cut)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield connected
     except (OSError, HTTPException):
         if is_over.is_set():
             raise TimeoutError from None
@@ -165,7 +170,7 @@ def _pause(header: str | None) -> float | None:
 
 def _until(date: str) -> float:
     try:
-        moment = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+        moment = parsedate_to_datetime(date).astimezone(timezone.utc)
+    except (OverflowError, TypeError, ValueError):
         return -1.0
-    return max(0.0, (moment.astimezone(timezone.utc) - datetime.now(timezone.utc)).total_seconds())
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
