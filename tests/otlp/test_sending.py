@@ -122,6 +122,34 @@ def test_a_refusal_is_one_line_without_credentials(receiver: Receiver) -> None:
     assert len(message) < 400
 
 
+def test_credentials_are_shown_in_no_form(receiver: Receiver) -> None:
+    receiver.answers.append(
+        Answer(401, b"not known: ann:s3cret word, s3cret word, /v1/metrics?key=k3y%2Dword, k3y-word")
+    )
+    url = receiver.url.replace("http://", "http://ann:s3cret%20word@")
+    with pytest.raises(Refused) as caught:
+        post(read_variables({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{url}/v1/metrics?key=k3y%2Dword"}).metrics, BODY)
+    assert "not known: ***, ***, /v1/metrics?***, ***" in str(caught.value)
+
+
+def test_the_reason_of_a_refusal_is_a_text_of_strangers_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 401 s3cret-key is not \x1b[2J known\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        with pytest.raises(Refused) as caught:
+            post(endpoint(f"http://127.0.0.1:{server.getsockname()[1]}", HEADERS="api-key=s3cret-key"), b"")
+        thread.join()
+    assert "401 *** is not" in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
 def test_a_connection_that_is_cut_may_be_tried_again(receiver: Receiver) -> None:
     assert isinstance(failure(receiver, Answer(cut=True)), TryAgain)
 

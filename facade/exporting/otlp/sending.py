@@ -21,7 +21,7 @@ from weighbridge.transactions.visible import visible
 
 from .variables import Endpoint
 
-__all__ = ["NotSent", "Refused", "TryAgain", "post"]
+__all__ = ["NotSent", "Refused", "TryAgain", "post", "scrubbed"]
 
 _PROTOBUF: Final = "application/x-protobuf"
 _LATER: Final = frozenset({429, 502, 503, 504})
@@ -72,7 +72,7 @@ def post(endpoint: Endpoint, body: bytes) -> bytes:
     except ssl.SSLCertVerificationError as error:
         raise Refused(f"the certificate of {endpoint.place} is not to be trusted", error.verify_message) from None
     except (OSError, HTTPException) as error:
-        why = "no answer in time" if isinstance(error, TimeoutError) else _scrubbed(endpoint, str(error))
+        why = "no answer in time" if isinstance(error, TimeoutError) else scrubbed(endpoint, str(error))
         raise TryAgain(f"{endpoint.place} cannot be reached", why or type(error).__name__) from None
     finally:
         connection.close()
@@ -132,8 +132,8 @@ def _deadline(connection: HTTPConnection, timeout: float) -> Iterator[list[socke
 
 
 def _failure(endpoint: Endpoint, response: HTTPResponse, answer: bytes) -> NotSent:
-    kind = f"{endpoint.place} answers {response.status} {response.reason}".rstrip()
-    detail = _scrubbed(endpoint, _told(response, answer))
+    kind = f"{endpoint.place} answers {response.status} {scrubbed(endpoint, response.reason)}".rstrip()
+    detail = scrubbed(endpoint, _told(response, answer))
     if response.status in _LATER:
         return TryAgain(kind, detail, _pause(response.getheader("retry-after")))
     return Refused(kind, detail)
@@ -150,9 +150,9 @@ def _told(response: HTTPResponse, answer: bytes) -> str:
         return ""
 
 
-def _scrubbed(endpoint: Endpoint, text: str) -> str:
+def scrubbed(endpoint: Endpoint, text: str) -> str:
     """Return a stranger's text on one line, without the credentials that it may repeat."""
-    words = {word for value in endpoint.headers.values() for word in (value, *value.split()) if len(word) >= _TELLING}
+    words = {word for word in endpoint.credentials() if len(word) >= _TELLING}
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "***")
     line = " ".join(visible(text, keep="\n\t").split())
