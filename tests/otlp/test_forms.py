@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.exporting.families import Distribution, Family, Sample, Sum
-from weighbridge.exporting.otlp import points
+from weighbridge.exporting.otlp import metrics, points
 from weighbridge.exporting.otlp.deltas import Sent, counted, decode_sent, deltas, encode_sent, settled
 from weighbridge.transactions.recording.histogram import BOUNDS, add_durations
 from weighbridge.transactions.recording.snapshot import Series
@@ -144,6 +144,28 @@ def test_what_an_old_store_holds_is_not_sent_as_a_delta(store: Path, receiver: R
     write(store, row(PAGE, [0.1] * 4))
     sent(export(**DELTA))
     assert counts(receiver) == {("shop", PAGE.name): 4}
+
+
+def test_deltas_begin_when_they_are_first_sent_also_if_nobody_takes_them(
+    store: Path, receiver: Receiver, export: Export
+) -> None:
+    write(store, row(PAGE, [0.1] * 100, ago=7200))
+    receiver.answers.append(Answer(400))
+    export(**DELTA)
+    write(store, row(PAGE, [0.1] * 4))
+    sent(export(**DELTA))
+    assert counts(receiver) == {("shop", PAGE.name): 4}
+
+
+def test_a_store_that_grows_old_while_nobody_takes_it_is_sent_whole(
+    store: Path, receiver: Receiver, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(store, row(PAGE, [0.1] * 5))
+    receiver.answers.append(Answer(400))
+    export(**DELTA)
+    monkeypatch.setattr(metrics, "_YOUNG", 0)
+    sent(export(**DELTA))
+    assert counts(receiver) == told(store)
 
 
 def test_from_delta_to_cumulative_and_back(store: Path, receiver: Receiver, export: Export) -> None:

@@ -134,10 +134,18 @@ def test_partial_success_is_said_once(
     assert "left out 3 of what is in it: no such unit" in done.stderr
 
 
+def test_partial_success_repeats_no_credentials(store: Path, receiver: Receiver, export: Export) -> None:
+    write(store, row(PAGE, [0.1]))
+    receiver.answers.append(Answer.partial(3, "s3cret-key is over its quota"))
+    done = sent(export(HEADERS="api-key=s3cret-key"))
+    assert "left out 3 of what is in it: *** is over its quota" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
         ({"ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a receiver"),
+        ({"ENDPOINT": "http://collector..local:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a receiver"),
         ({"PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'; it must be http/protobuf"),
     ],
 )

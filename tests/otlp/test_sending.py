@@ -6,8 +6,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -94,7 +95,12 @@ def test_a_pause_until_a_date(receiver: Receiver) -> None:
     assert 100 < error.pause <= 500
 
 
-@pytest.mark.parametrize(("header", "pause"), [("soon", None), ("-5", None), ("nan", None), ("1e30", 3600.0)])
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [
+        ("soon", None), ("-5", None), ("nan", None), ("1e30", 3600.0), ("Fri, 31 Dec 9999 23:59:59 -1200", None),
+    ],
+)  # fmt: skip
 def test_a_pause_that_makes_no_sense(receiver: Receiver, header: str, pause: float | None) -> None:
     error = failure(receiver, Answer(503, headers={"retry-after": header}))
     assert isinstance(error, TryAgain)
@@ -114,6 +120,34 @@ def test_a_refusal_is_one_line_without_credentials(receiver: Receiver) -> None:
     assert "s3cret" not in message
     assert message.isprintable()
     assert len(message) < 400
+
+
+def test_credentials_are_shown_in_no_form(receiver: Receiver) -> None:
+    receiver.answers.append(
+        Answer(401, b"not known: ann:s3cret word, s3cret word, /v1/metrics?key=k3y%2Dword, k3y-word")
+    )
+    url = receiver.url.replace("http://", "http://ann:s3cret%20word@")
+    with pytest.raises(Refused) as caught:
+        post(read_variables({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{url}/v1/metrics?key=k3y%2Dword"}).metrics, BODY)
+    assert "not known: ***, ***, /v1/metrics?***, ***" in str(caught.value)
+
+
+def test_the_reason_of_a_refusal_is_a_text_of_strangers_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 401 s3cret-key is not \x1b[2J known\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        with pytest.raises(Refused) as caught:
+            post(endpoint(f"http://127.0.0.1:{server.getsockname()[1]}", HEADERS="api-key=s3cret-key"), b"")
+        thread.join()
+    assert "401 *** is not" in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_a_connection_that_is_cut_may_be_tried_again(receiver: Receiver) -> None:
@@ -154,6 +188,26 @@ def test_an_answer_that_trickles_is_not_waited_for() -> None:
         with pytest.raises(TryAgain, match="no answer in time"):
             post(endpoint(f"http://127.0.0.1:{server.getsockname()[1]}", TIMEOUT="600"), BODY)
         stopped.set()
+        thread.join()
+
+
+def test_an_answer_that_trickles_until_the_connection_ends_is_not_waited_for() -> None:
+    """`http.client` forgets the socket then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                for _ in range(200):
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        began = time.monotonic()
+        post(endpoint(f"http://127.0.0.1:{server.getsockname()[1]}", TIMEOUT="600"), BODY)
+        assert time.monotonic() - began < 5
         thread.join()
 
 

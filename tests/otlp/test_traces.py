@@ -42,6 +42,13 @@ def test_only_where_they_are_asked_for(store: Path, receiver: Receiver, export: 
     assert names(receiver) == []
 
 
+def test_a_name_that_is_no_valid_unicode(store: Path, receiver: Receiver, export: Export) -> None:
+    odd = JOB._replace(name="read \ud800")
+    write(store, row(odd, [1.5]), samples=(sample(odd, 1.5),))
+    sent(export("--samples"))
+    assert names(receiver) == ["read ?"]
+
+
 def test_a_request_that_failed(store: Path, receiver: Receiver, export: Export) -> None:
     attributes = {"request.method": "GET", "request.path": "/page", "cart.size": 3, "gift": True, "share": 0.5}
     write(store, row(PAGE, [1.5]), samples=(sample(PAGE, 1.5, error=ERROR, status=500, attributes=attributes),))

@@ -18,10 +18,9 @@ from weighbridge.exporting.measurements import families_of
 from weighbridge.transactions.store.cursors import CursorFailure, Cursors
 from weighbridge.transactions.store.engines import cursors_at
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
-from weighbridge.transactions.visible import visible
 
 from .metrics import Reading, plan_of
-from .sending import NotSent, TryAgain, post
+from .sending import NotSent, TryAgain, post, scrubbed
 from .stream import resources_of, stream_of, versions_of
 from .traces import SamplePlan, trace_request
 from .turns import Busy, LostTurn, Progress, Turns
@@ -202,7 +201,7 @@ class _Partial:
         """Say what was rejected."""
         if (rejected or message) and message not in self._said:
             self._said.add(message)
-            why = " ".join(visible(message).split())[:200] or "it does not say why"
+            why = scrubbed(endpoint, message) or "it does not say why"
             self._tell(f"{endpoint.place} took the message but left out {rejected} of what is in it: {why}")
 
 
@@ -255,6 +254,9 @@ class _Metrics:
         with _turn(self._turns, interval) as progress:
             reading = self._read()
             plan = plan_of(reading, self._source.variables, progress.state)
+            begun = plan.begun()
+            if begun is not None:
+                self._turns.go_on(time.time(), progress.moment, begun)
             for request in plan.requests():
                 self._look(post(self._endpoint, request.body))
                 plan.taken(request)

@@ -24,6 +24,10 @@ _YOUNG: Final = 3600 * 10**9
 class Plan(Protocol):
     """The messages of one export."""
 
+    def begun(self) -> State | None:
+        """Return what is to be noted before anything is sent; ``None`` if that is nothing."""
+        ...
+
     def requests(self) -> Iterator[Request]:
         """Yield the messages, in their order."""
         ...
@@ -69,6 +73,9 @@ class _Cumulative:
         self._variables = variables
         self._generation, self._since = _generation(self._families, state, reading)
 
+    def begun(self) -> State | None:
+        """Nothing: what is sent is the same whenever it is."""
+
     def requests(self) -> Iterator[Request]:
         reading = self._reading
         form = Form(
@@ -102,12 +109,17 @@ class _Delta:
         self._counted: dict[Key, Counted] = counted(self._families)
         self._last = int(state.get("read", reading.stream.start))
         sent = decode_sent(str(state.get("sent", "")))
-        if sent is None:
-            sent = {} if reading.now - reading.stream.start < _YOUNG else self._all_sent()
-        self._sent = settled(sent, self._counted)
+        self._is_first = sent is None
+        if sent is None and reading.now - reading.stream.start >= _YOUNG:
+            sent, self._last = self._all_sent(), reading.now
+        self._sent = settled(sent or {}, self._counted)
 
     def _all_sent(self) -> dict[Key, Sent]:
         return {key: Sent(value, self._reading.now) for key, value in self._counted.items()}
+
+    def begun(self) -> State | None:
+        """Return where deltas begin: what is counted while a receiver is away belongs to the first that it takes."""
+        return {"sent": encode_sent(self._sent), "read": self._last} if self._is_first else None
 
     def requests(self) -> Iterator[Request]:
         reading = self._reading

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib.metadata import version
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, socket
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -21,7 +21,7 @@ from weighbridge.transactions.visible import visible
 
 from .variables import Endpoint
 
-__all__ = ["NotSent", "Refused", "TryAgain", "post"]
+__all__ = ["NotSent", "Refused", "TryAgain", "post", "scrubbed"]
 
 _PROTOBUF: Final = "application/x-protobuf"
 _LATER: Final = frozenset({429, 502, 503, 504})
@@ -64,14 +64,15 @@ def post(endpoint: Endpoint, body: bytes) -> bytes:
     """
     connection = _connection(endpoint)
     try:
-        with _deadline(connection, endpoint.timeout):
+        with _deadline(connection, endpoint.timeout) as connected:
             _request(connection, endpoint, body)
+            connected.append(connection.sock)
             response = connection.getresponse()
             answer = response.read(_LARGEST)
     except ssl.SSLCertVerificationError as error:
         raise Refused(f"the certificate of {endpoint.place} is not to be trusted", error.verify_message) from None
     except (OSError, HTTPException) as error:
-        why = "no answer in time" if isinstance(error, TimeoutError) else _scrubbed(endpoint, str(error))
+        why = "no answer in time" if isinstance(error, TimeoutError) else scrubbed(endpoint, str(error))
         raise TryAgain(f"{endpoint.place} cannot be reached", why or type(error).__name__) from None
     finally:
         connection.close()
@@ -104,20 +105,24 @@ def _request(connection: HTTPConnection, endpoint: Endpoint, body: bytes) -> Non
 
 
 @contextmanager
-def _deadline(connection: HTTPConnection, timeout: float) -> Iterator[None]:
-    """Cut the connection when the time is up: a socket's own timeout begins anew with each byte."""
+def _deadline(connection: HTTPConnection, timeout: float) -> Iterator[list[socket]]:
+    """Cut the connection when the time is up: a socket's own timeout begins anew with each byte.
+
+    The list is for the socket: a connection forgets it where the answer goes on until the connection ends.
+    """
     is_over = threading.Event()
+    connected: list[socket] = []
 
     def cut() -> None:
         is_over.set()
         with suppress(OSError, AttributeError):  # not connected yet, or no longer
-            connection.sock.shutdown(SHUT_RDWR)
+            (connected[0] if connected else connection.sock).shutdown(SHUT_RDWR)
 
     timer = threading.Timer(timeout, cut)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield connected
     except (OSError, HTTPException):
         if is_over.is_set():
             raise TimeoutError from None
@@ -127,8 +132,8 @@ def _deadline(connection: HTTPConnection, timeout: float) -> Iterator[None]:
 
 
 def _failure(endpoint: Endpoint, response: HTTPResponse, answer: bytes) -> NotSent:
-    kind = f"{endpoint.place} answers {response.status} {response.reason}".rstrip()
-    detail = _scrubbed(endpoint, _told(response, answer))
+    kind = f"{endpoint.place} answers {response.status} {scrubbed(endpoint, response.reason)}".rstrip()
+    detail = scrubbed(endpoint, _told(response, answer))
     if response.status in _LATER:
         return TryAgain(kind, detail, _pause(response.getheader("retry-after")))
     return Refused(kind, detail)
@@ -145,9 +150,9 @@ def _told(response: HTTPResponse, answer: bytes) -> str:
         return ""
 
 
-def _scrubbed(endpoint: Endpoint, text: str) -> str:
+def scrubbed(endpoint: Endpoint, text: str) -> str:
     """Return a stranger's text on one line, without the credentials that it may repeat."""
-    words = {word for value in endpoint.headers.values() for word in (value, *value.split()) if len(word) >= _TELLING}
+    words = {word for word in endpoint.credentials() if len(word) >= _TELLING}
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "***")
     line = " ".join(visible(text, keep="\n\t").split())
@@ -165,7 +170,7 @@ def _pause(header: str | None) -> float | None:
 
 def _until(date: str) -> float:
     try:
-        moment = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+        moment = parsedate_to_datetime(date).astimezone(timezone.utc)
+    except (OverflowError, TypeError, ValueError):
         return -1.0
-    return max(0.0, (moment.astimezone(timezone.utc) - datetime.now(timezone.utc)).total_seconds())
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

@@ -13,7 +13,7 @@ from weighbridge.transactions.model.finished import AttributeValue, FinishedTran
 from weighbridge.transactions.store.reader import StoredSample, StoreReader
 from weighbridge.transactions.store.statistics import Window
 
-from .attributes import Attributes, set_attributes, set_scope
+from .attributes import Attributes, clean, set_attributes, set_scope
 from .turns import Progress, State
 
 __all__ = ["SamplePlan", "trace_request"]
@@ -116,7 +116,7 @@ def _span(sample: StoredSample, identity: str) -> Span:
     span = Span(
         trace_id=ids[:16],
         span_id=ids[16:24],
-        name=transaction.name,
+        name=clean(transaction.name),
         kind=Span.SPAN_KIND_SERVER if transaction.kind == "web" else Span.SPAN_KIND_INTERNAL,
         start_time_unix_nano=start,
         end_time_unix_nano=start + round(transaction.duration * 1e9),

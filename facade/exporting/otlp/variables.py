@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -60,6 +61,21 @@ class Endpoint:
         """The address for people to read: without credentials, which may be in its query, too."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.target.partition('?')[0]}"
+
+    def credentials(self) -> Iterator[str]:
+        """Yield all that may be a credential, whole and in parts: of headers, of the address, and of its query."""
+        for value in self.headers.values():
+            yield value
+            yield from value.split()
+        scheme, _, coded = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            with suppress(ValueError):
+                decoded = base64.b64decode(coded).decode()
+                yield from (decoded, decoded.partition(":")[2])
+        query = self.target.partition("?")[2]
+        for pair in query.split("&"):
+            value = pair.partition("=")[2] or pair
+            yield from (pair, value, unquote(value))
 
     def __repr__(self) -> str:
         """Show no credentials."""
@@ -233,7 +249,7 @@ def _parsed(address: str) -> SplitResult | None:
     """Return the parts of an address; ``None`` if nobody can be reached by it."""
     try:
         url = urlsplit(address)
-        is_right = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        is_right = url.scheme in {"http", "https"} and bool((url.hostname or "").encode("idna")) and url.port != 0
     except ValueError:
         return None
     return url if is_right and address.isascii() and address.isprintable() and " " not in address else None
