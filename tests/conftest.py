@@ -40,7 +40,10 @@ MARKED = {
     ),
     "core": (
         *("configuration", "middleware", "packaging/test_import.py", "recording", "running/test_scripts.py"),
-        *("running/test_startup.py", "semantics", "store"),
+        *("running/test_startup.py", "semantics"),
+        *(f"store/test_{name}.py" for name in ("descriptors", "driver_loading", "exactly_once", "liveness")),
+        *(f"store/test_{name}.py" for name in ("lock_wait", "outages", "places", "processes", "reader")),
+        *(f"store/test_{name}.py" for name in ("server_faults", "totals")),
     ),
 }
 """By mark, the folders and files.
