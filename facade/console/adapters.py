@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["adapted_to_asgi", "adapted_to_wsgi", "asgi_application", "wsgi_application"]
 
-_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_FORWARDED = (
+    *("cf-connecting-ip", "forwarded", "true-client-ip", "via", "x-client-ip", "x-forwarded-for", "x-forwarded-host"),
+    *("x-forwarded-proto", "x-forwarded-server", "x-real-ip"),
+)
 """Headers by which a proxy says that a request came from elsewhere."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _REASONS = {
