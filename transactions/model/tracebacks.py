@@ -211,7 +211,7 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
         steps.append(code)
         steps.append(step.tb_lasti)
     if own is None or owner is None:
-        own = _own_before(walked) or (_innermost(walked) or [None])[-1]
+        own = _own_before(walked) or next(reversed(_innermost(walked)), None)
         if own is None:
             return _NOWHERE
         owner = _code_of(own.tb_frame)
