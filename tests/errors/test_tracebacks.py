@@ -290,5 +290,5 @@ def test_code_that_is_made_anew_each_time_is_one_traceback() -> None:
     for _ in range(600):
         with suppress(ValueError):
             run(lambda: exec("raise ValueError"))
-    assert len(tracebacks._stacks) <= 1
+    assert len(tracebacks._stacks) <= 2  # the first call passes through other lines of ours
     assert not any(code() is None for code in (*tracebacks._codes, *tracebacks._watched))

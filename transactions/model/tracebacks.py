@@ -160,7 +160,7 @@ def _forget() -> None:
 def _code_of(frame: FrameType) -> _Code:
     """Return what is known of a frame's code. Equal functions of two files are equal code, and share an entry."""
     known = _codes.get(ref(frame.f_code))
-    return known if known is not None and known.path is frame.f_code.co_filename else _learn(frame)
+    return known if known is not None and known.path == frame.f_code.co_filename else _learn(frame)
 
 
 def _learn(frame: FrameType) -> _Code:
@@ -171,7 +171,7 @@ def _learn(frame: FrameType) -> _Code:
     function = getattr(code, "co_qualname", code.co_name)
     facts = (code.co_filename, module, function, code.co_firstlineno, code.co_linetable)
     known = _alike.get(facts)
-    if known is None or known.path is not code.co_filename:
+    if known is None or known.path != code.co_filename:
         known = _alike[facts] = _Code(code, module, in_force.own_code)
     key = ref(code)  # without a call-back, so that it is found again with its hash
     _codes[key] = known
