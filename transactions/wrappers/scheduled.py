@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from ..handoff import handoff
+from ..host_exceptions import refuses
 from ..model.identity import DEFAULT_GROUP
 from ..model.naming import callable_name
 from ..schedules import Schedule
@@ -43,8 +44,8 @@ def scheduled(cron: str, within: float | None = None, timezone: str | None = Non
         rule = " ".join(cron.split())
         schedule = Schedule("", "code", group, name, rule, timezone or "", None if within is None else int(within))
         handoff.schedules.declare(schedule, (name, rule))
-        with suppress(AttributeError):  # a bound method, a builtin: it keeps its own name
-            setattr(function, _DECLARED, schedule)
+        # A bound method or a builtin refuses: it keeps its own name.
+        refuses(partial(setattr, function, _DECLARED, schedule), AttributeError)
         return function
 
     return decorator
