@@ -97,6 +97,22 @@ def test_decorators_and_libraries_say_when_tasks_are_due(tmp_path: Path) -> None
     }
 
 
+def test_a_task_may_use_what_is_defined_below_it() -> None:
+    @scheduled("0 3 * * *")
+    def task() -> str:
+        return later()
+
+    def later() -> str:
+        return "done"
+
+    assert task() == "done"
+
+
+def test_what_is_missed_after_an_endless_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="within=inf"):
+        scheduled("0 3 * * *", within=float("inf"))
+
+
 def test_beat_says_when_tasks_are_due(tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text(BEAT)
     command = [sys.executable, "-m", "celery", "-A", "tasks", "beat", "--schedule", str(tmp_path / "beat")]

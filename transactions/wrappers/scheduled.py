@@ -25,7 +25,7 @@ def scheduled(cron: str, within: float | None = None, timezone: str | None = Non
     """Say when a background task should run: ``@scheduled("0 3 * * *")``, under or over `background_task`.
 
     It runs nothing and changes no call. A run that should have begun and did not is
-    shown as missed, by the page and by ``weighbridge report --json``.
+    shown as missed, by the page of jobs and by ``/api/jobs``.
 
     Args:
         cron: a cron expression of five fields.
@@ -65,7 +65,10 @@ def declare_named(wrapped: Any, name: object, group: object) -> None:
 def _name_of(function: Any) -> tuple[str, str]:
     """Return name and group of the function's transactions, as far as they are known before it is called."""
     for cell in getattr(function, "__closure__", None) or ():
-        opener = cell.cell_contents
+        try:
+            opener = cell.cell_contents
+        except ValueError:  # a variable that gets its value later
+            continue
         if isinstance(opener, BackgroundOpener) and opener.call_name.constant is not None:
             return opener.call_name.constant.name, opener.call_name.constant.group
     return callable_name(function), DEFAULT_GROUP
@@ -74,7 +77,7 @@ def _name_of(function: Any) -> tuple[str, str]:
 def _check(cron: object, within: object, timezone: object) -> None:
     if not isinstance(cron, str) or len(cron.split()) != 5 or not _is_valid(cron):
         raise ValueError(f"scheduled({cron!r}): a cron expression of five fields is expected, such as '0 3 * * *'")
-    if within is not None and not (isinstance(within, (int, float)) and within > 0):
+    if within is not None and not (isinstance(within, (int, float)) and 0 < within < float("inf")):
         raise ValueError(f"scheduled(within={within!r}): a positive number of seconds is expected")
     if timezone is not None and not _is_zone(timezone):
         raise ValueError(f"scheduled(timezone={timezone!r}): a name such as 'Europe/Berlin' or 'UTC' is expected")
