@@ -48,6 +48,7 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "transactions": _Page("Transactions", queries.transactions),
         "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name")),
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
+        "samples": _Page("Samples", queries.samples, by_part=True),
         "errors": _Page("Errors", queries.errors, by_part=True),
         "error": _Page("Error group", queries.error, needs=("app", "error")),
         "jobs": _Page("Jobs", queries.jobs),
@@ -56,12 +57,20 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "custom": _Page("Metrics and events", queries.custom),
     }
 )
+_CSV: Final[Mapping[str, Callable[[StoreReader, State, float], str]]] = MappingProxyType(
+    {
+        "transactions.csv": lambda reader, state, now: as_csv(queries.report(reader, state, now)),
+        "samples.csv": lambda reader, state, now: queries.samples_csv(queries.samples(reader, state, now)),
+    }
+)
 API_ALONE: Final[Mapping[str, _Answer]] = MappingProxyType(
     {"api/alerts": marks.alerts_page, "api/hosts": queries.hosts, "api/marks": marks.marks_page}
 )
 """What has no page of its own."""
 COMPARABLE: Final = frozenset({"summary", "transactions", "transaction", "errors"})
 """The pages that show figures before and after a mark."""
+_OF_SAMPLES: Final = frozenset({"samples", "sample"})
+"""The pages whose addresses say which samples are chosen."""
 _NO_SAMPLE: Final = (
     "This sample is not kept any more: samples expire after some days (the setting keep_samples),"
     " and of each transaction and hour only the slowest and the latest failed ones are kept."
@@ -149,8 +158,8 @@ class Console:
             _refuse_parts(state)
         if name in API_ALONE:
             return text(200, "application/json", as_json(API_ALONE[name](self._reader, state, now)))
-        if name == "transactions.csv":
-            return _csv(as_csv(queries.report(self._reader, self._named(state, now), now)))
+        if name in _CSV:
+            return _csv(name, _CSV[name](self._reader, self._known(self._named(state, now)), now))
         return None
 
     def _page(self, request: Request, name: str, state: State, now: float) -> Response:
@@ -161,9 +170,10 @@ class Console:
         if is_api and not page.by_part:
             _refuse_parts(state)
         state = self._named(state, now) if page.of_one else state
+        state = state if wanted in _OF_SAMPLES else state.unfiltered
         _require(state, page.needs)
-        if "name" in page.needs:
-            require_known(self._reader, Selection(state.app, state.kind, state.group, state.name))
+        if "name" in page.needs or wanted == "samples":
+            state = self._known(state)
         answer = page.answer(self._reader, state, now)
         if answer is None:
             return _problem(request, 404, _NO_GROUP if wanted == "error" else _NO_SAMPLE)
@@ -181,6 +191,12 @@ class Console:
             marks=self._reader.marks(window, state.app or None) if page.of_one else [],
             at_mark=marks.comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
         )  # fmt: skip
+
+    def _known(self, state: State) -> State:
+        """Require that the transaction exists, if one is named."""
+        if state.group and state.name:
+            require_known(self._reader, Selection(state.app, state.kind, state.group, state.name))
+        return state
 
     def _names(self, state: State, now: float) -> list[str]:
         """Return the applications to choose from: those of the time range, or all if it has none."""
@@ -207,7 +223,7 @@ def _refuse_parts(state: State) -> None:
     """Refuse a host or a version where all are counted together, rather than answer something else."""
     for part in ("host", "version"):
         if getattr(state, part):
-            raise BadParameter(part, f"is for summary, errors and running; {NOT_BY_PART}")
+            raise BadParameter(part, f"is for summary, samples, errors and running; {NOT_BY_PART}")
 
 
 def _require(state: State, needed: Iterable[str]) -> None:
@@ -220,8 +236,8 @@ def _html(request: Request, status: int, template: str, **values: Any) -> Respon
     return text(status, "text/html", render(template, root=request.root, version=_version(), **values))
 
 
-def _csv(body: str) -> Response:
-    named = ("content-disposition", 'attachment; filename="transactions.csv"')
+def _csv(name: str, body: str) -> Response:
+    named = ("content-disposition", f'attachment; filename="{name}"')
     return text(200, "text/csv", f"{body}\n", named)
 
 

@@ -100,7 +100,13 @@ def test_reports_exports_and_pages_agree(paths) -> None:
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, query)
                 same([answer.body.decode() for answer in answers], *paths)
-        for page in ("summary", "errors", "running"):
+        chosen = ("status=5xx", "search=a&order=latest", "error_class=any", "min_duration=0.1&max_duration=1m")
+        for query in (*chosen, "attribute=customer=17", "error_class=KeyError&host=host+1", "search=nobody&kind=web"):
+            asked = Request("GET", "/api/samples", query=f"app=shop&range=6h&{query}", host="localhost")
+            answers = [console.respond(asked) for console in (file_page, server_page)]
+            assert [answer.status for answer in answers] == [200, 200], query
+            same([answer.body.decode() for answer in answers], *paths)
+        for page in ("summary", "samples", "errors", "running"):
             for part in ("host=host+1", "version=1.4", "host=unknown"):
                 asked = Request("GET", f"/api/{page}", query=f"app=shop&range=6h&{part}", host="localhost")
                 answers = [console.respond(asked) for console in (file_page, server_page)]
