@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 from weighbridge.reporting.json_csv import as_csv
 from weighbridge.reporting.report import UnknownName, require_known
+from weighbridge.transactions.configuration.link_template import read_link_template
 from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
@@ -21,6 +23,8 @@ from . import marks, queries
 from .access import HEADERS, Access
 from .http import Request, Response, redirect, text
 from .json_output import as_json
+from .log_link import linked_attributes, log_link
+from .models import SamplePage
 from .parameters import BadParameter, State, parse
 from .rendering import NOT_BY_PART, STATIC, render
 
@@ -89,9 +93,11 @@ class Console:
         token: requests without it get a form that asks for it; ``None``: no token is needed.
         hosts: names, in addition to loopback names, by which the page may be reached.
         clock: returns the time in epoch seconds.
+        log_link: a template of links to the log lines of samples, as the setting of that name has it.
 
     Raises:
-        ValueError: the token has fewer than 16 characters, or ``store`` is not a valid store.
+        ValueError: the token has fewer than 16 characters, or ``store`` is not a valid store, or ``log_link`` not a
+            valid template.
     """
 
     def __init__(
@@ -100,10 +106,12 @@ class Console:
         token: str | None = None,
         hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
+        log_link: str | None = None,
     ) -> None:
         self._reader = StoreReader(read_store(store))
         self._access = Access(token, hosts)
         self._clock = clock
+        self._log_link = None if log_link is None else read_link_template(log_link)
 
     def close(self) -> None:
         """Close the store."""
@@ -179,6 +187,8 @@ class Console:
             return _problem(request, 404, _NO_GROUP if wanted == "error" else _NO_SAMPLE)
         if not self._access.shows_tracebacks(request) and hasattr(answer, "without_tracebacks"):
             answer = answer.without_tracebacks()
+        if self._log_link and isinstance(answer, SamplePage):
+            answer = replace(answer, log_link=log_link(self._log_link, answer.sample.transaction.attributes))
         if is_api:
             return text(200, "application/json", as_json(answer))
         window = getattr(answer, "window", state.window(now))
@@ -189,6 +199,7 @@ class Console:
             lost=self._reader.dropped(window, state.app or None), comparable=wanted in COMPARABLE,
             alerts=marks.alerts_to_show(self._reader, now),
             marks=self._reader.marks(window, state.app or None) if page.of_one else [],
+            linked=linked_attributes(self._log_link) if self._log_link else (),
             at_mark=marks.comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
         )  # fmt: skip
 

@@ -245,6 +245,8 @@ class SamplePage:
     """Group and traceback of each of its errors; of one that failed without any, the group of such failures."""
     tracebacks_shown: bool = True
     """Whether whoever asks may see tracebacks."""
+    log_link: str | None = None
+    """The address of its log lines, by the template of the configuration."""
 
     def without_tracebacks(self) -> SamplePage:
         """Return the page for somebody who may not see tracebacks."""

@@ -145,7 +145,7 @@ class State:
     @property
     def unfiltered(self) -> State:
         """Return the state without what only a choice among samples is made by."""
-        return replace(self, **{name: _DEFAULTS[name] for name in FILTERS})
+        return self.changed(**{name: _DEFAULTS[name] for name in FILTERS})
 
     def window(self, now: float) -> Window:
         """Return the time range that is shown, as of ``now`` (epoch seconds)."""

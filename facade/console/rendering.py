@@ -20,7 +20,8 @@ from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.time_range import describe, roughly
 from weighbridge.reporting.zones import zone_name
 from weighbridge.transactions.model.naming import display_name, display_parts
-from weighbridge.transactions.store.reader import Mark, RunningNow, StoredInstance
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.reader import Mark, RunningNow, StoredInstance, StoredSample
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
 from weighbridge.transactions.visible import visible
 
@@ -29,7 +30,7 @@ from .chart_range import later, offsets_used, time_before
 from .days import day_note
 from .json_output import STATISTIC_MEANINGS
 from .marks import changes, time_change
-from .parameters import FILTERS, RANGES, REFRESHES, SAMPLE_ORDERS
+from .parameters import FILTERS, RANGES, REFRESHES, SAMPLE_ORDERS, State
 from .ratings import alarm, rating, starred, trend
 
 __all__ = ["NOT_BY_PART", "STATIC", "compile_templates", "render"]
@@ -116,6 +117,15 @@ def attribute(value: object, key: str) -> str:
     return str(value)
 
 
+def sample_queries(found: Iterable[StoredSample], state: State) -> dict[Series, str]:
+    """Return for each series what the address of a sample says besides its id."""
+    plain = state.changed(sort="time", reverse="no", page=1, hide="", t=None, error=None, sample=None)
+    return {
+        one: plain.query(app=one.application, kind=one.kind, group=one.group, name=one.name)
+        for one in dict.fromkeys(sample.series for sample in found)
+    }
+
+
 def length_of_time(seconds: float | None) -> str:
     """Write a duration as it is typed in; nothing if there is none.
 
@@ -194,7 +204,8 @@ def _made() -> Environment:
         display_name=display_name, display_parts=display_parts,
         losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
-        zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
+        zone_name=zone_name, sample_queries=sample_queries,
+        things=formats.things, day_note=day_note, offsets_used=offsets_used,
         changes=changes, time_change=time_change,
         filter_names=list(FILTERS), sample_orders=SAMPLE_ORDERS,
         first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET, only_initialized=ONLY_INITIALIZED,

@@ -21,7 +21,7 @@ from weighbridge.transactions.recording.snapshot import RunningTransaction, Seri
 
 PAGES = ("summary", "transactions", "transaction", "sample", "samples", "errors", "applications", "running")
 HOSTILE = Series(f"app{PAYLOAD}", "web", f"group{PAYLOAD}", f"=cmd|' /C calc'!A0 {PAYLOAD}")
-OWN_SCRIPTS = {"figures.js", "morph.js", "charts.js", "theme.js", "uplot.js", "page.js"}
+OWN_SCRIPTS = {"figures.js", "morph.js", "scatter.js", "charts.js", "theme.js", "uplot.js", "page.js"}
 TOKEN = "a token of more than sixteen signs"
 
 
