@@ -19,7 +19,7 @@ __all__ = ["samples", "samples_csv"]
 
 MOST: Final = 1000
 """Samples that are found at most; with more, a page would take too long."""
-_FIELDS: Final = (
+_FIELDS: Final[tuple[str, ...]] = (
     "id", "application", "type", "group", "name", "started", "duration_seconds", "status", "failed", "outcome",
     "reason", "queue", "queue_seconds", "errors", "attributes",
 )  # fmt: skip
