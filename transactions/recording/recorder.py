@@ -17,6 +17,7 @@ from ..log import capture_internal_exception, hold_lines, log_once, write_held_l
 from ..model.applications import application_named
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from .aggregate import Aggregate
+from .awaited import awaited
 from .delivery import Delivery
 from .os_threads import (
     OSThread,
@@ -59,10 +60,11 @@ _POLL_INTERVAL: Final = 0.2
 class _Request:
     """A task that one of the program's threads hands to the recorder's thread and waits for."""
 
-    __slots__ = ("answered", "done", "task")
+    __slots__ = ("answered", "deadline", "done", "task")
 
-    def __init__(self, task: Callable[[], bool]) -> None:
+    def __init__(self, task: Callable[[], bool], deadline: float) -> None:
         self.task = task
+        self.deadline = deadline
         self.done = False
         self.answered = allocate_lock()
         self.answered.acquire()
@@ -261,7 +263,8 @@ class Recorder:
         while self._requests:
             request, done = self._requests[0], False
             try:
-                done = self._work(request.task)
+                with awaited.by(request.deadline):
+                    done = self._work(request.task)
             finally:  # whatever exception strikes here, a thread is waiting
                 refuses(partial(self._requests.remove, request), ValueError)  # removed if nobody waits any longer
                 request.answer(done)
@@ -271,7 +274,7 @@ class Recorder:
         """Run a task in the recorder's thread, or here if that does not run; return whether it succeeded in time."""
         deadline = _deadline(timeout)
         if self._can_wait():
-            request = _Request(task)
+            request = _Request(task, deadline)
             self._requests.append(request)
             self._wake()
             if _acquired(request.answered, deadline, lambda: self._is_alive() and not self._is_logging):
