@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Final
 
 __all__ = ["awaited"]
 
@@ -11,20 +11,19 @@ __all__ = ["awaited"]
 class Awaited:
     """What a store asks that has to wait its turn: most writes may come by again, this one may be the last.
 
-    There is one writer in a process, so one value.
+    One thread of a process writes at a time, so there is one value.
     """
 
     until: float = 0.0
-    """On the monotonic clock; infinite for one who waits however long it takes, and the past for nobody."""
+    """On the monotonic clock; infinite for one who waits however long it takes, and the past if nobody waits."""
 
-    @contextmanager
-    def by(self, deadline: float) -> Iterator[None]:
-        """Run a block that somebody waits for until a deadline."""
-        self.until = deadline
+    def run(self, task: Callable[[], bool], until: float) -> bool:
+        """Run a task that somebody waits for; return what it returns."""
+        self.until = until
         try:
-            yield
+            return task()
         finally:
             self.until = 0.0
 
 
-awaited = Awaited()
+awaited: Final = Awaited()
