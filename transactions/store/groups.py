@@ -213,13 +213,17 @@ class GroupRows:
 
     def __init__(self, sql: Statements, move: Callable[[tuple[int, int, int]], bool]) -> None:
         self._sql = sql
-        self.move: Callable[[tuple[int, int, int]], bool] = move
+        self._move = move
 
     def end_of_step(self, width: int, start: int, at_most: int) -> int:
         """Return up to which start about so many rows are."""
         after = f"SELECT start FROM @error_group_count WHERE {self._sql.width} = %s AND start > %s ORDER BY start"
         found = self._sql.rows(f"{after} LIMIT 1 OFFSET %s", (width, start, at_most))
         return int(found[0][0]) if found else FOREVER
+
+    def move(self, part: tuple[int, int, int]) -> bool:
+        """Move rows; return whether there were any."""
+        return self._move(part)
 
     def note_late(self, width: int) -> None:
         """Note that rows of a width have changed after they had been rolled up."""

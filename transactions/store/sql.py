@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from .rows import Row
 
@@ -16,15 +16,10 @@ Matching = tuple[str, Sequence[object]]
 class Statements(Protocol):
     """Runs statements on one engine, in whose texts ``@`` is before the name of a table, and ``%s`` is for a value."""
 
-    @property
-    def width(self) -> str:
-        """The column that says how long a row's time is."""
-        ...
-
-    @property
-    def has_key(self) -> str:
-        """The condition for the row of the table ``error_group`` that has a key."""
-        ...
+    width: ClassVar[str]
+    """The column that says how long a row's time is."""
+    has_key: ClassVar[str]
+    """The condition for the row of the table ``error_group`` that has a key."""
 
     def run(self, statement: str, values: Sequence[object] = ()) -> None:
         """Run a statement that returns nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar
 
 from ..rows import Row
 from .drivers import Session
@@ -14,8 +14,8 @@ __all__ = ["ServerStatements"]
 class ServerStatements:
     """The `Statements` of a session."""
 
-    width: Final = "width"
-    has_key: Final = "digest = md5(%s)"
+    width: ClassVar[str] = "width"
+    has_key: ClassVar[str] = "digest = md5(%s)"
     """By the index: keys may be longer than what one holds."""
 
     def __init__(self, session: Session) -> None:

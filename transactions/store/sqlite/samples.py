@@ -68,7 +68,8 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSample, names: Ids, g
 
 
 def _kept(error: SampleError) -> KeptError:
-    return error.group, *((error.stack.digest, error.stack.text) if error.stack else ("", ""))
+    stack = error.stack
+    return (error.group, "", "") if stack is None else (error.group, stack.digest, stack.text)
 
 
 def bound_samples(connection: sqlite3.Connection, oldest: float | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar
 
 from ..rows import Row
 
@@ -14,8 +14,8 @@ __all__ = ["SQLiteStatements"]
 class SQLiteStatements:
     """The `Statements` of a connection."""
 
-    width: Final = "span"
-    has_key: Final = "key = %s"
+    width: ClassVar[str] = "span"
+    has_key: ClassVar[str] = "key = %s"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
