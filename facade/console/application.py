@@ -49,7 +49,7 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name")),
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
         "errors": _Page("Errors", queries.errors, by_part=True),
-        "error": _Page("Error group", queries.error, needs=("app", "error")),
+        "error": _Page("Error group", queries.error, needs=("app", "error"), by_part=True),
         "jobs": _Page("Jobs", queries.jobs),
         "applications": _Page("Applications", queries.applications, of_one=False),
         "running": _Page("Running now", queries.running, of_one=False, by_part=True),
@@ -207,7 +207,7 @@ def _refuse_parts(state: State) -> None:
     """Refuse a host or a version where all are counted together, rather than answer something else."""
     for part in ("host", "version"):
         if getattr(state, part):
-            raise BadParameter(part, f"is for summary, errors and running; {NOT_BY_PART}")
+            raise BadParameter(part, f"is for summary, errors, error and running; {NOT_BY_PART}")
 
 
 def _require(state: State, needed: Iterable[str]) -> None:
