@@ -54,7 +54,7 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
         "samples": _Page("Samples", queries.samples, by_part=True),
         "errors": _Page("Errors", queries.errors, by_part=True),
-        "error": _Page("Error group", queries.error, needs=("app", "error")),
+        "error": _Page("Error group", queries.error, needs=("app", "error"), by_part=True),
         "jobs": _Page("Jobs", queries.jobs),
         "applications": _Page("Applications", queries.applications, of_one=False),
         "running": _Page("Running now", queries.running, of_one=False, by_part=True),
@@ -234,7 +234,7 @@ def _refuse_parts(state: State) -> None:
     """Refuse a host or a version where all are counted together, rather than answer something else."""
     for part in ("host", "version"):
         if getattr(state, part):
-            raise BadParameter(part, f"is for summary, samples, errors and running; {NOT_BY_PART}")
+            raise BadParameter(part, f"is for summary, samples, errors, error and running; {NOT_BY_PART}")
 
 
 def _require(state: State, needed: Iterable[str]) -> None:

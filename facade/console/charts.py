@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.reader import ErrorGroupInfo, ErrorGroupTimeline, Timeline
+from weighbridge.transactions.store.reader import ErrorGroupInfo, ErrorTimeline, Timeline
 from weighbridge.transactions.store.statistics import Statistics, Window
 from weighbridge.transactions.visible import visible
 
@@ -154,7 +154,7 @@ def error_classes(over_time: ErrorsOverTime, at_most: int = 5) -> Chart:
     return {"unit": "count", "step": over_time.step, "x": list(over_time.starts), "lines": lines, "bars": True}
 
 
-def of_group(over_time: ErrorGroupTimeline, group: ErrorGroupInfo) -> Chart:
+def of_group(over_time: ErrorTimeline[int], group: ErrorGroupInfo) -> Chart:
     """Return a chart of the errors of one group."""
     counts = list(over_time.counts.get(group.id, [0] * len(over_time.starts)))
     lines: list[Chart] = [{"title": visible(group.type.rpartition(":")[2]), "values": counts}]

@@ -18,8 +18,8 @@ from weighbridge.transactions.store.reader import (
     CustomMetricStatistics,
     ErrorGroupInfo,
     ErrorGroupStatistics,
-    ErrorGroupTimeline,
     ErrorStatistics,
+    ErrorTimeline,
     Health,
     HostStatistics,
     Mark,
@@ -309,12 +309,13 @@ class ErrorsPage:
     statistics: Statistics
     timeline: Timeline
     unexpected: Sequence[ErrorStatistics]
+    """By message, as the next; none of either for one host or one version, of which only groups are kept."""
     expected: Sequence[ErrorStatistics]
     over_time: ErrorsOverTime
     samples: Sequence[StoredSample]
     groups: Sequence[ErrorGroupStatistics]
     """The same by class and place; expected ones are among them."""
-    groups_over_time: ErrorGroupTimeline
+    groups_over_time: ErrorTimeline[int]
 
 
 @dataclass(frozen=True)
@@ -327,8 +328,9 @@ class ErrorPage:
     group: ErrorGroupInfo
     new_since: str
     count: int
-    by_series: Mapping[Series, int]
-    over_time: ErrorGroupTimeline
+    by_series: Mapping[Series, int] | None
+    """``None`` for one host or one version, of which it is not kept."""
+    over_time: ErrorTimeline[int]
     samples: Sequence[StoredSample]
     traceback: Traceback | None
     """The last that was kept."""

@@ -136,7 +136,10 @@ class Rows(Protocol):
     def groups(
         self, ranges: Sequence[RowRange], selection: Selection
     ) -> Iterable[tuple[ErrorGroupInfo, int, int, Series]]:
-        """Yield each group of errors in each range with its count, the last start, and a series."""
+        """Yield each group of errors in each range with its count, the last start, and a series.
+
+        That series is a host or a version where one is selected (see `scope_of`).
+        """
         ...
 
     def groups_by_step(
@@ -149,8 +152,8 @@ class Rows(Protocol):
         """Return a group, and its last traceback as text."""
         ...
 
-    def samples_of_group(self, number: int, window: Window, limit: int) -> Iterable[StoredSample]:
-        """Yield the last samples of a group that ended in a window, without damaged ones."""
+    def samples_of_group(self, number: int, window: Window, selection: Selection, limit: int) -> Iterable[StoredSample]:
+        """Yield the last selected samples of a group that ended in a window, without damaged ones."""
         ...
 
     def errors_of_sample(self, number: int) -> Sequence[SampleErrorInfo]:
