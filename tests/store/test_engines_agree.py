@@ -138,10 +138,16 @@ def test_reports_exports_and_pages_agree(paths) -> None:
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, query)
                 same([answer.body.decode() for answer in answers], *paths)
+        chosen = ("status=5xx", "search=a&order=latest", "error_class=any", "min_duration=0.1&max_duration=1m")
+        for query in (*chosen, "attribute=customer=17", "error_class=KeyError&host=host+1", "search=nobody&kind=web"):
+            asked = Request("GET", "/api/samples", query=f"app=shop&range=6h&{query}", host="localhost")
+            answers = [console.respond(asked) for console in (file_page, server_page)]
+            assert [answer.status for answer in answers] == [200, 200], query
+            same([answer.body.decode() for answer in answers], *paths)
         told = file_page.respond(Request("GET", "/api/errors", query="app=shop&range=6h", host="localhost")).body
         numbers = [one["group"]["id"] for one in json.loads(told)["groups"]]
         assert len(numbers) > 3
-        for page in ("summary", "errors", "running", *(f"error?error={number}" for number in numbers)):
+        for page in ("summary", "samples", "errors", "running", *(f"error?error={number}" for number in numbers)):
             for part in ("", "host=host+1", "version=1.4", "host=unknown", f"mark={NOW + 3600:.0f}"):
                 name, _, more = page.partition("?")
                 query = f"app=shop&range=6h&{part}&{more}"
