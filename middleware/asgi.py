@@ -438,7 +438,13 @@ def _latin(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-_DETAILS: Final = {b"host": "request.host", b"user-agent": "request.user_agent", b"content-length": "request.size"}
+_DETAILS: Final = {
+    b"host": "request.host",
+    b"user-agent": "request.user_agent",
+    b"content-length": "request.size",
+    b"x-request-id": "request.id",
+    b"traceparent": "traceparent",
+}
 
 
 # Stand-ins for the server's callables after the application has returned: tasks it left running may still call them.

@@ -313,6 +313,8 @@ _DETAILS: Final = (
     ("HTTP_HOST", "request.host"),
     ("HTTP_USER_AGENT", "request.user_agent"),
     ("CONTENT_LENGTH", "request.size"),
+    ("HTTP_X_REQUEST_ID", "request.id"),
+    ("HTTP_TRACEPARENT", "traceparent"),
 )
 
 
