@@ -4,46 +4,60 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from weighbridge.cli.commands import weighbridge
 from weighbridge.console.application import Console
 from weighbridge.console.http import Request
 from weighbridge.reporting.json_csv import as_csv, as_json
 from weighbridge.reporting.report import SORTS, read_report
-from weighbridge.transactions.recording.snapshot import Snapshot
+from weighbridge.transactions.recording.snapshot import ErrorGroup, GroupCount, Snapshot
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 
+from ..clusters import Cluster
 from .conftest import NOW, FileEngine, Maker, ServerEngine
 
 HOUR = 3600
 PAGES = ("summary", "transactions", "errors", "applications", "running", "hosts", "custom")
 
 
+@contextmanager
+def told_the_same(folder: Path, cluster: Cluster, begin: float) -> Iterator[tuple[str, str]]:
+    """A file and a server that were told the same by three processes on two hosts, from a moment on."""
+    file, server = FileEngine(folder), ServerEngine(cluster)
+    writers = [file.writer(), server.writer()]
+    try:
+        for snapshot in snapshots(begin):
+            for writer in writers:
+                writer.write(snapshot)
+        writers[0].close()
+        yield file.path, server.path
+    finally:
+        server.close()
+
+
 @pytest.fixture
 def paths(tmp_path, cluster) -> Iterator[tuple[str, str]]:
-    """A file and a server that were told the same by three processes on two hosts."""
-    file, server = FileEngine(tmp_path), ServerEngine(cluster)
-    writers = [file.writer(), server.writer()]
-    for snapshot in snapshots():
-        for writer in writers:
-            writer.write(snapshot)
-    writers[0].close()
-    yield file.path, server.path
-    server.close()
+    with told_the_same(tmp_path, cluster, NOW) as paths:
+        yield paths
 
 
-def snapshots() -> Iterator[Snapshot]:
+def snapshots(begin: float) -> Iterator[Snapshot]:
     """Some hours, with odd durations, failures, samples, losses and what is open."""
     choose = random.Random(11)
     makers = [Maker(f"process {number}") for number in range(3)]
     for turn in range(24):
         for number, make in enumerate(makers):
-            now = NOW + 700.0 * turn + number
+            now = begin + 700.0 * turn + number
             rows = []
             for _ in range(3):
                 series = choose.choice([make.page, make.job])._replace(name=f"name {choose.randrange(5)}")
@@ -53,13 +67,17 @@ def snapshots() -> Iterator[Snapshot]:
                     make.row(
                         durations, series, now - choose.choice([0, 60, 5000]), failed=failed,
                         succeeded=len(durations) - failed, statuses={200: len(durations)}, queued=1, queue_total=1 / 3,
+                        queue="mail" if series.kind == "background" else "",
                     )
                 )  # fmt: skip
             one = make.snapshot(
                 *rows, taken=now, errors=(make.error(f"error {choose.randrange(3)}", minute=now),),
                 samples=(make.sample(choose.random(), now),), lost={"names": choose.randrange(2)},
-                running=(make.running(now - 30),), ran=now - NOW,
+                running=(make.running(now - 30),), ran=now - begin,
             )  # fmt: skip
+            broken = ErrorGroup("shop:Broken shop.py f", "shop:Broken", "it is broken", "shop.py:3 in f", turn % 3 == 0)
+            groups = (GroupCount(make.page, int(now // 60 * 60), broken, 1 + turn % 4),)
+            one = replace(one, groups=groups)
             yield replace(one, instance=replace(one.instance, host=f"host {number % 2}", version="1.4"))
 
 
@@ -106,3 +124,39 @@ def test_reports_exports_and_pages_agree(paths) -> None:
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, part)
                 same([answer.body.decode() for answer in answers], *paths)
+
+
+COMMANDS = (
+    *(f"report --since {since} --by {by}" for since in ("30m", "12h") for by in ("name", "host", "version", "queue")),
+    *(f"report --since 6h --sort {sort}" for sort in SORTS),
+    *(f"report --since {since} {form}" for since in ("20m", "7d") for form in ("--json", "--csv")),
+    "report --since 6h --app shop --type web",
+    "report --since 6h --errors",
+    "report --since 6h --errors --json",
+    "top --count 1 --since 6h",
+    "top --count 1 --since 6h --by host",
+    "check --since 6h --p95 1ms,10s --error-rate 1%,90% --average 1s --throughput 1 --apdex 0.99,0.1",
+    "check --since 6h --missing 1m,1h --queue-wait 1ms,1h --transaction WebTransaction/Route/name\\ 1",
+)
+
+
+def test_all_that_commands_print_agrees(tmp_path, cluster, monkeypatch) -> None:
+    """Judged by the clock of the test: a server judges by its own what is to be rolled up, so that is near it."""
+    now = time.time()
+    begin = now // 60 * 60 - 24 * 700
+    monkeypatch.setattr(time, "time", lambda: now)
+    with told_the_same(tmp_path, cluster, begin) as paths:
+        for command in COMMANDS:
+            file, server = (printed(command, path) for path in paths)
+            assert file == server, command
+            assert any(word in file for word in ("name ", "host ", "1.4", "mail", "shop:Broken", "%")), (command, file)
+
+
+def printed(command: str, store: str) -> str:
+    """What a command prints, with its exit status; without what is the store's own."""
+    result = CliRunner().invoke(weighbridge, [*shlex.split(command), "--store", store])
+    assert "Traceback" not in result.output, result.output
+    shown = [line for line in result.stdout.splitlines() if "postgresql://" not in line and store not in line]
+    if command.endswith("--json"):
+        return f"{result.exit_code} {_told(result.stdout, store)}"
+    return "\n".join((f"{result.exit_code}", *shown))
