@@ -20,14 +20,17 @@ from weighbridge.console.application import Console
 from weighbridge.console.http import Request
 from weighbridge.reporting.json_csv import as_csv, as_json
 from weighbridge.reporting.report import SORTS, read_report
-from weighbridge.transactions.recording.snapshot import ErrorGroup, GroupCount, Snapshot
-from weighbridge.transactions.store.reader import Selection, StoreReader, Window
+from weighbridge.transactions.model.tracebacks import Raised, Stack
+from weighbridge.transactions.recording.snapshot import ErrorGroup, GroupCount, Sample, SampleError, Snapshot
+from weighbridge.transactions.store.engines import state_at
+from weighbridge.transactions.store.reader import AlertState, Mark, Selection, StoreReader, Window
+from weighbridge.transactions.store.state import StateWriter
 
 from ..clusters import Cluster
 from .conftest import NOW, FileEngine, Maker, ServerEngine
 
 HOUR = 3600
-PAGES = ("summary", "transactions", "errors", "applications", "running", "hosts", "custom")
+PAGES = ("summary", "transactions", "errors", "applications", "running", "hosts", "custom", "marks", "alerts")
 
 
 @contextmanager
@@ -40,6 +43,9 @@ def told_the_same(folder: Path, cluster: Cluster, begin: float) -> Iterator[tupl
             for writer in writers:
                 writer.write(snapshot)
         writers[0].close()
+        for path in (file.path, server.path):
+            with closing(state_at(path)) as state:
+                say(state, begin)
         yield file.path, server.path
     finally:
         server.close()
@@ -70,15 +76,44 @@ def snapshots(begin: float) -> Iterator[Snapshot]:
                         queue="mail" if series.kind == "background" else "",
                     )
                 )  # fmt: skip
+            groups = [group(choose.randrange(4), turn > 12) for _ in range(3)]
             one = make.snapshot(
                 *rows, taken=now, errors=(make.error(f"error {choose.randrange(3)}", minute=now),),
-                samples=(make.sample(choose.random(), now),), lost={"names": choose.randrange(2)},
-                running=(make.running(now - 30),), ran=now - begin,
+                groups=tuple(GroupCount(rows[0].series, rows[0].minute, one, choose.randint(1, 5)) for one in groups),
+                samples=(make.sample(choose.random(), now), with_errors(make, choose.random(), now, groups)),
+                lost={"names": choose.randrange(2)}, running=(make.running(now - 30),), ran=now - begin,
             )  # fmt: skip
-            broken = ErrorGroup("shop:Broken shop.py f", "shop:Broken", "it is broken", "shop.py:3 in f", turn % 3 == 0)
-            groups = (GroupCount(make.page, int(now // 60 * 60), broken, 1 + turn % 4),)
-            one = replace(one, groups=groups)
-            yield replace(one, instance=replace(one.instance, host=f"host {number % 2}", version="1.4"))
+            version = "1.5" if turn > 12 else "1.4"
+            yield replace(one, instance=replace(one.instance, host=f"host {number % 2}", version=version))
+
+
+def group(number: int, is_new: bool) -> ErrorGroup:
+    """One of some groups, of which two are new in the later version, and one is expected."""
+    name = f"{'new' if is_new and number < 2 else 'old'} {number}"
+    return ErrorGroup(
+        f"shop:Broken {name}", "shop:Broken", f"order {number} of {name}", "shop.py:7 in pay", number == 3
+    )
+
+
+def with_errors(make: Maker, duration: float, now: float, groups: list[ErrorGroup]) -> Sample:
+    """A sample with errors, of which the first has a traceback."""
+    stack = Stack(Raised("shop:Broken", "", "", (), 0, ()))
+    stack.digest, stack.text = groups[0].key, json.dumps({"type": "shop:Broken", "frames": [], "omitted": 2})
+    errors = tuple(SampleError(one, None if place else stack) for place, one in enumerate(groups))
+    noticed = tuple(make.noticed(one.message) for one in groups)
+    return replace(make.sample(duration, now, reason="failed", failed=True, errors=noticed), errors=errors)
+
+
+def say(state: StateWriter, begin: float) -> None:
+    """Marks and alerts in every state."""
+    assert state.add_mark(Mark("shop", int(begin) + 3600, "manual", "sale"))
+    assert state.add_mark(Mark("", int(begin) + 7200, "manual", "all of us"))
+    for name, kind, told in (("a", "critical", "ok"), ("b", "warning", "warning"), ("c", "ok", "ok"),
+                             ("d", "pending", "ok")):  # fmt: skip
+        alert = AlertState(name, kind, begin + 9e3, told, "somebody", begin + 5 * HOUR, 3)  # type: ignore[arg-type]
+        drawn = Mark("shop", int(begin) + 9000, "alert", name)
+        assert state.change_alert(None, alert, drawn if alert.is_on else None)
+        assert not state.change_alert(None, alert)
 
 
 def same(answers: list[str], *paths: str) -> None:
@@ -118,11 +153,24 @@ def test_reports_exports_and_pages_agree(paths) -> None:
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, query)
                 same([answer.body.decode() for answer in answers], *paths)
-        for page in ("summary", "errors", "running"):
-            for part in ("host=host+1", "version=1.4", "host=unknown"):
-                asked = Request("GET", f"/api/{page}", query=f"app=shop&range=6h&{part}", host="localhost")
+        chosen = ("status=5xx", "search=a&order=latest", "error_class=any", "min_duration=0.1&max_duration=1m")
+        for query in (*chosen, "attribute=customer=17", "error_class=KeyError&host=host+1", "search=nobody&kind=web"):
+            asked = Request("GET", "/api/samples", query=f"app=shop&range=6h&{query}", host="localhost")
+            answers = [console.respond(asked) for console in (file_page, server_page)]
+            assert [answer.status for answer in answers] == [200, 200], query
+            same([answer.body.decode() for answer in answers], *paths)
+        told = file_page.respond(Request("GET", "/api/errors", query="app=shop&range=6h", host="localhost")).body
+        numbers = [one["group"]["id"] for one in json.loads(told)["groups"]]
+        assert len(numbers) > 3
+        for page in ("summary", "samples", "errors", "running", *(f"error?error={number}" for number in numbers)):
+            for part in ("", "host=host+1", "version=1.4", "host=unknown", f"mark={NOW + 3600:.0f}"):
+                name, _, more = page.partition("?")
+                query = f"app=shop&range=6h&{part}&{more}"
+                asked = Request("GET", f"/api/{name}", query=query, host="localhost", client="127.0.0.1")
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, part)
+                if name == "error" and part == "version=1.4":
+                    assert json.loads(answers[0].body)["traceback"] is not None
                 same([answer.body.decode() for answer in answers], *paths)
 
 
@@ -149,7 +197,8 @@ def test_all_that_commands_print_agrees(tmp_path, cluster, monkeypatch) -> None:
         for command in COMMANDS:
             file, server = (printed(command, path) for path in paths)
             assert file == server, command
-            assert any(word in file for word in ("name ", "host ", "1.4", "mail", "shop:Broken", "%")), (command, file)
+            words = ("name ", "host ", "1.4", "mail", "shop:Broken", "%")
+            assert any(word in file for word in words), (command, file)
 
 
 def printed(command: str, store: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from ...configuration.postgresql_url import ServerAddress
+from ...host_exceptions import pass_on
 from .drivers import Driver, Result, Session, Values
 from .time_limit import TimeLimit
 
@@ -99,6 +100,7 @@ class ServerConnection:
                 yield _SchemaSession(session, self.address.schema, limit)
         except (self._driver.Error, OSError, UnicodeError) as error:
             self.close()
+            pass_on(error)
             if limit is not None and limit.is_over:
                 raise ServerFailure("there is no answer", f"for {limit.seconds:g} seconds") from None
             raise self._failure(error) from None  # the driver's own message may have a password in it
