@@ -11,6 +11,7 @@ from redis import Redis
 
 from ..recording.conftest import Stored, stored
 from ..workers.redis_helpers import SERVER, redis, url_of
+from . import rabbitmq
 from .brokers import BINARIES, postgresql
 from .driver import Runner
 from .rows import Row
@@ -24,9 +25,11 @@ Runners = Callable[[Row], Runner]
 class Brokers:
     """The brokers that this machine has."""
 
-    def __init__(self, redis: Redis | None, database: str | None) -> None:
+    def __init__(self, redis: Redis | None, database: str | None, stack: ExitStack) -> None:
         self._redis = redis
         self._database = database
+        self._stack = stack
+        self._rabbitmq = ""
 
     def for_row(self, row: Row) -> str:
         """Where a row finds its broker, which is empty."""
@@ -34,7 +37,15 @@ class Brokers:
             return ""
         if row.broker == "postgresql":
             return self._database or pytest.skip("there is no PostgreSQL")
-        return self.redis()
+        return self.rabbitmq() if row.broker == "rabbitmq" else self.redis()
+
+    def rabbitmq(self) -> str:
+        """Where the RabbitMQ is, which is empty; it takes some seconds to start, and so does not before it is used."""
+        if rabbitmq.SERVER is None:
+            pytest.skip("there is no RabbitMQ")
+        self._rabbitmq = self._rabbitmq or self._stack.enter_context(rabbitmq.rabbitmq())
+        rabbitmq.empty(self._rabbitmq)
+        return self._rabbitmq
 
     def redis(self) -> str:
         """Where the Redis is, which is empty."""
@@ -51,6 +62,7 @@ def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
         yield Brokers(
             None if SERVER is None else request.getfixturevalue("redis"),
             None if BINARIES is None else stack.enter_context(postgresql()),
+            stack,
         )
 
 

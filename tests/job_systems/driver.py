@@ -7,21 +7,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from weighbridge.transactions.store.reader import StoreUnreadable
+from weighbridge.transactions.store.reader import StoreUnreadable, Window
 
 from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
 
-__all__ = ["MANY", "Counted", "Runner", "counted", "queues"]
+__all__ = ["MANY", "Counted", "Runner", "counted", "missed_in_a_year", "queues"]
 
 MANY = 20
 """Tasks that are sent to see whether a worker that is told to stop loses any."""
+
+_YEAR: Final = 365 * 86400
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,23 @@ class Runner:
         return done.stdout.strip()
 
     @contextmanager
-    def worker(self) -> Iterator[None]:
-        """The worker, until SIGTERM stops it in good order."""
-        said = self._folder / "said"
+    def working(self) -> Iterator[None]:
+        """The worker, and before it what schedules for it, if that is apart; both end in good order."""
+        with ExitStack() as stack:
+            if self.row.scheduler:
+                stack.enter_context(self._started(self.row.scheduler, "scheduler"))
+            if self.row.await_scheduler:
+                self.run(self.row.await_scheduler)
+            stack.enter_context(self._started(self.row.worker, "worker"))
+            yield
+
+    @contextmanager
+    def _started(self, command: Sequence[str], name: str) -> Iterator[None]:
+        """A process that runs until SIGTERM stops it in good order."""
+        said = self._folder / f"{name}.log"
         with said.open("wb") as output:
             process = subprocess.Popen(
-                self.row.worker,
+                command,
                 env=self._environ,
                 cwd=self._folder,
                 stdout=output,
@@ -104,13 +118,13 @@ class Runner:
         if not self.row.worker:
             self.run(send)
             return
-        with self.worker():
+        with self.working():
             self.run(send)
             eventually(lambda: total(stored, self.row.group) >= expected)
 
     def work_on_many(self) -> None:
         """Send many tasks to a worker, and stop that when the last one was called."""
-        with self.worker():
+        with self.working():
             self.run(self.row.send_many)
             eventually(lambda: self.told() == MANY)
             time.sleep(self.row.seconds_to_settle)
@@ -148,3 +162,11 @@ def queues(stored: Stored) -> dict[str, int]:
     """How many runs were counted of each queue."""
     with stored.reader() as reader:
         return {row.series.name: row.statistics.calls for row in reader.transactions(lately(), scope="queue")}
+
+
+def missed_in_a_year(stored: Stored) -> dict[str, int]:
+    """How many runs of each schedule will be missed within a year if nothing runs any more, by name."""
+    now = time.time()
+    with stored.reader() as reader:
+        found = reader.schedules(Window(now - 60, now + _YEAR), now + _YEAR)
+    return {one.schedule.name: one.missed for one in found}

@@ -6,14 +6,17 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
+
+from packaging.requirements import Requirement
 
 __all__ = ["PROGRAMS", "ROWS", "Counts", "Row"]
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 
-Broker = Literal["redis", "postgresql", "none"]
+Broker = Literal["redis", "rabbitmq", "postgresql", "none"]
 Counts = Mapping[str, Mapping[str, int]]
 """How often each outcome is expected, by the name of the task."""
 
@@ -31,6 +34,8 @@ class Row:
     queue: str | None = None
     """The queue of the plain tasks, as it must be counted."""
     needs: tuple[str, ...] = ()
+    requires: str = ""
+    """A release that it needs besides."""
     broker: Broker = "redis"
     send: str = "send"
     send_many: str = "send_many"
@@ -41,10 +46,19 @@ class Row:
     prepare: bool = False
     """Whether the program has something to prepare."""
     has_queue_time: bool = True
+    yearly: str | None = None
+    """What the system says is due on the first of January, at three o'clock."""
+    scheduler: tuple[str, ...] = ()
+    """The command that starts what knows of that, where it is not the worker."""
+    await_scheduler: str = ""
+    """What returns once the scheduler is known to the worker."""
 
     def missing(self) -> str | None:
         """What it needs and is not here."""
         absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        if not absent and self.requires:
+            wanted = Requirement(self.requires)
+            absent = [] if wanted.specifier.contains(version(wanted.name)) else [self.requires]
         return f"needs {', '.join(absent)}" if absent else None
 
     def total(self) -> int:
@@ -88,7 +102,17 @@ _CELERY_PROCESSES: Final[Counts] = {
 }
 
 
-def _celery_row(pool: str, *options: str, processes: bool = False, needs: tuple[str, ...] = ()) -> Row:
+_BEAT: Final = _python("celery", "-A", "celery_jobs", "beat", "--loglevel", "WARNING", "--schedule", "beat")
+
+
+def _celery_row(
+    pool: str,
+    *options: str,
+    processes: bool = False,
+    needs: tuple[str, ...] = (),
+    broker: Broker = "redis",
+    beat: bool = False,
+) -> Row:
     return Row(
         f"Celery, {pool}",
         "Celery",
@@ -97,7 +121,10 @@ def _celery_row(pool: str, *options: str, processes: bool = False, needs: tuple[
         _CELERY_PROCESSES if processes else _CELERY,
         queue="celery",
         needs=("celery", *needs),
+        broker=broker,
         send="send_to_processes" if processes else "send",
+        yearly="celery_jobs.yearly" if beat else None,
+        scheduler=_BEAT if beat else (),
     )
 
 
@@ -124,6 +151,9 @@ def _rq_row(worker: str, processes: bool) -> Row:
         queue="high",
         needs=("rq",),
         send="send_to_processes" if processes else "send",
+        yearly="rq_jobs.yearly",
+        scheduler=_python("rq.cli", "cron", "rq_jobs"),
+        await_scheduler="await_scheduler",
     )
 
 
@@ -166,6 +196,7 @@ def _huey_row(kind: str, expected: Counts, send: str) -> Row:
         needs=("huey",),
         send=send,
         has_queue_time=False,
+        yearly="huey_jobs.yearly",
     )
 
 
@@ -191,6 +222,32 @@ def _apscheduler_row(kind: str, expected: Counts) -> Row:
         broker="none",
         send=kind,
         eager="",
+        yearly="yearly",
+    )
+
+
+# Django
+
+
+def _django_row(name: str, django: str) -> Row:
+    return Row(
+        name,
+        "Django",
+        "django_jobs",
+        _python("django", "db_worker", "--queue-name", "*", "--interval", "0.2", "--settings", "django_settings"),
+        {
+            "django_task_functions.plain": {"succeeded": 5},
+            "django_task_functions.decorated": {"succeeded": 1},
+            "django_task_functions.decorated_coroutine": {"succeeded": 1},
+            "django_task_functions.bad": {"failed": 1},
+        },
+        queue="high",
+        needs=("django_tasks_db",),
+        requires=django,
+        prepare=True,
+        send="send_tasks",
+        send_many="send_many_tasks",
+        eager="eager_task",
     )
 
 
@@ -199,7 +256,9 @@ ROWS: Final = (
     _celery_row("prefork, children for 3 tasks", "--concurrency", "3", "--max-tasks-per-child", "3", processes=True),
     _celery_row("threads", "--pool", "threads", "--concurrency", "3"),
     _celery_row("gevent", "--pool", "gevent", "--concurrency", "3", needs=("gevent",)),
-    _celery_row("solo", "--pool", "solo"),
+    _celery_row("eventlet", "--pool", "eventlet", "--concurrency", "3", needs=("eventlet",)),
+    _celery_row("solo", "--pool", "solo", beat=True),
+    _celery_row("prefork, RabbitMQ", "--concurrency", "3", processes=True, broker="rabbitmq"),
     _rq_row("Worker", processes=True),
     _rq_row("SimpleWorker", processes=False),
     Row(
@@ -234,6 +293,7 @@ ROWS: Final = (
         queue="arq:queue",
         seconds_to_settle=1.0,
         needs=("arq",),
+        yearly="cron:tidy",
         eager="",
     ),
     Row(
@@ -253,6 +313,7 @@ ROWS: Final = (
         },
         queue="high",
         needs=("taskiq", "taskiq_redis"),
+        yearly="taskiq_jobs:yearly",
     ),
     Row(
         "Procrastinate",
@@ -271,27 +332,12 @@ ROWS: Final = (
         needs=("procrastinate",),
         broker="postgresql",
         prepare=True,
+        yearly="procrastinate_jobs.yearly",
         has_queue_time=False,
         eager="",
     ),
-    Row(
-        "django-tasks",
-        "Django",
-        "django_jobs",
-        _python("django", "db_worker", "--queue-name", "*", "--interval", "0.2", "--settings", "django_settings"),
-        {
-            "django_task_functions.plain": {"succeeded": 5},
-            "django_task_functions.decorated": {"succeeded": 1},
-            "django_task_functions.decorated_coroutine": {"succeeded": 1},
-            "django_task_functions.bad": {"failed": 1},
-        },
-        queue="high",
-        needs=("django_tasks_db",),
-        prepare=True,
-        send="send_tasks",
-        send_many="send_many_tasks",
-        eager="eager_task",
-    ),
+    _django_row("django-tasks", "django<6"),
+    _django_row("Django tasks", "django>=6"),
     Row(
         "django-q2",
         "Django",
@@ -306,5 +352,6 @@ ROWS: Final = (
         queue="high",
         needs=("django_q",),
         prepare=True,
+        yearly="django_jobs.yearly",
     ),
 )

@@ -25,6 +25,10 @@ def plain(number: int) -> None:
     tell()
 
 
+def yearly() -> None:
+    """Told of by the scheduler."""
+
+
 @background_task
 def decorated() -> None:
     tell()
@@ -54,6 +58,8 @@ def schedule(scheduler: Any, *extra: Any) -> None:
         scheduler.add_job(job, "date", run_date=now, **patient)
     scheduler.add_job(long, "interval", seconds=1, id="long", **patient)
     scheduler.add_job(plain, "date", run_date=now - timedelta(hours=1), args=[6], name="missed", misfire_grace_time=1)
+
+    scheduler.add_job(yearly, "cron", month=1, day=1, hour=3, timezone="UTC")
 
     def stop_long(event: Any) -> None:
         scheduler.remove_job("long")

@@ -9,12 +9,20 @@ from typing import Any
 
 from celery import Celery, Task, shared_task
 from celery.exceptions import Ignore, Reject
+from celery.schedules import crontab
 from telling import die, show_request, tell
 
 import weighbridge.jobs.celery
 from weighbridge import background_task
 
 app = weighbridge.jobs.celery.measure(Celery("shop", broker=os.environ["BROKER"]))
+
+app.conf.beat_schedule = {
+    "yearly": {
+        "task": "celery_jobs.yearly",
+        "schedule": crontab(month_of_year="1", day_of_month="1", hour="3", minute="0"),
+    }
+}
 
 
 class Known(Exception):
@@ -28,6 +36,11 @@ class OwnClass(Task):
 @app.task
 def plain(number: int) -> None:
     tell()
+
+
+@app.task
+def yearly() -> None:
+    """Told of by beat."""
 
 
 @shared_task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 from telling import show_request, tell
@@ -29,10 +30,20 @@ def too_slow() -> None:
     time.sleep(600)
 
 
+def yearly() -> None:
+    """Told of by the table of schedules."""
+
+
 def prepare() -> None:
+    from django.apps import apps
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+    if apps.is_installed("django_q"):
+        from django_q.models import Schedule
+
+        due = datetime(datetime.now(timezone.utc).year + 1, 1, 1, 3, tzinfo=timezone.utc)
+        Schedule.objects.create(func="django_jobs.yearly", schedule_type=Schedule.YEARLY, next_run=due)
 
 
 def send() -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from huey import MemoryHuey, RedisHuey
+from huey import MemoryHuey, RedisHuey, crontab
 from huey.exceptions import CancelExecution, RetryTask
 from telling import is_first, show_request, tell
 
@@ -19,6 +19,11 @@ huey = weighbridge.jobs.huey.measure(RedisHuey("high", url=os.environ["BROKER"])
 @huey.task()
 def plain(number: int) -> None:
     tell()
+
+
+@huey.periodic_task(crontab(month="1", day="1", hour="3", minute="0"))
+def yearly() -> None:
+    """Told of by Huey."""
 
 
 @huey.task()

@@ -26,6 +26,12 @@ def plain(number: int) -> None:
     tell()
 
 
+@app.periodic(cron="0 3 1 1 *")
+@app.task
+def yearly(timestamp: int) -> None:
+    """Told of by Procrastinate."""
+
+
 @app.task
 @background_task
 def decorated() -> None:

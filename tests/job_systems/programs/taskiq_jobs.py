@@ -25,6 +25,11 @@ async def plain(number: int) -> None:
     tell()
 
 
+@broker.task(schedule=[{"cron": "0 3 1 1 *"}])
+async def yearly() -> None:
+    """Told of by the label."""
+
+
 @broker.task
 @background_task
 async def decorated() -> None:
