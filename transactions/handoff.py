@@ -27,6 +27,7 @@ BUFFER_CAPACITY: Final = 2048
 _EXTENDED_CAPACITY: Final = 8 * BUFFER_CAPACITY
 """Durations that a buffer holds at most; after that, transactions go into the queue."""
 
+_MAX_SETTLED: Final = 1000
 
 KEEP_ALL: Final = -1.0
 """Value of `DurationBuffer.slow_threshold` by which every transaction may be kept whole."""
@@ -114,6 +115,7 @@ class Handoff(Generic[_Measured]):
         "open_transactions",
         "queue",
         "schedules",
+        "settled",
     )
 
     def __init__(self) -> None:
@@ -137,6 +139,8 @@ class Handoff(Generic[_Measured]):
         self.custom: CustomValues = CustomValues(self.record_dropped)
         self.schedules: Schedules = Schedules(self.record_dropped)
         """Custom metrics and events."""
+        self.settled: deque[tuple[str, str, float]] = deque(maxlen=_MAX_SETTLED)
+        """Tasks of other processes whose ends were recorded here: group, id, and when that was (epoch seconds)."""
         self._dropped: Counter[str] = Counter()
         self._drop_lock = RLock()  # reentrant: a destructor may interrupt its own thread
 
@@ -241,6 +245,7 @@ class Handoff(Generic[_Measured]):
         self.queue.clear()
         self.full_buffers.clear()
         self.custom.reset()
+        self.settled.clear()
         self._drop_lock = RLock()
         self._dropped = Counter()
         self.set_flush_threshold(NOTIFY_EACH)

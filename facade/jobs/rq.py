@@ -135,7 +135,8 @@ class SimpleWorker(MeasuredJobs, rq.SimpleWorker):
 def _record_ended(job: Job, outcome: Outcome, error: BaseException | None = None) -> None:
     started = aware(job.started_at)
     seconds = 0.0 if started is None else (datetime.now(timezone.utc) - started).total_seconds()
-    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes_of(job.id, _attempt(job)))
+    attributes = attributes_of(job.id, _attempt(job))
+    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes, began=True)
 
 
 def _timetable(connection: Any) -> Iterator[Entry]:

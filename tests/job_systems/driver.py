@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
 
-__all__ = ["MANY", "Counted", "Runner", "counted", "missed_in_a_year", "queues"]
+__all__ = ["MANY", "Counted", "Runner", "counted", "missed_in_a_year", "queues", "running"]
 
 MANY = 20
 """Tasks that are sent to see whether a worker that is told to stop loses any."""
@@ -50,6 +50,7 @@ class Runner:
             "RQ_REDIS_URL": broker,
             "FOLDER": str(folder),
             "PYTHONPATH": str(PROGRAMS),
+            **dict(row.environ),
         }
 
     def command(self, function: str) -> list[str]:
@@ -72,18 +73,21 @@ class Runner:
         return done.stdout.strip()
 
     @contextmanager
-    def working(self) -> Iterator[None]:
-        """The worker, and before it what schedules for it, if that is apart; both end in good order."""
+    def working(self) -> Iterator[Callable[[], bool]]:
+        """The worker, and before it what schedules for it, if that is apart; both end in good order.
+
+        Gives what says whether the worker has ended by itself.
+        """
         with ExitStack() as stack:
             if self.row.scheduler:
                 stack.enter_context(self._started(self.row.scheduler, "scheduler"))
             if self.row.await_scheduler:
                 self.run(self.row.await_scheduler)
-            stack.enter_context(self._started(self.row.worker, "worker"))
-            yield
+            process = stack.enter_context(self._started(self.row.worker, "worker"))
+            yield lambda: process.poll() is not None
 
     @contextmanager
-    def _started(self, command: Sequence[str], name: str) -> Iterator[None]:
+    def _started(self, command: Sequence[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
         """A process that runs until SIGTERM stops it in good order."""
         said = self._folder / f"{name}.log"
         with said.open("wb") as output:
@@ -96,7 +100,7 @@ class Runner:
                 start_new_session=True,
             )
         try:
-            yield
+            yield process
             process.send_signal(signal.SIGTERM)
             status = process.wait(TIMEOUT)
         except BaseException:
@@ -108,6 +112,25 @@ class Runner:
         assert status == 0, text
         assert "failed inside" not in text, text
 
+    def kill_while_working(self, stored: Stored) -> None:
+        """Start what works, have it run a task without end, and kill it once the store knows of that task."""
+        command = self.row.worker or self.command(self.row.stuck)
+        process = subprocess.Popen(
+            command,
+            env=self._environ,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            if self.row.worker:
+                self.run(self.row.send_stuck)
+            eventually(lambda: process.poll() is not None or self.row.stuck in running(stored))
+            assert process.poll() is None
+        finally:
+            _end_group(process)
+
     def told(self) -> int:
         """How often a task has said that it was called."""
         file = self._folder / "told"
@@ -118,15 +141,15 @@ class Runner:
         if not self.row.worker:
             self.run(send)
             return
-        with self.working():
+        with self.working() as has_ended:
             self.run(send)
-            eventually(lambda: total(stored, self.row.group) >= expected)
+            eventually(lambda: has_ended() or total(stored, self.row.group) >= expected)
 
     def work_on_many(self) -> None:
         """Send many tasks to a worker, and stop that when the last one was called."""
-        with self.working():
+        with self.working() as has_ended:
             self.run(self.row.send_many)
-            eventually(lambda: self.told() == MANY)
+            eventually(lambda: has_ended() or self.told() == MANY)
             time.sleep(self.row.seconds_to_settle)
 
 
@@ -156,6 +179,13 @@ def counted(stored: Stored, group: str) -> dict[str, Counted]:
             and row.series.group == group
             and not row.series.name.startswith("manage.py ")
         }
+
+
+def running(stored: Stored) -> list[str]:
+    """The names of what runs now."""
+    with suppress(StoreUnreadable), stored.reader() as reader:
+        return [one.series.name for one in reader.running(time.time())]
+    return []
 
 
 def queues(stored: Stored) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
@@ -45,7 +45,14 @@ class Row:
     """How long it takes to put a job away that has returned, if it cuts that off when it is told to stop."""
     prepare: bool = False
     """Whether the program has something to prepare."""
+    environ: tuple[tuple[str, str], ...] = ()
+    """What its processes need in their environment."""
     has_queue_time: bool = True
+    stuck: str = ""
+    """What runs until its process is killed, where the store has to find that out; empty where a parent tells."""
+    send_stuck: str = "send_stuck"
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a column is blank."""
     yearly: str | None = None
     """What the system says is due on the first of January, at three o'clock."""
     scheduler: tuple[str, ...] = ()
@@ -61,9 +68,39 @@ class Row:
             absent = [] if wanted.specifier.contains(version(wanted.name)) else [self.requires]
         return f"needs {', '.join(absent)}" if absent else None
 
+    def tried(self) -> set[str]:
+        """The columns that are tried."""
+        ends = {outcome.replace("_", " ") for outcomes in self.expected.values() for outcome in outcomes}
+        more = {
+            "killed": self.stuck,
+            "queue": self.queue,
+            "queue time": self.has_queue_time,
+            "once if decorated": any("decorated" in name for name in self.expected),
+            "part of a request": self.eager,
+            "ended children": self.worker,
+            "missed": self.yearly,
+        }
+        return {"name"} | ends | {column for column, there in more.items() if there}
+
     def total(self) -> int:
         """How many runs are expected."""
         return sum(sum(outcomes.values()) for outcomes in self.expected.values())
+
+
+NO_SUCH_END: Final = "the system knows no such end"
+NOT_FROM_OUTSIDE: Final = "what runs in a thread cannot be stopped"
+AS_SOLO: Final = "as Celery's solo pool: it is the store that counts it"
+AS_OTHERS: Final = "as the row above: it is the store that counts it"
+BEAT: Final = "as Celery's solo pool: beat is the same for all"
+NO_TIME: Final = "the system does not tell a worker when a task was enqueued"
+NO_QUEUES: Final = "the system has no queues"
+NOT_AT_ONCE: Final = "the system runs nothing at once"
+NO_SCHEDULES: Final = "the system has no schedules"
+NO_WORKER: Final = "the program itself is the worker"
+
+
+def _blank(reason: str, *columns: str) -> dict[str, str]:
+    return dict.fromkeys(columns, reason)
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
@@ -102,6 +139,10 @@ _CELERY_PROCESSES: Final[Counts] = {
 }
 
 
+_RABBITMQ: Final[Counts] = {
+    **_CELERY_PROCESSES,
+    "celery_jobs.plain": {"succeeded": 5},  # RabbitMQ itself drops what has expired, and no worker sees it
+}
 _BEAT: Final = _python("celery", "-A", "celery_jobs", "beat", "--loglevel", "WARNING", "--schedule", "beat")
 
 
@@ -112,17 +153,25 @@ def _celery_row(
     needs: tuple[str, ...] = (),
     broker: Broker = "redis",
     beat: bool = False,
+    environ: tuple[tuple[str, str], ...] = (),
 ) -> Row:
     return Row(
         f"Celery, {pool}",
         "Celery",
         "celery_jobs",
         _celery(*options),
-        _CELERY_PROCESSES if processes else _CELERY,
+        _RABBITMQ if broker == "rabbitmq" else _CELERY_PROCESSES if processes else _CELERY,
         queue="celery",
         needs=("celery", *needs),
         broker=broker,
+        environ=environ,
         send="send_to_processes" if processes else "send",
+        stuck="celery_jobs.stopped" if beat else "",
+        reasons={
+            **({} if beat else _blank(BEAT, "missed")),
+            **({} if processes else _blank(NOT_FROM_OUTSIDE, "timed out")),
+            **({} if processes or beat else _blank(AS_SOLO, "killed")),
+        },
         yearly="celery_jobs.yearly" if beat else None,
         scheduler=_BEAT if beat else (),
     )
@@ -151,6 +200,8 @@ def _rq_row(worker: str, processes: bool) -> Row:
         queue="high",
         needs=("rq",),
         send="send_to_processes" if processes else "send",
+        stuck="" if processes else "rq_jobs.too_slow",
+        reasons=_blank(NO_SUCH_END, "rejected") | ({} if processes else _blank(NOT_FROM_OUTSIDE, "cancelled")),
         yearly="rq_jobs.yearly",
         scheduler=_python("rq.cli", "cron", "rq_jobs"),
         await_scheduler="await_scheduler",
@@ -196,6 +247,11 @@ def _huey_row(kind: str, expected: Counts, send: str) -> Row:
         needs=("huey",),
         send=send,
         has_queue_time=False,
+        stuck="huey_jobs.stuck" if kind == "thread" else "",
+        reasons={
+            **_blank(NO_TIME, "queue time"),
+            **(_blank(NOT_FROM_OUTSIDE, "timed out") if kind == "thread" else _blank(AS_OTHERS, "killed")),
+        },
         yearly="huey_jobs.yearly",
     )
 
@@ -222,6 +278,14 @@ def _apscheduler_row(kind: str, expected: Counts) -> Row:
         broker="none",
         send=kind,
         eager="",
+        stuck="stuck" if kind == "threads" else "",
+        reasons={
+            **_blank(NO_SUCH_END, "retried", "timed out"),
+            **_blank(NO_QUEUES, "queue"),
+            **_blank(NOT_AT_ONCE, "part of a request"),
+            **_blank(NO_WORKER, "ended children"),
+            **({} if kind == "threads" else _blank(AS_OTHERS, "killed")),
+        },
         yearly="yearly",
     )
 
@@ -248,6 +312,12 @@ def _django_row(name: str, django: str) -> Row:
         send="send_tasks",
         send_many="send_many_tasks",
         eager="eager_task",
+        stuck="django_task_functions.stuck",
+        send_stuck="send_stuck_task",
+        reasons={
+            **_blank(NO_SUCH_END, "retried", "rejected", "cancelled", "timed out"),
+            **_blank(NO_SCHEDULES, "missed"),
+        },
     )
 
 
@@ -256,7 +326,12 @@ ROWS: Final = (
     _celery_row("prefork, children for 3 tasks", "--concurrency", "3", "--max-tasks-per-child", "3", processes=True),
     _celery_row("threads", "--pool", "threads", "--concurrency", "3"),
     _celery_row("gevent", "--pool", "gevent", "--concurrency", "3", needs=("gevent",)),
-    _celery_row("eventlet", "--pool", "eventlet", "--concurrency", "3", needs=("eventlet",)),
+    _celery_row(
+        "eventlet",
+        *("--pool", "eventlet", "--concurrency", "3"),
+        needs=("eventlet",),
+        environ=(("EVENTLET_NO_GREENDNS", "yes"),),  # else it patches dnspython, which may import trio, which fails
+    ),
     _celery_row("solo", "--pool", "solo", beat=True),
     _celery_row("prefork, RabbitMQ", "--concurrency", "3", processes=True, broker="rabbitmq"),
     _rq_row("Worker", processes=True),
@@ -270,6 +345,8 @@ ROWS: Final = (
         queue="high",
         needs=("dramatiq",),
         eager="",
+        stuck="stuck",
+        reasons=_blank(NOT_AT_ONCE, "part of a request") | _blank(NO_SCHEDULES, "missed"),
     ),
     _huey_row("thread", _HUEY, "send"),
     _huey_row("process", {**_HUEY, "huey_jobs.too_slow": {"timed_out": 1}}, "send_to_processes"),
@@ -293,6 +370,8 @@ ROWS: Final = (
         queue="arq:queue",
         seconds_to_settle=1.0,
         needs=("arq",),
+        stuck="stopped",
+        reasons=_blank(NO_SUCH_END, "rejected") | _blank(NOT_AT_ONCE, "part of a request"),
         yearly="cron:tidy",
         eager="",
     ),
@@ -313,6 +392,8 @@ ROWS: Final = (
         },
         queue="high",
         needs=("taskiq", "taskiq_redis"),
+        stuck="taskiq_jobs:stuck",
+        reasons=_blank(NO_SUCH_END, "cancelled"),
         yearly="taskiq_jobs:yearly",
     ),
     Row(
@@ -332,6 +413,12 @@ ROWS: Final = (
         needs=("procrastinate",),
         broker="postgresql",
         prepare=True,
+        stuck="procrastinate_jobs.stuck",
+        reasons={
+            **_blank(NO_SUCH_END, "rejected", "timed out"),
+            **_blank(NO_TIME, "queue time"),
+            **_blank(NOT_AT_ONCE, "part of a request"),
+        },
         yearly="procrastinate_jobs.yearly",
         has_queue_time=False,
         eager="",
@@ -352,6 +439,8 @@ ROWS: Final = (
         queue="high",
         needs=("django_q",),
         prepare=True,
+        stuck="django_jobs.too_slow",
+        reasons=_blank(NO_SUCH_END, "retried", "rejected", "cancelled"),
         yearly="django_jobs.yearly",
     ),
 )

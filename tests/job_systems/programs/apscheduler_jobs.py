@@ -12,7 +12,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
-from telling import FOLDER, tell, told
+from telling import FOLDER, hang, tell, told
 
 import weighbridge.jobs.apscheduler
 from weighbridge import background_task
@@ -74,6 +74,13 @@ def threads() -> None:
 
 def processes() -> None:
     run(BackgroundScheduler(executors={"default": ProcessPoolExecutor(2)}))
+
+
+def stuck() -> None:
+    scheduler = weighbridge.jobs.apscheduler.measure(BackgroundScheduler())
+    scheduler.add_job(hang, "date", name="stuck")
+    scheduler.start()
+    hang()
 
 
 def run(scheduler: Any) -> None:

@@ -150,6 +150,10 @@ def send_many() -> None:
         plain.delay(number)
 
 
+def send_stuck() -> None:
+    stopped.delay()
+
+
 def eager() -> None:
     app.conf.task_always_eager = True
     show_request(lambda: (plain.delay(1), bad.delay()))

@@ -56,6 +56,12 @@ def send() -> None:
     async_task("django_jobs.too_slow", timeout=1)
 
 
+def send_stuck() -> None:
+    from django_q.tasks import async_task
+
+    async_task("django_jobs.too_slow")
+
+
 def send_many() -> None:
     from django_q.tasks import async_task
 
@@ -83,6 +89,12 @@ def send_many_tasks() -> None:
 
     for number in range(20):
         tasks.plain.enqueue(number)
+
+
+def send_stuck_task() -> None:
+    import django_task_functions as tasks
+
+    tasks.stuck.enqueue()
 
 
 def eager_task() -> None:

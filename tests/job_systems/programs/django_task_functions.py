@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telling import tell
+from telling import hang, tell
 
 from weighbridge import background_task
 
@@ -32,3 +32,8 @@ decorated_coroutine = task(background_task(decorated_coroutine))  # type: ignore
 @task
 def bad() -> None:
     raise LookupError("no such book")
+
+
+@task
+def stuck() -> None:
+    hang()

@@ -8,7 +8,7 @@ import time
 
 from huey import MemoryHuey, RedisHuey, crontab
 from huey.exceptions import CancelExecution, RetryTask
-from telling import is_first, show_request, tell
+from telling import hang, is_first, show_request, tell
 
 import weighbridge.jobs.huey
 from weighbridge import background_task
@@ -70,6 +70,15 @@ def locked() -> None:
 def too_slow() -> None:
     for _ in range(6000):
         time.sleep(0.1)
+
+
+@huey.task()
+def stuck() -> None:
+    hang()
+
+
+def send_stuck() -> None:
+    stuck()
 
 
 def send() -> None:

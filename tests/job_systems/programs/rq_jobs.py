@@ -87,6 +87,10 @@ def send_many() -> None:
         queue.enqueue("rq_jobs.plain", number)
 
 
+def send_stuck() -> None:
+    Queue("high", connection=redis()).enqueue("rq_jobs.too_slow")
+
+
 def await_scheduler() -> None:
     """Return once a scheduler has said what it will enqueue."""
     while not any(scheduler.get_jobs() for scheduler in cron.CronScheduler.all(redis())):

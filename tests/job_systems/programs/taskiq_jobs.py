@@ -67,6 +67,17 @@ async def too_slow() -> None:
     await asyncio.sleep(600)
 
 
+@broker.task
+async def stuck() -> None:
+    await asyncio.sleep(600)
+
+
+async def send_stuck() -> None:
+    await broker.startup()
+    await stuck.kiq()
+    await broker.shutdown()
+
+
 async def send() -> None:
     await broker.startup()
     for number in range(5):

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ...log import log_once
-from ...recording.snapshot import ErrorCount, Series
+from ...recording.snapshot import ErrorCount, GroupCount, Series, Snapshot
 from ...recording.totals import COLUMNS
 from ..eviction import next_eviction_step
+from ..killed import KilledTasks
 from ..limits import MAX_DROPPED
 from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime, next_step, reopen
 from ..names import scopes_of, storable
 from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, RowIntervals, floor_to
+from ..rows import Scope
 from .connection import ServerConnection, ServerFailure
 from .custom import add_events, add_metrics
 from .drivers import Session
 from .eviction import EvictableServerNames
 from .groups import Groups
 from .jobs import add_schedules, note_reported
+from .killed import ServerKilledRows
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
-from .schema import JOBS_SINCE, LOCK, Installed, UnknownVersion, installed
-from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot
+from .schema import JOBS_SINCE, KILLED_SINCE, LOCK, Installed, UnknownVersion, installed
+from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot, encode_snapshot
 from .tables import ERRORS, GROUPS_SINCE, TOTALS, Key, MergingTotals
 
 __all__ = ["Merger", "known_store"]
@@ -93,7 +96,7 @@ class Merger:
                 return None
             version = known_store(session).version
             taken = sorted(session.execute(_TAKE, (at_most,)).fetchall())
-            if taken:
+            if taken or (version >= KILLED_SINCE and _has_open_tasks(session)):
                 now = self._trusted(server_time)
                 levels = reopen(ServerLevels(session, version), self._retention, now)
                 _Merge(session, version, self._retention, now, levels.values()).add(taken)
@@ -137,6 +140,12 @@ def _locked_at(session: Session) -> float | None:
     return float(now) if locked else None
 
 
+def _has_open_tasks(session: Session) -> bool:
+    """Whether some process has reported open tasks: it may be gone."""
+    row = session.execute("SELECT EXISTS (SELECT 1 FROM @running WHERE key <> '')").fetchone()
+    return bool(row and row[0])
+
+
 def known_store(session: Session) -> Installed:
     """Return which store the tables hold.
 
@@ -169,6 +178,7 @@ class _Merge:
     ) -> None:
         self._session = session
         self._has_jobs = version >= JOBS_SINCE
+        self._tasks = KilledTasks(ServerKilledRows(session, self)) if version >= KILLED_SINCE else None
         self._names = Names(session)
         self._groups = Groups(session, self._names) if version >= GROUPS_SINCE else None
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
@@ -199,10 +209,15 @@ class _Merge:
             else:
                 drop("schedules", len(snapshot.schedules))
             self._running(instance, snapshot)
+            if self._tasks is not None:
+                self._tasks.take_back(instance, snapshot.settled)
             for lost in (snapshot.lost, dropped):
                 self._dropped(instance, [snapshot], lost)
         if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
             self._dropped(arrivals[-1].instance, [arrival.snapshot for arrival in arrivals], self._names.overflow)
+        if self._tasks is not None:
+            self._tasks.find()
+        self._note_late()
         self._names.touch()
 
     def _totals(self, snapshots: Sequence[SentSnapshot]) -> None:
@@ -216,8 +231,27 @@ class _Merge:
             number = self._names.totals_series(name.series, minute, name.scope, name.series.name)
             self._count(numbered, number, minute, values)
         TOTALS.add(self._session, numbered)
+
+    def _note_late(self) -> None:
+        """Note which rows have changed after they were rolled up."""
         for width in self._intervals.rolled_up():
             self._session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
+
+    def add_totals(self, snapshot: Snapshot) -> None:
+        """See `Adding.add_totals`."""
+        self._totals([decode_snapshot(encode_snapshot(snapshot))])
+
+    def add_groups(self, groups: Iterable[GroupCount], version: str) -> None:
+        """See `Adding.add_groups`."""
+        if self._groups is not None:
+            self._groups.version = version
+            self._groups.count(groups, self._intervals.of)
+
+    def rows_of(self, series: Series, minute: int, scope: Scope, value: str) -> Iterator[Key]:
+        """See `Adding.rows_of`."""
+        names = self._names
+        number = names.series(series, minute) if scope == "name" else names.totals_series(series, minute, scope, value)
+        return ((*interval, number) for interval in self._intervals.of(minute))
 
     def _count(self, into: MergingTotals, number: int, minute: int, values: Sequence[Any]) -> None:
         for width, start in self._intervals.of(minute):
@@ -256,7 +290,12 @@ class _Merge:
         self._session.execute("DELETE FROM @running WHERE instance = %s", (instance,))
         for one in snapshot.running:
             number = self._names.series(one.series, one.started)
-            self._session.execute("INSERT INTO @running VALUES (%s, %s, %s)", (instance, number, one.started))
+            row = (instance, number, one.started)
+            if self._tasks is None:
+                self._session.execute("INSERT INTO @running VALUES (%s, %s, %s)", row)
+            else:
+                names = (storable(one.key), storable(one.queue))
+                self._session.execute("INSERT INTO @running VALUES (%s, %s, %s, %s, %s)", (*row, *names))
 
     def _dropped(self, instance: int, snapshots: Sequence[SentSnapshot], lost: Mapping[str, int]) -> None:
         """Keep what was dropped: of the process, and by its minute and the applications that it reports."""
