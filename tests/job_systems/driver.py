@@ -101,6 +101,8 @@ class Runner:
             )
         try:
             yield process
+            if process.poll() is None:
+                eventually(lambda: self.row.is_settled(self._environ["BROKER"]))
             process.send_signal(signal.SIGTERM)
             status = process.wait(TIMEOUT)
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +43,8 @@ class Row:
     """What runs a task at once inside a request; empty where the system cannot."""
     seconds_to_settle: float = 0.0
     """How long it takes to put a job away that has returned, if it cuts that off when it is told to stop."""
+    is_settled: Callable[[str], bool] = lambda broker: True
+    """Whether it has put its jobs away, and hears that it is told to stop; asked with the place of its broker."""
     prepare: bool = False
     """Whether the program has something to prepare."""
     environ: tuple[tuple[str, str], ...] = ()
@@ -190,6 +192,16 @@ _RQ: Final[Counts] = {
 _RQ_PROCESSES: Final[Counts] = {**_RQ, "rq_jobs.dies": {"killed": 1}, "rq_jobs.stopped": {"cancelled": 1}}
 
 
+def _rq_is_settled(broker: str) -> bool:
+    from redis import Redis
+    from rq import Queue
+
+    from ..workers.redis_helpers import is_idle
+
+    with Redis.from_url(broker) as redis:
+        return is_idle(Queue("high", connection=redis))
+
+
 def _rq_row(worker: str, processes: bool) -> Row:
     return Row(
         f"RQ, {worker}",
@@ -205,6 +217,7 @@ def _rq_row(worker: str, processes: bool) -> Row:
         yearly="rq_jobs.yearly",
         scheduler=_python("rq.cli", "cron", "rq_jobs"),
         await_scheduler="await_scheduler",
+        is_settled=_rq_is_settled,
     )
 
 

@@ -42,8 +42,8 @@ class Adding(Protocol):
     def add_totals(self, snapshot: Snapshot) -> None:
         """Count rows of minutes."""
 
-    def add_groups(self, groups: Iterable[GroupCount], version: str) -> None:
-        """Count errors for their groups."""
+    def add_groups(self, groups: Iterable[GroupCount], host: str, version: str) -> None:
+        """Count errors for their groups, as reported by a host and a version."""
 
     def rows_of(self, series: Series, minute: int, scope: Scope, value: str) -> Iterable[tuple[int, int, int]]:
         """Return the rows of totals, each a width, a start and an id, in which a part of a series is counted."""
@@ -98,7 +98,7 @@ class ServerKilledRows:
         """See `KilledRows.count`."""
         snapshot = reported(tasks, host, version)
         self._adding.add_totals(snapshot)
-        self._adding.add_groups(snapshot.groups, version)
+        self._adding.add_groups(snapshot.groups, host, version)
 
     def uncount(self, host: str, version: str, task: Killed) -> None:
         """See `KilledRows.uncount`."""
@@ -108,4 +108,4 @@ class ServerKilledRows:
             for row in self._adding.rows_of(task.series, task.minute, scope, value)
         ]
         TOTALS.subtract(self._session, rows, totals_of(task))
-        self._adding.add_groups([error_of(task, -1)], version)
+        self._adding.add_groups([error_of(task, -1)], host, version)

@@ -6,9 +6,11 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...recording.snapshot import ErrorCount, GroupCount, MinuteRow, Series, Snapshot
 from ...recording.totals import Totals, columns_of
+from ..groups import Groups
 from ..killed import KilledTasks
 from ..liveness import process_identity
 from ..maintenance import Retention, TrustedTime, reopen
@@ -18,13 +20,13 @@ from ..rows import Scope
 from .clocks import observe, trusted_time
 from .custom import add_events, add_metrics
 from .dropped import add_dropped
-from .groups import Groups
 from .ids import Ids
 from .jobs import add_schedules, note_reported
 from .killed import FileKilledRows
 from .maintenance import MaintainedTables
 from .samples import PreparedSample, add_samples, prepare_sample
-from .tables import ERRORS, FORMER, PRESENT, TOTALS
+from .statements import SQLiteStatements
+from .tables import ERRORS, FORMER, GROUPS, PRESENT, TOTALS
 
 __all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
 
@@ -80,7 +82,7 @@ def ingest(connection: sqlite3.Connection, prepared: PreparedSnapshot, retention
     observe(connection, instance, prepared.process, snapshot)
     now = trusted_time(connection, retention.longest)
     if is_new:
-        _add(connection, prepared, instance, _Ingest(connection, snapshot.instance.version, retention, now))
+        _add(connection, prepared, instance, _Ingest(connection, retention, now))
     return now
 
 
@@ -89,7 +91,7 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     ingest.minutes(prepared)
     ingest.errors(snapshot.errors)
     groups = ingest.groups
-    ingest.add_groups(snapshot.groups)
+    ingest.add_groups(snapshot.groups, snapshot.instance.host, snapshot.instance.version)
     ingest.custom(snapshot)
     note_reported(connection, instance, snapshot)
     ingest.record_dropped("schedules", add_schedules(connection, snapshot.schedules, int(snapshot.taken)))
@@ -150,9 +152,9 @@ def _new_instance(connection: sqlite3.Connection, snapshot: Snapshot) -> int:
 class _Ingest:
     """Finds out in which rows the counts of a snapshot belong."""
 
-    def __init__(self, connection: sqlite3.Connection, version: str, retention: Retention, now: TrustedTime) -> None:
+    def __init__(self, connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> None:
         self.ids = Ids(connection)
-        self.groups = Groups(connection, self.ids, version)
+        self.groups = Groups(SQLiteStatements(connection), self.ids, partial(GROUPS.add, connection))
         self.dropped: dict[str, int] = {}
         self._connection = connection
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
@@ -195,8 +197,9 @@ class _Ingest:
         """See `Adding.add_totals`."""
         self.minutes(prepare_snapshot(snapshot))
 
-    def add_groups(self, groups: Iterable[GroupCount]) -> None:
+    def add_groups(self, groups: Iterable[GroupCount], host: str, version: str) -> None:
         """See `Adding.add_groups`."""
+        self.groups.reported_by(host, version)
         self.groups.count(groups, self.intervals.of)
 
     def rows_of(self, series: Series, minute: int, scope: Scope, value: str) -> Iterator[tuple[int, int, int]]:

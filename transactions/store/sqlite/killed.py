@@ -41,8 +41,8 @@ class Adding(Protocol):
     def add_totals(self, snapshot: Snapshot) -> None:
         """Count rows of minutes."""
 
-    def add_groups(self, groups: Iterable[GroupCount]) -> None:
-        """Count errors for their groups."""
+    def add_groups(self, groups: Iterable[GroupCount], host: str, version: str) -> None:
+        """Count errors for their groups, as reported by a host and a version."""
 
     def rows_of(self, series: Series, minute: int, scope: Scope, value: str) -> Iterable[tuple[int, int, int]]:
         """Return the rows of totals, each a width, a start and an id, in which a part of a series is counted."""
@@ -103,7 +103,7 @@ class FileKilledRows:
         """See `KilledRows.count`."""
         snapshot = reported(tasks, host, version)
         self._adding.add_totals(snapshot)
-        self._adding.add_groups(snapshot.groups)
+        self._adding.add_groups(snapshot.groups, host, version)
 
     def uncount(self, host: str, version: str, task: Killed) -> None:
         """See `KilledRows.uncount`."""
@@ -116,4 +116,4 @@ class FileKilledRows:
                         f"UPDATE totals SET ({_TOTALS}) = ({', '.join('?' * len(COLUMNS))}) WHERE {_ROW}",
                         (*without(there, totals), *row),
                     )
-        self._adding.add_groups([error_of(task, -1)])
+        self._adding.add_groups([error_of(task, -1)], host, version)
