@@ -25,11 +25,10 @@ Runners = Callable[[Row], Runner]
 class Brokers:
     """The brokers that this machine has."""
 
-    def __init__(self, redis: Redis | None, database: str | None, stack: ExitStack) -> None:
+    def __init__(self, redis: Redis | None, database: str | None, rabbitmq: str | None) -> None:
         self._redis = redis
         self._database = database
-        self._stack = stack
-        self._rabbitmq = ""
+        self._rabbitmq = rabbitmq
 
     def for_row(self, row: Row) -> str:
         """Where a row finds its broker, which is empty."""
@@ -40,10 +39,9 @@ class Brokers:
         return self.rabbitmq() if row.broker == "rabbitmq" else self.redis()
 
     def rabbitmq(self) -> str:
-        """Where the RabbitMQ is, which is empty; it takes some seconds to start, and so does not before it is used."""
-        if rabbitmq.SERVER is None:
+        """Where the RabbitMQ is, which is empty."""
+        if self._rabbitmq is None:
             pytest.skip("there is no RabbitMQ")
-        self._rabbitmq = self._rabbitmq or self._stack.enter_context(rabbitmq.rabbitmq())
         rabbitmq.empty(self._rabbitmq)
         return self._rabbitmq
 
@@ -58,11 +56,12 @@ class Brokers:
 @pytest.fixture(scope="module")
 def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
     """All brokers that this machine has, for all rows: started ahead of the tests, each of which leaves nothing."""
+    asked = any("RabbitMQ" in item.name for item in request.session.items)  # it takes long to start
     with ExitStack() as stack:
         yield Brokers(
             None if SERVER is None else request.getfixturevalue("redis"),
             None if BINARIES is None else stack.enter_context(postgresql()),
-            stack,
+            None if rabbitmq.SERVER is None or not asked else stack.enter_context(rabbitmq.rabbitmq()),
         )
 
 

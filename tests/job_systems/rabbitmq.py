@@ -43,14 +43,15 @@ def rabbitmq() -> Iterator[str]:
     if os.geteuid() == 0:
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, _USER, _USER)
-    process = subprocess.Popen(
-        [*(["runuser", "-u", _USER, "--"] if os.geteuid() == 0 else []), str(SERVER)],
-        env={**os.environ, **_environ(folder, port, mapper)},
-        cwd=folder,
-        stdout=(folder / "log").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*(["runuser", "-u", _USER, "--"] if os.geteuid() == 0 else []), str(SERVER)],
+            env={**os.environ, **_environ(folder, port, mapper)},
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     url = f"amqp://guest:guest@127.0.0.1:{port}//"
     try:
         eventually(lambda: process.poll() is not None or _answers(url))

@@ -10,7 +10,7 @@ from typing import Any
 from celery import Celery, Task, shared_task
 from celery.exceptions import Ignore, Reject
 from celery.schedules import crontab
-from telling import die, show_request, tell
+from telling import FOLDER, die, is_first, show_request, tell
 
 import weighbridge.jobs.celery
 from weighbridge import background_task
@@ -98,6 +98,7 @@ def ignores() -> None:
 
 @app.task
 def stopped() -> None:
+    is_first("stopped")
     time.sleep(600)
 
 
@@ -141,7 +142,8 @@ def send_to_processes() -> None:
     for task in OF_PROCESSES:
         task.delay()
     running = stopped.delay()
-    time.sleep(2)
+    while not (FOLDER / "stopped").exists():
+        time.sleep(0.1)
     running.revoke(terminate=True)
 
 
