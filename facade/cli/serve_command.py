@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weighbridge.console import Console
+from weighbridge.console.access import require_token
 from weighbridge.console.serving import is_loopback, listen, open_browser, serve
 from weighbridge.exporting.prometheus import MetricsEndpoint, PageWithMetrics
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
@@ -67,11 +68,13 @@ def serve_page(options: Serving) -> None:
 
 def _token(file: Path, option: str) -> str:
     try:
-        token = file.read_text().strip()
+        token = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{option} {file} cannot be read: {error}") from None
-    if len(token) < 16:
-        raise CommandError(f"{option} {file}: the token must have at least 16 characters")
+    try:
+        require_token(token)
+    except ValueError as error:
+        raise CommandError(f"{option} {file}: {error}") from None
     return token
 
 

@@ -18,7 +18,7 @@ from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
 from . import marks, queries
-from .access import HEADERS, Access
+from .access import Access, completed
 from .http import Request, Response, redirect, text
 from .json_output import as_json
 from .parameters import BadParameter, State, parse
@@ -82,7 +82,8 @@ class Console:
         clock: returns the time in epoch seconds.
 
     Raises:
-        ValueError: the token has fewer than 16 characters, or ``store`` is not a valid store.
+        ValueError: the token has fewer than 16 characters, or others than printable ASCII; or ``store`` is not a
+            valid store.
     """
 
     def __init__(
@@ -102,9 +103,7 @@ class Console:
 
     def respond(self, request: Request) -> Response:
         """Return the response to any request."""
-        answer = self._guarded(request)
-        body = b"" if request.method == "HEAD" else answer.body
-        return Response(answer.status, (*answer.headers, *HEADERS), body)
+        return completed(request, self._guarded(request))
 
     def _guarded(self, request: Request) -> Response:
         if not self._access.knows_host(request):

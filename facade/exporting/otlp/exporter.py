@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
@@ -18,6 +20,7 @@ from weighbridge.exporting.measurements import families_of
 from weighbridge.transactions.store.cursors import CursorFailure, Cursors
 from weighbridge.transactions.store.engines import cursors_at
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.transactions.visible import visible
 
 from .metrics import Reading, plan_of
 from .sending import NotSent, TryAgain, post, scrubbed
@@ -80,20 +83,18 @@ class Exporter:
 
     Args:
         store: what is sent.
-        variables: what the environment asks for.
-        metrics: whether metrics are sent.
-        samples: whether samples are.
+        variables: what the environment asks for, and to whom what is sent.
         tell: writes a line for people.
     """
 
-    def __init__(self, store: Store, variables: Variables, metrics: bool, samples: bool, tell: Tell) -> None:
+    def __init__(self, store: Store, variables: Variables, tell: Tell) -> None:
         self.variables: Variables = variables
         self._tell = tell
         self._reader = StoreReader(store.place)
         self._cursors = cursors_at(store.place)
         source = _Source(self._reader, self._cursors, variables, store.machine, _Partial(tell))
-        asked_for = ((metrics, _Metrics), (samples, _Samples))
-        self.senders: Sequence[Sender] = [sender(source) for is_asked_for, sender in asked_for if is_asked_for]
+        asked_for = ((variables.metrics, _Metrics), (variables.traces, _Samples))
+        self.senders: Sequence[Sender] = [sender(source, receiver) for receiver, sender in asked_for if receiver]
 
     def close(self) -> None:
         """Close the store."""
@@ -170,7 +171,7 @@ class _Schedule:
         began = time.monotonic()
         try:
             self._sender.send(self._interval)
-        except FAILURES as error:
+        except Exception as error:  # one that nobody has thought of ends no thread
             self._say(error)
             self.due = time.monotonic() + (self._pauses.after(error) or self._interval)
             return
@@ -183,8 +184,15 @@ class _Schedule:
     def _say(self, error: Exception) -> None:
         kind = str(getattr(error, "kind", type(error).__name__))
         if not isinstance(error, Busy | LostTurn) and kind not in self._said:
-            self._tell(f"{error}; nothing is lost, and it is tried again")
+            told = f"{error}" if isinstance(error, FAILURES) else f"the export failed: {_described(error)}"
+            self._tell(f"{told}; nothing is lost, and it is tried again")
             self._said.add(kind)
+
+
+def _described(error: Exception) -> str:
+    """Return what only our developers can make sense of: the class, the message and the place."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {visible(str(error))} ({Path(frame.filename).name}:{frame.lineno})"
 
 
 # What is sent
@@ -238,10 +246,10 @@ def _turn(turns: Turns, interval: float) -> Iterator[Progress]:
 
 
 class _Metrics:
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: _Source, endpoint: Endpoint) -> None:
         self._source = source
-        self._endpoint = source.variables.metrics
-        self._turns = source.turns("metrics", self._endpoint)
+        self._endpoint = endpoint
+        self._turns = source.turns("metrics", endpoint)
 
     @property
     def place(self) -> str:
@@ -285,10 +293,10 @@ class _Metrics:
 
 
 class _Samples:
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: _Source, endpoint: Endpoint) -> None:
         self._source = source
-        self._endpoint = source.variables.traces
-        self._turns = source.turns("traces", self._endpoint)
+        self._endpoint = endpoint
+        self._turns = source.turns("traces", endpoint)
 
     @property
     def place(self) -> str:
