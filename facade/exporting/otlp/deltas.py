@@ -33,6 +33,12 @@ class Sent(NamedTuple):
     value: Counted
     until: int
     """Nanoseconds since the epoch, of the point that was sent last."""
+    number: int = 0
+    """Of the series that it was of (see `Sample`)."""
+
+    def is_of(self, number: int) -> bool:
+        """Whether it is of a series that still counts, and not of one that made room and came back."""
+        return 0 in {number, self.number} or number == self.number
 
 
 def without_generation(families: Iterable[Family]) -> list[Family]:
@@ -44,10 +50,10 @@ def _one_generation(sample: Sample) -> Sample:
     return sample._replace(labels=tuple(pair for pair in sample.labels if pair[0] != GENERATION))
 
 
-def counted(families: Iterable[Family]) -> dict[Key, Counted]:
-    """Return all that is counted, without what is measured at the moment."""
+def counted(families: Iterable[Family], now: int = 0) -> dict[Key, Sent]:
+    """Return all that is counted, as if it were sent now, without what is measured at the moment."""
     return {
-        (family.name, sample.labels): sample.value
+        (family.name, sample.labels): Sent(sample.value, now, sample.number)
         for family in families
         if family.kind != "gauge"
         for sample in family.samples
@@ -65,6 +71,8 @@ def deltas(families: Iterable[Family], sent: Mapping[Key, Sent]) -> list[Family]
 def _deltas(family: Family, sent: Mapping[Key, Sent]) -> Iterator[Sample]:
     for sample in family.samples:
         before = sent.get((family.name, sample.labels))
+        if before is not None and not before.is_of(sample.number):
+            before = None
         difference = _difference(sample.value, before.value if before else 0)
         if _number(difference):
             yield sample._replace(value=difference)
@@ -92,25 +100,27 @@ def _difference(value: Counted, before: Counted) -> Counted:
 # Names that have made room for others
 
 
-def settled(sent: Mapping[Key, Sent], now: Mapping[Key, Counted]) -> dict[Key, Sent]:
+def settled(sent: Mapping[Key, Sent], now: Mapping[Key, Sent]) -> dict[Key, Sent]:
     """Return what was sent of all that is still counted; what was sent of a name that is gone is where its counts are.
+
+    A name may be back already: then it counts anew.
 
     A whole application may also be forgotten with its counts: then nothing else has grown by them.
     """
-    found = {key: one for key, one in sent.items() if key in now}
+    found = {key: one for key, one in sent.items() if key in now and one.is_of(now[key].number)}
     for key, one in sent.items():
-        if key in now:
+        if key in found:
             continue
         for target in _replacements(key):
             together = _added(found.get(target), one)
-            if target in now and _number(now[target]) >= _number(together.value):
-                found[target] = together
+            if target in now and _number(now[target].value) >= _number(together.value):
+                found[target] = together._replace(number=now[target].number)
                 break
     return found
 
 
 def _added(one: Sent | None, other: Sent) -> Sent:
-    return other if one is None else Sent(_sum(one.value, other.value), max(one.until, other.until))
+    return other if one is None else Sent(_sum(one.value, other.value), max(one.until, other.until), one.number)
 
 
 def _replacements(key: Key) -> Iterator[Key]:
@@ -146,14 +156,14 @@ def _sum(one: Counted, other: Counted) -> Counted:
 
 # As text, for the store
 
-_FORM: Final = 1
+_FORM: Final = 2
 
 
 def encode_sent(sent: Mapping[Key, Sent]) -> str:
     """Return what was sent as text: some 60 bytes a series."""
     families: dict[str, list[Any]] = {}
     for (family, labels), one in sent.items():
-        families.setdefault(family, []).append([labels, one.until, *_parts(one.value)])
+        families.setdefault(family, []).append([labels, one.until, one.number, *_parts(one.value)])
     text = json.dumps([_FORM, families], separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
@@ -173,9 +183,9 @@ def decode_sent(text: str) -> dict[Key, Sent] | None:
         if form != _FORM:
             return None
         return {
-            (family, tuple((label, value) for label, value in labels)): Sent(_counted(*parts), until)
+            (family, tuple((label, value) for label, value in labels)): Sent(_counted(*parts), until, number)
             for family, rows in families.items()
-            for labels, until, *parts in rows
+            for labels, until, number, *parts in rows
         }
     except (TypeError, ValueError, zlib.error):
         return None

@@ -17,9 +17,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from weighbridge.exporting.measurements import families_of
-from weighbridge.transactions.store.cursors import CursorFailure, Cursors
-from weighbridge.transactions.store.engines import cursors_at
+from weighbridge.transactions.recording.snapshot import StoreUnavailable
+from weighbridge.transactions.store.engines import state_at
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.transactions.store.state import StateWriter
 from weighbridge.transactions.visible import visible
 
 from .metrics import Reading, plan_of
@@ -31,7 +32,7 @@ from .variables import Endpoint, Variables
 
 __all__ = ["FAILURES", "ExportFailed", "Exporter", "Sender", "Store"]
 
-FAILURES: Final = (Busy, CursorFailure, LostTurn, NotSent, StoreUnreadable)
+FAILURES: Final = (Busy, LostTurn, NotSent, StoreUnavailable, StoreUnreadable)
 """What may keep an export from being made."""
 
 _FIRST_PAUSE: Final = 1.0
@@ -91,15 +92,15 @@ class Exporter:
         self.variables: Variables = variables
         self._tell = tell
         self._reader = StoreReader(store.place)
-        self._cursors = cursors_at(store.place)
-        source = _Source(self._reader, self._cursors, variables, store.machine, _Partial(tell))
+        self._writer = state_at(store.place)
+        source = _Source(self._reader, self._writer, variables, store.machine, _Partial(tell))
         asked_for = ((variables.metrics, _Metrics), (variables.traces, _Samples))
         self.senders: Sequence[Sender] = [sender(source, receiver) for receiver, sender in asked_for if receiver]
 
     def close(self) -> None:
         """Close the store."""
         self._reader.close()
-        self._cursors.close()
+        self._writer.close()
 
     def export_once(self, timeout: float) -> Iterator[Sent]:
         """Send everything, with as many attempts as some seconds allow; yield what was sent.
@@ -217,7 +218,7 @@ class _Source(NamedTuple):
     """Where everything comes from."""
 
     reader: StoreReader
-    cursors: Cursors
+    writer: StateWriter
     variables: Variables
     machine: str | None
     partial: _Partial
@@ -230,7 +231,7 @@ class _Source(NamedTuple):
     def turns(self, what: str, endpoint: Endpoint) -> Turns:
         """Return the turns at sending to a receiver."""
         claimant = f"{uuid.uuid4()}"
-        return Turns(self.cursors, f"otlp {what} {endpoint.place}", claimant, endpoint.timeout)
+        return Turns(self.writer, f"otlp {what} {endpoint.account}", claimant, endpoint.timeout)
 
 
 @contextmanager
@@ -275,7 +276,7 @@ class _Metrics:
 
     def _read(self) -> Reading:
         source, now = self._source, time.time()
-        stream = stream_of(source.cursors, source.reader, now)
+        stream = stream_of(source.writer, source.reader, now)
         families = families_of(source.reader, now, None)
         labels = (label for family in families for sample in family.samples for label in sample.labels)
         applications = {value for name, value in labels if name == "application"}
@@ -308,7 +309,7 @@ class _Samples:
         source.make_ready()
         with _turn(self._turns, interval) as progress:
             now = time.time()
-            stream = stream_of(source.cursors, source.reader, now)
+            stream = stream_of(source.writer, source.reader, now)
             plan = SamplePlan(source.reader, progress, now)
             versions = versions_of(source.reader, now)
             for some in plan.batches():

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import pbkdf2_hmac
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -33,6 +34,7 @@ _T = TypeVar("_T")
 _DEFAULT: Final = "http://localhost:4318"
 _PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ROUNDS: Final = 100_000
 _SHORT: Final = 0.5
 """Seconds; whoever writes a shorter timeout has most likely thought in seconds, as some libraries do."""
 _DISABLED: Final = "OTEL_SDK_DISABLED"
@@ -70,6 +72,16 @@ class Endpoint:
         """The address for people to read: without credentials, which may be in its query, too."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.target.partition('?')[0]}"
+
+    @property
+    def account(self) -> str:
+        """The address, with a mark that tells accounts there apart; too short for a password to be found by it."""
+        query = self.target.partition("?")[2]
+        told = [*([query] if query else []), *(f"{name}: {value}" for name, value in sorted(self.headers.items()))]
+        if not told:
+            return self.place
+        mark = pbkdf2_hmac("sha256", "\n".join(told).encode(), self.place.encode(), _ROUNDS, 4)
+        return f"{self.place} {mark.hex()}"
 
     def credentials(self) -> Iterator[str]:
         """Yield all that may be a credential, whole and in parts: of headers, of the address, and of its query."""
