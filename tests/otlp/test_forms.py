@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from weighbridge.exporting.families import Distribution, Family, Sample, Sum
 from weighbridge.exporting.otlp import metrics, points
-from weighbridge.exporting.otlp.deltas import Sent, counted, decode_sent, deltas, encode_sent, settled
+from weighbridge.exporting.otlp.deltas import counted, deltas
+from weighbridge.exporting.otlp.sent import Sent, decode_sent, encode_sent
+from weighbridge.exporting.otlp.settling import settled
 from weighbridge.transactions.recording.histogram import BOUNDS, add_durations
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.sqlite.ids import Ids

@@ -9,6 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from weighbridge.exporting.families import GENERATION
+from weighbridge.exporting.measurements import families_of
+from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import Totals
 from weighbridge.transactions.store import eviction
@@ -55,3 +58,7 @@ def test_no_call_is_lost_or_counted_twice(make, engine, path, limit, monkeypatch
             }
             assert found == dict.fromkeys(found, written), number
             assert sum(ever.errors.values()) == errors, number
+        for family in families_of(reader, at):
+            for labels in (dict(sample.labels) for sample in family.samples if family.kind != "gauge"):
+                if labels.get("application") == OTHER:
+                    assert labels.get(GENERATION) == ever.composition, family.name

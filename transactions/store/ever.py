@@ -180,9 +180,12 @@ class _Reading:
         return {name: self._rows.statuses([_EXPIRED, *self._ranges], some) for name, some in numbers.items()}
 
     def errors(self) -> dict[ErrorType, int]:
-        """Return how often errors of each type occurred."""
+        """Return how often errors of each type occurred; those of evicted series count where the series do."""
+        names, counted_as = self._series("name"), self.series("name")
+        moved = {names[one]: counted_as[one] for one in self._evicted if one in names and one in counted_as}
         found: dict[ErrorType, int] = {}
-        for error, count, _, series in self._rows.errors([_EXPIRED, *self._ranges], Selection()):
+        for error, count, _, whose in self._rows.errors([_EXPIRED, *self._ranges], Selection()):
+            series = moved.get(whose, whose)
             key = ErrorType(series.application, series.kind, error.type, error.expected)
             found[key] = found.get(key, 0) + count
         return found

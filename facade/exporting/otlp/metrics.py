@@ -9,8 +9,10 @@ from weighbridge.exporting.families import GENERATION, Family
 
 from .attributes import Attributes
 from .conventions import with_conventions
-from .deltas import Sent, counted, decode_sent, deltas, encode_sent, settled, without_generation
+from .deltas import counted, deltas, without_generation
 from .points import Form, Key, Request, requests_of
+from .sent import Sent, decode_sent, encode_sent
+from .settling import settled
 from .stream import Stream
 from .turns import State
 from .variables import Variables
