@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..recording.totals import Totals
 from .cache import RowCache
-from .resolutions import FINEST, FOREVER, RowRange, end_of, split_at
-from .results import Timeline, TimelineBucket
+from .resolutions import COARSE_WIDTHS, FOREVER, RowRange, end_of, split_at
+from .results import ErrorTimeline, Timeline, TimelineBucket, What
 from .rows import Grouping, Rows
 from .statistics import Statistics, Window, statistics_of
 from .steps import Steps
 from .sums import totals_by
 
-__all__ = ["statistics_over_time", "timeline_of"]
+__all__ = ["error_timeline", "statistics_over_time", "timeline_of"]
 
 
 def timeline_of(steps: Steps, found: Mapping[int, Statistics]) -> Timeline:
@@ -21,6 +21,15 @@ def timeline_of(steps: Steps, found: Mapping[int, Statistics]) -> Timeline:
     nothing = statistics_of(Totals(), steps.length / 60)
     buckets = (TimelineBucket(start, found.get(number, nothing)) for number, start in steps.start_of.items())
     return Timeline(steps.length, tuple(buckets))
+
+
+def error_timeline(steps: Steps, found: Iterable[tuple[What, int, int]]) -> ErrorTimeline[What]:
+    """From errors, or groups of them, each with the number of a step and a count."""
+    places = {number: place for place, number in enumerate(steps.start_of)}
+    counts: dict[What, list[int]] = {}
+    for what, number, count in found:
+        counts.setdefault(what, [0] * len(places))[places[number]] += count
+    return ErrorTimeline(steps.length, steps.starts, counts)
 
 
 def statistics_over_time(
@@ -34,10 +43,10 @@ def statistics_over_time(
 ) -> dict[tuple[int, ...], Statistics]:
     """Figures of some series by number of the step; if ``apart`` by number of the series and of the step.
 
-    Those of steps that are over and wholly rolled up are kept as they are.
+    Those of steps that are over and wholly rolled up are kept as they are, also where they are made of the minutes.
     """
     grouping = Grouping(apart, steps.number_sql)
-    over, rest = _over(window, steps, ranges)
+    over, rest = _over(window, steps, ranges, rows.resolutions()[COARSE_WIDTHS[0]].complete_until)
 
     def minutes(number: int, until: float) -> float:
         return steps.minutes(steps.start_of[number], until)
@@ -53,8 +62,8 @@ def statistics_over_time(
     return found
 
 
-def _over(window: Window, steps: Steps, ranges: Sequence[RowRange]) -> tuple[Sequence[RowRange], Sequence[RowRange]]:
-    """The rolled-up rows of the steps that are over, and all other rows."""
-    rolled_up_until = max((part.end for part in ranges if part.width > FINEST), default=0)
-    over, rest = split_at(ranges, steps.border(min(rolled_up_until, window.until)))
-    return (over, rest) if all(part.width > FINEST for part in over) else ((), ranges)
+def _over(
+    window: Window, steps: Steps, ranges: Sequence[RowRange], rolled_up_until: int
+) -> tuple[Sequence[RowRange], Sequence[RowRange]]:
+    """The rows of the steps that are over, which change only when something comes late, and all other rows."""
+    return split_at(ranges, steps.border(min(rolled_up_until, window.until)))
