@@ -29,7 +29,7 @@ from .chart_range import later, offsets_used, time_before
 from .days import day_note
 from .json_output import STATISTIC_MEANINGS
 from .marks import changes, time_change
-from .parameters import RANGES, REFRESHES
+from .parameters import RANGES
 from .ratings import alarm, rating, starred, trend
 
 __all__ = ["NOT_BY_PART", "STATIC", "compile_templates", "render"]
@@ -41,7 +41,10 @@ _RANGE_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {name: f"last {describe(seconds)}".replace(" 1 ", " ") for name, seconds in RANGES.items()}
 )
 NOT_BY_PART: Final = "single transactions are counted for all hosts and versions together"
-_COMPARE_WORDS: Final = MappingProxyType({"none": "nothing", "day": "the day before", "week": "the week before"})
+_REFRESH_WORDS: Final = MappingProxyType(
+    {"10": "every 10 s", "30": "every 30 s", "60": "every minute", "300": "every 5 min"}
+)
+_COMPARE_WORDS: Final = MappingProxyType({"none": "no comparison", "day": "the day before", "week": "the week before"})
 _SORT_WORDS: Final = MappingProxyType({name: order.words for name, order in columns.ORDERS.items()})
 _MOST_HOSTS: Final = 50
 _RIGHT: Final = 5.0
@@ -50,7 +53,6 @@ _SEPARATORS: Final = re.compile(r"(?<=[/.:_?&=-])(?=[^/.:_?&=-])")
 """Where a long name may go on in the next line."""
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
 _SIZES: Final = frozenset({"request.size", "response.size"})
-_REFRESH_WORDS: Final = MappingProxyType({every: f"every {describe(int(every))}" for every in REFRESHES})
 
 
 def render(template: str, **values: Any) -> str:
