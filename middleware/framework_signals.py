@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ..transactions.host_exceptions import pass_on
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.request import NO_ROUTE
 from .django_routes import path_for_django
@@ -53,8 +54,8 @@ def _connect(module: str, signal: str, receiver: Any) -> None:
     _connected.add((module, signal))
     try:
         found.connect(receiver)
-    except RuntimeError:  # Flask before 2.3 has signals only where blinker is installed
-        return
+    except RuntimeError as error:  # Flask before 2.3 has signals only where blinker is installed
+        pass_on(error)
 
 
 # Flask and Quart

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..transactions.configuration.in_force import in_force
 from ..transactions.context.event_loops import coroutine_of, running_task
+from ..transactions.host_exceptions import pass_on
 from ..transactions.late_imports import late_imports
 from ..transactions.lifecycle import last_write, write_at_once
 from ..transactions.log import capture_internal_exception
@@ -76,8 +77,9 @@ async def _in_a_thread(work: Callable[[], object]) -> None:
 
     try:
         _start_thread(work_and_ring)
-    except RuntimeError:  # no thread can be started: better to block the loop than to lose what is left
-        work()
+    except RuntimeError as error:
+        pass_on(error)
+        work()  # no thread can be started: better to block the loop than to lose what is left
     else:
         await ringing()
 

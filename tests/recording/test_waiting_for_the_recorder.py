@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Programs, Stored
 
 
@@ -50,6 +52,44 @@ def test_a_signal_handler_that_flushes_while_a_fork_is_prepared(programs: Progra
         "ignore",
     )
     assert stored.calls() == {"work": 1 + int(flushed)}
+
+
+@pytest.mark.parametrize("threads", ["can be started", "cannot be started"])
+def test_an_exception_that_strikes_a_write_without_the_recorders_thread(programs: Programs, threads: str) -> None:
+    """A built-in exception of the host's, as a store might raise it, reaches who waits for the store."""
+    said = programs.run(
+        f"""
+        import signal, sqlite3, threading
+        from weighbridge.transactions.configuration.in_force import in_force
+        from weighbridge.transactions.handoff import handoff
+        from weighbridge.transactions.recording.recorder import Recorder
+        from weighbridge.transactions.store.sqlite.writer import StoreWriter
+
+        def refuse(*_):
+            raise RuntimeError("can't start new thread")
+        def strike(*_):
+            raise TimeoutError("from outside")
+
+        work()
+        weighbridge.flush()
+        path = os.environ["WEIGHBRIDGE_STORE"]
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        handoff.record_dropped("transactions")
+        recorder = Recorder(in_force.settings, lambda: StoreWriter(path))
+        if {threads == "cannot be started"}:
+            threading.Thread.start = refuse
+        signal.signal(signal.SIGALRM, strike)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            recorder.flush()
+        except TimeoutError as error:
+            print(error)
+        other.execute("ROLLBACK")
+        assert recorder.flush()
+        """
+    )
+    assert said.strip() == "from outside"
 
 
 def test_greenlets_that_flush_and_fork(programs: Programs, stored: Stored) -> None:

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from ..host_exceptions import comes_from_a_signal, pass_on
 from .agent_settings import is_agent_section
 from .function_sections import is_function_section, read_function_sections
 from .records import FileReading, Origin, Problem, SettingEntry, Unused
@@ -59,12 +60,15 @@ def read_file(path: str, environment: str | None) -> FileReading:
         read = _read_toml if path.endswith(".toml") else _read_ini
         return read(path, text, environment)
     except OSError as error:
+        pass_on(error)
         return FileReading(problems=(Problem(path, f"cannot be read: {error.strerror}"),))
     except _Unreadable as error:
         return FileReading(problems=(Problem(path, f"cannot be read: {error}"),))
     except RecursionError:
         return FileReading(problems=(Problem(path, "cannot be parsed: it is nested too deeply"),))
     except (ValueError, configparser.Error) as error:
+        if comes_from_a_signal(error):
+            raise
         return FileReading(problems=(Problem(path, f"cannot be parsed: {_reason(error)}"),))
 
 

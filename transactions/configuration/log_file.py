@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from ..host_exceptions import pass_on
 from ..log import logger
 from .records import Configuration, Problem
 
@@ -28,6 +29,7 @@ def direct_log(configuration: Configuration) -> Problem | None:
     try:
         handler = _open(settings.log_file)
     except OSError as error:
+        pass_on(error)
         place = str(configuration.origins["log_file"])
         return Problem(place, f"log_file = {settings.log_file!r} cannot be written: {error.strerror}", "log_file")
     _install(handler)

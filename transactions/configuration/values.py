@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from ..host_exceptions import pass_on
 from .postgresql_url import EXAMPLE, SCHEMES, is_server_url, parse_server_url
 from .redaction import redacted
 
@@ -178,6 +179,7 @@ def _absolute(path: str) -> str:
     try:
         return os.path.normpath(os.path.join(os.getcwd(), expanded))  # noqa: PTH109
     except OSError as error:
+        pass_on(error)
         raise Refused(f"the path is relative, and the current directory is not there ({error.strerror})") from None
 
 

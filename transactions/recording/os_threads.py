@@ -85,6 +85,8 @@ class OSThread(Protocol):
 
 def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
     """Start a daemon thread and return it; ``None``, which is logged once, if that is impossible at this moment."""
+    if sys.is_finalizing():  # it would never come to run
+        return None
     run = late_imports.never_in(run)
     try:
         if is_patched() or process_state.early:  # one of `threading` complains at its end if gevent comes meanwhile

@@ -57,7 +57,7 @@ _POLL_INTERVAL: Final = 0.2
 
 
 class _Request:
-    """A task that one of the program's threads hands to the recorder's thread and waits for."""
+    """A task that one of the program's threads hands to another thread and waits for."""
 
     __slots__ = ("answered", "done", "task")
 
@@ -66,6 +66,13 @@ class _Request:
         self.done = False
         self.answered = allocate_lock()
         self.answered.acquire()
+
+    def carry_out(self) -> None:
+        done = False
+        try:
+            done = self.task()
+        finally:  # whatever exception strikes here, a thread is waiting
+            self.answer(done)
 
     def answer(self, done: bool) -> None:
         self.done = done
@@ -76,9 +83,10 @@ class Recorder:
     """Counts finished transactions and writes snapshots of the counts every few seconds.
 
     Its thread does both, even when one of the program's threads waits for the result:
-    an exception that strikes the waiting thread then leaves nothing half done. If the
-    recorder's thread does not run, any thread that holds the lock does the work, so
-    that a flush and a normal exit do not depend on it.
+    an exception that strikes the waiting thread then leaves nothing half done, and
+    cannot be taken for one of the store's. If the recorder's thread does not run, a
+    thread for this task alone does the work, and where none can be started, the
+    program's own: a flush and a normal exit do not depend on any thread.
 
     Args:
         settings: the settings in force.
@@ -268,9 +276,9 @@ class Recorder:
         return answered
 
     def _have_done(self, task: Callable[[], bool], timeout: float | None) -> bool:
-        """Run a task in the recorder's thread, or here if that does not run; return whether it succeeded in time."""
+        """Run a task in the recorder's thread, or as `_do` does; return whether it succeeded in time."""
         deadline = _deadline(timeout)
-        if self._can_wait():
+        if self._is_alive() and self._can_wait():
             request = _Request(task)
             self._requests.append(request)
             self._wake()
@@ -279,19 +287,28 @@ class Recorder:
                 return request.done
             refuses(partial(self._requests.remove, request), ValueError)  # removed already if it is being answered
         with self._priority():
-            done = self._work(task, max(0.0, deadline - monotonic()))
+            done = self._do(task, deadline)
         write_held_lines()
         return done
 
+    def _do(self, task: Callable[[], bool], deadline: float) -> bool:
+        """Run a task in a thread of its own, or here if there can be none; return whether it succeeded in time."""
+        request = _Request(partial(self._work, task, max(0.0, deadline - monotonic())))
+        helper = start_thread(request.carry_out, "weighbridge-writer") if self._can_wait() else None
+        if helper is None:
+            return request.task()
+        # The deadline is the task's: it takes the lock in time or not at all, and then goes on to its end.
+        _acquired(request.answered, float("inf"), helper.is_alive)
+        return request.done
+
     def _can_wait(self) -> bool:
-        """Whether the current thread can wait for the recorder's thread to do the work.
+        """Whether the current thread can wait for another one to do the work.
 
         The recorder's thread cannot wait for itself, nor can code that interrupts
         the thread holding the lock. And gevent's greenlets share one thread: what
-        the recorder waits for may need another greenlet to run.
+        the other one waits for may need another greenlet to run.
         """
-        me = this_thread()
-        return self._is_alive() and me not in {self._runs_in, self._worker} and not is_patched()
+        return this_thread() not in {self._runs_in, self._worker} and not is_patched()
 
     @contextmanager
     def _priority(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import platformdirs
 
 from ..configuration.postgresql_url import is_server_url
+from ..host_exceptions import pass_on
 from ..visible import visible
 
 __all__ = ["MEMORY", "Location", "locate", "owner", "prepare", "user"]
@@ -41,6 +42,7 @@ def locate(setting: str | None) -> Location:
         directory = platformdirs.user_state_dir("weighbridge", appauthor=False)
         return Location(os.path.abspath(os.path.join(_expanded(directory), _FILE_NAME)), "user")
     except (OSError, RuntimeError) as error:
+        pass_on(error)
         return Location(MEMORY, "memory", f"there is no place for it: {error}")
 
 
@@ -63,6 +65,7 @@ def prepare(location: Location) -> Location:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
+        pass_on(error)
         return Location(MEMORY, "memory", f"{visible(str(directory))} cannot be made: {error.strerror}")
     if os.access(directory, os.W_OK | os.X_OK):
         return location

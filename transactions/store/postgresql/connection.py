@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from ...configuration.postgresql_url import ServerAddress
+from ...host_exceptions import pass_on
 from .drivers import Driver, Result, Session, Values
 
 __all__ = ["NEEDED_UPGRADE", "ServerConnection", "ServerFailure"]
@@ -85,6 +86,7 @@ class ServerConnection:
             yield _SchemaSession(self._opened(), self.address.schema)
         except (self._driver.Error, OSError, UnicodeError) as error:
             self.close()
+            pass_on(error)
             raise self._failure(error) from None  # the driver's own message may have a password in it
         except BaseException:
             self.close()

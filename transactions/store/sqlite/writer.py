@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from ...configuration.settings import Settings
+from ...host_exceptions import pass_on
 from ...log import log_once
 from ...recording.snapshot import Snapshot, StoreUnavailable
 from ...visible import visible
@@ -100,6 +101,7 @@ class StoreWriter:
             with self._connection.transaction(timeout) as connection:
                 yield connection
         except FAILURES as error:
+            pass_on(error)
             raise StoreUnavailable(self._refusal(error)) from error
 
     def _refusal(self, error: Exception) -> str:
