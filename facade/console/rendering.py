@@ -118,6 +118,20 @@ def attribute(value: object, key: str) -> str:
     return str(value)
 
 
+def table_cells(one: columns.Cells) -> list[Markup]:
+    """Write the cells of a column; a template takes four times as long for the 1 200 of a page.
+
+    >>> table_cells(columns.Cells(columns.COLUMNS[2], "", ["1,024"], [""]))
+    [Markup('<td class="number calls" data-label="Calls">1,024</td>')]
+    """
+    column, label = one.column, escape(one.heading)
+    fixed = "extra" if column.extra else "calls" if column.title == "Calls" else ""
+    return [
+        Markup(f'<td class="number {fixed or tone}" data-label="{label}">{escape(text)}</td>')  # noqa: S704 - escaped
+        for tone, text in zip(one.tones, one.texts, strict=True)
+    ]
+
+
 def last_word(name: str) -> str:
     """Return the class in ``module:Class``."""
     return name.rpartition(":")[2] or name
@@ -154,7 +168,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "number": formats.number,
         "rate": formats.rate, "rating": rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
-        "to_json": json.dumps, "trend": trend,
+        "table_cells": table_cells, "to_json": json.dumps, "trend": trend,
     }
 )  # fmt: skip
 
