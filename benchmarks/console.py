@@ -44,6 +44,7 @@ _PAGES = {
     "summary": "&app=shop&compare=week",
     "transactions": "&app=shop",
     "transaction": _ONE,
+    "samples": "&app=shop&status=500",
     "errors": "&app=shop",
     "applications": "",
     "running": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import add
 
@@ -11,6 +11,7 @@ from weighbridge.transactions.store.reader import (
     ErrorGroupStatistics,
     ErrorKey,
     ErrorStatistics,
+    ErrorTimeline,
     Selection,
     StoredSample,
     StoreReader,
@@ -30,8 +31,10 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
         state.selection,
         state.search.casefold(),
     )
-    window = frame.window
-    found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)]
+    window, by_message = frame.window, not (state.host or state.version)  # messages are counted for all together
+    found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)] if by_message else []
+    groups = [one for one in reader.error_groups(window, selection) if _is_called(one, wanted)]
+    groups_over_time = reader.error_group_timeline(window, frame.step, selection)
     kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
     return ErrorsPage(
         window=window,
@@ -41,10 +44,12 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
         timeline=timeline(reader, frame, selection),
         unexpected=[error for error in found if not error.expected],
         expected=[error for error in found if error.expected],
-        over_time=_errors_over_time(reader, frame, selection, wanted),
+        over_time=_errors_over_time(reader, frame, selection, wanted)
+        if by_message
+        else _groups_over_time(groups, groups_over_time),
         samples=[one for one in kept if not wanted or _failed_by(one, wanted)][:20],
-        groups=[one for one in reader.error_groups(window, selection) if _is_called(one, wanted)],
-        groups_over_time=reader.error_group_timeline(window, frame.step, selection),
+        groups=groups,
+        groups_over_time=groups_over_time,
     )
 
 
@@ -54,7 +59,7 @@ def error(reader: StoreReader, state: State, now: float) -> ErrorPage | None:
     if found is None or found[0].application != state.app:
         return None
     group, new_since, traceback = found
-    frame, selection = chart_range(reader, state, now), Selection(state.app, state.kind)
+    frame, selection = chart_range(reader, state, now), state.selection
     over_time = reader.error_group_timeline(frame.window, frame.step, selection)
     in_window = [one for one in reader.error_groups(frame.window, selection) if one.group.id == group.id]
     return ErrorPage(
@@ -64,9 +69,9 @@ def error(reader: StoreReader, state: State, now: float) -> ErrorPage | None:
         group=group,
         new_since=new_since,
         count=sum(one.count for one in in_window),
-        by_series=in_window[0].by_series if in_window else {},
+        by_series=in_window[0].by_series if in_window else None if state.host or state.version else {},
         over_time=replace(over_time, counts={group.id: over_time.counts.get(group.id, ())} if in_window else {}),
-        samples=[one for one in reader.samples_of_group(group.id, frame.window) if one.series.kind == state.kind],
+        samples=reader.samples_of_group(group.id, frame.window, selection),
         traceback=traceback,
     )
 
@@ -82,16 +87,27 @@ def _failed_by(one: StoredSample, wanted: str) -> bool:
 def _errors_over_time(reader: StoreReader, frame: ChartRange, selection: Selection, wanted: str) -> ErrorsOverTime:
     told = reader.error_timeline(frame.window, frame.step, selection)
     counts = {key: numbers for key, numbers in told.counts.items() if _speaks_of(key, wanted)}
-    classes: dict[tuple[str, bool], list[int]] = {}
-    for key, numbers in counts.items():
-        whole = classes.setdefault((key.type, key.expected), [0] * len(told.starts))
-        whole[:] = map(add, whole, numbers)
     return ErrorsOverTime(
         step=told.step,
         starts=told.starts,
-        classes=_most_first(ErrorCounts(type_, None, expected, whole) for (type_, expected), whole in classes.items()),
+        classes=_by_class((key.type, key.expected, numbers) for key, numbers in counts.items()),
         errors=_most_first(ErrorCounts(*key, numbers) for key, numbers in counts.items()),
     )
+
+
+def _groups_over_time(groups: Iterable[ErrorGroupStatistics], told: ErrorTimeline[int]) -> ErrorsOverTime:
+    """Return the same as far as groups tell it: by class, not by message."""
+    found = [one.group for one in groups if one.group.is_exception]
+    classes = _by_class((group.type, group.expected, told.counts.get(group.id, ())) for group in found)
+    return ErrorsOverTime(step=told.step, starts=told.starts, classes=classes, errors=[])
+
+
+def _by_class(counts: Iterable[tuple[str, bool, Sequence[int]]]) -> list[ErrorCounts]:
+    classes: dict[tuple[str, bool], list[int]] = {}
+    for type_, expected, numbers in counts:
+        whole = classes.setdefault((type_, expected), [0] * len(numbers))
+        whole[:] = map(add, whole, numbers)
+    return _most_first(ErrorCounts(type_, None, expected, whole) for (type_, expected), whole in classes.items())
 
 
 def _most_first(found: Iterable[ErrorCounts]) -> list[ErrorCounts]:

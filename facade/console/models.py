@@ -18,8 +18,8 @@ from weighbridge.transactions.store.reader import (
     CustomMetricStatistics,
     ErrorGroupInfo,
     ErrorGroupStatistics,
-    ErrorGroupTimeline,
     ErrorStatistics,
+    ErrorTimeline,
     Health,
     HostStatistics,
     Mark,
@@ -55,6 +55,7 @@ __all__ = [
     "QueueLine",
     "RunningPage",
     "SamplePage",
+    "SamplesPage",
     "SummaryPage",
     "TimeAndFigures",
     "TransactionLine",
@@ -245,11 +246,28 @@ class SamplePage:
     """Group and traceback of each of its errors; of one that failed without any, the group of such failures."""
     tracebacks_shown: bool = True
     """Whether whoever asks may see tracebacks."""
+    log_link: str | None = None
+    """The address of its log lines, by the template of the configuration."""
 
     def without_tracebacks(self) -> SamplePage:
         """Return the page for somebody who may not see tracebacks."""
         hidden = [replace(error, traceback=None) for error in self.errors]
         return replace(self, errors=hidden, tracebacks_shown=False)
+
+
+@dataclass(frozen=True)
+class SamplesPage:
+    """Samples of an application and kind that match a filter."""
+
+    window: Window
+    application: str
+    kind: Kind
+    timeline: Timeline
+    """Of all calls: of the transaction, the host or the version that is chosen, else of all together."""
+    samples: Sequence[StoredSample]
+    """The slowest or the latest, at most a thousand."""
+    is_complete: bool
+    """Whether no others match."""
 
 
 @dataclass(frozen=True)
@@ -292,12 +310,13 @@ class ErrorsPage:
     statistics: Statistics
     timeline: Timeline
     unexpected: Sequence[ErrorStatistics]
+    """By message, as the next; none of either for one host or one version, of which only groups are kept."""
     expected: Sequence[ErrorStatistics]
     over_time: ErrorsOverTime
     samples: Sequence[StoredSample]
     groups: Sequence[ErrorGroupStatistics]
     """The same by class and place; expected ones are among them."""
-    groups_over_time: ErrorGroupTimeline
+    groups_over_time: ErrorTimeline[int]
 
 
 @dataclass(frozen=True)
@@ -310,8 +329,9 @@ class ErrorPage:
     group: ErrorGroupInfo
     new_since: str
     count: int
-    by_series: Mapping[Series, int]
-    over_time: ErrorGroupTimeline
+    by_series: Mapping[Series, int] | None
+    """``None`` for one host or one version, of which it is not kept."""
+    over_time: ErrorTimeline[int]
     samples: Sequence[StoredSample]
     traceback: Traceback | None
     """The last that was kept."""

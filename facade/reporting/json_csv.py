@@ -165,6 +165,6 @@ def group_record(one: ErrorGroupStatistics) -> dict[str, Any]:
         "new_since": one.new_since,
         "transactions": [
             {"type": series.kind, "group": series.group, "name": series.name, "count": count}
-            for series, count in one.by_series.items()
+            for series, count in (one.by_series or {}).items()
         ],
     }

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from weighbridge.console import Console
-from weighbridge.transactions.recording.snapshot import Instance, RunningTransaction, Snapshot
+from weighbridge.transactions.recording.snapshot import ErrorGroup, GroupCount, Instance, RunningTransaction, Snapshot
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from . import conftest
@@ -20,6 +20,7 @@ from .conftest import EXPORT, JOB, NOW, SEARCH, Ask, Call, asking
 
 WEB_1 = [Call(SEARCH, 0.1)] * 5 + [Call(SEARCH, 0.7, failed=True, error="OutOfStock")]
 WEB_2 = [Call(EXPORT, 0.2)] * 3
+OUT_OF_STOCK = ErrorGroup("shop:OutOfStock", "shop:OutOfStock", "no 7", "shop.py:7 in pay", expected=False)
 PARTS = (("web-1", "1.4", WEB_1), ("web-2", "1.5", WEB_2), ("<b>web-3</b>", "1.5", [Call(SEARCH, 0.3)]))
 
 
@@ -47,7 +48,9 @@ def _write(path: Path, host: str, version: str, calls: list[Call]) -> None:
     instance = Instance(host, host, 17, NOW - 3600, "shop", version)
     samples = tuple(conftest.sample(call) for call in calls[-1:])
     with closing(StoreWriter(str(path))) as writer:
-        writer.write(Snapshot(instance, 1, NOW - 5, rows, (), samples, {}, (RunningTransaction(JOB, NOW - 60),)))
+        running = (RunningTransaction(JOB, NOW - 60),)
+        groups = tuple(GroupCount(call.series, minute, OUT_OF_STOCK, 1) for call in calls if call.failed)
+        writer.write(Snapshot(instance, 1, NOW - 5, rows, (), samples, {}, running, groups=groups))
 
 
 def _told(ask: Ask, address: str) -> Any:
@@ -117,6 +120,29 @@ def test_where_figures_are_not_kept_by_host_the_filter_says_why(ask: Ask) -> Non
         assert b"counted for all hosts and versions together" in answer.body
     answer = ask("/api/summary?app=shop&host=web-1&version=1.4")
     assert (answer.status, json.loads(answer.body)["parameter"]) == (400, "version")
+
+
+def test_error_groups_are_of_the_part_without_transactions_and_messages(ask: Ask) -> None:
+    whole = _told(ask, "/api/errors?app=shop")
+    assert [(one["count"], len(one["by_series"])) for one in whole["groups"]] == [(1, 1)]
+    number = whole["groups"][0]["group"]["id"]
+    for part, count in (("host=web-1", 1), ("version=1.4", 1), ("host=web-2", 0), ("version=1.5", 0)):
+        told = _told(ask, f"/api/errors?app=shop&{part}")
+        assert [(one["count"], one["by_series"]) for one in told["groups"]] == [(1, None)] * count
+        assert (told["unexpected"], told["expected"], told["over_time"]["errors"]) == ([], [], [])
+        assert [(one["type"], sum(one["counts"])) for one in told["over_time"]["classes"]] == [
+            ("shop:OutOfStock", 1)
+        ] * count
+        one = _told(ask, f"/api/error?app=shop&error={number}&{part}")
+        assert (one["count"], one["by_series"], len(one["over_time"]["counts"])) == (count, None, count)
+    page = _page(ask, "/errors?app=shop&host=web-1")
+    assert "Errors by class" in page
+    assert "By message" not in page
+    assert "All of this is of web-1 alone" in page
+    page = _page(ask, f"/error?app=shop&error={number}&version=1.4")
+    assert "Not told of one host or one version alone" in page
+    form = page.partition('<select id="version"')[2].partition("</form>")[0]
+    assert f'name="error" value="{number}"' in form
 
 
 def test_a_page_says_that_percentiles_are_of_an_earlier_version(path: Path, ask: Ask) -> None:

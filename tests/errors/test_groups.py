@@ -192,7 +192,7 @@ def test_a_storm_of_distinct_errors_is_counted_within_bounds(read: Callable[[], 
 
 
 def test_old_tracebacks_make_room(read: Callable[[], StoreReader], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weighbridge.transactions.store.sqlite.groups.MAX_STACKS", 3)
+    monkeypatch.setattr("weighbridge.transactions.store.groups.MAX_STACKS", 3)
     for number in range(6):
         names: dict[str, Any] = {}
         exec(compile(f"def broken():\n    raise LookupError({number})", f"shop/{number}.py", "exec"), names)

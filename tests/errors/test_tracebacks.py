@@ -16,6 +16,7 @@ import pytest
 import weighbridge
 from weighbridge.transactions.configuration.records import ConfigurationError
 from weighbridge.transactions.model import tracebacks
+from weighbridge.transactions.model.errors import noticed
 from weighbridge.transactions.store.reader import Traceback
 
 from .conftest import SampleErrors
@@ -229,8 +230,8 @@ def test_a_storm_of_stacks_is_bounded(monkeypatch: pytest.MonkeyPatch, sample_er
         exec(compile(f"def broken():\n    raise LookupError({number})", f"shop/{number}.py", "exec"), names)
         with suppress(LookupError):
             run(names["broken"])
-    assert len(tracebacks._stacks) <= 5
-    assert len(tracebacks._codes) <= 50
+    assert len(tracebacks._Latest.seen.stacks) <= 5
+    assert len(tracebacks._Latest.seen.codes) <= 50
     assert len(sample_errors()) >= 3
 
 
@@ -270,17 +271,17 @@ def test_what_is_handled_is_written_out_once_per_distinct_traceback() -> None:
 
 def test_an_exception_that_is_raised_again_and_again_is_read_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up: list[None] = []
-    code_of = tracebacks._code_of
+    code_of = tracebacks._Seen.code_of
     same = ValueError("the same each time")
     for _ in range(20_000):
         with suppress(ValueError):
             raised(same)
 
-    def counted(frame: Any) -> Any:
+    def counted(seen: Any, step: Any) -> Any:
         looked_up.append(None)
-        return code_of(frame)
+        return code_of(seen, step)
 
-    monkeypatch.setattr(tracebacks, "_code_of", counted)
+    monkeypatch.setattr(tracebacks._Seen, "code_of", counted)
     with suppress(ValueError):
         run(lambda: raised(same))
     assert len(looked_up) < 10_000
@@ -290,5 +291,27 @@ def test_code_that_is_made_anew_each_time_is_one_traceback() -> None:
     for _ in range(600):
         with suppress(ValueError):
             run(lambda: exec("raise ValueError"))
-    assert len(tracebacks._stacks) <= 2  # the first call passes through other lines of ours
-    assert not any(code() is None for code in (*tracebacks._codes, *tracebacks._watched))
+    seen = tracebacks._Latest.seen
+    assert len(seen.stacks) <= 2  # the first call passes through other lines of ours
+    assert seen.codes.keys() == seen._watched.keys()
+    assert not any(code() is None for code, _ in seen._watched.values())
+
+
+def test_code_that_takes_the_place_of_another_in_memory_is_not_taken_for_it() -> None:
+    run(lambda: None)  # settings are read
+    found = [place_of_made_code(f"shop/{number}.py") for number in range(300)]
+    assert [file for _, file in found] == [f"shop/{number}.py" for number in range(300)]
+    assert len({number for number, _ in found}) < 300
+
+
+def place_of_made_code(file: str) -> tuple[int, str]:
+    """Where a function is in memory, and the file in which what it raises was raised."""
+    names: dict[str, Any] = {}
+    exec(compile("def broken():\n    raise LookupError", file, "exec"), names)
+    broken = names.pop("broken")
+    try:
+        broken()
+    except LookupError as error:
+        place = noticed(error, expected=False).place
+    assert place is not None
+    return id(broken.__code__), place.file

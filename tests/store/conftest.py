@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
-from weighbridge.transactions.store import resolutions
+from weighbridge.transactions.store import groups, resolutions
 from weighbridge.transactions.store.maintenance import DEFAULT_RETENTION, Retention
-from weighbridge.transactions.store.postgresql import groups as server_groups
 from weighbridge.transactions.store.postgresql import maintenance as server_maintenance
 from weighbridge.transactions.store.postgresql import merging as server_merging
 from weighbridge.transactions.store.postgresql import names as server_names
@@ -24,7 +23,7 @@ from weighbridge.transactions.store.postgresql.connection import ServerConnectio
 from weighbridge.transactions.store.postgresql.drivers import load_driver
 from weighbridge.transactions.store.reader import StoreReader
 from weighbridge.transactions.store.server import Collector
-from weighbridge.transactions.store.sqlite import dropped, groups, ids, maintenance, samples
+from weighbridge.transactions.store.sqlite import dropped, ids, maintenance, samples
 from weighbridge.transactions.store.sqlite.forks import _forks
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
@@ -107,8 +106,8 @@ class ServerEngine:
         "series": (server_names.Names, "MAX_SERIES"),
         "parts": (server_names.Names, "MAX_OF_SCOPE"),
         "errors": (server_names.Names, "MAX_ERRORS"),
-        "groups": (server_groups, "MAX_GROUPS"),
-        "stacks": (server_groups, "MAX_STACKS"),
+        "groups": (groups, "MAX_GROUPS"),
+        "stacks": (groups, "MAX_STACKS"),
         "instances": (server_maintenance, "_MAX_INSTANCES"),
         "samples": (server_samples, "MAX_SAMPLES"),
         "dropped": (server_merging, "MAX_DROPPED"),

@@ -15,13 +15,16 @@ from weighbridge.console.application import Console
 from weighbridge.console.http import Request
 from weighbridge.reporting.json_csv import as_csv, as_json
 from weighbridge.reporting.report import SORTS, read_report
-from weighbridge.transactions.recording.snapshot import Snapshot
-from weighbridge.transactions.store.reader import Selection, StoreReader, Window
+from weighbridge.transactions.model.tracebacks import Raised, Stack
+from weighbridge.transactions.recording.snapshot import ErrorGroup, GroupCount, Sample, SampleError, Snapshot
+from weighbridge.transactions.store.engines import state_at
+from weighbridge.transactions.store.reader import AlertState, Mark, Selection, StoreReader, Window
+from weighbridge.transactions.store.state import StateWriter
 
 from .conftest import NOW, FileEngine, Maker, ServerEngine
 
 HOUR = 3600
-PAGES = ("summary", "transactions", "errors", "applications", "running", "hosts", "custom")
+PAGES = ("summary", "transactions", "errors", "applications", "running", "hosts", "custom", "marks", "alerts")
 
 
 @pytest.fixture
@@ -33,6 +36,9 @@ def paths(tmp_path, cluster) -> Iterator[tuple[str, str]]:
         for writer in writers:
             writer.write(snapshot)
     writers[0].close()
+    for path in (file.path, server.path):
+        with closing(state_at(path)) as state:
+            say(state)
     yield file.path, server.path
     server.close()
 
@@ -55,12 +61,44 @@ def snapshots() -> Iterator[Snapshot]:
                         succeeded=len(durations) - failed, statuses={200: len(durations)}, queued=1, queue_total=1 / 3,
                     )
                 )  # fmt: skip
+            groups = [group(choose.randrange(4), turn > 12) for _ in range(3)]
             one = make.snapshot(
                 *rows, taken=now, errors=(make.error(f"error {choose.randrange(3)}", minute=now),),
-                samples=(make.sample(choose.random(), now),), lost={"names": choose.randrange(2)},
-                running=(make.running(now - 30),), ran=now - NOW,
+                groups=tuple(GroupCount(rows[0].series, rows[0].minute, one, choose.randint(1, 5)) for one in groups),
+                samples=(make.sample(choose.random(), now), with_errors(make, choose.random(), now, groups)),
+                lost={"names": choose.randrange(2)}, running=(make.running(now - 30),), ran=now - NOW,
             )  # fmt: skip
-            yield replace(one, instance=replace(one.instance, host=f"host {number % 2}", version="1.4"))
+            version = "1.5" if turn > 12 else "1.4"
+            yield replace(one, instance=replace(one.instance, host=f"host {number % 2}", version=version))
+
+
+def group(number: int, is_new: bool) -> ErrorGroup:
+    """One of some groups, of which two are new in the later version, and one is expected."""
+    name = f"{'new' if is_new and number < 2 else 'old'} {number}"
+    return ErrorGroup(
+        f"shop:Broken {name}", "shop:Broken", f"order {number} of {name}", "shop.py:7 in pay", number == 3
+    )
+
+
+def with_errors(make: Maker, duration: float, now: float, groups: list[ErrorGroup]) -> Sample:
+    """A sample with errors, of which the first has a traceback."""
+    stack = Stack(Raised("shop:Broken", "", "", (), 0, ()))
+    stack.digest, stack.text = groups[0].key, json.dumps({"type": "shop:Broken", "frames": [], "omitted": 2})
+    errors = tuple(SampleError(one, None if place else stack) for place, one in enumerate(groups))
+    noticed = tuple(make.noticed(one.message) for one in groups)
+    return replace(make.sample(duration, now, reason="failed", failed=True, errors=noticed), errors=errors)
+
+
+def say(state: StateWriter) -> None:
+    """Marks and alerts in every state."""
+    assert state.add_mark(Mark("shop", int(NOW) + 3600, "manual", "sale"))
+    assert state.add_mark(Mark("", int(NOW) + 7200, "manual", "all of us"))
+    for name, kind, told in (("a", "critical", "ok"), ("b", "warning", "warning"), ("c", "ok", "ok"),
+                             ("d", "pending", "ok")):  # fmt: skip
+        alert = AlertState(name, kind, NOW + 9e3, told, "somebody", NOW + 5 * HOUR, 3)  # type: ignore[arg-type]
+        begin = Mark("shop", int(NOW) + 9000, "alert", name)
+        assert state.change_alert(None, alert, begin if alert.is_on else None)
+        assert not state.change_alert(None, alert)
 
 
 def same(answers: list[str], *paths: str) -> None:
@@ -100,9 +138,22 @@ def test_reports_exports_and_pages_agree(paths) -> None:
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, query)
                 same([answer.body.decode() for answer in answers], *paths)
-        for page in ("summary", "errors", "running"):
-            for part in ("host=host+1", "version=1.4", "host=unknown"):
-                asked = Request("GET", f"/api/{page}", query=f"app=shop&range=6h&{part}", host="localhost")
+        chosen = ("status=5xx", "search=a&order=latest", "error_class=any", "min_duration=0.1&max_duration=1m")
+        for query in (*chosen, "attribute=customer=17", "error_class=KeyError&host=host+1", "search=nobody&kind=web"):
+            asked = Request("GET", "/api/samples", query=f"app=shop&range=6h&{query}", host="localhost")
+            answers = [console.respond(asked) for console in (file_page, server_page)]
+            assert [answer.status for answer in answers] == [200, 200], query
+            same([answer.body.decode() for answer in answers], *paths)
+        told = file_page.respond(Request("GET", "/api/errors", query="app=shop&range=6h", host="localhost")).body
+        numbers = [one["group"]["id"] for one in json.loads(told)["groups"]]
+        assert len(numbers) > 3
+        for page in ("summary", "samples", "errors", "running", *(f"error?error={number}" for number in numbers)):
+            for part in ("", "host=host+1", "version=1.4", "host=unknown", f"mark={NOW + 3600:.0f}"):
+                name, _, more = page.partition("?")
+                query = f"app=shop&range=6h&{part}&{more}"
+                asked = Request("GET", f"/api/{name}", query=query, host="localhost", client="127.0.0.1")
                 answers = [console.respond(asked) for console in (file_page, server_page)]
                 assert [answer.status for answer in answers] == [200, 200], (page, part)
+                if name == "error" and part == "version=1.4":
+                    assert json.loads(answers[0].body)["traceback"] is not None
                 same([answer.body.decode() for answer in answers], *paths)

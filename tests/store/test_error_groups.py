@@ -8,7 +8,7 @@ from typing import Any
 from weighbridge.transactions.recording.snapshot import ErrorGroup, GroupCount, SampleError, Series
 from weighbridge.transactions.store.reader import Selection, Window
 
-from .conftest import NOW
+from .conftest import NOW, Maker
 
 BOTH_ENGINES = True
 MINUTE = int(NOW // 60 * 60)
@@ -142,3 +142,46 @@ def test_expected_errors_are_a_group_of_their_own(make, writer, read) -> None:
     groups = (count(make, "A"), GroupCount(make.page, MINUTE, expected, 2))
     writer.write(make.snapshot(make.row([1.0]), groups=groups))
     assert [(one.group.expected, one.count) for one in read().error_groups(make.always)] == [(True, 2), (False, 1)]
+
+
+def test_groups_of_one_host_or_one_version(make, writer, read) -> None:
+    for host, version, keys in (("web-1", "1.4", "AB"), ("web-2", "1.4", "A"), ("web-2", "1.5", "C"), ("", "", "A")):
+        make = Maker(f"{host} {version}")
+        make.instance = replace(make.instance, host=host, version=version)
+        groups = (*(count(make, key, 2) for key in keys), count(make, "A", series=make.job))
+        failed = make.sample(1.0, reason="failed", failed=True, errors=(make.noticed("x"),))
+        attributes = {"host.name": host, "service.version": version}
+        failed = replace(failed, transaction=failed.transaction._replace(attributes=attributes))
+        samples = (replace(failed, errors=(SampleError(group("A"), None),)),)
+        writer.write(make.snapshot(make.row([1.0]), make.row([1.0], make.job), groups=groups, samples=samples))
+    reader, web = read(), Selection("shop", "web")
+    assert told(reader, make.always, web) == {"A": 6, "B": 2, "C": 2}
+    assert told(reader, make.always, web._replace(host="web-1")) == {"A": 2, "B": 2}
+    assert told(reader, make.always, web._replace(host="web-2")) == {"A": 2, "C": 2}
+    assert told(reader, make.always, web._replace(version="1.4")) == {"A": 4, "B": 2}
+    assert told(reader, make.always, Selection("shop", "background", host="web-2")) == {"A": 2}
+    assert told(reader, make.always, web._replace(host="web-3")) == {}
+    (first, _) = reader.error_groups(make.always, web._replace(host="web-2"))
+    assert first.by_series is None
+    timeline = reader.error_group_timeline(make.always, 3600, web._replace(host="web-2"))
+    assert sorted(sum(counts) for counts in timeline.counts.values()) == [2, 2]
+    samples = reader.samples_of_group(first.group.id, make.always, web._replace(host="web-2"))
+    assert [one.transaction.attributes["host.name"] for one in samples] == ["web-2", "web-2"]
+    assert len(reader.samples_of_group(first.group.id, make.always)) == 4
+    assert reader.samples_of_group(first.group.id, make.always, Selection("shop", "background")) == []
+
+
+def test_groups_of_a_host_that_makes_room(make, writer, read, limit) -> None:
+    limit("parts", {"host": 3})
+    for number in range(6):
+        make = Maker(f"{number}")
+        make.instance = replace(make.instance, host=f"web-{number}")
+        later = MINUTE + 60 * number
+        row = make.row([1.0], minute=later)
+        writer.write(make.snapshot(row, groups=(count(make, "A", minute=later),), taken=later + 59))
+    for _ in range(10):
+        writer.write(make.snapshot(make.row([1.0], minute=later), taken=later + 59))
+    reader, hosts = read(), read().known_parts("host", "shop")
+    assert len(hosts) <= 4
+    assert told(reader, make.always) == {"A": 6}
+    assert sum(told(reader, make.always, Selection("shop", "web", host=host)).get("A", 0) for host in hosts) == 6

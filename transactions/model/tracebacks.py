@@ -34,7 +34,7 @@ MAX_DEPTH: Final = 3
 """Levels of causes, contexts and exception groups below an exception that are kept."""
 _MAX_PARTS: Final = 5
 """Exceptions of a group that are kept."""
-_MAX_STEPS: Final = 3000
+_BOUND: Final = range(3000)
 """Outermost frames of a traceback that are looked at: that of an exception which is raised again and again grows."""
 _MAX_CODES: Final = 4000
 _MAX_STACKS: Final = 500
@@ -134,50 +134,53 @@ class _Code:
         return place
 
 
-_codes: dict[ref[CodeType], _Code] = {}
-_watched: dict[ref[CodeType], tuple[ref[CodeType], ref[CodeType]]] = {}
-"""References that forget a code once it is gone: dead ones of equal hash would all be compared with the next."""
-_alike: dict[object, _Code] = {}
-"""By all that is known of a code: code that is generated anew each time is known from before."""
-_stacks: dict[object, Stack] = {}
+class _Seen:
+    """What has been seen of code and tracebacks under one setting ``own_code``; another setting begins anew."""
+
+    __slots__ = ("_alike", "_watched", "codes", "own_code", "stacks", "stacks_until")
+
+    def __init__(self, own_code: OwnCode | None) -> None:
+        self.own_code = own_code
+        self.codes: dict[int, _Code] = {}
+        """By the ``id`` of a code for as long as it is alive: to hash a reference to it takes many times longer."""
+        self._watched: dict[int, tuple[ref[CodeType], ref[CodeType]]] = {}
+        """References that forget a code once it is gone, before another one can have its ``id``."""
+        self._alike: dict[object, _Code] = {}
+        """By all that is known of a code: code that is generated anew each time is known from before."""
+        self.stacks: dict[object, Stack] = {}
+        self.stacks_until: float = 0.0
+
+    def code_of(self, step: TracebackType) -> _Code:
+        """Return what is known of the code of a step."""
+        return self.codes.get(id(step.tb_frame.f_code)) or self._learn(step.tb_frame)
+
+    def _learn(self, frame: FrameType) -> _Code:
+        if len(self.codes) >= _MAX_CODES or len(self._alike) >= _MAX_CODES:
+            latest = _begin_anew() if _Latest.seen is self else _Latest.seen
+            return latest._learn(frame)
+        code = frame.f_code
+        module = str(frame.f_globals.get("__name__", ""))
+        function = getattr(code, "co_qualname", code.co_name)
+        facts = (code.co_filename, module, function, code.co_firstlineno, code.co_linetable)
+        known = self._alike.get(facts)
+        if known is None:
+            known = self._alike[facts] = _Code(code, module, in_force.own_code)
+        key = id(code)
+        # No function of ours is called then: an exception that strikes in a call-back is lost to the program.
+        self._watched[key] = ref(code, partial(self.codes.pop, key)), ref(code, partial(self._watched.pop, key))
+        self.codes[key] = known  # only now, so that nothing which strikes leaves a code unwatched
+        return known
 
 
-class _Known:
-    """For which setting the two hold, and until when stacks are known."""
+class _Latest:
+    """Holds what has been seen. It is replaced as a whole, as other threads may be adding to it."""
 
-    own_code: OwnCode | None = None
-    until: float = 0.0
-
-
-def _forget() -> None:
-    _Known.own_code = in_force.own_code
-    _codes.clear()
-    _watched.clear()
-    _alike.clear()
-    _stacks.clear()
+    seen: _Seen = _Seen(None)
 
 
-def _code_of(frame: FrameType) -> _Code:
-    """Return what is known of a frame's code. Equal functions of two files are equal code, and share an entry."""
-    known = _codes.get(ref(frame.f_code))
-    return known if known is not None and known.path == frame.f_code.co_filename else _learn(frame)
-
-
-def _learn(frame: FrameType) -> _Code:
-    if len(_codes) >= _MAX_CODES or len(_alike) >= _MAX_CODES:
-        _forget()
-    code = frame.f_code
-    module = str(frame.f_globals.get("__name__", ""))
-    function = getattr(code, "co_qualname", code.co_name)
-    facts = (code.co_filename, module, function, code.co_firstlineno, code.co_linetable)
-    known = _alike.get(facts)
-    if known is None or known.path != code.co_filename:
-        known = _alike[facts] = _Code(code, module, in_force.own_code)
-    key = ref(code)  # without a call-back, so that it is found again with its hash
-    _codes[key] = known
-    # No function of ours is called then: an exception that strikes in a call-back is lost to the program.
-    _watched[key] = ref(code, partial(_codes.pop, key)), ref(code, partial(_watched.pop, key))
-    return known
+def _begin_anew() -> _Seen:
+    _Latest.seen = _Seen(in_force.own_code)
+    return _Latest.seen
 
 
 class Describe(NamedTuple):
@@ -199,53 +202,48 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
         is_group: whether it is a group of exceptions.
         describe: says what a traceback shows of an exception.
     """
-    if _Known.own_code is not in_force.own_code:
-        _forget()
+    seen = _Latest.seen
+    if seen.own_code is not in_force.own_code:
+        seen = _begin_anew()
     walked = _walked(exception.__traceback__)  # every failing request pays for this
-    own = owner = None
-    steps: list[object] = [name]
-    for step in walked[-MAX_FRAMES:]:
-        code = _code_of(step.tb_frame)
-        if code.own:
-            own, owner = step, code
-        steps.append(code)
-        steps.append(step.tb_lasti)
-    if own is None or owner is None:
-        own = _own_before(walked) or next(reversed(_innermost(walked)), None)
-        if own is None:
-            return _NOWHERE
-        owner = _code_of(own.tb_frame)
-    place = owner.places.get(own.tb_lasti) or owner.place(own)
-    if not in_force.privacy.keeps_tracebacks:
-        return place, None
-    return place, _stack_of(exception, steps, is_group, describe)
-
-
-def _stack_of(exception: BaseException, steps: list[object], is_group: bool, describe: Describe) -> Stack | None:
-    """Return the traceback that goes with a class and steps: a known one, or a new one."""
+    last = walked[-MAX_FRAMES:]
+    find = seen.codes.get
+    codes = [find(id(step.tb_frame.f_code)) or seen.code_of(step) for step in last]
+    found = _own_place(seen, walked, last, codes)
+    if found is None or not in_force.privacy.keeps_tracebacks:
+        return found, None
+    steps = [name, *codes, *[step.tb_lasti for step in last]]
     if is_group or exception.__context__ is not None or exception.__cause__ is not None:
-        steps += _steps_of_others(exception, describe, MAX_DEPTH)
+        steps += _steps_of_others(seen, exception, describe, MAX_DEPTH)
     key = tuple(steps)
-    return _stacks.get(key) or _new_stack(key, exception, describe)
+    return found, seen.stacks.get(key) or _new_stack(seen, key, exception, describe)
 
 
-_NOWHERE: Final[Origin] = (None, None)
+def _own_place(
+    seen: _Seen, walked: Sequence[TracebackType], last: Sequence[TracebackType], codes: Sequence[_Code]
+) -> Place | None:
+    """Return the place of the program's own innermost frame, else of the innermost of all but ours."""
+    for step, code in zip(reversed(last), reversed(codes), strict=True):
+        if code.own:
+            return code.places.get(step.tb_lasti) or code.place(step)
+    own = _own_before(seen, walked) or next(reversed(_innermost(seen, walked)), None)
+    return None if own is None else seen.code_of(own).place(own)
 
 
-def _own_before(walked: Sequence[TracebackType]) -> TracebackType | None:
+def _own_before(seen: _Seen, walked: Sequence[TracebackType]) -> TracebackType | None:
     """Return the innermost frame of the program's own where none of the last ones is."""
-    return next((step for step in reversed(walked[:-MAX_FRAMES]) if _code_of(step.tb_frame).own), None)
+    return next((step for step in reversed(walked[:-MAX_FRAMES]) if seen.code_of(step).own), None)
 
 
-def _steps_of_others(exception: BaseException, describe: Describe, levels: int) -> Iterator[object]:
+def _steps_of_others(seen: _Seen, exception: BaseException, describe: Describe, levels: int) -> Iterator[object]:
     for relation, other in _others(exception, describe):
         yield relation
         yield describe.name(other)
-        for step in _innermost(_walked(other.__traceback__)):
-            yield _code_of(step.tb_frame)
+        for step in _innermost(seen, _walked(other.__traceback__)):
+            yield seen.code_of(step)
             yield step.tb_lasti
         if levels > 1:
-            yield from _steps_of_others(other, describe, levels - 1)
+            yield from _steps_of_others(seen, other, describe, levels - 1)
 
 
 def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str, BaseException]]:
@@ -258,52 +256,53 @@ def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str,
         yield "part", part
 
 
-def _new_stack(key: object, exception: BaseException, describe: Describe) -> Stack | None:
+def _new_stack(seen: _Seen, key: object, exception: BaseException, describe: Describe) -> Stack | None:
     """Return a stack that was not known, unless there are too many: then one is worth no time to a failing request."""
-    if len(_stacks) >= _MAX_STACKS:
+    if len(seen.stacks) >= _MAX_STACKS:
         now = monotonic()
-        if now < _Known.until:
+        if now < seen.stacks_until:
             return None
-        _Known.until = now + _STACKS_KNOWN_FOR
-        _stacks.clear()
-    stack = _stacks[key] = Stack(_raised(exception, "", describe, MAX_DEPTH))
+        seen.stacks_until = now + _STACKS_KNOWN_FOR
+        seen.stacks.clear()
+    stack = seen.stacks[key] = Stack(_raised(seen, exception, "", describe, MAX_DEPTH))
     return stack
 
 
-def _raised(exception: BaseException, relation: str, describe: Describe, levels: int) -> Raised:
+def _raised(seen: _Seen, exception: BaseException, relation: str, describe: Describe, levels: int) -> Raised:
     walked = _walked(exception.__traceback__)
-    steps = _innermost(walked)
-    omitted = sum(not _code_of(step.tb_frame).is_ours for step in walked) - len(steps)
+    steps = _innermost(seen, walked)
+    omitted = sum(not seen.code_of(step).is_ours for step in walked) - len(steps)
     others = _others(exception, describe) if levels else ()
     return Raised(
         describe.name(exception),
         describe.message(exception),
         relation,
-        tuple(_frame(step) for step in steps),
+        tuple(_frame(seen.code_of(step), step) for step in steps),
         omitted,
-        tuple(_raised(other, said, describe, levels - 1) for said, other in others),
+        tuple(_raised(seen, other, said, describe, levels - 1) for said, other in others),
     )
 
 
-def _frame(step: TracebackType) -> Frame:
-    code = _code_of(step.tb_frame)
+def _frame(code: _Code, step: TracebackType) -> Frame:
     return Frame(code.path, code.place(step), code.own)
 
 
 def _walked(step: TracebackType | None) -> list[TracebackType]:
     """Return the steps of a traceback."""
     steps: list[TracebackType] = []
-    while step is not None and len(steps) < _MAX_STEPS:
+    for _ in _BOUND:
+        if step is None:
+            break
         steps.append(step)
         step = step.tb_next
     return steps
 
 
-def _innermost(walked: Sequence[TracebackType]) -> list[TracebackType]:
+def _innermost(seen: _Seen, walked: Sequence[TracebackType]) -> list[TracebackType]:
     """Return the last steps of a traceback, without those through us."""
     steps: list[TracebackType] = []
     for step in reversed(walked):
-        if not _code_of(step.tb_frame).is_ours:
+        if not seen.code_of(step).is_ours:
             steps.append(step)
             if len(steps) == MAX_FRAMES:
                 break

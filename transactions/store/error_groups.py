@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ..recording.snapshot import Series
+from .names import scope_of
 from .resolutions import FOREVER, RowRange
 from .results import ErrorGroupInfo, ErrorGroupStatistics, Mark, Selection
 from .rows import Rows
 from .statistics import Window
 from .sums import first_start
 
-__all__ = ["counts_by_group", "group_statistics", "last_mark", "new_since"]
+__all__ = ["group_statistics", "last_mark", "new_since"]
 
 
 def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> list[ErrorGroupStatistics]:
     """Return the groups with errors, those with the most first."""
+    scope, _ = scope_of(selection)
     groups: dict[int, ErrorGroupInfo] = {}
     last: dict[int, int] = {}
     counts: dict[int, dict[Series, int]] = {}
@@ -26,9 +28,14 @@ def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selectio
         of_group[series] = of_group.get(series, 0) + count
     marks = {application: last_mark(rows, application) for application in {one.application for one in groups.values()}}
     found = [
-        ErrorGroupStatistics(group, sum(counts[number].values()), last[number], new_since(group, mark), counts[number])
+        ErrorGroupStatistics(
+            group,
+            sum(counts[number].values()),
+            last[number],
+            new_since(group, marks[group.application]),
+            counts[number] if scope == "name" else None,
+        )
         for number, group in groups.items()
-        for mark in (marks[group.application],)
     ]
     return sorted(found, key=lambda one: (-one.count, one.group.type, one.group.frame, one.group.id))
 
@@ -52,11 +59,3 @@ def last_mark(rows: Rows, application: str) -> Mark | None:
     last = marks[-1]
     first = first_start(rows, rows.resolutions().values(), rows.series(Selection(application), "all"), last.moment)
     return last if first is not None and first < last.moment else None
-
-
-def counts_by_group(found: Iterable[tuple[int, int, int]], places: dict[int, int]) -> dict[int, list[int]]:
-    """Return the counts of each group, one for each step; ``places`` are those of the steps, by number."""
-    counts: dict[int, list[int]] = {}
-    for group, number, count in found:
-        counts.setdefault(group, [0] * len(places))[places[number]] += count
-    return counts

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from .results import Selection
 from .rows import Scope
 
-__all__ = ["SCOPES", "scopes_of", "storable"]
+__all__ = ["SCOPES", "scope_of", "scopes_of", "storable"]
 
 SCOPES: Final[tuple[Scope, ...]] = ("name", "all", "host", "version", "queue")
 """The meaning of the column ``whole``, by its value."""
@@ -23,6 +24,16 @@ def scopes_of(host: str, version: str, queue: str) -> Iterator[tuple[Scope, str]
         yield "host", host
     if version:
         yield "version", version
+
+
+def scope_of(selection: Selection) -> tuple[Scope, Selection]:
+    """Return the scope that has the counts of a selection, and what is selected there: a host, a version, or names."""
+    of_all = Selection(selection.application, selection.kind)
+    if selection.host is not None:
+        return "host", of_all._replace(name=selection.host)
+    if selection.version is not None:
+        return "version", of_all._replace(name=selection.version)
+    return "name", selection
 
 
 def storable(text: str) -> str:

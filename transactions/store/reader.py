@@ -9,16 +9,17 @@ from contextlib import contextmanager
 
 from ..log import log_once
 from ..model.finished import Kind
-from ..model.naming import path_of
+from ..model.naming import display_name, path_of
 from ..recording.histogram import Histogram
 from ..recording.snapshot import SampleReason, Series
 from ..recording.totals import PlainTotals, Totals, seconds
 from ..schedules import Schedule
 from .cache import RowCache
 from .engines import source_at
-from .error_groups import counts_by_group, group_statistics, last_mark, new_since
+from .error_groups import group_statistics, last_mark, new_since
 from .ever import EverCache, counted_ever
 from .liveness import reporting
+from .names import scope_of
 from .resolutions import (
     COARSE_WIDTHS,
     COARSEST,
@@ -38,7 +39,6 @@ from .results import (
     CustomMetricStatistics,
     ErrorGroupInfo,
     ErrorGroupStatistics,
-    ErrorGroupTimeline,
     ErrorKey,
     ErrorStatistics,
     ErrorTimeline,
@@ -60,10 +60,11 @@ from .results import (
     TimelineBucket,
 )
 from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
+from .sample_filter import FoundSamples, SampleFilter, first_matching
 from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
 from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
-from .timelines import statistics_over_time, timeline_of
+from .timelines import error_timeline, statistics_over_time, timeline_of
 from .timetable import Run, missed, next_due
 from .tracebacks import Traceback, TracebackFrame, traceback_from
 
@@ -74,17 +75,18 @@ __all__ = [
     "CustomMetricStatistics",
     "ErrorGroupInfo",
     "ErrorGroupStatistics",
-    "ErrorGroupTimeline",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
     "ErrorType",
+    "FoundSamples",
     "Health",
     "HostStatistics",
     "Mark",
     "MarkKind",
     "RunningNow",
     "SampleErrorInfo",
+    "SampleFilter",
     "ScheduleStatus",
     "Selection",
     "SeriesStatistics",
@@ -360,6 +362,16 @@ class StoreReader:
         with self._reading() as rows:
             return list(rows.samples(window, selection, reason, limit))
 
+    def find_samples(
+        self, window: Window, selection: Selection, wanted: SampleFilter, latest: bool = False, limit: int = 1000
+    ) -> FoundSamples:
+        """Return samples that match a filter, the slowest or the latest first."""
+        with self._reading() as rows:
+            series = _called(rows, selection, wanted.part_of_name) if wanted.part_of_name else None
+            most = limit + 1 if wanted.is_told_by_columns else 2 * limit
+            candidates = rows.matching_samples(window, selection, series, wanted, latest, most)
+            return first_matching(candidates, wanted, limit, most)
+
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample by its ``id``; ``None`` if it does not exist, or no longer."""
         with self._reading() as rows:
@@ -377,15 +389,13 @@ class StoreReader:
             errors = [ErrorStatistics(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
             return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
 
-    def error_timeline(self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING) -> ErrorTimeline:
+    def error_timeline(
+        self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING
+    ) -> ErrorTimeline[ErrorKey]:
         """Return how often each distinct error occurred in each step, as in `timeline`."""
-        counts: dict[ErrorKey, list[int]] = {}
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
-            places = {number: place for place, number in enumerate(steps.start_of)}
-            for key, number, count in rows.errors_by_step(ranges, selection, steps.number_sql):
-                counts.setdefault(key, [0] * len(places))[places[number]] += count
-        return ErrorTimeline(steps.length, steps.starts, counts)
+            return error_timeline(steps, rows.errors_by_step(ranges, selection, steps.number_sql))
 
     def error_groups(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorGroupStatistics]:
         """Return the groups of errors: of one class, from one place; those with the most errors first."""
@@ -394,13 +404,11 @@ class StoreReader:
 
     def error_group_timeline(
         self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING
-    ) -> ErrorGroupTimeline:
+    ) -> ErrorTimeline[int]:
         """Return how many errors each group had in each step, as in `timeline`."""
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
-            places = {number: place for place, number in enumerate(steps.start_of)}
-            counts = counts_by_group(rows.groups_by_step(ranges, selection, steps.number_sql), places)
-        return ErrorGroupTimeline(steps.length, steps.starts, counts)
+            return error_timeline(steps, rows.groups_by_step(ranges, selection, steps.number_sql))
 
     def error_group(self, number: int) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
         """Return a group by its ``id``, since which mark it is new, and its last traceback; ``None`` if it is unknown.
@@ -414,10 +422,12 @@ class StoreReader:
             group, text = found
             return group, new_since(group, last_mark(rows, group.application)), traceback_from(text)
 
-    def samples_of_group(self, number: int, window: Window, limit: int = 20) -> list[StoredSample]:
-        """Return the last samples of a group of errors that ended in a window."""
+    def samples_of_group(
+        self, number: int, window: Window, selection: Selection = _EVERYTHING, limit: int = 20
+    ) -> list[StoredSample]:
+        """Return the last selected samples of a group of errors that ended in a window."""
         with self._reading() as rows:
-            return list(rows.samples_of_group(number, window, limit))
+            return list(rows.samples_of_group(number, window, selection, limit))
 
     def errors_of_sample(self, number: int) -> list[SampleErrorInfo]:
         """Return the groups and tracebacks of a sample's errors, in their order.
@@ -581,12 +591,15 @@ def _summed_series(rows: Rows, selection: Selection, scope: Scope | None = None)
     """Return the series of a scope, else of the one where fewest are to be added up."""
     if scope is not None:
         return rows.series(selection, scope)
-    of_all = Selection(selection.application, selection.kind)
-    if selection.host is not None:
-        return rows.series(of_all._replace(name=selection.host), "host")
-    if selection.version is not None:
-        return rows.series(of_all._replace(name=selection.version), "version")
-    return rows.series(selection, "all" if selection.group is None and selection.name is None else "name")
+    scope, selected = scope_of(selection)
+    is_whole = scope == "name" and selection.group is None and selection.name is None
+    return rows.series(selected, "all" if is_whole else scope)
+
+
+def _called(rows: Rows, selection: Selection, part: str) -> list[int]:
+    """Return the numbers of the selected series with a text in the name that is shown, in whatever case."""
+    found = rows.series(selection).items()
+    return [number for number, one in found if part.casefold() in display_name(one.group, one.name).casefold()]
 
 
 def _ranges(rows: Rows, window: Window) -> tuple[list[RowRange], float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from ..model.finished import AttributeValue, FinishedTransaction, Kind
 from ..recording.snapshot import Series
@@ -20,7 +20,6 @@ __all__ = [
     "CustomMetricStatistics",
     "ErrorGroupInfo",
     "ErrorGroupStatistics",
-    "ErrorGroupTimeline",
     "ErrorKey",
     "ErrorStatistics",
     "ErrorTimeline",
@@ -41,14 +40,18 @@ __all__ = [
     "StoredSchedule",
     "Timeline",
     "TimelineBucket",
+    "What",
 ]
+
+What = TypeVar("What", bound=Hashable)
+"""What is counted over time."""
 
 
 class Selection(NamedTuple):
     """A selection of transactions; ``None`` stands for all.
 
-    Figures are kept of a host or of a version as a whole, and so are samples and
-    open transactions; single transactions and errors are not told apart by either.
+    Figures are kept of a host or of a version as a whole, and so are groups of errors,
+    samples and open transactions; single transactions and messages of errors are not.
     """
 
     application: str | None = None
@@ -115,6 +118,11 @@ class StoredSample:
     reason: Literal["slow", "failed"]
     transaction: FinishedTransaction
 
+    @property
+    def ended(self) -> float:
+        """Epoch seconds."""
+        return self.transaction.started + self.transaction.duration
+
 
 @dataclass(frozen=True)
 class ErrorStatistics:
@@ -151,6 +159,11 @@ class ErrorGroupInfo:
     version: str
     """Of the program in which it was seen first; empty if that is not known."""
 
+    @property
+    def is_exception(self) -> bool:
+        """Whether its errors are exceptions, rather than failures without one."""
+        return not self.type.endswith("(no exception)")
+
 
 @dataclass(frozen=True)
 class ErrorGroupStatistics:
@@ -162,19 +175,8 @@ class ErrorGroupStatistics:
     """Epoch seconds of the minute in which the last one was seen; of the hour, if minutes are no longer kept."""
     new_since: str
     """The last version or mark, if it was seen for the first time after that; else empty."""
-    by_series: Mapping[Series, int]
-    """The number of occurrences in each series."""
-
-
-@dataclass(frozen=True)
-class ErrorGroupTimeline:
-    """The occurrences of groups over time."""
-
-    step: int
-    """Seconds from one start to the next."""
-    starts: Sequence[int]
-    counts: Mapping[int, Sequence[int]]
-    """By the group's id, one count per start."""
+    by_series: Mapping[Series, int] | None
+    """The number of occurrences in each series; ``None`` for one host or one version, of which they are not kept."""
 
 
 @dataclass(frozen=True)
@@ -195,15 +197,15 @@ class ErrorKey(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ErrorTimeline:
-    """The occurrences of distinct errors over time."""
+class ErrorTimeline(Generic[What]):
+    """The occurrences of distinct errors, or of groups of them, over time."""
 
     step: int
     """Seconds from one start to the next: more than was asked for where only coarser rows are kept."""
     starts: Sequence[int]
     """Epoch seconds, multiples of the step."""
-    counts: Mapping[ErrorKey, Sequence[int]]
-    """For each error, one count per start."""
+    counts: Mapping[What, Sequence[int]]
+    """For each error, or the ``id`` of each group, one count per start."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from .results import (
     StoredSample,
     StoredSchedule,
 )
+from .sample_filter import SampleFilter
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -135,7 +136,10 @@ class Rows(Protocol):
     def groups(
         self, ranges: Sequence[RowRange], selection: Selection
     ) -> Iterable[tuple[ErrorGroupInfo, int, int, Series]]:
-        """Yield each group of errors in each range with its count, the last start, and a series."""
+        """Yield each group of errors in each range with its count, the last start, and a series.
+
+        That series is a host or a version where one is selected (see `scope_of`).
+        """
         ...
 
     def groups_by_step(
@@ -148,8 +152,8 @@ class Rows(Protocol):
         """Return a group, and its last traceback as text."""
         ...
 
-    def samples_of_group(self, number: int, window: Window, limit: int) -> Iterable[StoredSample]:
-        """Yield the last samples of a group that ended in a window, without damaged ones."""
+    def samples_of_group(self, number: int, window: Window, selection: Selection, limit: int) -> Iterable[StoredSample]:
+        """Yield the last selected samples of a group that ended in a window, without damaged ones."""
         ...
 
     def errors_of_sample(self, number: int) -> Sequence[SampleErrorInfo]:
@@ -162,6 +166,21 @@ class Rows(Protocol):
         self, window: Window, selection: Selection, reason: SampleReason | None, limit: int
     ) -> Iterable[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
+        ...
+
+    def matching_samples(
+        self,
+        window: Window,
+        selection: Selection,
+        series: Collection[int] | None,
+        wanted: SampleFilter,
+        latest: bool,
+        limit: int,
+    ) -> Iterable[StoredSample]:
+        """Yield samples that ended in a window and may match a filter, the latest or the slowest first.
+
+        Of ``series`` alone, unless it is ``None``; damaged ones are left out.
+        """
         ...
 
     def sample(self, number: int) -> StoredSample | None:

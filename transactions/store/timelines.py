@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..recording.totals import Totals
 from .cache import RowCache
 from .resolutions import FINEST, FOREVER, RowRange, end_of, split_at
-from .results import Timeline, TimelineBucket
+from .results import ErrorTimeline, Timeline, TimelineBucket, What
 from .rows import Grouping, Rows
 from .statistics import Statistics, Window, statistics_of
 from .steps import Steps
 from .sums import totals_by
 
-__all__ = ["statistics_over_time", "timeline_of"]
+__all__ = ["error_timeline", "statistics_over_time", "timeline_of"]
 
 
 def timeline_of(steps: Steps, found: Mapping[int, Statistics]) -> Timeline:
@@ -21,6 +21,15 @@ def timeline_of(steps: Steps, found: Mapping[int, Statistics]) -> Timeline:
     nothing = statistics_of(Totals(), steps.length / 60)
     buckets = (TimelineBucket(start, found.get(number, nothing)) for number, start in steps.start_of.items())
     return Timeline(steps.length, tuple(buckets))
+
+
+def error_timeline(steps: Steps, found: Iterable[tuple[What, int, int]]) -> ErrorTimeline[What]:
+    """From errors, or groups of them, each with the number of a step and a count."""
+    places = {number: place for place, number in enumerate(steps.start_of)}
+    counts: dict[What, list[int]] = {}
+    for what, number, count in found:
+        counts.setdefault(what, [0] * len(places))[places[number]] += count
+    return ErrorTimeline(steps.length, steps.starts, counts)
 
 
 def statistics_over_time(

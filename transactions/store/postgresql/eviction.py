@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 from ...recording.name_limits import OTHER
 from ..eviction import Replacements
+from ..groups import GroupRows, Groups, evict_groups
 from ..resolutions import FINEST, FOREVER, SINCE_EVER, floor_to
 from .drivers import Session
-from .groups import GroupRows, evict_groups
 from .names import Names
+from .statements import ServerStatements
 from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS
 
 __all__ = ["EvictableServerNames"]
@@ -162,7 +164,8 @@ class EvictableServerNames:
         if self._version < GROUPS_SINCE:
             return None
         row = self._session.execute("SELECT width, start FROM @moved_group_progress").fetchone()
-        return None if row is None else (GroupRows(self._session), row[0], row[1])
+        move = partial(GROUPS.move_groups, self._session)
+        return None if row is None else (GroupRows(ServerStatements(self._session), move), row[0], row[1])
 
     def over_limit(self) -> tuple[str, str] | None:
         """Return the kind of a limit that was reached, and whose it is."""
@@ -190,7 +193,8 @@ class EvictableServerNames:
 
     def evict_groups(self, application: str, now: float) -> None:
         """Note which error groups make room for new ones, if there still are too many."""
-        evict_groups(self._session, self.names, application, now)
+        sql = ServerStatements(self._session)
+        evict_groups(sql, Groups(sql, self.names, partial(GROUPS.add, self._session)), application, now)
 
     def pass_on_errors(self) -> Replacements:
         """Pass the errors of evicted series to the replacements; return those they have already."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ...log import log_once
 from ...recording.snapshot import ErrorCount, Series
 from ...recording.totals import COLUMNS
 from ..eviction import next_eviction_step
+from ..groups import Groups
 from ..limits import MAX_DROPPED
 from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime, next_step, reopen
 from ..names import scopes_of, storable
@@ -19,14 +21,14 @@ from .connection import ServerConnection, ServerFailure
 from .custom import add_events, add_metrics
 from .drivers import Session
 from .eviction import EvictableServerNames
-from .groups import Groups
 from .jobs import add_schedules, note_reported
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
 from .schema import JOBS_SINCE, LOCK, Installed, UnknownVersion, installed
 from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot
-from .tables import ERRORS, GROUPS_SINCE, TOTALS, Key, MergingTotals
+from .statements import ServerStatements
+from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS, Key, MergingTotals
 
 __all__ = ["Merger", "known_store"]
 
@@ -170,7 +172,9 @@ class _Merge:
         self._session = session
         self._has_jobs = version >= JOBS_SINCE
         self._names = Names(session)
-        self._groups = Groups(session, self._names) if version >= GROUPS_SINCE else None
+        self._groups = None
+        if version >= GROUPS_SINCE:
+            self._groups = Groups(ServerStatements(session), self._names, partial(GROUPS.add, session))
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
         self._intervals = RowIntervals(resolutions, self._oldest)
@@ -181,11 +185,9 @@ class _Merge:
         self._totals([arrival.snapshot for arrival in arrivals])
         self._errors([error for _, snapshot in arrivals for error in snapshot.errors])
         for instance, snapshot in arrivals:
-            dropped = Counter(
-                expired=sum(row.count for row in snapshot.rows if not self._intervals.of(row.minute)),
-                samples_thinned=self._samples(snapshot),
-            )
+            dropped = Counter(expired=sum(row.count for row in snapshot.rows if not self._intervals.of(row.minute)))
             self._count_groups(snapshot, dropped)
+            dropped["samples_thinned"] = self._samples(snapshot)
 
             def drop(cause: str, number: int, dropped: Counter[str] = dropped) -> None:
                 dropped[cause] += number
@@ -239,8 +241,6 @@ class _Merge:
     def _samples(self, snapshot: SentSnapshot) -> int:
         samples = snapshot.samples
         numbered = [(self._names.series(one.series, one.started + one.duration), one) for one in samples]
-        if self._groups is not None:
-            self._groups.version = snapshot.version
         return add_samples(self._session, numbered, self._groups)
 
     def _count_groups(self, snapshot: SentSnapshot, dropped: Counter[str]) -> None:
@@ -248,6 +248,7 @@ class _Merge:
         if self._groups is None:
             dropped["errors of groups"] = sum(one.count for one in snapshot.groups)
             return
+        self._groups.reported_by(snapshot.host, snapshot.version)
         self._groups.count(snapshot.groups, self._intervals.of)
         dropped.update(self._groups.overflow)
         self._groups.overflow.clear()

@@ -8,6 +8,7 @@ from typing import Final
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
+from ..error_queries import ErrorQueries
 from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
@@ -24,15 +25,16 @@ from ..results import (
     StoredSchedule,
 )
 from ..rows import Grouping, Row, Scope, Sums
+from ..sample_filter import SampleFilter
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .drivers import Session
-from .groups import errors_of_sample, group_info, group_steps, groups_in
 from .jobs import reported, schedules
 from .maintenance import first_rows, resolutions_of
 from .schema import ALERTS_SINCE, JOBS_SINCE
 from .state import alert_states
+from .statements import ServerStatements
 from .tables import GROUPS_SINCE
 
 __all__ = ["ServerRows"]
@@ -60,21 +62,10 @@ _JOINED: Final = "coalesce(string_agg(int4send(octet_length({0})) || {0}, ''::by
 """All encoded histograms of a group, each after its length."""
 _ENCODED: Final = (*HISTOGRAMS, "statuses")
 
-_ERRORS: Final = f"""
-SELECT error.type, error.message, error.expected, sum(error_count.count)::bigint, max(start), {_SERIES}
-FROM @error_count AS error_count JOIN @error AS error ON error.id = error_count.error
-JOIN @series AS series ON series.id = error.series
-WHERE width = %s AND start >= %s AND start < %s AND {{where}} GROUP BY error.id, series.id
-"""
-_ERRORS_BY_STEP: Final = """
-SELECT error.type, error.message, error.expected, {number}, sum(error_count.count)::bigint
-FROM @error_count AS error_count JOIN @error AS error ON error.id = error_count.error
-JOIN @series AS series ON series.id = error.series
-WHERE width = %s AND start >= %s AND start < %s AND {where} GROUP BY 1, 2, 3, 4
-"""
 _SAMPLES: Final = f"""
 SELECT sample.id, {_SERIES}, reason, body FROM @sample AS sample JOIN @series AS series ON series.id = sample.series
 """
+_HAS_TEXT: Final = "strpos(body, %s) > 0"
 _RUNNING: Final = f"""
 SELECT instance, running.started, {_SERIES} FROM @running AS running JOIN @series AS series
 ON series.id = running.series ORDER BY running.started
@@ -121,6 +112,7 @@ class ServerRows:
         """The identity of the store."""
         self.version: int = version
         """The version of the schema."""
+        self._errors = ErrorQueries(ServerStatements(session), _matching, version >= GROUPS_SINCE)
         self._resolutions = resolutions_of(session)
         self._first_rows: dict[int, dict[int, int | None]] = {}
 
@@ -225,59 +217,49 @@ class ServerRows:
         """Return ``False``: servers came after the bins of today."""
         return False
 
-    # Errors
+    # Errors and their groups
 
     def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterator[tuple[ErrorKey, int, int, Series]]:
         """Yield each distinct error in each range with its count, the last start, and its series."""
-        where, arguments = _matching(selection)
-        for part in ranges:
-            for row in self._session.execute(_ERRORS.format(where=where), (*part, *arguments)).fetchall():
-                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4], Series(*row[5:])
+        return self._errors.errors(ranges, selection)
 
     def errors_by_step(
         self, ranges: Sequence[RowRange], selection: Selection, step: str
     ) -> Iterator[tuple[ErrorKey, int, int]]:
         """Yield each distinct error in each range with the number of the step (an expression), and its count."""
-        where, arguments = _matching(selection)
-        for part in ranges:
-            statement = _ERRORS_BY_STEP.format(where=where, number=step)
-            for row in self._session.execute(statement, (*part, *arguments)).fetchall():
-                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
-
-    # Error groups
+        return self._errors.errors_by_step(ranges, selection, step)
 
     def groups(
         self, ranges: Sequence[RowRange], selection: Selection
-    ) -> Iterable[tuple[ErrorGroupInfo, int, int, Series]]:
+    ) -> Iterator[tuple[ErrorGroupInfo, int, int, Series]]:
         """Yield each group of errors in each range with its count, the last start, and a series."""
-        return groups_in(self._session, ranges if self._has_groups else (), *_matching(selection))
+        return self._errors.groups(ranges, selection)
 
     def groups_by_step(
         self, ranges: Sequence[RowRange], selection: Selection, step: str
-    ) -> Iterable[tuple[int, int, int]]:
+    ) -> Iterator[tuple[int, int, int]]:
         """Yield the id of each group in each range with the number of the step (an expression), and its count."""
-        return group_steps(self._session, ranges if self._has_groups else (), *_matching(selection), step)
+        return self._errors.groups_by_step(ranges, selection, step)
 
     def group(self, number: int) -> tuple[ErrorGroupInfo, str | None] | None:
         """Return a group, and its last traceback as text."""
-        return group_info(self._session, number) if self._has_groups else None
+        return self._errors.group(number)
 
-    def samples_of_group(self, number: int, window: Window, limit: int) -> Iterable[StoredSample]:
-        """Yield the last samples of a group that ended in a window, without damaged ones."""
+    def errors_of_sample(self, number: int) -> list[SampleErrorInfo]:
+        """Return the groups and tracebacks of a sample's errors, in their order."""
+        return self._errors.of_sample(number)
+
+    def samples_of_group(self, number: int, window: Window, selection: Selection, limit: int) -> Iterable[StoredSample]:
+        """Yield the last selected samples of a group that ended in a window, without damaged ones."""
+        where, arguments = _matching(selection)
+        said = said_of(selection)
         rows = self._session.execute(
             f"{_SAMPLES} WHERE sample.id IN (SELECT sample FROM @sample_error WHERE error_group = %s)"
-            " AND ended >= %s AND ended < %s ORDER BY ended DESC, sample.id DESC LIMIT %s",
-            (number, window.since, window.until, limit),
+            f" AND ended >= %s AND ended < %s AND {where}{' AND strpos(body, %s) > 0' * len(said)}"
+            " ORDER BY ended DESC, sample.id DESC LIMIT %s",
+            (number, window.since, window.until, *arguments, *said, limit),
         )
         return intact_samples(rows.fetchall())
-
-    def errors_of_sample(self, number: int) -> Sequence[SampleErrorInfo]:
-        """Return the groups and tracebacks of a sample's errors, in their order."""
-        return errors_of_sample(self._session, number) if self._has_groups else ()
-
-    @property
-    def _has_groups(self) -> bool:
-        return self.version >= GROUPS_SINCE
 
     # Samples
 
@@ -290,8 +272,30 @@ class ServerRows:
         of_reason = ("AND reason = %s", (reason,)) if reason else ("", ())
         rows = self._session.execute(
             f"{_SAMPLES} WHERE ended >= %s AND ended < %s {of_reason[0]} AND {where}"
-            f"{' AND strpos(body, %s) > 0' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
+            f"{f' AND {_HAS_TEXT}' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
             (window.since, window.until, *of_reason[1], *arguments, *said, limit),
+        )
+        return intact_samples(rows.fetchall())
+
+    def matching_samples(
+        self,
+        window: Window,
+        selection: Selection,
+        series: Collection[int] | None,
+        wanted: SampleFilter,
+        latest: bool,
+        limit: int,
+    ) -> Iterator[StoredSample]:
+        """Yield samples that ended in a window and may match a filter, the latest or the slowest first."""
+        where, arguments = _matching(selection)
+        said, (condition, asked) = said_of(selection), wanted.condition(_HAS_TEXT, "%s")
+        numbers = ", ".join(map(str, series or ()))
+        among = "" if series is None else f" AND series.id = ANY(ARRAY[{numbers}]::bigint[])"
+        order = "ended DESC, sample.id DESC" if latest else "duration DESC, sample.id"
+        rows = self._session.execute(
+            f"{_SAMPLES} WHERE ended >= %s AND ended < %s AND {where}{among}"
+            f"{f' AND {_HAS_TEXT}' * len(said)} AND {condition} ORDER BY {order} LIMIT %s",
+            (window.since, window.until, *arguments, *said, *asked, limit),
         )
         return intact_samples(rows.fetchall())
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ..groups import Groups
 from ..limits import MAX_LINKS, MAX_SAMPLES, SAMPLES_PER_HOUR
 from ..names import storable
 from ..resolutions import floor_to
 from .drivers import Session
-from .groups import Groups
 from .sending import SentSample
 
 __all__ = ["add_samples", "bound_samples"]

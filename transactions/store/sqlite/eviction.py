@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 from ...recording.name_limits import OTHER
 from ..eviction import Replacements
+from ..groups import GroupRows, Groups, evict_groups
 from ..resolutions import FINEST, FOREVER, SINCE_EVER
 from .dropped import add_dropped
-from .groups import GroupRows, evict_groups
 from .ids import BEGIN_TO_MOVE, Ids
+from .statements import SQLiteStatements
 from .tables import ERRORS, FORMER_TOTALS, GROUPS, TOTALS, Table
 
 __all__ = ["EvictableIds"]
@@ -198,7 +200,7 @@ class EvictableIds:
         if kind is not None:
             return _FormerRows(self._connection, kind), *moving
         moving = self._connection.execute("SELECT span, start FROM moved_group_progress").fetchone()
-        return None if moving is None else (GroupRows(self._connection), *moving)
+        return None if moving is None else (GroupRows(SQLiteStatements(self._connection), self._move_groups), *moving)
 
     def over_limit(self) -> tuple[str, str] | None:
         """Return the kind of a limit that was reached, and whose it is."""
@@ -232,7 +234,11 @@ class EvictableIds:
 
     def evict_groups(self, application: str, now: float) -> None:
         """Note which error groups make room for new ones, if there still are too many."""
-        evict_groups(self._connection, self.names, application, now)
+        sql = SQLiteStatements(self._connection)
+        evict_groups(sql, Groups(sql, self.names, partial(GROUPS.add, self._connection)), application, now)
+
+    def _move_groups(self, part: tuple[int, int, int]) -> bool:
+        return GROUPS.move(self._connection, "error_group", "SELECT number, replacement FROM moved_group", part) > 0
 
     def pass_on_errors(self) -> Replacements:
         """Pass the errors of evicted series to the replacements; return those they have already."""

@@ -6,9 +6,11 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
 from ...recording.totals import Totals, columns_of
+from ..groups import Groups
 from ..liveness import process_identity
 from ..maintenance import Retention, TrustedTime, reopen
 from ..names import scopes_of, storable
@@ -17,12 +19,12 @@ from ..rows import Scope
 from .clocks import observe, trusted_time
 from .custom import add_events, add_metrics
 from .dropped import add_dropped
-from .groups import Groups
 from .ids import Ids
 from .jobs import add_schedules, note_reported
 from .maintenance import MaintainedTables
 from .samples import PreparedSample, add_samples, prepare_sample
-from .tables import ERRORS, FORMER, PRESENT, TOTALS
+from .statements import SQLiteStatements
+from .tables import ERRORS, FORMER, GROUPS, PRESENT, TOTALS
 
 __all__ = ["PreparedSnapshot", "ingest", "prepare_snapshot"]
 
@@ -86,7 +88,8 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     snapshot = prepared.snapshot
     ingest.minutes(prepared)
     ingest.errors(snapshot.errors)
-    groups = Groups(connection, ingest.ids, snapshot.instance.version)
+    groups = Groups(SQLiteStatements(connection), ingest.ids, partial(GROUPS.add, connection))
+    groups.reported_by(snapshot.instance.host, snapshot.instance.version)
     groups.count(snapshot.groups, ingest.intervals.of)
     ingest.custom(snapshot)
     note_reported(connection, instance, snapshot)

@@ -12,6 +12,7 @@ from typing import Final
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, PLAIN
+from ..error_queries import ErrorQueries
 from ..intact import intact_samples
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange, are_few
@@ -28,15 +29,16 @@ from ..results import (
     StoredSchedule,
 )
 from ..rows import Grouping, Row, Scope, Sums
+from ..sample_filter import SampleFilter
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
-from .groups import errors_of_sample, group_info, group_steps, groups_in
 from .jobs import reported, schedules
 from .maintenance import first_row, resolutions_of
 from .schema import CLOCKS_SINCE, GROUPS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
 from .state import alert_states
+from .statements import SQLiteStatements
 from .tables import FORMER, PRESENT, TableSet, merged_columns
 
 __all__ = ["SQLiteRows"]
@@ -71,22 +73,11 @@ _SUMMED: Final[Mapping[Sums, Sequence[str]]] = {
     "time": ("total",),
 }
 
-_ERRORS: Final = f"""
-    SELECT error.type, error.message, error.expected, sum(error_count.count), max(start), {SERIES}
-    FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
-    WHERE span = ? AND start >= ? AND start < ? AND {{where}} GROUP BY error.id
-"""
-
-_ERRORS_BY_STEP: Final = """
-    SELECT error.type, error.message, error.expected, {number}, sum(error_count.count)
-    FROM error_count JOIN error ON error.id = error_count.error JOIN series ON series.id = error.series
-    WHERE span = ? AND start >= ? AND start < ? AND {where} GROUP BY 1, 2, 3, 4
-"""
-
-
 _SAMPLES: Final = f"""
     SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series
 """
+
+_HAS_TEXT: Final = "instr(body, ?) > 0"
 
 _RUNNING: Final = f"""
     SELECT instance, running.started, {SERIES} FROM running JOIN series ON series.id = running.series
@@ -122,6 +113,7 @@ class SQLiteRows:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._version = check(connection)
+        self._errors = ErrorQueries(SQLiteStatements(connection), _matching, self._version >= GROUPS_SINCE)
         self._sets = (FORMER, PRESENT) if self._version >= TOTALS_SINCE else (FORMER,)
 
     @property
@@ -234,59 +226,50 @@ class SQLiteRows:
         former = "SELECT 1 FROM tally WHERE span = ? AND start >= ? AND start < ? LIMIT 1"
         return any(self._connection.execute(former, part).fetchone() for part in ranges)
 
-    # Errors
+    # Errors and their groups
 
     def errors(self, ranges: Sequence[RowRange], selection: Selection) -> Iterator[tuple[ErrorKey, int, int, Series]]:
         """Yield each distinct error in each range with its count, the last start, and its series."""
-        where, arguments = _matching(selection)
-        for part in ranges:
-            for row in self._connection.execute(_ERRORS.format(where=where), (*part, *arguments)):
-                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4], Series(*row[5:])
+        return self._errors.errors(ranges, selection)
 
     def errors_by_step(
         self, ranges: Sequence[RowRange], selection: Selection, step: str
     ) -> Iterator[tuple[ErrorKey, int, int]]:
         """Yield each distinct error in each range with the number of the step (an expression), and its count."""
-        where, arguments = _matching(selection)
-        for part in ranges:
-            for row in self._connection.execute(_ERRORS_BY_STEP.format(where=where, number=step), (*part, *arguments)):
-                yield ErrorKey(row[0], row[1], bool(row[2])), row[3], row[4]
-
-    # Error groups
+        return self._errors.errors_by_step(ranges, selection, step)
 
     def groups(
         self, ranges: Sequence[RowRange], selection: Selection
     ) -> Iterator[tuple[ErrorGroupInfo, int, int, Series]]:
         """Yield each group of errors in each range with its count, the last start, and a series."""
-        return groups_in(self._connection, ranges if self._has_groups else (), *_matching(selection))
+        return self._errors.groups(ranges, selection)
 
     def groups_by_step(
         self, ranges: Sequence[RowRange], selection: Selection, step: str
     ) -> Iterator[tuple[int, int, int]]:
         """Yield the id of each group in each range with the number of the step (an expression), and its count."""
-        return group_steps(self._connection, ranges if self._has_groups else (), *_matching(selection), step)
+        return self._errors.groups_by_step(ranges, selection, step)
 
     def group(self, number: int) -> tuple[ErrorGroupInfo, str | None] | None:
         """Return a group, and its last traceback as text."""
-        return group_info(self._connection, number) if self._has_groups else None
-
-    def samples_of_group(self, number: int, window: Window, limit: int) -> Iterator[StoredSample]:
-        """Yield the last samples of a group that ended in a window, without damaged ones."""
-        return intact_samples(
-            self._connection.execute(
-                f"{_SAMPLES} WHERE sample.id IN (SELECT sample FROM sample_error WHERE error_group = ?)"
-                " AND ended >= ? AND ended < ? ORDER BY ended DESC, sample.id DESC LIMIT ?",
-                (number, window.since, window.until, limit),
-            )
-        )
+        return self._errors.group(number)
 
     def errors_of_sample(self, number: int) -> list[SampleErrorInfo]:
         """Return the groups and tracebacks of a sample's errors, in their order."""
-        return errors_of_sample(self._connection, number) if self._has_groups else []
+        return self._errors.of_sample(number)
 
-    @property
-    def _has_groups(self) -> bool:
-        return self._version >= GROUPS_SINCE
+    def samples_of_group(self, number: int, window: Window, selection: Selection, limit: int) -> Iterator[StoredSample]:
+        """Yield the last selected samples of a group that ended in a window, without damaged ones."""
+        where, arguments = _matching(selection)
+        said = said_of(selection)
+        return intact_samples(
+            self._connection.execute(
+                f"{_SAMPLES} WHERE sample.id IN (SELECT sample FROM sample_error WHERE error_group = ?)"
+                f" AND ended >= ? AND ended < ? AND {where}{' AND instr(body, ?) > 0' * len(said)}"
+                " ORDER BY ended DESC, sample.id DESC LIMIT ?",
+                (number, window.since, window.until, *arguments, *said, limit),
+            )
+        )
 
     # Samples
 
@@ -299,8 +282,36 @@ class SQLiteRows:
         return intact_samples(
             self._connection.execute(
                 f"{_SAMPLES} WHERE ended >= ? AND ended < ? AND (? IS NULL OR reason = ?) AND {where}"
-                f"{' AND instr(body, ?) > 0' * len(said)} ORDER BY duration DESC LIMIT ?",
+                f"{f' AND {_HAS_TEXT}' * len(said)} ORDER BY duration DESC LIMIT ?",
                 (window.since, window.until, reason, reason, *arguments, *said, limit),
+            )
+        )
+
+    def matching_samples(
+        self,
+        window: Window,
+        selection: Selection,
+        series: Collection[int] | None,
+        wanted: SampleFilter,
+        latest: bool,
+        limit: int,
+    ) -> Iterator[StoredSample]:
+        """Yield samples that ended in a window and may match a filter, the latest or the slowest first."""
+        where, arguments = _matching(selection)
+        said, (condition, asked) = said_of(selection), wanted.condition(_HAS_TEXT, "?")
+        among = "" if series is None else f" AND id IN ({', '.join(map(str, series))})"
+        order = "ended DESC, sample.id DESC" if latest else "duration DESC, sample.id"
+        column = "series" if selection.name else "+series"  # of many series, rows are read faster in order of time
+        # The whole rows are read of what was chosen alone: sorting them all would take three times as long.
+        chosen = (
+            f"SELECT id FROM sample WHERE ended >= ? AND ended < ?"
+            f" AND {column} IN (SELECT id FROM series WHERE {where}{among})"
+            f"{f' AND {_HAS_TEXT}' * len(said)} AND {condition} ORDER BY {order} LIMIT ?"
+        )
+        return intact_samples(
+            self._connection.execute(
+                f"{_SAMPLES} WHERE sample.id IN ({chosen}) ORDER BY {order}",
+                (window.since, window.until, *arguments, *said, *asked, limit),
             )
         )
 

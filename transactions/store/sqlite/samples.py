@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from ...recording.snapshot import Instance, Sample
+from ...recording.snapshot import Instance, Sample, SampleError
+from ..groups import Groups, KeptError
 from ..limits import MAX_LINKS, MAX_SAMPLES, SAMPLES_PER_HOUR
 from ..names import storable
 from ..resolutions import floor_to
 from ..sample_json import to_json
-from .groups import Groups
 from .ids import Ids
 
 __all__ = ["PreparedSample", "add_samples", "bound_samples", "prepare_sample"]
@@ -58,13 +58,18 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSample, names: Ids, g
         "INSERT INTO sample (series, reason, ended, duration, body) VALUES (?, ?, ?, ?, ?)",
         (number, reason, ended, transaction.duration, prepared.json),
     )
-    groups.add_sample(int(added.lastrowid or 0), sample.series.application, sample.errors, ended)
+    groups.add_sample(int(added.lastrowid or 0), sample.series.application, map(_kept, sample.errors), ended)
     for linked in transaction.linked_applications:
         connection.execute(
             "INSERT OR REPLACE INTO link VALUES (?, ?, ?)",
             (storable(transaction.application), storable(linked), ended),
         )
     return number, reason, floor_to(ended, _HOUR)
+
+
+def _kept(error: SampleError) -> KeptError:
+    stack = error.stack
+    return (error.group, "", "") if stack is None else (error.group, stack.digest, stack.text)
 
 
 def bound_samples(connection: sqlite3.Connection, oldest: float | None) -> None:
