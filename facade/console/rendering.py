@@ -6,9 +6,11 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -128,9 +130,24 @@ def table_cells(one: columns.Cells) -> list[Markup]:
     column, label = one.column, escape(one.heading)
     fixed = "extra" if column.extra else "calls" if column.title == "Calls" else ""
     return [
-        Markup(f'<td class="number {fixed or tone}" data-label="{label}">{escape(text)}</td>')  # noqa: S704 - escaped
+        Markup(f'<td class="number {fixed or tone}" data-label="{label}">{text}</td>')  # noqa: S704 - text is a figure
         for tone, text in zip(one.tones, one.texts, strict=True)
     ]
+
+
+def transaction_query(series: Series, state: State) -> str:
+    """Return what the address of a transaction's page says; a table has a hundred of them."""
+    kind = {} if series.kind == State.kind else {"kind": series.kind}
+    own = {"app": series.application, **kind, "group": series.group, "name": series.name}
+    return "&".join(filter(None, (urlencode(own, errors="replace"), _query_of_all(state))))
+
+
+@lru_cache(maxsize=32)
+def _query_of_all(state: State) -> str:
+    return state.unfiltered.query(
+        app="", kind=State.kind, group="", name="", queue="", search="", sort="time", reverse="no", page=1, hide="",
+        sample=None, error=None,
+    )  # fmt: skip
 
 
 def sample_queries(found: Iterable[StoredSample], state: State) -> dict[Series, str]:
@@ -220,7 +237,7 @@ def _made() -> Environment:
         display_name=display_name, display_parts=display_parts,
         losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
-        zone_name=zone_name, sample_queries=sample_queries,
+        zone_name=zone_name, sample_queries=sample_queries, transaction_query=transaction_query,
         things=formats.things, day_note=day_note, offsets_used=offsets_used,
         changes=changes, time_change=time_change,
         filter_names=list(FILTERS), sample_orders=SAMPLE_ORDERS,
