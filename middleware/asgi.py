@@ -27,7 +27,7 @@ from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from .base import TransactionMiddleware
 from .framework_signals import listen_to_flask_requests
 from .nested import inner_request
-from .request import NOTHING, MiddlewareTransaction
+from .request import NOTHING, MiddlewareTransaction, is_missing
 from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .response_errors import broke_the_body, came_from, closed_by_middleware, taken_for_a_disconnect
 from .routes import read_asgi_route
@@ -111,8 +111,8 @@ class ASGITransactionMiddleware(TransactionMiddleware):
                         transaction._request_path = scope["path"]
                         transaction._mount_path = scope["root_path"]
                         headers = scope["headers"]
-                    except KeyError:  # a server may leave out what is optional (ASGI 3.0)
-                        headers = transaction._read_what_is_there(scope)
+                    except KeyError as missing:  # a server may leave out what is optional (ASGI 3.0)
+                        headers = transaction._read_what_is_there(scope, missing)
                     transaction._request = scope
                     transaction._server_receive = receive
                     transaction._server_send = send
@@ -120,8 +120,11 @@ class ASGITransactionMiddleware(TransactionMiddleware):
                     transaction._streamed = False
                     if type(headers) is not list:
                         headers = headers_of(scope)
-                    if not in_force.queue_headers.isdisjoint(map(_name_of, headers)):
-                        transaction._read_queue_time(headers)
+                    try:
+                        if not in_force.queue_headers.isdisjoint(map(_name_of, headers)):
+                            transaction._read_queue_time(headers)
+                    except (TypeError, LookupError) as problem:  # headers that are no pairs are the server's to judge
+                        pass_on(problem)
                     _mark_open(transaction)
                     transaction._start_time = monotonic()
                     transaction._token = _set_current(transaction)
@@ -348,8 +351,10 @@ class ASGITransaction(MiddlewareTransaction):
         super()._break_off(exception)
         self._stage = _LAST_UNDER_WAY  # the body ends here, and not because the client left
 
-    def _read_what_is_there(self, scope: Scope) -> Iterable[tuple[bytes, bytes]]:
+    def _read_what_is_there(self, scope: Scope, missing: KeyError) -> Iterable[tuple[bytes, bytes]]:
         """Read a scope that lacks optional keys; return its headers."""
+        if not is_missing(missing):
+            pass_on(missing)
         self._method: str | None = scope.get("method")
         self._request_path: str = scope.get("path", "")
         self._mount_path: str = scope.get("root_path", "")
@@ -433,7 +438,13 @@ def _latin(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-_DETAILS: Final = {b"host": "request.host", b"user-agent": "request.user_agent", b"content-length": "request.size"}
+_DETAILS: Final = {
+    b"host": "request.host",
+    b"user-agent": "request.user_agent",
+    b"content-length": "request.size",
+    b"x-request-id": "request.id",
+    b"traceparent": "traceparent",
+}
 
 
 # Stand-ins for the server's callables after the application has returned: tasks it left running may still call them.

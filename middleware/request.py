@@ -9,14 +9,23 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..transactions.handoff import CLOSED_BUFFER, handoff
+from ..transactions.host_exceptions import pass_on
 from ..transactions.log import capture_internal_exception
 from ..transactions.model.clock import monotonic
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, KeyedTransaction, apply_changed
 
-__all__ = ["NOTHING", "MiddlewareTransaction"]
+__all__ = ["NOTHING", "MiddlewareTransaction", "is_missing"]
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """Value of `MiddlewareTransaction._request` once the transaction has ended."""
+
+
+_OPTIONAL: Final = frozenset({"REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "method", "path", "root_path", "headers"})
+
+
+def is_missing(problem: Exception) -> bool:
+    """Whether an exception says that an environ or a scope lacks a key, and was raised by nothing else."""
+    return type(problem) is KeyError and _OPTIONAL.issuperset(map(str, problem.args))
 
 
 _buffer_for: Final = handoff.buffers.get
@@ -67,12 +76,16 @@ class MiddlewareTransaction(KeyedTransaction):
             start_time = self._start_time
             duration = end_time - start_time
             identity, route = self._identity, self._route
-            if route is not None:  # the keys that `_series_key` returns
-                buffer = _buffer_for((identity, self._method, route, self._status), CLOSED_BUFFER)
-            elif identity.explicit_name is None:
-                buffer = _buffer_for((identity, self._request_path, self._status), CLOSED_BUFFER)
-            else:
-                buffer = _buffer_for((identity, self._status), CLOSED_BUFFER)
+            try:
+                if route is not None:  # the keys that `_series_key` returns
+                    buffer = _buffer_for((identity, self._method, route, self._status), CLOSED_BUFFER)
+                elif identity.explicit_name is None:
+                    buffer = _buffer_for((identity, self._request_path, self._status), CLOSED_BUFFER)
+                else:
+                    buffer = _buffer_for((identity, self._status), CLOSED_BUFFER)
+            except TypeError as problem:  # a path or a method that is no text, nor anything that can be looked up
+                pass_on(problem)
+                buffer = CLOSED_BUFFER
             if (
                 duration <= buffer.slow_threshold
                 and end_time < buffer.expires_at

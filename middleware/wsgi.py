@@ -23,9 +23,10 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
 from ..transactions.model.process_state import process_state
 from ..transactions.model.queue_time import queue_time_in
+from ..transactions.model.request import path_as_text
 from .base import TransactionMiddleware
 from .nested import inner_request
-from .request import NOTHING, MiddlewareTransaction
+from .request import NOTHING, MiddlewareTransaction, is_missing
 from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .routes import read_wsgi_route
 
@@ -99,10 +100,8 @@ class WSGITransactionMiddleware(TransactionMiddleware):
                     transaction._method = environ["REQUEST_METHOD"]
                     transaction._mount_path = mount = environ["SCRIPT_NAME"]
                     transaction._request_path = mount + environ["PATH_INFO"]
-                except KeyError:  # empty variables may be missing (PEP 3333)
-                    transaction._method = environ.get("REQUEST_METHOD")
-                    transaction._mount_path = mount = environ.get("SCRIPT_NAME", "")
-                    transaction._request_path = mount + environ.get("PATH_INFO", "")
+                except (KeyError, TypeError) as problem:  # empty variables may be missing (PEP 3333)
+                    transaction._read_what_is_there(environ, problem)
                 transaction._request = environ
                 transaction._server = start_response
                 transaction._sent = 0
@@ -237,6 +236,14 @@ class WSGITransaction(MiddlewareTransaction):
             self._release_request()
             capture_internal_exception("WSGITransaction._finish_response")
 
+    def _read_what_is_there(self, environ: WSGIEnvironment, problem: Exception) -> None:
+        """Read an environ that lacks variables, or whose path is no text."""
+        if not is_missing(problem):
+            pass_on(problem)
+        self._method: str | None = environ.get("REQUEST_METHOD")
+        self._mount_path: str = path_as_text(environ.get("SCRIPT_NAME", ""))
+        self._request_path: str = self._mount_path + path_as_text(environ.get("PATH_INFO", ""))
+
     def _on_step(self) -> None:
         """See `Transaction._on_step`."""
         self._paused = False
@@ -306,6 +313,8 @@ _DETAILS: Final = (
     ("HTTP_HOST", "request.host"),
     ("HTTP_USER_AGENT", "request.user_agent"),
     ("CONTENT_LENGTH", "request.size"),
+    ("HTTP_X_REQUEST_ID", "request.id"),
+    ("HTTP_TRACEPARENT", "traceparent"),
 )
 
 

@@ -20,6 +20,7 @@ from weighbridge.transactions.model.process_state import process_state
 
 from . import processes
 from .clusters import Cluster, programs
+from .waiting import TIMEOUT
 
 # How long an example takes is the machine's business, which may be doing other things as well.
 settings.register_profile("weighbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -122,10 +123,14 @@ def mistakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No settings but the test's own; what it records goes to a file of its own, never to the user's store."""
+    """No settings but the test's own; what it records goes to a file of its own, never to the user's store.
+
+    An exit waits for its last write for as long as a test may take: 2.5 seconds are little on a busy machine.
+    """
     for name in [name for name in os.environ if name.startswith(("WEIGHBRIDGE_", "NEW_RELIC_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("WEIGHBRIDGE_SHUTDOWN_TIMEOUT", str(TIMEOUT))
     weighbridge.shutdown_agent()
     _forget()
     yield

@@ -12,12 +12,13 @@ from weighbridge.console import Console
 from weighbridge.console.serving import is_loopback, listen, open_browser, serve
 from weighbridge.exporting.prometheus import MetricsEndpoint, PageWithMetrics
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
+from weighbridge.transactions.configuration.loading import load_from_environment
 
 from .collecting import collecting
 from .demo_store import demo_store
 from .errors import CommandError
 from .exports import configured_exports
-from .output import say
+from .output import one_line, say
 from .stores import chosen_place
 from .watching import watching
 
@@ -60,10 +61,19 @@ def serve_page(options: Serving) -> None:
         if options.opened:
             open_browser(url)
 
-    page = Console(place.path, token, options.hosts)
+    page = Console(place.path, token, options.hosts, log_link=_log_link())
     metrics = MetricsEndpoint(place.path, metrics_token, options.hosts, options.metrics_names)
     with closing(listener), collecting(place), watching(place), configured_exports(place):
         serve(PageWithMetrics(page, metrics), listener, ready)
+
+
+def _log_link() -> str | None:
+    """Return the template of the configuration; one that is not valid is told, and the page served without."""
+    configuration = load_from_environment()
+    for problem in configuration.problems:
+        if problem.setting == "log_link":
+            say(f"weighbridge: {one_line(str(problem))}", error=True)
+    return configuration.settings.log_link
 
 
 def _token(file: Path, option: str) -> str:

@@ -38,12 +38,14 @@ _REASONS = {
 }  # fmt: skip
 
 
-def asgi_application(store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = ()) -> Starlette:
+def asgi_application(
+    store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = (), log_link: str | None = None
+) -> Starlette:
     """Return the page as a Starlette application, to be served or mounted; see `Console` for the arguments.
 
     Without a token it answers to loopback names only, unless ``hosts`` has others.
     """
-    return adapted_to_asgi(Console(store, token, hosts))
+    return adapted_to_asgi(Console(store, token, hosts, log_link=log_link))
 
 
 def adapted_to_asgi(responder: Responder) -> Starlette:
@@ -66,10 +68,10 @@ def adapted_to_asgi(responder: Responder) -> Starlette:
 
 
 def wsgi_application(
-    store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = ()
+    store: str | os.PathLike[str], token: str | None = None, hosts: Iterable[str] = (), log_link: str | None = None
 ) -> WSGIApplication:
     """Return the page as a WSGI application, to be served or mounted; see `Console` for the arguments."""
-    return adapted_to_wsgi(Console(store, token, hosts))
+    return adapted_to_wsgi(Console(store, token, hosts, log_link=log_link))
 
 
 def adapted_to_wsgi(responder: Responder) -> WSGIApplication:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
 from weighbridge.reporting.json_csv import as_csv
 from weighbridge.reporting.report import UnknownName, require_known
+from weighbridge.transactions.configuration.link_template import read_link_template
 from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
@@ -21,6 +23,8 @@ from . import marks, queries
 from .access import HEADERS, Access
 from .http import Request, Response, redirect, text
 from .json_output import as_json
+from .log_link import linked_attributes, log_link
+from .models import SamplePage
 from .parameters import BadParameter, State, parse
 from .rendering import NOT_BY_PART, STATIC, render
 
@@ -48,6 +52,7 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "transactions": _Page("Transactions", queries.transactions),
         "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name")),
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
+        "samples": _Page("Samples", queries.samples, by_part=True),
         "errors": _Page("Errors", queries.errors, by_part=True),
         "error": _Page("Error group", queries.error, needs=("app", "error"), by_part=True),
         "jobs": _Page("Jobs", queries.jobs),
@@ -56,12 +61,20 @@ PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
         "custom": _Page("Metrics and events", queries.custom),
     }
 )
+_CSV: Final[Mapping[str, Callable[[StoreReader, State, float], str]]] = MappingProxyType(
+    {
+        "transactions.csv": lambda reader, state, now: as_csv(queries.report(reader, state, now)),
+        "samples.csv": lambda reader, state, now: queries.samples_csv(queries.samples(reader, state, now)),
+    }
+)
 API_ALONE: Final[Mapping[str, _Answer]] = MappingProxyType(
     {"api/alerts": marks.alerts_page, "api/hosts": queries.hosts, "api/marks": marks.marks_page}
 )
 """What has no page of its own."""
 COMPARABLE: Final = frozenset({"summary", "transactions", "transaction", "errors"})
 """The pages that show figures before and after a mark."""
+_OF_SAMPLES: Final = frozenset({"samples", "sample"})
+"""The pages whose addresses say which samples are chosen."""
 _NO_SAMPLE: Final = (
     "This sample is not kept any more: samples expire after some days (the setting keep_samples),"
     " and of each transaction and hour only the slowest and the latest failed ones are kept."
@@ -80,9 +93,11 @@ class Console:
         token: requests without it get a form that asks for it; ``None``: no token is needed.
         hosts: names, in addition to loopback names, by which the page may be reached.
         clock: returns the time in epoch seconds.
+        log_link: a template of links to the log lines of samples, as the setting of that name has it.
 
     Raises:
-        ValueError: the token has fewer than 16 characters, or ``store`` is not a valid store.
+        ValueError: the token has fewer than 16 characters, or ``store`` is not a valid store, or ``log_link`` not a
+            valid template.
     """
 
     def __init__(
@@ -91,10 +106,12 @@ class Console:
         token: str | None = None,
         hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
+        log_link: str | None = None,
     ) -> None:
         self._reader = StoreReader(read_store(store))
         self._access = Access(token, hosts)
         self._clock = clock
+        self._log_link = None if log_link is None else read_link_template(log_link)
 
     def close(self) -> None:
         """Close the store."""
@@ -149,8 +166,8 @@ class Console:
             _refuse_parts(state)
         if name in API_ALONE:
             return text(200, "application/json", as_json(API_ALONE[name](self._reader, state, now)))
-        if name == "transactions.csv":
-            return _csv(as_csv(queries.report(self._reader, self._named(state, now), now)))
+        if name in _CSV:
+            return _csv(name, _CSV[name](self._reader, self._known(self._named(state, now)), now))
         return None
 
     def _page(self, request: Request, name: str, state: State, now: float) -> Response:
@@ -161,14 +178,17 @@ class Console:
         if is_api and not page.by_part:
             _refuse_parts(state)
         state = self._named(state, now) if page.of_one else state
+        state = state if wanted in _OF_SAMPLES else state.unfiltered
         _require(state, page.needs)
-        if "name" in page.needs:
-            require_known(self._reader, Selection(state.app, state.kind, state.group, state.name))
+        if "name" in page.needs or wanted == "samples":
+            state = self._known(state)
         answer = page.answer(self._reader, state, now)
         if answer is None:
             return _problem(request, 404, _NO_GROUP if wanted == "error" else _NO_SAMPLE)
         if not self._access.shows_tracebacks(request) and hasattr(answer, "without_tracebacks"):
             answer = answer.without_tracebacks()
+        if self._log_link and isinstance(answer, SamplePage):
+            answer = replace(answer, log_link=log_link(self._log_link, answer.sample.transaction.attributes))
         if is_api:
             return text(200, "application/json", as_json(answer))
         window = getattr(answer, "window", state.window(now))
@@ -179,8 +199,15 @@ class Console:
             lost=self._reader.dropped(window, state.app or None), comparable=wanted in COMPARABLE,
             alerts=marks.alerts_to_show(self._reader, now),
             marks=self._reader.marks(window, state.app or None) if page.of_one else [],
+            linked=linked_attributes(self._log_link) if self._log_link else (),
             at_mark=marks.comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
         )  # fmt: skip
+
+    def _known(self, state: State) -> State:
+        """Require that the transaction exists, if one is named."""
+        if state.group and state.name:
+            require_known(self._reader, Selection(state.app, state.kind, state.group, state.name))
+        return state
 
     def _names(self, state: State, now: float) -> list[str]:
         """Return the applications to choose from: those of the time range, or all if it has none."""
@@ -207,7 +234,7 @@ def _refuse_parts(state: State) -> None:
     """Refuse a host or a version where all are counted together, rather than answer something else."""
     for part in ("host", "version"):
         if getattr(state, part):
-            raise BadParameter(part, f"is for summary, errors, error and running; {NOT_BY_PART}")
+            raise BadParameter(part, f"is for summary, samples, errors, error and running; {NOT_BY_PART}")
 
 
 def _require(state: State, needed: Iterable[str]) -> None:
@@ -220,8 +247,8 @@ def _html(request: Request, status: int, template: str, **values: Any) -> Respon
     return text(status, "text/html", render(template, root=request.root, version=_version(), **values))
 
 
-def _csv(body: str) -> Response:
-    named = ("content-disposition", 'attachment; filename="transactions.csv"')
+def _csv(name: str, body: str) -> Response:
+    named = ("content-disposition", f'attachment; filename="{name}"')
     return text(200, "text/csv", f"{body}\n", named)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from weighbridge.transactions.model.naming import display_name
+from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import ErrorGroupInfo, ErrorTimeline, Timeline
 from weighbridge.transactions.store.statistics import Statistics, Window
 from weighbridge.transactions.visible import visible
 
 from .chart_range import SPARKS
-from .models import Comparison, ErrorsOverTime, Trend
+from .models import Comparison, ErrorsOverTime, SamplesPage, Trend
 
 __all__ = [
     "apdex",
@@ -25,6 +26,7 @@ __all__ = [
     "queue_wait",
     "response_start",
     "response_time",
+    "scatter",
     "sparkline",
     "throughput",
     "throughputs",
@@ -60,6 +62,27 @@ def response_time(timeline: Timeline, compared: Comparison | None = None) -> Cha
     return _chart(
         timeline, "duration", lines + _before(compared, "average before", lambda statistics: statistics.average)
     )
+
+
+def scatter(found: SamplesPage, queries: Mapping[Series, str]) -> Chart:
+    """Return the chart of durations with the samples that were found, in order of time.
+
+    Args:
+        found: the samples, and the timeline.
+        queries: what a sample's address needs to say of its series.
+    """
+    samples = sorted(found.samples, key=lambda one: one.ended)
+    places = {series: place for place, series in enumerate(queries)}
+    points = {
+        "x": [round(one.ended, 1) for one in samples],
+        "y": [_short(one.transaction.duration) for one in samples],
+        "id": [one.id for one in samples],
+        "of": [places[one.series] for one in samples],
+        "failed": [int(one.transaction.failed) for one in samples],
+        "names": [visible(display_name(series.group, series.name)) for series in queries],
+        "queries": list(queries.values()),
+    }
+    return {**response_time(found.timeline), "points": points}
 
 
 def response_start(timeline: Timeline, compared: Comparison | None = None) -> Chart:
@@ -152,7 +175,7 @@ def drawable(chart: Chart | None) -> bool:
     if chart is None:
         return False
     some = any(value is not None for line in chart["lines"] for value in line["values"])
-    return some and (len(chart["x"]) > 1 or bool(chart.get("bars")))
+    return some and (len(chart["x"]) > 1 or bool(chart.get("bars") or chart.get("points")))
 
 
 def sparkline(values: Sequence[float], places: Sequence[float] = ()) -> str:

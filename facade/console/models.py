@@ -55,6 +55,7 @@ __all__ = [
     "QueueLine",
     "RunningPage",
     "SamplePage",
+    "SamplesPage",
     "SummaryPage",
     "TimeAndFigures",
     "TransactionLine",
@@ -244,11 +245,28 @@ class SamplePage:
     """Group and traceback of each of its errors; of one that failed without any, the group of such failures."""
     tracebacks_shown: bool = True
     """Whether whoever asks may see tracebacks."""
+    log_link: str | None = None
+    """The address of its log lines, by the template of the configuration."""
 
     def without_tracebacks(self) -> SamplePage:
         """Return the page for somebody who may not see tracebacks."""
         hidden = [replace(error, traceback=None) for error in self.errors]
         return replace(self, errors=hidden, tracebacks_shown=False)
+
+
+@dataclass(frozen=True)
+class SamplesPage:
+    """Samples of an application and kind that match a filter."""
+
+    window: Window
+    application: str
+    kind: Kind
+    timeline: Timeline
+    """Of all calls: of the transaction, the host or the version that is chosen, else of all together."""
+    samples: Sequence[StoredSample]
+    """The slowest or the latest, at most a thousand."""
+    is_complete: bool
+    """Whether no others match."""
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,27 @@ from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode
 
 from weighbridge.reporting.zones import MOMENTS, find_zone, parse_moment
+from weighbridge.transactions.configuration.limits import read_length
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.resolutions import FINEST
 from weighbridge.transactions.store.results import Selection
+from weighbridge.transactions.store.sample_filter import SampleFilter
 from weighbridge.transactions.store.statistics import Window
 
 from .columns import ORDERS
 
-__all__ = ["COMPARISONS", "PAUSED", "RANGES", "REFRESHES", "BadParameter", "State", "in_minutes", "parse"]
+__all__ = [
+    "COMPARISONS",
+    "FILTERS",
+    "PAUSED",
+    "RANGES",
+    "REFRESHES",
+    "SAMPLE_ORDERS",
+    "BadParameter",
+    "State",
+    "in_minutes",
+    "parse",
+]
 
 RANGES: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -38,7 +51,14 @@ REFRESHES: Final = ("10", "30", "60", "300")
 PAUSED: Final = ("no", "yes")
 """Whether refreshing is paused."""
 
+SAMPLE_ORDERS: Final = ("slowest", "latest")
+"""Which samples come first."""
+
+FILTERS: Final = ("status", "min_duration", "max_duration", "attribute", "error_class", "order")
+"""What samples are chosen by, besides what all pages have."""
+
 _ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
+_STATUS: Final = re.compile(r"[1-9](?:xx|[0-9]{2})")
 _LONGEST: Final = 400 * 86400.0
 _LATEST: Final = 253402300799.0
 """The end of the year 9999, the last that dates can express."""
@@ -90,6 +110,18 @@ class State:
     """The host whose figures are shown; empty: of all."""
     version: str = ""
     """The version of the program whose figures are shown; empty: of all."""
+    status: str = ""
+    """Of the samples that are shown: such as ``404``, or ``5xx``."""
+    min_duration: float | None = None
+    """Seconds that they took at least."""
+    max_duration: float | None = None
+    """Seconds that they took at most."""
+    attribute: str = ""
+    """The name and the value of an attribute that they have, with an equals sign between."""
+    error_class: str = ""
+    """The class of an error that they have, or ``any``."""
+    order: str = "slowest"
+    """Whether the slowest or the latest of them come first."""
     hide: str = ""
     """Lines of charts that are switched off; it is read by the page's script alone."""
 
@@ -102,6 +134,18 @@ class State:
     def selection(self) -> Selection:
         """Return what is selected of the transactions."""
         return Selection(self.app, self.kind, host=self.host or None, version=self.version or None)
+
+    @property
+    def wanted(self) -> SampleFilter:
+        """Return what the samples must be like that are shown."""
+        name, is_given, value = self.attribute.partition("=")
+        attribute = (name, value) if is_given else None
+        return SampleFilter(self.search, self.status, self.min_duration, self.max_duration, attribute, self.error_class)
+
+    @property
+    def unfiltered(self) -> State:
+        """Return the state without what only a choice among samples is made by."""
+        return self.changed(**{name: _DEFAULTS[name] for name in FILTERS})
 
     def window(self, now: float) -> Window:
         """Return the time range that is shown, as of ``now`` (epoch seconds)."""
@@ -235,6 +279,34 @@ def _threshold(name: str, value: str) -> float:
     return seconds
 
 
+def _status(name: str, value: str) -> str:
+    found = value.strip().lower()
+    if found and not _STATUS.fullmatch(found):
+        raise BadParameter(name, f"{value!r} must be an HTTP status such as 404, or a hundred of them such as 5xx")
+    return found
+
+
+def _duration(name: str, value: str) -> float | None:
+    text = value.strip()
+    if not text:
+        return None
+    try:
+        seconds = _number(text) if text[-1].isdigit() else read_length(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST:
+        raise BadParameter(name, f"{value!r} must be a number of seconds, or such as 800ms, 2s or 5m")
+    return seconds
+
+
+def _attribute(name: str, value: str) -> str:
+    text = _text(name, value.strip())
+    attribute, is_given, wanted = text.partition("=")
+    if text and not (is_given and attribute.strip()):
+        raise BadParameter(name, f"{value!r} must be a name and a value, such as customer=17")
+    return f"{attribute.strip()}{is_given}{wanted.strip()}"
+
+
 def _identity(name: str, value: str) -> int:
     if not (value.isascii() and value.isdigit()) or not 0 < int(value[:20]) < 1 << 63:
         raise BadParameter(name, "must be the id of a sample, a whole number")
@@ -275,6 +347,12 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "paused": _one_of(PAUSED),
         "host": _text,
         "version": _text,
+        "status": _status,
+        "min_duration": _duration,
+        "max_duration": _duration,
+        "attribute": _attribute,
+        "error_class": _text,
+        "order": _one_of(SAMPLE_ORDERS),
         "hide": _text,
     }
 )

@@ -51,6 +51,7 @@ from .models import (
     WhatIf,
 )
 from .parameters import RANGES, State
+from .sample_queries import samples, samples_csv
 from .what_if import THRESHOLDS, scores, without
 
 __all__ = [
@@ -64,6 +65,8 @@ __all__ = [
     "report",
     "running",
     "sample",
+    "samples",
+    "samples_csv",
     "summary",
     "transaction",
     "transactions",

@@ -20,7 +20,8 @@ from weighbridge.reporting.report import KIND_WORDS
 from weighbridge.reporting.time_range import describe, roughly
 from weighbridge.reporting.zones import zone_name
 from weighbridge.transactions.model.naming import display_name, display_parts
-from weighbridge.transactions.store.reader import Mark, RunningNow, StoredInstance
+from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.reader import Mark, RunningNow, StoredInstance, StoredSample
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
 from weighbridge.transactions.visible import visible
 
@@ -29,7 +30,7 @@ from .chart_range import later, offsets_used, time_before
 from .days import day_note
 from .json_output import STATISTIC_MEANINGS
 from .marks import changes, time_change
-from .parameters import RANGES, REFRESHES
+from .parameters import FILTERS, RANGES, REFRESHES, SAMPLE_ORDERS, State
 from .ratings import alarm, rating, starred, trend
 
 __all__ = ["NOT_BY_PART", "STATIC", "compile_templates", "render"]
@@ -116,6 +117,26 @@ def attribute(value: object, key: str) -> str:
     return str(value)
 
 
+def sample_queries(found: Iterable[StoredSample], state: State) -> dict[Series, str]:
+    """Return for each series what the address of a sample says besides its id."""
+    plain = state.changed(sort="time", reverse="no", page=1, hide="", t=None, error=None, sample=None)
+    return {
+        one: plain.query(app=one.application, kind=one.kind, group=one.group, name=one.name)
+        for one in dict.fromkeys(sample.series for sample in found)
+    }
+
+
+def length_of_time(seconds: float | None) -> str:
+    """Write a duration as it is typed in; nothing if there is none.
+
+    >>> length_of_time(0.8), length_of_time(90.0)
+    ('800ms', '90s')
+    """
+    if seconds is None:
+        return ""
+    return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+
+
 def last_word(name: str) -> str:
     """Return the class in ``module:Class``."""
     return name.rpartition(":")[2] or name
@@ -148,7 +169,8 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "alarm": alarm, "attribute": attribute, "breakable": breakable, "change": change, "clock": clock_difference,
         "count": formats.count,
         "drawable": charts.drawable, "duration": formats.duration,
-        "last_word": last_word, "losses": dropped, "marks_json": marks_json, "minute": minute, "moment": moment,
+        "last_word": last_word, "length_of_time": length_of_time,
+        "losses": dropped, "marks_json": marks_json, "minute": minute, "moment": moment,
         "number": formats.number,
         "rate": formats.rate, "rating": rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
@@ -182,8 +204,10 @@ def _made() -> Environment:
         display_name=display_name, display_parts=display_parts,
         losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
-        zone_name=zone_name, things=formats.things, day_note=day_note, offsets_used=offsets_used,
+        zone_name=zone_name, sample_queries=sample_queries,
+        things=formats.things, day_note=day_note, offsets_used=offsets_used,
         changes=changes, time_change=time_change,
+        filter_names=list(FILTERS), sample_orders=SAMPLE_ORDERS,
         first_steps=FIRST_STEPS, nothing_yet=NOTHING_YET, only_initialized=ONLY_INITIALIZED,
         missing_details=dropped_details, missing_transactions=dropped_transactions,
         nobody_collects=nobody_collects, not_by_part=NOT_BY_PART, most_hosts=_MOST_HOSTS,

@@ -99,7 +99,9 @@ def test_a_misspelt_name_is_told_of_and_not_taken_for_one_without_a_meaning(
 @pytest.mark.parametrize("place", ["newrelic.ini", "dotted.toml", "NEW_RELIC_"])
 def test_what_is_ours_alone_is_not_read_where_the_agents_settings_stand(tmp_path: Path, place: str, name: str) -> None:
     of_kind = "true" if SETTINGS[name].kind is SWITCH else "7"
-    value = {"own_code": "shop", "tracebacks": "off"}.get(name, of_kind)
+    value = {"own_code": "shop", "tracebacks": "off", "log_link": "https://logs.example/{request.id}"}.get(
+        name, of_kind
+    )
     found = written(place, tmp_path, name, value)
     assert found.settings == DEFAULTS
     (problem,) = found.problems
@@ -119,6 +121,7 @@ def test_store_and_what_is_new_is_ours_alone() -> None:
         "max_queue_time",
         "own_code",
         "tracebacks",
+        "log_link",
         "otlp_metrics",
         "otlp_samples",
     }

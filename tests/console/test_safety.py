@@ -19,9 +19,9 @@ from weighbridge.console import Console
 from weighbridge.reporting.first_steps import FIRST_STEPS
 from weighbridge.transactions.recording.snapshot import RunningTransaction, Series
 
-PAGES = ("summary", "transactions", "transaction", "sample", "errors", "applications", "running")
+PAGES = ("summary", "transactions", "transaction", "sample", "samples", "errors", "applications", "running")
 HOSTILE = Series(f"app{PAYLOAD}", "web", f"group{PAYLOAD}", f"=cmd|' /C calc'!A0 {PAYLOAD}")
-OWN_SCRIPTS = {"figures.js", "morph.js", "charts.js", "theme.js", "uplot.js", "page.js"}
+OWN_SCRIPTS = {"figures.js", "morph.js", "scatter.js", "charts.js", "theme.js", "uplot.js", "page.js"}
 TOKEN = "a token of more than sixteen signs"
 
 
@@ -170,7 +170,7 @@ def test_a_transaction_needs_its_name(ask: Ask) -> None:
 
 
 DATA = [f"/api/{page}" for page in PAGES]
-NAVIGATED = [f"/{page}" for page in PAGES] + ["/", "/transactions.csv"]
+NAVIGATED = [f"/{page}" for page in PAGES] + ["/", "/transactions.csv", "/samples.csv"]
 
 
 @pytest.mark.parametrize("path", DATA + NAVIGATED)

@@ -83,6 +83,7 @@ class Runner:
             )
         try:
             yield
+            eventually(lambda: self.row.is_settled(self._environ["BROKER"]))
             process.send_signal(signal.SIGTERM)
             status = process.wait(TIMEOUT)
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -38,6 +38,8 @@ class Row:
     """What runs a task at once inside a request; empty where the system cannot."""
     seconds_to_settle: float = 0.0
     """How long it takes to put a job away that has returned, if it cuts that off when it is told to stop."""
+    is_settled: Callable[[str], bool] = lambda broker: True
+    """Whether it has put its jobs away, and hears that it is told to stop; asked with the place of its broker."""
     prepare: bool = False
     """Whether the program has something to prepare."""
     has_queue_time: bool = True
@@ -114,6 +116,16 @@ _RQ: Final[Counts] = {
 _RQ_PROCESSES: Final[Counts] = {**_RQ, "rq_jobs.dies": {"killed": 1}, "rq_jobs.stopped": {"cancelled": 1}}
 
 
+def _rq_is_settled(broker: str) -> bool:
+    from redis import Redis
+    from rq import Queue
+
+    from ..workers.redis_helpers import is_idle
+
+    with Redis.from_url(broker) as redis:
+        return is_idle(Queue("high", connection=redis))
+
+
 def _rq_row(worker: str, processes: bool) -> Row:
     return Row(
         f"RQ, {worker}",
@@ -124,6 +136,7 @@ def _rq_row(worker: str, processes: bool) -> Row:
         queue="high",
         needs=("rq",),
         send="send_to_processes" if processes else "send",
+        is_settled=_rq_is_settled,
     )
 
 

@@ -116,8 +116,18 @@ SECRETS = {
 
 
 def test_details_for_samples_and_never_a_secret(middleware: Middleware, ended: Ended) -> None:
-    middleware()("/slow", "token=SECRET5", host="shop.example", user_agent="Browser/1", content_length="12", **SECRETS)
+    middleware()(
+        "/slow",
+        "token=SECRET5",
+        host="shop.example",
+        user_agent="Browser/1",
+        content_length="12",
+        **SECRETS,
+        x_request_id="r1",
+        traceparent="00-1-2-01",
+    )
     (only,) = ended
+    assert (only.attributes["request.id"], only.attributes["traceparent"]) == ("r1", "00-1-2-01")
     assert only.attributes["request.host"] == "shop.example"
     assert only.attributes["request.user_agent"] == "Browser/1"
     assert int(only.attributes["request.size"]) == 12

@@ -173,12 +173,21 @@ def attributed() -> None:
         capture_request_params()
         notice_error(Declined("no"), attributes={"card.note": "x"}, status_code=500)
 
-    request(handler, "page=2&sort=up", HTTP_HOST="shop.example", HTTP_USER_AGENT="Browser", CONTENT_LENGTH="3")
+    request(
+        handler,
+        "page=2&sort=up",
+        HTTP_HOST="shop.example",
+        HTTP_USER_AGENT="Browser",
+        CONTENT_LENGTH="3",
+        HTTP_X_REQUEST_ID="r1",
+        HTTP_TRACEPARENT="00-1-2-01",
+    )
 
 
 CUSTOM = {"card.number", "card.holder", "card.note", "cart"}
 PARAMETERS = {"request.parameters.page", "request.parameters.sort"}
-FACTS = {"request.path", "request.method", "request.host", "request.user_agent", "request.size"}
+HEADERS = {"request.host", "request.user_agent", "request.size", "request.id", "traceparent"}
+FACTS = {"request.path", "request.method"} | HEADERS
 REST = {"response.size", "response.start", "error.status"}
 EVERYTHING = CUSTOM | PARAMETERS | FACTS | REST
 
@@ -198,8 +207,7 @@ EVERYTHING = CUSTOM | PARAMETERS | FACTS | REST
         ({"attributes_exclude": "*.number"}, EVERYTHING - {"card.number"}),
         ({"attributes_exclude": "request.parameters.*"}, EVERYTHING - PARAMETERS),
         ({"attributes_exclude": "request.parameters.p*"}, EVERYTHING - {"request.parameters.page"}),
-        ({"attributes_exclude": "request.headers.*"},
-         EVERYTHING - {"request.host", "request.user_agent", "request.size"}),
+        ({"attributes_exclude": "request.headers.*"}, EVERYTHING - HEADERS),
         ({"attributes_exclude": "request.headers.userAgent request.uri response.headers.contentLength"},
          EVERYTHING - {"request.user_agent", "request.path", "response.size"}),
         ({"attributes_exclude": "[a-z]* card"}, EVERYTHING),

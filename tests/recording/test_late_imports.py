@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ..waiting import TIMEOUT
 from .conftest import Programs, Stored, line_of
 
 FORKS = """
@@ -25,7 +26,7 @@ def in_child(job):
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    signal.alarm(30)  # a child that hangs ends by that signal, and says where
+    signal.alarm(200)  # a child that hangs ends by that signal, and says where
     job()
     import weighbridge
     if how == "flush":
@@ -192,7 +193,7 @@ def test_forks_in_a_signal_handler(programs: Programs, stored: Stored) -> None:
             child = os.fork()
             if not child:
                 work()
-                os._exit(0 if weighbridge.flush(20) else 3)
+                os._exit(0 if weighbridge.flush(200) else 3)
             codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
             if len(codes) < 40:
                 signal.setitimer(signal.ITIMER_REAL, 0.001 * len(codes))
@@ -225,7 +226,7 @@ def in_child():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     try:
         work()
-        os._exit(0 if weighbridge.flush(20) else 3)
+        os._exit(0 if weighbridge.flush(200) else 3)
     except BaseException as error:
         os.write(2, repr(error).encode())
         os._exit(4)
@@ -468,7 +469,7 @@ def test_where_no_thread_can_be_started(programs: Programs, stored: Stored) -> N
         assert len(handoff.queue) < 500
         assert weighbridge.flush()
         threading.stack_size(0)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 200
         while threading.active_count() == 1 and time.monotonic() < deadline:
             work()
             time.sleep(0.05)
@@ -665,7 +666,7 @@ def test_gevent_imports_and_writes_in_no_thread_of_ours(programs: Programs, stor
             child = os.fork()
             if not child:
                 gevent.joinall([gevent.spawn(work, 0.001) for _ in range(10)])
-                os._exit(0 if weighbridge.flush(20) else 3)
+                os._exit(0 if weighbridge.flush(200) else 3)
             assert os.waitpid(child, 0)[1] == 0
         gevent.spawn(weighbridge.flush).join()
         print("done", flush=True)
@@ -676,7 +677,7 @@ def test_gevent_imports_and_writes_in_no_thread_of_ours(programs: Programs, stor
         WEIGHBRIDGE_FLUSH_INTERVAL="0.1",
     )
     assert line_of(process) == "done", process.communicate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     stored.path = tmp_path / "later" / "store.db"
     assert stored.calls() == {"work": 40}

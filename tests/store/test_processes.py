@@ -14,6 +14,7 @@ import pytest
 
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.sqlite import forks
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from ..waiting import TIMEOUT
@@ -184,3 +185,39 @@ def test_a_fork_in_the_middle_of_writing_waits_for_it(path, make, opened) -> Non
         assert lines[make.page._replace(name="0")] == make.sequence
     with opened() as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+class Slow:
+    """A user of SQLite whose transaction ends when it is told to, and who is waited for until then."""
+
+    def __init__(self) -> None:
+        self.awaited, self.done = threading.Event(), threading.Event()
+
+    def stand_still(self, timeout: float) -> bool:
+        self.awaited.set()
+        return self.done.wait(TIMEOUT)
+
+    def go_on(self) -> None:
+        """It may write again."""
+
+
+def test_a_fork_that_waits_too_long_for_another_leaves_that_its_locks(monkeypatch) -> None:
+    """What one thread has closed for its fork is opened by that thread, whichever is the first to be done."""
+    monkeypatch.setattr(forks, "_LOCK_TIMEOUT", 0.05)
+    both, slow = forks._Forks(), Slow()
+    both.users.add(slow)
+
+    def fork() -> None:
+        both.before()
+        both.after_in_parent()
+
+    first = threading.Thread(target=fork)
+    first.start()
+    slow.awaited.wait()
+    assert not both.turnstile.acquire(False)
+    both.users.clear()
+    fork()  # it goes ahead, and is done before the first
+    assert not both.turnstile.acquire(False), "the first one is still about to fork"
+    slow.done.set()
+    first.join()
+    assert both.turnstile.acquire(False)

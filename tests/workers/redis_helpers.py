@@ -12,10 +12,11 @@ from contextlib import closing
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from rq import Queue, Worker
 
 from .helpers import eventually
 
-__all__ = ["SERVER", "free_port", "needs_redis", "redis", "url_of"]
+__all__ = ["SERVER", "free_port", "is_idle", "needs_redis", "redis", "url_of"]
 
 SERVER = shutil.which("redis-server")
 REQUIRED = os.environ.get("REDIS_TESTS") == "required"
@@ -54,3 +55,11 @@ def _answers(redis: Redis) -> bool:
 def url_of(redis: Redis) -> str:
     """Where it is, as its clients' options want it."""
     return f"redis://127.0.0.1:{redis.get_connection_kwargs()['port']}"
+
+
+def is_idle(queue: Queue) -> bool:
+    """Whether RQ's workers wait for jobs.
+
+    One that is told to stop as it has just looked whether it should, and not begun to wait yet, goes on to wait.
+    """
+    return all(worker.get_state() == "idle" for worker in Worker.all(queue=queue))

@@ -12,7 +12,7 @@ from rq import Queue
 from ..documentation.pages import blocks, text_of
 from .conftest import Stored, paths
 from .helpers import eventually, worker
-from .redis_helpers import needs_redis, redis, url_of
+from .redis_helpers import is_idle, needs_redis, redis, url_of
 
 __all__ = ["redis"]
 
@@ -43,5 +43,5 @@ def test_rq(redis: Redis, stored: Stored, tmp_path: Path) -> None:
         queue.enqueue("shop.count_words", text)
     (options,) = re.findall(r"`rq (worker [^`]+)`", text_of(PAGE))
     with worker("-m", "rq.cli", *options.split(), "--url", url_of(redis), folder=tmp_path):
-        eventually(lambda: queue.finished_job_registry.count == 2)
+        eventually(lambda: queue.finished_job_registry.count == 2 and is_idle(queue))
     assert paths(stored) == {"RQ/shop.count_words": (2, 0)}

@@ -10,7 +10,7 @@ from rq import Queue
 
 from .conftest import JOBS, Stored, errors, paths
 from .helpers import eventually, worker
-from .redis_helpers import needs_redis, redis, url_of
+from .redis_helpers import is_idle, needs_redis, redis, url_of
 
 __all__ = ["redis"]
 
@@ -55,6 +55,6 @@ def test_a_worker_that_is_told_to_stop_has_written_all(kind: str, redis: Redis, 
     number = enqueue_everything(queue)
     command = ["-m", "rq.cli", "worker", "--worker-class", f"rq_jobs.{kind}", "--url", url_of(redis)]
     with worker(*command, folder=tmp_path, PYTHONPATH=str(JOBS)):
-        eventually(lambda: done(queue) == number)
+        eventually(lambda: done(queue) == number and is_idle(queue))
     assert paths(stored) == TASKS
     assert errors(stored) == ERRORS

@@ -31,10 +31,12 @@ PARAMETER: Final = "request.parameters."
 
 _ALSO_CALLED: Final[Mapping[str, str]] = {
     "request.host": "request.headers.host",
+    "request.id": "request.headers.xRequestId",
     "request.path": "request.uri",
     "request.size": "request.headers.contentLength",
     "request.user_agent": "request.headers.userAgent",
     "response.size": "response.headers.contentLength",
+    "traceparent": "request.headers.traceparent",
 }
 """Attributes that have another name in the agent: patterns written for the agent apply to them too."""
 

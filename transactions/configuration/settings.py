@@ -70,6 +70,18 @@ def _read_alerts(value: object, _so_far: object) -> object:
     return read_alerts(value)
 
 
+def _read_link_template(value: object, _so_far: object) -> object:
+    from .link_template import read_link_template  # noqa: PLC0415 - only who shows the page needs it
+
+    return read_link_template(value)
+
+
+_LINK: Final = ValueKind(
+    "template",
+    "an address with https:// or http:// that has names of attributes in braces, such as "
+    "`https://logs.example.com/search?q={request.id}`",
+    _read_link_template,
+)
 _ALERTS: Final = ValueKind("tables", "tables `[[weighbridge.alerts]]`, each with a name and one limit", _read_alerts)
 
 
@@ -239,6 +251,13 @@ class Settings(ApplicationSettings):
         _ALERTS,
         "Limits that `weighbridge serve` and `weighbridge collect` judge, and the webhooks that are told: "
         "[Be told](../how-to/alerts.md) has their keys.",
+        ours_alone=True,
+    )
+    log_link: str | None = _setting(
+        None,
+        _LINK,
+        "Where the log lines of a sample are found: an address in which `{request.id}`, `{trace.id}` or any other name "
+        "of an attribute stands for its value. `weighbridge serve` shows it with each sample.",
         ours_alone=True,
     )
     otlp_metrics: bool = _setting(

@@ -21,10 +21,10 @@ _LONGEST: Final = 200
 _MAX_DIGITS: Final = 30
 
 
-def queue_time_in(values: Iterable[str | None]) -> float | None:
+def queue_time_in(values: Iterable[object]) -> float | None:
     """Return the queue time from the first header value that holds a time; ``None`` if none does."""
     for value in values:
-        waited = queue_time_of(value) if value else None
+        waited = queue_time_of(value) if isinstance(value, str) and value else None
         if waited is not None:
             return waited
     return None

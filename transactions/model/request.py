@@ -14,10 +14,13 @@ from .naming import LONGEST_NAME
 from .numbers import whole_number
 from .transaction import Transaction
 
-__all__ = ["NO_ROUTE", "RequestTransaction"]
+__all__ = ["INVALID_PATH", "NO_ROUTE", "RequestTransaction", "path_as_text"]
 
 NO_ROUTE: Final = ""
 """Value of `RequestTransaction._route` if the framework found no route."""
+
+INVALID_PATH: Final = "<invalid>"
+"""What stands for a path that is no text."""
 
 _LONGEST_METHOD: Final = 255
 
@@ -89,6 +92,13 @@ class RequestTransaction(Transaction):
                 for error in reported:
                     self._notice(error)
 
+    def _repair_request(self) -> None:
+        """Replace a path and a method that are no text: a server or a middleware may set any value."""
+        if not isinstance(self._request_path, str):
+            self._request_path = path_as_text(self._request_path)
+        if not (self._method is None or isinstance(self._method, str)):
+            self._method = OTHER_METHOD
+
     # Naming
 
     def _group_and_name(self) -> tuple[str, str]:
@@ -135,6 +145,7 @@ class RequestTransaction(Transaction):
         if self._response_head is None:
             self._override_status(0)
         self._settle_reported()
+        self._repair_request()
         self._end_time = (self._extras is not None and self._extras.frozen_at) or moment
 
     def _discard(self) -> None:
@@ -196,3 +207,10 @@ class RequestTransaction(Transaction):
         if self._extras is not None and self._extras.queue_time is not None:
             known["request.queue_time"] = self._extras.queue_time
         return {**known, **self._details, **super()._attributes()}
+
+
+def path_as_text(path: object) -> str:
+    """Return a path as text, also where something has set it to a value of another type."""
+    if isinstance(path, bytes):
+        return path.decode("latin-1")
+    return path if isinstance(path, str) else INVALID_PATH

@@ -17,6 +17,7 @@ from ..log import capture_internal_exception, hold_lines, log_once, write_held_l
 from ..model.applications import application_named
 from ..model.clock import epoch, epoch_at, monotonic, renew
 from .aggregate import Aggregate
+from .awaited import awaited
 from .delivery import Delivery
 from .os_threads import (
     OSThread,
@@ -279,7 +280,7 @@ class Recorder:
         """Run a task in the recorder's thread, or as `_do` does; return whether it succeeded in time."""
         deadline = _deadline(timeout)
         if self._is_alive() and self._can_wait():
-            request = _Request(task)
+            request = _Request(partial(awaited.run, task, deadline))
             self._requests.append(request)
             self._wake()
             if _acquired(request.answered, deadline, lambda: self._is_alive() and not self._is_logging):
@@ -293,6 +294,7 @@ class Recorder:
 
     def _do(self, task: Callable[[], bool], deadline: float) -> bool:
         """Run a task in a thread of its own, or here if there can be none; return whether it succeeded in time."""
+        task = partial(awaited.run, task, float("inf"))
         request = _Request(partial(self._work, task, max(0.0, deadline - monotonic())))
         helper = start_thread(request.carry_out, "weighbridge-writer") if self._can_wait() else None
         if helper is None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from ..log import log_once
 from ..model.finished import Kind
-from ..model.naming import path_of
+from ..model.naming import display_name, path_of
 from ..recording.histogram import Histogram
 from ..recording.snapshot import SampleReason, Series
 from ..recording.totals import PlainTotals, Totals, seconds
@@ -60,6 +60,7 @@ from .results import (
     TimelineBucket,
 )
 from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
+from .sample_filter import FoundSamples, SampleFilter, first_matching
 from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
 from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
@@ -78,12 +79,14 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "ErrorType",
+    "FoundSamples",
     "Health",
     "HostStatistics",
     "Mark",
     "MarkKind",
     "RunningNow",
     "SampleErrorInfo",
+    "SampleFilter",
     "ScheduleStatus",
     "Selection",
     "SeriesStatistics",
@@ -359,6 +362,16 @@ class StoreReader:
         with self._reading() as rows:
             return list(rows.samples(window, selection, reason, limit))
 
+    def find_samples(
+        self, window: Window, selection: Selection, wanted: SampleFilter, latest: bool = False, limit: int = 1000
+    ) -> FoundSamples:
+        """Return samples that match a filter, the slowest or the latest first."""
+        with self._reading() as rows:
+            series = _called(rows, selection, wanted.part_of_name) if wanted.part_of_name else None
+            most = limit + 1 if wanted.is_told_by_columns else 2 * limit
+            candidates = rows.matching_samples(window, selection, series, wanted, latest, most)
+            return first_matching(candidates, wanted, limit, most)
+
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample by its ``id``; ``None`` if it does not exist, or no longer."""
         with self._reading() as rows:
@@ -581,6 +594,12 @@ def _summed_series(rows: Rows, selection: Selection, scope: Scope | None = None)
     scope, selected = scope_of(selection)
     is_whole = scope == "name" and selection.group is None and selection.name is None
     return rows.series(selected, "all" if is_whole else scope)
+
+
+def _called(rows: Rows, selection: Selection, part: str) -> list[int]:
+    """Return the numbers of the selected series with a text in the name that is shown, in whatever case."""
+    found = rows.series(selection).items()
+    return [number for number, one in found if part.casefold() in display_name(one.group, one.name).casefold()]
 
 
 def _ranges(rows: Rows, window: Window) -> tuple[list[RowRange], float]:

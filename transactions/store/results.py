@@ -118,6 +118,11 @@ class StoredSample:
     reason: Literal["slow", "failed"]
     transaction: FinishedTransaction
 
+    @property
+    def ended(self) -> float:
+        """Epoch seconds."""
+        return self.transaction.started + self.transaction.duration
+
 
 @dataclass(frozen=True)
 class ErrorStatistics:

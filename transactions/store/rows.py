@@ -24,6 +24,7 @@ from .results import (
     StoredSample,
     StoredSchedule,
 )
+from .sample_filter import SampleFilter
 from .statistics import Window
 
 __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
@@ -165,6 +166,21 @@ class Rows(Protocol):
         self, window: Window, selection: Selection, reason: SampleReason | None, limit: int
     ) -> Iterable[StoredSample]:
         """Yield the slowest samples that ended in a window, without damaged ones."""
+        ...
+
+    def matching_samples(
+        self,
+        window: Window,
+        selection: Selection,
+        series: Collection[int] | None,
+        wanted: SampleFilter,
+        latest: bool,
+        limit: int,
+    ) -> Iterable[StoredSample]:
+        """Yield samples that ended in a window and may match a filter, the latest or the slowest first.
+
+        Of ``series`` alone, unless it is ``None``; damaged ones are left out.
+        """
         ...
 
     def sample(self, number: int) -> StoredSample | None:

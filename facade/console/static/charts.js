@@ -49,6 +49,7 @@ const placeOf = (chart, index) => (isPiled(chart) ? chart.lines.length - index :
 function columns(chart) {
   const hidden = hiddenLines();
   const values = chart.lines.map((line) => line.values);
+  if (ofScatter(chart)) return [chart.x, ...values.map((line) => line.map((value) => value || null))]; // its scale has no 0
   if (!isPiled(chart)) return [chart.x, ...values];
   let below = chart.x.map(() => 0);
   const piled = chart.lines.map((line) => {
@@ -94,14 +95,14 @@ function ticks(_, splits, __, ___, step) {
 // Seconds between two ticks: whole minutes, hours and days.
 const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000];
 
-function axes(unit, whole) {
+function axes(unit, whole, logarithmic) {
   const shared = { stroke: color("--muted"), font: "11px Inter, system-ui, sans-serif", ticks: { show: false }, gap: 6 };
   const grid = { stroke: color("--grid"), width: 1 };
   const midnights = (_, splits) => splits.map((split) => (isMidnight(split) ? split : null));
   return [
     { ...shared, grid: { ...grid, filter: midnights }, space: 70, size: 26, incrs: steps, values: ticks },
     { ...shared, grid, size: 66, space: 36,
-      filter: (_, splits) => (whole ? splits.map((split) => (Number.isInteger(split) ? split : null)) : splits),
+      ...(logarithmic ? {} : { filter: (_, splits) => (whole ? splits.map((split) => (Number.isInteger(split) ? split : null)) : splits) }),
       values: (_, splits) => splits.map((split) => (split == null ? "" : unit(split))) },
   ];
 }
@@ -122,22 +123,26 @@ function snapped(plot, left, top) {
 const sizeOf = (element) => ({ width: Math.max(160, element.clientWidth), height: Math.max(80, element.clientHeight) });
 
 function optionsOf(element, chart) {
+  const shown = () => drawings.get(element)?.chart ?? chart; // as of the last refresh
+  const scattered = ofScatter(chart);
   const top = chart.unit === "apdex" ? 1 : null;
   return {
     ...sizeOf(element),
     legend: { show: false },
     cursor: { move: snapped, sync: { key: "pages" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     scales: {
-      x: { range: (_, low, high) => [low, chart.bars || low === high ? high + chart.step : high] },
-      y: { range: (_, low, high) => [0, top ?? ((high ?? 0) * 1.08 || 1)] },
+      x: { range: (_, low, high) => [low, scattered ? lastMoment(shown(), high) : chart.bars || low === high ? high + chart.step : high] },
+      y: scattered
+        ? { distr: 3, range: (_, low, high) => powersAround(shown(), low, high) }
+        : { range: (_, low, high) => [0, top ?? ((high ?? 0) * 1.08 || 1)] },
     },
     padding: [8, 18, 0, 0],
-    axes: axes(units[chart.unit], chart.unit === "count"),
+    axes: axes(units[chart.unit], chart.unit === "count", scattered),
     series: seriesOf(chart),
     hooks: {
       setSelect: [(plot) => zoom(plot, chart.step)],
       setCursor: [(plot) => tell(element, plot.cursor.idx)],
-      draw: [placeMarks],
+      draw: [placeMarks, ...(scattered ? [(plot) => placePoints(plot, shown())] : [])],
     },
   };
 }
@@ -235,7 +240,7 @@ function erase(element) {
   drawings.delete(element);
 }
 
-const shapeOf = (chart) => JSON.stringify([chart.unit, chart.step, isPiled(chart), chart.lines.map((line) => line.title)]);
+const shapeOf = (chart) => JSON.stringify([chart.unit, chart.step, isPiled(chart), ofScatter(chart), chart.lines.map((line) => line.title)]);
 
 // Show what the element says now; where the lines are the same, only their figures change.
 function bringUpToDate(element) {

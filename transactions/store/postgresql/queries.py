@@ -25,6 +25,7 @@ from ..results import (
     StoredSchedule,
 )
 from ..rows import Grouping, Row, Scope, Sums
+from ..sample_filter import SampleFilter
 from ..sample_json import said_of
 from ..statistics import Window
 from .custom import custom_events, custom_metrics
@@ -64,6 +65,7 @@ _ENCODED: Final = (*HISTOGRAMS, "statuses")
 _SAMPLES: Final = f"""
 SELECT sample.id, {_SERIES}, reason, body FROM @sample AS sample JOIN @series AS series ON series.id = sample.series
 """
+_HAS_TEXT: Final = "strpos(body, %s) > 0"
 _RUNNING: Final = f"""
 SELECT instance, running.started, {_SERIES} FROM @running AS running JOIN @series AS series
 ON series.id = running.series ORDER BY running.started
@@ -270,8 +272,30 @@ class ServerRows:
         of_reason = ("AND reason = %s", (reason,)) if reason else ("", ())
         rows = self._session.execute(
             f"{_SAMPLES} WHERE ended >= %s AND ended < %s {of_reason[0]} AND {where}"
-            f"{' AND strpos(body, %s) > 0' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
+            f"{f' AND {_HAS_TEXT}' * len(said)} ORDER BY duration DESC, sample.id LIMIT %s",
             (window.since, window.until, *of_reason[1], *arguments, *said, limit),
+        )
+        return intact_samples(rows.fetchall())
+
+    def matching_samples(
+        self,
+        window: Window,
+        selection: Selection,
+        series: Collection[int] | None,
+        wanted: SampleFilter,
+        latest: bool,
+        limit: int,
+    ) -> Iterator[StoredSample]:
+        """Yield samples that ended in a window and may match a filter, the latest or the slowest first."""
+        where, arguments = _matching(selection)
+        said, (condition, asked) = said_of(selection), wanted.condition(_HAS_TEXT, "%s")
+        numbers = ", ".join(map(str, series or ()))
+        among = "" if series is None else f" AND series.id = ANY(ARRAY[{numbers}]::bigint[])"
+        order = "ended DESC, sample.id DESC" if latest else "duration DESC, sample.id"
+        rows = self._session.execute(
+            f"{_SAMPLES} WHERE ended >= %s AND ended < %s AND {where}{among}"
+            f"{f' AND {_HAS_TEXT}' * len(said)} AND {condition} ORDER BY {order} LIMIT %s",
+            (window.since, window.until, *arguments, *said, *asked, limit),
         )
         return intact_samples(rows.fetchall())
 

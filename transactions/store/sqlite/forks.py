@@ -16,7 +16,7 @@ import weakref
 from typing import Any, Final, Protocol
 
 from ...model.clock import monotonic
-from ...recording.os_threads import allocate_lock
+from ...recording.os_threads import allocate_lock, this_thread
 
 __all__ = ["forked_midway", "turnstile", "watch"]
 
@@ -34,39 +34,57 @@ class Forkable(Protocol):
         """Continue after `stand_still`."""
 
 
+class _Fork:
+    """A fork that is under way in one thread."""
+
+    def __init__(self) -> None:
+        self.thread = this_thread()
+        self.is_closed = False
+        """Whether it has closed the turnstile."""
+        self.standing: list[Forkable] = []
+        self.all_stood_still = False
+
+
 class _Forks:
-    """The fork hooks and their state."""
+    """The fork hooks and their state.
+
+    Several threads may be forking, and a signal handler may fork within a fork: each undoes what it has done itself.
+    """
 
     def __init__(self) -> None:
         self.users: weakref.WeakSet[Forkable] = weakref.WeakSet()
         self.midway = False
-        self._all_stood_still = True
-        self._standing: list[Forkable] = []
+        self._under_way: list[_Fork] = []
         self.forget()
 
     def forget(self) -> None:
         """Reset the state in a child, which has none of the threads that held or awaited a lock."""
         self.turnstile: Any = allocate_lock()
-        self.midway = not self._all_stood_still
-        self._closed = False
-        self._standing.clear()
+        self.midway = not all(fork.all_stood_still for fork in self._under_way if fork.thread == this_thread())
+        self._under_way = []
         self.pid = os.getpid()
 
     def before(self) -> None:
         """Let no transaction begin, then wait for those that have begun."""
         deadline = monotonic() + _LOCK_TIMEOUT
-        self._closed = self.turnstile.acquire(timeout=_LOCK_TIMEOUT)
-        for user in list(self.users):
+        fork = _Fork()
+        self._under_way.append(fork)
+        fork.is_closed = self.turnstile.acquire(timeout=_LOCK_TIMEOUT)
+        users = list(self.users)
+        for user in users:
             if user.stand_still(max(0.0, deadline - monotonic())):
-                self._standing.append(user)
-        self._all_stood_still = len(self._standing) == len(self.users)
+                fork.standing.append(user)
+        fork.all_stood_still = len(fork.standing) == len(users)
 
     def after_in_parent(self) -> None:
         """Let the users continue."""
-        while self._standing:
-            self._standing.pop().go_on()
-        if self._closed:
-            self._closed = False
+        fork = next((fork for fork in reversed(self._under_way) if fork.thread == this_thread()), None)
+        if fork is None:
+            return
+        self._under_way.remove(fork)
+        while fork.standing:
+            fork.standing.pop().go_on()
+        if fork.is_closed:
             self.turnstile.release()
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from ...model.clock import monotonic
+from ...recording.awaited import awaited
 
 __all__ = ["LockWait"]
 
 _QUEUE: Final = 30.0
 """Seconds that the main thread goes on waiting while others get the lock in turn. It writes as a program ends, or when
-asked to: what is not written then may be lost, whereas another thread tries again in a few seconds."""
+asked to: what is not written then may be lost, whereas another thread tries again in a few seconds. So does one that
+somebody waits for without an end; if there is one, it goes on until then."""
 
 _POLL: Final = 0.02
 """Seconds between two attempts, on average."""
@@ -38,8 +40,10 @@ class LockWait:
         self._log = Path(f"{path}-wal")
         self._give_up_at = monotonic() + seconds
         self._leave_at = self._give_up_at
-        if threading.current_thread() is threading.main_thread():
+        if awaited.until == float("inf") or threading.current_thread() is threading.main_thread():
             self._leave_at += _QUEUE
+        elif awaited.until:
+            self._leave_at = max(self._leave_at, awaited.until)
         self._written = self._last_write()
 
     def is_over(self) -> bool:
