@@ -2,7 +2,8 @@
 
 30 days, 200 transaction names, 8 processes: minutes for the last 3 days, hours
 and more for the rest, rolled up by the store's own statements. The figures are
-drawn from a few hundred prepared rows, which is what makes it quick.
+drawn from a few hundred prepared rows, which is what makes it quick. Where the
+path is the address of a server, a file is made first and copied there.
 """
 
 from __future__ import annotations
@@ -10,9 +11,17 @@ from __future__ import annotations
 import argparse
 import random
 import sqlite3
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # a safe path does not have it
+
+from measuring.on_server import copy_to_server
+
+from weighbridge.transactions.configuration.postgresql_url import is_server_url, masked_place
 from weighbridge.transactions.model.finished import FinishedTransaction, NoticedError
 from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import ErrorCount, Instance, MinuteRow, Sample, Series, Snapshot
@@ -26,6 +35,8 @@ DAY, HOUR = 86400, 3600
 MINUTE_ROWS = 3 * DAY // FINEST * 200
 """Minutes are kept for three days of 200 names; of more names for fewer, as such a store would take long to make."""
 TEMPLATES = 12
+HOSTS = 8
+"""Among which the processes are divided."""
 WHOLE = f"""
 SELECT span, start, ?, {merged_columns(PRESENT, COLUMNS)} FROM totals
 WHERE series IN (SELECT id FROM series WHERE application = ? AND kind = ? AND NOT whole) GROUP BY span, start
@@ -83,12 +94,18 @@ def transaction(row: MinuteRow, now: float) -> FinishedTransaction:
 
 def make(path: str, now: float, days: int = 30, names: int = 200, calls: float = 8.0, processes: int = 8) -> None:
     """Fill a new store up to ``now`` (epoch seconds) with so many calls a minute of each name."""
+    if is_server_url(path):
+        with tempfile.TemporaryDirectory() as folder:
+            file = str(Path(folder, "store.db"))
+            make(file, now, days, names, calls, processes)
+            copy_to_server(file, path)
+        return
     choose = random.Random(1)
     series = all_series(names)
     begin = floor_to(now, DAY) - days * DAY
     writer = StoreWriter(path)
     for number in range(processes):
-        instance = Instance(f"process-{number}", "host", 1000 + number, begin, "shop")
+        instance = Instance(f"process-{number}", f"host-{number % HOSTS}", 1000 + number, begin, "shop")
         rows = tuple(minute_row(one, begin, calls, choose) for one in series)
         writer.write(snapshot(instance, begin, now, rows))
     writer.close()
@@ -98,7 +115,7 @@ def make(path: str, now: float, days: int = 30, names: int = 200, calls: float =
         store.execute("DELETE FROM totals")
         fill(store, begin, now, calls)
         store.execute("UPDATE instance SET seen = ?", (now,))
-        store.execute("UPDATE series SET seen = ?", (now,))
+        store.execute("UPDATE series SET seen = ?", (int(now),))
         store.execute("COMMIT")
     store.close()
 
@@ -145,7 +162,8 @@ if __name__ == "__main__":
     parser.add_argument("path")
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--names", type=int, default=200)
+    parser.add_argument("--processes", type=int, default=8)
     options = parser.parse_args()
     began = time.perf_counter()
-    make(options.path, time.time(), options.days, options.names)
-    print(f"{options.path} is made in {time.perf_counter() - began:.0f} s")
+    make(options.path, time.time(), options.days, options.names, processes=options.processes)
+    print(f"{masked_place(options.path)} is made in {time.perf_counter() - began:.0f} s")

@@ -3,8 +3,10 @@
     python benchmarks/console.py
     python benchmarks/console.py --names 200 1000 2000 --days 3
     python benchmarks/console.py --store month.db
+    python benchmarks/console.py --store postgresql://user@host/database
 
-Without ``--store`` such a store is made first (see big_store.py); else a copy of the one named is used. Every page,
+Without ``--store`` such a store is made first (see big_store.py); else a copy of the one named is used, but one on a
+server is written to. Every page,
 its JSON and the CSV are asked for in turns, over a socket, of ``weighbridge serve``; then chromium, if it is
 there, visits every page, and lets it refresh itself. An address is fast enough with a median of at most 100 ms and a
 95th percentile of at most 300 ms, a page with a first paint within a second and no task of more than 50 ms in a
@@ -30,8 +32,10 @@ import big_store
 from measuring.blocked import longest_tasks
 from measuring.console_server import Answer, ConsoleServer, writing
 from measuring.first_paint import first_paints
+from measuring.on_server import server_version
 from measuring.tables import provenance, table
 
+from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 
 _MEDIAN, _P95, _PAINT, _TASK = 100.0, 300.0, 1000.0, 50.0
@@ -55,7 +59,8 @@ def main() -> None:
     """Serve a store, write to it, measure, print; exit with 1 where something is too slow."""
     options = _options()
     slow = [address for names in options.names for address in _measured(options, names)]
-    print(provenance([f"SQLite {sqlite3.sqlite_version}"]))
+    server = options.store and is_server_url(options.store)
+    print(provenance([server_version(options.store) if server else f"SQLite {sqlite3.sqlite_version}"]))
     print(f"\ntoo slow: {', '.join(slow)}" if slow else "\nall are fast enough")
     sys.exit(bool(slow))
 
@@ -64,11 +69,13 @@ def _measured(options: argparse.Namespace, names: int) -> list[str]:
     """Measure with so many names, print, and return what is too slow."""
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder, "store.db"))
-        if options.store:
+        if options.store and is_server_url(options.store):
+            store = options.store
+        elif options.store:
             shutil.copyfile(options.store, store)
         else:
-            big_store.make(store, time.time(), options.days, names, calls=8.0 * 200 / names)
-        with writing(store, options.writers, names), ConsoleServer(store) as server:
+            big_store.make(store, time.time(), options.days, names, 8.0 * 200 / names, options.processes)
+        with ConsoleServer(store) as server, writing(store, options.writers, names):
             pages = {**_PAGES, "sample": _kept(store)}
             answers = _answers(server, _addresses(pages), options.rounds)
             visited = _visited(pages) if options.visits else []
@@ -84,6 +91,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", help="one that big_store.py has made, of today")
     parser.add_argument("--names", type=int, nargs="+", default=[200], help="names in a store that is made")
+    parser.add_argument("--processes", type=int, default=8, help="in a store that is made")
     parser.add_argument("--days", type=int, default=30, help="days in a store that is made")
     parser.add_argument("--rounds", type=int, default=20, help="requests for each address")
     parser.add_argument("--visits", type=int, default=3, help="of the browser to each page")
@@ -135,13 +143,14 @@ def _p95(values: list[float]) -> float:
 
 
 def _answer_table(found: dict[str, list[Answer]]) -> str:
-    head = ["address", "first, ms", "median", "95 %", "CPU, first", "CPU, median", "kB", ""]
+    head = ["address", "first, ms", "median", "95 %", "CPU, first", "CPU, median", "of the database", "kB", ""]
     return table(head, (_row(address, answers) for address, answers in found.items()))
 
 
 def _row(address: str, answers: list[Answer]) -> list[str]:
     walls = [answer.wall for answer in answers]
-    figures = (walls[0], median(walls), _p95(walls), answers[0].cpu, median(answer.cpu for answer in answers))
+    cpu = (answers[0].cpu, median(answer.cpu for answer in answers), median(answer.backend for answer in answers))
+    figures = (walls[0], median(walls), _p95(walls), *cpu)
     verdict = "fast" if _is_fast(answers) else "too slow"
     return [_short(address), *(f"{figure:.0f}" for figure in figures), f"{answers[0].size / 1000:.1f}", verdict]
 

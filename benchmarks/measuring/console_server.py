@@ -1,4 +1,7 @@
-"""``weighbridge serve`` in a process of its own, what it uses of the CPU, and processes that write to its store."""
+"""``weighbridge serve`` in a process of its own, what it uses of the CPU, and processes that write to its store.
+
+With a store on a server, start it before those that write, so that its connections can be told from theirs.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
+from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.recording.histogram import bin_of
-from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Series, Snapshot, StoreUnavailable
+from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, Series, Snapshot, Store, StoreUnavailable
 from weighbridge.transactions.recording.totals import Totals
+from weighbridge.transactions.store.postgresql.drivers import load_driver
+from weighbridge.transactions.store.postgresql.writer import ServerWriter
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .environments import child_environment
+from .on_server import backends, cpu_of
 from .processes import end_with
 
 __all__ = ["Answer", "ConsoleServer", "writing"]
@@ -35,7 +41,9 @@ class Answer(NamedTuple):
     wall: float
     """Milliseconds until its last byte, a new connection included."""
     cpu: float
-    """Milliseconds of CPU that the server used in the meantime."""
+    """Milliseconds of CPU that the page's process used in the meantime."""
+    backend: float
+    """Milliseconds of CPU that its connections have used on a server."""
     size: int
     """Bytes of the body as sent: compressed."""
 
@@ -44,6 +52,7 @@ class ConsoleServer:
     """The page as users start it, on a free port of the loopback interface."""
 
     def __init__(self, store: str) -> None:
+        self._backends: list[int] = []
         self._process = subprocess.Popen(
             [sys.executable, "-m", "weighbridge.cli", "serve", "--port", "0", "--store", store],
             stderr=subprocess.PIPE,
@@ -57,6 +66,9 @@ class ConsoleServer:
         if not found:
             raise RuntimeError(f"weighbridge serve does not start: {said}{self._process.stderr.read()}")
         self.url, self._port = found[0], int(found[1])
+        if is_server_url(store):  # nobody else has a connection so far
+            self.ask("/")
+            self._backends = backends(store)
 
     def __enter__(self) -> ConsoleServer:  # noqa: PYI034 - Self is in no typing before 3.11
         return self
@@ -67,21 +79,20 @@ class ConsoleServer:
 
     def ask(self, address: str) -> Answer:
         """Send one request as a browser does, and read the whole answer."""
-        began, used = time.perf_counter(), self._cpu()
+        backend, began, used = cpu_of(self._backends), time.perf_counter(), self._cpu()
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
         connection.request("GET", address, headers={"Accept-Encoding": "gzip"})
         answer = connection.getresponse()
         size = len(answer.read())
-        wall = time.perf_counter() - began
+        wall, used = time.perf_counter() - began, self._cpu() - used
         connection.close()
-        if answer.status != 200:
+        if answer.status not in (200, 302, 303, 307):
             raise ConnectionError(f"{address} was answered with {answer.status}")
-        return Answer(wall * 1e3, self._cpu() - used, size)
+        return Answer(wall * 1e3, used, cpu_of(self._backends) - backend, size)
 
     def _cpu(self) -> float:
         """Milliseconds so far, of all threads; the kernel counts nanoseconds."""
-        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e6
+        return cpu_of([self._process.pid])
 
 
 @contextmanager
@@ -106,7 +117,7 @@ def writing(store: str, processes: int, names: int) -> Iterator[None]:
 
 def _write(parent: int, store: str, number: int, names: int) -> None:
     end_with(parent)
-    writer, sequence = StoreWriter(store), 0
+    writer, sequence = _writer(store), 0
     instance = Instance(f"writer-{number}-{os.getpid()}", "host", os.getpid(), time.time(), "benchmark")
     while True:
         now = time.time()
@@ -117,6 +128,10 @@ def _write(parent: int, store: str, number: int, names: int) -> None:
         except StoreUnavailable as error:
             print(error, file=sys.stderr)
         time.sleep(_PAUSE)
+
+
+def _writer(store: str) -> Store:
+    return ServerWriter(store, load_driver()) if is_server_url(store) else StoreWriter(store)
 
 
 def _row(name: str, now: float) -> MinuteRow:

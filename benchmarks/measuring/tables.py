@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+from weighbridge.transactions.configuration.postgresql_url import masked_place
+
 __all__ = ["kilo", "provenance", "put_into", "show", "table"]
 
 
@@ -26,7 +28,7 @@ def kilo(instructions: float) -> str:
 def provenance(versions: Iterable[str]) -> str:
     """When, on what and by which command the figures were made."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    command = " ".join(["python", "benchmarks/" + Path(sys.argv[0]).name, *sys.argv[1:]])
+    command = " ".join(["python", "benchmarks/" + Path(sys.argv[0]).name, *map(masked_place, sys.argv[1:])])
     said = ", ".join([python, *filter(None, versions)])
     return f"{date.today():%Y-%m-%d}, {platform.system()} {platform.machine()}, {said}; made by `{command}`."  # noqa: DTZ011
 

@@ -25,6 +25,7 @@ from celery.schedules import crontab, schedule  # type: ignore[import-untyped]
 from weighbridge import flush, preload
 from weighbridge.jobs.runs import attributes_of, aware, record_run
 from weighbridge.jobs.timetables import Entry, cron_rule, declare, period_rule
+from weighbridge.transactions.host_exceptions import pass_on
 from weighbridge.transactions.log import capture_internal_exception
 from weighbridge.transactions.wrappers.handles import end_task, open_task
 
@@ -135,7 +136,8 @@ def _queued(known: dict[str, Any]) -> float | None:
 def _due(eta: Any) -> float | None:
     try:
         moment = aware(datetime.fromisoformat(eta) if isinstance(eta, str) else eta)
-    except ValueError:
+    except ValueError as problem:
+        pass_on(problem)
         return None
     return None if moment is None else moment.timestamp()
 

@@ -9,7 +9,10 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -18,7 +21,12 @@ from weighbridge.demo.drive import wait_until_ready
 from weighbridge.demo.run import Outcome, Watcher, run_demo
 from weighbridge.demo.services import ServiceFailed
 from weighbridge.demo.traffic import API, WEB, Counted, Traffic, plan
+from weighbridge.transactions.configuration.postgresql_url import parse_server_url
+from weighbridge.transactions.store.postgresql.connection import ServerConnection
+from weighbridge.transactions.store.postgresql.drivers import load_driver
+from weighbridge.transactions.store.server import Collector
 
+from ..clusters import Cluster
 from ..waiting import eventually
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
@@ -69,6 +77,36 @@ def test_everything_sent_is_counted_exactly(tmp_path: Path) -> None:
     posted = {record["name"]: record for record in transactions if record["group"] == "Celery"}
     assert all(record["queued"] == record["calls"] for record in posted.values())
     assert 2 * posted["send_books"]["retried"] == posted["send_books"]["calls"]
+
+
+def test_everything_sent_is_counted_exactly_on_a_server(cluster: Cluster) -> None:
+    """By as many processes as a shop has, each of which sends its own figures; whatever is said has no password."""
+    store = f"{cluster.url('postgres')}?schema=demo"
+    with closing(Collector(store)) as collector:
+        collector.upgrade()
+    demo = subprocess.run(
+        [*COMMAND, "demo", "--requests", "60", "--seed", "5", "--store", store],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "Right: 60 requests and jobs sent" in demo.stdout
+    report = subprocess.run(
+        [*COMMAND, "report", "--json", "--store", store], capture_output=True, text=True, check=True
+    )
+    counted = Counter(
+        {(one["application"], one["type"], one["group"], one["name"]): one["calls"]
+         for one in json.loads(report.stdout)["transactions"]}
+    )  # fmt: skip
+    assert counted == Counter(
+        (one.application, one.kind, one.group, one.name) for traffic in plan(60, 5) for one in traffic.counted
+    )
+    password = parse_server_url(store).keywords["password"]
+    for said in (demo.stdout, demo.stderr, report.stdout, report.stderr):
+        assert password not in said
+        assert quote(password, safe="") not in said
+    connection = ServerConnection(parse_server_url(store), load_driver())
+    with closing(connection), connection.session() as session:
+        session.execute("DROP SCHEMA demo CASCADE")
 
 
 def test_its_report_can_be_read_again_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

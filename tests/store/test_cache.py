@@ -41,6 +41,36 @@ def test_what_is_rolled_up_is_read_once(make, writer, read, opened, window) -> N
         assert reader.totals(window).calls == 7
 
 
+def test_steps_of_minutes_that_are_rolled_up_are_read_once(make, writer, read, opened, window) -> None:
+    """A day in steps of five minutes is made of minutes alone."""
+    roll_up(make, writer)
+
+    def calls(reader: StoreReader) -> int:
+        return sum(bucket.statistics.calls for bucket in reader.timeline(window, 300).buckets)
+
+    with read() as reader:
+        assert calls(reader) == 1
+        with opened() as store:  # as nobody does who keeps to the rules
+            store.execute("UPDATE totals SET count = 7 WHERE span = 60")
+        assert calls(reader) == 1
+    with read() as reader:
+        assert calls(reader) == 7
+
+
+def test_what_comes_late_into_steps_of_minutes_is_seen(make, writer, read, window) -> None:
+    roll_up(make, writer)
+    with read() as reader:
+        assert sum(bucket.statistics.calls for bucket in reader.timeline(window, 300).buckets) == 1
+        writer.write(make.snapshot(make.row([2.0, 3.0]), taken=make.now + 9 * HOUR))
+        assert sum(bucket.statistics.calls for bucket in reader.timeline(window, 300).buckets) == 3
+        soon = make.row([1.0], minute=make.now + 9 * HOUR)
+        writer.write(make.snapshot(soon, taken=make.now + 9 * HOUR))
+        present = Window(make.now, make.now + 9 * HOUR + 60)
+        assert sum(bucket.statistics.calls for bucket in reader.timeline(present, 300).buckets) == 4
+        writer.write(make.snapshot(soon, taken=make.now + 9 * HOUR))
+        assert sum(bucket.statistics.calls for bucket in reader.timeline(present, 300).buckets) == 5
+
+
 def test_what_comes_late_is_seen(make, writer, read, window) -> None:
     roll_up(make, writer)
     with read() as reader:

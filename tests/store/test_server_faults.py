@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from weighbridge.reporting.dropped import nobody_collects
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
 from weighbridge.transactions.schedules import Schedule
+from weighbridge.transactions.store.postgresql import connection as connection_module
 from weighbridge.transactions.store.postgresql import writer as writer_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
 from weighbridge.transactions.store.postgresql.drivers import _Psycopg, _Psycopg2, load_driver
@@ -242,6 +244,27 @@ def test_a_role_may_report_and_read_nothing(server, reporter, make, monkeypatch)
             session.execute(f"SELECT {secret}")
     connection.close()
     assert counted(server.path) == 2
+
+
+@pytest.mark.parametrize("driver", [_Psycopg, _Psycopg2])
+def test_a_server_that_hangs_holds_nobody(server, make, driver, monkeypatch) -> None:
+    """Its process is there, and the connection with it; but it does nothing, and nothing can end what it does."""
+    monkeypatch.setattr(connection_module, "_GRACE", 1 - connection_module.STATEMENT_TIMEOUT)
+    module = import_module(driver.__name__.strip("_").lower())
+    with closing(ServerWriter(server.path, driver(module))) as writer:
+        writer.write(make.snapshot(make.row([1.0])))
+        with writer._connection.session() as session:
+            ((hanging,),) = session.execute("SELECT pg_backend_pid()").fetchall()
+        os.kill(hanging, signal.SIGSTOP)
+        try:
+            second = make.snapshot(make.row([1.0]))
+            with pytest.raises(StoreUnavailable, match=r"there is no answer \(for 1 seconds\)"):
+                writer.write(second)
+            delivered(writer, second)  # by another connection
+        finally:
+            os.kill(hanging, signal.SIGCONT)
+        writer.write(make.snapshot(make.row([1.0])))
+    assert counted(server.path) == 3
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])

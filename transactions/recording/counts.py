@@ -161,6 +161,9 @@ def _merge_pairs(width: int, encoded: Sequence[bytes], into: Counts) -> None:
     numbers = b"".join([data[2 : 2 + 2 * length] for data, length in zip(encoded, lengths, strict=True)])
     counts = b"".join([data[2 + 2 * length :] for data, length in zip(encoded, lengths, strict=True)])
     values = zip(struct.unpack(f"<{total}H", numbers), struct.unpack(f"<{total}{_FORMATS[width]}", counts), strict=True)
+    if len(encoded) == 1 and not into:  # nothing to be added to: no step per bin
+        into.update(values)
+        return
     get = into.get
     for number, count in values:
         into[number] = get(number, 0) + count

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ..recording.totals import Totals
 from .cache import RowCache
-from .resolutions import FINEST, FOREVER, RowRange, end_of, split_at
+from .resolutions import COARSE_WIDTHS, FOREVER, RowRange, end_of, split_at
 from .results import ErrorTimeline, Timeline, TimelineBucket, What
 from .rows import Grouping, Rows
 from .statistics import Statistics, Window, statistics_of
@@ -43,10 +43,10 @@ def statistics_over_time(
 ) -> dict[tuple[int, ...], Statistics]:
     """Figures of some series by number of the step; if ``apart`` by number of the series and of the step.
 
-    Those of steps that are over and wholly rolled up are kept as they are.
+    Those of steps that are over and wholly rolled up are kept as they are, also where they are made of the minutes.
     """
     grouping = Grouping(apart, steps.number_sql)
-    over, rest = _over(window, steps, ranges)
+    over, rest = _over(window, steps, ranges, rows.resolutions()[COARSE_WIDTHS[0]].complete_until)
 
     def minutes(number: int, until: float) -> float:
         return steps.minutes(steps.start_of[number], until)
@@ -62,8 +62,8 @@ def statistics_over_time(
     return found
 
 
-def _over(window: Window, steps: Steps, ranges: Sequence[RowRange]) -> tuple[Sequence[RowRange], Sequence[RowRange]]:
-    """The rolled-up rows of the steps that are over, and all other rows."""
-    rolled_up_until = max((part.end for part in ranges if part.width > FINEST), default=0)
-    over, rest = split_at(ranges, steps.border(min(rolled_up_until, window.until)))
-    return (over, rest) if all(part.width > FINEST for part in over) else ((), ranges)
+def _over(
+    window: Window, steps: Steps, ranges: Sequence[RowRange], rolled_up_until: int
+) -> tuple[Sequence[RowRange], Sequence[RowRange]]:
+    """The rows of the steps that are over, which change only when something comes late, and all other rows."""
+    return split_at(ranges, steps.border(min(rolled_up_until, window.until)))

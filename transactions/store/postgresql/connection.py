@@ -11,11 +11,14 @@ from typing import Final
 from ...configuration.postgresql_url import ServerAddress
 from ...host_exceptions import pass_on
 from .drivers import Driver, Result, Session, Values
+from .time_limit import TimeLimit
 
 __all__ = ["NEEDED_UPGRADE", "ServerConnection", "ServerFailure"]
 
 STATEMENT_TIMEOUT: Final = 10.0
 """Seconds after which the server ends a statement of a reporting process."""
+_GRACE: Final = 5.0
+"""Seconds more after which nothing is expected of the server any longer."""
 
 _KEYWORDS: Final = {
     "application_name": "weighbridge",
@@ -52,14 +55,19 @@ class ServerFailure(Exception):
 
 
 class _SchemaSession:
-    """Writes the schema before each table, which the statements have an ``@`` before."""
+    """Writes the schema before each table, which the statements have an ``@`` before; waits for a limited time."""
 
-    def __init__(self, session: Session, schema: str) -> None:
+    def __init__(self, session: Session, schema: str, limit: TimeLimit) -> None:
         self._session = session
         self._schema = f"{schema}."
+        self._limit = limit
 
     def execute(self, statement: str, values: Values = ()) -> Result:
-        return self._session.execute(statement.replace("@", self._schema), values)
+        with self._limit.waiting():
+            return self._session.execute(statement.replace("@", self._schema), values)
+
+    def fileno(self) -> int:
+        return self._session.fileno()
 
     def close(self) -> None:
         self._session.close()
@@ -76,17 +84,25 @@ class ServerConnection:
         self._inherited: list[Session | None] = []
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, timeout: float = STATEMENT_TIMEOUT) -> Iterator[Session]:
         """Give the connection for some statements; it is closed after any exception.
+
+        Args:
+            timeout: seconds that the server may take for a statement.
 
         Raises:
             ServerFailure: something failed at the server, or on the way to it.
         """
+        limit: TimeLimit | None = None
         try:
-            yield _SchemaSession(self._opened(), self.address.schema)
+            session = self._opened()
+            with TimeLimit(session.fileno(), timeout + _GRACE) as limit:
+                yield _SchemaSession(session, self.address.schema, limit)
         except (self._driver.Error, OSError, UnicodeError) as error:
             self.close()
             pass_on(error)
+            if limit is not None and limit.is_over:
+                raise ServerFailure("there is no answer", f"for {limit.seconds:g} seconds") from None
             raise self._failure(error) from None  # the driver's own message may have a password in it
         except BaseException:
             self.close()
@@ -95,7 +111,7 @@ class ServerConnection:
     @contextmanager
     def transaction(self, begin: str = "BEGIN", timeout: float = STATEMENT_TIMEOUT) -> Iterator[Session]:
         """Give the connection for one transaction: committed at the end of the block, undone by any exception."""
-        with self.session() as session:
+        with self.session(timeout) as session:
             session.execute(f"{begin}; SET LOCAL statement_timeout = {round(timeout * 1000)}")
             yield session
             session.execute("COMMIT")

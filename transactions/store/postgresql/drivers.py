@@ -47,6 +47,10 @@ class Session(Protocol):
         """Run a statement, or several with ``;`` between them, of which the last one gives the result."""
         ...
 
+    def fileno(self) -> int:
+        """Return the descriptor of its socket."""
+        ...
+
     def close(self) -> None:
         """End it."""
 
@@ -106,6 +110,9 @@ class _PsycopgSession:
             pass
         return cursor
 
+    def fileno(self) -> int:
+        return int(self._connection.fileno())
+
     def close(self) -> None:
         self._connection.close()
 
@@ -129,6 +136,9 @@ class _Psycopg2Session:
         cursor = self._connection.cursor()
         cursor.execute(statement, values or None)
         return _Psycopg2Result(cursor)
+
+    def fileno(self) -> int:
+        return int(self._connection.fileno())
 
     def close(self) -> None:
         self._connection.close()

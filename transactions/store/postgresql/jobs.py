@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from ...recording.snapshot import Series
 from ...schedules import MAX_SCHEDULES, Schedule
 from ..names import storable
 from ..results import StoredSchedule
@@ -26,6 +25,7 @@ DELETE FROM @schedule WHERE (application, source) = (%s, %s) AND source <> 'code
 """
 """A job system reports all of its timetable once an hour: what has not been in it for long is over."""
 _OVER: Final = 3 * 3600
+_NOTED: Final = "ON CONFLICT DO NOTHING"
 
 
 def add_schedules(session: Session, declared: Iterable[Schedule], moment: int) -> int:
@@ -58,13 +58,12 @@ def schedules(session: Session, application: str | None) -> Iterator[StoredSched
     return (StoredSchedule(Schedule(*row[:7]), *row[7:]) for row in found.fetchall())
 
 
-def note_reported(session: Session, instance: int, series: Iterable[Series]) -> None:
-    """Note of which applications, and of which kinds, an instance reports transactions."""
-    for application, kind in sorted({one[:2] for one in series}):
-        session.execute(
-            "INSERT INTO @reported (instance, application, kind) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (instance, storable(application), kind),
-        )
+def note_reported(session: Session, reported: Collection[tuple[int, str, str]]) -> None:
+    """Note of which applications, and of which kinds, instances report transactions."""
+    values = [value for instance, *names in sorted(reported) for value in (instance, *map(storable, names))]
+    if values:
+        rows = ", ".join(["(%s, %s, %s)"] * len(reported))
+        session.execute(f"INSERT INTO @reported (instance, application, kind) VALUES {rows} {_NOTED}", values)
 
 
 def reported(session: Session, application: str) -> set[int]:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ...log import log_once
-from ...recording.snapshot import ErrorCount, GroupCount, Series, Snapshot
+from ...recording.snapshot import ErrorCount, GroupCount, RunningTransaction, Series, Snapshot
 from ...recording.totals import COLUMNS
 from ..eviction import next_eviction_step
 from ..groups import Groups
@@ -194,6 +194,9 @@ class _Merge:
         arrivals = [_Arrival(instance, snapshot) for _, instance, body in taken if (snapshot := _decoded(body))]
         self._totals([arrival.snapshot for arrival in arrivals])
         self._errors([error for _, snapshot in arrivals for error in snapshot.errors])
+        if self._has_jobs:
+            note_reported(self._session, {(instance, *of[:2]) for instance, one in arrivals for of in _reporting(one)})
+        self._running({instance: snapshot.running for instance, snapshot in arrivals})
         for instance, snapshot in arrivals:
             dropped = Counter(expired=sum(row.count for row in snapshot.rows if not self._intervals.of(row.minute)))
             self._count_groups(snapshot, dropped)
@@ -205,20 +208,14 @@ class _Merge:
             add_metrics(self._session, snapshot.metrics, self._intervals.of, drop)
             add_events(self._session, snapshot.events, snapshot.taken, drop)
             if self._has_jobs:
-                reporting = [*(row.series for row in snapshot.rows), *(one.series for one in snapshot.running)]
-                note_reported(self._session, instance, reporting)
                 drop("schedules", add_schedules(self._session, snapshot.schedules, int(snapshot.taken)))
             else:
                 drop("schedules", len(snapshot.schedules))
-            self._running(instance, snapshot)
-            if self._tasks is not None:
-                self._tasks.take_back(instance, snapshot.settled)
             for lost in (snapshot.lost, dropped):
                 self._dropped(instance, [snapshot], lost)
         if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
             self._dropped(arrivals[-1].instance, [arrival.snapshot for arrival in arrivals], self._names.overflow)
-        if self._tasks is not None:
-            self._tasks.find()
+        self._count_killed(arrivals)
         self._note_late()
         self._names.touch()
 
@@ -227,12 +224,20 @@ class _Merge:
         named, whole = _added_up(snapshots)
         self._names.look_up([*(PartName(series) for series, _ in named), *(name for name, _ in whole)])
         numbered = MergingTotals()
-        for (series, minute), values in named.unmerged():
-            self._count(numbered, self._names.series(series, minute), minute, values)
-        for (name, minute), values in whole.unmerged():
+        for (series, minute), rows in named.parts():
+            self._count(numbered, self._names.series(series, minute), minute, rows)
+        for (name, minute), rows in whole.parts():
             number = self._names.totals_series(name.series, minute, name.scope, name.series.name)
-            self._count(numbered, number, minute, values)
+            self._count(numbered, number, minute, rows)
         TOTALS.add(self._session, numbered)
+
+    def _count_killed(self, arrivals: Iterable[_Arrival]) -> None:
+        """Count the tasks whose processes are gone, as far as none of them has reported, and nobody has settled them."""
+        if self._tasks is None:
+            return
+        for instance, snapshot in arrivals:
+            self._tasks.take_back(instance, snapshot.settled)
+        self._tasks.find()
 
     def _note_late(self) -> None:
         """Note which rows have changed after they were rolled up."""
@@ -255,9 +260,9 @@ class _Merge:
         number = names.series(series, minute) if scope == "name" else names.totals_series(series, minute, scope, value)
         return ((*interval, number) for interval in self._intervals.of(minute))
 
-    def _count(self, into: MergingTotals, number: int, minute: int, values: Sequence[Any]) -> None:
+    def _count(self, into: MergingTotals, number: int, minute: int, rows: Sequence[Sequence[Any]]) -> None:
         for width, start in self._intervals.of(minute):
-            into.add_unmerged((width, start, number), values)
+            into.add_all((width, start, number), rows)
 
     def _errors(self, errors: Sequence[ErrorCount]) -> None:
         kept = [error for error in errors if self._intervals.of(error.minute)]
@@ -287,25 +292,28 @@ class _Merge:
         dropped.update(self._groups.overflow)
         self._groups.overflow.clear()
 
-    def _running(self, instance: int, snapshot: SentSnapshot) -> None:
-        self._session.execute("DELETE FROM @running WHERE instance = %s", (instance,))
-        for one in snapshot.running:
-            number = self._names.series(one.series, one.started)
-            row = (instance, number, one.started)
-            if self._tasks is None:
-                self._session.execute("INSERT INTO @running VALUES (%s, %s, %s)", row)
-            else:
-                names = (storable(one.key), storable(one.queue))
-                self._session.execute("INSERT INTO @running VALUES (%s, %s, %s, %s, %s)", (*row, *names))
+    def _running(self, by_instance: Mapping[int, Sequence[RunningTransaction]]) -> None:
+        """Replace what is known to be open in some processes: by what they said last."""
+        if by_instance:
+            numbers = ", ".join(f"{number:d}" for number in by_instance)
+            self._session.execute(f"DELETE FROM @running WHERE instance IN ({numbers})")
+        found = [
+            (instance, self._names.series(one.series, one.started), one.started, storable(one.key), storable(one.queue))
+            for instance, running in by_instance.items()
+            for one in running
+        ]
+        width = 3 if self._tasks is None else 5
+        if found:
+            rows = ", ".join([f"({', '.join(['%s'] * width)})"] * len(found))
+            values = [value for row in found for value in row[:width]]
+            self._session.execute(f"INSERT INTO @running VALUES {rows}", values)
 
     def _dropped(self, instance: int, snapshots: Sequence[SentSnapshot], lost: Mapping[str, int]) -> None:
         """Keep what was dropped: of the process, and by its minute and the applications that it reports."""
         told = {storable(cause): count for cause, count in lost.items() if count}
         if not told:
             return
-        reported = {row.series for snapshot in snapshots for row in snapshot.rows}
-        reported |= {one.series for snapshot in snapshots for one in snapshot.running}
-        applications = {series.application for series in reported}
+        applications = {series.application for snapshot in snapshots for series in _reporting(snapshot)}
         applications |= {metric.application for snapshot in snapshots for metric in snapshot.metrics}
         applications |= {events.application for snapshot in snapshots for events in snapshot.events}
         whose = json.dumps(sorted(map(storable, applications)))
@@ -315,6 +323,11 @@ class _Merge:
             self._session.execute(_ADD_LOSS, (instance, cause, count))
             self._session.execute(_ADD_DROPPED, (minute, cause, whose, count))
         self._session.execute(_BOUND_DROPPED, (MAX_DROPPED,))
+
+
+def _reporting(snapshot: SentSnapshot) -> set[Series]:
+    """Return the series of which a process has reported transactions, or has open ones."""
+    return {*(row.series for row in snapshot.rows), *(one.series for one in snapshot.running)}
 
 
 def _decoded(body: bytes) -> SentSnapshot | None:
@@ -338,10 +351,9 @@ def _added_up(snapshots: Sequence[SentSnapshot]) -> tuple[MergingTotals, Merging
             named.add((row.series, row.minute), row.values)
             for queue in ("", row.queue) if row.queue else ("",):
                 of_all.add((row.series.application, row.series.kind, queue, row.minute), row.values)
-        for (application, kind, queue, minute), values in of_all.unmerged():
+        for (application, kind, queue, minute), totals in of_all.rows():
             for scope, value in scopes_of(snapshot.host, snapshot.version, queue):
-                name = PartName(Series(application, kind, "", value), scope)
-                whole.add_unmerged((name, minute), values)
+                whole.add((PartName(Series(application, kind, "", value), scope), minute), totals)
     return named, whole
 
 

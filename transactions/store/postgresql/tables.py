@@ -6,11 +6,11 @@ writes them back; all rows of a statement at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
-from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS, Totals
+from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, Totals
 from ..intact import merged_counts, merged_histograms
 from ..killed import without
 from ..resolutions import SINCE_EVER
@@ -25,6 +25,8 @@ __all__ = [
     "TOTALS",
     "Key",
     "MergingTotals",
+    "SummedTable",
+    "TotalsTable",
     "tables_of",
 ]
 
@@ -33,18 +35,13 @@ Key = tuple[int, int, int]
 
 _AT_ONCE: Final = 500
 """Rows of one statement."""
-_FIRST_ENCODED: Final = len(COLUMNS) - len(HISTOGRAMS) - 1
-_SUMMED: Final = tuple(COLUMNS.index(name) for name in SUMS)
-_MAXIMA: Final = tuple(COLUMNS.index(name) for name in GREATEST)
-_MINIMUM: Final = COLUMNS.index("minimum")
-_APDEX_T: Final = COLUMNS.index("apdex_t")
 
 
 class MergingTotals:
-    """Rows of totals that are being added up, by key; the encoded ones are merged once, at the end."""
+    """Rows of totals by key, which are added up column by column once all of them are there."""
 
     def __init__(self) -> None:
-        self._rows: dict[Any, list[Any]] = {}
+        self._rows: dict[Any, list[Sequence[Any]]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -53,44 +50,45 @@ class MergingTotals:
         """Yield the keys."""
         return iter(self._rows)
 
-    def add(self, key: Any, values: Sequence[Any], is_later: bool = True) -> None:
-        """Add the columns of a row; its T counts if it is later than the others."""
-        there = self._rows.get(key)
-        if there is None:
-            self._rows[key] = [*values[:_FIRST_ENCODED], *([one] for one in values[_FIRST_ENCODED:])]
-            return
-        for index in _SUMMED:
-            if values[index]:
-                there[index] += values[index]
-        there[_MINIMUM] = min(there[_MINIMUM], values[_MINIMUM])
-        for index in _MAXIMA:
-            there[index] = max(there[index], values[index])
-        if values[_APDEX_T] is not None and (is_later or there[_APDEX_T] is None):
-            there[_APDEX_T] = values[_APDEX_T]
-        for index in range(_FIRST_ENCODED, len(COLUMNS)):
-            if values[index]:
-                there[index].append(values[index])
+    def add(self, key: Any, row: Sequence[Any]) -> None:
+        """Add the columns of a row; its T counts unless a later one has another."""
+        self._rows.setdefault(key, []).append(row)
 
-    def add_unmerged(self, key: Any, values: Sequence[Any]) -> None:
-        """Add what `unmerged` has given of other rows."""
-        there = self._rows.get(key)
-        if there is None:
-            self._rows[key] = [*values[:_FIRST_ENCODED], *(list(some) for some in values[_FIRST_ENCODED:])]
-            return
-        self.add(key, [*values[:_FIRST_ENCODED], *([b""] * (len(COLUMNS) - _FIRST_ENCODED))])
-        for index in range(_FIRST_ENCODED, len(COLUMNS)):
-            there[index] += values[index]
+    def add_all(self, key: Any, rows: Iterable[Sequence[Any]]) -> None:
+        """Add several rows, in order of time."""
+        self._rows.setdefault(key, []).extend(rows)
 
-    def unmerged(self) -> Iterable[tuple[Any, list[Any]]]:
-        """Return each key with its columns; of the encoded ones, all that are to be merged."""
+    def add_earlier(self, key: Any, row: Sequence[Any]) -> None:
+        """Add a row that is earlier than the others of its key."""
+        self._rows.setdefault(key, []).insert(0, row)
+
+    def parts(self) -> Iterable[tuple[Any, Sequence[Sequence[Any]]]]:
+        """Return each key with its rows."""
         return self._rows.items()
 
     def rows(self) -> Iterator[tuple[Any, list[Any]]]:
-        """Yield each key with its columns."""
-        for key, values in self._rows.items():
-            *histograms, statuses = values[_FIRST_ENCODED:]
-            encoded = [*map(merged_histograms, histograms), merged_counts(statuses)]
-            yield key, [*values[:_FIRST_ENCODED], *encoded]
+        """Yield each key with the columns of its rows, added up."""
+        for key, rows in self._rows.items():
+            yield key, [add_up(column) for add_up, column in zip(_ADD_UP, zip(*rows, strict=True), strict=True)]
+
+
+def _latest(column: Sequence[float | None]) -> float | None:
+    return next((value for value in reversed(column) if value is not None), None)
+
+
+def _way_to_add_up(column: str) -> Callable[[Sequence[Any]], Any]:
+    """Return what makes one value of those that a column has in several rows."""
+    ways: dict[str, Callable[[Sequence[Any]], Any]] = {
+        "minimum": min,
+        "apdex_t": _latest,
+        "statuses": merged_counts,
+        **dict.fromkeys(GREATEST, max),
+        **dict.fromkeys(HISTOGRAMS, merged_histograms),
+    }
+    return ways.get(column, sum)
+
+
+_ADD_UP: Final = [*map(_way_to_add_up, COLUMNS)]
 
 
 class _Table:
@@ -143,7 +141,7 @@ class TotalsTable(_Table):
         keys = iter(list(merging))
         while some := list(islice(keys, _AT_ONCE)):
             for *key, values in self._there(session, some):
-                merging.add(tuple(key), values, is_later=False)
+                merging.add_earlier(tuple(key), values)
         self._write(session, merging)
 
     def subtract(self, session: Session, keys: Sequence[Key], totals: Totals) -> None:
