@@ -280,13 +280,13 @@ def test_on_a_file_system_that_is_read_only_alerts_are_off_and_that_is_said_once
         place.rmdir()
         pytest.skip("nothing can be mounted here")
     try:
-        subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True, timeout=30)
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(place)], check=True, timeout=300)
         said: list[str] = []
         with closing(Watch(str(place / "store.db"), [alert(webhook=receiver.url)], said.append)) as console:
             console.step()
             console.step()
     finally:
-        subprocess.run(["umount", str(place)], check=True, timeout=30)
+        subprocess.run(["umount", str(place)], check=True, timeout=300)
         place.rmdir()
     (line,) = said
     assert line.startswith("alerts are off")
