@@ -29,6 +29,7 @@ _EXTENDED_CAPACITY: Final = 8 * BUFFER_CAPACITY
 """Durations that a buffer holds at most; after that, transactions go into the queue."""
 
 _MAX_SETTLED: Final = 1000
+"""Ends of other processes' tasks that wait to be written."""
 
 KEEP_ALL: Final = -1.0
 """Value of `DurationBuffer.slow_threshold` by which every transaction may be kept whole."""
@@ -138,8 +139,8 @@ class Handoff(Generic[_Measured]):
         Returns the next flush threshold.
         """
         self.custom: CustomValues = CustomValues(self.record_dropped)
-        self.schedules: Schedules = Schedules(self.record_dropped)
         """Custom metrics and events."""
+        self.schedules: Schedules = Schedules(self.record_dropped)
         self.settled: deque[tuple[str, str, float]] = deque(maxlen=_MAX_SETTLED)
         """Tasks of other processes whose ends were recorded here: group, id, and when that was (epoch seconds)."""
         self._dropped: Counter[str] = Counter()
