@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +64,7 @@ def serve_page(options: Serving) -> None:
 
     page = Console(place.path, token, options.hosts, log_link=_log_link())
     metrics = MetricsEndpoint(place.path, metrics_token, options.hosts, options.metrics_names)
-    with collecting(place), watching(place), configured_exports(place):
+    with closing(listener), collecting(place), watching(place), configured_exports(place):
         serve(PageWithMetrics(page, metrics), listener, ready)
 
 
