@@ -232,7 +232,7 @@ class _Merge:
         TOTALS.add(self._session, numbered)
 
     def _count_killed(self, arrivals: Iterable[_Arrival]) -> None:
-        """Count the tasks whose processes are gone, as far as none of them has reported, and nobody has settled them."""
+        """Count the tasks whose processes are gone, but for what these reports have settled."""
         if self._tasks is None:
             return
         for instance, snapshot in arrivals:
