@@ -75,7 +75,7 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [self.bin / program, *arguments], user=self.user, cwd=self.folder, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
             env={**os.environ, "HOME": str(self.folder), "LC_ALL": "C"},
         ) if program != "pg_ctl" else self._control(arguments)  # fmt: skip
         if done.returncode:
@@ -87,7 +87,7 @@ class Cluster:
         with said.open("w") as output:
             done = subprocess.run(
                 [self.bin / "pg_ctl", *arguments], user=self.user, cwd=self.folder, check=False,
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True, timeout=120,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True, timeout=300,
             )  # fmt: skip
         return subprocess.CompletedProcess(done.args, done.returncode, said.read_text())
 

@@ -174,7 +174,7 @@ def test_it_is_one_file_wherever_the_program_goes(way: str, tmp_path: Path) -> N
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     store, elsewhere = json.loads(done.stdout)
     assert store == str(tmp_path / "shop.db")

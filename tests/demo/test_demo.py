@@ -112,7 +112,7 @@ def test_everything_sent_is_counted_exactly_on_a_server(cluster: Cluster) -> Non
 def test_its_report_can_be_read_again_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a state"))
     demo = subprocess.run(
-        [*COMMAND, "demo", "--requests", "1"], capture_output=True, text=True, check=False, timeout=90
+        [*COMMAND, "demo", "--requests", "1"], capture_output=True, text=True, check=False, timeout=300
     )
     assert demo.returncode == 0, demo.stdout + demo.stderr
     report = subprocess.run([*COMMAND, "report"], capture_output=True, text=True, check=False)

@@ -60,7 +60,7 @@ def run_program(tmp_path: Path, seconds: float) -> Run:
         environ = {**os.environ, "WEIGHBRIDGE_STORE": str(tmp_path / "store.db"), "PYTHONSAFEPATH": ""}
         command = [sys.executable, str(Path(__file__).parent / "programs" / name), *map(str, arguments)]
         done = subprocess.run(
-            command, env=environ, capture_output=True, text=True, timeout=100 + 20 * seconds, check=False
+            command, env=environ, capture_output=True, text=True, timeout=300 + 20 * seconds, check=False
         )
         assert done.returncode == 0, done.stderr[-4000:]
         reckoned: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -244,7 +244,7 @@ def flask(tmp_path: Path) -> list[str]:
 
 
 def test_flask_routes_finds_the_application(flask: list[str]) -> None:
-    done = subprocess.run([*flask, "routes"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*flask, "routes"], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "/debug" in done.stdout
 
@@ -266,6 +266,6 @@ def running(command: list[str]) -> Iterator[str]:
 def test_flask_run_reaches_the_application(flask: list[str]) -> None:
     with (
         running([*flask, "run", "--debug", "--no-reload", "--port", "0"]) as address,
-        urllib.request.urlopen(f"{address}/debug", timeout=60) as answer,
+        urllib.request.urlopen(f"{address}/debug", timeout=300) as answer,
     ):
         assert answer.read() == b"True"

@@ -184,7 +184,7 @@ def test_pytest_finds_decorated_tests_and_fixtures(tmp_path: Path) -> None:
     (tmp_path / "test_decorated.py").write_text(TESTS, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     environ = {**os.environ, "PYTHONSAFEPATH": "1", "WEIGHBRIDGE_STORE": ":memory:"}
-    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 

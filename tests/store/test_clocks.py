@@ -272,7 +272,7 @@ with weighbridge.BackgroundTask(name="work"):
 def test_programs_with_wrong_clocks(path, wrong) -> None:
     def run(*command: str) -> None:
         environ = {**os.environ, "WEIGHBRIDGE_STORE": path}
-        subprocess.run([*command, sys.executable, "-c", SCRIPT], env=environ, check=True, timeout=120)
+        subprocess.run([*command, sys.executable, "-c", SCRIPT], env=environ, check=True, timeout=300)
 
     start = time.time()
     run()

@@ -32,7 +32,7 @@ for file in files:
 
 def test_files_of_the_program_are_neither_written_to_nor_closed(tmp_path: Path) -> None:
     environ = {"WEIGHBRIDGE_STORE": str(tmp_path / "weighbridge.db"), "WEIGHBRIDGE_APP_NAME": "shop"}
-    subprocess.run([sys.executable, "-c", _PROGRAM], cwd=tmp_path, env=environ, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", _PROGRAM], cwd=tmp_path, env=environ, check=True, timeout=300)
     assert {file.read_text() for file in tmp_path.glob("file*")} == {"the program's own, still"}
     with StoreReader.open(tmp_path / "weighbridge.db") as reader:
         window = Window(time.time() - 3600, time.time() + 3600)

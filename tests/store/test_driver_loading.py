@@ -26,7 +26,7 @@ def loaded(name: str, before: str = "", **environment: str) -> str:
     """Return which drivers are there once a middleware is made, and how many threads."""
     program = PROGRAM.format(middleware=MIDDLEWARE[name], before=before)
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False,
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "WEIGHBRIDGE_LOG_FILE": "stderr", **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -264,7 +264,7 @@ def test_a_log_that_cannot_be_read_where_nothing_can_be_written(place, make) -> 
 def mounted(*options: str) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(dir="/tmp"))
     try:
-        done = subprocess.run(["mount", *options, str(place)], capture_output=True, check=False, timeout=30)
+        done = subprocess.run(["mount", *options, str(place)], capture_output=True, check=False, timeout=300)
     except FileNotFoundError:
         pytest.skip("there is no mount")
     if done.returncode:
@@ -272,7 +272,7 @@ def mounted(*options: str) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", str(place)], check=True, timeout=30)
+        subprocess.run(["umount", str(place)], check=True, timeout=300)
         place.rmdir()
 
 
@@ -282,7 +282,7 @@ def test_a_file_system_that_is_read_only(place, make) -> None:
     writer = StoreWriter(path)
     writer.write(make.snapshot(make.row([1.0])))
     with mounted("--bind", str(place)) as elsewhere:
-        subprocess.run(["mount", "-o", "remount,ro,bind", str(elsewhere)], check=True, timeout=30)
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(elsewhere)], check=True, timeout=300)
         there = str(elsewhere / "store.db")
         assert calls(there, make) == 1, "while a program writes to it"
         writer.close()
@@ -364,7 +364,7 @@ def test_a_store_that_is_emptied_is_made_anew_and_that_is_said(path, make, caplo
         writer.write(make.snapshot(make.row([1.0])))
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("was emptied by another program") == 1
     assert calls(path, make) == 4

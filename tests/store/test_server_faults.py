@@ -290,7 +290,7 @@ weighbridge.flush()
         environment = {**os.environ, "WEIGHBRIDGE_STORE": url, "WEIGHBRIDGE_SHUTDOWN_TIMEOUT": "1"}
         for command in (["-c", program], *(["-m", "weighbridge", *name.split()] for name in COMMANDS)):
             done = subprocess.run(
-                [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=120, check=False
+                [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300, check=False
             )
             assert done.stdout + done.stderr, command
             assert "s3cret" not in done.stdout + done.stderr, (url, command)
@@ -315,14 +315,14 @@ def job():
 for _ in range(5):
     gevent.joinall([gevent.spawn(job) for _ in range(20)])
     gevent.sleep(0.4)
-assert weighbridge.flush(timeout=30)
+assert weighbridge.flush(timeout=200)
 """
 
 
 @pytest.mark.parametrize("driver", ["", "psycopg", "psycopg2"])
 def test_greenlets_report_by_each_driver(server, driver) -> None:
     environment = {**os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_FLUSH_INTERVAL": "0.3"}
-    subprocess.run([sys.executable, "-W", "ignore", "-c", GREEN, driver], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", GREEN, driver], env=environment, check=True, timeout=300)
     assert counted(server.path) == 100
 
 

@@ -42,7 +42,7 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _openssl(folder: Path, arguments: str) -> None:
-    subprocess.run(["openssl", *arguments.split()], cwd=folder, check=True, capture_output=True, timeout=120)
+    subprocess.run(["openssl", *arguments.split()], cwd=folder, check=True, capture_output=True, timeout=300)
 
 
 @pytest.fixture

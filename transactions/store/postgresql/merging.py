@@ -232,7 +232,7 @@ class _Merge:
         TOTALS.add(self._session, numbered)
 
     def _count_killed(self, arrivals: Iterable[_Arrival]) -> None:
-        """Count the tasks whose processes are gone, but for what these reports have settled."""
+        """Count the tasks whose processes are gone, unless these have reported or another one has settled the task."""
         if self._tasks is None:
             return
         for instance, snapshot in arrivals:
