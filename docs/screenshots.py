@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -39,6 +39,7 @@ PAGES: Final = MappingProxyType(
         "errors": "/errors?app=Bookshop",
         "applications": "/applications?",
         "running": "/running?",
+        "jobs": "/jobs?app=Bookshop+worker",
     }
 )
 DARK: Final = ("summary", "transaction")
@@ -59,12 +60,14 @@ def demo() -> Iterator[str]:
         process.wait(30)
 
 
-def shoot(browser: Browser, url: str, since: float, scheme: str) -> None:
-    """One picture of each page; in the dark of some."""
+def shoot(browser: Browser, url: str, since: float, scheme: str, only: Sequence[str]) -> None:
+    """One picture of each page, or of some; in the dark of fewer."""
     context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     for name in PAGES if scheme == "light" else DARK:
-        page.set_viewport_size(TALL if name == "transaction" else SIZE)
+        if only and name not in only:
+            continue
+        page.set_viewport_size(TALL if name in {"transaction", "jobs"} else SIZE)
         page.goto(f"{url}{PAGES[name]}&since={since:.0f}")
         if name == "sample":
             page.get_by_role("link", name=re.compile("^sample")).first.click()
@@ -77,6 +80,7 @@ def main() -> None:
     """Run the demo, then look at it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--only", choices=PAGES, nargs="*", default=(), help="pages; all by default")
     options = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     with demo() as url, sync_playwright() as playwright:
@@ -84,7 +88,7 @@ def main() -> None:
         time.sleep(options.minutes * 60)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
         for scheme in ("light", "dark"):
-            shoot(browser, url, since, scheme)
+            shoot(browser, url, since, scheme, options.only)
         browser.close()
 
 

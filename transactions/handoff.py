@@ -28,6 +28,8 @@ BUFFER_CAPACITY: Final = 2048
 _EXTENDED_CAPACITY: Final = 8 * BUFFER_CAPACITY
 """Durations that a buffer holds at most; after that, transactions go into the queue."""
 
+_MAX_SETTLED: Final = 1000
+"""Ends of other processes' tasks that wait to be written."""
 
 KEEP_ALL: Final = -1.0
 """Value of `DurationBuffer.slow_threshold` by which every transaction may be kept whole."""
@@ -115,6 +117,7 @@ class Handoff(Generic[_Measured]):
         "open_transactions",
         "queue",
         "schedules",
+        "settled",
     )
 
     def __init__(self) -> None:
@@ -136,8 +139,10 @@ class Handoff(Generic[_Measured]):
         Returns the next flush threshold.
         """
         self.custom: CustomValues = CustomValues(self.record_dropped)
-        self.schedules: Schedules = Schedules(self.record_dropped)
         """Custom metrics and events."""
+        self.schedules: Schedules = Schedules(self.record_dropped)
+        self.settled: deque[tuple[str, str, float]] = deque(maxlen=_MAX_SETTLED)
+        """Tasks of other processes whose ends were recorded here: group, id, and when that was (epoch seconds)."""
         self._dropped: Counter[str] = Counter()
         self._drop_lock = RLock()  # reentrant: a destructor may interrupt its own thread
 
@@ -243,6 +248,7 @@ class Handoff(Generic[_Measured]):
         self.queue.clear()
         self.full_buffers.clear()
         self.custom.reset()
+        self.settled.clear()
         self._drop_lock = RLock()
         self._dropped = Counter()
         self.set_flush_threshold(NOTIFY_EACH)

@@ -55,6 +55,10 @@ class Schedules:
         self._declared[key] = schedule
         self._has_changed = True
 
+    def forget(self, key: object) -> None:
+        """Report no more what was declared with a key; it is over."""
+        self._declared.pop(key, None)
+
     def take(self, now: float, application: str) -> tuple[Schedule, ...]:
         """Return all schedules if they have to be reported again, else none. Called by the recorder.
 
@@ -65,5 +69,5 @@ class Schedules:
         if not (self._has_changed or (self._declared and now - self._reported >= _EVERY)):
             return ()
         self._has_changed, self._reported = False, now
-        declared = list(self._declared.values())
+        declared = dict.fromkeys(self._declared.values())
         return tuple(one if one.application else one._replace(application=application) for one in declared)

@@ -17,7 +17,9 @@ PAUSES: Final = (60.0, 60.0, 120.0, 240.0)
 """Seconds from one attempt to tell a change to the next: five within ten minutes. A console that has gone in the
 middle of one is taken for gone then, as none takes that long."""
 _REFRESHED: Final = 60.0
-"""Seconds after which a console says that it still judges an alert that is on."""
+"""Seconds after which a console says that it still judges an alert that is on, or may begin."""
+_UNJUDGED: Final = 1800.0
+"""Seconds after which nobody knows whether a limit was exceeded all the time: its time to begin starts anew."""
 
 
 def judged(
@@ -33,7 +35,7 @@ def judged(
         return None
     state = _next_state(alert, known, condition, now)
     if state is None:
-        return _refreshed(known, now, console)
+        return _refreshed(known, condition, now, console)
     since = known.since if known.is_on and state == "critical" else now
     changed = replace(known, state=state, since=since, claimed_by=console, claimed=now, attempts=0)
     if state == "pending" or not changed.is_untold:
@@ -48,7 +50,7 @@ def _next_state(
         return None
     if condition == "ok":
         return "ok"
-    if known.state == "pending" and known.since > now:  # the clock was ahead
+    if known.state == "pending" and (known.since > now or now - known.claimed >= _UNJUDGED):  # or a clock was ahead
         return "pending"
     if known.state == "ok" and alert.lasting:
         return "pending"
@@ -57,8 +59,9 @@ def _next_state(
     return None if known.state == "critical" else condition
 
 
-def _refreshed(known: AlertState, now: float, console: str) -> AlertState | None:
-    if known.is_on and abs(now - known.claimed) >= _REFRESHED:
+def _refreshed(known: AlertState, condition: Condition, now: float, console: str) -> AlertState | None:
+    is_exceeded = known.state == "pending" and condition != "unknown"
+    if (known.is_on or is_exceeded) and abs(now - known.claimed) >= _REFRESHED:
         return replace(known, claimed_by=console, claimed=now)
     return None
 

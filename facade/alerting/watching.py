@@ -26,6 +26,7 @@ from .webhook import WebhookFailed, post
 
 __all__ = ["Watch"]
 
+_NOT_JUDGED: Final = "alert {!r} is not judged as long as this is so: {}"
 _GONE: Final = "alerts are off, as long as this is so: {}"
 _GIVEN_UP: Final = "alert {!r}: its webhook was not told that it is {}, after {} attempts: {}"
 
@@ -51,13 +52,19 @@ class Watch:
         self._said: set[str] = set()
         self._console = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
 
-    def step(self) -> None:
-        """Judge all alerts once, and tell what has to be told."""
+    def step(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Judge all alerts once, and tell what has to be told.
+
+        Args:
+            stopping: whether to leave the rest to others; each webhook may take seconds.
+        """
         try:
             known = {state.alert: state for state in self._reader.alert_states()}
         except StoreUnreadable:
             return  # the page says so; there may be none yet
         for alert in self._alerts:
+            if stopping():
+                return
             try:
                 self._look_at(alert, known.get(alert.name))
             except StoreUnreadable:
@@ -86,12 +93,17 @@ class Watch:
             self._tell(Change(alert, after, judgement, window))
 
     def _judge(self, alert: Alert, window: Window) -> Judgement:
-        """Judge an alert; nothing can be said of an application that has not reported yet."""
+        """Judge an alert; nothing can be said of what has not been reported yet, or is misspelt: that is said once."""
         try:
             subject = subject_of(self._reader, alert.application, alert.transaction, alert.kind)
         except UnknownName as error:
-            return Judgement(alert.limit, "unknown", None, 0, str(error))
-        return judge(self._reader, alert.limit, subject, window, alert.min_calls)
+            judgement = Judgement(alert.limit, "unknown", None, 0, str(error))
+            known = not error.applications  # the first one is still to come
+        else:
+            judgement, known = judge(self._reader, alert.limit, subject, window, alert.min_calls), subject.is_known
+        if judgement.condition == "unknown" and not known:
+            self._say_once(f"{alert.name}\nunknown", _NOT_JUDGED.format(alert.name, judgement.words))
+        return judgement
 
     def _say_of(self, alert: Alert, before: AlertState | None, after: AlertState, judgement: Judgement) -> None:
         was_on = before is not None and before.is_on

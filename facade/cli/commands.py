@@ -22,6 +22,7 @@ from weighbridge.reporting.report import (
     nothing_recorded,
     read_report,
     require_known,
+    with_schedules,
 )
 from weighbridge.running import command
 from weighbridge.transactions.configuration.activation import with_written
@@ -33,10 +34,10 @@ from weighbridge.transactions.store.statistics import Window
 
 from .check_command import check
 from .collecting import collect_store, upgrade_store
-from .custom_values import custom_tables
 from .error_table import error_lines
 from .errors import CommandError, Group
 from .extras import OTLP_LIBRARIES, require
+from .further_tables import further_tables
 from .mark_command import mark
 from .metrics_files import write_metrics_files
 from .notes import clock_line, collect_line, empty_lines, loss_lines
@@ -144,6 +145,8 @@ def report(store: str | None, form: str | None, errors: bool, **question: Any) -
     with opened_store(place) as reader:
         asked = _Question(**question)
         answer = asked.answer(place, reader)
+        if not place.is_empty:
+            answer = with_schedules(answer, reader, Selection(asked.application, asked.kind), time.time())
         if (errors or form == "json") and not place.is_empty:
             groups = reader.error_groups(answer.window, Selection(asked.application, asked.kind))
             answer = replace(answer, groups=groups)
@@ -169,7 +172,7 @@ def _print_plain(answer: Report) -> None:
     """Write figures to standard output, and notes on them to standard error."""
     now = time.time()
     say("\n".join(plain_lines(answer)))
-    for table in custom_tables(answer, now):
+    for table in further_tables(answer, now):
         say("\n".join(["", *aligned([table.titles, *table.rows], 2)]))
     notes = empty_lines(answer, now) if answer.is_empty else []
     statistics, details = loss_lines(answer)

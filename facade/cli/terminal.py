@@ -13,7 +13,7 @@ from weighbridge.reporting.report import KIND_WORDS, Line, Report, Section
 from weighbridge.transactions.model.naming import display_name, display_parts
 
 from .columns import COLUMNS, fitting, shown
-from .custom_values import TextTable, custom_tables
+from .further_tables import TextTable, further_tables
 from .notes import clock_line, collect_line, empty_lines, head_lines, loss_lines
 from .output import one_line, rich_text
 from .plain import shortened
@@ -43,7 +43,7 @@ class ReportView:
         for section in self._report.sections:
             yield Text()
             yield self._table(section, [(position, widths[position]) for position in columns], name_width)
-        for table in custom_tables(self._report, time.time()):
+        for table in further_tables(self._report, time.time()):
             yield Text()
             yield _text_table(table)
         yield from self._notes(columns)

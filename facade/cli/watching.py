@@ -94,7 +94,7 @@ def _watch_until(stop: threading.Event, watch: Watch) -> None:
     said: set[str] = set()
     while not stop.is_set():
         try:
-            watch.step()
+            watch.step(stop.is_set)
         except Exception as error:  # a mistake of ours ends no alert for good
             line = f"alerts could not be judged: {type(error).__name__}: {error}"
             if line not in said:

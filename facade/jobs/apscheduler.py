@@ -9,7 +9,6 @@ counts as ``cancelled``, and one that would have been one too many at a time as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,14 +20,15 @@ from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import
 from apscheduler.util import iscoroutinefunction_partial, ref_to_obj  # type: ignore[import-untyped]
 
 from weighbridge.jobs.runs import attributes_of, begin_run, record_run
-from weighbridge.jobs.timetables import Entry, cron_rule, declare, period_rule
+from weighbridge.jobs.timetables import Entry, Timetable, cron_rule, period_rule
+from weighbridge.transactions.log import capture_internal_exception
 
 __all__ = ["measure"]
 
 _GROUP: Final = "APScheduler"
 _MEASURED: Final = "_weighbridge_submit"
 _MAX_NAMES: Final = 1000
-_CHANGES: Final = events.EVENT_SCHEDULER_STARTED | events.EVENT_JOB_ADDED | events.EVENT_JOB_MODIFIED
+_CHANGES: Final = events.EVENT_JOB_ADDED | events.EVENT_JOB_MODIFIED
 
 _Scheduler = TypeVar("_Scheduler")
 
@@ -39,7 +39,9 @@ def measure(scheduler: _Scheduler) -> _Scheduler:
     if not any(isinstance(getattr(callback, "__self__", None), _Listener) for callback, _ in instance._listeners):
         listener = _Listener(instance)
         instance.add_listener(listener.on_executor, events.EVENT_EXECUTOR_ADDED)
+        instance.add_listener(listener.on_start, events.EVENT_SCHEDULER_STARTED)
         instance.add_listener(listener.on_change, _CHANGES)
+        instance.add_listener(listener.on_removal, events.EVENT_JOB_REMOVED)
         instance.add_listener(listener.on_unrun, events.EVENT_JOB_MISSED | events.EVENT_JOB_MAX_INSTANCES)
         for executor in instance._executors.values():
             listener.measure(executor)
@@ -53,6 +55,7 @@ class _Listener:
         self._scheduler = scheduler
         self._names: dict[str, str] = {}
         """Names of jobs by id: a job may be gone when its event arrives."""
+        self._timetable = Timetable(_GROUP)
 
     def on_executor(self, event: Any) -> None:
         """Measure an executor that has been added."""
@@ -74,10 +77,30 @@ class _Listener:
         setattr(executor, _MEASURED, submit)
         executor._do_submit_job = submit_measured
 
+    def on_start(self, event: Any) -> None:
+        """Declare the jobs that run again and again: now it is known where they are kept."""
+        for job in self._scheduler.get_jobs():
+            self._declare(job)
+
     def on_change(self, event: Any) -> None:
-        """Declare the jobs that run again and again, once it is known where they are kept."""
-        if self._scheduler.running:
-            declare(_GROUP, _timetable(self._scheduler.get_jobs()))
+        """Declare a job that was added to a scheduler that runs, or was changed; only this one is asked for."""
+        job = self._scheduler.get_job(event.job_id, event.jobstore) if self._scheduler.running else None
+        if job is not None:
+            self._declare(job)
+
+    def on_removal(self, event: Any) -> None:
+        """Forget when a job was due that is gone, or will not run again."""
+        self._timetable.forget((self._timetable, event.job_id))
+
+    def _declare(self, job: Any) -> None:
+        try:
+            entry = _entry_of(job)
+            if entry is None:
+                self._timetable.forget((self._timetable, job.id))
+            else:
+                self._timetable.put((self._timetable, job.id), entry)
+        except Exception:
+            capture_internal_exception(f"the schedules of {_GROUP}")
 
     def on_unrun(self, event: Any) -> None:
         """Record a run that should have happened and did not."""
@@ -94,17 +117,19 @@ class _Listener:
         self._names[job.id] = job.name
 
 
-def _timetable(jobs: Iterable[Any]) -> Iterator[Entry]:
-    for job in jobs:
-        trigger = job.trigger
-        if isinstance(trigger, IntervalTrigger):
-            yield job.name, period_rule(trigger.interval_length), ""
-        elif isinstance(trigger, CronTrigger):
-            fields = {field.name: str(field) for field in trigger.fields}
-            if (fields["year"], fields["week"], fields["second"]) == ("*", "*", "0"):
-                weekday = re.sub(r"\d", lambda day: str((int(day[0]) + 1) % 7), fields["day_of_week"])
-                rule = cron_rule(fields["minute"], fields["hour"], fields["day"], fields["month"], weekday)
-                yield job.name, rule, str(trigger.timezone)
+def _entry_of(job: Any) -> Entry | None:
+    """Return when a job runs again and again; ``None`` if it does not, or by a rule that cannot be told."""
+    trigger = job.trigger
+    if isinstance(trigger, IntervalTrigger):
+        return job.name, period_rule(trigger.interval_length), ""
+    if not isinstance(trigger, CronTrigger):
+        return None
+    fields = {field.name: str(field) for field in trigger.fields}
+    if (fields["year"], fields["week"], fields["second"]) != ("*", "*", "0"):
+        return None
+    weekday = re.sub(r"\d", lambda day: str((int(day[0]) + 1) % 7), fields["day_of_week"])
+    rule = cron_rule(fields["minute"], fields["hour"], fields["day"], fields["month"], weekday)
+    return job.name, rule, str(trigger.timezone)
 
 
 def _for_thread(job: Any, due: float) -> Any:

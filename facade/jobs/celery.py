@@ -22,14 +22,16 @@ import celery  # type: ignore[import-untyped]
 from celery import exceptions, signals
 from celery.schedules import crontab, schedule  # type: ignore[import-untyped]
 
-from weighbridge import flush, ignore_transaction, preload
-from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
+from weighbridge import flush, preload
+from weighbridge.jobs.runs import attributes_of, aware, record_run
 from weighbridge.jobs.timetables import Entry, cron_rule, declare, period_rule
 from weighbridge.transactions.host_exceptions import pass_on
+from weighbridge.transactions.log import capture_internal_exception
+from weighbridge.transactions.wrappers.handles import end_task, open_task
 
 if TYPE_CHECKING:
     from weighbridge.transactions.model.finished import Outcome
-    from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
+    from weighbridge.transactions.model.transaction import Transaction
 
 __all__ = ["measure"]
 
@@ -77,53 +79,63 @@ class _MeasuredCall:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         request = self.request_stack.top
-        if request is None or request.called_directly or vars(request).get(_MEASURED):
+        if request is None or request.called_directly or _MEASURED in request.__dict__:
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
-        setattr(request, _MEASURED, True)
-        run = begin_run(
-            _GROUP, self.name, _queued(request), _queue_of(request), attributes_of(request.id, request.retries + 1)
-        )
+        mark: list[Any] = []
+        run = _begin(self.name, request, mark)
+        inherited = super().__call__  # type: ignore[misc]
+        call = self.run if inherited.__func__ is _CALL else inherited  # the program's own
         try:
-            result = self._as_celery_would(*args, **kwargs)
+            result = call(*args, **kwargs)
         except BaseException as exception:
-            if isinstance(exception, Exception) or not _is_child():
+            if run is not None:
                 _end_failed(run, self, exception)
-            else:  # the process ends, which its parent records
-                ignore_transaction()
-                run.end()
             raise
-        run.end()
+        if run is not None:
+            end_task(run)
         return result
 
-    def _as_celery_would(self, *args: Any, **kwargs: Any) -> Any:
-        """Call a ``__call__`` of the program's own, if there is one, else what the task does."""
-        inherited = super().__call__  # type: ignore[misc]
-        if inherited.__func__ is celery.Task.__call__:
-            return self.run(*args, **kwargs)
-        return inherited(*args, **kwargs)
+
+_CALL: Final = celery.Task.__call__
 
 
-def _end_failed(run: BackgroundTaskHandle, task: Any, exception: BaseException) -> None:
-    if isinstance(exception, exceptions.Retry):
+def _begin(name: str, request: Any, mark: list[Any]) -> Transaction | None:
+    """Begin a run, unless it is a part of a transaction of which it changes nothing. Never raises."""
+    try:
+        known = request.__dict__
+        known[_MEASURED] = True
+        queue = (known.get("delivery_info") or {}).get("routing_key")
+        return open_task(_GROUP, name, mark, _queued(known), queue, known.get("id"), (known.get("retries") or 0) + 1)
+    except Exception:
+        capture_internal_exception("a task of Celery")
+        return None
+
+
+def _end_failed(run: Transaction, task: Any, exception: BaseException) -> None:
+    if not isinstance(exception, Exception) and _is_child():  # the process ends, which its parent records
+        run._set_ignored(True)
+        end_task(run)
+    elif isinstance(exception, exceptions.Retry):
         cause = exception.exc
-        run.end(cause if isinstance(cause, BaseException) else None, "retried")
+        end_task(run, cause if isinstance(cause, BaseException) else None, "retried")
     elif task.throws and isinstance(exception, tuple(task.throws)):
-        run.end(exception, "rejected")
+        end_task(run, exception, "rejected")
     else:
-        run.end(exception)
+        end_task(run, exception)
 
 
-def _queued(request: Any) -> float | datetime | None:
+def _queued(known: dict[str, Any]) -> float | None:
     """When a task was sent, or is due if that is later."""
-    sent, due = vars(request).get(_SENT), _due(request)
+    sent, eta = known.get(_SENT), known.get("eta")
+    due = None if eta is None else _due(eta)
     if isinstance(sent, (int, float)):
         return sent if due is None else max(sent, due)
     return due
 
 
-def _due(request: Any) -> float | None:
+def _due(eta: Any) -> float | None:
     try:
-        moment = aware(datetime.fromisoformat(request.eta)) if isinstance(request.eta, str) else aware(request.eta)
+        moment = aware(datetime.fromisoformat(eta) if isinstance(eta, str) else eta)
     except ValueError as problem:
         pass_on(problem)
         return None
@@ -250,7 +262,8 @@ class _Telling:
         seconds = time.time() - request.time_start if request.time_start else 0.0
         attempt = (request.request_dict.get("retries") or 0) + 1
         attributes = attributes_of(request.id, attempt)
-        record_run(_GROUP, request.task.name, outcome, error, seconds, _queue_of(request), attributes)
+        began = bool(request.time_start)
+        record_run(_GROUP, request.task.name, outcome, error, seconds, _queue_of(request), attributes, began)
 
 
 def _telling_class(given: Any) -> Any:

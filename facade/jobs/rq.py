@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING, Any
 import rq
 from rq.job import Job
 
+try:
+    from rq.cron import CronScheduler
+except ImportError:  # older than RQ 2.5
+    CronScheduler = None  # type: ignore[assignment,misc]
+
 from weighbridge import flush, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
+from weighbridge.jobs.timetables import Entry, Timetable, period_rule
+from weighbridge.transactions.log import capture_internal_exception
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.transactions.model.finished import Outcome
     from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
 
@@ -29,6 +38,7 @@ else:
 __all__ = ["MeasuredJobs", "SimpleWorker", "Worker"]
 
 _GROUP = "RQ"
+_schedules = Timetable(_GROUP)
 
 
 class MeasuredJobs(_Base):
@@ -43,6 +53,11 @@ class MeasuredJobs(_Base):
         """Import here, once, what the process of each job would import otherwise."""
         preload()
         return super().work(*args, **options)
+
+    def run_maintenance_tasks(self) -> None:
+        """Look, every ten minutes, what RQ's cron schedulers have to enqueue."""
+        super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        self._declare_schedules()
 
     def perform_job(self, *args: Any, **options: Any) -> bool:
         """Write what the job has left before its process ends, by ``os._exit``."""
@@ -92,6 +107,16 @@ class MeasuredJobs(_Base):
         _record_ended(job, "killed", ProcessLookupError("the process of the job was killed"))
         return super().handle_work_horse_killed(job, *args, **options)  # type: ignore[no-untyped-call]
 
+    def _declare_schedules(self) -> None:
+        """Declare what is due; while no scheduler runs nothing has changed, and its jobs are missed."""
+        try:
+            entries = [*_timetable(self.connection)]
+        except Exception:
+            capture_internal_exception(f"the schedules of {_GROUP}")
+            return
+        if entries:
+            _schedules.replace(entries)
+
     def _end(self, outcome: Outcome | None = None) -> None:
         run, self._run = self._run, None
         failure, self._failure = self._failure, None
@@ -110,7 +135,17 @@ class SimpleWorker(MeasuredJobs, rq.SimpleWorker):
 def _record_ended(job: Job, outcome: Outcome, error: BaseException | None = None) -> None:
     started = aware(job.started_at)
     seconds = 0.0 if started is None else (datetime.now(timezone.utc) - started).total_seconds()
-    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes_of(job.id, _attempt(job)))
+    attributes = attributes_of(job.id, _attempt(job))
+    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes, began=True)
+
+
+def _timetable(connection: Any) -> Iterator[Entry]:
+    """Return what is due by RQ's cron schedulers, which leave it in Redis; their time is the local one."""
+    if CronScheduler is None:
+        return
+    for scheduler in CronScheduler.all(connection, cleanup=False):
+        for job in scheduler.get_jobs():
+            yield job.func_name, job.cron or period_rule(job.interval or 0), ""
 
 
 def _attempt(job: Job) -> int:

@@ -7,6 +7,8 @@ from contextvars import Context
 from datetime import datetime, timezone
 from typing import Any
 
+from weighbridge.transactions.handoff import handoff
+from weighbridge.transactions.model.clock import epoch
 from weighbridge.transactions.model.finished import AttributeValue, Outcome
 from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle, begin_background_task
 
@@ -32,12 +34,17 @@ def record_run(
     seconds: float = 0.0,
     queue: str | None = None,
     attributes: Mapping[str, AttributeValue] | None = None,
+    began: bool = False,
 ) -> None:
     """Record a run that has ended elsewhere without being recorded there: it was killed, or never began.
 
-    It is no part of whatever is running here.
+    It is no part of whatever is running here. If it ``began`` in a process that is gone, that has perhaps reported it
+    as running: the store is told that it is settled, and does not count it as killed by itself.
     """
     Context().run(_record, group, name, outcome, error, seconds, queue, attributes)
+    task_id = (attributes or {}).get("task.id")
+    if began and task_id:
+        handoff.settled.append((group, str(task_id), epoch()))
 
 
 def _record(

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from taskiq import TaskiqMessage, TaskiqMiddleware, TaskiqResult
 from taskiq.exceptions import NoResultError
 
 from weighbridge.jobs.runs import attributes_of, begin_run
+from weighbridge.jobs.timetables import Entry, declare, period_rule
 from weighbridge.transactions.host_exceptions import pass_on
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weighbridge.transactions.model.finished import Outcome
     from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
 
@@ -47,6 +51,12 @@ _current: ContextVar[_Run | None] = ContextVar("weighbridge.taskiq", default=Non
 
 class Measured(TaskiqMiddleware):
     """Middleware that measures every task."""
+
+    def startup(self) -> None:
+        """Declare, in workers and schedulers, when the tasks are due whose labels say so."""
+        broker: Any = self.broker
+        if getattr(broker, "is_worker_process", False) or getattr(broker, "is_scheduler_process", False):
+            declare(_GROUP, _timetable(broker))
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
         """Note when a task is sent, and whether it is the running one again."""
@@ -86,6 +96,23 @@ class Measured(TaskiqMiddleware):
         if run is not None:
             _current.set(None)
             run.handle.end(run.exception, _outcome_of(run, message, result))
+
+
+def _timetable(broker: Any) -> Iterator[Entry]:
+    for name, task in broker.get_all_tasks().items():
+        for label in task.labels.get("schedule") or ():
+            rule, offset = _rule_of(label), label.get("cron_offset")
+            if rule is not None and not isinstance(offset, timedelta):  # which is no time zone
+                yield name, rule, "" if rule.startswith("every ") else str(offset or "UTC")
+
+
+def _rule_of(label: Any) -> str | None:
+    cron, interval = label.get("cron"), label.get("interval")
+    if cron:
+        return str(cron)
+    if not interval:
+        return None
+    return period_rule(interval.total_seconds() if isinstance(interval, timedelta) else interval)
 
 
 def _outcome_of(run: _Run, message: TaskiqMessage, result: TaskiqResult[Any]) -> Outcome | None:

@@ -10,7 +10,7 @@ from weighbridge.transactions.log import capture_internal_exception
 from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.schedules import Schedule
 
-__all__ = ["Entry", "cron_rule", "declare", "period_rule"]
+__all__ = ["Entry", "Timetable", "cron_rule", "declare", "period_rule"]
 
 Entry = tuple[str, str, str]
 """The name of a task, its rule, and the time zone of that."""
@@ -31,6 +31,42 @@ def declare(group: str, entries: Iterable[Entry], reporting: bool = True) -> Non
             handoff.schedules.declare(Schedule("", group, group, name, rule, zone))
     except Exception:
         capture_internal_exception(f"the schedules of {group}")
+
+
+class Timetable:
+    """What a job system says again and again: what it says no longer is over.
+
+    Args:
+        group: of the tasks' transactions.
+    """
+
+    def __init__(self, group: str) -> None:
+        self._group = group
+        self._keys: set[object] = set()
+
+    def replace(self, entries: Iterable[Entry]) -> None:
+        """Declare all that is due by now, in the place of what was. Never raises."""
+        try:
+            by_key = {(self, entry): entry for entry in entries}
+            for key, entry in by_key.items():
+                self.put(key, entry)
+            for gone in self._keys - by_key.keys():
+                self.forget(gone)
+        except Exception:
+            capture_internal_exception(f"the schedules of {self._group}")
+
+    def put(self, key: object, entry: Entry) -> None:
+        """Declare one entry, in the place of the one with the same key."""
+        if not self._keys:
+            process_state.prepare()
+        self._keys.add(key)
+        name, rule, zone = entry
+        handoff.schedules.declare(Schedule("", self._group, self._group, name, rule, zone), key)
+
+    def forget(self, key: object) -> None:
+        """Let go of an entry."""
+        self._keys.discard(key)
+        handoff.schedules.forget(key)
 
 
 def period_rule(seconds: float) -> str:

@@ -11,13 +11,27 @@ from functools import partial
 from typing import Any, Final
 
 from weighbridge.transactions.recording.totals import OUTCOMES
-from weighbridge.transactions.store.reader import CustomMetricStatistics, ErrorGroupStatistics, StoredEvents
+from weighbridge.transactions.store.reader import (
+    CustomMetricStatistics,
+    ErrorGroupStatistics,
+    ScheduleStatus,
+    StoredEvents,
+)
 from weighbridge.transactions.store.statistics import Statistics
 from weighbridge.transactions.visible import visible
 
 from .report import Line, Report
 
-__all__ = ["as_csv", "as_json", "event_record", "group_record", "harmless", "metric_record", "statistics_record"]
+__all__ = [
+    "as_csv",
+    "as_json",
+    "event_record",
+    "group_record",
+    "harmless",
+    "metric_record",
+    "schedule_record",
+    "statistics_record",
+]
 
 
 def _ended(outcome: str, statistics: Statistics) -> int:
@@ -81,6 +95,7 @@ def as_json(report: Report) -> str:
         "custom_metrics": [metric_record(one) for one in report.custom_metrics],
         "custom_events": [event_record(one) for one in report.custom_events],
         "errors": [group_record(one) for one in report.groups],
+        "schedules": [schedule_record(one) for one in report.schedules],
         "marks": [asdict(one) for one in report.marks],
     }
     return json.dumps(told, indent=2)
@@ -145,6 +160,18 @@ def event_record(events: StoredEvents) -> dict[str, Any]:
         "count": events.number,
         "seen": events.seen,
         "last": last,
+    }
+
+
+def schedule_record(one: ScheduleStatus) -> dict[str, Any]:
+    """Give a schedule with its last run, the next one, and what was missed in the time, or the last day."""
+    schedule = one.schedule
+    return {
+        **schedule._asdict(),
+        "last_run": one.last_run,
+        "next": one.next,
+        "missed": one.missed,
+        "last_missed": one.last_missed,
     }
 
 

@@ -16,6 +16,7 @@ from weighbridge.transactions.store.reader import (
     ErrorGroupStatistics,
     Health,
     Mark,
+    ScheduleStatus,
     Selection,
     SeriesStatistics,
     StoredEvents,
@@ -38,12 +39,15 @@ __all__ = [
     "read_report",
     "require_known",
     "since_first",
+    "with_schedules",
 ]
 
 KIND_WORDS: Final[Mapping[Kind, str]] = MappingProxyType({"web": "web", "background": "non-web"})
 """The words for the kinds."""
 
 
+_DAY: Final = 86400
+"""Seconds for which schedules are judged at least: most are due once a night."""
 _NAMED: Final = 20
 """Applications that a message names."""
 
@@ -89,10 +93,13 @@ class Report:
     marks: Sequence[Mark] = ()
     """The moments in that time at which a version began to report, somebody set a mark, or an alert began or ended."""
 
+    schedules: Sequence[ScheduleStatus] = ()
+    """The schedules, if they were asked for, with what was missed in that time, or the last day if that is longer."""
+
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show."""
-        return not (self.sections or self.custom_metrics or self.custom_events)
+        return not (self.sections or self.custom_metrics or self.custom_events or self.schedules)
 
 
 def _dissatisfaction(line: Line) -> float:
@@ -144,6 +151,14 @@ def _with_custom_values(report: Report, reader: StoreReader, counted: Window, ap
         for one in reader.custom_metrics(counted, application)
     ]
     return replace(report, custom_metrics=metrics, custom_events=events)
+
+
+def with_schedules(report: Report, reader: StoreReader, selection: Selection, now: float) -> Report:
+    """Give the same report with the schedules of what is selected; web transactions have none."""
+    if selection.kind == "web":
+        return report
+    window = report.window._replace(since=min(report.window.since, report.window.until - _DAY))
+    return replace(report, schedules=reader.schedules(window, now, selection.application))
 
 
 def nothing_recorded(store: str, window: Window) -> Report:

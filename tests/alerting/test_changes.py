@@ -37,6 +37,12 @@ def state(name: str, since: float = NOW - 500, told: str = "ok", claim: float = 
         ({**HOOK, "for": "5m"}, state("pending", NOW - 300), "warning", ("warning", NOW, "ok", 1)),
         ({**HOOK, "for": "5m"}, state("pending", NOW - 299), "ok", ("ok", NOW, "ok", 0)),
         ({**HOOK, "for": "5m"}, state("pending", NOW + 86400), "critical", ("pending", NOW, "ok", 0)),
+        # Whether it does is known for as long as somebody judges it, by a command every ten minutes, too.
+        ({"for": "1h"}, state("pending", claim=NOW - 60), "critical", ("pending", NOW - 500, "ok", 0)),
+        ({"for": "1h"}, state("pending", claim=NOW - 60), "unknown", None),
+        ({"for": "5m"}, state("pending", claim=NOW - 600), "critical", ("critical", NOW, "critical", 0)),
+        ({"for": "5m"}, state("pending", NOW - 86400, claim=NOW - 1800), "critical", ("pending", NOW, "ok", 0)),
+        ({"for": "5m"}, state("pending", NOW - 86400, claim=NOW - 1800), "ok", ("ok", NOW, "ok", 0)),
         # It is on.
         (HOOK, state("critical", told="critical"), "critical", None),
         (HOOK, state("critical", told="critical"), "warning", None),

@@ -300,3 +300,26 @@ def test_where_there_is_no_store_none_is_made(engine: FileEngine, watch: Any, re
     console.step()
     assert not Path(engine.path).exists()
     assert said == []
+
+
+def test_what_nobody_has_reported_is_said_once(fill: Any, watch: Any) -> None:
+    misspelt = [alert(name="a", application="shpo"), alert(name="b", transaction="WebTransaction/Route/GET /pgae")]
+    console, said = watch(*misspelt, alert(name="c", transaction="OtherTransaction/x/y", missing="1h"))
+    fill(0)
+    for _ in range(3):
+        console.step()
+    place = console._reader.path
+    assert [line for line in said if "'c'" not in line] == [
+        f"alert 'a' is not judged as long as this is so: there is no application 'shpo' in {place}; there are: shop",
+        "alert 'b' is not judged as long as this is so: error rate unknown: there is no such transaction",
+    ]
+    assert ["is not judged" in line for line in said if "'c'" in line] == [False]
+
+
+def test_a_console_that_is_told_to_stop_waits_for_one_webhook_at_most(fill: Any, watch: Any, receiver: Any) -> None:
+    console, _ = watch(*(alert(name=name, webhook=receiver.url, application="shop") for name in "abc"))
+    fill(20)
+    console.step(lambda: bool(receiver.requests))
+    assert [body["alert"] for body in receiver.bodies()] == ["a"]
+    console.step()
+    assert sorted(body["alert"] for body in receiver.bodies()) == ["a", "b", "c"]

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.console.conftest import EXPORT, ITEM, SEARCH, Call, asking, charts_drawn, write
+from tests.console.conftest import EXPORT, ITEM, JOB, SEARCH, Call, asking, charts_drawn, write
 from weighbridge.console import Console
 from weighbridge.transactions.recording.snapshot import Series
 
@@ -75,6 +75,25 @@ def test_a_refresh_replaces_figures_and_nothing_else(settled: Any, more: Any) ->
     assert row.inner_text() != before
     assert row.evaluate("row => row.mine")
     assert page.evaluate("document.querySelector('.plot canvas').mine")
+    assert shifts(page) == []
+
+
+@pytest.mark.parametrize(
+    ("width", "address"),
+    [
+        (1280, "/transaction?app=shop&group=Route&name=GET+/search&compare=day"),
+        (1280, "/errors?app=shop"),
+        (1280, "/jobs?app=shop"),
+        (390, "/summary?app=shop"),
+        (390, "/transactions?app=shop"),
+    ],
+)
+def test_a_refresh_moves_nothing(page: Page, settled: Any, more: Any, width: int, address: str) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    settled(address)
+    more(*[Call(one, 0.2, age=70) for one in (SEARCH, ITEM, JOB) for _ in range(20)])
+    page.evaluate("refresh()")
+    page.locator(".plot .u-over").first.hover()
     assert shifts(page) == []
 
 
@@ -427,6 +446,17 @@ def test_the_controls_are_behind_one_button_on_a_phone(phone: Page) -> None:
     phone.get_by_label("Time", exact=True).select_option("15m")
     phone.wait_for_url("**range=15m**")
     assert phone.locator("#controls").inner_text() == "last 15 minutes"
+
+
+def test_the_page_that_is_shown_is_seen_among_all_on_a_phone(phone: Page) -> None:
+    for address in ("/summary?app=shop", "/custom?app=shop"):
+        phone.goto(address)
+        nav, current = phone.locator("nav").bounding_box(), phone.locator("nav [aria-current]").bounding_box()
+        assert nav
+        assert current
+        assert nav["x"] <= current["x"]
+        assert current["x"] + current["width"] <= nav["x"] + nav["width"]
+        assert phone.evaluate("scrollY") == 0
 
 
 def test_no_word_is_broken_on_a_phone(phone: Page, many: None) -> None:

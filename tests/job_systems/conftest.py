@@ -11,6 +11,7 @@ from redis import Redis
 
 from ..recording.conftest import Stored, stored
 from ..workers.redis_helpers import SERVER, redis, url_of
+from . import rabbitmq
 from .brokers import BINARIES, postgresql
 from .driver import Runner
 from .rows import Row
@@ -24,9 +25,10 @@ Runners = Callable[[Row], Runner]
 class Brokers:
     """The brokers that this machine has."""
 
-    def __init__(self, redis: Redis | None, database: str | None) -> None:
+    def __init__(self, redis: Redis | None, database: str | None, rabbitmq: str | None) -> None:
         self._redis = redis
         self._database = database
+        self._rabbitmq = rabbitmq
 
     def for_row(self, row: Row) -> str:
         """Where a row finds its broker, which is empty."""
@@ -34,7 +36,14 @@ class Brokers:
             return ""
         if row.broker == "postgresql":
             return self._database or pytest.skip("there is no PostgreSQL")
-        return self.redis()
+        return self.rabbitmq() if row.broker == "rabbitmq" else self.redis()
+
+    def rabbitmq(self) -> str:
+        """Where the RabbitMQ is, which is empty."""
+        if self._rabbitmq is None:
+            pytest.skip("there is no RabbitMQ")
+        rabbitmq.empty(self._rabbitmq)
+        return self._rabbitmq
 
     def redis(self) -> str:
         """Where the Redis is, which is empty."""
@@ -47,10 +56,12 @@ class Brokers:
 @pytest.fixture(scope="module")
 def brokers(request: pytest.FixtureRequest) -> Iterator[Brokers]:
     """All brokers that this machine has, for all rows: started ahead of the tests, each of which leaves nothing."""
+    asked = any("RabbitMQ" in item.name for item in request.session.items)  # it takes long to start
     with ExitStack() as stack:
         yield Brokers(
             None if SERVER is None else request.getfixturevalue("redis"),
             None if BINARIES is None else stack.enter_context(postgresql()),
+            None if rabbitmq.SERVER is None or not asked else stack.enter_context(rabbitmq.rabbitmq()),
         )
 
 

@@ -7,21 +7,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from weighbridge.transactions.store.reader import StoreUnreadable
+from weighbridge.transactions.store.reader import StoreUnreadable, Window
 
 from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
 
-__all__ = ["MANY", "Counted", "Runner", "counted", "queues"]
+__all__ = ["MANY", "Counted", "Runner", "counted", "missed_in_a_year", "queues", "running"]
 
 MANY = 20
 """Tasks that are sent to see whether a worker that is told to stop loses any."""
+
+_YEAR: Final = 365 * 86400
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Runner:
             "RQ_REDIS_URL": broker,
             "FOLDER": str(folder),
             "PYTHONPATH": str(PROGRAMS),
+            **dict(row.environ),
         }
 
     def command(self, function: str) -> list[str]:
@@ -69,12 +73,26 @@ class Runner:
         return done.stdout.strip()
 
     @contextmanager
-    def worker(self) -> Iterator[None]:
-        """The worker, until SIGTERM stops it in good order."""
-        said = self._folder / "said"
+    def working(self) -> Iterator[Callable[[], bool]]:
+        """The worker, and before it what schedules for it, if that is apart; both end in good order.
+
+        Gives what says whether the worker has ended by itself.
+        """
+        with ExitStack() as stack:
+            if self.row.scheduler:
+                stack.enter_context(self._started(self.row.scheduler, "scheduler"))
+            if self.row.await_scheduler:
+                self.run(self.row.await_scheduler)
+            process = stack.enter_context(self._started(self.row.worker, "worker"))
+            yield lambda: process.poll() is not None
+
+    @contextmanager
+    def _started(self, command: Sequence[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A process that runs until SIGTERM stops it in good order."""
+        said = self._folder / f"{name}.log"
         with said.open("wb") as output:
             process = subprocess.Popen(
-                self.row.worker,
+                command,
                 env=self._environ,
                 cwd=self._folder,
                 stdout=output,
@@ -82,8 +100,9 @@ class Runner:
                 start_new_session=True,
             )
         try:
-            yield
-            eventually(lambda: self.row.is_settled(self._environ["BROKER"]))
+            yield process
+            if process.poll() is None:
+                eventually(lambda: self.row.is_settled(self._environ["BROKER"]))
             process.send_signal(signal.SIGTERM)
             status = process.wait(TIMEOUT)
         except BaseException:
@@ -95,6 +114,25 @@ class Runner:
         assert status == 0, text
         assert "failed inside" not in text, text
 
+    def kill_while_working(self, stored: Stored) -> None:
+        """Start what works, have it run a task without end, and kill it once the store knows of that task."""
+        command = self.row.worker or self.command(self.row.stuck)
+        process = subprocess.Popen(
+            command,
+            env=self._environ,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            if self.row.worker:
+                self.run(self.row.send_stuck)
+            eventually(lambda: process.poll() is not None or self.row.stuck in running(stored))
+            assert process.poll() is None
+        finally:
+            _end_group(process)
+
     def told(self) -> int:
         """How often a task has said that it was called."""
         file = self._folder / "told"
@@ -105,15 +143,15 @@ class Runner:
         if not self.row.worker:
             self.run(send)
             return
-        with self.worker():
+        with self.working() as has_ended:
             self.run(send)
-            eventually(lambda: total(stored, self.row.group) >= expected)
+            eventually(lambda: has_ended() or total(stored, self.row.group) >= expected)
 
     def work_on_many(self) -> None:
         """Send many tasks to a worker, and stop that when the last one was called."""
-        with self.worker():
+        with self.working() as has_ended:
             self.run(self.row.send_many)
-            eventually(lambda: self.told() == MANY)
+            eventually(lambda: has_ended() or self.told() == MANY)
             time.sleep(self.row.seconds_to_settle)
 
 
@@ -145,7 +183,22 @@ def counted(stored: Stored, group: str) -> dict[str, Counted]:
         }
 
 
+def running(stored: Stored) -> list[str]:
+    """The names of what runs now."""
+    with suppress(StoreUnreadable), stored.reader() as reader:
+        return [one.series.name for one in reader.running(time.time())]
+    return []
+
+
 def queues(stored: Stored) -> dict[str, int]:
     """How many runs were counted of each queue."""
     with stored.reader() as reader:
         return {row.series.name: row.statistics.calls for row in reader.transactions(lately(), scope="queue")}
+
+
+def missed_in_a_year(stored: Stored) -> dict[str, int]:
+    """How many runs of each schedule will be missed within a year if nothing runs any more, by name."""
+    now = time.time()
+    with stored.reader() as reader:
+        found = reader.schedules(Window(now - 60, now + _YEAR), now + _YEAR)
+    return {one.schedule.name: one.missed for one in found}

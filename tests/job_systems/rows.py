@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, Literal
+
+from packaging.requirements import Requirement
 
 __all__ = ["PROGRAMS", "ROWS", "Counts", "Row"]
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 
-Broker = Literal["redis", "postgresql", "none"]
+Broker = Literal["redis", "rabbitmq", "postgresql", "none"]
 Counts = Mapping[str, Mapping[str, int]]
 """How often each outcome is expected, by the name of the task."""
 
@@ -31,6 +34,8 @@ class Row:
     queue: str | None = None
     """The queue of the plain tasks, as it must be counted."""
     needs: tuple[str, ...] = ()
+    requires: str = ""
+    """A release that it needs besides."""
     broker: Broker = "redis"
     send: str = "send"
     send_many: str = "send_many"
@@ -42,16 +47,62 @@ class Row:
     """Whether it has put its jobs away, and hears that it is told to stop; asked with the place of its broker."""
     prepare: bool = False
     """Whether the program has something to prepare."""
+    environ: tuple[tuple[str, str], ...] = ()
+    """What its processes need in their environment."""
     has_queue_time: bool = True
+    stuck: str = ""
+    """What runs until its process is killed, where the store has to find that out; empty where a parent tells."""
+    send_stuck: str = "send_stuck"
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a column is blank."""
+    yearly: str | None = None
+    """What the system says is due on the first of January, at three o'clock."""
+    scheduler: tuple[str, ...] = ()
+    """The command that starts what knows of that, where it is not the worker."""
+    await_scheduler: str = ""
+    """What returns once the scheduler is known to the worker."""
 
     def missing(self) -> str | None:
         """What it needs and is not here."""
         absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        if not absent and self.requires:
+            wanted = Requirement(self.requires)
+            absent = [] if wanted.specifier.contains(version(wanted.name)) else [self.requires]
         return f"needs {', '.join(absent)}" if absent else None
+
+    def tried(self) -> set[str]:
+        """The columns that are tried."""
+        ends = {outcome.replace("_", " ") for outcomes in self.expected.values() for outcome in outcomes}
+        more = {
+            "killed": self.stuck,
+            "queue": self.queue,
+            "queue time": self.has_queue_time,
+            "once if decorated": any("decorated" in name for name in self.expected),
+            "part of a request": self.eager,
+            "ended children": self.worker,
+            "missed": self.yearly,
+        }
+        return {"name"} | ends | {column for column, there in more.items() if there}
 
     def total(self) -> int:
         """How many runs are expected."""
         return sum(sum(outcomes.values()) for outcomes in self.expected.values())
+
+
+NO_SUCH_END: Final = "the system knows no such end"
+NOT_FROM_OUTSIDE: Final = "what runs in a thread cannot be stopped"
+AS_SOLO: Final = "as Celery's solo pool: it is the store that counts it"
+AS_OTHERS: Final = "as the row above: it is the store that counts it"
+BEAT: Final = "as Celery's solo pool: beat is the same for all"
+NO_TIME: Final = "the system does not tell a worker when a task was enqueued"
+NO_QUEUES: Final = "the system has no queues"
+NOT_AT_ONCE: Final = "the system runs nothing at once"
+NO_SCHEDULES: Final = "the system has no schedules"
+NO_WORKER: Final = "the program itself is the worker"
+
+
+def _blank(reason: str, *columns: str) -> dict[str, str]:
+    return dict.fromkeys(columns, reason)
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
@@ -90,16 +141,41 @@ _CELERY_PROCESSES: Final[Counts] = {
 }
 
 
-def _celery_row(pool: str, *options: str, processes: bool = False, needs: tuple[str, ...] = ()) -> Row:
+_RABBITMQ: Final[Counts] = {
+    **_CELERY_PROCESSES,
+    "celery_jobs.plain": {"succeeded": 5},  # RabbitMQ itself drops what has expired, and no worker sees it
+}
+_BEAT: Final = _python("celery", "-A", "celery_jobs", "beat", "--loglevel", "WARNING", "--schedule", "beat")
+
+
+def _celery_row(
+    pool: str,
+    *options: str,
+    processes: bool = False,
+    needs: tuple[str, ...] = (),
+    broker: Broker = "redis",
+    beat: bool = False,
+    environ: tuple[tuple[str, str], ...] = (),
+) -> Row:
     return Row(
         f"Celery, {pool}",
         "Celery",
         "celery_jobs",
         _celery(*options),
-        _CELERY_PROCESSES if processes else _CELERY,
+        _RABBITMQ if broker == "rabbitmq" else _CELERY_PROCESSES if processes else _CELERY,
         queue="celery",
         needs=("celery", *needs),
+        broker=broker,
+        environ=environ,
         send="send_to_processes" if processes else "send",
+        stuck="celery_jobs.stopped" if beat else "",
+        reasons={
+            **({} if beat else _blank(BEAT, "missed")),
+            **({} if processes else _blank(NOT_FROM_OUTSIDE, "timed out")),
+            **({} if processes or beat else _blank(AS_SOLO, "killed")),
+        },
+        yearly="celery_jobs.yearly" if beat else None,
+        scheduler=_BEAT if beat else (),
     )
 
 
@@ -136,6 +212,11 @@ def _rq_row(worker: str, processes: bool) -> Row:
         queue="high",
         needs=("rq",),
         send="send_to_processes" if processes else "send",
+        stuck="" if processes else "rq_jobs.too_slow",
+        reasons=_blank(NO_SUCH_END, "rejected") | ({} if processes else _blank(NOT_FROM_OUTSIDE, "cancelled")),
+        yearly="rq_jobs.yearly",
+        scheduler=_python("rq.cli", "cron", "rq_jobs"),
+        await_scheduler="await_scheduler",
         is_settled=_rq_is_settled,
     )
 
@@ -179,6 +260,12 @@ def _huey_row(kind: str, expected: Counts, send: str) -> Row:
         needs=("huey",),
         send=send,
         has_queue_time=False,
+        stuck="huey_jobs.stuck" if kind == "thread" else "",
+        reasons={
+            **_blank(NO_TIME, "queue time"),
+            **(_blank(NOT_FROM_OUTSIDE, "timed out") if kind == "thread" else _blank(AS_OTHERS, "killed")),
+        },
+        yearly="huey_jobs.yearly",
     )
 
 
@@ -204,6 +291,46 @@ def _apscheduler_row(kind: str, expected: Counts) -> Row:
         broker="none",
         send=kind,
         eager="",
+        stuck="stuck" if kind == "threads" else "",
+        reasons={
+            **_blank(NO_SUCH_END, "retried", "timed out"),
+            **_blank(NO_QUEUES, "queue"),
+            **_blank(NOT_AT_ONCE, "part of a request"),
+            **_blank(NO_WORKER, "ended children"),
+            **({} if kind == "threads" else _blank(AS_OTHERS, "killed")),
+        },
+        yearly="yearly",
+    )
+
+
+# Django
+
+
+def _django_row(name: str, django: str) -> Row:
+    return Row(
+        name,
+        "Django",
+        "django_jobs",
+        _python("django", "db_worker", "--queue-name", "*", "--interval", "0.2", "--settings", "django_settings"),
+        {
+            "django_task_functions.plain": {"succeeded": 5},
+            "django_task_functions.decorated": {"succeeded": 1},
+            "django_task_functions.decorated_coroutine": {"succeeded": 1},
+            "django_task_functions.bad": {"failed": 1},
+        },
+        queue="high",
+        needs=("django_tasks_db",),
+        requires=django,
+        prepare=True,
+        send="send_tasks",
+        send_many="send_many_tasks",
+        eager="eager_task",
+        stuck="django_task_functions.stuck",
+        send_stuck="send_stuck_task",
+        reasons={
+            **_blank(NO_SUCH_END, "retried", "rejected", "cancelled", "timed out"),
+            **_blank(NO_SCHEDULES, "missed"),
+        },
     )
 
 
@@ -212,7 +339,14 @@ ROWS: Final = (
     _celery_row("prefork, children for 3 tasks", "--concurrency", "3", "--max-tasks-per-child", "3", processes=True),
     _celery_row("threads", "--pool", "threads", "--concurrency", "3"),
     _celery_row("gevent", "--pool", "gevent", "--concurrency", "3", needs=("gevent",)),
-    _celery_row("solo", "--pool", "solo"),
+    _celery_row(
+        "eventlet",
+        *("--pool", "eventlet", "--concurrency", "3"),
+        needs=("eventlet",),
+        environ=(("EVENTLET_NO_GREENDNS", "yes"),),  # else it patches dnspython, which may import trio, which fails
+    ),
+    _celery_row("solo", "--pool", "solo", beat=True),
+    _celery_row("prefork, RabbitMQ", "--concurrency", "3", processes=True, broker="rabbitmq"),
     _rq_row("Worker", processes=True),
     _rq_row("SimpleWorker", processes=False),
     Row(
@@ -224,6 +358,8 @@ ROWS: Final = (
         queue="high",
         needs=("dramatiq",),
         eager="",
+        stuck="stuck",
+        reasons=_blank(NOT_AT_ONCE, "part of a request") | _blank(NO_SCHEDULES, "missed"),
     ),
     _huey_row("thread", _HUEY, "send"),
     _huey_row("process", {**_HUEY, "huey_jobs.too_slow": {"timed_out": 1}}, "send_to_processes"),
@@ -247,6 +383,9 @@ ROWS: Final = (
         queue="arq:queue",
         seconds_to_settle=1.0,
         needs=("arq",),
+        stuck="stopped",
+        reasons=_blank(NO_SUCH_END, "rejected") | _blank(NOT_AT_ONCE, "part of a request"),
+        yearly="cron:tidy",
         eager="",
     ),
     Row(
@@ -266,6 +405,9 @@ ROWS: Final = (
         },
         queue="high",
         needs=("taskiq", "taskiq_redis"),
+        stuck="taskiq_jobs:stuck",
+        reasons=_blank(NO_SUCH_END, "cancelled"),
+        yearly="taskiq_jobs:yearly",
     ),
     Row(
         "Procrastinate",
@@ -284,27 +426,18 @@ ROWS: Final = (
         needs=("procrastinate",),
         broker="postgresql",
         prepare=True,
+        stuck="procrastinate_jobs.stuck",
+        reasons={
+            **_blank(NO_SUCH_END, "rejected", "timed out"),
+            **_blank(NO_TIME, "queue time"),
+            **_blank(NOT_AT_ONCE, "part of a request"),
+        },
+        yearly="procrastinate_jobs.yearly",
         has_queue_time=False,
         eager="",
     ),
-    Row(
-        "django-tasks",
-        "Django",
-        "django_jobs",
-        _python("django", "db_worker", "--queue-name", "*", "--interval", "0.2", "--settings", "django_settings"),
-        {
-            "django_task_functions.plain": {"succeeded": 5},
-            "django_task_functions.decorated": {"succeeded": 1},
-            "django_task_functions.decorated_coroutine": {"succeeded": 1},
-            "django_task_functions.bad": {"failed": 1},
-        },
-        queue="high",
-        needs=("django_tasks_db",),
-        prepare=True,
-        send="send_tasks",
-        send_many="send_many_tasks",
-        eager="eager_task",
-    ),
+    _django_row("django-tasks", "django<6"),
+    _django_row("Django tasks", "django>=6"),
     Row(
         "django-q2",
         "Django",
@@ -319,5 +452,8 @@ ROWS: Final = (
         queue="high",
         needs=("django_q",),
         prepare=True,
+        stuck="django_jobs.too_slow",
+        reasons=_blank(NO_SUCH_END, "retried", "rejected", "cancelled"),
+        yearly="django_jobs.yearly",
     ),
 )

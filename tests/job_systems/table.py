@@ -5,13 +5,14 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Final
 
 import pytest
 
 from .rows import ROWS, Row
 
-__all__ = ["COLUMNS", "PAGE", "outcomes", "write_page"]
+__all__ = ["COLUMNS", "PAGE", "cells_of", "outcomes", "write_page"]
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "job-systems.md"
 
@@ -39,14 +40,15 @@ was given tasks that end in every way, and the store was asked what was counted 
 [Measure a job system](how-to/job-queues.md) says how.
 
 - **name**: each task is counted under the name that the system has for it
-- **succeeded** to **killed**: exactly as many runs ended so as must; blank where the system knows no such end
+- **succeeded** to **killed**: exactly as many runs ended so as must; a worker that is killed is told of by its parent
+  process, else by the store, as soon as anybody reports
 - **queue**, **queue time**: known of every run
 - **once if decorated**: a task that is decorated with `background_task` besides is one transaction a run
 - **part of a request**: what the system runs at once, inside a request, is a part of that
 - **ended children**: a worker that is told to stop loses no run, nor do children that are replaced
-- **missed**: a run that should have happened and did not is counted, as cancelled
+- **missed**: a run that is due and does not happen is told
 
-✓ as it must be · ✗ not · blank: there is no such case
+✓ as it must be · ✗ not · a letter: why there is no such case, below
 """
 _PACKAGES: Final = (
     "apscheduler",
@@ -88,12 +90,27 @@ def _page() -> str:
     lines = [_HEAD, f"{', '.join(versions)}; Python {platform.python_version()}.", ""]
     lines += [f"| system | {' | '.join(COLUMNS)} |", "|---|" + "---|" * len(COLUMNS)]
     lines += [f"| {row.name} | {' | '.join(_mark(row, column) for column in COLUMNS)} |" for row in ROWS]
+    lines += ["", *(f"- **{letter}**: {reason}" for reason, letter in _letters().items())]
     return "\n".join(lines) + "\n"
+
+
+def cells_of(page: str, name: str) -> dict[str, str]:
+    """The cells of a system on the page, by column."""
+    (line,) = (line for line in page.splitlines() if line.startswith(f"| {name} |"))
+    return dict(zip(COLUMNS, (cell.strip() for cell in line.split("|")[2:-1]), strict=True))
+
+
+def _letters() -> dict[str, str]:
+    """A letter for each reason, in the order in which they are met."""
+    reasons = dict.fromkeys(row.reasons[column] for row in ROWS for column in COLUMNS if column in row.reasons)
+    return dict(zip(reasons, ascii_lowercase, strict=False))
 
 
 def _mark(row: Row, column: str) -> str:
     outcome = outcomes.get((row, column))
-    return "" if outcome is None else "✓" if outcome else "✗"
+    if outcome is None:
+        return _letters().get(row.reasons.get(column, ""), "")
+    return "✓" if outcome else "✗"
 
 
 def _version(name: str) -> str:

@@ -202,6 +202,12 @@ def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connecti
 
 
 _ADDED = {
+    8: [
+        "DROP TABLE killed",
+        "ALTER TABLE running DROP COLUMN key",
+        "ALTER TABLE running DROP COLUMN queue",
+        "UPDATE store_version SET version = 7",
+    ],
     7: [
         "DROP TRIGGER sample_gone",
         *(f"DROP TABLE {table}" for table in ("sample_error", "moved_group", "moved_group_progress")),

@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 
 from weighbridge import scheduled
+from weighbridge.jobs.apscheduler import measure
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, RunningTransaction, Series, Snapshot
 from weighbridge.transactions.recording.totals import Totals
 from weighbridge.transactions.schedules import Schedule
@@ -23,6 +25,7 @@ from .helpers import eventually
 EVERYTHING = """
 import huey, weighbridge
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from weighbridge.jobs import apscheduler, huey as measured_huey
 
 @weighbridge.background_task(name="nightly", group="Python/Jobs")
@@ -47,6 +50,10 @@ scheduler = apscheduler.measure(BackgroundScheduler(timezone="UTC"))
 scheduler.add_job(print, "interval", minutes=5, name="pulse")
 scheduler.start()
 scheduler.add_job(print, "cron", day_of_week="mon,sun", hour=6, name="weekly")
+scheduler.add_job(print, "cron", hour=1, name="changed", id="changed")
+scheduler.modify_job("changed", trigger=CronTrigger(hour=2, timezone="UTC"))
+scheduler.add_job(print, "cron", hour=1, name="gone", id="gone")
+scheduler.remove_job("gone")
 under()
 scheduler.shutdown()
 weighbridge.flush()
@@ -94,7 +101,26 @@ def test_decorators_and_libraries_say_when_tasks_are_due(tmp_path: Path) -> None
         ("Huey", "__main__.tidy", "0,20,40 * * * 1,2,3,4,5", "UTC", None),
         ("APScheduler", "pulse", "every 300", "", None),
         ("APScheduler", "weekly", "0 6 * * mon,sun", "UTC", None),
+        ("APScheduler", "changed", "0 2 * * *", "UTC", None),
     }
+
+
+def test_a_job_that_is_added_is_asked_for_alone() -> None:
+    """A program may add thousands while the scheduler runs, each in a thread of its own."""
+
+    class Counting(BackgroundScheduler):  # type: ignore[misc]
+        asked = 0
+
+        def get_jobs(self, *args: object, **kwargs: object) -> object:
+            self.asked += 1
+            return super().get_jobs(*args, **kwargs)
+
+    scheduler = measure(Counting(timezone="UTC"))
+    scheduler.start(paused=True)
+    for number in range(50):
+        scheduler.add_job(print, "interval", minutes=5, name=f"pulse {number}")
+    scheduler.shutdown()
+    assert scheduler.asked == 1
 
 
 def test_a_task_may_use_what_is_defined_below_it() -> None:

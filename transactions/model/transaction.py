@@ -42,6 +42,7 @@ class Extras:
         "queue_time",
         "reported",
         "stale_tokens",
+        "task",
     )
 
     @property
@@ -66,6 +67,8 @@ class Extras:
         """How a background transaction ended, unless its errors alone decide that."""
         self.queue: str | None = None
         """The queue that a task was taken from, if it is known."""
+        self.task: tuple[str, int | None] | None = None
+        """What its job system calls this run, and the attempt, if known; empty for a frame around others' work."""
         self.disconnected: bool = False
         """Whether the client disconnected before the last byte."""
         self.stale_tokens: list[Token[Transaction | None]] = []
@@ -428,7 +431,14 @@ class Transaction:
 
     def _attributes(self) -> dict[str, AttributeValue]:
         """Return its attributes: the custom ones and, in subclasses, those of its request."""
-        return {} if self._extras is None else dict(self._extras.attributes)
+        extras = self._extras
+        if extras is None:
+            return {}
+        if not extras.task or not in_force.privacy.takes_custom_attributes:
+            return dict(extras.attributes)
+        task_id, attempt = extras.task
+        known = {"task.id": task_id, "task.attempt": attempt}
+        return {**{key: value for key, value in known.items() if value}, **extras.attributes}
 
     @property
     def status(self) -> int | None:

@@ -29,7 +29,7 @@ from .os_threads import (
     start_thread,
     this_thread,
 )
-from .snapshot import Instance, RunningTransaction, Series, Snapshot, Store
+from .snapshot import Instance, RunningTransaction, Series, Settled, Snapshot, Store
 
 __all__ = ["Recorder"]
 
@@ -47,6 +47,7 @@ _MAX_RUNNING: Final = 200
 """Open transactions that a snapshot lists, the oldest first."""
 _MIN_RUNNING_AGE: Final = 1.0
 """Seconds for which a transaction must have been open to be listed."""
+_LONGEST_KEY: Final = 500
 _YIELD_TIME: Final = 0.5
 """Seconds for which the thread lets other writers go first."""
 _JOIN_TIMEOUT: Final = 0.5
@@ -414,7 +415,7 @@ class Recorder:
     def _snapshot(self) -> Snapshot | None:
         """Return everything new as a snapshot; ``None`` if there is nothing and no heartbeat is due."""
         now = monotonic()
-        running = self._open_at(now)
+        running = () if self._closed else self._open_at(now)  # what ends in good order is not killed
         collected = self._aggregate.collect()
         metrics, events = handoff.custom.take()
         lost = handoff.take_dropped()
@@ -439,6 +440,7 @@ class Recorder:
             custom_events=events,
             groups=collected.groups,
             schedules=schedules,
+            settled=self._settled(),
         )
 
     def _open_at(self, now: float) -> tuple[RunningTransaction, ...]:
@@ -451,9 +453,33 @@ class Recorder:
                     Series(transaction.application.name, transaction.kind, *transaction._group_and_name()), now
                 ),
                 epoch_at(transaction._start_time),
+                self._key_of(transaction),
+                (transaction._extras and transaction._extras.queue) or "",
             )
             for transaction in long_open[:_MAX_RUNNING]
         )
+
+    def _key_of(self, transaction: Any) -> str:
+        """Return what tells an open task from all others; empty for requests, and for frames around others' work."""
+        extras = transaction._extras
+        task_id = None if extras is None or extras.task is None else extras.task[0]
+        if transaction.kind == "web" or task_id == "":
+            return ""
+        if task_id is None:
+            return f"{self._instance.id} {transaction._start_time}"
+        return _task_key(transaction.application.name, transaction._group_and_name()[0], task_id)
+
+    def _settled(self) -> tuple[Settled, ...]:
+        settled, taken = handoff.settled, []
+        while settled:
+            group, task_id, moment = settled.popleft()
+            taken.append(Settled(_task_key(self._application, group, task_id), moment))
+        return tuple(taken)
+
+
+def _task_key(application: str, group: str, task_id: str) -> str:
+    """Return the key of a task that has an id, the same in every process."""
+    return f"{application}/{group}/{task_id}"[:_LONGEST_KEY]
 
 
 def _deadline(timeout: float | None) -> float:

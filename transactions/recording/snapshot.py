@@ -27,6 +27,7 @@ __all__ = [
     "SampleError",
     "SampleReason",
     "Series",
+    "Settled",
     "Snapshot",
     "Store",
     "StoreUnavailable",
@@ -124,6 +125,19 @@ class RunningTransaction:
     series: Series
     started: float
     """Epoch seconds."""
+    key: str = ""
+    """What tells it from all others, if it counts as killed where its process is gone; else empty."""
+    queue: str = ""
+    """The queue that it was taken from."""
+
+
+class Settled(NamedTuple):
+    """A task whose end was recorded by another process than ran it."""
+
+    key: str
+    """As of a `RunningTransaction`."""
+    moment: float
+    """Epoch seconds: what began later is another run."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +178,8 @@ class Snapshot:
     schedules: tuple[Schedule, ...] = ()
     """All that the process has declared; sent once an hour and when there are new ones."""
     groups: tuple[GroupCount, ...] = ()
+    settled: tuple[Settled, ...] = ()
+    """Tasks of other processes whose ends are among what was recorded."""
 
 
 class StoreUnavailable(Exception):

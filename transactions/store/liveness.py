@@ -11,7 +11,7 @@ from typing import Final
 
 from .results import StoredInstance
 
-__all__ = ["SILENT", "has_ended", "process_identity", "reporting"]
+__all__ = ["SILENT", "has_ended", "is_gone", "process_identity", "reporting"]
 
 SILENT: Final = 120.0
 """Seconds without a report, while others reported, after which an instance is considered gone."""
@@ -86,10 +86,11 @@ def reporting(
     return {
         number: instance
         for number, instance in known.items()
-        if not _is_gone(instance.pid, *silent.get(number, ("", now - instance.seen)))
+        if not is_gone(instance.pid, *silent.get(number, ("", now - instance.seen)))
     }
 
 
-def _is_gone(pid: int, process: str, silent: float) -> bool:
+def is_gone(pid: int, process: str, silent: float) -> bool:
+    """Whether a process is gone, of which only others have reported for so many seconds."""
     ended = has_ended(pid, process)
     return silent > SILENT if ended is None else ended

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..context.current import current
 from ..context.finalizers import Guard, release
-from ..context.lifetime import Mark, attach_step, detach_step, finish_out_of_order, recover, undo_begin
+from ..context.lifetime import Mark, attach_step, detach_step, finish, finish_out_of_order, recover, undo_begin
 from ..host_exceptions import pass_on
 from ..log import capture_internal_exception, log_once
 from ..model import errors
 from ..model.applications import ApplicationArgument
 from ..model.clock import epoch
 from ..model.finished import FAILURES, OUTCOMES, AttributeValue, Outcome
-from ..model.naming import function_name, text_of
-from ..model.transaction import Transaction
+from ..model.naming import LONGEST_NAME, function_name, text_of
+from ..model.transaction import Extras, Transaction
 from .opening import BackgroundOpener, CallName
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["BackgroundTaskHandle", "TaskContext", "begin_background_task"]
+__all__ = ["BackgroundTaskHandle", "TaskContext", "begin_background_task", "end_task", "open_task"]
 
 _EARLIEST: Final = 946_684_800.0
 _LATEST: Final = 32_503_680_000.0
@@ -73,6 +73,67 @@ def begin_background_task(
     return handle
 
 
+def open_task(
+    group: str,
+    name: str,
+    mark: Mark,
+    queued: float | None = None,
+    queue: str | None = None,
+    task_id: str | None = None,
+    attempt: int | None = None,
+) -> Transaction | None:
+    """Open the transaction of a task that a worker calls, to be ended by `end_task` in the same context. Never raises.
+
+    It is what `begin_background_task` does for a part, where the two ends are those of one call and all texts are
+    known to be text: a worker that does nothing else pays a third.
+
+    Args:
+        group: of its name.
+        name: of the task.
+        mark: see `Transaction._mark`.
+        queued: when it was enqueued or due, in epoch seconds.
+        queue: that it was taken from.
+        task_id: what the job system calls the run.
+        attempt: its number, from 1 on.
+    """
+    before, transaction = current.get(), None
+    try:
+        opener = _task_openers.get((group, name))
+        if opener is None:
+            opener = _task_opener(group, name)
+        transaction = opener.open((), {}, mark)
+        if transaction is not None:
+            extras = transaction._extras = Extras()
+            if queued is not None:
+                extras.queue_time = _seconds_since(queued)
+            extras.queue = queue
+            if task_id is not None:
+                extras.task = (task_id, attempt)
+        return transaction
+    except BaseException:
+        undo_begin(transaction, before)
+        capture_internal_exception("open_task")
+        return None
+
+
+def end_task(transaction: Transaction, error: BaseException | None = None, outcome: Outcome | None = None) -> None:
+    """End what `open_task` has opened, as `BackgroundTaskHandle.end` does."""
+    try:
+        if error is not None or outcome is not None:
+            _settle(transaction, error, outcome)
+    except BaseException:
+        capture_internal_exception("end_task")
+    finally:
+        finish(transaction)
+
+
+def _task_opener(group: str, name: str) -> BackgroundOpener:
+    if len(_task_openers) >= _MAX_OPENERS:
+        _task_openers.clear()
+    opener = _task_openers[group, name] = _PartOpener(None, CallName(name[:LONGEST_NAME], group, name))
+    return opener
+
+
 class _PartOpener(BackgroundOpener):
     """Opens a background transaction where there is none; inside a transaction it changes nothing."""
 
@@ -82,6 +143,8 @@ class _PartOpener(BackgroundOpener):
         """See `BackgroundOpener.reclassify`."""
 
 
+_task_openers: Final[dict[tuple[str, str], BackgroundOpener]] = {}
+"""Of `open_task`, by group and name."""
 _openers: Final[dict[object, BackgroundOpener]] = {}
 """Openers by the arguments they were made from: a worker begins the same few tasks again and again."""
 
@@ -141,7 +204,7 @@ class BackgroundTaskHandle:
         """
         try:
             if self._opened is not None and self._unended:
-                self._settle(self._opened, error, outcome)
+                _settle(self._opened, error, outcome)
         except BaseException:
             capture_internal_exception("BackgroundTaskHandle.end")
         finally:
@@ -163,6 +226,9 @@ class BackgroundTaskHandle:
             extras.queue_time, extras.queue = waited, queue
         for key, value in attributes.items():
             transaction._add_attribute(key, value)
+        task_id = attributes.get("task.id")
+        if task_id:
+            transaction._ensure_extras().task = (str(task_id), None)
 
     def _undo(self, before: Transaction | None) -> None:
         """Undo a beginning that was interrupted; ending the handle then does nothing."""
@@ -186,23 +252,6 @@ class BackgroundTaskHandle:
         """Stop the clock: the work is done, and it is still to be decided what became of it."""
         if self._opened is not None:
             self._opened._freeze()
-
-    def _settle(self, transaction: Transaction, error: object, outcome: object) -> None:
-        """Note how the task ended."""
-        known = _as_outcome(outcome)
-        exception = error if isinstance(error, BaseException) else None
-        if exception is None and error is not None:
-            log_once(("end", type(error)), "end(error=%.80r): an exception is expected: ignored", error)
-        if known is not None:
-            transaction._ensure_extras().outcome = known
-        if exception is None:
-            return
-        if known is None:
-            transaction._record_exception(exception)
-        elif known in FAILURES:
-            transaction._notice_exception(exception)
-        elif errors.is_error(exception):
-            transaction._notice(errors.noticed(exception, expected=True))
 
     def _finish(self) -> None:
         """End the transaction, once."""
@@ -254,6 +303,24 @@ class TaskContext:
         self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.__exit__(kind, exception, traceback)
+
+
+def _settle(transaction: Transaction, error: object, outcome: object) -> None:
+    """Note how the task ended."""
+    known = _as_outcome(outcome)
+    exception = error if isinstance(error, BaseException) else None
+    if exception is None and error is not None:
+        log_once(("end", type(error)), "end(error=%.80r): an exception is expected: ignored", error)
+    if known is not None:
+        transaction._ensure_extras().outcome = known
+    if exception is None:
+        return
+    if known is None:
+        transaction._record_exception(exception)
+    elif known in FAILURES:
+        transaction._notice_exception(exception)
+    elif errors.is_error(exception):
+        transaction._notice(errors.noticed(exception, expected=True))
 
 
 def _as_outcome(outcome: object) -> Outcome | None:

@@ -41,6 +41,7 @@ class ProgramTransaction:
         self._beginnings = process_state.beginnings
         transaction = Transaction()
         transaction._start(intern_identity(process_state.application, True, explicit_name), self._mark)
+        transaction._ensure_extras().task = ("", None)
         self._transaction = transaction
 
     def end(self, exception: BaseException | None = None) -> None:

@@ -177,6 +177,7 @@ function start() {
   document.getElementById("controls")?.addEventListener("click", switchControls);
   const bar = document.querySelector(".bar");
   if (bar) new ResizeObserver(() => tellHeight(bar)).observe(bar);
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   refreshed = Date.now();
   setInterval(refreshWhenDue, 1000);
   document.addEventListener("visibilitychange", refreshWhenDue);

@@ -12,7 +12,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.executors.pool import ProcessPoolExecutor, ThreadPoolExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.schedulers.background import BackgroundScheduler
-from telling import FOLDER, tell, told
+from telling import FOLDER, hang, tell, told
 
 import weighbridge.jobs.apscheduler
 from weighbridge import background_task
@@ -23,6 +23,10 @@ REJECTED = FOLDER / "rejected"
 
 def plain(number: int) -> None:
     tell()
+
+
+def yearly() -> None:
+    """Told of by the scheduler."""
 
 
 @background_task
@@ -55,6 +59,8 @@ def schedule(scheduler: Any, *extra: Any) -> None:
     scheduler.add_job(long, "interval", seconds=1, id="long", **patient)
     scheduler.add_job(plain, "date", run_date=now - timedelta(hours=1), args=[6], name="missed", misfire_grace_time=1)
 
+    scheduler.add_job(yearly, "cron", month=1, day=1, hour=3, timezone="UTC")
+
     def stop_long(event: Any) -> None:
         scheduler.remove_job("long")
         REJECTED.touch()
@@ -68,6 +74,13 @@ def threads() -> None:
 
 def processes() -> None:
     run(BackgroundScheduler(executors={"default": ProcessPoolExecutor(2)}))
+
+
+def stuck() -> None:
+    scheduler = weighbridge.jobs.apscheduler.measure(BackgroundScheduler())
+    scheduler.add_job(hang, "date", name="stuck")
+    scheduler.start()
+    hang()
 
 
 def run(scheduler: Any) -> None:

@@ -67,6 +67,11 @@ async def send() -> None:
     await Job(running.job_id, pool).abort(timeout=0.5, poll_delay=0.1)
 
 
+async def send_stuck() -> None:
+    pool = await create_pool(SETTINGS)
+    await pool.enqueue_job("stopped")
+
+
 async def send_many() -> None:
     pool = await create_pool(SETTINGS)
     for number in range(20):

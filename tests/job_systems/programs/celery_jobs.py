@@ -9,12 +9,20 @@ from typing import Any
 
 from celery import Celery, Task, shared_task
 from celery.exceptions import Ignore, Reject
-from telling import die, show_request, tell
+from celery.schedules import crontab
+from telling import FOLDER, die, is_first, show_request, tell
 
 import weighbridge.jobs.celery
 from weighbridge import background_task
 
 app = weighbridge.jobs.celery.measure(Celery("shop", broker=os.environ["BROKER"]))
+
+app.conf.beat_schedule = {
+    "yearly": {
+        "task": "celery_jobs.yearly",
+        "schedule": crontab(month_of_year="1", day_of_month="1", hour="3", minute="0"),
+    }
+}
 
 
 class Known(Exception):
@@ -28,6 +36,11 @@ class OwnClass(Task):
 @app.task
 def plain(number: int) -> None:
     tell()
+
+
+@app.task
+def yearly() -> None:
+    """Told of by beat."""
 
 
 @shared_task
@@ -85,6 +98,7 @@ def ignores() -> None:
 
 @app.task
 def stopped() -> None:
+    is_first("stopped")
     time.sleep(600)
 
 
@@ -128,13 +142,18 @@ def send_to_processes() -> None:
     for task in OF_PROCESSES:
         task.delay()
     running = stopped.delay()
-    time.sleep(2)
+    while not (FOLDER / "stopped").exists():
+        time.sleep(0.1)
     running.revoke(terminate=True)
 
 
 def send_many() -> None:
     for number in range(20):
         plain.delay(number)
+
+
+def send_stuck() -> None:
+    stopped.delay()
 
 
 def eager() -> None:

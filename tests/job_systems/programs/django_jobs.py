@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 from telling import show_request, tell
@@ -29,10 +30,20 @@ def too_slow() -> None:
     time.sleep(600)
 
 
+def yearly() -> None:
+    """Told of by the table of schedules."""
+
+
 def prepare() -> None:
+    from django.apps import apps
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+    if apps.is_installed("django_q"):
+        from django_q.models import Schedule
+
+        due = datetime(datetime.now(timezone.utc).year + 1, 1, 1, 3, tzinfo=timezone.utc)
+        Schedule.objects.create(func="django_jobs.yearly", schedule_type=Schedule.YEARLY, next_run=due)
 
 
 def send() -> None:
@@ -43,6 +54,12 @@ def send() -> None:
     for name in ("decorated", "bad"):
         async_task(f"django_jobs.{name}")
     async_task("django_jobs.too_slow", timeout=1)
+
+
+def send_stuck() -> None:
+    from django_q.tasks import async_task
+
+    async_task("django_jobs.too_slow")
 
 
 def send_many() -> None:
@@ -72,6 +89,12 @@ def send_many_tasks() -> None:
 
     for number in range(20):
         tasks.plain.enqueue(number)
+
+
+def send_stuck_task() -> None:
+    import django_task_functions as tasks
+
+    tasks.stuck.enqueue()
 
 
 def eager_task() -> None:

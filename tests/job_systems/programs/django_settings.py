@@ -6,8 +6,11 @@ import importlib.util
 import os
 from pathlib import Path
 
+import django
+
 SECRET_KEY = "for tests"
 USE_TZ = True
+TIME_ZONE = "UTC"
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -15,12 +18,13 @@ DATABASES = {
         "OPTIONS": {"timeout": 60},
     }
 }
+PACKAGE = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
 INSTALLED_APPS = ["weighbridge.jobs.django"]
 if importlib.util.find_spec("django_tasks_db"):
-    INSTALLED_APPS += ["django_tasks", "django_tasks_db"]
+    INSTALLED_APPS += ["django_tasks_db"] if PACKAGE == "django.tasks" else [PACKAGE, "django_tasks_db"]
     TASKS = {
         "default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default", "high"]},
-        "immediate": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend", "QUEUES": ["default", "high"]},
+        "immediate": {"BACKEND": f"{PACKAGE}.backends.immediate.ImmediateBackend", "QUEUES": ["default", "high"]},
     }
 if importlib.util.find_spec("django_q"):
     INSTALLED_APPS += ["django_q"]

@@ -1,11 +1,15 @@
-"""Tasks of ``django-tasks``."""
+"""Tasks of Django 6, or of ``django-tasks`` where Django is older."""
 
 from __future__ import annotations
 
-from django_tasks import task
-from telling import tell
+from telling import hang, tell
 
 from weighbridge import background_task
+
+try:
+    from django.tasks import task
+except ModuleNotFoundError:
+    from django_tasks import task
 
 
 @task(queue_name="high")
@@ -28,3 +32,8 @@ decorated_coroutine = task(background_task(decorated_coroutine))  # type: ignore
 @task
 def bad() -> None:
     raise LookupError("no such book")
+
+
+@task
+def stuck() -> None:
+    hang()

@@ -9,7 +9,7 @@ import time
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, SkipMessage
-from telling import tell
+from telling import hang, tell
 
 import weighbridge.jobs.dramatiq
 from weighbridge import add_custom_attribute, background_task
@@ -82,6 +82,15 @@ def skipped() -> None:
 def too_slow() -> None:
     for _ in range(6000):
         time.sleep(0.1)
+
+
+@dramatiq.actor
+def stuck() -> None:
+    hang()
+
+
+def send_stuck() -> None:
+    stuck.send()
 
 
 def send() -> None:

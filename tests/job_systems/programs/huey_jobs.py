@@ -6,9 +6,9 @@ import os
 import sys
 import time
 
-from huey import MemoryHuey, RedisHuey
+from huey import MemoryHuey, RedisHuey, crontab
 from huey.exceptions import CancelExecution, RetryTask
-from telling import is_first, show_request, tell
+from telling import hang, is_first, show_request, tell
 
 import weighbridge.jobs.huey
 from weighbridge import background_task
@@ -19,6 +19,11 @@ huey = weighbridge.jobs.huey.measure(RedisHuey("high", url=os.environ["BROKER"])
 @huey.task()
 def plain(number: int) -> None:
     tell()
+
+
+@huey.periodic_task(crontab(month="1", day="1", hour="3", minute="0"))
+def yearly() -> None:
+    """Told of by Huey."""
 
 
 @huey.task()
@@ -65,6 +70,15 @@ def locked() -> None:
 def too_slow() -> None:
     for _ in range(6000):
         time.sleep(0.1)
+
+
+@huey.task()
+def stuck() -> None:
+    hang()
+
+
+def send_stuck() -> None:
+    stuck()
 
 
 def send() -> None:

@@ -9,7 +9,7 @@ import sys
 import procrastinate
 import psycopg
 from procrastinate.exceptions import JobAborted
-from telling import tell
+from telling import hang, tell
 
 import weighbridge.jobs.procrastinate
 from weighbridge import background_task
@@ -24,6 +24,12 @@ app = procrastinate.App(
 @app.task(queue="high")
 def plain(number: int) -> None:
     tell()
+
+
+@app.periodic(cron="0 3 1 1 *")
+@app.task
+def yearly(timestamp: int) -> None:
+    """Told of by Procrastinate."""
 
 
 @app.task
@@ -51,6 +57,16 @@ def gives_up() -> None:
 @app.task(pass_context=True)
 async def aborts(context: object) -> None:
     raise JobAborted
+
+
+@app.task
+def stuck() -> None:
+    hang()
+
+
+async def send_stuck() -> None:
+    async with app.open_async():
+        await stuck.defer_async()
 
 
 async def prepare() -> None:

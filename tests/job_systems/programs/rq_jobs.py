@@ -7,7 +7,7 @@ import sys
 import time
 
 from redis import Redis
-from rq import Queue, Retry
+from rq import Queue, Retry, cron
 from rq.command import send_stop_job_command
 from rq.job import Job
 from telling import die, is_first, show_request, tell
@@ -17,6 +17,13 @@ from weighbridge import background_task
 
 def plain(number: int) -> None:
     tell()
+
+
+def yearly() -> None:
+    """Told of by ``rq cron``."""
+
+
+cron.register(yearly, "high", cron="0 3 1 1 *")
 
 
 @background_task
@@ -78,6 +85,16 @@ def send_many() -> None:
     queue = Queue("high", connection=redis())
     for number in range(20):
         queue.enqueue("rq_jobs.plain", number)
+
+
+def send_stuck() -> None:
+    Queue("high", connection=redis()).enqueue("rq_jobs.too_slow")
+
+
+def await_scheduler() -> None:
+    """Return once a scheduler has said what it will enqueue."""
+    while not any(scheduler.get_jobs() for scheduler in cron.CronScheduler.all(redis())):
+        time.sleep(0.1)
 
 
 def eager() -> None:

@@ -25,6 +25,11 @@ async def plain(number: int) -> None:
     tell()
 
 
+@broker.task(schedule=[{"cron": "0 3 1 1 *"}])
+async def yearly() -> None:
+    """Told of by the label."""
+
+
 @broker.task
 @background_task
 async def decorated() -> None:
@@ -60,6 +65,17 @@ async def rejects() -> None:
 @broker.task(timeout=1)
 async def too_slow() -> None:
     await asyncio.sleep(600)
+
+
+@broker.task
+async def stuck() -> None:
+    await asyncio.sleep(600)
+
+
+async def send_stuck() -> None:
+    await broker.startup()
+    await stuck.kiq()
+    await broker.shutdown()
 
 
 async def send() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import weighbridge
@@ -30,6 +31,11 @@ def is_first(name: str) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def hang() -> None:
+    """Run until this process is killed."""
+    time.sleep(600)
 
 
 def die() -> None:

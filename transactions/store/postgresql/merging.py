@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ...log import log_once
-from ...recording.snapshot import ErrorCount, RunningTransaction, Series
+from ...recording.snapshot import ErrorCount, GroupCount, RunningTransaction, Series, Snapshot
 from ...recording.totals import COLUMNS
 from ..eviction import next_eviction_step
 from ..groups import Groups
+from ..killed import KilledTasks
 from ..limits import MAX_DROPPED
 from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime, next_step, reopen
 from ..names import scopes_of, storable
 from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, RowIntervals, floor_to
+from ..rows import Scope
 from .connection import ServerConnection, ServerFailure
 from .custom import add_events, add_metrics
 from .drivers import Session
 from .eviction import EvictableServerNames
 from .jobs import add_schedules, note_reported
+from .killed import ServerKilledRows
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
-from .schema import JOBS_SINCE, LOCK, Installed, UnknownVersion, installed
-from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot
+from .schema import JOBS_SINCE, KILLED_SINCE, LOCK, Installed, UnknownVersion, installed
+from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot, encode_snapshot
 from .statements import ServerStatements
 from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS, Key, MergingTotals
 
@@ -95,7 +98,7 @@ class Merger:
                 return None
             version = known_store(session).version
             taken = sorted(session.execute(_TAKE, (at_most,)).fetchall())
-            if taken:
+            if taken or (version >= KILLED_SINCE and _has_open_tasks(session)):
                 now = self._trusted(server_time)
                 levels = reopen(ServerLevels(session, version), self._retention, now)
                 _Merge(session, version, self._retention, now, levels.values()).add(taken)
@@ -139,6 +142,12 @@ def _locked_at(session: Session) -> float | None:
     return float(now) if locked else None
 
 
+def _has_open_tasks(session: Session) -> bool:
+    """Whether some process has reported open tasks: it may be gone."""
+    row = session.execute("SELECT EXISTS (SELECT 1 FROM @running WHERE key <> '')").fetchone()
+    return bool(row and row[0])
+
+
 def known_store(session: Session) -> Installed:
     """Return which store the tables hold.
 
@@ -171,6 +180,7 @@ class _Merge:
     ) -> None:
         self._session = session
         self._has_jobs = version >= JOBS_SINCE
+        self._tasks = KilledTasks(ServerKilledRows(session, self)) if version >= KILLED_SINCE else None
         self._names = Names(session)
         self._groups = None
         if version >= GROUPS_SINCE:
@@ -205,6 +215,8 @@ class _Merge:
                 self._dropped(instance, [snapshot], lost)
         if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
             self._dropped(arrivals[-1].instance, [arrival.snapshot for arrival in arrivals], self._names.overflow)
+        self._count_killed(arrivals)
+        self._note_late()
         self._names.touch()
 
     def _totals(self, snapshots: Sequence[SentSnapshot]) -> None:
@@ -218,8 +230,35 @@ class _Merge:
             number = self._names.totals_series(name.series, minute, name.scope, name.series.name)
             self._count(numbered, number, minute, rows)
         TOTALS.add(self._session, numbered)
+
+    def _count_killed(self, arrivals: Iterable[_Arrival]) -> None:
+        """Count the tasks whose processes are gone, unless these have reported or another one has settled the task."""
+        if self._tasks is None:
+            return
+        for instance, snapshot in arrivals:
+            self._tasks.take_back(instance, snapshot.settled)
+        self._tasks.find()
+
+    def _note_late(self) -> None:
+        """Note which rows have changed after they were rolled up."""
         for width in self._intervals.rolled_up():
             self._session.execute("UPDATE @resolution SET late = late + 1 WHERE width = %s", (width,))
+
+    def add_totals(self, snapshot: Snapshot) -> None:
+        """See `Adding.add_totals`."""
+        self._totals([decode_snapshot(encode_snapshot(snapshot))])
+
+    def add_groups(self, groups: Iterable[GroupCount], host: str, version: str) -> None:
+        """See `Adding.add_groups`."""
+        if self._groups is not None:
+            self._groups.reported_by(host, version)
+            self._groups.count(groups, self._intervals.of)
+
+    def rows_of(self, series: Series, minute: int, scope: Scope, value: str) -> Iterator[Key]:
+        """See `Adding.rows_of`."""
+        names = self._names
+        number = names.series(series, minute) if scope == "name" else names.totals_series(series, minute, scope, value)
+        return ((*interval, number) for interval in self._intervals.of(minute))
 
     def _count(self, into: MergingTotals, number: int, minute: int, rows: Sequence[Sequence[Any]]) -> None:
         for width, start in self._intervals.of(minute):
@@ -259,13 +298,15 @@ class _Merge:
             numbers = ", ".join(f"{number:d}" for number in by_instance)
             self._session.execute(f"DELETE FROM @running WHERE instance IN ({numbers})")
         found = [
-            (instance, self._names.series(one.series, one.started), one.started)
+            (instance, self._names.series(one.series, one.started), one.started, storable(one.key), storable(one.queue))
             for instance, running in by_instance.items()
             for one in running
         ]
+        width = 3 if self._tasks is None else 5
         if found:
-            rows = ", ".join(["(%s, %s, %s)"] * len(found))
-            self._session.execute(f"INSERT INTO @running VALUES {rows}", [value for row in found for value in row])
+            rows = ", ".join([f"({', '.join(['%s'] * width)})"] * len(found))
+            values = [value for row in found for value in row[:width]]
+            self._session.execute(f"INSERT INTO @running VALUES {rows}", values)
 
     def _dropped(self, instance: int, snapshots: Sequence[SentSnapshot], lost: Mapping[str, int]) -> None:
         """Keep what was dropped: of the process, and by its minute and the applications that it reports."""

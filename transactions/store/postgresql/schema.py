@@ -7,7 +7,17 @@ from typing import Final, NamedTuple
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
 from .drivers import Session
 
-__all__ = ["ALERTS_SINCE", "JOBS_SINCE", "LOCK", "VERSION", "Installed", "UnknownVersion", "installed", "upgrade"]
+__all__ = [
+    "ALERTS_SINCE",
+    "JOBS_SINCE",
+    "KILLED_SINCE",
+    "LOCK",
+    "VERSION",
+    "Installed",
+    "UnknownVersion",
+    "installed",
+    "upgrade",
+]
 
 LOCK: Final = "hashtext('weighbridge'), 1"
 """Arguments of the advisory lock: who has it merges, rolls up, expires or changes the tables."""
@@ -291,7 +301,27 @@ CREATE TABLE moved_group_progress (  -- one row, while rows are moved: all up to
 );
 """
 
-_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5: Final = "SELECT 1;"
+_VERSION_6: Final = """
+ALTER TABLE running ADD COLUMN key text NOT NULL DEFAULT '', ADD COLUMN queue text NOT NULL DEFAULT '';
+CREATE TABLE killed (                -- tasks that were counted as killed, as long as that may be taken back: killed.py
+    instance bigint NOT NULL,        -- the process that is gone
+    host text NOT NULL,
+    version text NOT NULL,
+    key text NOT NULL,
+    application text NOT NULL,
+    "group" text NOT NULL,
+    name text NOT NULL,
+    queue text NOT NULL,
+    started double precision NOT NULL, -- epoch seconds, as the next one
+    minute bigint NOT NULL,
+    duration bigint NOT NULL,        -- nanoseconds
+    PRIMARY KEY (key, instance, started)
+);
+CREATE INDEX killed_by_instance ON killed (instance);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change.
 
 To add a table, add a script. Programs of the version before go on reporting, reading and merging unless
@@ -303,6 +333,8 @@ _WRITABLE_FROM: Final = 1
 JOBS_SINCE: Final = 3
 """The first version that has schedules, and what each instance reports."""
 VERSION: Final = len(_MIGRATIONS)
+KILLED_SINCE: Final = 6
+"""The first version that knows which open tasks count as killed where their process is gone."""
 ALERTS_SINCE: Final = 2
 """The first version that has the states of alerts."""
 

@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from ...custom_values import CustomEvent, CustomEvents, CustomMetric
-from ...recording.snapshot import ErrorCount, ErrorGroup, GroupCount, RunningTransaction, Series, Snapshot
+from ...recording.snapshot import ErrorCount, ErrorGroup, GroupCount, RunningTransaction, Series, Settled, Snapshot
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
 from ...schedules import Schedule
 from ..sample_json import to_json
@@ -98,6 +98,7 @@ class SentSnapshot:
     metrics: Sequence[CustomMetric]
     events: Sequence[CustomEvents]
     schedules: Sequence[Schedule]
+    settled: Sequence[Settled]
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
@@ -144,7 +145,8 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
             for one in snapshot.samples
         ],
         "lost": snapshot.lost,
-        "running": [[number(one.series), one.started] for one in snapshot.running],
+        "running": [[number(one.series), one.started, one.key, one.queue] for one in snapshot.running],
+        "settled": [list(one) for one in snapshot.settled],
         "schedules": [list(one) for one in snapshot.schedules],
         "metrics": [list(metric) for metric in snapshot.custom_metrics],
         "events": [
@@ -192,10 +194,11 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
             )
         ],
         said["lost"],
-        [RunningTransaction(series[number], started) for number, started in said["running"]],
+        [RunningTransaction(series[number], *others) for number, *others in said["running"]],
         [CustomMetric(*metric) for metric in said["metrics"]],
         [_events(*events) for events in said["events"]],
         [Schedule(*one) for one in said.get("schedules", ())],
+        [Settled(*one) for one in said.get("settled", ())],
     )
 
 

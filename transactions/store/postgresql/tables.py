@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Final
 
-from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS
+from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, Totals
 from ..intact import merged_counts, merged_histograms
+from ..killed import without
 from ..resolutions import SINCE_EVER
 from .drivers import Session
 
@@ -141,6 +142,13 @@ class TotalsTable(_Table):
         while some := list(islice(keys, _AT_ONCE)):
             for *key, values in self._there(session, some):
                 merging.add_earlier(tuple(key), values)
+        self._write(session, merging)
+
+    def subtract(self, session: Session, keys: Sequence[Key], totals: Totals) -> None:
+        """Take totals out of the rows in which they were counted."""
+        merging = MergingTotals()
+        for *key, values in self._there(session, keys):
+            merging.add(tuple(key), without(values, totals))
         self._write(session, merging)
 
     def roll_up(self, session: Session, interval: tuple[int, int], finer: int) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ...recording.snapshot import ErrorCount, MinuteRow, Series, Snapshot
+from ...recording.snapshot import ErrorCount, GroupCount, MinuteRow, Series, Snapshot
 from ...recording.totals import Totals, columns_of
 from ..groups import Groups
+from ..killed import KilledTasks
 from ..liveness import process_identity
 from ..maintenance import Retention, TrustedTime, reopen
 from ..names import scopes_of, storable
@@ -21,6 +22,7 @@ from .custom import add_events, add_metrics
 from .dropped import add_dropped
 from .ids import Ids
 from .jobs import add_schedules, note_reported
+from .killed import FileKilledRows
 from .maintenance import MaintainedTables
 from .samples import PreparedSample, add_samples, prepare_sample
 from .statements import SQLiteStatements
@@ -88,16 +90,24 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     snapshot = prepared.snapshot
     ingest.minutes(prepared)
     ingest.errors(snapshot.errors)
-    groups = Groups(SQLiteStatements(connection), ingest.ids, partial(GROUPS.add, connection))
-    groups.reported_by(snapshot.instance.host, snapshot.instance.version)
-    groups.count(snapshot.groups, ingest.intervals.of)
+    groups = ingest.groups
+    ingest.add_groups(snapshot.groups, snapshot.instance.host, snapshot.instance.version)
     ingest.custom(snapshot)
     note_reported(connection, instance, snapshot)
     ingest.record_dropped("schedules", add_schedules(connection, snapshot.schedules, int(snapshot.taken)))
     ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids, groups))
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
-    open_now = [(instance, ingest.ids.series(one.series, one.started), one.started) for one in snapshot.running]
-    connection.executemany("INSERT INTO running (instance, series, started) VALUES (?, ?, ?)", open_now)
+    open_now = [
+        (instance, ingest.ids.series(one.series, one.started), one.started, storable(one.key), storable(one.queue))
+        for one in snapshot.running
+    ]
+    connection.executemany(
+        "INSERT INTO running (instance, series, started, key, queue) VALUES (?, ?, ?, ?, ?)", open_now
+    )
+    tasks = KilledTasks(FileKilledRows(connection, ingest, instance))
+    tasks.take_back(instance, snapshot.settled)
+    tasks.find()
+    ingest.note_late()
     reported = (*(row.series for row in snapshot.minutes), *(one.series for one in snapshot.running))
     applications = {series.application for series in reported}
     applications |= {metric.application for metric in snapshot.custom_metrics}
@@ -144,6 +154,7 @@ class _Ingest:
 
     def __init__(self, connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> None:
         self.ids = Ids(connection)
+        self.groups = Groups(SQLiteStatements(connection), self.ids, partial(GROUPS.add, connection))
         self.dropped: dict[str, int] = {}
         self._connection = connection
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
@@ -176,8 +187,26 @@ class _Ingest:
         self.record_dropped(
             "expired", sum(row.totals.count for row in prepared.snapshot.minutes if not self.intervals.of(row.minute))
         )
+
+    def note_late(self) -> None:
+        """Note which rows have changed after they were rolled up."""
         for width in self.intervals.rolled_up():
             self._connection.execute("UPDATE resolution SET late = late + 1 WHERE span = ?", (width,))
+
+    def add_totals(self, snapshot: Snapshot) -> None:
+        """See `Adding.add_totals`."""
+        self.minutes(prepare_snapshot(snapshot))
+
+    def add_groups(self, groups: Iterable[GroupCount], host: str, version: str) -> None:
+        """See `Adding.add_groups`."""
+        self.groups.reported_by(host, version)
+        self.groups.count(groups, self.intervals.of)
+
+    def rows_of(self, series: Series, minute: int, scope: Scope, value: str) -> Iterator[tuple[int, int, int]]:
+        """See `Adding.rows_of`."""
+        ids = self.ids
+        number = ids.series(series, minute) if scope == "name" else ids.totals_series(series, minute, scope, value)
+        return ((*interval, number) for interval in self.intervals.of(minute))
 
     def errors(self, errors: Iterable[ErrorCount]) -> None:
         """Count distinct errors."""

@@ -365,7 +365,28 @@ CREATE TABLE moved_group_progress ( -- one row, while rows are moved: all up to 
 UPDATE store_version SET version = 7;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
+_VERSION_8: Final = """
+ALTER TABLE running ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE running ADD COLUMN queue TEXT NOT NULL DEFAULT '';
+CREATE TABLE killed (            -- tasks that were counted as killed, as long as that may be taken back: see killed.py
+    instance INTEGER NOT NULL,   -- the process that is gone
+    host TEXT NOT NULL,
+    version TEXT NOT NULL,
+    key TEXT NOT NULL,
+    application TEXT NOT NULL,
+    "group" TEXT NOT NULL,
+    name TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    started REAL NOT NULL,       -- epoch seconds, as the next one
+    minute INTEGER NOT NULL,
+    duration INTEGER NOT NULL,   -- nanoseconds
+    PRIMARY KEY (key, instance, started)
+) WITHOUT ROWID;
+CREATE INDEX killed_by_instance ON killed (instance);
+UPDATE store_version SET version = 8;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
 
 VERSION: Final = len(MIGRATIONS)
