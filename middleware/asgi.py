@@ -224,7 +224,8 @@ def single_callable(app: Any) -> Any:
         return app
     try:
         signature.bind(None, None, None)
-    except TypeError:
+    except TypeError as refusal:
+        pass_on(refusal)
         from asgiref import compatibility  # noqa: PLC0415  imports asyncio, which is loaded by now
 
         to_single: Callable[[Any], Any] = compatibility.guarantee_single_callable

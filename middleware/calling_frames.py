@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any, Final
 
 from ..transactions.context.event_loops import coroutine_of, frames_of_waiting, running_task, task_waiting_for
+from ..transactions.host_exceptions import pass_on
 from .known_routers import layers
 
 __all__ = ["calling_instance", "dispatched_part", "is_written", "request_of_caller", "request_of_raiser"]
@@ -132,7 +133,8 @@ def _layers(own: Request) -> Iterator[Any]:
 def _attributes(layer: Any) -> Iterable[object]:
     try:
         return tuple(object.__getattribute__(layer, "__dict__").values())
-    except AttributeError:
+    except AttributeError as none:
+        pass_on(none)
         return ()
 
 

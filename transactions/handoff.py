@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from .custom_values import CustomValues
+from .host_exceptions import pass_on
 from .log import capture_internal_exception
 from .schedules import Schedules
 
@@ -191,7 +192,8 @@ class Handoff(Generic[_Measured]):
         for _ in range(len(self.queue) - limit):
             try:
                 self.queue.popleft()
-            except IndexError:  # another thread is counting them at this moment
+            except IndexError as problem:  # another thread is counting them at this moment
+                pass_on(problem)
                 return
             self.record_dropped("transactions")
 

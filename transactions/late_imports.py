@@ -111,8 +111,10 @@ class _LateImports:
     def _release(self) -> None:
         try:
             self._lock.release()
-        except RuntimeError:  # it was not acquired, or belongs to the parent process
-            return
+        except RuntimeError as problem:  # it was not acquired, or belongs to the parent process
+            from .host_exceptions import pass_on  # noqa: PLC0415  see `__exit__`
+
+            pass_on(problem)
 
     # Forks
 

@@ -58,8 +58,8 @@ def import_logging() -> None:
     try:
         while _pending:
             _hand_over(*_pending.pop(0))
-    except IndexError:  # another thread was faster
-        return
+    except IndexError as problem:  # another thread was faster
+        pass_on(problem)
 
 
 def hold_lines(thread: int) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from weighbridge.transactions.configuration.alerts import Alert
+from weighbridge.transactions.configuration.webhook_addresses import needs_token, with_token
 
 __all__ = ["WebhookFailed", "post"]
 
@@ -29,9 +30,11 @@ def post(alert: Alert, body: bytes, timeout: float = TIMEOUT) -> None:
     Raises:
         WebhookFailed: it was not taken.
     """
-    url = urlsplit(alert.webhook or "")
     headers = {"Content-Type": "application/json", "User-Agent": "weighbridge", "Connection": "close"}
-    headers |= _authorization(alert.token_file)
+    address, token = alert.webhook or "", _token(alert.token_file)
+    if token and not needs_token(address):
+        headers["Authorization"] = f"Bearer {token}"
+    url = urlsplit(with_token(address, token))
     try:
         status = _status(url.scheme, url.hostname or "", url.port, _target(url.path, url.query), body, headers, timeout)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -46,17 +49,17 @@ def _target(path: str, query: str) -> str:
     return (path or "/") + (f"?{query}" if query else "")
 
 
-def _authorization(file: str | None) -> dict[str, str]:
-    """Return the header with the token, which is read each time: it may be replaced while this runs."""
+def _token(file: str | None) -> str:
+    """Return the token, if there is one; it is read each time, as it may be replaced while this runs."""
     if file is None:
-        return {}
+        return ""
     try:
         token = Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise WebhookFailed(f"webhook_token_file {file} cannot be read: {error}") from None
     if not token or not token.isascii() or not token.isprintable():
         raise WebhookFailed(f"webhook_token_file {file} must have one line with a token")
-    return {"Authorization": f"Bearer {token}"}
+    return token
 
 
 def _status(

@@ -32,7 +32,8 @@ _HELP: Final[Mapping[str, str]] = MappingProxyType(
         "average": "So long must calls take at most on average; of web transactions where there are any.",
         "apdex": "The Apdex score must not be below this.",
         "throughput": "Calls per minute must not be below this.",
-        "missing": "So long ago must the last call have ended, or begun if it is still running, at most.",
+        "missing": "So long ago must the last call have ended, or begun if it is still running, at most;"
+        " and no run of a schedule may have been missed since then.",
         "queue_wait": "So long must calls wait in a queue at most, on average.",
     }
 )

@@ -30,15 +30,14 @@ def export_store(place: Place, once: bool, samples: bool) -> None:
     Raises:
         CommandError: a variable cannot be used; or, where it is tried once, it could not be sent.
     """
-    variables = _variables()
-    samples = samples or load_from_environment().settings.otlp_samples
+    variables = _variables(True, samples or load_from_environment().settings.otlp_samples)
     if variables.is_disabled:
         say(f"weighbridge: {_DISABLED}", error=True)
     elif once:
-        _export_once(place, variables, samples)
+        _export_once(place, variables)
     else:
         stop = stopped_by_signals()
-        with _exporter(place, variables, True, samples) as exporter:
+        with _exporter(place, variables) as exporter:
             _say_where(place, exporter, end=" (Ctrl-C ends it)")
             exporter.export_until(stop)
 
@@ -50,13 +49,13 @@ def exporting(place: Place, metrics: bool, samples: bool) -> Iterator[None]:
     Raises:
         CommandError: a variable cannot be used.
     """
-    variables = _variables()
+    variables = _variables(metrics, samples)
     if variables.is_disabled:
         say(f"weighbridge: {_DISABLED}", error=True)
         yield
         return
     stop = threading.Event()
-    with _exporter(place, variables, metrics, samples) as exporter:
+    with _exporter(place, variables) as exporter:
         _say_where(place, exporter)
         thread = threading.Thread(target=exporter.export_until, args=(stop,), name="weighbridge-exporter")
         thread.start()
@@ -67,8 +66,8 @@ def exporting(place: Place, metrics: bool, samples: bool) -> Iterator[None]:
             thread.join()
 
 
-def _export_once(place: Place, variables: Variables, samples: bool) -> None:
-    with _exporter(place, variables, True, samples) as exporter:
+def _export_once(place: Place, variables: Variables) -> None:
+    with _exporter(place, variables) as exporter:
         try:
             for sent in exporter.export_once(_TIMEOUT):
                 say(f"{place.shown}: {sent}")
@@ -76,9 +75,9 @@ def _export_once(place: Place, variables: Variables, samples: bool) -> None:
             raise CommandError(str(failure)) from None
 
 
-def _variables() -> Variables:
+def _variables(metrics: bool, samples: bool) -> Variables:
     try:
-        variables = read_variables(os.environ)
+        variables = read_variables(os.environ, metrics, samples)
     except BadVariable as error:
         raise CommandError(str(error)) from None
     for note in variables.notes:
@@ -87,10 +86,10 @@ def _variables() -> Variables:
 
 
 @contextmanager
-def _exporter(place: Place, variables: Variables, metrics: bool, samples: bool) -> Iterator[Exporter]:
+def _exporter(place: Place, variables: Variables) -> Iterator[Exporter]:
     settings = load_from_environment().settings
     machine = None if place.is_server else settings.host or os.uname().nodename
-    exporter = Exporter(Store(place.path, machine), variables, metrics, samples, _tell)
+    exporter = Exporter(Store(place.path, machine), variables, _tell)
     try:
         yield exporter
     finally:

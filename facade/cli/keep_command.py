@@ -13,10 +13,10 @@ from typing import Final
 
 from weighbridge.console import Console
 from weighbridge.console.serving import serve
-from weighbridge.demo.bookshop import open_bookshop
+from weighbridge.demo.bookshop import Bookshop, open_bookshop
 from weighbridge.demo.drive import drive
 from weighbridge.demo.services import Process, ServiceFailed
-from weighbridge.demo.traffic import QUICK, SLOW, WATCH, Service, Traffic, plan
+from weighbridge.demo.traffic import OLD, QUICK, SLOW, WATCH, Service, Traffic, by_release, plan
 from weighbridge.exporting.prometheus import MetricsEndpoint, PageWithMetrics
 
 from .collecting import collecting
@@ -33,6 +33,8 @@ _PAUSE: Final = 1.0
 """Seconds between two batches of visitors."""
 _BATCH: Final = 45
 """So many requests and jobs are sent at a time, on average; each kind of them at least once."""
+_BEFORE: Final = 120
+"""So many are sent before the page opens."""
 _TIDE: Final = 60
 """After so many batches it is as busy as before."""
 _SEASON: Final = 400
@@ -52,14 +54,24 @@ def keep_demo(seed: int, store: Path | str | None, port: int) -> None:
         try:
             with (
                 collecting(Place(str(kept))),
-                open_bookshop(Path(folder), kept) as processes,
-                visited(processes, seed),
+                open_bookshop(Path(folder), kept) as bookshop,
             ):
-                served = PageWithMetrics(Console(kept), MetricsEndpoint(kept))
-                serve(served, listener, lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
+                _make_past(bookshop, seed)
+                with visited(bookshop.processes, seed):
+                    served = PageWithMetrics(Console(kept), MetricsEndpoint(kept))
+                    serve(served, listener, lambda url: say(f"weighbridge: {url} (Ctrl-C ends it)"))
         except ServiceFailed as error:
             raise CommandError(str(error)) from None
     say("\n" + "\n".join(next_steps(kept)))
+
+
+def _make_past(bookshop: Bookshop, seed: int) -> None:
+    """Send some traffic to both versions of the web pages, so that there is something to compare from the start."""
+    earlier, later = by_release(plan(_BEFORE, seed))
+    _send(earlier, bookshop.processes)
+    bookshop.release()
+    _send(later, bookshop.processes)
+    bookshop.release(ago=0.0)
 
 
 @contextmanager
@@ -97,7 +109,7 @@ def _send(batch: Sequence[Traffic], processes: Mapping[Service, Process]) -> Non
 def _planned(number: int, seed: int) -> list[Traffic]:
     """Return what comes at a time; for a while, letters take so long that more come than can be sent."""
     told = {_SLOW_FROM: [SLOW], _QUICK_FROM: [QUICK]}.get(number % _SEASON, [])
-    return [*told, *plan(_batch(seed + number), seed + number)]
+    return [*told, *(traffic for traffic in plan(_batch(seed + number), seed + number) if traffic.release != OLD)]
 
 
 def _batch(number: int) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from weighbridge.console import Console
+from weighbridge.console.access import require_token
 from weighbridge.console.serving import is_loopback, listen, open_browser, serve
 from weighbridge.exporting.prometheus import MetricsEndpoint, PageWithMetrics
 from weighbridge.reporting.first_steps import NOTHING_YET, is_missing
@@ -62,7 +64,7 @@ def serve_page(options: Serving) -> None:
 
     page = Console(place.path, token, options.hosts, log_link=_log_link())
     metrics = MetricsEndpoint(place.path, metrics_token, options.hosts, options.metrics_names)
-    with collecting(place), watching(place), configured_exports(place):
+    with closing(listener), collecting(place), watching(place), configured_exports(place):
         serve(PageWithMetrics(page, metrics), listener, ready)
 
 
@@ -77,11 +79,13 @@ def _log_link() -> str | None:
 
 def _token(file: Path, option: str) -> str:
     try:
-        token = file.read_text().strip()
+        token = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{option} {file} cannot be read: {error}") from None
-    if len(token) < 16:
-        raise CommandError(f"{option} {file}: the token must have at least 16 characters")
+    try:
+        require_token(token)
+    except ValueError as error:
+        raise CommandError(f"{option} {file}: {error}") from None
     return token
 
 

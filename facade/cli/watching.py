@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from weighbridge.transactions.configuration.environment import read_environment
 from weighbridge.transactions.configuration.loading import load_from_environment
 
 from .errors import CommandError
@@ -58,12 +60,22 @@ def watch_once(place: Place) -> None:
 
 
 def _configured() -> Sequence[Alert]:
-    """Return the alerts; a mistake in one of them ends the command, as nobody would be told."""
+    """Return the alerts with the secrets of their webhooks; a mistake ends the command, as nobody would be told."""
     configuration = load_from_environment()
     wrong = [str(problem) for problem in configuration.problems if problem.setting == "alerts"]
     if wrong:
         raise CommandError("\n".join(wrong))
-    return configuration.settings.alerts
+    environ = read_environment()
+    return [_with_secrets(alert, environ) for alert in configuration.settings.alerts]
+
+
+def _with_secrets(alert: Alert, environ: Mapping[str, str]) -> Alert:
+    from weighbridge.transactions.configuration.webhook_addresses import filled  # noqa: PLC0415 - few have alerts
+
+    try:
+        return replace(alert, webhook=filled(alert.webhook, environ)) if alert.webhook else alert
+    except ValueError as error:
+        raise CommandError(f"alert {alert.name!r}: webhook = {error}") from None
 
 
 @contextmanager

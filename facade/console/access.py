@@ -12,13 +12,13 @@ from urllib.parse import parse_qs
 
 from .http import Request, Response, redirect
 
-__all__ = ["HEADERS", "Access"]
+__all__ = ["Access", "completed", "require_token"]
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-HEADERS: Final = (
+_HEADERS: Final = (
     ("content-security-policy", _POLICY),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -33,6 +33,13 @@ _PORT: Final = re.compile(r":\d*$")
 _COOKIE: Final = "weighbridge"
 
 
+def completed(request: Request, answer: Response) -> Response:
+    """Return an answer as it is sent: restricting browsers, and to HEAD with the length of its body alone."""
+    length = ("content-length", f"{len(answer.body)}")
+    body = b"" if request.method == "HEAD" else answer.body
+    return Response(answer.status, (length, *answer.headers, *_HEADERS), body)
+
+
 class Access:
     """Decides which requests are admitted.
 
@@ -43,8 +50,8 @@ class Access:
     """
 
     def __init__(self, token: str | None = None, hosts: Iterable[str] = ()) -> None:
-        if token is not None and len(token) < 16:
-            raise ValueError("the token must have at least 16 characters")
+        if token is not None:
+            require_token(token)
         own = frozenset(_host_name(host) for host in hosts)
         self._token = None if token is None else token.encode()
         self._hosts = own | _LOOPBACK if own or token is None else None
@@ -80,6 +87,22 @@ class Access:
     def _pass(self) -> bytes:
         """Return the cookie's value: derived from the token, which cannot be recovered from it."""
         return hmac.digest(self._token or b"", b"weighbridge.console", hashlib.sha256).hex().encode()
+
+
+def require_token(token: str) -> None:
+    """Refuse a token that is easily guessed, or that not all clients can send in a header.
+
+    Raises:
+        ValueError: it cannot be used; the message does not show it.
+    """
+    if token.startswith("\ufeff"):
+        raise ValueError("the token begins with a byte order mark: write it without one")
+    if len(token.splitlines()) > 1:
+        raise ValueError(f"the token must be one line; there are {len(token.splitlines())}")
+    if not token.isascii() or not token.isprintable():
+        raise ValueError("the token must have printable ASCII characters only")
+    if len(token) < 16:
+        raise ValueError("the token must have at least 16 characters")
 
 
 def _is_loopback(address: str) -> bool:

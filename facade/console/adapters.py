@@ -55,9 +55,7 @@ def adapted_to_asgi(responder: Responder) -> Starlette:
         ignore_transaction()
         response = await run_in_threadpool(responder.respond, await _from_starlette(request))
         found = StarletteResponse(response.body, response.status)
-        found.raw_headers = [(b"content-length", str(len(response.body)).encode())] + [
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
-        ]
+        found.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
         return found
 
     return Starlette(
@@ -80,8 +78,7 @@ def adapted_to_wsgi(responder: Responder) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ignore_transaction()
         response = responder.respond(_from_environ(environ))
-        length = ("Content-Length", str(len(response.body)))
-        start_response(f"{response.status} {_REASONS[response.status]}", [*response.headers, length])
+        start_response(f"{response.status} {_REASONS[response.status]}", list(response.headers))
         return [response.body]
 
     return application

@@ -20,7 +20,7 @@ from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
 from . import marks, queries
-from .access import HEADERS, Access
+from .access import Access, completed
 from .http import Request, Response, redirect, text
 from .json_output import as_json
 from .log_link import linked_attributes, log_link
@@ -96,8 +96,8 @@ class Console:
         log_link: a template of links to the log lines of samples, as the setting of that name has it.
 
     Raises:
-        ValueError: the token has fewer than 16 characters, or ``store`` is not a valid store, or ``log_link`` not a
-            valid template.
+        ValueError: the token has fewer than 16 characters, or others than printable ASCII; ``store`` is not a valid
+            store; or ``log_link`` is not a valid template.
     """
 
     def __init__(
@@ -119,9 +119,7 @@ class Console:
 
     def respond(self, request: Request) -> Response:
         """Return the response to any request."""
-        answer = self._guarded(request)
-        body = b"" if request.method == "HEAD" else answer.body
-        return Response(answer.status, (*answer.headers, *HEADERS), body)
+        return completed(request, self._guarded(request))
 
     def _guarded(self, request: Request) -> Response:
         if not self._access.knows_host(request):

@@ -125,6 +125,10 @@ def _share_of(outcome: str, statistics: Statistics) -> float | None:
     return statistics.outcomes[outcome] / statistics.calls if statistics.calls else None
 
 
+def _queue_average(one: Candidate) -> float | None:
+    return _ratio(one.totals.queue_total, one.totals.queued)
+
+
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
@@ -132,10 +136,6 @@ def _ratio(part: int, whole: int) -> float | None:
 def _score(one: Candidate) -> float | None:
     judged = one.totals.satisfied + one.totals.tolerating + one.totals.frustrated
     return (one.totals.satisfied + one.totals.tolerating / 2) / judged if judged else None
-
-
-def _by_quantile(_: Candidate) -> None:
-    """Tell nothing: quantiles are not known of candidates (see `QUANTILES`)."""
 
 
 ORDERS: Final[Mapping[str, Order]] = MappingProxyType(
@@ -147,19 +147,19 @@ ORDERS: Final[Mapping[str, Order]] = MappingProxyType(
         "errors": Order("Most errors", lambda one: one.totals.errors),
         "error_rate": Order("Highest error rate", lambda one: one.totals.errors / one.totals.count),
         "change": Order("Most slowed down", lambda one: one.change),
-        "p95": Order("Highest p95", _by_quantile),
-        "median": Order("Highest median", _by_quantile),
-        "p99": Order("Highest p99", _by_quantile),
+        "p95": Order("Highest p95", lambda one: one.average),
+        "median": Order("Highest median", lambda one: one.average),
+        "p99": Order("Highest p99", lambda one: one.average),
         "minimum": Order("Highest minimum", lambda one: one.totals.minimum),
         "maximum": Order("Highest maximum", lambda one: one.totals.maximum),
         "score": Order("Lowest Apdex", _score, descending=False),
-        "queue-wait": Order("Longest in the queue", lambda one: _ratio(one.totals.queue_total, one.totals.queued)),
-        "queue-p95": Order("Highest p95 in the queue", _by_quantile),
+        "queue-wait": Order("Longest in the queue", _queue_average),
+        "queue-p95": Order("Highest p95 in the queue", _queue_average),
         "retried": Order("Most often retried", lambda one: _ratio(one.totals.retried, one.totals.count)),
         "name": Order("Name", lambda one: display_name(*one.series[2:]).casefold(), descending=False),
     }
 )
-"""The orders to choose from, with their words."""
+"""The orders to choose from, with their words; an average stands for a quantile until histograms are read."""
 
 QUANTILES: Final[Mapping[str, Callable[[Statistics], float | None]]] = MappingProxyType(
     {
@@ -177,9 +177,9 @@ def in_order(
 ) -> list[Candidate]:
     """Sort candidates; equal ones by total time and by name, so that they keep their places.
 
-    An order by a quantile needs the statistics of all of them.
+    An order by a quantile needs the statistics of all of them; without any it is that of their averages.
     """
-    order, quantile = ORDERS[sort], QUANTILES.get(sort)
+    order, quantile = ORDERS[sort], QUANTILES.get(sort) if statistics else None
     by_time = sorted(candidates, key=lambda one: (-one.totals.total, one.series))
     values: list[Any] = [quantile(statistics[one.series]) if quantile else order.value(one) for one in by_time]
     places = [place for place, value in enumerate(values) if value is not None]

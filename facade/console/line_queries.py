@@ -18,7 +18,7 @@ __all__ = ["PAGE_LENGTH", "candidates", "page_of"]
 PAGE_LENGTH: Final = 100
 """Lines of a table that are shown at a time."""
 RANKED: Final = 200
-"""Only so many names, those with the most time, are ordered by what their histograms tell."""
+"""Only so many names, those whose averages are at the wanted end, are ordered by what their histograms tell."""
 
 
 def candidates(
@@ -40,12 +40,14 @@ def page_of(
     reader: StoreReader, window: Window, by_time: Sequence[columns.Candidate], state: State, page: int, of_all: int
 ) -> list[TransactionLine]:
     """Return the lines of one page; where there are too many for an order by a quantile, the others come last."""
-    ranked = RANKED if state.sort in columns.QUANTILES else len(by_time)
-    statistics = _statistics(reader, window, by_time[:ranked]) if ranked == RANKED else {}
-    is_reversed = state.reverse == "yes"
+    is_reversed, statistics = state.reverse == "yes", dict[Series, Statistics]()
     as_is = state.sort == "time" and not is_reversed
-    ordered = by_time if as_is else columns.in_order(by_time[:ranked], state.sort, is_reversed, statistics)
-    shown = [*ordered, *by_time[ranked:]][(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]
+    ordered = by_time if as_is else columns.in_order(by_time, state.sort, is_reversed, {})
+    if state.sort in columns.QUANTILES:
+        ranked = ordered[:RANKED]
+        statistics = _statistics(reader, window, ranked)
+        ordered = [*columns.in_order(ranked, state.sort, is_reversed, statistics), *ordered[RANKED:]]
+    shown = ordered[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]
     statistics |= _statistics(reader, window, [one for one in shown if one.series not in statistics])
     return [TransactionLine(one.series, statistics[one.series], one.totals.total / of_all, one.change) for one in shown]
 

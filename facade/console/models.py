@@ -221,6 +221,7 @@ class TransactionPage:
     series: Series
     statistics: Statistics
     timeline: Timeline
+    compared: Comparison | None
     histogram: Sequence[Bar]
     slowest: Sequence[StoredSample]
     failed: Sequence[StoredSample]

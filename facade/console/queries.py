@@ -106,7 +106,7 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
         kind=state.kind,
         statistics=reader.totals(window, selection),
         timeline=shown,
-        compared=_compared(reader, state, frame, shown, now),
+        compared=_compared(reader, state, frame, selection, shown, now),
         top=_top(reader, window, selection) if of_all else [],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5] if of_all else [],
@@ -176,11 +176,13 @@ def transaction(reader: StoreReader, state: State, now: float) -> TransactionPag
     series = Series(state.app, state.kind, state.group, state.name)
     selection = Selection(*series)
     statistics, totals = _of_series(reader, window, series)
+    shown = timeline(reader, frame, selection)
     return TransactionPage(
         window=window,
         series=series,
         statistics=statistics,
-        timeline=timeline(reader, frame, selection),
+        timeline=shown,
+        compared=_compared(reader, state, frame, selection, shown, now),
         histogram=bars_of(totals.histogram),
         slowest=reader.samples(window, selection, "slow", 10),
         failed=reader.samples(window, selection, "failed", 10),
@@ -263,8 +265,10 @@ def hosts(reader: StoreReader, state: State, now: float) -> HostsPage:
     return HostsPage(window, reader.hosts(window, now, selection))
 
 
-def _compared(reader: StoreReader, state: State, frame: ChartRange, shown: Timeline, now: float) -> Comparison | None:
-    before, selection = comparison_range(reader, state, frame, now), state.selection
+def _compared(
+    reader: StoreReader, state: State, frame: ChartRange, selection: Selection, shown: Timeline, now: float
+) -> Comparison | None:
+    before = comparison_range(reader, state, frame, now)
     if before is None:
         return None
     over_time = timeline(reader, before, selection)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import Final
+from uuid import uuid4
 
 import httpx
 
@@ -63,7 +64,7 @@ def _visit(client: httpx.Client, process: Process, traffic: Traffic, number: int
     """
     method, path = traffic.what.format(number).split()
     try:
-        status = client.request(method, process.url + path).status_code
+        status = client.request(method, process.url + path, headers={"x-request-id": str(uuid4())}).status_code
     except httpx.HTTPError as error:
         reason = f"gave no answer to {method} {path} ({error})"
         if process.is_running and not isinstance(error, httpx.TimeoutException):

@@ -11,10 +11,10 @@ from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import StoreReader
 from weighbridge.transactions.store.statistics import Window
 
-from .bookshop import open_bookshop
+from .bookshop import PAST, open_bookshop
 from .check import Calls, SeriesComparison, compare, read_calls
 from .drive import drive
-from .traffic import POSTED, Traffic
+from .traffic import POSTED, Traffic, by_release
 
 __all__ = ["Outcome", "Watcher", "run_demo"]
 
@@ -38,7 +38,7 @@ class Outcome:
     """The result of a demo run."""
 
     window: Window
-    """From the start of the first process to the end of the last."""
+    """From the past in which the older version of the web pages was visited to the end of the last process."""
     complaints: Sequence[str]
     """Complaints about wrong answers."""
     comparisons: Sequence[SeriesComparison]
@@ -58,12 +58,15 @@ def run_demo(sent: Sequence[Traffic], store: Path | str, folder: Path, watcher: 
         ServiceFailed: a process did not start, did not answer or did not end.
         StoreUnreadable: what was recorded cannot be read.
     """
-    started = time.time()
+    started = time.time() - PAST
     before = _calls(store, started) if isinstance(store, str) or store.exists() else {}
-    with open_bookshop(folder, store) as processes:
+    earlier, later = by_release(sent)
+    with open_bookshop(folder, store) as bookshop:
         watcher.ready()
-        complaints = drive(sent, processes, watcher.answered)
-        complaints += drive([POSTED], processes, lambda: None)
+        complaints = drive(earlier, bookshop.processes, watcher.answered)
+        bookshop.release()
+        complaints += drive(later, bookshop.processes, watcher.answered)
+        complaints += drive([POSTED], bookshop.processes, lambda: None)
         watcher.closing()
     window = Window(started, time.time())
     return Outcome(window, complaints, compare(sent, before, _calls(store, started)))

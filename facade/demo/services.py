@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from .traffic import API, WEB, WORKER
+from .traffic import API, NEW, WEB, WORKER
 
 __all__ = ["Process", "ServiceFailed", "environment", "serve", "start_api", "start_post", "start_web", "start_worker"]
 
@@ -20,6 +20,7 @@ TIMEOUT: Final = 10.0
 """Seconds that a process may take to end after SIGTERM."""
 
 _TAIL: Final = 15
+_EARLIER: Final = Path(__file__).with_name("earlier.py")
 
 
 class ServiceFailed(Exception):
@@ -71,10 +72,13 @@ class Process:
             self.popen.stdin.close()
 
 
-def start_web(folder: Path, store: Path | str) -> Process:
-    """Serve the Flask shop by gunicorn, with two processes of four threads each."""
+def start_web(folder: Path, store: Path | str, version: str = NEW, ago: float = 0.0) -> Process:
+    """Serve a version of the Flask shop by gunicorn, with two processes of four threads each.
+
+    What it reports is as if it had happened some seconds ago.
+    """
     arguments = ["gunicorn", "--workers=2", "--threads=4", "--bind=fd://{fd}", "weighbridge.demo.shop_web:application"]
-    return serve("gunicorn", arguments, folder, environment(store, WEB))
+    return serve("gunicorn", arguments, folder, environment(store, WEB) | {"WEIGHBRIDGE_VERSION": version}, ago)
 
 
 def start_api(folder: Path, store: Path | str) -> Process:
@@ -109,8 +113,12 @@ def start_worker(folder: Path, store: Path | str) -> Process:
     return Process("the worker", popen, log)
 
 
-def serve(title: str, arguments: Sequence[str], folder: Path, variables: Mapping[str, str]) -> Process:
+def serve(
+    title: str, arguments: Sequence[str], folder: Path, variables: Mapping[str, str], ago: float = 0.0
+) -> Process:
     """Start a server on a free port of the loopback interface; ``{fd}`` in its arguments stands for the socket.
+
+    Its clock is some seconds behind.
 
     The socket is bound here and passed on, so that nobody can take the port in
     between. Our own copy is closed, so that connections are refused once the server
@@ -120,16 +128,22 @@ def serve(title: str, arguments: Sequence[str], folder: Path, variables: Mapping
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener, log.open("w") as output:
         descriptor, port = listener.fileno(), listener.getsockname()[1]
         command = [argument.format(fd=descriptor) for argument in arguments]
-        popen = _popen(command, variables, output, None, descriptor)
+        popen = _popen(command, variables, output, None, descriptor, ago=ago)
     return Process(title, popen, log, f"http://127.0.0.1:{port}")
 
 
 def _popen(
-    module: Sequence[str], variables: Mapping[str, str], errors: IO[str], pipe: int | None, *descriptors: int
+    module: Sequence[str],
+    variables: Mapping[str, str],
+    errors: IO[str],
+    pipe: int | None,
+    *descriptors: int,
+    ago: float = 0.0,
 ) -> subprocess.Popen[str]:
-    """Run ``python -m`` in a session of its own, so that Ctrl-C reaches only us, and we end the process."""
+    """Run a module in a session of its own, so that Ctrl-C reaches only us, and we end the process."""
+    way = [str(_EARLIER), str(ago)] if ago else ["-m"]
     return subprocess.Popen(
-        [sys.executable, "-m", *module],
+        [sys.executable, *way, *module],
         env=variables,
         stdin=pipe or subprocess.DEVNULL,
         stdout=pipe or errors,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask, Response
 
 from weighbridge import background_task
+from weighbridge.demo.traffic import NEW, OLD
 from weighbridge.middleware import WSGITransactionMiddleware
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["application", "shop"]
 
 shop: Final = Flask(__name__)
+
+_VERSION: Final = os.environ.get("WEIGHBRIDGE_VERSION", NEW)
 
 KEYS: Final[dict[str, dict[str, Any]]] = {
     "/ready": {"newrelic.enabled": False},
@@ -55,8 +59,8 @@ def book(number: int) -> str:
 
 @shop.get("/search")
 def search() -> str:
-    """Take long enough to be noticed."""
-    time.sleep(0.08)
+    """Take long enough to be noticed, and longer since version 1.4."""
+    time.sleep(0.08 if _VERSION == OLD else 0.2)
     return "<p>42 books</p>"
 
 
@@ -64,6 +68,17 @@ def search() -> str:
 def checkout() -> str:
     """Fail with an exception, for which Flask responds with status 500."""
     raise RuntimeError("the payment service does not answer")
+
+
+@shop.get("/wishlist")
+def wishlist() -> str:
+    """Fail since version 1.4."""
+    return f"<p>{len(_wishes('reader'))} wishes</p>"
+
+
+def _wishes(reader: str) -> list[str]:
+    wishes = {"reader": ["Emma"]} if _VERSION == OLD else {}
+    return wishes[reader]
 
 
 @shop.get("/stock")

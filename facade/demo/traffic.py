@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,6 +11,8 @@ from weighbridge.transactions.model.finished import Kind
 
 __all__ = [
     "API",
+    "NEW",
+    "OLD",
     "PARTNERS",
     "POSTED",
     "QUICK",
@@ -21,6 +24,7 @@ __all__ = [
     "Counted",
     "Service",
     "Traffic",
+    "by_release",
     "plan",
 ]
 
@@ -30,6 +34,10 @@ WEB: Final = "Bookshop"
 API: Final = "Bookshop API"
 WORKER: Final = "Bookshop worker"
 PARTNERS: Final = "Bookshop partners"
+
+OLD: Final = "1.3"
+NEW: Final = "1.4"
+"""The versions of the web pages: the newer one is slower in one of them and fails in another."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class Traffic:
     counted: tuple[Counted, ...]
     status: int = 200
     """HTTP status of the answer."""
+    release: str = ""
+    """The version of the web pages to which alone it is sent; empty: to both."""
 
 
 def _route(application: str, route: str, *, failed: bool = False) -> tuple[Counted, ...]:
@@ -90,6 +100,8 @@ TRAFFIC: Final = (
     Traffic("a route with a parameter", "web", "GET /books/{}", 12, _route(WEB, "GET /books/<int:number>")),
     Traffic("a slow page", "web", "GET /search", 6, _route(WEB, "GET /search")),
     Traffic("a page that raises", "web", "GET /checkout", 3, _route(WEB, "GET /checkout", failed=True), 500),
+    Traffic("a page that works in version 1.3", "web", "GET /wishlist", 3, _route(WEB, "GET /wishlist"), release=OLD),
+    Traffic("and fails in version 1.4", "web", "GET /wishlist", 2, _route(WEB, "GET /wishlist", failed=True), 500, NEW),
     Traffic("a 503 without an exception", "web", "GET /stock", 2, _route(WEB, "GET /stock", failed=True), 503),
     Traffic("pages that are not there", "web", "GET /wp-admin/{}", 2, _lost(WEB), 404),
     Traffic("a streamed body", "web", "GET /catalogue.csv", 3, _route(WEB, "GET /catalogue.csv")),
@@ -139,3 +151,11 @@ def plan(requests: int, seed: int) -> list[Traffic]:
     chosen = list(TRAFFIC) + chance.choices(TRAFFIC, [traffic.share for traffic in TRAFFIC], k=surplus)
     chance.shuffle(chosen)
     return chosen
+
+
+def by_release(sent: Sequence[Traffic]) -> tuple[list[Traffic], list[Traffic]]:
+    """Divide what is sent into what the older version of the web pages gets, and the newer one: a half each, about."""
+    halves: dict[str, list[Traffic]] = {OLD: [], NEW: []}
+    for number, traffic in enumerate(sent):
+        halves[traffic.release or (OLD if 2 * number < len(sent) else NEW)].append(traffic)
+    return halves[OLD], halves[NEW]

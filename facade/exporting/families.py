@@ -75,6 +75,8 @@ class Sample(NamedTuple):
 
     labels: Labels
     value: float | Sum | Distribution
+    number: int = 0
+    """Another one where a name was evicted and has come back: it counts from 0 then. 0 where that is not known."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
 
 import weighbridge
 from weighbridge.transactions.model.finished import Kind
@@ -12,6 +13,7 @@ from weighbridge.transactions.recording.name_limits import OTHER
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.recording.totals import OUTCOMES, Totals, seconds
 from weighbridge.transactions.store.reader import CountedEver, Health, StoreReader
+from weighbridge.transactions.store.rows import Scope
 from weighbridge.transactions.store.statistics import Window
 
 from .families import GENERATION, Distribution, Family, Labels, Sample, Sum
@@ -39,14 +41,15 @@ def families_of(reader: StoreReader, now: float, max_names: int | None = MAX_NAM
         StoreUnreadable: the store cannot be read.
     """
     ever = reader.ever(max_names)
+    names, applications = _labelled(ever, "name", ever.names), _labelled(ever, "all", ever.applications)
     found = [
-        *_of_series("weighbridge.transaction", "", ever.names, _by_name(ever)),
-        *_of_apdex("weighbridge.transaction.apdex", ever.names, _by_name(ever)),
-        *_of_series("weighbridge.application.transaction", " of an application", ever.applications, _whole(ever)),
-        *_of_apdex("weighbridge.application.transaction.apdex", ever.applications, _whole(ever)),
-        *_of_series("weighbridge.host.transaction", " of a host", ever.hosts, _by("host", ever)),
-        *_of_series("weighbridge.version.transaction", " of a version", ever.versions, _by("version", ever)),
-        *_of_series("weighbridge.queue.transaction", " of a queue", ever.queues, _by("queue", ever)),
+        *_of_series("weighbridge.transaction", "", names),
+        *_of_apdex("weighbridge.transaction.apdex", names),
+        *_of_series("weighbridge.application.transaction", " of an application", applications),
+        *_of_apdex("weighbridge.application.transaction.apdex", applications),
+        *_of_series("weighbridge.host.transaction", " of a host", _labelled(ever, "host", ever.hosts)),
+        *_of_series("weighbridge.version.transaction", " of a version", _labelled(ever, "version", ever.versions)),
+        *_of_series("weighbridge.queue.transaction", " of a queue", _labelled(ever, "queue", ever.queues)),
         *_of_what_else_is_counted(ever),
         *_of_custom_values(reader, ever),
         *_of_the_present(reader, now),
@@ -56,55 +59,46 @@ def families_of(reader: StoreReader, now: float, max_names: int | None = MAX_NAM
 
 # Labels
 
-_Labelled = Callable[[Series], Labels]
+
+class _Counted(NamedTuple):
+    """The totals of a series, with what its samples have in common."""
+
+    labels: Labels
+    totals: Totals
+    number: int
 
 
-def _by_name(ever: CountedEver) -> _Labelled:
-    """Return what gives the labels of a name; those of `OTHER` have a generation."""
-
-    def labels(series: Series) -> Labels:
-        application, kind, group, name = series
-        return (
-            ("application", application), ("kind", kind), ("group", group), ("name", name), *_generation(series, ever),
-        )  # fmt: skip
-
-    return labels
-
-
-def _whole(ever: CountedEver) -> _Labelled:
-    """Return what gives the labels of a series that stands for all of an application and kind."""
-
-    def labels(series: Series) -> Labels:
-        return (("application", series.application), ("kind", series.kind), *_generation(series, ever))
-
-    return labels
+def _labelled(ever: CountedEver, scope: Scope, totals: Mapping[Series, Totals]) -> list[_Counted]:
+    """Return the totals of all series of a scope; those of `OTHER` have a generation."""
+    numbers = ever.numbers[scope]
+    return [
+        _Counted(
+            (*_labels(series, scope), *_generation(ever, series.application, series.name)), one, numbers.get(series, 0)
+        )
+        for series, one in sorted(totals.items())
+    ]
 
 
-def _by(label: str, ever: CountedEver) -> _Labelled:
-    """Return what gives the labels of a series that stands for a host, a version or a queue."""
-
-    def labels(series: Series) -> Labels:
-        return (
-            ("application", series.application), ("kind", series.kind), (label, series.name),
-            *_generation(series, ever),
-        )  # fmt: skip
-
-    return labels
+def _labels(series: Series, scope: Scope) -> Labels:
+    application, kind, group, name = series
+    common = (("application", application), ("kind", kind))
+    if scope == "all":
+        return common
+    return (*common, ("group", group), ("name", name)) if scope == "name" else (*common, (scope, name))
 
 
-def _generation(series: Series, ever: CountedEver) -> Labels:
-    return ((GENERATION, ever.composition),) if OTHER in {series.application, series.name} else ()
+def _generation(ever: CountedEver, *names: str) -> Labels:
+    return ((GENERATION, ever.composition),) if OTHER in names else ()
 
 
 # Transactions
 
 
-def _of_series(prefix: str, whose: str, totals: Mapping[Series, Totals], labels: _Labelled) -> Iterator[Family]:
+def _of_series(prefix: str, whose: str, counted: Sequence[_Counted]) -> Iterator[Family]:
     """Yield durations, times in queues and outcomes of series."""
-    labelled = [(labels(series), one) for series, one in sorted(totals.items())]
-    durations = [Sample(names, _durations(one)) for names, one in labelled]
-    waits = [Sample(names, _waits(one)) for names, one in labelled if one.queued]
-    outcomes = [sample for names, one in labelled for sample in _outcomes(names, one)]
+    durations = [Sample(labels, _durations(totals), number) for labels, totals, number in counted]
+    waits = [Sample(labels, _waits(totals), number) for labels, totals, number in counted if totals.queued]
+    outcomes = list(chain.from_iterable(map(_outcomes, counted)))
     yield Family(f"{prefix}.duration", "histogram", "s", f"How long transactions{whose} took.", durations)
     yield Family(f"{prefix}.queue.time", "histogram", "s", f"How long transactions{whose} waited in a queue.", waits)
     yield Family(f"{prefix}s", "counter", "{transaction}", f"How transactions{whose} ended.", outcomes)
@@ -120,17 +114,21 @@ def _waits(totals: Totals) -> Distribution:
     return Distribution(sum(bins.values()), seconds(totals.queue_total), bins, None, maximum)
 
 
-def _outcomes(labels: Labels, totals: Totals) -> Iterator[Sample]:
+def _outcomes(counted: _Counted) -> Iterator[Sample]:
     for outcome in OUTCOMES:
-        count = getattr(totals, outcome)
+        count = getattr(counted.totals, outcome)
         if count or outcome in _ALWAYS_SHOWN:
-            yield Sample((*labels, ("outcome", outcome)), count)
+            yield Sample((*counted.labels, ("outcome", outcome)), count, counted.number)
 
 
-def _of_apdex(name: str, totals: Mapping[Series, Totals], labels: _Labelled) -> Iterator[Family]:
-    judged = [(labels(series), one) for series, one in sorted(totals.items()) if _is_judged(one)]
-    counts = [Sample((*names, ("zone", zone)), getattr(one, zone)) for names, one in judged for zone in _ZONES]
-    thresholds = [Sample(names, one.apdex_t or 0.0) for names, one in judged]
+def _of_apdex(name: str, counted: Sequence[_Counted]) -> Iterator[Family]:
+    judged = [one for one in counted if _is_judged(one.totals)]
+    counts = [
+        Sample((*labels, ("zone", zone)), getattr(totals, zone), number)
+        for labels, totals, number in judged
+        for zone in _ZONES
+    ]
+    thresholds = [Sample(labels, totals.apdex_t or 0.0) for labels, totals, _ in judged]
     yield Family(name, "counter", "{transaction}", "Web transactions by zone.", counts)
     yield Family(f"{name}.threshold", "gauge", "s", "The latest threshold T.", thresholds)
 
@@ -144,24 +142,41 @@ def _is_judged(totals: Totals) -> bool:
 
 def _of_what_else_is_counted(ever: CountedEver) -> Iterator[Family]:
     errors = [
-        Sample((*zip(error._fields[:3], error[:3], strict=True), ("expected", str(error.expected).lower())), count)
-        for error, count in sorted(ever.errors.items())
-    ]
+        Sample(
+            (
+                ("application", application), ("kind", kind), ("type", type_), ("expected", f"{expected}".lower()),
+                *_generation(ever, application),
+            ),
+            count, _number(ever, application, kind),
+        )
+        for (application, kind, type_, expected), count in sorted(ever.errors.items())
+    ]  # fmt: skip
     statuses = [
-        Sample((("application", application), ("status", str(status))), count)
+        Sample(
+            (("application", application), ("status", f"{status}"), *_generation(ever, application)),
+            count, _number(ever, application),
+        )
         for application, counts in sorted(ever.statuses.items())
         for status, count in sorted(counts.items())
+    ]  # fmt: skip
+    web = [
+        ((("application", name), *_generation(ever, name)), totals, _number(ever, name))
+        for (name, kind, _, _), totals in sorted(ever.applications.items())
+        if kind == "web"
     ]
-    web = [(one.application, totals) for one, totals in sorted(ever.applications.items()) if one.kind == "web"]
     starts = [
-        Sample((("application", name),), Sum(one.response_starts, seconds(one.response_start_total)))
-        for name, one in web
+        Sample(labels, Sum(one.response_starts, seconds(one.response_start_total)), number)
+        for labels, one, number in web
     ]
-    left = [Sample((("application", name),), one.disconnected) for name, one in web]
+    left = [Sample(labels, one.disconnected, number) for labels, one, number in web]
     yield Family("weighbridge.errors", "counter", "{error}", "Errors by type.", errors)
     yield Family("weighbridge.http.responses", "counter", "{response}", "Responses by HTTP status.", statuses)
     yield Family("weighbridge.http.response.start", "summary", "s", "Time to the start of a response.", starts)
     yield Family("weighbridge.http.disconnects", "counter", "{request}", "Requests that their client left.", left)
+
+
+def _number(ever: CountedEver, application: str, kind: Kind = "web") -> int:
+    return ever.numbers["all"].get(Series(application, kind, "", ""), 0)
 
 
 def _of_custom_values(reader: StoreReader, ever: CountedEver) -> Iterator[Family]:

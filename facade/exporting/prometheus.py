@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from weighbridge.console.access import HEADERS, Access
+from weighbridge.console.access import Access, completed
 from weighbridge.console.adapters import adapted_to_asgi, adapted_to_wsgi
 from weighbridge.console.http import Request, Responder, Response, text
 from weighbridge.transactions.configuration.values import read_store
@@ -55,8 +55,8 @@ class MetricsEndpoint:
         clock: returns the time in epoch seconds.
 
     Raises:
-        ValueError: the token has fewer than 16 characters, ``max_names`` is less than 1, or ``store`` is not a valid
-            store.
+        ValueError: the token has fewer than 16 characters, or others than printable ASCII; ``max_names`` is less than
+            1; or ``store`` is not a valid store.
     """
 
     def __init__(
@@ -80,9 +80,7 @@ class MetricsEndpoint:
 
     def respond(self, request: Request) -> Response:
         """Return the response to any request."""
-        answer = self._guarded(request)
-        body = b"" if request.method == "HEAD" else answer.body
-        return Response(answer.status, (*answer.headers, *HEADERS), body)
+        return completed(request, self._guarded(request))
 
     def _guarded(self, request: Request) -> Response:
         if not self._access.knows_host(request):

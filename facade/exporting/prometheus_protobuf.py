@@ -27,6 +27,7 @@ _TYPES: Final[Mapping[FamilyKind, int]] = {"counter": 0, "gauge": 1, "summary": 
 _VARINT, _DOUBLE, _BYTES = 0, 1, 2
 """How a field is written."""
 _TABLE_SIZE: Final = 1 << 14
+_packed: Final = struct.Struct("<d").pack
 
 
 def as_protobuf(families: Iterable[Family]) -> bytes:
@@ -45,12 +46,12 @@ def _family(family: Family) -> bytes:
 
 
 def _metric(kind: FamilyKind, sample: Sample) -> bytes:
-    labels, value = sample
+    labels, value, _ = sample
     if isinstance(value, Distribution):
         return _labels(labels) + _message(7, _histogram(value))
     if isinstance(value, Sum):
         return _labels(labels) + _message(4, _number(1, value.count) + _double(2, value.sum))
-    return _labels(labels) + _message(3 if kind == "counter" else 2, _double(1, value))
+    return _labels(labels) + (_COUNTER if kind == "counter" else _GAUGE) + _packed(value)
 
 
 @lru_cache(maxsize=20_000)
@@ -72,7 +73,7 @@ def _histogram(value: Distribution) -> bytes:
             _number(1, value.count), _double(2, value.sum),
             _classic_buckets(cumulative_counts(value)),
             _number(5, _zigzag(_SCHEMA)), _double(6, BOUNDS[0]), _number(7, zeros),
-            *(_message(12, _number(1, _zigzag(offset)) + _number(2, length)) for offset, length in _runs(numbers)),
+            *(_span(offset, length) for offset, length in _runs(numbers)),
             _message(13, _varints([delta << 1 if delta >= 0 else -2 * delta - 1 for delta in deltas])),
         ]
     )  # fmt: skip
@@ -80,8 +81,14 @@ def _histogram(value: Distribution) -> bytes:
 
 def _classic_buckets(counts: Sequence[int]) -> bytes:
     """Return a field for each bucket: those of a histogram are too many to be made from parts."""
-    written = zip(map(_varint, counts), _BOUNDS, strict=True)
+    written = zip(_each_varint(counts), _BOUNDS, strict=True)
     return b"".join([_HEADS[len(count)] + count + bound for count, bound in written])
+
+
+@lru_cache(maxsize=4096)
+def _span(offset: int, length: int) -> bytes:
+    """Return a run of filled bins: most are short, and close to the one before."""
+    return _message(12, _number(1, _zigzag(offset)) + _number(2, length))
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -114,7 +121,7 @@ def _number(field: int, value: int) -> bytes:
 
 
 def _double(field: int, value: float) -> bytes:
-    return _key(field, _DOUBLE) + struct.pack("<d", value)
+    return _key(field, _DOUBLE) + _packed(value)
 
 
 def _text(field: int, value: str) -> bytes:
@@ -140,8 +147,12 @@ def _key(field: int, written: int) -> bytes:
 
 
 def _varints(values: Iterable[int]) -> bytes:
+    return b"".join(_each_varint(values))
+
+
+def _each_varint(values: Iterable[int]) -> list[bytes]:
     small = _small()
-    return b"".join([small[value] if value < _TABLE_SIZE else _long_varint(value) for value in values])
+    return [small[value] if value < _TABLE_SIZE else _long_varint(value) for value in values]
 
 
 def _varint(value: int) -> bytes:
@@ -166,6 +177,8 @@ def _long_varint(value: int) -> bytes:
     return bytes(groups)
 
 
+_COUNTER, _GAUGE = (_key(field, _BYTES) + _varint(9) + _key(1, _DOUBLE) for field in (3, 2))
+"""What the message of a counter or a gauge begins with; its value follows, and nothing else."""
 _BOUNDS: Final = [_double(2, bound) for bound in BUCKETS]
 """Fields of classic buckets, which are the same in all of them."""
 _HEADS: Final = [_key(3, _BYTES) + _varint(1 + length + len(_BOUNDS[0])) + _key(1, _VARINT) for length in range(11)]

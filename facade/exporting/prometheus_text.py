@@ -51,7 +51,7 @@ def _sample_name(family: Family) -> str:
 
 
 def _samples(family: Family, name: str) -> Iterator[str]:
-    for labels, value in family.samples:
+    for labels, value, _ in family.samples:
         if isinstance(value, Distribution):
             yield from _histogram(name, _written(labels), value)
         elif isinstance(value, Sum):

@@ -25,6 +25,7 @@ from celery.schedules import crontab, schedule  # type: ignore[import-untyped]
 from weighbridge import flush, ignore_transaction, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
 from weighbridge.jobs.timetables import Entry, cron_rule, declare, period_rule
+from weighbridge.transactions.host_exceptions import pass_on
 
 if TYPE_CHECKING:
     from weighbridge.transactions.model.finished import Outcome
@@ -123,7 +124,8 @@ def _queued(request: Any) -> float | datetime | None:
 def _due(request: Any) -> float | None:
     try:
         moment = aware(datetime.fromisoformat(request.eta)) if isinstance(request.eta, str) else aware(request.eta)
-    except ValueError:
+    except ValueError as problem:
+        pass_on(problem)
         return None
     return None if moment is None else moment.timestamp()
 

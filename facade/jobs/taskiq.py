@@ -15,6 +15,7 @@ from taskiq import TaskiqMessage, TaskiqMiddleware, TaskiqResult
 from taskiq.exceptions import NoResultError
 
 from weighbridge.jobs.runs import attributes_of, begin_run
+from weighbridge.transactions.host_exceptions import pass_on
 
 if TYPE_CHECKING:
     from weighbridge.transactions.model.finished import Outcome
@@ -103,5 +104,6 @@ def _outcome_of(run: _Run, message: TaskiqMessage, result: TaskiqResult[Any]) ->
 def _number(value: Any, otherwise: Any) -> Any:
     try:
         return otherwise if value is None else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError) as problem:
+        pass_on(problem)
         return otherwise

@@ -8,7 +8,9 @@ from typing import Final, Literal, NamedTuple
 
 from weighbridge.transactions.configuration.limits import MEASURES, Limit
 from weighbridge.transactions.model.finished import Kind
+from weighbridge.transactions.model.naming import path_of
 from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.schedules import Schedule
 from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.resolutions import FINEST
 from weighbridge.transactions.store.statistics import Statistics, Window
@@ -93,6 +95,8 @@ _FIGURES: Final[Mapping[str, _Figure]] = MappingProxyType(
 )
 _TIMES: Final = frozenset({"p95", "average"})
 """Figures that mean little where requests and jobs are mixed."""
+_MOST_TOLD: Final = 3
+"""Schedules that are named in a sentence."""
 
 
 def judge(reader: StoreReader, limit: Limit, subject: Subject, window: Window, min_calls: int) -> Judgement:
@@ -133,13 +137,38 @@ def _since_first(reader: StoreReader, window: Window, application: str | None) -
 
 
 def _judge_last_run(reader: StoreReader, limit: Limit, subject: Subject, now: float) -> Judgement:
-    """Judge how long ago a transaction ran last, to the minute; one that is running now has begun in time or not."""
-    last = _last_run(reader, subject, now)
+    """Judge how long ago a transaction ran last, to the minute; one that is running now has begun in time or not.
+
+    Where a schedule says that it was due since, and it has not run, that is critical whatever the limit.
+    """
+    last, missed = _last_run(reader, subject, now), _missed(reader, limit, subject, now)
     if last is None:
-        return Judgement(limit, "critical", None, 0, f"it has never run ({_bounds(limit)})")
+        words = [f"it has never run ({_bounds(limit)})", *missed]
+        return Judgement(limit, "critical", None, 0, ", ".join(words))
     ago = max(0.0, now - last)
     condition = limit.severity_of(ago)
-    return Judgement(limit, condition, ago, 1, f"last run {roughly(ago)} ago{_exceeded(limit, condition)}")
+    words = [f"last run {roughly(ago)} ago{_exceeded(limit, condition)}", *missed]
+    return Judgement(limit, "critical" if missed else condition, ago, 1, ", ".join(words))
+
+
+def _missed(reader: StoreReader, limit: Limit, subject: Subject, now: float) -> list[str]:
+    """Say which schedules of a subject were due, as long ago as the limit is long, and have not run since."""
+    schedules = reader.schedules(Window(now - limit.critical, now), now, subject.selection.application)
+    found = [
+        (one.last_missed, one.schedule)
+        for one in schedules
+        if one.last_missed is not None
+        and _is_scheduled(one.schedule, subject)
+        and (one.last_run is None or one.last_run <= one.last_missed)
+    ]
+    told = [f"{one.name} was due {roughly(now - due)} ago ({one.rule}) and has not run" for due, one in sorted(found)]
+    return [*told[:_MOST_TOLD], *([f"{len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else [])]
+
+
+def _is_scheduled(schedule: Schedule, subject: Subject) -> bool:
+    series = Series(schedule.application, "background", schedule.group, schedule.name)
+    is_named = subject.is_known or path_of(series.kind, series.group, series.name) == subject.path
+    return is_named and _is_selected(series, subject.selection)
 
 
 def _last_run(reader: StoreReader, subject: Subject, now: float) -> float | None:

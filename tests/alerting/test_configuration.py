@@ -107,3 +107,48 @@ def test_a_mistake_ends_what_would_judge(read: Any, tmp_path: Path, command: lis
     done = CliRunner(env=env).invoke(weighbridge, command)
     assert done.exit_code == 2
     assert "p95 = '800'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("https://host/${s3cr3t", ("${ in it without a name",)),
+        ("https://host/${}/s3cr3t", ("${ in it without a name",)),
+        ("https://${HOST}/s3cr3t", ("not in the host",)),
+        ("https://host:${PORT}/s3cr3t", ("is no URL",)),
+        ("https://host${PART}", ("not in the host",)),
+        ("${SCHEME}://host/s3cr3t", ("https://",)),
+        ("https://host/${webhook_token_file}", ("there is no webhook_token_file",)),
+        ("${webhook_token_file}", ("https://",)),
+    ],
+)
+def test_names_where_none_may_be(read: Any, address: str, words: tuple[str, ...]) -> None:
+    (problem,) = read(f"name = 'a'\np95 = '1s'\nwebhook = '{address}'").problems
+    for word in ("[[weighbridge.alerts]]", "webhook = ...", *words):
+        assert word in str(problem)
+    assert "s3cr3t" not in str(problem)
+
+
+def test_a_program_needs_no_secrets(read: Any) -> None:
+    found = read("name = 'a'\np95 = '1s'\nwebhook = '${NOT_SET_HERE}'")
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "words"),
+    [
+        ("${HOOK}", None, "needs the environment variable HOOK, which is not set"),
+        ("https://host/${HOOK}", " ", "needs the environment variable HOOK, which is not set"),
+        ("${HOOK}", "s3cr3t", "${HOOK}, an environment variable: ... must begin with https://"),
+        ("${HOOK}", "https://u:s3cr3t@host/", "${HOOK}, an environment variable: ... must have no user"),
+    ],
+)
+def test_a_secret_that_is_not_there_ends_what_would_judge(
+    read: Any, tmp_path: Path, address: str, value: str | None, words: str
+) -> None:
+    read(f"name = 'a'\np95 = '1s'\nwebhook = '{address}'")
+    env = {"WEIGHBRIDGE_CONFIG_FILE": str(tmp_path / "weighbridge.toml"), "WEIGHBRIDGE_STORE": str(tmp_path / "a.db")}
+    done = CliRunner(env={**env, "HOOK": value}).invoke(weighbridge, ["serve", "--port", "0"])
+    assert done.exit_code == 2, done.output
+    assert f"alert 'a': webhook = {words}" in done.output
+    assert "s3cr3t" not in done.output

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from weighbridge.alerting.payloads import Change, payload
 from weighbridge.alerting.webhook import WebhookFailed, post
 from weighbridge.reporting.judging import Judgement
+from weighbridge.transactions.configuration.webhook_addresses import filled
 from weighbridge.transactions.store.results import AlertState
 from weighbridge.transactions.store.statistics import Window
 
@@ -173,3 +175,28 @@ def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
             post(change(webhook=f"https://localhost:{listener.getsockname()[1]}/").alert, b"{}")
         thread.join()
     assert received == []
+
+
+def test_an_address_with_secrets(receiver: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("T0/B 0\n")
+    keys = {"webhook_token_file": str(tmp_path / "token")}
+    address = f"{receiver.url}/${{KEY}}/${{webhook_token_file}}?to=${{TEAM}}"
+    one = change(webhook=address, **keys)
+    post(replace(one.alert, webhook=filled(address, {"KEY": "a/b", "TEAM": "ops & co"})), payload(one))
+    post(change(webhook=filled("${ALL}", {"ALL": f"{receiver.url}?x=1\n"}), **keys).alert, payload(one))
+    first, second = receiver.requests
+    assert first.path == "/hook/a/b/T0/B%200?to=ops%20%26%20co"
+    assert "Authorization" not in first.headers
+    assert (second.path, second.headers["Authorization"]) == ("/hook?x=1", "Bearer T0/B 0")
+
+
+def test_no_secret_is_in_what_is_said(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.answer = receiver.refuse
+    (tmp_path / "token").write_text("s3cr3t")
+    address = filled(f"{receiver.url}/${{KEY}}/${{webhook_token_file}}", {"KEY": "s3cr3t"})
+    one = change(webhook=address, webhook_token_file=str(tmp_path / "token"))
+    with pytest.raises(WebhookFailed) as failed:
+        post(one.alert, payload(one))
+    assert "s3cr3t" not in str(failed.value)
+    assert "answered 503" in str(failed.value)
+    assert "s3cr3t" not in repr(one)

@@ -13,6 +13,7 @@ import pytest
 from click.testing import Result
 
 from weighbridge.transactions.recording.snapshot import Instance, RunningTransaction, Series, Snapshot
+from weighbridge.transactions.schedules import Schedule
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 from .conftest import Call, WriteStore, write_more
@@ -157,6 +158,52 @@ def test_a_job_that_has_never_run(check: Check) -> None:
     result = check("--app", "shop", "--transaction", "OtherTransaction/Function/shop:weekly", "--missing", "8d")
     assert judged(result) == "CRITICAL"
     assert "it has never run" in result.stdout
+
+
+NIGHTLY = Schedule("shop", "code", "Function", "shop:nightly", "0 * * * *", "UTC", 60)
+
+
+def scheduled(store: Path, *schedules: Schedule, known: float = 4 * 3600) -> None:
+    """A process has declared schedules for some hours."""
+    now, writer = time.time(), StoreWriter(str(store))
+    instance = Instance("scheduler", "host", 2, now - known, "test")
+    writer.write(Snapshot(instance, 1, now - known, (), schedules=schedules))
+    writer.close()
+
+
+def test_a_scheduled_job_that_missed_its_run_is_told(check: Check, store: Path) -> None:
+    path = "OtherTransaction/Function/shop:nightly"
+    assert judged(check("--transaction", path, "--missing", "3h")) == "OK"
+    scheduled(store, NIGHTLY)  # due every hour, and run two hours ago
+    for asked in (("--transaction", path), ("--app", "shop"), ()):
+        result = check(*asked, "--missing", "3h")
+        assert judged(result) == "CRITICAL"
+        assert re.search(
+            r"last run .* ago, shop:nightly was due .* ago \(0 \* \* \* \*\) and has not run", result.stdout
+        )
+    for asked in (
+        ("--type", "web"),
+        ("--app", "office|home"),
+        ("--transaction", "OtherTransaction/Function/shop:slow"),
+    ):
+        assert judged(check(*asked, "--missing", "3h")) == "OK"
+    write_more(store, [Call(JOB, 1.0)])  # late, but it has run
+    assert judged(check("--transaction", path, "--missing", "3h")) == "OK"
+
+
+def test_a_scheduled_job_that_is_not_due_yet_or_was_not_known(check: Check, store: Path) -> None:
+    later, new = NIGHTLY._replace(rule="every 18000"), NIGHTLY._replace(name="shop:new", within=7200)
+    scheduled(store, later, new, known=3000)
+    assert judged(check("--app", "shop", "--missing", "3h")) == "OK"
+
+
+def test_a_scheduled_job_that_has_never_run(check: Check, store: Path) -> None:
+    scheduled(store, *(NIGHTLY._replace(name=f"shop:{name}") for name in ("a", "b", "c", "d", "e")))
+    result = check("--app", "shop", "--transaction", "OtherTransaction/Function/shop:a", "--missing", "8d")
+    assert judged(result) == "CRITICAL"
+    assert re.search("it has never run .*, shop:a was due .* ago", result.stdout)
+    assert "shop:b" not in result.stdout
+    assert "2 more" in check("--app", "shop", "--missing", "8d").stdout
 
 
 def test_a_job_that_is_running_has_begun(check: Check, store: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -232,7 +233,7 @@ def test_from_the_error_rate_to_the_line_and_the_sample(page: Page) -> None:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("Traceback (most recent call last):")
     assert "in pay\n    raise RuntimeError(" in copied
-    page.get_by_role("link", name="sample ").first.click()
+    page.get_by_role("link", name=re.compile("^sample ")).first.click()
     page.get_by_text("Traceback").first.wait_for()
     assert "refused" in page.locator("ul.errors").first.inner_text()
     assert "user" in page.locator("dl.attributes").inner_text()

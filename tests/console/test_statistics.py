@@ -337,8 +337,9 @@ def test_the_top_five_are_stacked_over_time(ask: Ask) -> None:
         assert sum(line["values"]) == pytest.approx(sum(call.duration for call in of(series)), rel=1e-4)
 
 
-def test_t_and_four_t_are_marked_on_the_histogram(ask: Ask) -> None:
-    told = json.loads(ask(address("/api/transaction", EXPORT)).body)["histogram"]
+def test_t_and_percentiles_are_marked_on_the_histogram(ask: Ask) -> None:
+    answer = json.loads(ask(address("/api/transaction", EXPORT)).body)
+    told, figures = answer["histogram"], answer["figures"]
     first, last = told[0]["low"], told[-1]["high"]
     for t in (0.01, T, last / 3.5, 20.0):
         body = ask(address("/transaction", EXPORT, t=t)).body
@@ -346,10 +347,10 @@ def test_t_and_four_t_are_marked_on_the_histogram(ask: Ask) -> None:
         near = {name: s for name, s in (("T", t), ("4 T", 4 * t)) if first / beyond <= s <= last * beyond}
         low, high = min(first, *near.values(), last) / 1.04, max(last, *near.values(), first) * 1.04
         marks = Marks(body).found
-        assert set(marks) == {f"mark-t{'4' * (name == '4 T')}" for name in near}
-        for name, seconds in near.items():
-            place = math.log(seconds / low) / math.log(high / low) * 100
-            assert marks[f"mark-t{'4' * (name == '4 T')}"] == pytest.approx(place, abs=0.01)
+        wanted = {f"mark-t{'4' * (name == '4 T')}": seconds for name, seconds in near.items()}
+        wanted |= {f"at-{name}": figures[f"{name}_seconds"] for name in ("median", "p95")}
+        places = {name: math.log(seconds / low) / math.log(high / low) * 100 for name, seconds in wanted.items()}
+        assert marks == pytest.approx(places, abs=0.01)
         for name, seconds in (("T", t), ("4 T", 4 * t)):  # what would leave half of it empty is said in words
             assert (f"{name} = {formats.duration(seconds)}".encode() in body.partition(b"Outside of")[2]) == (
                 name not in near

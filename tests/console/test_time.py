@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.console import conftest
-from tests.console.conftest import ITEM, JOB, SEARCH, Ask, Call, asking, write
+from tests.console.conftest import EXPORT, ITEM, JOB, NOW, SEARCH, Ask, Call, asking, write
 from tests.console.test_statistics import Cells, Charts, address
 from weighbridge.console import Console
 from weighbridge.console.days import day_note, local_steps
@@ -413,3 +413,18 @@ def test_what_is_not_there_is_not_charted(at: Any) -> None:
     body = ask("/summary?app=shop&kind=background").body.decode()
     assert 'class="card wide"><h2>Most time consuming' in body
     assert "<h2>Errors" not in body
+
+
+def test_one_transaction_is_compared_with_its_own_day_before(tmp_path: Path) -> None:
+    today = [Call(EXPORT, 0.3, age=age) for age in range(90, 1500, 60)]
+    before = [Call(EXPORT, 0.1, age=86400 + age) for age in range(90, 1500, 60)]
+    write(tmp_path / "two.db", [*today, *before, *(Call(SEARCH, 9.0, age=86400 + age) for age in (90, 150))])
+    ask = asking(Console(tmp_path / "two.db", clock=lambda: NOW))
+    query = "app=shop&group=Route&name=GET+/export.csv&tz=UTC&compare=day"
+    compared = told(ask, f"/api/transaction?{query}")["compared"]
+    assert compared["figures"]["calls"] == len(before)
+    assert compared["figures"]["average_seconds"] == pytest.approx(0.1)
+    page = ask(f"/transaction?{query}").body
+    (line,) = (one for one in Charts(page).found["Response time over time"]["lines"] if one.get("before"))
+    assert set(line["values"]) - {None} == {0.1}
+    assert page.count(b"+200.0 %") >= 2  # of the average and of the percentiles

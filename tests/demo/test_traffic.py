@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.demo.check import Calls, compare
-from weighbridge.demo.traffic import API, PARTNERS, TRAFFIC, WEB, WORKER, Traffic, plan
+from weighbridge.demo.traffic import API, NEW, OLD, PARTNERS, TRAFFIC, WEB, WORKER, Traffic, by_release, plan
 from weighbridge.transactions.recording.snapshot import Series
 
 PAGE = next(traffic for traffic in TRAFFIC if traffic.what == "GET /")
@@ -28,6 +28,17 @@ def test_a_plan_has_everything_once_and_the_number_asked_for(requests: int, seed
 def test_the_same_seed_gives_the_same_plan() -> None:
     assert plan(300, 5) == plan(300, 5)
     assert plan(300, 5) != plan(300, 6)
+
+
+@given(st.integers(1, 500), st.integers())
+def test_each_version_gets_what_is_meant_for_it_and_half_of_the_rest(requests: int, seed: int) -> None:
+    sent = plan(requests, seed)
+    older, newer = by_release(sent)
+    assert Counter(older) + Counter(newer) == Counter(sent)
+    assert {traffic.release for traffic in older} <= {"", OLD}
+    assert {traffic.release for traffic in newer} <= {"", NEW}
+    meant = sum(bool(traffic.release) for traffic in sent)
+    assert abs(len(older) - len(newer)) <= 1 + 2 * meant
 
 
 def test_the_traffic_is_of_every_sort_that_must_be_told_apart() -> None:

@@ -11,19 +11,16 @@ import pytest
 import weighbridge
 from weighbridge.transactions.store.reader import ErrorGroupStatistics, SampleErrorInfo, StoreReader, Window
 
+from ..own_store import settings, store
+
+__all__ = ["Groups", "SampleErrors", "lately", "settings", "store"]
+
 Groups = Callable[[], list[ErrorGroupStatistics]]
 SampleErrors = Callable[[], list[SampleErrorInfo]]
 
 
 def lately() -> Window:
     return Window(time.time() - 7200, time.time() + 3600)
-
-
-@pytest.fixture(autouse=True)
-def store(own_settings: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The file that is reported to."""
-    monkeypatch.setenv("WEIGHBRIDGE_STORE", str(tmp_path / "shop.db"))
-    return tmp_path / "shop.db"
 
 
 @pytest.fixture
@@ -52,15 +49,3 @@ def sample_errors(read: Callable[[], StoreReader]) -> SampleErrors:
         return [error for one in reader.samples(lately()) for error in reader.errors_of_sample(one.id)]
 
     return found
-
-
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts settings into force, named as their variables without the prefix."""
-
-    def put(**values: str) -> None:
-        for name, value in values.items():
-            monkeypatch.setenv(f"WEIGHBRIDGE_{name.upper()}", value)
-        weighbridge.initialize(ignore_errors=False)
-
-    return put

@@ -196,7 +196,7 @@ def test_protobuf_has_each_bin_of_a_histogram(store: Path, scrape: Scrape) -> No
     assert len(found) == len(families)
     for family in (family for family in families if family.kind == "histogram"):
         metrics = found[f"{family.name.replace('.', '_')}_seconds"][4]
-        for (labels, value), metric in zip(family.samples, map(fields, metrics), strict=True):
+        for (labels, value, _), metric in zip(family.samples, map(fields, metrics), strict=True):
             assert [(fields(one)[1][0].decode(), fields(one)[2][0].decode()) for one in metric[1]] == list(labels)
             histogram = fields(metric[7][0])
             assert (histogram[1][0], histogram[2][0], signed(histogram[5][0])) == (value.count, value.sum, 5)
@@ -247,8 +247,14 @@ def test_without_a_token_it_answers_on_loopback_names_only(scrape: Scrape) -> No
     assert scrape(host="evil.example").status == 421
     assert scrape(method="POST").status == 405
     assert scrape(path="/other").status == 404
-    head = scrape(method="HEAD")
+
+
+@pytest.mark.parametrize("accept", ["", PROTOBUF])
+def test_a_head_has_the_length_of_what_a_get_gives(scrape: Scrape, accept: str) -> None:
+    head, whole = scrape(accept, method="HEAD"), scrape(accept)
     assert (head.status, head.body) == (200, b"")
+    assert head.headers == whole.headers
+    assert dict(head.headers)["content-length"] == str(len(whole.body)) != "0"
 
 
 def test_with_a_token_it_asks_for_it(store: Path) -> None:
@@ -287,15 +293,28 @@ def test_it_is_mounted_into_asgi_and_not_measured(store: Path) -> None:
     assert [one.name for one in captured if one.status == 200] == []
 
 
-def test_it_is_mounted_into_wsgi(store: Path) -> None:
+def test_a_head_is_answered_with_a_length(store: Path) -> None:
+    with served(asgi_application(store)) as url, httpx.Client(trust_env=False) as client:
+        plain = {"accept-encoding": "identity"}
+        head, whole = client.head(url, headers=plain), client.get(url, headers=plain)
+        assert head.content == b""
+        assert int(head.headers["content-length"]) > 1000
+        assert abs(int(head.headers["content-length"]) - len(whole.content)) < 100, "more than the time has changed"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_it_is_mounted_into_wsgi(store: Path, method: str) -> None:
     environ: dict[str, Any] = {"HTTP_ACCEPT": PROTOBUF, "HTTP_HOST": "localhost", "SCRIPT_NAME": "/metrics"}
+    environ["REQUEST_METHOD"] = method
     environ |= {"PATH_INFO": "", "QUERY_STRING": ""}
     setup_testing_defaults(environ)
     told: list[Any] = []
     body = validator(wsgi_application(store))(environ, lambda *arguments: told.extend(arguments))
     with closing(body):  # type: ignore[arg-type]
-        assert b"weighbridge_transactions_total" in b"".join(body)
+        sent = b"".join(body)
+    assert (b"weighbridge_transactions_total" in sent) == (method == "GET")
     assert (told[0], dict(told[1])["content-type"]) == ("200 OK", CONTENT_TYPES["protobuf"])
+    assert int(dict(told[1])["content-length"]) > 1000
 
 
 def test_serve_has_it_with_a_token_of_its_own(store: Path, tmp_path: Path) -> None:
@@ -319,8 +338,27 @@ def test_serve_gives_the_token_of_the_page_to_both(store: Path, tmp_path: Path) 
         assert client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
-def test_a_bad_token_file_is_named(store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--token-file", "--metrics-token-file"])
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (b"short", ": the token must have at least 16 characters"),
+        (b"", ": the token must have at least 16 characters"),
+        (b"\xef\xbb\xbf" + TOKEN.encode(), ": the token begins with a byte order mark: write it without one"),
+        (f"{TOKEN}\n{TOKEN}\n".encode(), ": the token must be one line; there are 2"),
+        ("ein Schl\u00fcssel f\u00fcr alle Tage".encode(), ": the token must have printable ASCII characters only"),
+        (b"a token with a\tstop in the middle", ": the token must have printable ASCII characters only"),
+        (TOKEN.encode("utf-16"), " cannot be read: "),
+    ],
+)
+def test_a_bad_token_file_is_named(store: Path, tmp_path: Path, option: str, written: bytes, says: str) -> None:
     file = tmp_path / "token"
-    file.write_text("short")
-    result = CliRunner().invoke(weighbridge, ["serve", "--metrics-token-file", str(file), "--store", str(store)])
-    assert (result.exit_code, f"--metrics-token-file {file}" in result.output) == (2, True)
+    file.write_bytes(written)
+    result = CliRunner().invoke(weighbridge, ["serve", option, str(file), "--port", "0", "--store", str(store)])
+    assert (result.exit_code, f"{option} {file}{says}" in result.output) == (2, True), result.output
+    assert TOKEN not in result.output
+
+
+def test_a_bad_token_of_an_application_is_refused(store: Path) -> None:
+    with pytest.raises(ValueError, match="printable ASCII"):
+        asgi_application(store, token=f"\u00fc{TOKEN}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from hypothesis import strategies as st
 
 from weighbridge.exporting.families import Distribution, Family, Sample, Sum
 from weighbridge.exporting.otlp import metrics, points
-from weighbridge.exporting.otlp.deltas import Sent, counted, decode_sent, deltas, encode_sent, settled
+from weighbridge.exporting.otlp.deltas import counted, deltas
+from weighbridge.exporting.otlp.sent import Sent, decode_sent, encode_sent
+from weighbridge.exporting.otlp.settling import settled
 from weighbridge.transactions.recording.histogram import BOUNDS, add_durations
 from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.sqlite.ids import Ids
 
 from .calls import JOB, PAGE, row, told, write
 from .receiver import Answer, Receiver
@@ -202,7 +206,7 @@ def names(**counts: int) -> list[Family]:
 
 
 def noted(families: list[Family]) -> dict[Any, Sent]:
-    return {key: Sent(value, 1) for key, value in counted(families).items()}
+    return counted(families, 1)
 
 
 def differences(before: list[Family], after: list[Family]) -> dict[str, int]:
@@ -218,6 +222,38 @@ def test_one_that_comes_back_is_new() -> None:
     assert differences(names(b=6, other=12), names(a=3, b=6, other=12)) == {"a": 3}
 
 
+def numbered(families: list[Family], **numbers: int) -> list[Family]:
+    """The families, with numbers of series."""
+    (family,) = families
+    samples = [one._replace(number=numbers.get(dict(one.labels)["name"], 0)) for one in family.samples]
+    return [replace(family, samples=samples)]
+
+
+@pytest.mark.parametrize("returned", [3, 30])
+def test_one_that_comes_back_before_anybody_looked_is_new(returned: int) -> None:
+    before = numbered(names(a=10, b=5), a=1, b=2)
+    after = numbered(names(a=returned, b=6, other=12), a=9, b=2)
+    assert differences(before, after) == {"a": returned, "b": 1, "<other>": 2}
+
+
+def test_names_that_make_room_and_come_back_between_two_exports_are_counted_once(
+    store: Path, receiver: Receiver, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ids, "MAX_SERIES", 10)
+    back = PAGE._replace(name="GET /back")
+    write(store, row(back, [0.1]), row(JOB, [0.1] * 2))
+    sent(export(**DELTA))
+    for number in range(20):
+        write(store, row(PAGE._replace(name=f"GET /{number}"), [0.1] * 2))
+    assert ("shop", back.name) not in told(store)
+    write(store, row(back, [0.1] * 7))
+    assert told(store)["shop", back.name] == 7
+    sent(export(**DELTA))
+    assert receiver.counts(DURATION) == receiver.counts("weighbridge.application.transaction.duration") == {(): 50}
+    assert receiver.counts("http.server.request.duration") == {(): 48}
+    assert counts(receiver)["shop", back.name] == 1 + 7
+
+
 def test_one_that_is_forgotten_with_its_counts_takes_them_from_nobody() -> None:
     assert differences(names(a=10, other=1), names(other=3)) == {"<other>": 2}
 
@@ -228,3 +264,20 @@ def test_what_was_sent_is_noted_as_text() -> None:
     before = noted(families)
     assert decode_sent(encode_sent(before)) == before
     assert decode_sent("nonsense") is None
+
+
+def test_two_accounts_at_one_address_get_everything_each(
+    store: Path, receiver: Receiver, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = ("s3cret-key-of-one", "s3cret-key-of-two")
+    for number in (3, 5):
+        write(store, row(PAGE, [0.1] * number))
+        for key in keys:
+            sent(export(HEADERS=f"api-key={key}", **DELTA))
+    for key in keys:
+        own = Receiver()
+        own.requests = [one for one in receiver.requests if one.headers["api-key"] == key]
+        assert counts(own) == told(store)
+    with closing(sqlite3.connect(store)) as opened:
+        kept = f"{opened.execute('SELECT * FROM export_cursor').fetchall()}"
+    assert "s3cret" not in kept

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from weighbridge.exporting.otlp import exporter as exporter_module
+from weighbridge.exporting.otlp.exporter import Exporter, Store
+from weighbridge.exporting.otlp.variables import read_variables
 
 from ..waiting import eventually
 from .calls import JOB, PAGE, row, sample, told, write
@@ -166,3 +170,31 @@ def test_serve_sends_where_the_settings_say_so(store: Path, receiver: Receiver) 
     finally:
         status = command.stop(signal.SIGINT)
     assert status == 0, command.said
+
+
+def test_a_fault_of_ours_is_said_once_and_ends_nothing(
+    store: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any) -> Any:
+        failures.append(1)
+        raise RuntimeError("nobody has thought of this")
+
+    write(store, row(PAGE, [0.1]))
+    failures: list[int] = []
+    said: list[str] = []
+    variables = read_variables(
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_METRIC_EXPORT_INTERVAL": "50"}, traces=False
+    )
+    with closing(Exporter(Store(str(store), None), variables, said.append)) as exporter:
+        stop = threading.Event()
+        thread = threading.Thread(target=exporter.export_until, args=(stop,))
+        with monkeypatch.context() as fault:
+            fault.setattr(exporter_module, "families_of", broken)
+            thread.start()
+            eventually(lambda: len(failures) > 2)
+        agree(receiver, store)
+        stop.set()
+        thread.join()
+    (line,) = [one for one in said if "nobody" in one]
+    assert line.startswith("the export failed: RuntimeError: nobody has thought of this (test_loop.py:")
+    assert line.endswith("; nothing is lost, and it is tried again")

@@ -146,6 +146,7 @@ def test_partial_success_repeats_no_credentials(store: Path, receiver: Receiver,
     [
         ({"ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a receiver"),
         ({"ENDPOINT": "http://collector..local:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address of a receiver"),
+        ({"METRICS_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL is 'grpc'; it must be http/protobuf"),
         ({"PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'; it must be http/protobuf"),
     ],
 )
@@ -193,3 +194,11 @@ def test_the_extra_is_named_where_it_is_missing(store: Path, monkeypatch: pytest
     done = CliRunner().invoke(weighbridge, ["export", "otlp", "--once", "--store", str(store)])
     assert done.exit_code == 2
     assert "install: python -m pip install 'weighbridge[otlp]'" in done.stderr
+
+
+def test_variables_of_what_is_not_sent_end_nothing(store: Path, receiver: Receiver, export: Export) -> None:
+    write(store, row(PAGE, [0.1]))
+    sent(export(TRACES_PROTOCOL="grpc"))
+    assert receiver.sent()
+    done = export("--samples", TRACES_PROTOCOL="grpc")
+    assert (done.exit_code, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is 'grpc'" in done.stderr) == (2, True)

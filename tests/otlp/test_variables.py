@@ -69,9 +69,29 @@ def test_words_are_read_whatever_their_case() -> None:
     variables = read(
         EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="DELTA",
         EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="Base2_Exponential_Bucket_Histogram",
-        SDK_DISABLED="True",
     )
-    assert (variables.temporality, variables.histogram, variables.is_disabled) == ("delta", "exponential", True)
+    assert (variables.temporality, variables.histogram) == ("delta", "exponential")
+    assert read(SDK_DISABLED="True").is_disabled
+
+
+def test_what_is_not_sent_needs_no_good_variables() -> None:
+    named = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "collector:4317"}
+    variables = read_variables(named, traces=False)
+    assert variables.metrics is not None
+    assert variables.traces is None
+    with pytest.raises(BadVariable, match="OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is 'grpc'"):
+        read_variables(named, metrics=False)
+
+
+def test_a_disabled_export_needs_no_good_variables() -> None:
+    variables = read(SDK_DISABLED="true", EXPORTER_OTLP_PROTOCOL="grpc", EXPORTER_OTLP_ENDPOINT="collector:4317")
+    assert (variables.is_disabled, variables.metrics, variables.traces) == (True, None, None)
+
+
+def test_a_word_for_yes_that_the_specification_does_not_know_is_noted() -> None:
+    variables = read(SDK_DISABLED="yes")
+    assert not variables.is_disabled
+    assert [note for note in variables.notes if "OTEL_SDK_DISABLED is 'yes'" in note]
 
 
 def test_low_memory_is_delta() -> None:

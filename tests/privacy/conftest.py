@@ -10,12 +10,9 @@ import pytest
 import weighbridge
 from weighbridge.testing import CapturedTransactions, capture_transactions
 
+from ..own_store import settings, store
 
-@pytest.fixture(autouse=True)
-def store(own_settings: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The file that is reported to."""
-    monkeypatch.setenv("WEIGHBRIDGE_STORE", str(tmp_path / "shop.db"))
-    return tmp_path / "shop.db"
+__all__ = ["settings", "store"]
 
 
 @pytest.fixture
@@ -34,15 +31,3 @@ def ended() -> Iterator[CapturedTransactions]:
     """The transactions that have ended."""
     with capture_transactions() as transactions:
         yield transactions
-
-
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Puts settings into force, named as their variables without the prefix."""
-
-    def put(**values: str) -> None:
-        for name, value in values.items():
-            monkeypatch.setenv(f"WEIGHBRIDGE_{name.upper()}", value)
-        weighbridge.initialize(ignore_errors=False)
-
-    return put

@@ -81,6 +81,50 @@ def test_nothing_is_missing_and_nothing_falls_when_rows_expire(make, engine, pat
         assert 0 < kept < calls(ever.names), "nothing has expired"
 
 
+def test_a_type_of_errors_outlives_those_that_are_forgotten(make, engine, path) -> None:
+    """Each message is an error of its own, and so is each transaction that it comes from."""
+    writer = engine.writer(Retention(minutes=1, hours=5, samples=1))
+    writer.write(make.snapshot(errors=(make.error("x", type="shop:Gone"),)))
+    expected = {ErrorType("shop", "web", "shop:Broken", False): 0, ErrorType("shop", "web", "shop:Broken", True): 0}
+    with closing(StoreReader.open(path)) as reader:
+        for day in range(14):
+            at = make.now + day * DAY
+            series = make.page._replace(name=f"GET /{day}")
+            errors = (
+                make.error(f"first {day}", minute=at), make.error(f"other {day}", 2, series, at),
+                make.error(f"third {day}", 3, minute=at, expected=True),
+            )  # fmt: skip
+            writer.write(
+                make.snapshot(make.row([1.0], minute=at), make.row([1.0], series, at), taken=at, errors=errors)
+            )
+            for hour in range(0, 24, 6):
+                writer.write(make.other(f"{day}").snapshot(taken=at + hour * 3600))
+            for error in expected:
+                expected[error] += 3
+            ever = reader.ever()
+            assert {error: ever.errors.get(error) for error in expected} == expected
+    assert engine.count("error") < 40, "nothing was forgotten"
+    assert ErrorType("shop", "web", "shop:Gone", False) not in ever.errors
+
+
+def test_what_has_not_expired_keeps_its_name_after_a_long_pause(make, engine, path) -> None:
+    writer = engine.writer(Retention(minutes=1, hours=5, samples=1))
+    rows = [make.row([1.0] * 3, make.page._replace(name=f"GET /{n}")) for n in range(3)]
+    writer.write(make.snapshot(*rows, errors=(make.error("x", 5, make.page._replace(name="GET /2")),)))
+    with closing(StoreReader.open(path)) as reader:
+        for number in range(60):
+            at = make.now + 30 * DAY + number * 3600
+            errors = (make.error("y", minute=at),)
+            others = [make.other(one).snapshot(taken=at) for one in (f"two {number // 20}", f"three {number // 20}")]
+            for snapshot in (make.snapshot(make.row([1.0], minute=at), taken=at, errors=errors), *others):
+                writer.write(snapshot)
+            ever = reader.ever()
+            assert calls(ever.names) == calls(ever.applications) == 9 + number + 1
+            assert sum(ever.errors.values()) == 5 + number + 1
+        kept = reader.totals(Window(0, at + 60)).calls
+    assert kept == 60, "nothing has expired"
+
+
 def test_no_counter_falls_while_names_make_room(make, engine, path, limit, monkeypatch) -> None:
     monkeypatch.setattr(eviction, "_ROWS_AT_ONCE", 5)
     limit("series", 20)

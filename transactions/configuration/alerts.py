@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from .limits import MEASURES, Limit, read_length, read_limit
 from .values import Refused
+from .webhook_addresses import TOKEN, needs_token, read_address
 
 __all__ = ["FORMATS", "Alert", "Format", "read_alerts"]
 
@@ -49,7 +49,7 @@ class Alert:
     min_calls: int = 20
     """With fewer calls nothing is judged."""
     webhook: str | None = field(default=None, repr=False)
-    """Where its begin and its end are told. It may be a secret."""
+    """Where its begin and its end are told, with names that stand for secrets. It may be one itself."""
     format: Format = "json"
     token_file: str | None = None
     """A file with the token that the webhook asks for."""
@@ -96,6 +96,8 @@ def _alert(table: Mapping[str, Any]) -> Alert:
         raise _Bad("it has no name")
     read = {key: _value(key, read, table[key]) for key, (_, read) in _READERS.items() if key in table}
     alert = Alert(limit=_limit(table), **{_READERS[key][0]: value for key, value in read.items()})
+    if needs_token(alert.webhook or "") and alert.token_file is None:
+        raise _Bad(f"webhook = ... has ${{{TOKEN}}} in it, and there is no {TOKEN}")
     if alert.webhook is None and ("format" in table or "webhook_token_file" in table):
         raise _Bad(f"{'format' if 'format' in table else 'webhook_token_file'} needs a webhook")
     return alert
@@ -172,20 +174,7 @@ def _format(value: object) -> str:
 
 
 def _webhook(value: object) -> str:
-    """Read an address; it may be a secret, and no message has any of it."""
-    text = _text(value)
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise _Bad("... is no URL") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise _Bad("... must begin with https:// or http:// and name a host")
-    if parts.username is not None or parts.password is not None:
-        raise _Bad("... must have no user or password in it: webhook_token_file names a file with a token")
-    if parts.fragment or not text.isascii() or not text.isprintable() or " " in text:
-        raise _Bad("... must be percent-encoded, and have no # in it")
-    return text
+    return read_address(_text(value))
 
 
 def _file(value: object) -> str:

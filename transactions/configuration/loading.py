@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from ..host_exceptions import pass_on
 from .agent_settings import ALIASES, COUNTERPARTS
 from .environment import read_environment
 from .records import Configuration, ConfigurationError, Entries, FileReading, Origin, Problem, SettingEntry, Unused
@@ -103,7 +104,8 @@ def _read_file(file: str | os.PathLike[str] | None, environment: str | None) -> 
         return FileReading()
     try:
         path = os.fsdecode(file)
-    except TypeError:
+    except TypeError as problem:
+        pass_on(problem)
         message = f"config_file is the path of a file, and cannot be a {type(file).__name__}"
         return FileReading(problems=(Problem("argument config_file", message),))
     from .files import read_file  # noqa: PLC0415 - two parsers that most processes never need

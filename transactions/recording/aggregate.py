@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from ..configuration.in_force import in_force
 from ..configuration.settings import Settings
 from ..handoff import DurationBuffer, handoff
+from ..host_exceptions import pass_on
 from ..model.applications import Application
 from ..model.clock import epoch, epoch_at, monotonic
 from ..model.errors import LocatedError, shown
@@ -92,7 +93,8 @@ class Aggregate:
         for _ in repeat(None, waiting):
             try:
                 transaction = take()
-            except IndexError:  # another thread is dropping the oldest at this moment
+            except IndexError as problem:  # another thread is dropping the oldest at this moment
+                pass_on(problem)
                 break
             end_time = transaction._end_time
             if not minute.start <= end_time < minute.end:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ..configuration.postgresql_url import is_server_url
-from .cursors import Cursors
 from .rows import Source
 from .sqlite.source import SQLiteSource
 from .sqlite.state import FileState
 from .state import StateWriter
 
-__all__ = ["cursors_at", "source_at", "state_at"]
+__all__ = ["source_at", "state_at"]
 
 
 def source_at(place: str) -> Source:
@@ -25,23 +24,8 @@ def source_at(place: str) -> Source:
     return SQLiteSource(place)
 
 
-def cursors_at(place: str) -> Cursors:
-    """Return the way to the cursors of the store at a place.
-
-    Args:
-        place: a file, or the address of a server.
-    """
-    if is_server_url(place):
-        from .postgresql.cursors import ServerCursors  # noqa: PLC0415  needs a driver, which few have
-
-        return ServerCursors(place)
-    from .sqlite.cursors import SQLiteCursors  # noqa: PLC0415  few export
-
-    return SQLiteCursors(place)
-
-
 def state_at(place: str) -> StateWriter:
-    """Return the way to write marks and the states of alerts to the store at a place, as `source_at` takes it."""
+    """Return the way to write to the store at a place, as `source_at` takes it, what is not figures."""
     if is_server_url(place):
         from .postgresql.state import ServerState  # noqa: PLC0415  likewise
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Final
+from typing import Final, get_args
 
 from ..recording.name_limits import overflow_of
 from ..recording.snapshot import Series
@@ -59,6 +59,7 @@ def counted_ever(rows: Rows, cache: EverCache, max_names: int | None) -> Counted
         errors=reading.errors(),
         custom_metrics=reading.custom_metrics(),
         composition=_composition(rows.evictions(), names, shown),
+        numbers={scope: reading.numbers(scope) for scope in get_args(Scope)},
     )
 
 
@@ -113,14 +114,24 @@ class _Reading:
         self._rows = rows
         self._cache = cache
         self._evicted = rows.evicted()
+        self._found: dict[Scope, dict[int, Series]] = {}
         self._ranges = _kept_ranges(rows)
         cache.validate(rows)
 
+    def _series(self, scope: Scope) -> dict[int, Series]:
+        if scope not in self._found:
+            self._found[scope] = self._rows.series(Selection(), scope)
+        return self._found[scope]
+
     def series(self, scope: Scope) -> dict[int, Series]:
         """Return the series of a scope; the numbers of evicted ones stand for their replacements."""
-        found = self._rows.series(Selection(), scope)
+        found = self._series(scope)
         moved = {number: found[other] for number, other in self._evicted.items() if other in found}
         return {number: one for number, one in found.items() if number not in self._evicted} | moved
+
+    def numbers(self, scope: Scope) -> dict[Series, int]:
+        """Return the number of each series of a scope that is not being evicted."""
+        return {one: number for number, one in self._series(scope).items() if number not in self._evicted}
 
     def totals(self, scope: Scope, series: _Numbers | None = None) -> dict[Series, Totals]:
         """Return the totals of each series that was ever counted; of all of a scope, or by what they are counted as."""
@@ -169,9 +180,12 @@ class _Reading:
         return {name: self._rows.statuses([_EXPIRED, *self._ranges], some) for name, some in numbers.items()}
 
     def errors(self) -> dict[ErrorType, int]:
-        """Return how often errors of each type occurred."""
+        """Return how often errors of each type occurred; those of evicted series count where the series do."""
+        names, counted_as = self._series("name"), self.series("name")
+        moved = {names[one]: counted_as[one] for one in self._evicted if one in names and one in counted_as}
         found: dict[ErrorType, int] = {}
-        for error, count, _, series in self._rows.errors([_EXPIRED, *self._ranges], Selection()):
+        for error, count, _, whose in self._rows.errors([_EXPIRED, *self._ranges], Selection()):
+            series = moved.get(whose, whose)
             key = ErrorType(series.application, series.kind, error.type, error.expected)
             found[key] = found.get(key, 0) + count
         return found

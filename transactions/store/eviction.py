@@ -155,6 +155,9 @@ class EvictableNames(Protocol):
     def move_counters(self, evicted: Replacements) -> None:
         """Count under the replacements what was ever counted."""
 
+    def move_error_counters(self, unused: int) -> None:
+        """Count what was ever counted of errors that were seen before ``unused`` with one of the type that is kept."""
+
 
 def next_eviction_step(store: EvictableNames, now: float) -> Step | None:
     """Return the next step, to be taken in the same transaction, or ``None``; ``now`` is in epoch seconds."""
@@ -267,10 +270,11 @@ def _move_rows(rows: MovedRows, width: int, start: int) -> None:
 def keep_counters(store: EvictableNames, unused: int) -> None:
     """Count under `OTHER` what was ever counted of names that were seen before ``unused``, and are to be forgotten.
 
-    An application that is forgotten as a whole takes its counts with it. The other
-    rows of these names have expired.
+    An application that is forgotten as a whole takes its counts with it, as does a type
+    of errors. The other rows of these names have expired.
     """
     store.keep_overflow(unused)
     evicted = _overflowing(store.names, store.forgotten(unused), unused)
     if evicted:
         store.move_counters(evicted)
+    store.move_error_counters(unused)

@@ -60,6 +60,16 @@ class Retention:
             return floor_to(now - self.minutes * _DAY, _HOUR)
         return floor_to(now - self.longest, _DAY)
 
+    def unused(self, now: float, first: int | None) -> int:
+        """Return the moment before which names must have been seen last, to be forgotten (epoch seconds).
+
+        Args:
+            now: the present.
+            first: the start of the first row of a day: after a long pause, some may have yet to expire.
+        """
+        unused = self.oldest(_HOUR, now) - 2 * _DAY
+        return unused if first is None else min(unused, first)
+
 
 DEFAULT_RETENTION: Final = Retention()
 

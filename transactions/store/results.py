@@ -358,6 +358,8 @@ class CountedEver:
     """Number and total of the values by application and name."""
     composition: str
     """Changes whenever a name joins or leaves those that are counted under `OTHER`."""
+    numbers: Mapping[str, Mapping[Series, int]]
+    """By scope, what tells a series from one of the same name before it, which was evicted or forgotten."""
 
 
 @dataclass(frozen=True)

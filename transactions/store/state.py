@@ -1,12 +1,29 @@
-"""What is written to a store besides figures: marks and the states of alerts. Pages never write; only this does."""
+"""What is written to a store besides figures: marks, the states of alerts, and how far exports have come.
+
+Pages never write; only this does.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 from .results import AlertState, Mark
 
-__all__ = ["StateWriter"]
+__all__ = ["Change", "Cursor", "StateWriter"]
+
+
+class Cursor(NamedTuple):
+    """How far an exporter has come."""
+
+    moment: int = 0
+    """Epoch seconds; 0 before anything was passed on."""
+    state: str = "{}"
+    """JSON of the exporter's own."""
+
+
+Change = Callable[[Cursor], Cursor | None]
+"""Is given the present cursor, and returns the one to be kept; ``None`` leaves it as it is."""
 
 
 class StateWriter(Protocol):
@@ -45,6 +62,16 @@ class StateWriter(Protocol):
 
         Raises:
             StoreUnavailable: nothing was changed, or it is not known whether it was.
+        """
+        ...
+
+    def change_cursor(self, exporter: str, change: Change) -> Cursor:
+        """Change the cursor of an exporter in one step, however many try; return it as it is then.
+
+        So one of them can claim it, and a process that takes over knows what was passed on before.
+
+        Raises:
+            StoreUnavailable: it was not changed, or it is not known whether it was.
         """
         ...
 

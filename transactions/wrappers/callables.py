@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Protocol, TypeVar
 
+from ..host_exceptions import pass_on_signals
 from ..log import log_once
 from .opening import Opener
 from .pickling import is_found_by_name
@@ -77,7 +78,8 @@ def _measured_class(wrapped: type, opener: Opener, itself: bool) -> Any:
             return derive_measured_class(wrapped, opener)
         measure_class(wrapped, opener)
         return wrapped
-    except TypeError:  # a class that is immutable, or that nothing can be derived from
+    except TypeError as refusal:  # a class that is immutable, or that nothing can be derived from
+        pass_on_signals(refusal)
         return _proxy(wrapped, opener)
 
 

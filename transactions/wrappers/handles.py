@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..context.current import current
 from ..context.finalizers import Guard, release
 from ..context.lifetime import Mark, attach_step, detach_step, finish_out_of_order, recover, undo_begin
+from ..host_exceptions import pass_on
 from ..log import capture_internal_exception, log_once
 from ..model import errors
 from ..model.applications import ApplicationArgument
@@ -208,7 +209,8 @@ class BackgroundTaskHandle:
         opened, guard = self._opened, self._guard
         try:
             self._unended.pop()
-        except IndexError:
+        except IndexError as ended_before:
+            pass_on(ended_before)
             return
         if opened is None:
             return

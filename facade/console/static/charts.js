@@ -71,7 +71,7 @@ function seriesOf(chart) {
       width: piled ? 1 : 1.6,
       dash: line.before ? [4, 4] : undefined,
       fill: piled ? stroke : chart.lines.length === 1 || (index === 0 && !line.before) ? `${stroke}1c` : undefined,
-      paths: chart.bars ? uPlot.paths.bars({ size: [0.8, 22], align: 1 }) : undefined,
+      paths: chart.bars ? uPlot.paths.bars({ size: [0.8, 56], align: 1 }) : undefined,
       points: chart.bars ? { show: false } : { size: 5, filter: (plot, position) => alone(plot.data[position]) },
     };
   });
@@ -95,15 +95,25 @@ function ticks(_, splits, __, ___, step) {
 // Seconds between two ticks: whole minutes, hours and days.
 const steps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000];
 
+// Figures beside an axis, with no more decimals than one of them needs.
+function figuresOf(unit, splits) {
+  let texts = splits.map((split) => (split == null ? "" : unit(split)));
+  const superfluous = /(\.\d*?)0(?=\D|$)/;
+  while (texts.some((text) => text.includes(".")) && texts.every((text) => !text.includes(".") || superfluous.test(text))) {
+    texts = texts.map((text) => text.replace(superfluous, "$1").replace(/\.(?=\D|$)/, ""));
+  }
+  return texts;
+}
+
 function axes(unit, whole, logarithmic) {
   const shared = { stroke: color("--muted"), font: "11px Inter, system-ui, sans-serif", ticks: { show: false }, gap: 6 };
   const grid = { stroke: color("--grid"), width: 1 };
   const midnights = (_, splits) => splits.map((split) => (isMidnight(split) ? split : null));
   return [
-    { ...shared, grid: { ...grid, filter: midnights }, space: 70, size: 26, incrs: steps, values: ticks },
-    { ...shared, grid, size: 66, space: 36,
+    { ...shared, grid: { ...grid, filter: midnights }, space: 70, size: 28, gap: 8, incrs: steps, values: ticks },
+    { ...shared, grid, size: 66, space: 30,
       ...(logarithmic ? {} : { filter: (_, splits) => (whole ? splits.map((split) => (Number.isInteger(split) ? split : null)) : splits) }),
-      values: (_, splits) => splits.map((split) => (split == null ? "" : unit(split))) },
+      values: (_, splits) => figuresOf(unit, splits) },
   ];
 }
 

@@ -9,6 +9,7 @@ const keyOf = (node) => (node.dataset ? node.dataset.key ?? node.id : "") || "";
 const isAdded = (node) => node.dataset !== undefined && "added" in node.dataset;
 
 function morph(old, fresh) {
+  if (old.isEqualNode(fresh)) return; // the browser sees sooner than a script that nothing has changed
   morphAttributes(old, fresh);
   if (!("drawn" in old.dataset)) morphChildren(old, fresh);
 }

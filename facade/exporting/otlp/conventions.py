@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from weighbridge.exporting.families import GENERATION, Distribution, Family, Labels, Sample
@@ -20,13 +20,13 @@ def with_conventions(families: Iterable[Family]) -> list[Family]:
     """Return the families, and web requests once more as the conventions name them."""
     found = list(families)
     durations = next((family for family in found if family.name == TRANSACTION_DURATION), None)
-    requests: dict[Labels, list[Distribution]] = {}
+    requests: dict[Labels, list[tuple[Distribution, int]]] = {}
     for sample in durations.samples if durations else ():
         labels = dict(sample.labels)
         if labels["kind"] == "web" and isinstance(sample.value, Distribution):
-            requests.setdefault(_labels(labels), []).append(sample.value)
+            requests.setdefault(_labels(labels), []).append((sample.value, sample.number))
     if requests:
-        samples = [Sample(labels, _together(some)) for labels, some in requests.items()]
+        samples = [_sample(labels, some) for labels, some in requests.items()]
         found.append(Family(REQUEST_DURATION, "histogram", "s", "Duration of HTTP server requests.", samples))
     return found
 
@@ -41,6 +41,12 @@ def _labels(labels: Mapping[str, str]) -> Labels:
     if GENERATION in labels:
         found[GENERATION] = labels[GENERATION]
     return tuple(found.items())
+
+
+def _sample(labels: Labels, counted: Sequence[tuple[Distribution, int]]) -> Sample:
+    """Return the sample of a route, which is one series, or of all requests that have none."""
+    number = counted[0][1] if len(counted) == 1 else 0
+    return Sample(labels, _together(one for one, _ in counted), number)
 
 
 def _together(distributions: Iterable[Distribution]) -> Distribution:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
@@ -15,9 +17,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from weighbridge.exporting.measurements import families_of
-from weighbridge.transactions.store.cursors import CursorFailure, Cursors
-from weighbridge.transactions.store.engines import cursors_at
+from weighbridge.transactions.recording.snapshot import StoreUnavailable
+from weighbridge.transactions.store.engines import state_at
 from weighbridge.transactions.store.reader import StoreReader, StoreUnreadable
+from weighbridge.transactions.store.state import StateWriter
+from weighbridge.transactions.visible import visible
 
 from .metrics import Reading, plan_of
 from .sending import NotSent, TryAgain, post, scrubbed
@@ -28,7 +32,7 @@ from .variables import Endpoint, Variables
 
 __all__ = ["FAILURES", "ExportFailed", "Exporter", "Sender", "Store"]
 
-FAILURES: Final = (Busy, CursorFailure, LostTurn, NotSent, StoreUnreadable)
+FAILURES: Final = (Busy, LostTurn, NotSent, StoreUnavailable, StoreUnreadable)
 """What may keep an export from being made."""
 
 _FIRST_PAUSE: Final = 1.0
@@ -80,25 +84,23 @@ class Exporter:
 
     Args:
         store: what is sent.
-        variables: what the environment asks for.
-        metrics: whether metrics are sent.
-        samples: whether samples are.
+        variables: what the environment asks for, and to whom what is sent.
         tell: writes a line for people.
     """
 
-    def __init__(self, store: Store, variables: Variables, metrics: bool, samples: bool, tell: Tell) -> None:
+    def __init__(self, store: Store, variables: Variables, tell: Tell) -> None:
         self.variables: Variables = variables
         self._tell = tell
         self._reader = StoreReader(store.place)
-        self._cursors = cursors_at(store.place)
-        source = _Source(self._reader, self._cursors, variables, store.machine, _Partial(tell))
-        asked_for = ((metrics, _Metrics), (samples, _Samples))
-        self.senders: Sequence[Sender] = [sender(source) for is_asked_for, sender in asked_for if is_asked_for]
+        self._writer = state_at(store.place)
+        source = _Source(self._reader, self._writer, variables, store.machine, _Partial(tell))
+        asked_for = ((variables.metrics, _Metrics), (variables.traces, _Samples))
+        self.senders: Sequence[Sender] = [sender(source, receiver) for receiver, sender in asked_for if receiver]
 
     def close(self) -> None:
         """Close the store."""
         self._reader.close()
-        self._cursors.close()
+        self._writer.close()
 
     def export_once(self, timeout: float) -> Iterator[Sent]:
         """Send everything, with as many attempts as some seconds allow; yield what was sent.
@@ -170,7 +172,7 @@ class _Schedule:
         began = time.monotonic()
         try:
             self._sender.send(self._interval)
-        except FAILURES as error:
+        except Exception as error:  # one that nobody has thought of ends no thread
             self._say(error)
             self.due = time.monotonic() + (self._pauses.after(error) or self._interval)
             return
@@ -183,8 +185,15 @@ class _Schedule:
     def _say(self, error: Exception) -> None:
         kind = str(getattr(error, "kind", type(error).__name__))
         if not isinstance(error, Busy | LostTurn) and kind not in self._said:
-            self._tell(f"{error}; nothing is lost, and it is tried again")
+            told = f"{error}" if isinstance(error, FAILURES) else f"the export failed: {_described(error)}"
+            self._tell(f"{told}; nothing is lost, and it is tried again")
             self._said.add(kind)
+
+
+def _described(error: Exception) -> str:
+    """Return what only our developers can make sense of: the class, the message and the place."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {visible(str(error))} ({Path(frame.filename).name}:{frame.lineno})"
 
 
 # What is sent
@@ -209,7 +218,7 @@ class _Source(NamedTuple):
     """Where everything comes from."""
 
     reader: StoreReader
-    cursors: Cursors
+    writer: StateWriter
     variables: Variables
     machine: str | None
     partial: _Partial
@@ -222,7 +231,7 @@ class _Source(NamedTuple):
     def turns(self, what: str, endpoint: Endpoint) -> Turns:
         """Return the turns at sending to a receiver."""
         claimant = f"{uuid.uuid4()}"
-        return Turns(self.cursors, f"otlp {what} {endpoint.place}", claimant, endpoint.timeout)
+        return Turns(self.writer, f"otlp {what} {endpoint.account}", claimant, endpoint.timeout)
 
 
 @contextmanager
@@ -238,10 +247,10 @@ def _turn(turns: Turns, interval: float) -> Iterator[Progress]:
 
 
 class _Metrics:
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: _Source, endpoint: Endpoint) -> None:
         self._source = source
-        self._endpoint = source.variables.metrics
-        self._turns = source.turns("metrics", self._endpoint)
+        self._endpoint = endpoint
+        self._turns = source.turns("metrics", endpoint)
 
     @property
     def place(self) -> str:
@@ -267,7 +276,7 @@ class _Metrics:
 
     def _read(self) -> Reading:
         source, now = self._source, time.time()
-        stream = stream_of(source.cursors, source.reader, now)
+        stream = stream_of(source.writer, source.reader, now)
         families = families_of(source.reader, now, None)
         labels = (label for family in families for sample in family.samples for label in sample.labels)
         applications = {value for name, value in labels if name == "application"}
@@ -285,10 +294,10 @@ class _Metrics:
 
 
 class _Samples:
-    def __init__(self, source: _Source) -> None:
+    def __init__(self, source: _Source, endpoint: Endpoint) -> None:
         self._source = source
-        self._endpoint = source.variables.traces
-        self._turns = source.turns("traces", self._endpoint)
+        self._endpoint = endpoint
+        self._turns = source.turns("traces", endpoint)
 
     @property
     def place(self) -> str:
@@ -300,7 +309,7 @@ class _Samples:
         source.make_ready()
         with _turn(self._turns, interval) as progress:
             now = time.time()
-            stream = stream_of(source.cursors, source.reader, now)
+            stream = stream_of(source.writer, source.reader, now)
             plan = SamplePlan(source.reader, progress, now)
             versions = versions_of(source.reader, now)
             for some in plan.batches():

@@ -9,8 +9,10 @@ from weighbridge.exporting.families import GENERATION, Family
 
 from .attributes import Attributes
 from .conventions import with_conventions
-from .deltas import Counted, Sent, counted, decode_sent, deltas, encode_sent, settled, without_generation
+from .deltas import counted, deltas, without_generation
 from .points import Form, Key, Request, requests_of
+from .sent import Sent, decode_sent, encode_sent
+from .settling import settled
 from .stream import Stream
 from .turns import State
 from .variables import Variables
@@ -106,16 +108,13 @@ class _Delta:
         self._reading = reading
         self._families = without_generation(families)
         self._variables = variables
-        self._counted: dict[Key, Counted] = counted(self._families)
+        self._counted: dict[Key, Sent] = counted(self._families, reading.now)
         self._last = int(state.get("read", reading.stream.start))
         sent = decode_sent(str(state.get("sent", "")))
         self._is_first = sent is None
         if sent is None and reading.now - reading.stream.start >= _YOUNG:
-            sent, self._last = self._all_sent(), reading.now
+            sent, self._last = self._counted, reading.now
         self._sent = settled(sent or {}, self._counted)
-
-    def _all_sent(self) -> dict[Key, Sent]:
-        return {key: Sent(value, self._reading.now) for key, value in self._counted.items()}
 
     def begun(self) -> State | None:
         """Return where deltas begin: what is counted while a receiver is away belongs to the first that it takes."""
@@ -128,7 +127,7 @@ class _Delta:
         return requests_of(deltas(self._families, self._sent), reading.resources, form)
 
     def taken(self, request: Request) -> None:
-        self._sent |= {key: Sent(self._counted[key], self._reading.now) for key in request.keys if key in self._counted}
+        self._sent |= {key: self._counted[key] for key in request.keys if key in self._counted}
 
     def state(self) -> State:
         return {"sent": encode_sent(self._sent), "read": self._reading.now}

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from weighbridge.transactions.model.finished import AttributeValue
-from weighbridge.transactions.store.cursors import Cursor, Cursors
 from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.state import Cursor, StateWriter
 from weighbridge.transactions.store.statistics import Window
 
 __all__ = ["Stream", "resources_of", "stream_of", "versions_of"]
@@ -30,14 +30,14 @@ class Stream(NamedTuple):
     """Nanoseconds since the epoch, from when on it counts."""
 
 
-def stream_of(cursors: Cursors, reader: StoreReader, now: float) -> Stream:
+def stream_of(writer: StateWriter, reader: StoreReader, now: float) -> Stream:
     """Return the stream of a store, which is noted there the first time.
 
     Raises:
-        CursorFailure: the store cannot be written.
+        StoreUnavailable: the store cannot be written.
         StoreUnreadable: it cannot be read.
     """
-    known = _stream(cursors.change(_NAME, lambda cursor: None))
+    known = _stream(writer.change_cursor(_NAME, lambda cursor: None))
     if known is not None:
         return known
     made = Stream(str(uuid.uuid4()), _first(reader, now) * 10**9)
@@ -45,7 +45,7 @@ def stream_of(cursors: Cursors, reader: StoreReader, now: float) -> Stream:
     def note(cursor: Cursor) -> Cursor | None:
         return None if _stream(cursor) else Cursor(round(now), json.dumps(made._asdict()))
 
-    return _stream(cursors.change(_NAME, note)) or made
+    return _stream(writer.change_cursor(_NAME, note)) or made
 
 
 def _stream(cursor: Cursor) -> Stream | None:

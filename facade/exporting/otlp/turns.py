@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
-from weighbridge.transactions.store.cursors import Cursor, Cursors
+from weighbridge.transactions.store.state import Cursor, StateWriter
 
 __all__ = ["Busy", "LostTurn", "Progress", "State", "Turns"]
 
@@ -73,14 +73,14 @@ class Turns:
     """The turns of one process at sending one kind of thing to one receiver.
 
     Args:
-        cursors: of the store that is sent from.
+        writer: to the store that is sent from.
         exporter: what is sent, and to whom.
         claimant: the name of this process among all others.
         timeout: seconds that sending a request may take.
     """
 
-    def __init__(self, cursors: Cursors, exporter: str, claimant: str, timeout: float) -> None:
-        self._cursors = cursors
+    def __init__(self, writer: StateWriter, exporter: str, claimant: str, timeout: float) -> None:
+        self._writer = writer
         self._exporter = exporter
         self._claimant = claimant
         self._lease = timeout + _LEASE
@@ -94,7 +94,7 @@ class Turns:
 
         Raises:
             Busy: it cannot be had at present.
-            CursorFailure: the store cannot be written.
+            StoreUnavailable: the store cannot be written.
         """
 
         def claim(cursor: Cursor) -> Cursor:
@@ -104,7 +104,7 @@ class Turns:
             _require_due(cursor, note, now, interval)
             return self._claimed(note.state, now).at(cursor.moment)
 
-        cursor = self._cursors.change(self._exporter, claim)
+        cursor = self._writer.change_cursor(self._exporter, claim)
         return Progress(cursor.moment, _Note.of(cursor).state)
 
     def go_on(self, now: float, moment: int, state: State) -> None:
@@ -112,7 +112,7 @@ class Turns:
 
         Raises:
             LostTurn: another process has taken over.
-            CursorFailure: the store cannot be written.
+            StoreUnavailable: the store cannot be written.
         """
         self._note(self._claimed(state, now).at(moment))
 
@@ -127,7 +127,7 @@ class Turns:
             note = _Note.of(cursor)
             return _Note(note.state, not_before=not_before).at(cursor.moment) if self._has(note) else None
 
-        self._cursors.change(self._exporter, freed)
+        self._writer.change_cursor(self._exporter, freed)
 
     def _note(self, cursor: Cursor) -> None:
         def noted(present: Cursor) -> Cursor:
@@ -135,7 +135,7 @@ class Turns:
                 raise LostTurn("another process has taken over, as this one said nothing for too long")
             return cursor
 
-        self._cursors.change(self._exporter, noted)
+        self._writer.change_cursor(self._exporter, noted)
 
     def _has(self, note: _Note) -> bool:
         return note.claimant == self._claimant

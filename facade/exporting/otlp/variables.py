@@ -11,11 +11,19 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import pbkdf2_hmac
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
-__all__ = ["BadVariable", "Endpoint", "HistogramForm", "Temporality", "Variables", "read_variables"]
+__all__ = [
+    "BadVariable",
+    "Endpoint",
+    "HistogramForm",
+    "Temporality",
+    "Variables",
+    "read_variables",
+]
 
 Temporality = Literal["cumulative", "delta"]
 HistogramForm = Literal["explicit", "exponential"]
@@ -26,8 +34,11 @@ _T = TypeVar("_T")
 _DEFAULT: Final = "http://localhost:4318"
 _PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ROUNDS: Final = 100_000
 _SHORT: Final = 0.5
 """Seconds; whoever writes a shorter timeout has most likely thought in seconds, as some libraries do."""
+_DISABLED: Final = "OTEL_SDK_DISABLED"
+_NO_BOOLEAN: Final = "{} is {!r}, which OpenTelemetry's specification takes for false; only true means yes"
 _TOO_SHORT: Final = (
     "{} gives a receiver {:g} milliseconds to answer: OpenTelemetry's specification, unlike its library for Python,"
     " counts in milliseconds"
@@ -62,6 +73,16 @@ class Endpoint:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.target.partition('?')[0]}"
 
+    @property
+    def account(self) -> str:
+        """The address, with a mark that tells accounts there apart; too short for a password to be found by it."""
+        query = self.target.partition("?")[2]
+        told = [*([query] if query else []), *(f"{name}: {value}" for name, value in sorted(self.headers.items()))]
+        if not told:
+            return self.place
+        mark = pbkdf2_hmac("sha256", "\n".join(told).encode(), self.place.encode(), _ROUNDS, 4)
+        return f"{self.place} {mark.hex()}"
+
     def credentials(self) -> Iterator[str]:
         """Yield all that may be a credential, whole and in parts: of headers, of the address, and of its query."""
         for value in self.headers.values():
@@ -86,8 +107,9 @@ class Endpoint:
 class Variables:
     """All that was asked for."""
 
-    metrics: Endpoint
-    traces: Endpoint
+    metrics: Endpoint | None
+    """``None``, like that of traces, if they are not sent."""
+    traces: Endpoint | None
     temporality: Temporality
     histogram: HistogramForm
     interval: float
@@ -99,22 +121,31 @@ class Variables:
     """What is most likely not meant as it is written."""
 
 
-def read_variables(environment: Mapping[str, str]) -> Variables:
-    """Read the variables from an environment.
+_NOTHING: Final = Variables(None, None, "cumulative", "explicit", 60.0, {}, is_disabled=True, notes=())
+
+
+def read_variables(environment: Mapping[str, str], metrics: bool = True, traces: bool = True) -> Variables:
+    """Read the variables from an environment; if nothing is to be sent, the others do not matter.
+
+    Args:
+        environment: their values by name.
+        metrics: whether metrics are sent; variables that only they need are not looked at otherwise.
+        traces: whether traces are, likewise.
 
     Raises:
         BadVariable: one of them cannot be used.
     """
     reading = _Reading(environment)
-    metrics, traces = reading.endpoint("METRICS"), reading.endpoint("TRACES")
+    if reading.is_true(_DISABLED):
+        return _NOTHING
     return Variables(
-        metrics,
-        traces,
+        reading.endpoint("METRICS") if metrics else None,
+        reading.endpoint("TRACES") if traces else None,
         reading.one_of(f"{_PREFIX}METRICS_TEMPORALITY_PREFERENCE", _TEMPORALITIES, "cumulative"),
         reading.one_of(f"{_PREFIX}METRICS_DEFAULT_HISTOGRAM_AGGREGATION", _HISTOGRAMS, "explicit"),
         reading.milliseconds(("OTEL_METRIC_EXPORT_INTERVAL",), 60_000.0),
         reading.pairs(("OTEL_RESOURCE_ATTRIBUTES",)),
-        (reading.first(("OTEL_SDK_DISABLED",)) or ("", ""))[1].lower() == "true",
+        False,
         tuple(reading.notes),
     )
 
@@ -183,6 +214,13 @@ class _Reading:
         if name != own:
             url = url._replace(path=f"{url.path.rstrip('/')}/v1/{signal.lower()}")
         return url, headers
+
+    def is_true(self, name: str) -> bool:
+        """Whether a variable is true; everything else is false, though it may be meant otherwise."""
+        _, value = self.first((name,)) or ("", "false")
+        if value.lower() not in {"true", "false"}:
+            self.notes[_NO_BOOLEAN.format(name, value)] = None
+        return value.lower() == "true"
 
     def one_of(self, name: str, choices: Mapping[str, _T], default: _T) -> _T:
         """Return what one of several words stands for."""

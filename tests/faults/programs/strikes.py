@@ -34,7 +34,9 @@ class Abort(BaseException): ...
 class Timeout(RuntimeError): ...
 
 
-CLASSES = {c.__name__: c for c in (SoftTimeLimit, Abort, Timeout, TimeoutError, ValueError, RuntimeError, TypeError)}
+OF_ITS_OWN = (SoftTimeLimit, Abort, Timeout)
+BUILT_IN = (TimeoutError, ValueError, RuntimeError, TypeError, KeyError, IndexError, AttributeError, ImportError)
+CLASSES = {kind.__name__: kind for kind in (*OF_ITS_OWN, *BUILT_IN)}
 
 
 class Rounds:

@@ -14,7 +14,7 @@ from ..resolutions import FINEST, FOREVER, SINCE_EVER, floor_to
 from .drivers import Session
 from .names import Names
 from .statements import ServerStatements
-from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS
+from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS, SummedTable, TotalsTable
 
 __all__ = ["EvictableServerNames"]
 
@@ -129,6 +129,18 @@ JOIN @series AS alive ON (alive.application, alive.kind, alive.whole) = (old.app
 WHERE old.seen < %(unused)s AND alive.seen >= %(unused)s AND old.whole = 0 AND old.name != %(other)s
 """
 
+_OF_A_TYPE: Final = """
+SELECT old.id AS number, kept.id AS replacement FROM @error AS old JOIN @series AS whose ON whose.id = old.series
+JOIN (
+    SELECT min(error.id) AS id, application, kind, type, expected
+    FROM @error AS error JOIN @series AS series ON series.id = error.series
+    WHERE error.seen >= %(unused)s AND series.seen >= %(unused)s GROUP BY application, kind, type, expected
+) AS kept ON (kept.application, kept.kind, kept.type, kept.expected)
+    = (whose.application, whose.kind, old.type, old.expected)
+WHERE old.seen < %(unused)s OR whose.seen < %(unused)s
+"""
+"""Errors that are forgotten, with one of the same type that is not."""
+
 _STAY: Final = """
 UPDATE @series AS series SET seen = %(unused)s
 WHERE seen < %(unused)s AND whole = 0 AND name = %(other)s AND EXISTS (
@@ -216,10 +228,19 @@ class EvictableServerNames:
 
     def move_counters(self, evicted: Replacements) -> None:
         """Count under the replacements what was ever counted; their other rows have expired."""
-        values = ", ".join(f"('series', {number:d}, {replacement:d})" for number, replacement in evicted.items())
+        self._move_expired(TOTALS, "series", evicted)
+
+    def _move_expired(self, table: TotalsTable | SummedTable, kind: str, moved: Replacements) -> None:
+        values = ", ".join(f"('{kind}', {number:d}, {replacement:d})" for number, replacement in moved.items())
         self._session.execute(
             f"INSERT INTO @evicted (kind, number, replacement) VALUES {values} ON CONFLICT DO NOTHING"
         )
-        TOTALS.move(self._session, (SINCE_EVER, -1, 0))
-        gone = ", ".join(map(str, evicted))
-        self._session.execute(f"DELETE FROM @evicted WHERE kind = 'series' AND number IN ({gone})")
+        table.move(self._session, (SINCE_EVER, -1, 0))
+        gone = ", ".join(map(str, moved))
+        self._session.execute(f"DELETE FROM @evicted WHERE kind = '{kind}' AND number IN ({gone})")
+
+    def move_error_counters(self, unused: int) -> None:
+        """Count what was ever counted of errors that were seen before ``unused`` with one of the type that is kept."""
+        found = self._session.execute(_OF_A_TYPE, {"unused": unused}).fetchall()
+        if found:
+            self._move_expired(ERRORS, "error", dict(found))

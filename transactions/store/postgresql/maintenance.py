@@ -21,7 +21,6 @@ _MAX_INSTANCES: Final = 100_000
 _REMEMBERED: Final = 7.0
 """Days for which the mark of an instance is kept at least: what it sends a second time is refused by it."""
 _DAY: Final = 86400
-_HOUR: Final = 3600
 
 
 class ServerLevels:
@@ -113,7 +112,7 @@ def _outermost(which: str, version: int, width: int, start: int, end: int) -> st
 
 def _forget(session: Session, version: int, retention: Retention, now: float) -> None:
     """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
-    unused = int(retention.oldest(_HOUR, now) - 2 * _DAY)
+    unused = retention.unused(now, first_rows(session, version, (COARSEST,), -FOREVER)[COARSEST])
     keep_counters(EvictableServerNames(session, version), unused)
     for table in ("series", "error", "link", "custom_metric", "custom_event_type"):
         session.execute(f"DELETE FROM @{table} WHERE seen < %s", (unused,))

@@ -152,11 +152,13 @@ class Names(NameLimits):
         self._counts["part", about] -= len(evicted)
 
     def evict(self, kind: str, replacements: Mapping[int, int]) -> None:
-        """Count some names under others from now on."""
-        rows = ", ".join(f"('{kind}', {number:d}, {replacement:d})" for number, replacement in replacements.items())
-        self._session.execute(f"INSERT INTO @evicted (kind, number, replacement) VALUES {rows}")
+        """Count some names under others from now on; a replacement may have made room for others itself."""
+        known = self._replacements
+        known |= {(kind, number): known.get((kind, other), other) for number, other in replacements.items()}
+        known |= {one: known[kind, other] for one, other in known.items() if one[0] == kind and (kind, other) in known}
+        rows = ", ".join(f"('{one}', {number:d}, {other:d})" for (one, number), other in known.items())
+        self._session.execute(_EVICT.format(rows=rows))
         self._session.execute(_BEGIN_TO_MOVE, (kind, FINEST, -FOREVER))
-        self._replacements.update({(kind, number): replacement for number, replacement in replacements.items()})
 
     def _insert_series(self, name: PartName, minute: int) -> int:
         return self._insert(
@@ -311,6 +313,10 @@ INSERT INTO @mark (application, moment, kind, name) SELECT %(application)s, %(mo
 WHERE NOT EXISTS (SELECT 1 FROM @mark WHERE (application, kind, name) = (%(application)s, 'version', %(name)s))
 """
 """The first report of a version marks its moment, whether it is of web or of other transactions."""
+_EVICT: Final = """
+INSERT INTO @evicted (kind, number, replacement) VALUES {rows}
+ON CONFLICT (kind, number) DO UPDATE SET replacement = excluded.replacement
+"""
 _BEGIN_TO_MOVE: Final = """
 INSERT INTO @eviction_progress VALUES (%s, %s, %s)
 ON CONFLICT (kind) DO UPDATE SET width = excluded.width, start = excluded.start

@@ -1,4 +1,4 @@
-"""Marks and the states of alerts on a server."""
+"""Marks, the states of alerts and cursors on a server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ...configuration.postgresql_url import parse_server_url
 from ...recording.snapshot import StoreUnavailable
 from ..names import storable
 from ..results import AlertState, Mark
+from ..state import Change, Cursor
 from .connection import NEEDED_UPGRADE, ServerConnection, ServerFailure
 from .drivers import Session, load_driver
 from .merging import known_store
@@ -29,6 +30,10 @@ _CHANGE_ALERT: Final = f"""
 UPDATE @alert_state SET ({_COLUMNS}) = ({_VALUES}) WHERE ({_COLUMNS}) = ({_VALUES})
 """
 _NOW: Final = "SELECT extract(epoch FROM clock_timestamp())::double precision"
+
+_BEGIN_CURSOR: Final = "INSERT INTO @export_cursor VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+_CURSOR: Final = "SELECT moment, state FROM @export_cursor WHERE exporter = %s FOR UPDATE"
+_KEEP_CURSOR: Final = "UPDATE @export_cursor SET moment = %s, state = %s WHERE exporter = %s"
 
 
 def alert_states(session: Session) -> list[AlertState]:
@@ -72,6 +77,17 @@ class ServerState:
             if changed.rowcount and mark is not None:
                 _add_mark(session, mark)
             return changed.rowcount > 0
+
+    def change_cursor(self, exporter: str, change: Change) -> Cursor:
+        """Change the cursor of an exporter under the lock of its row, for which others wait."""
+        with self._transaction() as session:
+            known_store(session)
+            session.execute(_BEGIN_CURSOR, (exporter, *Cursor()))
+            before = Cursor(*(session.execute(_CURSOR, (exporter,)).fetchone() or ()))
+            after = change(before)
+            if after is not None:
+                session.execute(_KEEP_CURSOR, (*after, exporter))
+            return after or before
 
     def close(self) -> None:
         """Close the connection."""

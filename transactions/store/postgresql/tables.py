@@ -24,6 +24,8 @@ __all__ = [
     "TOTALS",
     "Key",
     "MergingTotals",
+    "SummedTable",
+    "TotalsTable",
     "tables_of",
 ]
 

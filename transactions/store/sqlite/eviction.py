@@ -16,7 +16,7 @@ from ..eviction import Replacements
 from ..groups import GroupRows, Groups, evict_groups
 from ..resolutions import FINEST, FOREVER, SINCE_EVER
 from .dropped import add_dropped
-from .ids import BEGIN_TO_MOVE, Ids
+from .ids import Ids, begin_to_move
 from .statements import SQLiteStatements
 from .tables import ERRORS, FORMER_TOTALS, GROUPS, TOTALS, Table
 
@@ -166,6 +166,17 @@ JOIN series AS alive ON (alive.application, alive.kind, alive.whole) = (old.appl
 WHERE old.seen < :unused AND alive.seen >= :unused AND old.whole = 0 AND old.name != :other
 """
 
+_OF_A_TYPE: Final = """
+SELECT old.id AS number, kept.id AS replacement FROM error AS old JOIN series AS whose ON whose.id = old.series
+JOIN (
+    SELECT min(error.id) AS id, application, kind, type, expected
+    FROM error JOIN series ON series.id = error.series
+    WHERE error.seen >= {unused:d} AND series.seen >= {unused:d} GROUP BY application, kind, type, expected
+) AS kept ON (kept.application, kept.kind, kept.type, kept.expected)
+    = (whose.application, whose.kind, old.type, old.expected)
+WHERE old.seen < {unused:d} OR whose.seen < {unused:d}
+"""
+"""Errors that are forgotten, with one of the same type that is not."""
 
 _STAY: Final = """
 UPDATE series SET seen = :unused WHERE seen < :unused AND whole = 0 AND name = :other AND EXISTS (
@@ -229,8 +240,7 @@ class EvictableIds:
         begin = "INSERT OR REPLACE INTO eviction_progress VALUES (?, ?, ?)"
         self._connection.execute(begin, (kind, FINEST, -FOREVER))
         if kind == "series":
-            self._connection.executemany("INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)", evicted.items())
-            self._connection.execute(BEGIN_TO_MOVE)
+            begin_to_move(self._connection, evicted)
 
     def evict_groups(self, application: str, now: float) -> None:
         """Note which error groups make room for new ones, if there still are too many."""
@@ -263,3 +273,7 @@ class EvictableIds:
         for number, replacement in evicted.items():
             moved = f"SELECT {number:d} AS number, {replacement:d} AS replacement"
             TOTALS.move(self._connection, "series", moved, (SINCE_EVER, -1, 0))
+
+    def move_error_counters(self, unused: int) -> None:
+        """Count what was ever counted of errors that were seen before ``unused`` with one of the type that is kept."""
+        ERRORS.move(self._connection, "error", _OF_A_TYPE.format(unused=unused), (SINCE_EVER, -1, 0))

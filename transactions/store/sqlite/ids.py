@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
 from ...recording.name_limits import OTHER, overflow_of
@@ -12,7 +13,7 @@ from ..names import SCOPES, storable
 from ..resolutions import FINEST, FOREVER
 from ..rows import Scope
 
-__all__ = ["BEGIN_TO_MOVE", "Ids"]
+__all__ = ["Ids", "begin_to_move"]
 
 _HOUR: Final = 3600
 _BOUNDED: Final = {"series": f"whole = 0 AND name != '{OTHER}'", "error": "1"}
@@ -44,8 +45,22 @@ INSERT INTO mark (application, moment, kind, name) SELECT :application, :moment,
 WHERE NOT EXISTS (SELECT 1 FROM mark WHERE (application, kind, name) = (:application, 'version', :name))
 """
 """The first report of a version marks its moment, whether it is of web or of other transactions."""
-BEGIN_TO_MOVE: Final = f"INSERT OR REPLACE INTO moved_progress VALUES (1, {FINEST}, {-FOREVER})"
-"""Moves the totals of all ``moved_series``, from the first row on."""
+_MOVE: Final = "INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)"
+_FROM_THE_FIRST: Final = f"INSERT OR REPLACE INTO moved_progress VALUES (1, {FINEST}, {-FOREVER})"
+_SKIP_MOVED: Final = """
+UPDATE {table} SET replacement = moved.replacement FROM moved_series AS moved
+WHERE moved.number = {table}.replacement AND {condition}
+"""
+"""A replacement may itself make room, before all rows have reached it: they go to where its own go."""
+
+
+def begin_to_move(connection: sqlite3.Connection, replacements: Mapping[int, int]) -> None:
+    """Count series under others from now on; their totals follow in steps, from the first row on."""
+    connection.executemany(_MOVE, replacements.items())
+    for table, condition in (("moved_series", "true"), ("evicted", "kind = 'series'")):
+        while connection.execute(_SKIP_MOVED.format(table=table, condition=condition)).rowcount:
+            pass  # one link of a chain at a time
+    connection.execute(_FROM_THE_FIRST)
 
 
 class Ids(NameLimits):
@@ -166,13 +181,11 @@ class Ids(NameLimits):
     def _evict_parts(self, key: tuple[object, ...], number: int, other: int) -> None:
         """Count the least recent parts under another id from now on; rows follow in steps (see ``eviction.py``)."""
         evicted = self._connection.execute(_LEAST_RECENT_PARTS, (*key[:3], number)).fetchall()
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO moved_series VALUES (?, ?, 0)", [(one, other) for (one,) in evicted]
-        )
-        self._connection.execute(BEGIN_TO_MOVE)
-        self._connection.executemany("DELETE FROM series WHERE id = ?", evicted)
         gone = {one for (one,) in evicted}
+        begin_to_move(self._connection, dict.fromkeys(gone, other))
+        self._connection.executemany("DELETE FROM series WHERE id = ?", evicted)
         self._series = {known: one for known, one in self._series.items() if one not in gone}
+        self._replacements = {key: other if one in gone else one for key, one in self._replacements.items()}
 
     def _insert_series(self, key: tuple[object, ...], minute: int) -> int:
         return self._insert(

@@ -20,7 +20,6 @@ __all__ = ["MaintainedTables", "first_row", "next_maintenance_step", "resolution
 _MAX_INSTANCES: Final = 10_000
 """Maximum number of instances in a store; those that reported last are kept."""
 _DAY: Final = 86400
-_HOUR: Final = 3600
 
 
 def next_maintenance_step(connection: sqlite3.Connection, retention: Retention, now: TrustedTime) -> Step | None:
@@ -148,7 +147,7 @@ def _outermost(
 
 def _forget(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
     """Delete names, errors, links and instances that nothing refers to any more; done once a day."""
-    unused = int(retention.oldest(_HOUR, now) - 2 * _DAY)
+    unused = retention.unused(now, first_row(connection, (PRESENT, FORMER), COARSEST, -FOREVER))
     keep_counters(EvictableIds(connection), unused)
     for table in ("series", "error", "link", "stack", "error_group", "custom_metric", "custom_event_type", "schedule"):
         connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))

@@ -1,4 +1,4 @@
-"""Marks and the states of alerts in a file."""
+"""Marks, the states of alerts and cursors in a file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ...visible import visible
 from ..location import MEMORY
 from ..names import storable
 from ..results import AlertState, Mark
+from ..state import Change, Cursor
 from .connection import FAILURES, StoreConnection
 from .diagnosis import explain
 from .schema import upgrade
@@ -27,6 +28,9 @@ _BEGIN_ALERT: Final = f"INSERT OR IGNORE INTO alert_state ({_COLUMNS}) VALUES (?
 _CHANGE_ALERT: Final = f"""
     UPDATE alert_state SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?)
 """
+
+_CURSOR: Final = "SELECT moment, state FROM export_cursor WHERE exporter = ?"
+_KEEP_CURSOR: Final = "INSERT OR REPLACE INTO export_cursor VALUES (?, ?, ?)"
 
 
 def alert_states(connection: sqlite3.Connection) -> list[AlertState]:
@@ -65,6 +69,15 @@ class FileState:
             if changed.rowcount and mark is not None:
                 _add_mark(connection, mark)
             return changed.rowcount > 0
+
+    def change_cursor(self, exporter: str, change: Change) -> Cursor:
+        """Change the cursor of an exporter in one step, however many try; return it as it is then."""
+        with self._transaction() as connection:
+            before = Cursor(*(connection.execute(_CURSOR, (exporter,)).fetchone() or ()))
+            after = change(before)
+            if after is not None:
+                connection.execute(_KEEP_CURSOR, (exporter, *after))
+            return after or before
 
     def close(self) -> None:
         """Close the file."""
