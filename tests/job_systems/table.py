@@ -48,6 +48,8 @@ was given tasks that end in every way, and the store was asked what was counted 
 - **ended children**: a worker that is told to stop loses no run, nor do children that are replaced
 - **missed**: a run that is due and does not happen is told
 
+The row "Django tasks" needs Django 6, and so Python 3.12; all others were run with what is named here.
+
 ✓ as it must be · ✗ not · a letter: why there is no such case, below
 """
 _PACKAGES: Final = (

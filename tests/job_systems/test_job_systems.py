@@ -109,11 +109,11 @@ def test_what_runs_at_once_is_a_part_of_the_request(row: Row, runner: Runners) -
     assert alone
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"table: {row.name}")
-def test_every_cell_of_the_table_is_tried_or_has_a_reason(row: Row) -> None:
+@pytest.mark.parametrize("system", ROWS, ids=lambda row: f"table: {row.name}")
+def test_every_cell_of_the_table_is_tried_or_has_a_reason(system: Row) -> None:
     """As it stands in the documentation, where that is at hand."""
-    assert row.tried().isdisjoint(row.reasons)
-    assert row.tried() | row.reasons.keys() == set(COLUMNS)
+    assert system.tried().isdisjoint(system.reasons)
+    assert system.tried() | system.reasons.keys() == set(COLUMNS)
     if PAGE.exists():
-        told = cells_of(PAGE.read_text("utf-8"), row.name)
-        assert {column for column, cell in told.items() if cell == "✓"} == row.tried()
+        told = cells_of(PAGE.read_text("utf-8"), system.name)
+        assert {column for column, cell in told.items() if cell == "✓"} == system.tried()
