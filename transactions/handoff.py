@@ -141,10 +141,17 @@ class Handoff(Generic[_Measured]):
         self.custom: CustomValues = CustomValues(self.record_dropped)
         """Custom metrics and events."""
         self.schedules: Schedules = Schedules(self.record_dropped)
-        self.settled: deque[tuple[str, str, float]] = deque(maxlen=_MAX_SETTLED)
+        self.settled: deque[tuple[str, str, float]] = deque()
         """Tasks of other processes whose ends were recorded here: group, id, and when that was (epoch seconds)."""
         self._dropped: Counter[str] = Counter()
         self._drop_lock = RLock()  # reentrant: a destructor may interrupt its own thread
+
+    def settle(self, group: str, task_id: str, moment: float) -> None:
+        """Note that the end of another process's task was recorded here, at a moment (epoch seconds)."""
+        if len(self.settled) < _MAX_SETTLED:
+            self.settled.append((group, task_id, moment))
+        else:
+            self.record_dropped("settled tasks")
 
     def notify_first(self) -> None:
         """Call `on_pending` because the first transaction is about to begin."""

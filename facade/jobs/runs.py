@@ -44,7 +44,7 @@ def record_run(
     Context().run(_record, group, name, outcome, error, seconds, queue, attributes)
     task_id = (attributes or {}).get("task.id")
     if began and task_id:
-        handoff.settled.append((group, str(task_id), epoch()))
+        handoff.settle(group, str(task_id), epoch())
 
 
 def _record(
