@@ -36,6 +36,7 @@ PAGES: Final = MappingProxyType(
         "transactions": "/transactions?app=Bookshop",
         "transaction": ONE,
         "sample": ONE,
+        "samples": "/samples?app=Bookshop",
         "errors": "/errors?app=Bookshop",
         "applications": "/applications?",
         "running": "/running?",

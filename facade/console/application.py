@@ -24,7 +24,7 @@ from .access import Access, completed
 from .http import Request, Response, redirect, text
 from .json_output import as_json
 from .log_link import linked_attributes, log_link
-from .models import SamplePage
+from .models import MarkComparison, SamplePage
 from .parameters import BadParameter, State, parse
 from .rendering import NOT_BY_PART, STATIC, render
 
@@ -71,7 +71,7 @@ API_ALONE: Final[Mapping[str, _Answer]] = MappingProxyType(
     {"api/alerts": marks.alerts_page, "api/hosts": queries.hosts, "api/marks": marks.marks_page}
 )
 """What has no page of its own."""
-COMPARABLE: Final = frozenset({"summary", "transactions", "transaction", "errors"})
+COMPARABLE: Final = frozenset({"summary", "transactions", "transaction", "errors", "jobs"})
 """The pages that show figures before and after a mark."""
 _OF_SAMPLES: Final = frozenset({"samples", "sample"})
 """The pages whose addresses say which samples are chosen."""
@@ -198,8 +198,15 @@ class Console:
             alerts=marks.alerts_to_show(self._reader, now),
             marks=self._reader.marks(window, state.app or None) if page.of_one else [],
             linked=linked_attributes(self._log_link) if self._log_link else (),
-            at_mark=marks.comparison_at_mark(self._reader, state, now) if wanted in COMPARABLE else None,
+            at_mark=self._at_mark(wanted, state, now) if wanted in COMPARABLE else None,
         )  # fmt: skip
+
+    def _at_mark(self, page: str, state: State, now: float) -> MarkComparison | None:
+        """Return the figures of a page before and after the mark that is chosen, if one is."""
+        of_all = state if PAGES[page].by_part else state.changed(host="", version="")
+        if page == "jobs":
+            return marks.comparison_at_mark(self._reader, of_all.changed(kind="background"), now, state.queue)
+        return marks.comparison_at_mark(self._reader, of_all, now)
 
     def _known(self, state: State) -> State:
         """Require that the transaction exists, if one is named."""

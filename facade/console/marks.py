@@ -10,6 +10,7 @@ from weighbridge.reporting.report import per_minute_of
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import AlertState, Selection, Statistics, StoreReader, Window
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
+from weighbridge.transactions.store.rows import Scope
 
 from .chart_range import counted_window
 from .models import AlertsPage, ChangedTransaction, MarkComparison, MarksPage, TimeAndFigures
@@ -43,8 +44,15 @@ def alerts_to_show(reader: StoreReader, now: float) -> list[AlertState]:
     return [one for one in recent if one.is_on or (one.attempts and not one.is_untold)]
 
 
-def comparison_at_mark(reader: StoreReader, state: State, now: float) -> MarkComparison | None:
-    """Return figures since a mark, and of as long a time before it; ``None`` if nothing is compared."""
+def comparison_at_mark(reader: StoreReader, state: State, now: float, queue: str = "") -> MarkComparison | None:
+    """Return figures since a mark, and of as long a time before it; ``None`` if nothing is compared.
+
+    Args:
+        reader: of the store.
+        state: says which mark, and of what the figures are.
+        now: the present (epoch seconds).
+        queue: of which alone the figures are; empty: of all.
+    """
     if state.mark is None:
         return None
     moment = floor_to(state.mark, FINEST)
@@ -53,17 +61,21 @@ def comparison_at_mark(reader: StoreReader, state: State, now: float) -> MarkCom
     until = state.window(now).until
     until = until if until > moment else now
     selection = state.selection._replace(group=state.group or None, name=state.name or None)
-    after = _figures(reader, state, Window(moment, until), selection)
-    before = _figures(reader, state, Window(2 * moment - until, moment), selection)
+    scope: Scope | None = "queue" if queue else None
+    selection = selection._replace(name=queue) if queue else selection
+    after = _figures(reader, state, Window(moment, until), selection, scope)
+    before = _figures(reader, state, Window(2 * moment - until, moment), selection, scope)
     known = reader.marks(Window(moment, moment + FINEST), state.app or None)
     several = selection.name is None and not (state.host or state.version)  # names are kept of all of them together
     changed = _changed(reader, selection, before.window, after.window) if several else ()
     return MarkComparison(moment, [one.name for one in known], before, after, changed)
 
 
-def _figures(reader: StoreReader, state: State, window: Window, selection: Selection) -> TimeAndFigures:
+def _figures(
+    reader: StoreReader, state: State, window: Window, selection: Selection, scope: Scope | None
+) -> TimeAndFigures:
     counted = counted_window(reader, state, window)
-    return TimeAndFigures(counted, per_minute_of(reader.totals(window, selection), counted))
+    return TimeAndFigures(counted, per_minute_of(reader.totals(window, selection, scope), counted))
 
 
 def _changed(reader: StoreReader, selection: Selection, before: Window, after: Window) -> Sequence[ChangedTransaction]:
@@ -92,6 +104,11 @@ def changes(before: Statistics, after: Statistics, kind: Kind) -> list[Change]:
         ("p95", before.p95, after.p95),
         ("p99", before.p99, after.p99),
     ]
+    if before.queued or after.queued:
+        times += [
+            ("Time in the queue", before.queue_time, after.queue_time),
+            ("Queue p95", before.queue_p95, after.queue_p95),
+        ]
     rates = (formats.rate(before.per_minute), formats.rate(after.per_minute))
     return [
         Change("Throughput", *rates, relative(after.per_minute, before.per_minute if before.calls else None), "none"),

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from celery import Celery  # type: ignore[import-untyped]
+from kombu.transport import TRANSPORT_ALIASES, filesystem  # type: ignore[import-untyped]
 
 import weighbridge.jobs.celery
 
@@ -27,11 +28,31 @@ _LETTER, _SLOW_LETTER = 0.03, 1.2
 _TIMEOUT: Final = 20.0
 """Seconds within which the next task must be done."""
 
-app: Final[Any] = Celery("bookshop", broker="filesystem://")
+
+class _Channel(filesystem.Channel):  # type: ignore[misc]
+    """Puts a message into the queue when it is all written: on a busy machine, readers took the half of one."""
+
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+        _WRITTEN.mkdir(parents=True, exist_ok=True)
+        super()._put(queue, payload, **kwargs)
+        for message in _WRITTEN.iterdir():
+            message.replace(_QUEUE / message.name)
+
+
+class WholeTransport(filesystem.Transport):  # type: ignore[misc]
+    """A queue that is a folder."""
+
+    Channel = _Channel
+
+
+_QUEUE: Final = _FOLDER / "queue"
+_WRITTEN: Final = _FOLDER / f"written-by-{os.getpid()}"
+TRANSPORT_ALIASES["bookshop"] = f"{__name__}:{WholeTransport.__name__}"
+app: Final[Any] = Celery("bookshop", broker="bookshop://")
 app.conf.update(
     broker_transport_options={
-        "data_folder_in": _FOLDER / "queue",
-        "data_folder_out": _FOLDER / "queue",
+        "data_folder_in": _QUEUE,
+        "data_folder_out": _WRITTEN,
         "control_folder": _FOLDER / "control",
         "polling_interval": _POLL,
     },

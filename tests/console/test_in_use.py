@@ -271,6 +271,8 @@ def test_the_share_is_drawn_relative_to_the_largest(page: Page) -> None:
     shares = page.locator("tbody meter").evaluate_all("all => all.map(one => one.value / one.max)")
     assert shares[0] == 1
     assert shares == sorted(shares, reverse=True)
+    begins = page.locator("tbody meter").evaluate_all("all => all.map(one => one.getBoundingClientRect().x)")
+    assert len(set(begins)) == 1
 
 
 # ---- Charts.

@@ -17,6 +17,8 @@ from weighbridge.transactions.recording.histogram import add_durations
 from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, RunningTransaction, Series, Snapshot
 from weighbridge.transactions.recording.totals import Totals, nanoseconds
 from weighbridge.transactions.schedules import Schedule
+from weighbridge.transactions.store.engines import state_at
+from weighbridge.transactions.store.results import Mark
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
 if TYPE_CHECKING:
@@ -250,3 +252,17 @@ def test_nothing_serious_stands_in_anybodys_way(open_page: Callable[..., Page], 
     found = axe.Axe().run(page).response["violations"]
     serious = [one for one in found if one["impact"] in {"serious", "critical"}]
     assert not serious, [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious]
+
+
+@pytest.mark.parametrize(("queue", "throughput", "letters"), [("", "8.00/min", True), ("mail", "4.00/min", False)])
+def test_what_has_changed_since_a_mark(ask: Ask, store: Path, queue: str, throughput: str, letters: bool) -> None:
+    mark = int(NOW) - 600
+    writer = state_at(str(store))
+    assert writer.add_mark(Mark("shop", mark, "manual", "more workers"))
+    writer.close()
+    page = ask(f"/jobs?app=shop&kind=web&range=1h&mark={mark}&queue={queue}").body.decode()
+    table = page.partition("Since more workers")[2].partition("</section>")[0]
+    assert f'<td class="number">{throughput}</td>' in table
+    assert "Time in the queue" in table
+    assert "Apdex" not in table
+    assert ("send_<wbr>letter" in table) is letters

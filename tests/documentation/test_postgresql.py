@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
-from weighbridge.transactions.configuration.postgresql_url import parse_server_url
-from weighbridge.transactions.store.postgresql.connection import ServerConnection
+from weighbridge.transactions.configuration.postgresql_url import ServerAddress, parse_server_url
+from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
 from weighbridge.transactions.store.postgresql.drivers import load_driver
 from weighbridge.transactions.store.postgresql.schema import VERSION
 
@@ -83,8 +85,51 @@ def test_the_services_of_compose_report_to_one_server(store, tmp_path, monkeypat
     assert worker.returncode == 0
 
 
+def test_the_certificate_of_compose_is_that_of_the_server(cluster, tmp_path) -> None:
+    """What the programs verify it by, under the name that the server has among the services."""
+    command = [line for block in blocks("console", POSTGRESQL) for line in block.code.splitlines()][-1]
+    subprocess.run(shlex.split(command), cwd=tmp_path, check=True, capture_output=True, timeout=TIMEOUT)
+    for name in ("certificate.pem", "key.pem"):
+        shutil.copy(tmp_path / name, cluster.folder)
+        (cluster.folder / name).chmod(0o600)
+        if cluster.user is not None:
+            shutil.chown(cluster.folder / name, cluster.user)
+    (address,) = {
+        service["environment"]["WEIGHBRIDGE_STORE"]
+        for service in yaml.safe_load(FILES["compose.yaml"])["services"].values()
+        if "WEIGHBRIDGE_STORE" in service["environment"]
+    }
+    query = address.partition("?")[2].replace("/run/secrets/certificate", str(tmp_path / "certificate.pem"))
+    with closing(ServerConnection(parse_server_url(cluster.url("postgres")), load_driver())) as plain:
+        try:
+            _configure(plain, f"SET ssl_cert_file = '{cluster.folder}/certificate.pem'")
+            _configure(plain, f"SET ssl_key_file = '{cluster.folder}/key.pem'")
+            _configure(plain, "SET ssl = on")
+            url = cluster.url("postgres").replace("127.0.0.1", "db")
+            by_name = parse_server_url(f"{url}?hostaddr=127.0.0.1&{query}")
+            eventually(lambda: _is_encrypted(by_name))
+        finally:
+            for setting in ("ssl", "ssl_key_file", "ssl_cert_file"):  # as other tests have it in the file of settings
+                _configure(plain, f"RESET {setting}")
+
+
+def _configure(connection: ServerConnection, change: str) -> None:
+    with connection.session() as session:
+        session.execute(f"ALTER SYSTEM {change}")
+        session.execute("SELECT pg_reload_conf()")
+
+
+def _is_encrypted(address: ServerAddress) -> bool:
+    """Whether the server can be reached; by this address never without TLS."""
+    connection = ServerConnection(address, load_driver())
+    with suppress(ServerFailure), closing(connection), connection.session() as session:
+        return session.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone() == (True,)
+    return False
+
+
 def test_the_commands_that_it_begins_with(store, tmp_path, monkeypatch) -> None:
-    first, *rest = [line for block in blocks("console", POSTGRESQL) for line in block.code.splitlines()]
+    *lines, _ = [line for block in blocks("console", POSTGRESQL) for line in block.code.splitlines()]
+    first, *rest = lines
     require_installed(shlex.split(first)[4:])
     assert rest[0].startswith("export WEIGHBRIDGE_STORE=postgresql://")
     for name, value in store.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from weighbridge.exporting.families import Distribution, Family, Sample, Sum
 from weighbridge.exporting.otlp import metrics, points
+from weighbridge.exporting.otlp.beginnings import Beginnings
 from weighbridge.exporting.otlp.deltas import counted, deltas
 from weighbridge.exporting.otlp.sent import Sent, decode_sent, encode_sent
 from weighbridge.exporting.otlp.settling import settled
@@ -281,3 +283,59 @@ def test_two_accounts_at_one_address_get_everything_each(
     with closing(sqlite3.connect(store)) as opened:
         kept = f"{opened.execute('SELECT * FROM export_cursor').fetchall()}"
     assert "s3cret" not in kept
+
+
+@pytest.mark.parametrize("form", [DELTA, {}])
+def test_no_point_begins_after_it_ends_when_a_clock_is_put_back(
+    store: Path, receiver: Receiver, export: Export, monkeypatch: pytest.MonkeyPatch, form: dict[str, str]
+) -> None:
+    write(store, row(PAGE, [0.1] * 2))
+    with monkeypatch.context() as ahead:
+        later = time.time() + 1800
+        ahead.setattr(time, "time", lambda: later)
+        sent(export(**form))
+    write(store, row(PAGE, [0.1] * 3))
+    sent(export(**form))
+    assert counts(receiver) == told(store) == {("shop", PAGE.name): 5}
+    for metric in (DURATION, "weighbridge.transactions"):
+        for _, point, _ in receiver.points(metric):
+            assert 0 < point.start_time_unix_nano <= point.time_unix_nano
+
+
+# Cumulative
+
+
+def test_a_name_that_comes_back_begins_anew(
+    store: Path, receiver: Receiver, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ids, "MAX_SERIES", 10)
+    back = PAGE._replace(name="GET /back")
+    write(store, row(back, [0.1]), row(PAGE, [0.1] * 9))
+    sent(export())
+    for number in range(20):
+        write(store, row(PAGE._replace(name=f"GET /{number}"), [0.1] * 2))
+    write(store, row(back, [0.1] * 7))
+    for _ in range(3):
+        sent(export())
+
+    def begun(series: Series) -> list[tuple[int, int, int]]:
+        return [
+            (point.count, point.start_time_unix_nano, point.time_unix_nano)
+            for attributes, point, _ in receiver.points(DURATION)
+            if attributes["weighbridge.transaction.name"] == series.name
+        ]
+
+    (former, *later) = begun(back)
+    assert [count for count, _, _ in later] == [7] * 3
+    assert {start for _, start, _ in later} == {former[2]}, "it began after it was last seen"
+    assert {start for _, start, _ in begun(PAGE)} == {former[1]}
+
+
+def test_what_was_noted_of_beginnings_may_be_anything() -> None:
+    families = numbered(names(a=1, b=2), a=3, b=5)
+    for noted in (None, 7, "x", [[1]], [["x", 2]], [[4, 10], [2, 20]]):
+        assert Beginnings(noted, families).starts() == {}
+    assert list(Beginnings([[4, 10]], families).starts().values()) == [10]
+    assert Beginnings([[4, 10]], families).to_note(20) == [(4, 10), (5, 20)]
+    assert Beginnings([[4, 10], [5, 20]], families).to_note(30) == [(4, 10), (5, 30)]
+    assert Beginnings([[4, 10], [5, 20], [9, 30]], names(a=1)).to_note(40) == [(9, 40)]

@@ -246,6 +246,25 @@ def test_a_role_may_report_and_read_nothing(server, reporter, make, monkeypatch)
     assert counted(server.path) == 2
 
 
+def test_a_server_that_only_reads_or_takes_no_more_connections_is_told_as_such(server, reporter, make) -> None:
+    """A replica is read as any other server; what would change something is told what is the matter."""
+    with closing(sent(server.path)) as writer:
+        writer.write(make.snapshot(make.row([1.0])))
+    assert counted(server.path) == 1
+    connection = ServerConnection(parse_server_url(server.path), load_driver())
+    with closing(connection), connection.session() as session:
+        for setting in ("SET default_transaction_read_only = on", "CONNECTION LIMIT 0"):
+            session.execute(f"ALTER ROLE reporter {setting}")
+            why = "may only be read, as a replica" if "only" in setting else "refuses the connection .*too many conn"
+            with closing(sent(reporter)) as writer, pytest.raises(StoreUnavailable, match=why):
+                writer.write(make.snapshot(make.row([1.0])))
+        session.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {connection.address.schema} TO reporter")
+        session.execute("ALTER ROLE reporter CONNECTION LIMIT -1")
+    with StoreReader.open(reporter) as reader:
+        reader.collect()
+        assert reader.totals(EVER).calls == 1
+
+
 @pytest.mark.parametrize("driver", [_Psycopg, _Psycopg2])
 def test_a_server_that_hangs_holds_nobody(server, make, driver, monkeypatch) -> None:
     """Its process is there, and the connection with it; but it does nothing, and nothing can end what it does."""

@@ -11,10 +11,12 @@ import gc
 import logging
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import thread as pool
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import flask
 import litestar
@@ -28,6 +30,7 @@ from starlette.responses import Response
 
 from weighbridge.transactions import lifecycle
 
+from ..waiting import eventually
 from . import asgi_side, django_apps, wsgi_side
 from .asked import ASKED
 from .builds import ASGI, WSGI
@@ -80,6 +83,7 @@ def left() -> Left:
 def left_after(serve: Callable[[], object], allowed: tuple[Left, Left] | None = None) -> tuple[Left, Left]:
     """What is left of a request, before anything is collected, and then; threads are given the time to let go."""
     serve()  # what is made once, at the first request
+    eventually(at_rest)  # what a thread adds later to something frozen would never be collected
     contexts.clear()
     gc.collect()
     gc.freeze()
@@ -87,6 +91,18 @@ def left_after(serve: Callable[[], object], allowed: tuple[Left, Left] | None = 
     serve()
     at_once = settled(allowed and allowed[0])
     return at_once, settled(allowed and allowed[1], gc.collect)
+
+
+def at_rest() -> bool:
+    """Whether all threads of pools wait for work."""
+    for thread in sys._current_frames().values():
+        codes = [frame.f_code for frame, _ in traceback.walk_stack(thread)]
+        if _POOLS_WORKER in codes and codes[0] is not _POOLS_WORKER:
+            return False
+    return True
+
+
+_POOLS_WORKER: Final = pool._worker.__code__
 
 
 def settled(allowed: Left | None, collect: Callable[[], object] = int) -> Left:
@@ -102,6 +118,13 @@ def settled(allowed: Left | None, collect: Callable[[], object] = int) -> Left:
     return left()
 
 
+def told(what: object) -> str:
+    """What was asked, and where the tracebacks that are there have been."""
+    tracebacks = [thing for thing in gc.get_objects() if isinstance(thing, TracebackType)]
+    places = [f"{thing.tb_frame.f_code.co_filename}:{thing.tb_lineno}" for thing in tracebacks]
+    return "\n".join([str(what), *places])
+
+
 def count() -> bool:
     """Have what waits counted, and its samples kept, without writing."""
     return lifecycle._recorder()._work(lambda: True)
@@ -111,10 +134,10 @@ def nothing_more_is_left(serve: Callable[[Any], object], without: Any, measured:
     at_once, in_the_end = allowed = left_after(lambda: serve(without))
     at_once_with_us, in_the_end_with_us = left_after(lambda: serve(measured), allowed)
     assert contexts
-    assert at_once_with_us <= at_once, what
-    assert in_the_end_with_us <= in_the_end, what
+    assert at_once_with_us <= at_once, told(what)
+    assert in_the_end_with_us <= in_the_end, told(what)
     assert count()
-    assert settled(in_the_end, gc.collect) <= in_the_end, what
+    assert settled(in_the_end, gc.collect) <= in_the_end, told(what)
 
 
 @pytest.mark.parametrize("name", WSGI)

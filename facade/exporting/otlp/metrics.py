@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 from weighbridge.exporting.families import GENERATION, Family
 
 from .attributes import Attributes
+from .beginnings import Beginnings
 from .conventions import with_conventions
 from .deltas import counted, deltas, without_generation
 from .points import Form, Key, Request, requests_of
@@ -74,6 +75,7 @@ class _Cumulative:
         self._families = list(families)
         self._variables = variables
         self._generation, self._since = _generation(self._families, state, reading)
+        self._beginnings = Beginnings(state.get("begun"), self._families)
 
     def begun(self) -> State | None:
         """Nothing: what is sent is the same whenever it is."""
@@ -81,15 +83,17 @@ class _Cumulative:
     def requests(self) -> Iterator[Request]:
         reading = self._reading
         form = Form(
-            "cumulative", self._variables.histogram, reading.now, reading.stream.start, generation_start=self._since
-        )
+            "cumulative", self._variables.histogram, reading.now, reading.stream.start, self._beginnings.starts(),
+            generation_start=self._since,
+        )  # fmt: skip
         return requests_of(self._families, reading.resources, form)
 
     def taken(self, request: Request) -> None:
         """Nothing depends on it."""
 
     def state(self) -> State:
-        return {"generation": self._generation, "since": self._since}
+        begun = self._beginnings.to_note(self._reading.now)
+        return {"generation": self._generation, "since": self._since, "begun": begun}
 
 
 def _generation(families: Iterable[Family], state: State, reading: Reading) -> tuple[str | None, int]:

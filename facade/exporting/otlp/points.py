@@ -117,7 +117,8 @@ class _Batch:
         self.keys.append((family.name, sample.labels))
         point.time_unix_nano = self._form.now
         if family.kind != "gauge":
-            point.start_time_unix_nano = self._start(family, sample)
+            # A clock that was ahead once may have noted moments that are still to come.
+            point.start_time_unix_nano = min(self._start(family, sample), self._form.now)
 
     def request(self) -> Request:
         """Return the message."""

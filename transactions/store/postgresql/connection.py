@@ -37,11 +37,14 @@ _NOT_ALLOWED: Final = "42501"
 
 _KINDS: Final = (
     # By class of SQLSTATE, or what is in the message where there was no answer: one log line is enough for each.
+    ("25006", "the server may only be read, as a replica"),
     ("28", "the server refuses the user or password"),
     ("3D", "there is no such database"),
     ("53", "the server is out of connections, memory or disk space"),
     ("57", "the server is shutting down, or has ended the statement"),
 )
+_REFUSED: Final = "FATAL: "
+"""How the server says so; to the drivers, a connection that was not made has no SQLSTATE."""
 _MAX_SHOWN: Final = 300
 
 
@@ -147,7 +150,11 @@ class ServerConnection:
         for beginning, kind in _KINDS:
             if code.startswith(beginning):
                 return ServerFailure(kind, detail)
-        return ServerFailure(f"the server refuses a statement, {code}" if code else "there is no answer", detail)
+        if code:
+            return ServerFailure(f"the server refuses a statement, {code}", detail)
+        return ServerFailure(
+            "the server refuses the connection" if _REFUSED in detail else "there is no answer", detail
+        )
 
     def _scrubbed(self, message: str) -> str:
         """Return a driver's message on one line, without the password."""

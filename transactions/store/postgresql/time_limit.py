@@ -34,7 +34,7 @@ class TimeLimit:
 
     def __init__(self, descriptor: int, seconds: float) -> None:
         self.seconds = seconds
-        self.is_over = False
+        self.is_over: bool = False
         """Whether the connection has been shut down."""
         self._ends_at = monotonic() + _NEVER
         self._closed = allocate_lock()
