@@ -27,7 +27,7 @@ _TYPES: Final[Mapping[FamilyKind, int]] = {"counter": 0, "gauge": 1, "summary": 
 _VARINT, _DOUBLE, _BYTES = 0, 1, 2
 """How a field is written."""
 _TABLE_SIZE: Final = 1 << 14
-_packed: Final = struct.Struct("<d").pack
+_eight_bytes: Final = struct.Struct("<d").pack
 
 
 def as_protobuf(families: Iterable[Family]) -> bytes:
@@ -51,7 +51,7 @@ def _metric(kind: FamilyKind, sample: Sample) -> bytes:
         return _labels(labels) + _message(7, _histogram(value))
     if isinstance(value, Sum):
         return _labels(labels) + _message(4, _number(1, value.count) + _double(2, value.sum))
-    return _labels(labels) + (_COUNTER if kind == "counter" else _GAUGE) + _packed(value)
+    return _labels(labels) + (_COUNTER if kind == "counter" else _GAUGE) + _eight_bytes(value)
 
 
 @lru_cache(maxsize=20_000)
@@ -73,7 +73,7 @@ def _histogram(value: Distribution) -> bytes:
             _number(1, value.count), _double(2, value.sum),
             _classic_buckets(cumulative_counts(value)),
             _number(5, _zigzag(_SCHEMA)), _double(6, BOUNDS[0]), _number(7, zeros),
-            *(_span(offset, length) for offset, length in _runs(numbers)),
+            *(_run(offset, length) for offset, length in _runs(numbers)),
             _message(13, _varints([delta << 1 if delta >= 0 else -2 * delta - 1 for delta in deltas])),
         ]
     )  # fmt: skip
@@ -86,7 +86,7 @@ def _classic_buckets(counts: Sequence[int]) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _span(offset: int, length: int) -> bytes:
+def _run(offset: int, length: int) -> bytes:
     """Return a run of filled bins: most are short, and close to the one before."""
     return _message(12, _number(1, _zigzag(offset)) + _number(2, length))
 
@@ -121,7 +121,7 @@ def _number(field: int, value: int) -> bytes:
 
 
 def _double(field: int, value: float) -> bytes:
-    return _key(field, _DOUBLE) + _packed(value)
+    return _key(field, _DOUBLE) + _eight_bytes(value)
 
 
 def _text(field: int, value: str) -> bytes:

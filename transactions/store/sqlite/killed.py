@@ -31,7 +31,7 @@ DELETE FROM killed WHERE (key, instance, started) IN (
     SELECT key, instance, started FROM killed ORDER BY minute DESC LIMIT -1 OFFSET {MAX_KILLED}
 )
 """
-_ROW: Final = "(span, start, series) = (?, ?, ?)"
+_ROW: Final = "WHERE (span, start, series) = (?, ?, ?)"
 _TOTALS: Final = ", ".join(COLUMNS)
 
 
@@ -110,10 +110,10 @@ class FileKilledRows:
         totals = totals_of(task)
         for scope, value in parts_of(task, host, version):
             for row in self._adding.rows_of(task.series, task.minute, scope, value):
-                there = self._connection.execute(f"SELECT {_TOTALS} FROM totals WHERE {_ROW}", row).fetchone()
+                there = self._connection.execute(f"SELECT {_TOTALS} FROM totals {_ROW}", row).fetchone()
                 if there is not None:
                     self._connection.execute(
-                        f"UPDATE totals SET ({_TOTALS}) = ({', '.join('?' * len(COLUMNS))}) WHERE {_ROW}",
+                        f"UPDATE totals SET ({_TOTALS}) = ({', '.join('?' * len(COLUMNS))}) {_ROW}",
                         (*without(there, totals), *row),
                     )
         self._adding.add_groups([error_of(task, -1)], host, version)
