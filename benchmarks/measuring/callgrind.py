@@ -26,7 +26,7 @@ from .processes import end_with
 from .subjects import REQUIREMENTS
 from .workers import Job, Worker, command_of, require_recorded
 
-__all__ = ["VALGRIND", "by_function", "events", "instructions", "instructions_of_each", "instructions_of_import"]
+__all__ = ["VALGRIND", "by_function", "events", "instructions", "instructions_of_import"]
 
 VALGRIND = shutil.which("valgrind")
 """``None`` where it is not installed."""
@@ -139,20 +139,10 @@ def instructions_of_import(python: str, module: str) -> int:
     return _whole([python, "-c", program]) - _whole([python, "-c", "pass"])
 
 
-def instructions_of_each(python: str, program: str, count: int) -> float:
-    """Instructions of each thing that a program does ``COUNT`` times, by what three times as many take more.
-
-    Raises:
-        RuntimeError: the process failed.
-    """
-    fewer, more = (_whole([python, "-c", f"COUNT = {number}\n{program}"]) for number in (count, 3 * count))
-    return (more - fewer) / (2 * count)
-
-
 def _whole(command: list[str]) -> int:
     """All instructions of a process, from its start to its end."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        _callgrind(command, folder, WEIGHBRIDGE_FLUSH_INTERVAL="36000")
+        _callgrind(command, folder)
         return _total(Path(folder, "counted"))
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from celery import Celery  # type: ignore[import-untyped]
-from kombu.transport import TRANSPORT_ALIASES, filesystem  # type: ignore[import-untyped]
+from kombu.transport import TRANSPORT_ALIASES, filesystem
 
 import weighbridge.jobs.celery
 
@@ -29,17 +29,17 @@ _TIMEOUT: Final = 20.0
 """Seconds within which the next task must be done."""
 
 
-class _Channel(filesystem.Channel):  # type: ignore[misc]
+class _Channel(filesystem.Channel):
     """Puts a message into the queue when it is all written: on a busy machine, readers took the half of one."""
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, *message: Any, **options: Any) -> None:
         _WRITTEN.mkdir(parents=True, exist_ok=True)
-        super()._put(queue, payload, **kwargs)
-        for message in _WRITTEN.iterdir():
-            message.replace(_QUEUE / message.name)
+        super()._put(*message, **options)  # type: ignore[no-untyped-call]
+        for written in _WRITTEN.iterdir():
+            written.replace(_QUEUE / written.name)
 
 
-class WholeTransport(filesystem.Transport):  # type: ignore[misc]
+class WholeTransport(filesystem.Transport):
     """A queue that is a folder."""
 
     Channel = _Channel

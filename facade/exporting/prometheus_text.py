@@ -32,6 +32,9 @@ def as_openmetrics(families: Iterable[Family]) -> bytes:
     """
     lines: list[str] = []
     for family in families:
+        if any(isinstance(sample.value, Sum) and not sample.value.sum >= 0 for sample in family.samples):
+            lines += _as_gauges(family)
+            continue
         name, unit = name_of(family), unit_of(family)
         lines.append(f"# TYPE {name} {family.kind}")
         if unit:
@@ -39,6 +42,14 @@ def as_openmetrics(families: Iterable[Family]) -> bytes:
         lines.append(f"# HELP {name} {_escaped(family.help)}")
         lines += _samples(family, _sample_name(family))
     return _encoded([*lines, "# EOF"])
+
+
+def _as_gauges(family: Family) -> Iterator[str]:
+    """Yield a summary with sums that are negative, which OpenMetrics forbids, as two gauges of the same names."""
+    lines = list(_samples(family, name_of(family)))
+    for place, part in enumerate(("sum", "count")):
+        name = f"{name_of(family)}_{part}"
+        yield from (f"# TYPE {name} gauge", f"# HELP {name} {_escaped(family.help)}", *lines[place::2])
 
 
 def _encoded(lines: list[str]) -> bytes:

@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from measuring.callgrind import VALGRIND, instructions_of_each, instructions_of_import
+from measuring.callgrind import VALGRIND, instructions_of_import
 from measuring.costs import counted
 from measuring.ratios import recorded
 from measuring.workers import Job
@@ -50,27 +50,3 @@ def _ratio(middleware: str) -> float:
 def test_an_import_costs_little_beside_that_of_asyncio(module: str) -> None:
     ours, theirs = (instructions_of_import(sys.executable, name) for name in (module, "asyncio"))
     assert ours <= 0.4 * theirs
-
-
-FAILING = """
-import weighbridge
-from weighbridge.transactions.model.errors import noticed
-
-def work(depth):
-    return work(depth - 1) if depth > 1 else {{}}["x"]
-
-weighbridge.background_task(lambda: None)()
-weighbridge.shutdown_agent()  # nobody else runs
-try:
-    work({depth})
-except KeyError as error:
-    for _ in range(COUNT):
-        noticed(error, expected=False)
-"""
-
-
-@pytest.mark.parametrize(("depth", "most"), [(1, 15_000), (20, 30_000), (42, 40_000), (1000, 400_000)])
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 takes about 1.6 times as many")
-def test_what_is_kept_of_an_error_costs_little_however_deep_its_traceback(depth: int, most: int) -> None:
-    """Ten microseconds are some 75,000 instructions; raising through so many frames has cost the program more."""
-    assert instructions_of_each(sys.executable, FAILING.format(depth=depth), 500) <= most * _MARGIN

@@ -10,6 +10,8 @@ import pytest
 
 from weighbridge.transactions.store.reader import StoreReader, Window
 
+from ..clusters import Cluster
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
@@ -46,6 +48,15 @@ def test_each_cost_of_the_store_is_told(small: Path) -> None:
     found = rows(run("store.py", "--store", small, "--writes", 3, "--names", 6))
     assert [line[0] for line in found] == ["processes", "1", "8", "rows of", "1 min", "10 min", "1 h", "6 h", "24 h"]
     assert all(float(cell.replace(",", "")) >= 0 for line in (*found[1:3], *found[5:]) for cell in line[1:])
+
+
+def test_each_cost_of_a_store_on_a_server_is_told(cluster: Cluster) -> None:
+    printed = run("server_store.py", cluster.url("postgres"), "--names", 6, "--snapshots", 64)
+    assert [line[0] for line in rows(printed)][1:] == [
+        "a process reports", "a collector merges, as they come", "a collector merges, after an outage"
+    ]  # fmt: skip
+    assert all(float(cell) > 0 for line in rows(printed)[1:] for cell in line[1:])
+    assert "s3c" not in printed
 
 
 def test_the_store_of_a_month_adds_up(small: Path) -> None:

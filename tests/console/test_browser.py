@@ -371,6 +371,8 @@ ADDRESSES = {
     "errors": "/errors?app=shop",
     "jobs": "/jobs?app=shop",
     "running": "/running",
+    "samples": "/samples?app=shop",
+    "custom": "/custom?app=shop",
     "sample": "/sample?app=shop&group=Route&name=GET+/export.csv&sample={sample}",
     "gone": GONE[0],
     "paused": "/summary?app=shop&paused=yes",

@@ -315,3 +315,29 @@ def place_of_made_code(file: str) -> tuple[int, str]:
         place = noticed(error, expected=False).place
     assert place is not None
     return id(broken.__code__), place.file
+
+
+def test_what_a_failing_request_pays_for_a_known_traceback_is_no_call_of_ours_for_each_frame() -> None:
+    """Such a call costs about as much as all else for a frame."""
+    run(lambda: None)  # settings are read
+    assert calls_for(2) == calls_for(20) == calls_for(42) == calls_for(500)
+
+
+def calls_for(depth: int) -> int:
+    """How many functions of ours are called for an error of so many frames, once its traceback is known."""
+    calls: list[str] = []
+
+    def count(frame: Any, event: str, _: object) -> None:
+        calls.append(event)
+
+    try:
+        deeper(depth)
+    except ValueError as error:
+        noticed(error, expected=False)
+        sys.setprofile(count)
+        try:
+            noticed(error, expected=False)
+        finally:
+            sys.setprofile(None)
+    assert "c_call" in calls
+    return calls.count("call")

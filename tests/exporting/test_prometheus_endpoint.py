@@ -26,7 +26,7 @@ from tests.exporting.everything import DURATIONS, ODD, write_everything
 from tests.store.maker import NOW
 from weighbridge.cli.commands import weighbridge
 from weighbridge.console import Request, Response
-from weighbridge.exporting.families import Family, Sample
+from weighbridge.exporting.families import Family, Sample, Sum
 from weighbridge.exporting.measurements import families_of
 from weighbridge.exporting.prometheus import MetricsEndpoint, asgi_application, wsgi_application
 from weighbridge.exporting.prometheus_names import CONTENT_TYPES, asked_for
@@ -115,6 +115,14 @@ def test_openmetrics_has_the_same_and_is_strict(scrape: Scrape) -> None:
     text, openmetrics = scrape().body.decode(), answer.body.decode()
     assert openmetrics.endswith("# EOF\n")
     assert values(openmetrics, parse_openmetrics) == values(text)
+
+
+@pytest.mark.parametrize("total", [-2.5, float("nan"), float("-inf"), float("inf")])
+def test_a_sum_that_is_negative_is_read_in_all_formats(total: float) -> None:
+    samples = [Sample((("metric", "temperature"),), Sum(3, total)), Sample((("metric", "cart"),), Sum(1, 7.0))]
+    families = [Family("weighbridge.custom", "summary", "1", "Custom", samples)]
+    found = values(as_openmetrics(families).decode(), parse_openmetrics)
+    assert found == pytest.approx(values(as_text(families).decode()), nan_ok=True)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20))

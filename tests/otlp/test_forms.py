@@ -256,6 +256,39 @@ def test_names_that_make_room_and_come_back_between_two_exports_are_counted_once
     assert counts(receiver)["shop", back.name] == 1 + 7
 
 
+@pytest.mark.parametrize(("group", "name"), [("Uri", "GET /{}"), ("Function", "shop.views:{}")])
+@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
+def test_requests_without_a_route_are_counted_once_when_some_make_room(
+    store: Path, receiver: Receiver, export: Export, monkeypatch: pytest.MonkeyPatch, temporality: str, group: str,
+    name: str,
+) -> None:  # fmt: skip
+    def requests(*numbers: int, calls: int = 1) -> None:
+        write(store, *(row(Series("shop", "web", group, name.format(number)), [0.1] * calls) for number in numbers))
+
+    monkeypatch.setattr(Ids, "MAX_SERIES", 40)
+    requests(*range(39), calls=5)
+    assert sum(by_series(receiver, export, temporality).values()) == 195
+    before = by_series(receiver, export, temporality)
+    requests(39, 40)
+    for _ in range(3):
+        requests(38)  # two that were called five times make room, too: that is more than is new
+    after = by_series(receiver, export, temporality)
+    requests(38)
+    last = by_series(receiver, export, temporality)
+    expected = [0, 5, 1] if temporality == "delta" else [195, 200, 201]
+    assert [sum(some.values()) for some in (before, after, last)] == expected
+    if temporality == "cumulative":
+        assert not [key for key in after.keys() & before.keys() if after[key] < before[key]]
+
+
+def by_series(receiver: Receiver, export: Export, temporality: str) -> dict[tuple[Any, ...], float]:
+    """What one export tells of requests, by all attributes."""
+    receiver.requests.clear()
+    sent(export(METRICS_TEMPORALITY_PREFERENCE=temporality))
+    keys = ("http.request.method", "http.route", "weighbridge.generation")
+    return receiver.counts("http.server.request.duration", *keys)
+
+
 def test_one_that_is_forgotten_with_its_counts_takes_them_from_nobody() -> None:
     assert differences(names(a=10, other=1), names(other=3)) == {"<other>": 2}
 

@@ -76,7 +76,14 @@ def counted(message: ExportMetricsServiceRequest) -> Iterator[tuple[str, int]]:
 def snapshot(make: Maker, at: float, chance: random.Random) -> Snapshot:
     """What a new process of some host and version has counted of some of many names."""
     names = {
-        chance.choice([Series(shop, "web", "Route", f"GET /{name}"), Series(shop, "background", "Function", name)])
+        chance.choice(
+            [
+                Series(shop, "web", "Route", f"GET /{name}"),
+                Series(shop, "web", "Uri", f"GET /{name}"),
+                Series(shop, "web", "Function", name),
+                Series(shop, "background", "Function", name),
+            ]
+        )
         for shop, name in ((f"shop {chance.randrange(9)}", f"{chance.randrange(12)}") for _ in range(3))
     }
     rows = [make.row([0.1] * chance.randint(1, 30), one, at, queue=f"q{chance.randrange(5)}") for one in sorted(names)]

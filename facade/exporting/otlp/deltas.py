@@ -12,10 +12,11 @@ from dataclasses import replace
 from weighbridge.exporting.families import GENERATION, Distribution, Family, Sample, Sum
 from weighbridge.transactions.recording.histogram import Histogram
 
+from .conventions import REQUEST_DURATION, request_labels
 from .points import Key
 from .sent import Counted, Sent, number_of
 
-__all__ = ["counted", "deltas", "without_generation"]
+__all__ = ["counted", "deltas", "together", "without_generation"]
 
 
 def without_generation(families: Iterable[Family]) -> list[Family]:
@@ -35,6 +36,15 @@ def counted(families: Iterable[Family], now: int = 0) -> dict[Key, Sent]:
         if family.kind != "gauge"
         for sample in family.samples
     }
+
+
+def together(keys: Iterable[Key]) -> dict[Key, list[Key]]:
+    """Return what is sent as points by the conventions, each with what is counted in it."""
+    found: dict[Key, list[Key]] = {}
+    for family, labels in keys:
+        if family == REQUEST_DURATION:
+            found.setdefault((family, request_labels(labels)), []).append((family, labels))
+    return found
 
 
 def deltas(families: Iterable[Family], sent: Mapping[Key, Sent]) -> list[Family]:

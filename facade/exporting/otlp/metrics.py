@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from weighbridge.exporting.families import GENERATION, Family
+from weighbridge.exporting.families import Family
 
 from .attributes import Attributes
 from .beginnings import Beginnings
-from .conventions import with_conventions
-from .deltas import counted, deltas, without_generation
+from .conventions import by_conventions, generation_of, with_conventions, with_requests
+from .deltas import counted, deltas, together, without_generation
 from .points import Form, Key, Request, requests_of
 from .sent import Sent, decode_sent, encode_sent
 from .settling import settled
@@ -61,10 +61,9 @@ def plan_of(reading: Reading, variables: Variables, state: State) -> Plan:
         variables: in which form it is sent.
         state: what was noted at the last export, if anything.
     """
-    families = with_conventions(reading.families)
     if variables.temporality == "cumulative":
-        return _Cumulative(reading, families, variables, state)
-    return _Delta(reading, families, variables, state)
+        return _Cumulative(reading, with_conventions(reading.families), variables, state)
+    return _Delta(reading, with_requests(without_generation(reading.families)), variables, state)
 
 
 class _Cumulative:
@@ -98,21 +97,24 @@ class _Cumulative:
 
 def _generation(families: Iterable[Family], state: State, reading: Reading) -> tuple[str | None, int]:
     """Return the generation of ``<other>``, and from when on it counts: a new one begins with what it takes over."""
-    labels = (label for family in families for sample in family.samples for label in sample.labels)
-    generation = next((value for name, value in labels if name == GENERATION), state.get("generation"))
+    generation = generation_of(families) or state.get("generation")
     if state.get("generation") == generation:
         return generation, int(state.get("since") or reading.stream.start)
     return generation, reading.now if state.get("generation") else reading.stream.start
 
 
 class _Delta:
-    """What has been counted since it was taken last: what is not known to have been taken is sent again."""
+    """What has been counted since it was taken last: what is not known to have been taken is sent again.
+
+    Requests are noted by transaction: of those without a route that are sent together, some may move to ``<other>``.
+    """
 
     def __init__(self, reading: Reading, families: Iterable[Family], variables: Variables, state: State) -> None:
         self._reading = reading
-        self._families = without_generation(families)
+        self._families = list(families)
         self._variables = variables
         self._counted: dict[Key, Sent] = counted(self._families, reading.now)
+        self._together = together(self._counted)
         self._last = int(state.get("read", reading.stream.start))
         sent = decode_sent(str(state.get("sent", "")))
         self._is_first = sent is None
@@ -127,11 +129,15 @@ class _Delta:
     def requests(self) -> Iterator[Request]:
         reading = self._reading
         starts = {key: one.until for key, one in self._sent.items()}
+        for point, keys in self._together.items():
+            starts[point] = max((starts[key] for key in keys if key in starts), default=self._last)
         form = Form("delta", self._variables.histogram, reading.now, self._last, starts)
-        return requests_of(deltas(self._families, self._sent), reading.resources, form)
+        families = map(by_conventions, deltas(self._families, self._sent))
+        return requests_of(families, reading.resources, form)
 
     def taken(self, request: Request) -> None:
-        self._sent |= {key: self._counted[key] for key in request.keys if key in self._counted}
+        keys = (key for point in request.keys for key in self._together.get(point, [point]))
+        self._sent |= {key: self._counted[key] for key in keys if key in self._counted}
 
     def state(self) -> State:
         return {"sent": encode_sent(self._sent), "read": self._reading.now}

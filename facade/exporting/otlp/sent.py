@@ -39,7 +39,7 @@ def number_of(value: Counted) -> float:
 
 # As text, for the store
 
-_FORM: Final = 2
+_FORM: Final = 3
 
 
 def encode_sent(sent: Mapping[Key, Sent]) -> str:

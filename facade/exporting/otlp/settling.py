@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from weighbridge.exporting.families import Distribution, Labels, Sum
-from weighbridge.transactions.model.http_methods import OTHER_METHOD
 from weighbridge.transactions.model.naming import Kind
 from weighbridge.transactions.recording.histogram import Histogram, merge
 from weighbridge.transactions.recording.name_limits import OTHER, overflow_of
@@ -101,15 +100,12 @@ def _of_other_application(key: Key) -> Iterator[Key]:
     """Yield what may count for a series of an application that is one too many."""
     family, labels = key
     values = {**dict(labels), "application": OTHER}
-    if not {"name", "route"} & values.keys():
+    if "name" not in values:
         yield family, tuple(values.items())
     yield family, _beyond_limit(values)
 
 
 def _beyond_limit(values: dict[str, str]) -> Labels:
-    if "route" in values:
-        return tuple((label, OTHER_METHOD if label == "method" else value) for label, value in values.items()
-                     if label != "route")  # fmt: skip
     if {"group", "name"} <= values.keys():
         kind: Kind = "web" if values["kind"] == "web" else "background"
         other = overflow_of(Series(values["application"], kind, values["group"], values["name"]))
