@@ -20,19 +20,19 @@ TWICE = Schedule("shop", "code", "Function", "rebuild", "*/30 * * * *", "UTC", 6
 OFTEN = Schedule("shop", "APScheduler", "APScheduler", "pulse", "every 300")
 
 
-KNOWN_FOR = 4 * 3600
+KNOWN = (time.time() // 1800 - 8) * 1800 + 600
+"""Ten minutes after a half hour, some four hours ago."""
 
 
 def missed_by_now() -> int:
     """How many half hours have begun since the schedule is known, a minute ago or earlier."""
-    now = time.time()
-    return int((now - 60) // 1800 - (now - KNOWN_FOR) // 1800)
+    return int((time.time() - 60) // 1800 - KNOWN // 1800)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store in which two schedules have been known for some hours, and nothing has run."""
-    path, known = tmp_path / "weighbridge.db", time.time() - KNOWN_FOR
+    path, known = tmp_path / "weighbridge.db", KNOWN
     writer = StoreWriter(str(path))
     writer.write(Snapshot(Instance("one", "host", 1, known, "test"), 1, known, (), schedules=(TWICE, OFTEN)))
     writer.close()
