@@ -18,7 +18,7 @@ from .context import collector
 from .context.current import current
 from .handoff import NOTIFY_EACH, handoff
 from .late_imports import Unloadable, late_imports
-from .log import discard_held_lines, import_logging, log_import_failure, log_once
+from .log import capture_internal_exception, discard_held_lines, import_logging, log_import_failure, log_once
 from .model.process_state import process_state
 
 if TYPE_CHECKING:
@@ -219,12 +219,15 @@ def _say_that_nothing_is_measured() -> None:
 
 def _at_exit() -> None:
     """Write everything at a normal exit of the process."""
-    _say_that_nothing_is_measured()
-    write_at_once()
-    while _unfinished:
-        _unfinished.pop().close(in_force.settings.shutdown_timeout)
-    shutdown()
-    write_at_once()  # what ended meanwhile is in a recorder that nobody else will flush
+    try:
+        _say_that_nothing_is_measured()
+        write_at_once()
+        while _unfinished:
+            _unfinished.pop().close(in_force.settings.shutdown_timeout)
+        shutdown()
+        write_at_once()  # what ended meanwhile is in a recorder that nobody else will flush
+    except Exception:  # Python would print it on the program's own streams
+        capture_internal_exception("the exit of the process")
 
 
 def flush(timeout: float | None = None) -> bool:

@@ -39,7 +39,7 @@ def rows(printed: str) -> list[list[str]]:
 
 def test_every_page_and_its_json_is_asked_for(small: Path) -> None:
     found = rows(run("console.py", "--store", small, "--rounds", 2, "--visits", 0, "--writers", 1))
-    assert len(found) == 1 + 4 * (2 * 7 + 1)
+    assert len(found) == 1 + 4 * (2 * 8 + 1)
     assert {line[-1] for line in found[1:]} <= {"fast", "too slow"}
     assert all(float(line[2]) > 0 and float(line[-2]) > 0 for line in found[1:])
 

@@ -94,7 +94,7 @@ def call(application: Any, path: str, **more: str) -> tuple[str, dict[str, str],
 @pytest.mark.parametrize("path", ["/summary", "/api/summary", "/", "/nowhere", "/static/page.css", "/transactions.csv"])
 def test_the_wsgi_middleware_keeps_to_the_rules(store: Path, path: str) -> None:
     status, headers, body = call(validator(wsgi_application(store)), path, SCRIPT_NAME="/apm")
-    assert int(headers["Content-Length"]) == len(body)
+    assert int(headers["content-length"]) == len(body)
     assert status.split()[0] == {"/": "303", "/nowhere": "404"}.get(path, "200")
 
 

@@ -284,7 +284,8 @@ def test_every_shortcut_of_the_list_works(page: Page) -> None:
     page.keyboard.press("1")  # nothing but the list is reached
     page.keyboard.press("Escape")
     shortcuts.wait_for(state="hidden")
-    for key, title in enumerate(["summary", "transactions", "errors", "jobs", "applications", "running", "custom"], 1):
+    pages = "summary transactions samples errors jobs applications running custom".split()
+    for key, title in enumerate(pages, 1):
         page.keyboard.press(str(key))
         page.wait_for_url(f"**/{title}?*")
     page.goto("/transactions?app=shop")

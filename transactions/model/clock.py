@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-__all__ = ["epoch", "epoch_at", "monotonic", "renew"]
+__all__ = ["epoch", "epoch_at", "file_time", "monotonic", "renew"]
 
 monotonic: Final = time.perf_counter
 """Seconds since an arbitrary moment; never goes backwards."""
@@ -26,6 +26,11 @@ def renew() -> None:
     """Read the wall clock again, in case it was set or has drifted since the last call."""
     global _distance
     _distance = epoch() - monotonic()
+
+
+def file_time() -> float:
+    """Epoch seconds by the clock that files are dated with, even where a program has replaced ``time.time``."""
+    return time.clock_gettime(time.CLOCK_REALTIME)
 
 
 def epoch_at(moment: float) -> float:

@@ -31,7 +31,7 @@ class StackTexts:
     """Makes the texts of stacks.
 
     Args:
-        started: when the process began (epoch seconds): files that are younger may have other lines than it runs.
+        started: when the process began, as files are dated: those that are younger may have other lines than it runs.
     """
 
     def __init__(self, started: float) -> None:

@@ -133,7 +133,8 @@ def send() -> None:
         plain.delay(number)
     for task in SIMPLE:
         task.delay()
-    plain.apply_async((1,), expires=0.001, countdown=1)
+    if not str(app.conf.broker_url).startswith("amqp"):  # RabbitMQ drops what has expired, unless a worker is faster
+        plain.apply_async((1,), expires=0.001, countdown=1)
 
 
 def send_to_processes() -> None:
