@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..recording.snapshot import Series
 from .names import scope_of
@@ -12,7 +12,7 @@ from .rows import Rows
 from .statistics import Window
 from .sums import first_start
 
-__all__ = ["group_statistics", "last_mark", "new_since"]
+__all__ = ["group_statistics", "last_mark", "most_first", "new_since"]
 
 
 def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> list[ErrorGroupStatistics]:
@@ -33,11 +33,16 @@ def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selectio
             sum(counts[number].values()),
             last[number],
             new_since(group, marks[group.application]),
-            counts[number] if scope == "name" else None,
+            most_first(counts[number]) if scope == "name" else None,
         )
         for number, group in groups.items()
     ]
     return sorted(found, key=lambda one: (-one.count, one.group.type, one.group.frame, one.group.id))
+
+
+def most_first(counts: Mapping[Series, int]) -> dict[Series, int]:
+    """Return counts in an order that is the same whatever order an engine has its rows in."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def new_since(group: ErrorGroupInfo, mark: Mark | None) -> str:

@@ -16,7 +16,7 @@ from ..recording.totals import PlainTotals, Totals, seconds
 from ..schedules import Schedule
 from .cache import RowCache
 from .engines import source_at
-from .error_groups import group_statistics, last_mark, new_since
+from .error_groups import group_statistics, last_mark, most_first, new_since
 from .ever import EverCache, counted_ever
 from .liveness import reporting
 from .names import scope_of
@@ -386,7 +386,10 @@ class StoreReader:
                 counts = found.setdefault(key, {})
                 counts[series] = counts.get(series, 0) + count
                 last[key] = max(last.get(key, 0), start)
-            errors = [ErrorStatistics(*key, sum(counts.values()), last[key], counts) for key, counts in found.items()]
+            errors = [
+                ErrorStatistics(*key, sum(counts.values()), last[key], most_first(counts))
+                for key, counts in found.items()
+            ]
             return sorted(errors, key=lambda error: (-error.count, error.type, error.message))
 
     def error_timeline(
