@@ -95,10 +95,20 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     raise RuntimeError(f"the server does not listen:\n{log.read_text()}")
 
 
+def _press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
+    """Do as Ctrl-C in a terminal does, and again where `wsgiref` took it for a fault of the request that it ended."""
+    for _ in range(3):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+            return
+
+
 def stop(process: subprocess.Popen[bytes], by: signal.Signals) -> None:
     """Stop a server, with all that it has started if it does not stop by itself."""
-    if by == signal.SIGINT:  # as Ctrl-C in a terminal does
-        os.killpg(process.pid, by)
+    if by == signal.SIGINT:
+        _press_ctrl_c(process)
     else:
         process.send_signal(by)
     try:
