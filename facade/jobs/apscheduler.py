@@ -9,6 +9,7 @@ counts as ``cancelled``, and one that would have been one too many at a time as
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -20,8 +21,7 @@ from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import
 from apscheduler.util import iscoroutinefunction_partial, ref_to_obj  # type: ignore[import-untyped]
 
 from weighbridge.jobs.runs import attributes_of, begin_run, record_run
-from weighbridge.jobs.timetables import Entry, Timetable, cron_rule, period_rule
-from weighbridge.transactions.log import capture_internal_exception
+from weighbridge.jobs.timetables import Entry, Timetable, cron_rule, log_unknown, period_rule
 
 __all__ = ["measure"]
 
@@ -79,12 +79,14 @@ class _Listener:
 
     def on_start(self, event: Any) -> None:
         """Declare the jobs that run again and again: now it is known where they are kept."""
-        for job in self._scheduler.get_jobs():
+        for job in self._asked(self._scheduler.get_jobs) or ():
             self._declare(job)
 
     def on_change(self, event: Any) -> None:
         """Declare a job that was added to a scheduler that runs, or was changed; only this one is asked for."""
-        job = self._scheduler.get_job(event.job_id, event.jobstore) if self._scheduler.running else None
+        if not self._scheduler.running:
+            return
+        job = self._asked(self._scheduler.get_job, event.job_id, event.jobstore)
         if job is not None:
             self._declare(job)
 
@@ -99,8 +101,16 @@ class _Listener:
                 self._timetable.forget((self._timetable, job.id))
             else:
                 self._timetable.put((self._timetable, job.id), entry)
-        except Exception:
-            capture_internal_exception(f"the schedules of {_GROUP}")
+        except Exception as failure:
+            log_unknown(_GROUP, failure)
+
+    def _asked(self, ask: Callable[..., Any], *arguments: object) -> Any:
+        """Return what a job store answers; ``None`` if it fails."""
+        try:
+            return ask(*arguments)
+        except Exception as failure:
+            log_unknown(_GROUP, failure)
+            return None
 
     def on_unrun(self, event: Any) -> None:
         """Record a run that should have happened and did not."""

@@ -22,8 +22,7 @@ except ImportError:  # older than RQ 2.5
 
 from weighbridge import flush, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
-from weighbridge.jobs.timetables import Entry, Timetable, period_rule
-from weighbridge.transactions.log import capture_internal_exception
+from weighbridge.jobs.timetables import Entry, Timetable, log_unknown, period_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,8 +110,8 @@ class MeasuredJobs(_Base):
         """Declare what is due; while no scheduler runs nothing has changed, and its jobs are missed."""
         try:
             entries = [*_timetable(self.connection)]
-        except Exception:
-            capture_internal_exception(f"the schedules of {_GROUP}")
+        except Exception as failure:
+            log_unknown(_GROUP, failure)
             return
         if entries:
             _schedules.replace(entries)

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from weighbridge.transactions.handoff import handoff
-from weighbridge.transactions.log import capture_internal_exception
+from weighbridge.transactions.host_exceptions import pass_on_signals
+from weighbridge.transactions.log import log_once
 from weighbridge.transactions.model.process_state import process_state
 from weighbridge.transactions.schedules import Schedule
 
-__all__ = ["Entry", "Timetable", "cron_rule", "declare", "period_rule"]
+__all__ = ["Entry", "Timetable", "cron_rule", "declare", "log_unknown", "period_rule"]
 
 Entry = tuple[str, str, str]
 """The name of a task, its rule, and the time zone of that."""
@@ -29,8 +30,20 @@ def declare(group: str, entries: Iterable[Entry], reporting: bool = True) -> Non
             process_state.prepare()
         for name, rule, zone in entries:
             handoff.schedules.declare(Schedule("", group, group, name, rule, zone))
-    except Exception:
-        capture_internal_exception(f"the schedules of {group}")
+    except Exception as failure:
+        log_unknown(group, failure)
+
+
+def log_unknown(group: str, failure: Exception) -> None:
+    """Log, once a kind, that a job system does not say when its tasks are due.
+
+    It is asked on purpose, and may need a broker or a database for the answer: what it raises then is none of the
+    program's. What a signal handler raises is raised again.
+    """
+    pass_on_signals(failure)
+    kind = type(failure)
+    name = f"{kind.__module__}.{kind.__qualname__}"  # a driver's message may have a password in it
+    log_once(("schedules", group, name), "the schedules of %s are not known: asking for them raised %s", group, name)
 
 
 class Timetable:
@@ -52,8 +65,8 @@ class Timetable:
                 self.put(key, entry)
             for gone in self._keys - by_key.keys():
                 self.forget(gone)
-        except Exception:
-            capture_internal_exception(f"the schedules of {self._group}")
+        except Exception as failure:
+            log_unknown(self._group, failure)
 
     def put(self, key: object, entry: Entry) -> None:
         """Declare one entry, in the place of the one with the same key."""

@@ -8,6 +8,8 @@ import pytest
 from redis import Redis
 from rq import Queue
 
+from weighbridge.jobs.rq import SimpleWorker
+
 from .conftest import JOBS, Stored, errors, paths
 from .helpers import eventually, worker
 from .redis_helpers import is_idle, needs_redis, redis, url_of
@@ -58,3 +60,16 @@ def test_a_worker_that_is_told_to_stop_has_written_all(kind: str, redis: Redis, 
         eventually(lambda: done(queue) == number and is_idle(queue))
     assert paths(stored) == TASKS
     assert errors(stored) == ERRORS
+
+
+def test_schedules_that_cannot_be_asked_for_end_no_worker(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    """RQ's worker quits by what its maintenance raises."""
+    pytest.importorskip("rq.cron")
+    redis.set("rq:cron_schedulers", "no sorted set")
+    try:
+        SimpleWorker([Queue(connection=redis)], connection=redis).run_maintenance_tasks()
+    finally:
+        redis.delete("rq:cron_schedulers")
+    assert [line.message for line in caplog.records if line.name == "weighbridge"] == [
+        "the schedules of RQ are not known: asking for them raised redis.exceptions.ResponseError"
+    ]
