@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from .http_urls import flaw_of
 from .values import Refused
 
 __all__ = ["filled", "names_in", "read_link_template"]
@@ -41,17 +42,11 @@ def read_link_template(value: object) -> str:
 
 
 def _require_host(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise Refused("it is no URL") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise Refused("it must begin with https:// or http:// and name a host")
-    if "{" in parts.netloc:
+    flaw = flaw_of(text)
+    if flaw:
+        raise Refused(f"it {flaw}")
+    if "{" in urlsplit(text).netloc:
         raise Refused("the host may not come from an attribute")
-    if parts.username is not None or parts.password is not None:
-        raise Refused("it must have no user or password in it")
 
 
 def names_in(template: str) -> list[str]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from .http_urls import HAS_CREDENTIALS, flaw_of
+
 __all__ = ["TOKEN", "filled", "needs_token", "read_address", "with_token"]
 
 TOKEN: Final = "webhook_token_file"  # noqa: S105 - the name that stands for one
@@ -39,16 +41,12 @@ def read_address(text: str) -> str:
 
 
 def _check(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError("... is no URL") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError("... must begin with https:// or http:// and name a host")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"... must have no user or password in it: {TOKEN} names a file with a token")
-    if parts.fragment or not text.isascii() or not text.isprintable() or " " in text:
+    flaw = flaw_of(text)
+    if flaw == HAS_CREDENTIALS:
+        raise ValueError(f"... {flaw}: {TOKEN} names a file with a token")
+    if flaw:
+        raise ValueError(f"... {flaw}")
+    if urlsplit(text).fragment or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("... must be percent-encoded, and have no # in it")
 
 
