@@ -1,4 +1,4 @@
-"""Tasks that were killed: open when their process last reported, which is gone without having ended them.
+"""Tasks that were killed: open when their process last _reported, which is gone without having ended them.
 
 Whoever writes to the store looks for such processes and counts their tasks. A count is taken back if it turns out that
 another process has recorded the end of the task, or that the process was only silent and reports again.
@@ -22,31 +22,45 @@ from ..recording.snapshot import (
 )
 from ..recording.totals import COLUMNS, SUMS, Totals, nanoseconds
 from .liveness import is_gone
-from .names import scopes_of
-from .resolutions import FINEST, floor_to
+from .names import scopes_of, storable
+from .resolutions import FINEST, FOREVER, floor_to
 from .rows import Scope
+from .sql import Statements
 
 __all__ = [
     "LOOKED_AT",
-    "MAX_KILLED",
-    "Killed",
+    "Adding",
     "KilledRows",
     "KilledTasks",
     "Suspect",
-    "error_of",
-    "parts_of",
-    "reported",
-    "totals_of",
     "without",
 ]
 
 LOOKED_AT: Final = 20
 """Processes with open tasks that are looked at by one report, those that have been silent for longest."""
-MAX_KILLED: Final = 1000
+_MAX_KILLED: Final = 1000
 """Counts that can be taken back, the latest."""
 _ERROR: Final = ErrorGroup("killed (no exception)", "killed (no exception)", "", "", expected=False)
 """As of what ends so without an exception in a process that is there."""
 _HISTOGRAM: Final = COLUMNS.index("histogram")
+
+_OPEN: Final = """
+SELECT application, kind, "group", name, started, key, queue FROM @running AS running
+JOIN @series AS series ON series.id = running.series WHERE instance = %s AND key <> ''
+"""
+_COLUMNS: Final = 'host, version, key, application, "group", name, queue, started, minute, duration'
+_REMEMBER: Final = f"""
+INSERT INTO @killed (instance, {_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_BEGAN: Final = "key = %s AND started <= %s"
+_BOUND: Final = f"""
+DELETE FROM @killed WHERE (key, instance, started) IN (
+    SELECT key, instance, started FROM @killed ORDER BY minute DESC LIMIT {FOREVER} OFFSET {_MAX_KILLED}
+)
+"""
+
+TotalsRow = tuple[int, int, int]
+"""What tells a row of totals: its width, its start and the number of its series."""
 
 
 class Killed(NamedTuple):
@@ -71,7 +85,7 @@ class Killed(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """A process that has reported open tasks."""
+    """A process that has _reported open tasks."""
 
     number: int
     pid: int
@@ -82,63 +96,95 @@ class Suspect(NamedTuple):
     process: str
     """See ``liveness.py``."""
     silent: float
-    """Seconds for which only others have reported."""
+    """Seconds for which only others have _reported."""
 
 
 class KilledRows(Protocol):
-    """What an engine provides, within one transaction."""
+    """What each engine does in its own way, within one transaction."""
 
     def suspects(self) -> Sequence[Suspect]:
         """Return processes with open tasks, those first that have been silent for longest; at most `LOOKED_AT`."""
         ...
 
-    def open_tasks(self, number: int) -> Sequence[RunningTransaction]:
-        """Return the open tasks of a process, and forget all that it has reported as open."""
+    def subtract(self, rows: Sequence[TotalsRow], totals: Totals) -> None:
+        """Take totals out of the rows in which they were counted."""
+
+
+class Adding(Protocol):
+    """What adds to the rows of the store."""
+
+    def add_totals(self, snapshot: Snapshot) -> None:
+        """Count rows of minutes."""
+
+    def add_groups(self, groups: Iterable[GroupCount], host: str, version: str) -> None:
+        """Count errors for their groups, as _reported by a host and a version."""
+
+    def rows_of(self, series: Series, minute: int, scope: Scope, value: str) -> Iterable[TotalsRow]:
+        """Return the rows of totals in which a part of a series is counted."""
         ...
-
-    def settle(self, key: str, moment: float) -> None:
-        """Forget the open tasks of that key that began before a moment (epoch seconds)."""
-
-    def remember(self, suspect: Suspect, tasks: Sequence[Killed]) -> None:
-        """Keep what was counted, of no more tasks than `MAX_KILLED`."""
-
-    def recall(self, key: str, moment: float) -> Sequence[tuple[str, str, Killed]]:
-        """Return and forget what was counted under a key and began before a moment: host, version and task."""
-        ...
-
-    def recall_all(self, number: int) -> Sequence[tuple[str, str, Killed]]:
-        """Return and forget what was counted of a process."""
-        ...
-
-    def count(self, host: str, version: str, tasks: Sequence[Killed]) -> None:
-        """Count tasks of processes of that host and version."""
-
-    def uncount(self, host: str, version: str, task: Killed) -> None:
-        """Take back what was counted of a task."""
 
 
 class KilledTasks:
-    """Counts the tasks of processes that are gone, once."""
+    """Counts the tasks of processes that are gone, once.
 
-    def __init__(self, rows: KilledRows) -> None:
+    Args:
+        statements: of the transaction.
+        rows: what its engine does in its own way.
+        adding: adds to the rows.
+    """
+
+    def __init__(self, statements: Statements, rows: KilledRows, adding: Adding) -> None:
+        self._statements = statements
         self._rows = rows
+        self._adding = adding
 
     def take_back(self, number: int, settled: Iterable[Settled]) -> None:
         """Take back what was counted in vain: of the process that reports, and of what it says is settled."""
-        recalled = [*self._rows.recall_all(number)]
+        recalled = [*self._recalled("instance = %s", (number,))]
         for key, moment in settled:
-            self._rows.settle(key, moment)
-            recalled += self._rows.recall(key, moment)
+            began = storable(key), moment
+            self._statements.run(f"DELETE FROM @running WHERE {_BEGAN}", began)
+            recalled += self._recalled(_BEGAN, began)
         for host, version, task in recalled:
-            self._rows.uncount(host, version, task)
+            self._uncount(host, version, task)
 
     def find(self) -> None:
         """Count the tasks that are open in processes that are gone."""
         for suspect in self._rows.suspects():
             if is_gone(suspect.pid, suspect.process, suspect.silent):
-                tasks = [_killed(one, suspect.seen) for one in self._rows.open_tasks(suspect.number)]
-                self._rows.count(suspect.host, suspect.version, tasks)
-                self._rows.remember(suspect, tasks)
+                tasks = [_killed(one, suspect.seen) for one in self._taken(suspect.number)]
+                snapshot = _reported(tasks, suspect.host, suspect.version)
+                self._adding.add_totals(snapshot)
+                self._adding.add_groups(snapshot.groups, suspect.host, suspect.version)
+                self._remember(suspect, tasks)
+
+    def _taken(self, number: int) -> Sequence[RunningTransaction]:
+        """Return the open tasks of a process, and forget all that it has _reported as open."""
+        found = self._statements.rows(_OPEN, (number,))
+        self._statements.run("DELETE FROM @running WHERE instance = %s", (number,))
+        return [RunningTransaction(Series(*row[:4]), *row[4:]) for row in found]
+
+    def _remember(self, suspect: Suspect, tasks: Iterable[Killed]) -> None:
+        """Keep what was counted, of no more tasks than `_MAX_KILLED`."""
+        for task in tasks:
+            self._statements.run(_REMEMBER, (suspect.number, suspect.host, suspect.version, *task))
+        self._statements.run(_BOUND)
+
+    def _recalled(self, where: str, values: Sequence[object]) -> Sequence[tuple[str, str, Killed]]:
+        """Return what was counted, and can be taken back, with host and version; forget it."""
+        found = self._statements.rows(f"SELECT {_COLUMNS} FROM @killed WHERE {where}", values)
+        if found:
+            self._statements.run(f"DELETE FROM @killed WHERE {where}", values)
+        return [(host, version, Killed(*task)) for host, version, *task in found]
+
+    def _uncount(self, host: str, version: str, task: Killed) -> None:
+        rows = [
+            row
+            for scope, value in _parts_of(task, host, version)
+            for row in self._adding.rows_of(task.series, task.minute, scope, value)
+        ]
+        self._rows.subtract(rows, _totals_of(task))
+        self._adding.add_groups([_error_of(task, -1)], host, version)
 
 
 def _killed(one: RunningTransaction, seen: float) -> Killed:
@@ -149,26 +195,26 @@ def _killed(one: RunningTransaction, seen: float) -> Killed:
     return Killed(one.key, *names, one.started, floor_to(seen, FINEST), duration)
 
 
-def totals_of(one: Killed) -> Totals:
+def _totals_of(one: Killed) -> Totals:
     """Return what is counted of a task."""
     length = one.duration
     return Totals(1, length, length, length, killed=1, histogram={bin_of(length / 1e9): 1})
 
 
-def reported(tasks: Sequence[Killed], host: str, version: str) -> Snapshot:
-    """Return what a process of that host and version would have reported of its tasks."""
-    rows = tuple(MinuteRow(one.series, one.minute, totals_of(one), one.queue) for one in tasks)
-    groups = tuple(map(error_of, tasks))
+def _reported(tasks: Sequence[Killed], host: str, version: str) -> Snapshot:
+    """Return what a process of that host and version would have _reported of its tasks."""
+    rows = tuple(MinuteRow(one.series, one.minute, _totals_of(one), one.queue) for one in tasks)
+    groups = tuple(map(_error_of, tasks))
     taken = float(max((one.minute for one in tasks), default=0))
     return Snapshot(Instance("", host, 0, taken, "", version), 0, taken, rows, groups=groups)
 
 
-def error_of(one: Killed, times: int = 1) -> GroupCount:
+def _error_of(one: Killed, times: int = 1) -> GroupCount:
     """Return the count of a task's error."""
     return GroupCount(one.series, one.minute, _ERROR, times)
 
 
-def parts_of(one: Killed, host: str, version: str) -> Iterator[tuple[Scope, str]]:
+def _parts_of(one: Killed, host: str, version: str) -> Iterator[tuple[Scope, str]]:
     """Yield all that a task is counted in: its name, and parts of its application and kind."""
     yield "name", ""
     for queue in ("", one.queue) if one.queue else ("",):

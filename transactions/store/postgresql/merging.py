@@ -180,11 +180,14 @@ class _Merge:
     ) -> None:
         self._session = session
         self._has_jobs = version >= JOBS_SINCE
-        self._tasks = KilledTasks(ServerKilledRows(session, self)) if version >= KILLED_SINCE else None
+        statements = ServerStatements(session)
+        self._tasks = None
+        if version >= KILLED_SINCE:
+            self._tasks = KilledTasks(statements, ServerKilledRows(session), self)
         self._names = Names(session)
         self._groups = None
         if version >= GROUPS_SINCE:
-            self._groups = Groups(ServerStatements(session), self._names, partial(GROUPS.add, session))
+            self._groups = Groups(statements, self._names, partial(GROUPS.add, session))
         self._oldest = -FOREVER if now.trusted is None else retention.oldest(COARSEST, now.trusted)
         self._now = now.latest
         self._intervals = RowIntervals(resolutions, self._oldest)

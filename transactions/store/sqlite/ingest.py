@@ -104,7 +104,7 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     connection.executemany(
         "INSERT INTO running (instance, series, started, key, queue) VALUES (?, ?, ?, ?, ?)", open_now
     )
-    tasks = KilledTasks(FileKilledRows(connection, ingest, instance))
+    tasks = KilledTasks(SQLiteStatements(connection), FileKilledRows(connection, instance), ingest)
     tasks.take_back(instance, snapshot.settled)
     tasks.find()
     ingest.note_late()
