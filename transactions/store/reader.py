@@ -18,6 +18,7 @@ from .cache import RowCache
 from .engines import source_at
 from .error_groups import group_statistics, last_mark, most_first, new_since
 from .ever import EverCache, counted_ever
+from .limits import MAX_SAMPLES
 from .liveness import reporting
 from .names import scope_of
 from .resolutions import (
@@ -370,7 +371,12 @@ class StoreReader:
             series = _called(rows, selection, wanted.part_of_name) if wanted.part_of_name else None
             most = limit + 1 if wanted.is_told_by_columns else 2 * limit
             candidates = rows.matching_samples(window, selection, series, wanted, latest, most)
-            return first_matching(candidates, wanted, limit, most)
+            found = first_matching(candidates, wanted, limit, most)
+            if found.is_complete or len(found.samples) == limit:
+                return found
+            # Too few of those that may match do: all of them are looked at, so that no sample which is there is missed.
+            candidates = rows.matching_samples(window, selection, series, wanted, latest, MAX_SAMPLES)
+            return first_matching(candidates, wanted, limit, MAX_SAMPLES)
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample by its ``id``; ``None`` if it does not exist, or no longer."""
