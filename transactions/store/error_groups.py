@@ -48,17 +48,20 @@ def most_first(counts: Mapping[Series, int]) -> dict[Series, int]:
 def new_since(group: ErrorGroupInfo, mark: Mark | None) -> str:
     """Return the name of a mark if a group was seen for the first time after it; else an empty one.
 
-    Both are known to the minute. In that of the mark the version decides in which the group was seen first.
+    While a version is rolled out, the one before goes on: what was seen in that first is not new since the other.
     """
     if mark is None or group.first_seen < mark.moment:
         return ""
-    in_that_minute = group.first_seen == mark.moment and mark.kind == "version"
-    return "" if in_that_minute and group.version not in ("", mark.name) else mark.name
+    is_of_another = mark.kind == "version" and group.version not in ("", mark.name)
+    return "" if is_of_another else mark.name
 
 
 def last_mark(rows: Rows, application: str) -> Mark | None:
-    """Return the last mark of an application, unless nothing was counted before: then everything would be new."""
-    marks = rows.marks(Window(0, FOREVER), application)
+    """Return the last version or mark of an application, unless nothing was counted before: all would be new.
+
+    That an alert begins or ends is a mark as well, and is no change of the program.
+    """
+    marks = [one for one in rows.marks(Window(0, FOREVER), application) if one.kind in ("version", "manual")]
     if not marks:
         return None
     last = marks[-1]
