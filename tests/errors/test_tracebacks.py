@@ -365,3 +365,22 @@ def calls_for(depth: int) -> int:
             sys.setprofile(None)
     assert "c_call" in calls
     return calls.count("call")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups of exceptions")
+def test_of_groups_of_groups_the_nearest_exceptions_are_kept(sample_errors: SampleErrors) -> None:
+    def group(levels: int) -> Exception:
+        made: type[Any] = builtins.ExceptionGroup  # type: ignore[attr-defined]
+        found: Exception = made("several", [group(levels - 1) if levels else ValueError("x" * 900) for _ in range(5)])
+        return found
+
+    def count(told: Traceback) -> int:
+        return 1 + sum(map(count, told.others))
+
+    def work() -> None:
+        raise group(3)
+
+    found = traceback_of(work, sample_errors)
+    assert len(found.others) == 5
+    assert [len(other.others) for other in found.others] == [5, 5, 0, 0, 0]
+    assert count(found) == tracebacks.MAX_EXCEPTIONS
