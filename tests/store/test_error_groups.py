@@ -158,6 +158,15 @@ def test_an_alert_is_nothing_that_errors_are_new_since(make, writer, read, path)
     assert found == {"shop:old": "", "shop:new": "1.4", "shop:newer": "1.4"}
 
 
+def test_a_version_of_the_future_is_nothing_that_errors_are_new_since(make, writer, read) -> None:
+    for version, key, minute in (("1.3", "old", MINUTE), ("1.4", "new", MINUTE + 600), ("1.5", "odd", MINUTE + 10**8)):
+        make.instance = replace(make.instance, id=version, version=version)
+        writer.write(make.snapshot(make.row([1.0], minute=minute), groups=(count(make, key, minute=minute),)))
+    found = {one.group.type: one for one in read().error_groups(make.always, now=MINUTE + 700)}
+    assert found["shop:new"].new_since == "1.4"
+    assert read().error_group(found["shop:new"].group.id, MINUTE + 700)[1] == "1.4"
+
+
 def test_expected_errors_are_a_group_of_their_own(make, writer, read) -> None:
     expected = group("A", expected=True)._replace(key="expected shop:A a.py f +1")
     groups = (count(make, "A"), GroupCount(make.page, MINUTE, expected, 2))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..recording.snapshot import Series
 from .names import scope_of
-from .resolutions import FOREVER, RowRange
+from .resolutions import RowRange
 from .results import ErrorGroupInfo, ErrorGroupStatistics, Mark, Selection
 from .rows import Rows
 from .statistics import Window
@@ -15,7 +15,9 @@ from .sums import first_start
 __all__ = ["group_statistics", "last_mark", "most_first", "new_since"]
 
 
-def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> list[ErrorGroupStatistics]:
+def group_statistics(
+    rows: Rows, ranges: Sequence[RowRange], selection: Selection, now: float
+) -> list[ErrorGroupStatistics]:
     """Return the groups with errors, those with the most first."""
     scope, _ = scope_of(selection)
     groups: dict[int, ErrorGroupInfo] = {}
@@ -26,7 +28,8 @@ def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selectio
         last[group.id] = max(last.get(group.id, 0), start)
         of_group = counts.setdefault(group.id, {})
         of_group[series] = of_group.get(series, 0) + count
-    marks = {application: last_mark(rows, application) for application in {one.application for one in groups.values()}}
+    applications = {one.application for one in groups.values()}
+    marks = {application: last_mark(rows, application, now) for application in applications}
     found = [
         ErrorGroupStatistics(
             group,
@@ -56,12 +59,13 @@ def new_since(group: ErrorGroupInfo, mark: Mark | None) -> str:
     return "" if is_of_another else mark.name
 
 
-def last_mark(rows: Rows, application: str) -> Mark | None:
+def last_mark(rows: Rows, application: str, now: float) -> Mark | None:
     """Return the last version or mark of an application, unless nothing was counted before: all would be new.
 
-    That an alert begins or ends is a mark as well, and is no change of the program.
+    That an alert begins or ends is a mark as well, and is no change of the program. What lies ahead is of a process
+    whose clock is wrong.
     """
-    marks = [one for one in rows.marks(Window(0, FOREVER), application) if one.kind in ("version", "manual")]
+    marks = [one for one in rows.marks(Window(0, now), application) if one.kind in ("version", "manual")]
     if not marks:
         return None
     last = marks[-1]

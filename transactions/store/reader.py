@@ -25,6 +25,7 @@ from .resolutions import (
     COARSE_WIDTHS,
     COARSEST,
     FINEST,
+    FOREVER,
     Resolution,
     RowRange,
     bounded_step,
@@ -406,10 +407,15 @@ class StoreReader:
             steps, ranges = _stepped_ranges(rows, window, step)
             return error_timeline(steps, rows.errors_by_step(ranges, selection, steps.number_sql))
 
-    def error_groups(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorGroupStatistics]:
-        """Return the groups of errors: of one class, from one place; those with the most errors first."""
+    def error_groups(
+        self, window: Window, selection: Selection = _EVERYTHING, now: float = FOREVER
+    ) -> list[ErrorGroupStatistics]:
+        """Return the groups of errors: of one class, from one place; those with the most errors first.
+
+        They are new since the last mark up to ``now`` (epoch seconds).
+        """
         with self._reading() as rows:
-            return group_statistics(rows, _ranges(rows, window)[0], selection)
+            return group_statistics(rows, _ranges(rows, window)[0], selection, now)
 
     def error_group_timeline(
         self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING
@@ -419,7 +425,7 @@ class StoreReader:
             steps, ranges = _stepped_ranges(rows, window, step)
             return error_timeline(steps, rows.groups_by_step(ranges, selection, steps.number_sql))
 
-    def error_group(self, number: int) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
+    def error_group(self, number: int, now: float = FOREVER) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
         """Return a group by its ``id``, since which mark it is new, and its last traceback; ``None`` if it is unknown.
 
         The mark is empty if the group is older.
@@ -429,7 +435,7 @@ class StoreReader:
             if found is None:
                 return None
             group, text = found
-            return group, new_since(group, last_mark(rows, group.application)), traceback_from(text)
+            return group, new_since(group, last_mark(rows, group.application, now)), traceback_from(text)
 
     def samples_of_group(
         self, number: int, window: Window, selection: Selection = _EVERYTHING, limit: int = 20
