@@ -384,3 +384,21 @@ def test_of_groups_of_groups_the_nearest_exceptions_are_kept(sample_errors: Samp
     assert len(found.others) == 5
     assert [len(other.others) for other in found.others] == [5, 5, 0, 0, 0]
     assert count(found) == tracebacks.MAX_EXCEPTIONS
+
+
+def test_an_exception_is_asked_once_for_its_text(sample_errors: SampleErrors) -> None:
+    asked = []
+
+    class Slow(Exception):
+        def __str__(self) -> str:
+            asked.append(1)
+            return "slow"
+
+    def work() -> None:
+        raise Slow
+
+    for _ in range(2):
+        with suppress(Slow):
+            run(work)
+    assert len(asked) == 2
+    assert sample_errors()[0].traceback is not None

@@ -75,6 +75,7 @@ class Raised(NamedTuple):
 
     type: str
     message: str
+    """Empty for the first, which has it by itself: it is asked of the program's code only once."""
     relation: str
     """What it is to the one above: ``cause``, ``context``, ``part``; empty for the first."""
     frames: tuple[Frame, ...]
@@ -304,7 +305,7 @@ def _raised(seen: _Seen, tree: _Tree, describe: Describe) -> Raised:
     omitted = sum(not seen.code_of(step).is_ours for step in walked) - len(steps)
     return Raised(
         describe.name(exception),
-        describe.message(exception),
+        describe.message(exception) if relation else "",
         relation,
         tuple(_frame(seen.code_of(step), step) for step in steps),
         omitted,
