@@ -223,6 +223,20 @@ def test_many_threads_lose_nothing() -> None:
     assert dropped == {}
 
 
+def test_where_nobody_adds_up_a_thread_waits_once_and_no_more() -> None:
+    """The thread that holds the lock was cut off; the recorder gives it up, too, and goes on with another one."""
+    values, dropped = fresh()
+    assert values._lock.acquire(False)
+    began = time.monotonic()
+    for _ in range(10_100):
+        values.add(metric("Custom/Rows"))
+    assert time.monotonic() - began >= 1
+    assert dropped == {"custom metrics": 100}
+    assert sum(found.number for found in values.take()[0]) == 10_000
+    values.add(metric("Custom/Rows"))
+    assert sum(found.number for found in values.take()[0]) == 1
+
+
 def test_who_interrupts_the_thread_that_adds_up_does_not_wait() -> None:
     values, dropped = fresh()
     with values._lock:
