@@ -24,6 +24,7 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
 from ..transactions.model.process_state import process_state
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
+from .asgi_types import ASGIApp, Receive, Scope, Send
 from .base import TransactionMiddleware
 from .framework_signals import listen_to_flask_requests
 from .nested import inner_request
@@ -34,8 +35,6 @@ from .routes import read_asgi_route
 from .shutdown import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
 
 if TYPE_CHECKING:
-    from .asgi_types import ASGIApp, Receive, Scope, Send
-
     Message = MutableMapping[str, Any]
 
 __all__ = ["ASGITransactionMiddleware"]
