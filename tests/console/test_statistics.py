@@ -19,6 +19,7 @@ import pytest
 from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, row, write
 from weighbridge.console import Console, histogram
 from weighbridge.console.application import PAGES
+from weighbridge.console.columns import ORDERS
 from weighbridge.console.json_output import STATISTIC_MEANINGS
 from weighbridge.console.parameters import State
 from weighbridge.reporting import formats
@@ -181,6 +182,15 @@ def test_the_csv_is_that_of_the_report_to_the_last_digit(ask: Ask, store: object
     assert {row["name"]: int(row["calls"]) for row in rows} == {
         series.name: len(of(series)) for series in SERIES if series.kind == "web"
     }
+
+
+@pytest.mark.parametrize("is_reversed", ["no", "yes"])
+@pytest.mark.parametrize("sort", ORDERS)
+def test_the_csv_has_the_order_of_the_table(ask: Ask, sort: str, is_reversed: str) -> None:
+    asked = f"app=shop&sort={sort}&reverse={is_reversed}"
+    told = json.loads(ask(f"/api/transactions?{asked}").body)
+    rows = csv.DictReader(io.StringIO(ask(f"/transactions.csv?{asked}").body.decode()))
+    assert [row["name"] for row in rows] == [line["series"]["name"] for line in told["lines"]]
 
 
 def test_the_search_narrows_table_and_csv_down(ask: Ask) -> None:
