@@ -60,6 +60,14 @@ function askByOwnClock() {
   if (zone && !used.every(same)) location.replace(address({ tz: zone }));
 }
 
+// A browser that goes back fills in what was chosen last, which led away from what is shown.
+function tellChoices() {
+  for (const select of document.querySelectorAll("select[data-submit]")) {
+    const shown = [...select.options].find((option) => option.defaultSelected);
+    if (shown) shown.selected = true;
+  }
+}
+
 function submitMoments(event) {
   event.preventDefault();
   const form = event.target;
@@ -181,6 +189,7 @@ function start() {
   refreshed = Date.now();
   setInterval(refreshWhenDue, 1000);
   document.addEventListener("visibilitychange", refreshWhenDue);
+  addEventListener("pageshow", tellChoices);
   localizeTimes(document);
   drawAll();
 }
