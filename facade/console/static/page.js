@@ -94,14 +94,31 @@ function busy() {
   return document.hidden || marking || document.querySelector("dialog[open]");
 }
 
+const PATIENCE = 60000; // milliseconds
+let asking = null; // the refresh that is under way: a later one takes its place, so that no answer overtakes a newer one
+
 async function refresh() {
+  asking?.abort();
+  const own = new AbortController();
+  asking = own;
+  const patience = setTimeout(() => own.abort(), PATIENCE);
+  try {
+    await bringAllUpToDate(own);
+  } finally {
+    clearTimeout(patience);
+    if (asking === own) asking = null;
+  }
+}
+
+async function bringAllUpToDate(own) {
   const asked = location.href;
-  const answer = await fetch(asked, { headers: { accept: "text/html" } }).catch(() => null);
+  const answer = await fetch(asked, { headers: { accept: "text/html" }, signal: own.signal }).catch(() => null);
   if ("waiting" in document.body.dataset) {
     if (answer && answer.ok) location.reload();
     return;
   }
   const found = answer && answer.ok ? await answer.text().catch(() => null) : null;
+  if (asking !== own) return;
   root.classList.toggle("stale", found === null);
   if (found === null || location.href !== asked) return;
   const fresh = new DOMParser().parseFromString(found, "text/html");
@@ -109,7 +126,7 @@ async function refresh() {
   localizeTimes(fresh);
   for (const place of LIVE) { // one after the other, as a long table takes as long as all the rest
     await breath();
-    if (location.href !== asked) return;
+    if (asking !== own || location.href !== asked) return;
     keepingPlace(() => replaceFigures(place, fresh));
   }
   await breath();
@@ -125,7 +142,7 @@ let refreshed = 0;
 
 function refreshWhenDue() {
   const every = Number(document.body.dataset.refresh) * 1000;
-  if (!every || busy() || Date.now() - refreshed < every - 500) return;
+  if (!every || asking || busy() || Date.now() - refreshed < every - 500) return;
   refreshed = Date.now();
   refresh();
 }
