@@ -117,12 +117,21 @@ function axes(unit, whole, logarithmic) {
   ];
 }
 
+let pressed = null; // the chart where a drag has begun: the others only follow, and a hand may end it anywhere
+document.addEventListener("mousedown", (event) => { pressed = event.target.closest(".u-over"); }, true);
+
 function zoom(plot, step) {
   const { left, width } = plot.select;
-  if (width < 8 || !plot.over.matches(":hover")) return; // the other charts only follow
+  if (plot.over !== pressed) return;
+  if (width < 8) { unselect(); return; }
   const since = Math.floor(plot.posToVal(left, "x"));
   const until = Math.ceil(plot.posToVal(left + width, "x"));
-  go({ since, until: Math.max(until, since + step), page: null });
+  go({ since, until: Math.max(until, since + 2 * step), page: null }); // a line has two points
+}
+
+// What is marked holds up the refresh.
+function unselect() {
+  drawings.forEach(({ plot }) => plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false));
 }
 
 // The cross-hair stands where the figures are that the legend shows.
