@@ -215,6 +215,7 @@ function tableOf(element) {
   const body = table.createTBody();
   for (let place = chart.x.length - 1; place >= 0; place -= 1) {
     const row = body.insertRow();
+    row.dataset.key = chart.x[place];
     row.appendChild(made("th", "", moment(chart.x[place]))).scope = "row";
     for (const { values } of chart.lines) {
       row.appendChild(made("td", "number", values[place] == null ? "-" : units[chart.unit](values[place])));
@@ -274,7 +275,8 @@ function bringUpToDate(element) {
     drawing.plot.setData(columns(chart));
     tell(element, drawing.plot.cursor.idx);
   }
-  element.parentElement.querySelector(".chart-table > table")?.replaceWith(tableOf(element).firstChild);
+  const table = element.parentElement.querySelector(".chart-table > table");
+  if (table) keepingPlace(() => morph(table, tableOf(element).firstChild));
 }
 
 const breath = () => new Promise((resolve) => { setTimeout(resolve); });
