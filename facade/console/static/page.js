@@ -120,6 +120,7 @@ async function bringAllUpToDate(own) {
   const found = answer && answer.ok ? await answer.text().catch(() => null) : null;
   if (asking !== own) return;
   root.classList.toggle("stale", found === null);
+  root.classList.toggle("locked", answer?.status === 401);
   if (found === null || location.href !== asked) return;
   const fresh = new DOMParser().parseFromString(found, "text/html");
   await breath();
