@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.console.conftest import EXPORT, ITEM, JOB, SEARCH, Call, asking, charts_drawn, write
-from weighbridge.console import Console
+from tests.console.conftest import EXPORT, ITEM, JOB, SEARCH, Call, asking, charts_drawn, served, write
+from weighbridge.console import Console, asgi_application
 from weighbridge.transactions.recording.snapshot import Series
 
 if TYPE_CHECKING:
@@ -181,6 +181,52 @@ def test_a_server_that_takes_long_is_asked_once_at_a_time(settled: Any) -> None:
         if asked:
             break
     asked.pop().continue_()
+
+
+def test_who_must_give_the_token_anew_is_told_so(browser: Any, tmp_path: Path) -> None:
+    write(tmp_path / "weighbridge.db", [Call(EXPORT, 0.1, age=70)])
+    with served(asgi_application(tmp_path / "weighbridge.db", token="0123456789abcdef")) as address:
+        context = browser.new_context(base_url=address)
+        page = context.new_page()
+        page.goto("/summary?app=shop")
+        page.get_by_label("asks for the token").fill("0123456789abcdef")
+        page.get_by_role("button", name="Open").click()
+        page.wait_for_url("**/summary?app=shop")
+        page.locator("main .tiles").wait_for()
+        context.clear_cookies()
+        page.evaluate("refresh()")
+        told = page.evaluate("getComputedStyle(document.querySelector('footer'), '::before').content")
+        assert "asks for its token again" in told
+        context.close()
+
+
+def test_without_a_script_there_are_no_empty_charts(browser: Any, url: str) -> None:
+    context = browser.new_context(base_url=url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/summary?app=shop")
+    assert page.locator(".tiles").is_visible()
+    assert not page.locator(".chart").first.is_visible()
+    assert page.locator("main > noscript > p").is_visible()
+    context.close()
+
+
+def test_on_paper_the_figures_are_left(page: Page) -> None:
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator(".tiles").is_visible()
+    assert not page.locator(".bar").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).printColorAdjust") == "exact"
+
+
+def test_lines_are_told_apart_in_the_colours_of_the_system(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    colours = page.evaluate(
+        "[...document.querySelectorAll('.main .marker')].map((one) => getComputedStyle(one).backgroundColor)"
+    )
+    assert len(set(colours)) == len(colours) == 4
 
 
 def eventually_asked(page: Page, asked: list[Any]) -> None:
