@@ -274,6 +274,48 @@ def test_pointing_survives_a_refresh(settled: Any, more: Any) -> None:
     assert shifts(page) == []
 
 
+def test_pointing_survives_a_refresh_that_brings_other_lines(settled: Any, more: Any) -> None:
+    page = settled("/transactions?app=shop")
+    page.locator(".plot .u-over").hover()
+    lines, values = page.locator(".legend .line"), page.locator(".legend .value")
+    before = lines.all_inner_texts()
+    more(*[Call(ITEM, 60.0, age=60 * minute) for minute in range(1, 26)] * 9)
+    page.evaluate("refresh()")
+    assert lines.all_inner_texts() != before
+    page.wait_for_timeout(100)
+    assert all(values.all_inner_texts())
+
+
+def test_the_moments_to_choose_from_are_those_that_are_shown(page: Page) -> None:
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    until = page.get_by_label("to", exact=True)
+    first = until.input_value()
+    page.evaluate("document.querySelectorAll('[data-epoch]').forEach((one) => { one.dataset.epoch -= -3600; })")
+    page.locator(".free summary").click()
+    page.wait_for_timeout(100)
+    later = until.input_value()
+    assert later > first
+    until.fill(first)
+    for _ in range(2):
+        page.locator(".free summary").click()
+    page.wait_for_timeout(100)
+    assert until.input_value() == first
+
+
+def test_lines_of_long_names_can_all_be_switched_off(page: Page, more: Any) -> None:
+    names = [f"GET /{number}/".ljust(255, "x") for number in range(5)]
+    more(*[Call(Series("long", "web", "Route", name), 0.1, age=60 * age) for name in names for age in (2, 3, 4)])
+    page.goto("/transactions?app=long")
+    charts_drawn(page, 1)
+    buttons = page.locator(".legend .line")
+    for number in range(5):
+        buttons.nth(number).click()
+    page.reload()
+    charts_drawn(page, 1)
+    assert [one.get_attribute("aria-pressed") for one in buttons.all()] == ["false"] * 5
+
+
 def test_a_search_that_is_being_typed_survives_a_refresh(settled: Any, more: Any) -> None:
     page = settled("/transactions?app=shop")
     page.get_by_label("Search").focus()

@@ -268,8 +268,10 @@ function bringUpToDate(element) {
   if (drawing && drawing.told === element.dataset.chart) return;
   const chart = JSON.parse(element.dataset.chart);
   if (!drawing || shapeOf(chart) !== shapeOf(drawing.chart)) {
+    const pointed = drawing?.plot.cursor;
     if (drawing) erase(element);
     draw(element);
+    if (pointed?.left >= 0) setTimeout(() => drawings.get(element)?.plot.setCursor(pointed)); // once it has its scales
   } else {
     Object.assign(drawing, { chart, told: element.dataset.chart });
     drawing.plot.setData(columns(chart));
