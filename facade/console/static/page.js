@@ -194,6 +194,9 @@ function start() {
   document.addEventListener("keydown", press);
   document.addEventListener("change", submitOnChange);
   document.addEventListener("input", (event) => { if (event.target.id === "slider") moveThreshold(event.target, true); });
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.matches(".free")) target.querySelectorAll("input[data-epoch]").forEach(tellMoment);
+  }, true);
   document.querySelectorAll("form[data-moments]").forEach((form) => form.addEventListener("submit", submitMoments));
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".chart button");
