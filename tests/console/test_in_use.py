@@ -303,6 +303,29 @@ def test_the_moments_to_choose_from_are_those_that_are_shown(page: Page) -> None
     assert until.input_value() == first
 
 
+def test_an_end_before_the_beginning_is_said_beside_it(page: Page) -> None:
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    page.locator(".free summary").click()
+    since, until = page.get_by_label("From", exact=True), page.get_by_label("to", exact=True)
+    for wrong, begin, end in ((until, "2026-01-02", "2026-01-01"), (since, "2999-01-01", "2999-01-02")):
+        since.fill(f"{begin}T08:00")
+        until.fill(f"{end}T08:00")
+        page.get_by_role("button", name="Show", exact=True).last.click()
+        assert "must" in wrong.evaluate("one => one.validationMessage")
+        assert "since=" not in page.url
+    since.fill("2026-01-01T07:00")
+    until.fill("2026-01-01T08:00")
+    page.get_by_role("button", name="Show", exact=True).last.click()
+    page.wait_for_url("**since=**")
+
+
+def test_nothing_leads_to_the_time_before_1970(page: Page) -> None:
+    page.goto("/summary?app=shop&since=60&until=180")
+    assert page.get_by_role("link", name="Live").count() == 1
+    assert page.get_by_role("link", name="Earlier").count() == 0
+
+
 def test_lines_of_long_names_can_all_be_switched_off(page: Page, more: Any) -> None:
     names = [f"GET /{number}/".ljust(255, "x") for number in range(5)]
     more(*[Call(Series("long", "web", "Route", name), 0.1, age=60 * age) for name in names for age in (2, 3, 4)])

@@ -68,11 +68,22 @@ function tellChoices() {
   }
 }
 
+// Says beside a field what is wrong with it, until it is changed.
+function refused(input, wrong, reason) {
+  if (!wrong) return false;
+  input.setCustomValidity(reason);
+  input.reportValidity();
+  input.form.addEventListener("input", () => input.setCustomValidity(""), { once: true });
+  return true;
+}
+
 function submitMoments(event) {
   event.preventDefault();
   const form = event.target;
-  const seconds = (name) => Math.floor(new Date(form.elements[name].value).getTime() / 1000);
-  go({ since: seconds("since"), until: seconds("until"), page: null });
+  const [since, until] = ["since", "until"].map((name) => Math.floor(new Date(form.elements[name].value).getTime() / 1000));
+  if (refused(form.elements.until, since >= until, "This must be later than the beginning.")) return;
+  if (refused(form.elements.since, since * 1000 >= Date.now(), "This must lie in the past.")) return;
+  go({ since, until, page: null });
 }
 
 // A choice changes one thing in the address; only another application or page is asked for with a form.
