@@ -134,11 +134,11 @@ def test_where_a_transaction_may_not_take_long_fewer_are_merged_at_once(server, 
     administer(f"""
         CREATE FUNCTION {schema}.slow() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
-        CREATE TRIGGER slow BEFORE INSERT ON {schema}.sample FOR EACH ROW EXECUTE FUNCTION {schema}.slow()
+        CREATE TRIGGER slow BEFORE INSERT ON {schema}.totals FOR EACH ROW EXECUTE FUNCTION {schema}.slow()
     """)
     with closing(ServerWriter(server.path, load_driver())) as writer:
-        for _ in range(16):
-            writer.write(make.snapshot(make.row([1.0]), samples=(make.sample(1.0),)))
+        for number in range(16):
+            writer.write(make.snapshot(make.row([1.0], make.page._replace(name=f"GET /{number}"))))
     monkeypatch.setattr(merging, "_TIMEOUT", 1.0)
     with closing(Collector(server.path)) as collector:
         for attempt in range(20):
