@@ -37,10 +37,11 @@ READING: Final = "REPEATABLE READ READ ONLY"
 
 _SETTINGS: Final = """
 SET LOCAL statement_timeout = {timeout}; SET LOCAL idle_in_transaction_session_timeout = {idle};
-SET LOCAL extra_float_digits = 1
+SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0
 """
 """What else may have been set otherwise. Whoever merges computes between two statements, for seconds where much has
-waited; moments have sixteen digits."""
+waited; moments have sixteen digits. To compile a statement, or to start processes for it, takes longer than to run it:
+there are thousands of rows, not millions."""
 
 NEEDED_UPGRADE: Final = "there are no tables for it; run: weighbridge store upgrade"
 _NO_TABLES: Final = frozenset({"3F000", "42P01", "42703"})
