@@ -54,7 +54,8 @@ CROSS JOIN LATERAL (
 tell how few are asked for."""
 _SCANNED: Final = "SELECT {columns} FROM ({parts}) AS totals {ending}"
 _PART: Final = """
-SELECT * FROM @totals WHERE width = {0:d} AND start >= {1:d} AND start < {2:d} AND series = ANY('{{{numbers}}}'::bigint[])
+SELECT * FROM @totals
+WHERE width = {0:d} AND start >= {1:d} AND start < {2:d} AND series = ANY('{{{numbers}}}'::bigint[])
 """
 """Each range by itself: only with constants can PostgreSQL tell how few rows it has, and does not read the table."""
 _END: Final = """
