@@ -141,6 +141,8 @@ class SummaryPage:
     """One kind of transactions of an application."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     application: str
     kind: Kind
     statistics: Statistics
@@ -170,6 +172,8 @@ class TransactionsPage:
     """The transactions of an application and kind, in the requested order."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     before: Window
     """The time before, with which averages are compared."""
     application: str
@@ -218,6 +222,8 @@ class TransactionPage:
     """One transaction."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     series: Series
     statistics: Statistics
     timeline: Timeline

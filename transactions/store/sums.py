@@ -14,7 +14,7 @@ from .rows import Grouping, Row, Rows, Sums
 
 __all__ = ["add_up", "averages_of", "first_start", "last_start", "plain_totals_of", "times_of", "totals_by"]
 
-_MERGES: Final = [sum if name in SUMS else max if name in GREATEST else min for name in PLAIN]
+_NOT_SUMMED: Final = [(place, max if name in GREATEST else min) for place, name in enumerate(PLAIN) if name not in SUMS]
 
 
 def totals_by(
@@ -49,7 +49,11 @@ def plain_totals_of(
 def _plain(rows: Sequence[Row]) -> PlainTotals:
     if len(rows) == 1:
         return PlainTotals(*rows[0])
-    return PlainTotals(*(merge(some) for merge, some in zip(_MERGES, zip(*rows, strict=True), strict=True)))
+    columns = list(zip(*rows, strict=True))
+    merged = list(map(sum, columns))  # most are: to choose for each of thousands of series would take far longer
+    for place, merge in _NOT_SUMMED:
+        merged[place] = merge(columns[place])
+    return PlainTotals(*merged)
 
 
 def _grouped(
