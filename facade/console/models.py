@@ -151,6 +151,8 @@ class SummaryPage:
     top: Sequence[Line]
     slowest: Sequence[StoredSample]
     errors: Sequence[ErrorStatistics]
+    groups: Sequence[ErrorGroupStatistics]
+    """The most frequent; unlike errors by message, they hold failures without an exception, too."""
     hosts: Sequence[HostStatistics]
     """Those with calls, if there are several."""
     instances: Sequence[StoredInstance]

@@ -198,7 +198,8 @@ def rated(reader: StoreReader, window: Window, selection: Selection) -> Window:
 
 def per_minute_of(statistics: Statistics, window: Window) -> Statistics:
     """Give the same figures, their throughput averaged over a window."""
-    return replace(statistics, per_minute=statistics.calls / window.minutes)
+    per_minute = statistics.calls / window.minutes
+    return statistics if per_minute == statistics.per_minute else replace(statistics, per_minute=per_minute)
 
 
 def _section(

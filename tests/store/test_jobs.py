@@ -45,3 +45,5 @@ def test_workers_are_the_processes_that_report_jobs_of_an_application(make, writ
     with read() as reader:
         assert [one.id for one in reader.workers("shop", make.now)] == ["0"]
         assert reader.workers("stock", make.now) == []
+        assert [one.id for one in reader.reporters("shop", "web")] == ["1"]
+        assert len(reader.reporters("stock", "web")) == 2  # as of a store that does not tell

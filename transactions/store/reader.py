@@ -487,6 +487,16 @@ class StoreReader:
                 found.append(_status(stored, runs, before[-1] if before else None, window, now))
             return found
 
+    def reporters(self, application: str, kind: Kind) -> list[StoredInstance]:
+        """Return the processes of the last days that have reported transactions of an application and kind.
+
+        The last seen come first. Of a store that an earlier version wrote, which does not tell, these are all.
+        """
+        with self._reading() as rows:
+            known, own = rows.instances(), rows.reporters(application, kind)
+        found = [known[number] for number in own if number in known] or known.values()
+        return sorted(found, key=lambda instance: -instance.seen)
+
     def workers(self, application: str, now: float) -> list[StoredInstance]:
         """Return the living processes that have reported background transactions of an application."""
         with self._reading() as rows:
