@@ -112,7 +112,7 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
         top=_top(reader, window, there, selection) if of_all else [],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5] if of_all else [],
-        groups=reader.error_groups(window, selection)[:5],
+        groups=reader.error_groups(window, selection, now)[:5],
         hosts=_hosts(reader, window, now, selection) if not state.version else [],
         instances=[
             one for one in reader.reporters(state.app, state.kind) if one.seen >= window.since and one.is_of(selection)
