@@ -235,6 +235,8 @@ def _text(name: str, value: str) -> str:
 
 def _stripped(name: str, value: str) -> str:
     return _text(name, value.strip())
+
+
 def _titles(name: str, value: str) -> str:
     """Read titles of lines: up to five names of transactions, which may be long."""
     if len(value) > 4000:

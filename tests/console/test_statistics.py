@@ -468,3 +468,18 @@ def test_a_step_that_has_just_begun_is_not_charted(store: Path) -> None:
 )
 def test_the_ticks_of_a_histogram_are_round_and_not_too_many(low: float, high: float, words: list[str]) -> None:
     assert [found for _, found in histogram.ticks(histogram.Axis(low / 1.04, high * 1.04))] == words
+
+
+def test_a_page_reads_the_store_at_one_moment(store: Path) -> None:
+    console = Console(store, clock=lambda: NOW)
+    answer = asking(console)
+    answer("/summary?app=shop")
+    connection = console._reader._source._connection._connection  # type: ignore[attr-defined]
+    for page in ("summary", "transactions", "jobs", "errors", "api/transactions"):
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        assert answer(f"/{page}?app=shop&compare=none").status == 200
+        connection.set_trace_callback(None)
+        assert sum(one.startswith("BEGIN") for one in statements) == 2  # the first tells whether there is such a one
+        assert 20 < len(statements) < 110
+    console.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
@@ -120,6 +121,7 @@ class ServerRows:
         self._errors = ErrorQueries(ServerStatements(session), _matching, version >= GROUPS_SINCE)
         self._resolutions = resolutions_of(session)
         self._first_rows: dict[int, dict[int, int | None]] = {}
+        self._series: dict[tuple[Selection, Scope], dict[int, Series]] = {}
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
@@ -138,12 +140,15 @@ class ServerRows:
 
     def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
         """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
+        if (selection, scope) in self._series:
+            return self._series[selection, scope]
         where, arguments = _matching(selection)
         rows = self._session.execute(
             f"SELECT id, {_SERIES} FROM @series AS series WHERE whole = %s AND {where} ORDER BY id",
             (SCOPES.index(scope), *arguments),
         )
-        return {row[0]: Series(*row[1:]) for row in rows.fetchall()}
+        self._series[selection, scope] = {row[0]: Series(*row[1:]) for row in rows.fetchall()}
+        return self._series[selection, scope]
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""
@@ -374,9 +379,9 @@ class ServerRows:
         """Yield the schedules of an application, or of all."""
         return schedules(self._session, application) if self.version >= JOBS_SINCE else iter(())
 
-    def workers(self, application: str) -> set[int]:
-        """Return the numbers of the instances that have reported background transactions of an application."""
-        return reported(self._session, application) if self.version >= JOBS_SINCE else set()
+    def reporters(self, application: str, kind: Kind) -> set[int]:
+        """Return the numbers of the instances that have reported transactions of an application and kind."""
+        return reported(self._session, application, kind) if self.version >= JOBS_SINCE else set()
 
     # Custom metrics and events
 

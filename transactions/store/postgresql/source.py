@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import RLock
 
 from ...configuration.postgresql_url import parse_server_url
 from ..rows import StoreUnreadable
@@ -24,7 +24,7 @@ class ServerSource:
 
     def __init__(self, url: str) -> None:
         self._address = parse_server_url(url)
-        self._lock = Lock()
+        self._lock = RLock()  # within a reading, size and owner are asked for, too
         self._connected: ServerConnection | None = None
 
     @property
