@@ -31,7 +31,7 @@ def count(make):
 
 
 def found(reader, window: Window, selection: Selection = JOBS) -> list[tuple[Series, Series | None, int]]:
-    return [tuple(one) for one in reader.enqueued(window, selection)]
+    return [(one.task, one.by, one.count) for one in reader.enqueued(window, selection)]
 
 
 def test_counts_of_all_processes_are_added_up(make, writer, read, count) -> None:

@@ -313,7 +313,8 @@ class StoredSchedule(NamedTuple):
     """Epoch seconds of the last report."""
 
 
-class EnqueuedBy(NamedTuple):
+@dataclass(frozen=True)
+class EnqueuedBy:
     """How many tasks of one series were enqueued by one transaction."""
 
     task: Series
