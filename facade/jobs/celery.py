@@ -176,7 +176,7 @@ def _stamp(headers: Any = None, **_: object) -> None:
     if isinstance(headers, dict):
         headers[_SENT] = time.time()
         if not headers.get("retries"):
-            task = celery.current_task  # a chain goes on when the run of its task has ended
+            task: Any = celery.current_task  # a chain goes on when the run of its task has ended
             by = enqueuer_here((_GROUP, task.name) if task else None)
             if by is not None:
                 headers[_ENQUEUER] = by
