@@ -12,6 +12,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` costs a tenth of wh
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -107,9 +108,28 @@ def pass_on_signals(exception: BaseException) -> None:
 
 
 def comes_from_a_signal(exception: BaseException) -> bool:
-    """Whether a signal handler of the host's raised an exception."""
-    codes = set(_codes_of_handlers())
-    return any(frame.f_code in codes for frame in _frames(exception))
+    """Whether a signal handler of the host's raised an exception, perhaps after it had uninstalled itself."""
+    codes, frames = set(_codes_of_handlers()), _frames(exception)
+    return any(frame.f_code in codes for frame in frames) or any(map(_is_handed, frames[1:], frames))
+
+
+def _is_handed(called: FrameType, interrupted: FrameType) -> bool:
+    """Whether a frame was called as signal handlers are: with a number, and with the frame that it interrupts."""
+    arguments = _arguments(called)
+    return any(isinstance(number, int) and frame is interrupted for number, frame in pairwise(arguments))
+
+
+def _arguments(frame: FrameType) -> list[Any]:
+    """Return the values of a frame's positional parameters, as far as they are still there."""
+    code, values = frame.f_code, frame.f_locals
+    found = [values.get(name) for name in code.co_varnames[: code.co_argcount]]
+    if code.co_flags & _CO_VARARGS:
+        found.extend(values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount]) or ())
+    return found
+
+
+_CO_VARARGS: Final = 4
+"""As in `inspect`, which would have to be imported."""
 
 
 def _codes_of_handlers() -> Iterator[CodeType]:

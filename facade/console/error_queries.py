@@ -33,7 +33,7 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
     )
     window, by_message = frame.window, not (state.host or state.version)  # messages are counted for all together
     found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)] if by_message else []
-    groups = [one for one in reader.error_groups(window, selection) if _is_called(one, wanted)]
+    groups = [one for one in reader.error_groups(window, selection, now) if _is_called(one, wanted)]
     groups_over_time = reader.error_group_timeline(window, frame.step, selection)
     kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
     return ErrorsPage(
@@ -55,7 +55,7 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
 
 def error(reader: StoreReader, state: State, now: float) -> ErrorPage | None:
     """Return the content of the page of one group; ``None`` if it is not known, or no longer."""
-    found = reader.error_group(state.error or 0)
+    found = reader.error_group(state.error or 0, now)
     if found is None or found[0].application != state.app:
         return None
     group, new_since, traceback = found

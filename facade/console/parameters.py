@@ -233,6 +233,10 @@ def _text(name: str, value: str) -> str:
     return value
 
 
+def _stripped(name: str, value: str) -> str:
+    return _text(name, value.strip())
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
     def read(name: str, value: str) -> str:
         if value not in choices:
@@ -351,7 +355,7 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "min_duration": _duration,
         "max_duration": _duration,
         "attribute": _attribute,
-        "error_class": _text,
+        "error_class": _stripped,
         "order": _one_of(SAMPLE_ORDERS),
         "hide": _text,
     }

@@ -210,6 +210,29 @@ def test_of_more_than_a_thousand_it_says_so_and_has_pages(tmp_path: Path) -> Non
     console.close()
 
 
+def test_one_is_found_among_thousands_that_are_slower_and_much_like_it(tmp_path: Path) -> None:
+    path = tmp_path / "many.db"
+    series = [SEARCH._replace(name=f"GET /{number}") for number in range(2100)]
+    slower = [
+        Call(one, 1 + number, error="Order.DoesNotExist", expected=True, attributes={"customer": 1700 + number})
+        for number, one in enumerate(series[:1050])
+    ]
+    slower += [Call(one, 1 + number, attributes={"customer": 1700 + number}) for number, one in enumerate(series)]
+    slower += [Call(one, 1 + number, error="Item.DoesNotExist", expected=True) for number, one in enumerate(series)]
+    wanted = [
+        Call(ITEM, 0.3, attributes={"customer": 17}),
+        Call(ITEM, 0.2, True),
+        Call(ITEM, 0.1, True, error="User.DoesNotExist"),
+    ]
+    write(path, [*slower, *wanted])
+    console = Console(path, clock=lambda: NOW)
+    ask = asking(console)
+    assert found(ask, attribute="customer=17") == [0.3]
+    assert found(ask, error_class="500 (no exception)") == [0.2]
+    assert found(ask, error_class=" User.DoesNotExist ") == [0.1]
+    console.close()
+
+
 def test_hosts_and_versions_have_the_chart_of_their_own(ask: Ask) -> None:
     def calls(query: str) -> int:
         told: dict[str, Any] = json.loads(ask(f"/api/samples?app=shop{query}").body)

@@ -16,6 +16,7 @@ import pytest
 import weighbridge
 from weighbridge.jobs import runs
 from weighbridge.middleware import WSGITransactionMiddleware
+from weighbridge.testing import capture_transactions
 from weighbridge.transactions.configuration.own_code import OwnCode
 from weighbridge.transactions.model.errors import LocatedError
 from weighbridge.transactions.model.tracebacks import Place
@@ -226,3 +227,17 @@ def test_names_that_are_too_long_tell_groups_apart_nevertheless() -> None:
 def test_made_code_with_an_id_in_its_name_is_one_group() -> None:
     keys = {group_of(LocatedError("E", "", False, Place(f"<rule {n}>", 1, "<module>", 0))).key for n in range(9)}
     assert len(keys) == 1
+
+
+def test_what_fails_with_an_exception_that_cannot_be_read_has_failed(mistakes: list[str]) -> None:
+    class Unhashable(type):
+        __hash__ = None  # type: ignore[assignment]
+
+    class Odd(Exception, metaclass=Unhashable):
+        pass
+
+    with capture_transactions() as finished, pytest.raises(Odd):
+        fail(Odd("odd"))
+    assert [(one.failed, one.errors) for one in finished] == [(True, ())]
+    assert len(mistakes) == 1
+    mistakes.clear()

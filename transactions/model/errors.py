@@ -19,6 +19,7 @@ __all__ = [
     "DISCONNECTS",
     "MAX_ERRORS",
     "STRIPPED",
+    "UNREADABLE",
     "ExcInfo",
     "LocatedError",
     "class_names",
@@ -188,6 +189,8 @@ def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
 
 _NOT_KEPT: Final = ""
 """Value of `NoticedError.type` for an error that is counted, but of which the settings allow nothing to be kept."""
+UNREADABLE: Final = LocatedError(_NOT_KEPT, "", expected=False)
+"""Stands for an exception that cannot be read, as code of the host's in its class fails: it is counted."""
 
 
 def noticed(exception: BaseException, expected: bool) -> LocatedError:

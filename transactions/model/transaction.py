@@ -318,6 +318,7 @@ class Transaction:
             if self._background and outcome != "failed" and (outcome not in FAILURES or self._failed()):
                 self._ensure_extras().outcome = outcome
         except Exception:
+            self._notice(errors.UNREADABLE)
             capture_internal_exception("Transaction._record_exception")
 
     # The end

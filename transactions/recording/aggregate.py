@@ -12,8 +12,9 @@ from ..configuration.settings import Settings
 from ..handoff import DurationBuffer, handoff
 from ..host_exceptions import pass_on
 from ..model.applications import Application
-from ..model.clock import epoch_at, file_time, monotonic
+from ..model.clock import epoch_at, monotonic
 from ..model.errors import LocatedError, shown
+from ..model.loading import loading
 from ..model.naming import path_of
 from ..model.transaction import Transaction
 from .buckets import MinuteBucket, SeriesBuffer
@@ -83,7 +84,7 @@ class Aggregate:
         """The buffers of this minute that are open in the hand-off."""
         self._uncounted = 0
         self._distinct_errors = self._distinct_groups = 0
-        self._stack_texts = StackTexts(file_time())
+        self._stack_texts = StackTexts(loading.begun)
         self._names = KnownNames(settings.max_names)
 
     # Aggregation

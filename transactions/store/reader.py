@@ -18,12 +18,14 @@ from .cache import RowCache
 from .engines import source_at
 from .error_groups import group_statistics, last_mark, most_first, new_since
 from .ever import EverCache, counted_ever
+from .limits import MAX_SAMPLES
 from .liveness import reporting
 from .names import scope_of
 from .resolutions import (
     COARSE_WIDTHS,
     COARSEST,
     FINEST,
+    FOREVER,
     Resolution,
     RowRange,
     bounded_step,
@@ -372,7 +374,12 @@ class StoreReader:
             series = _called(rows, selection, wanted.part_of_name) if wanted.part_of_name else None
             most = limit + 1 if wanted.is_told_by_columns else 2 * limit
             candidates = rows.matching_samples(window, selection, series, wanted, latest, most)
-            return first_matching(candidates, wanted, limit, most)
+            found = first_matching(candidates, wanted, limit, most)
+            if found.is_complete or len(found.samples) == limit:
+                return found
+            # Too few of those that may match do: all of them are looked at, so that no sample which is there is missed.
+            candidates = rows.matching_samples(window, selection, series, wanted, latest, MAX_SAMPLES)
+            return first_matching(candidates, wanted, limit, MAX_SAMPLES)
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample by its ``id``; ``None`` if it does not exist, or no longer."""
@@ -402,10 +409,15 @@ class StoreReader:
             steps, ranges = _stepped_ranges(rows, window, step)
             return error_timeline(steps, rows.errors_by_step(ranges, selection, steps.number_sql))
 
-    def error_groups(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorGroupStatistics]:
-        """Return the groups of errors: of one class, from one place; those with the most errors first."""
+    def error_groups(
+        self, window: Window, selection: Selection = _EVERYTHING, now: float = FOREVER
+    ) -> list[ErrorGroupStatistics]:
+        """Return the groups of errors: of one class, from one place; those with the most errors first.
+
+        They are new since the last mark up to ``now`` (epoch seconds).
+        """
         with self._reading() as rows:
-            return group_statistics(rows, _ranges(rows, window)[0], selection)
+            return group_statistics(rows, _ranges(rows, window)[0], selection, now)
 
     def error_group_timeline(
         self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING
@@ -415,7 +427,7 @@ class StoreReader:
             steps, ranges = _stepped_ranges(rows, window, step)
             return error_timeline(steps, rows.groups_by_step(ranges, selection, steps.number_sql))
 
-    def error_group(self, number: int) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
+    def error_group(self, number: int, now: float = FOREVER) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
         """Return a group by its ``id``, since which mark it is new, and its last traceback; ``None`` if it is unknown.
 
         The mark is empty if the group is older.
@@ -425,7 +437,7 @@ class StoreReader:
             if found is None:
                 return None
             group, text = found
-            return group, new_since(group, last_mark(rows, group.application)), traceback_from(text)
+            return group, new_since(group, last_mark(rows, group.application, now)), traceback_from(text)
 
     def samples_of_group(
         self, number: int, window: Window, selection: Selection = _EVERYTHING, limit: int = 20

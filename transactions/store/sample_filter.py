@@ -78,6 +78,9 @@ class SampleFilter(NamedTuple):
             yield ['"failed":true', '"errors":[[']
         elif self.error.endswith(_NO_EXCEPTION):
             yield ['"errors":[]']
+            yield ['"failed":true']
+            cause = json.dumps(self.error.removesuffix(_NO_EXCEPTION))
+            yield [f'"status":{cause[1:-1]},', f'"outcome":{cause}']
         elif self.error:
             yield [f'{json.dumps(_last_word(self.error))[1:-1]}",']
 
@@ -128,13 +131,13 @@ def _has_error(one: FinishedTransaction, wanted: str) -> bool:
 
 
 def _json_of(value: str) -> Iterator[str]:
-    """Yield how an attribute that is shown as such a value begins in JSON."""
+    """Yield how an attribute that is shown as such a value is written in JSON, with the end of what has none."""
     yield json.dumps(value)
-    if value.casefold() in ("true", "false"):
-        yield value.casefold()
+    written = {value.casefold()} if value.casefold() in ("true", "false") else set()
     number = _number(value)
     if number is not None:
-        yield from {value, repr(number), repr(number).removesuffix(".0")}
+        written |= {value, repr(number), repr(number).removesuffix(".0")}
+    yield from (one + end for one in sorted(written) for end in ",}")  # 1 is not the beginning of 17
 
 
 def _number(value: str) -> float | None:
