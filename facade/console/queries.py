@@ -215,6 +215,7 @@ def transaction(reader: StoreReader, state: State, now: float) -> TransactionPag
         statuses=reader.statuses(window, selection) if state.kind == "web" else {},
         running=[one for one in reader.running(now) if one.series == series],
         what_if=_what_if(reader, state, window, there, totals),
+        enqueued=reader.enqueued(window, selection) if state.kind == "background" else (),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 from ...log import log_once
 from ...recording.snapshot import ErrorCount, GroupCount, RunningTransaction, Series, Snapshot
 from ...recording.totals import COLUMNS
+from ..custom import Drop
+from ..enqueued import add_enqueued
 from ..eviction import next_eviction_step
 from ..groups import Groups
 from ..killed import KilledTasks
@@ -28,7 +30,7 @@ from .killed import ServerKilledRows
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
-from .schema import JOBS_SINCE, KILLED_SINCE, LOCK, Installed, UnknownVersion, installed
+from .schema import ENQUEUERS_SINCE, JOBS_SINCE, KILLED_SINCE, LOCK, Installed, UnknownVersion, installed
 from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot, encode_snapshot
 from .statements import ServerStatements
 from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS, Key, MergingTotals
@@ -220,6 +222,7 @@ class _Merge:
     ) -> None:
         self._session = session
         self._has_jobs = version >= JOBS_SINCE
+        self._has_enqueuers = version >= ENQUEUERS_SINCE
         statements = ServerStatements(session)
         self._tasks = None
         if version >= KILLED_SINCE:
@@ -254,6 +257,7 @@ class _Merge:
                 drop("schedules", add_schedules(self._session, snapshot.schedules, int(snapshot.taken)))
             else:
                 drop("schedules", len(snapshot.schedules))
+            self._count_enqueued(snapshot, drop)
             for lost in (snapshot.lost, dropped):
                 self._dropped(instance, [snapshot], lost)
         if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
@@ -343,6 +347,14 @@ class _Merge:
         self._groups.count(snapshot.groups, self._intervals.of)
         dropped.update(self._groups.overflow)
         self._groups.overflow.clear()
+
+    def _count_enqueued(self, snapshot: SentSnapshot, drop: Drop) -> None:
+        """Count by what tasks were enqueued, where the store has a place for it."""
+        if self._has_enqueuers:
+            counts = [(self._names.series(one.series, one.minute), one) for one in snapshot.enqueued]
+            add_enqueued(ServerStatements(self._session), counts)
+        else:
+            drop("enqueuers", sum(one.count for one in snapshot.enqueued))
 
     def _running(self, by_instance: Mapping[int, Sequence[RunningTransaction]]) -> None:
         """Replace what is known to be open in some processes: by what they said last."""

@@ -9,12 +9,14 @@ from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
+from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
 from ..results import (
     AlertState,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorKey,
     Mark,
@@ -33,7 +35,7 @@ from .custom import custom_events, custom_metrics
 from .drivers import Session
 from .jobs import reported, schedules
 from .maintenance import first_rows, resolutions_of
-from .schema import ALERTS_SINCE, JOBS_SINCE
+from .schema import ALERTS_SINCE, ENQUEUERS_SINCE, JOBS_SINCE
 from .state import alert_states
 from .statements import ServerStatements
 from .tables import GROUPS_SINCE
@@ -378,6 +380,12 @@ class ServerRows:
     def schedules(self, application: str | None) -> Iterator[StoredSchedule]:
         """Yield the schedules of an application, or of all."""
         return schedules(self._session, application) if self.version >= JOBS_SINCE else iter(())
+
+    def enqueued(self, window: Window, selection: Selection) -> list[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window, the most frequent first."""
+        if self.version < ENQUEUERS_SINCE:
+            return []
+        return enqueued_in(ServerStatements(self._session), window, _matching(selection))
 
     def reporters(self, application: str, kind: Kind) -> set[int]:
         """Return the numbers of the instances that have reported transactions of an application and kind."""

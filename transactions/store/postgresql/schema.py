@@ -10,6 +10,7 @@ from .drivers import Session
 
 __all__ = [
     "ALERTS_SINCE",
+    "ENQUEUERS_SINCE",
     "JOBS_SINCE",
     "KILLED_SINCE",
     "LOCK",
@@ -322,7 +323,17 @@ CREATE TABLE killed (                -- tasks that were counted as killed, as lo
 CREATE INDEX killed_by_instance ON killed (instance);
 """
 
-_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+_VERSION_7: Final = """
+CREATE TABLE enqueued (              -- by what tasks were enqueued: see enqueued.py
+    hour bigint NOT NULL,           -- epoch seconds
+    series bigint NOT NULL,         -- of the tasks
+    enqueuer text NOT NULL,         -- JSON, as in a header; empty for those that are not told apart
+    count bigint NOT NULL,
+    PRIMARY KEY (hour, series, enqueuer)
+);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change.
 
 To add a table, add a script. Programs of the version before go on reporting, reading and merging unless
@@ -337,6 +348,8 @@ JOBS_SINCE: Final = 3
 VERSION: Final = len(_MIGRATIONS)
 KILLED_SINCE: Final = 6
 """The first version that knows which open tasks count as killed where their process is gone."""
+ENQUEUERS_SINCE: Final = 7
+"""The first version that counts by what tasks were enqueued."""
 ALERTS_SINCE: Final = 2
 """The first version that has the states of alerts."""
 

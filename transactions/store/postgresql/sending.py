@@ -15,7 +15,16 @@ from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from ...custom_values import CustomEvent, CustomEvents, CustomMetric
-from ...recording.snapshot import ErrorCount, ErrorGroup, GroupCount, RunningTransaction, Series, Settled, Snapshot
+from ...recording.snapshot import (
+    EnqueuedCount,
+    ErrorCount,
+    ErrorGroup,
+    GroupCount,
+    RunningTransaction,
+    Series,
+    Settled,
+    Snapshot,
+)
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
 from ...schedules import Schedule
 from ..sample_json import to_json
@@ -100,6 +109,7 @@ class SentSnapshot:
     metrics: Sequence[CustomMetric]
     events: Sequence[CustomEvents]
     schedules: Sequence[Schedule]
+    enqueued: Sequence[EnqueuedCount]
     settled: Sequence[Settled]
 
 
@@ -148,6 +158,10 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
         ],
         "lost": snapshot.lost,
         "running": [[number(one.series), one.started, one.key, one.queue] for one in snapshot.running],
+        "enqueued": [
+            [number(one.series), one.minute, None if one.enqueuer is None else number(one.enqueuer), one.count]
+            for one in snapshot.enqueued
+        ],
         "settled": [list(one) for one in snapshot.settled],
         "schedules": [list(one) for one in snapshot.schedules],
         "metrics": [list(metric) for metric in snapshot.custom_metrics],
@@ -203,6 +217,10 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
         [CustomMetric(*metric) for metric in said["metrics"]],
         [_events(*events) for events in said["events"]],
         [Schedule(*one) for one in said.get("schedules", ())],
+        [
+            EnqueuedCount(series[number], minute, None if enqueuer is None else series[enqueuer], count)
+            for number, minute, enqueuer, count in said.get("enqueued", ())
+        ],
         [Settled(*one) for one in said.get("settled", ())],
     )
 
