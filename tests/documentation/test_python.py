@@ -148,6 +148,14 @@ def celery(block: Namespace, ended: CapturedTransactions) -> None:
     assert paths(ended) == ["OtherTransaction/Celery/shop.send_letter"]
 
 
+def celery_application(block: Namespace, ended: CapturedTransactions) -> None:
+    @block["app"].task(name="shop.send_letter")
+    def send_letter() -> None: ...
+
+    send_letter.apply()
+    assert paths(ended) == ["OtherTransaction/Celery/shop.send_letter"]
+
+
 def due_at_night(block: Namespace, ended: CapturedTransactions) -> None:
     assert block["rebuild_index"]() == 17
     assert paths(ended) == ["OtherTransaction/Function/__main__:rebuild_index"]
@@ -203,6 +211,7 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("README.md", "Flask, and any other WSGI application", 0): flask,
     ("README.md", "FastAPI, and any other ASGI application", 0): fastapi,
     ("README.md", "Jobs", 0): job,
+    ("README.md", "Jobs", 1): celery_application,
     ("docs/explanation/one-rule.md", "One after the other", 0): ruled,
     ("docs/frameworks.md", "What requests are called, framework by framework", 0): falcon,
     ("docs/frameworks.md", "Copies", 0): behind_an_adapter,
