@@ -24,7 +24,6 @@ from ..transactions.model.finished import AttributeValue
 from ..transactions.model.numbers import whole_number
 from ..transactions.model.process_state import process_state
 from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
-from .asgi_types import ASGIApp, Receive, Scope, Send
 from .base import TransactionMiddleware
 from .framework_signals import listen_to_flask_requests
 from .nested import inner_request
@@ -35,7 +34,11 @@ from .routes import read_asgi_route
 from .shutdown import WritingSend, lifespan_send, listen_for_the_end, write_beside_the_loop
 
 if TYPE_CHECKING:
+    from .asgi_types import ASGIApp, Receive, Scope, Send
+
     Message = MutableMapping[str, Any]
+else:  # for `typing.get_type_hints`
+    ASGIApp = Receive = Scope = Send = Any
 
 __all__ = ["ASGITransactionMiddleware"]
 
@@ -368,6 +371,10 @@ class ASGITransaction(MiddlewareTransaction):
             read_asgi_route(self, self._request)
         except Exception:
             capture_internal_exception("ASGITransaction._look_around")
+
+    def _read_route(self) -> None:
+        """See `MiddlewareTransaction._read_route`."""
+        read_asgi_route(self, self._request)
 
     def _apply_special(self) -> None:
         """Apply per-request keys, which only some requests have. Never raises."""
