@@ -22,13 +22,8 @@ try:
 except ImportError:  # older than RQ 2.5
     CronScheduler = None  # type: ignore[assignment,misc]
 
-<<<<<<< HEAD
 from weighbridge import BackgroundTaskHandle, flush, preload
-from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
-=======
-from weighbridge import flush, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, enqueuer_here, record_run
->>>>>>> main
 from weighbridge.jobs.timetables import Entry, Timetable, log_unknown, period_rule
 
 if TYPE_CHECKING:
