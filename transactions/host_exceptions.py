@@ -58,8 +58,11 @@ def came_through_the_host(exception: BaseException | None) -> bool:
 def _struck_before(exception: BaseException) -> BaseException | None:
     """Return the exception during whose handling another one was raised, within the same call of ours.
 
-    `threading`, for example, fails in its own cleanup after an exception that strikes while it starts a thread.
+    `threading`, for example, fails in its own cleanup after an exception that strikes while it starts a thread. And a
+    ``StopIteration`` that strikes in a generator leaves it as a `RuntimeError`.
     """
+    if isinstance(exception, RuntimeError) and isinstance(exception.__cause__, (StopIteration, StopAsyncIteration)):
+        return exception.__cause__
     context = exception.__context__
     caught_in = _frames(context)[:1] if context is not None else []
     return context if caught_in and caught_in[0] in _frames(exception) else None

@@ -142,6 +142,8 @@ class SummaryPage:
     """One kind of transactions of an application."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     application: str
     kind: Kind
     statistics: Statistics
@@ -150,6 +152,8 @@ class SummaryPage:
     top: Sequence[Line]
     slowest: Sequence[StoredSample]
     errors: Sequence[ErrorStatistics]
+    groups: Sequence[ErrorGroupStatistics]
+    """The most frequent; unlike errors by message, they hold failures without an exception, too."""
     hosts: Sequence[HostStatistics]
     """Those with calls, if there are several."""
     instances: Sequence[StoredInstance]
@@ -171,6 +175,8 @@ class TransactionsPage:
     """The transactions of an application and kind, in the requested order."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     before: Window
     """The time before, with which averages are compared."""
     application: str
@@ -219,6 +225,8 @@ class TransactionPage:
     """One transaction."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     series: Series
     statistics: Statistics
     timeline: Timeline

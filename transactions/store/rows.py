@@ -10,6 +10,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
+from ..model.finished import Kind
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
 from .results import (
@@ -235,8 +236,8 @@ class Rows(Protocol):
         """Return by what tasks were enqueued that ended in the hours of a window, the most frequent first."""
         ...
 
-    def workers(self, application: str) -> set[int]:
-        """Return the numbers of the instances that have reported background transactions of an application."""
+    def reporters(self, application: str, kind: Kind) -> set[int]:
+        """Return the numbers of the instances that have reported transactions of an application and kind."""
         ...
 
     # Custom metrics and events

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
+from .connection import ServerFailure
 from .drivers import Session
 
 __all__ = [
@@ -341,6 +342,7 @@ To add a table, add a script. Programs of the version before go on reporting, re
 """
 _READABLE_FROM: Final = 1
 _WRITABLE_FROM: Final = 1
+_MAKE_ANOTHER: Final = "make another one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
 JOBS_SINCE: Final = 3
 """The first version that has schedules, and what each instance reports."""
 VERSION: Final = len(_MIGRATIONS)
@@ -390,9 +392,12 @@ def upgrade(session: Session, schema: str) -> tuple[int, int]:
 
     Raises:
         UnknownVersion: as `installed`.
+        ServerFailure: there are no tables, and the database is not one that could hold every name.
     """
     session.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
     before = _version_before(session)
+    if before == 0:
+        _require_unicode(session)
     session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}; SET LOCAL search_path = {schema}")
     for script in _MIGRATIONS[before:]:
         session.execute(script)
@@ -403,6 +408,12 @@ def upgrade(session: Session, schema: str) -> tuple[int, int]:
         (max(before, VERSION), _READABLE_FROM, _WRITABLE_FROM),
     )
     return before, max(before, VERSION)
+
+
+def _require_unicode(session: Session) -> None:
+    (encoding,) = session.execute("SELECT current_setting('server_encoding')").fetchone() or ("",)
+    if encoding != "UTF8":
+        raise ServerFailure(f"the encoding of the database is {encoding}, and must be UTF8", _MAKE_ANOTHER)
 
 
 def _begin(session: Session) -> None:

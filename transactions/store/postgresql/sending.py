@@ -43,6 +43,8 @@ __all__ = [
 _FORM: Final = 1
 _LEVEL: Final = 1
 """Of compression: higher ones take five times as long for a tenth less."""
+_MAX_BYTES: Final = 1 << 28
+"""Of a snapshot: far more than a process can count, and less than whoever merges has."""
 SCALARS: Final = len(COLUMNS) - len(HISTOGRAMS) - 1
 """How many of the columns come before those that are encoded."""
 _DEFAULTS: Final = (*columns_of(Totals()),)
@@ -181,7 +183,10 @@ def decode_snapshot(body: bytes) -> SentSnapshot:
     if body[:1] != bytes((_FORM,)):
         raise DamagedSnapshot(f"its form is {body[:1]!r}, and this weighbridge knows {_FORM}")
     try:
-        data = zlib.decompress(body[1:])
+        inflated = zlib.decompressobj()
+        data = inflated.decompress(body[1:], _MAX_BYTES)
+        if not inflated.eof:
+            raise ValueError("it is cut off, or too long")
         length = int.from_bytes(data[:4], "little")
         said: dict[str, Any] = json.loads(data[4 : 4 + length])
         return _snapshot(said, data[4 + length :])
