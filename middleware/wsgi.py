@@ -173,6 +173,11 @@ class WSGITransaction(MiddlewareTransaction):
         finally:
             exc_info = None  # a traceback refers to this frame
 
+    def _read_route(self) -> None:
+        """See `MiddlewareTransaction._read_route`."""
+        if self._route is not None or "flask" in modules or "bottle" in modules:
+            read_wsgi_route(self, self._request)
+
     def _broken_by(self, exception: BaseException) -> None:
         """End the transaction after the application or its body raised. Never raises."""
         try:

@@ -20,7 +20,7 @@ from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
 from . import marks, queries
-from .access import Access, completed
+from .access import Access, asked_page, completed
 from .http import Request, Response, redirect, text
 from .json_output import as_json
 from .log_link import linked_attributes, log_link
@@ -128,7 +128,7 @@ class Console:
         if request.path.startswith("/static/"):
             return _static(request.path)
         if request.path == "/login" and request.method == "POST":
-            return self._access.log_in(request) or _login(request, "That is not the token.")
+            return self._access.log_in(request) or _token_form(request, asked_page(request), "That is not the token.")
         if not self._access.admits(request):
             return _login(request)
         if request.method not in {"GET", "HEAD"}:
@@ -288,11 +288,15 @@ def _problem(
     return _html(request, status, "problem.html", title="Problem", **values)
 
 
-def _login(request: Request, message: str = "") -> Response:
+def _login(request: Request) -> Response:
     if request.path.startswith("/api/"):
         return text(401, "application/json", as_json({"error": "the token is missing or wrong"}))
     page = request.path if request.path.strip("/") in PAGES else "/"
     back = f"{page.lstrip('/')}?{request.query}" if request.query and page != "/" else page.lstrip("/")
+    return _token_form(request, back)
+
+
+def _token_form(request: Request, back: str, message: str = "") -> Response:
     return _html(request, 401, "login.html", message=message, title="Token", back=back)
 
 

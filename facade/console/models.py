@@ -16,6 +16,7 @@ from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
     AlertState,
     CustomMetricStatistics,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorGroupStatistics,
     ErrorStatistics,
@@ -238,6 +239,8 @@ class TransactionPage:
     running: Sequence[RunningNow]
     """Calls that are open at this moment."""
     what_if: WhatIf
+    enqueued: Sequence[EnqueuedBy] = ()
+    """By what its tasks were enqueued, in whole hours, as far as their system carries it."""
 
 
 @dataclass(frozen=True)
@@ -432,6 +435,8 @@ class JobsPage:
     """Number of tasks."""
     running: Sequence[RunningNow]
     """Runs that are open at this moment, of all queues, the oldest first."""
+    enqueued: Sequence[EnqueuedBy]
+    """By what tasks of all queues were enqueued, in whole hours, as far as their systems carry it."""
     schedules: Sequence[ScheduleStatus]
     workers: Sequence[Worker]
 

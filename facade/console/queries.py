@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from weighbridge.reporting.report import SORTS, Line, Report, per_minute_of, rated, read_report
+from weighbridge.reporting.report import Line, Report, per_minute_of, rated, read_report
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
@@ -28,6 +28,7 @@ from .chart_range import (
     charted_step,
     compared_places,
     comparison_range,
+    counted_window,
     holding,
     settled_before,
     timeline,
@@ -35,7 +36,7 @@ from .chart_range import (
 from .error_queries import error, errors
 from .histogram import bars_of
 from .job_queries import jobs
-from .line_queries import PAGE_LENGTH, candidates, page_of
+from .line_queries import PAGE_LENGTH, candidates, in_table_order, page_of
 from .models import (
     ApplicationsPage,
     ApplicationSummary,
@@ -134,15 +135,28 @@ def _hosts(reader: StoreReader, window: Window, now: float, selection: Selection
 
 
 def report(reader: StoreReader, state: State, now: float) -> Report:
-    """Return the report of one application and kind, as ``weighbridge report`` does, filtered by the search."""
-    sort = state.sort if state.sort in SORTS else "time"
-    found = read_report(reader, state.window(now), Selection(state.app, state.kind), sort)
-    wanted = state.search.casefold()
+    """Return the report of one application and kind, as ``weighbridge report`` does, in the order of the table."""
+    found = read_report(reader, state.window(now), Selection(state.app, state.kind), "time")
+    places = _places(reader, state, now)
     sections = [
-        replace(section, lines=[line for line in section.lines if wanted in _title(line.series)])
+        replace(
+            section,
+            lines=sorted(
+                (line for line in section.lines if line.series in places), key=lambda line: places[line.series]
+            ),
+        )
         for section in found.sections
     ]
     return replace(found, sections=sections)
+
+
+def _places(reader: StoreReader, state: State, now: float) -> dict[Series, int]:
+    """Return the places in the table of those transactions that the search finds."""
+    window = counted_window(reader, state, state.window(now))
+    earlier = reader.averages(settled_before(window), state.app, state.kind) if state.sort == "change" else {}
+    wanted = state.search.casefold()
+    some = [one for one in candidates(reader, window, state, earlier) if wanted in _title(one.series)]
+    return {one.series: place for place, one in enumerate(in_table_order(reader, window, some, state))}
 
 
 def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
@@ -201,6 +215,7 @@ def transaction(reader: StoreReader, state: State, now: float) -> TransactionPag
         statuses=reader.statuses(window, selection) if state.kind == "web" else {},
         running=[one for one in reader.running(now) if one.series == series],
         what_if=_what_if(reader, state, window, there, totals),
+        enqueued=reader.enqueued(window, selection) if state.kind == "background" else (),
     )
 
 

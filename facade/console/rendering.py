@@ -56,6 +56,8 @@ _KEPT: Final = "\t\n\r"
 """Control characters that harm no page."""
 _RIGHT: Final = 5.0
 """Seconds by which a clock may differ that is right."""
+_GONE: Final = 90.0
+"""Seconds without a report after which a process is shown as one that is gone."""
 _SEPARATORS: Final = re.compile(r"(?<=[/.:_?&=-])(?=[^/.:_?&=-])")
 """Where a long name may go on in the next line."""
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
@@ -216,6 +218,14 @@ def dropped(one: StoredInstance) -> str:
     return "; ".join((*dropped_transactions(one.lost), *dropped_details(one.lost)))
 
 
+def in_their_places(instances: Iterable[StoredInstance], now: float) -> list[StoredInstance]:
+    """Put processes that report by name, so that a new report moves none, and those that are gone after them."""
+    return sorted(
+        instances,
+        key=lambda one: (1, -one.seen) if now - one.seen > _GONE else (0, one.program, one.host, one.pid, one.started),
+    )
+
+
 def clock_difference(behind: float | None) -> str:
     """Describe how far a host's clock is from that of the server; a report is under way for a second or two.
 
@@ -271,7 +281,7 @@ def _made() -> Environment:
         charts=charts, columns=columns, histogram=histogram, tracebacks=tracebacks,
         later=later, time_before=time_before, age=_age,
         display_name=display_name, full_name=full_name, link_to_transaction=link_to_transaction, table_rows=table_rows,
-        losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
+        losses=dropped, in_their_places=in_their_places, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
         zone_name=zone_name, sample_queries=sample_queries,
         things=formats.things, day_note=day_note, offsets_used=offsets_used,

@@ -40,6 +40,7 @@ from .results import (
     ApplicationStatistics,
     CountedEver,
     CustomMetricStatistics,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorGroupStatistics,
     ErrorKey,
@@ -77,6 +78,7 @@ __all__ = [
     "ApplicationStatistics",
     "CountedEver",
     "CustomMetricStatistics",
+    "EnqueuedBy",
     "ErrorGroupInfo",
     "ErrorGroupStatistics",
     "ErrorKey",
@@ -498,6 +500,14 @@ class StoreReader:
                 before = runs or _runs(rows, stored.schedule, earlier, ())
                 found.append(_status(stored, runs, before[-1] if before else None, window, now))
             return found
+
+    def enqueued(self, window: Window, selection: Selection) -> Sequence[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window: the hundred most frequent pairs.
+
+        It is known of tasks whose job system carries a header, and is kept for a month.
+        """
+        with self._reading() as rows:
+            return rows.enqueued(window, selection)
 
     def reporters(self, application: str, kind: Kind) -> list[StoredInstance]:
         """Return the processes of the last days that have reported transactions of an application and kind.

@@ -15,6 +15,7 @@ from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
 from .results import (
     AlertState,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorKey,
     Mark,
@@ -229,6 +230,10 @@ class Rows(Protocol):
 
     def schedules(self, application: str | None) -> Iterable[StoredSchedule]:
         """Yield the schedules of an application, or of all, by application and name."""
+        ...
+
+    def enqueued(self, window: Window, selection: Selection) -> Sequence[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window, the most frequent first."""
         ...
 
     def reporters(self, application: str, kind: Kind) -> set[int]:

@@ -13,12 +13,14 @@ from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, PLAIN
+from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange, are_few
 from ..results import (
     AlertState,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorKey,
     Mark,
@@ -37,7 +39,7 @@ from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
 from .jobs import reported, schedules
 from .maintenance import first_row, resolutions_of
-from .schema import CLOCKS_SINCE, GROUPS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
+from .schema import CLOCKS_SINCE, ENQUEUERS_SINCE, GROUPS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
 from .state import alert_states
 from .statements import SQLiteStatements
 from .tables import FORMER, PRESENT, TableSet, merged_columns
@@ -384,6 +386,12 @@ class SQLiteRows:
     def schedules(self, application: str | None) -> Iterator[StoredSchedule]:
         """Yield the schedules of an application, or of all."""
         return schedules(self._connection, application) if self._version >= JOBS_SINCE else iter(())
+
+    def enqueued(self, window: Window, selection: Selection) -> list[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window, the most frequent first."""
+        if self._version < ENQUEUERS_SINCE:
+            return []
+        return enqueued_in(SQLiteStatements(self._connection), window, _matching(selection))
 
     def reporters(self, application: str, kind: Kind) -> set[int]:
         """Return the numbers of the instances that have reported transactions of an application and kind."""
