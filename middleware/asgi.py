@@ -370,6 +370,10 @@ class ASGITransaction(MiddlewareTransaction):
         except Exception:
             capture_internal_exception("ASGITransaction._look_around")
 
+    def _read_route(self) -> None:
+        """See `MiddlewareTransaction._read_route`."""
+        read_asgi_route(self, self._request)
+
     def _apply_special(self) -> None:
         """Apply per-request keys, which only some requests have. Never raises."""
         try:

@@ -13,6 +13,8 @@ from ..transactions.host_exceptions import pass_on
 from ..transactions.log import capture_internal_exception, log_once
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import is_error
+from ..transactions.model.naming import LONGEST_NAME
+from ..transactions.model.request import NO_ROUTE
 from ..transactions.model.transaction import Transaction
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, KeyedTransaction, apply_changed
 
@@ -59,6 +61,20 @@ class MiddlewareTransaction(KeyedTransaction):
                 apply_changed(self, request)
         except Exception:
             capture_internal_exception("MiddlewareTransaction.refresh")
+
+    def _name_so_far(self) -> tuple[str, str]:
+        """See `Transaction._name_so_far`: the route is read as at the end, and forgotten again."""
+        noted = self._route
+        try:
+            self._read_route()
+            if self._route is NO_ROUTE and self._explicit_name is None:  # what status it will have is not known
+                return "Uri", self._readable_path()[:LONGEST_NAME] or "/"
+            return self._group_and_name()
+        finally:
+            self._route = noted
+
+    def _read_route(self) -> None:
+        """Note the route that a framework has found, as far as it is known."""
 
     def _break_off(self, exception: BaseException) -> None:
         """Note an exception that broke the response's body and that the framework does not raise any further."""

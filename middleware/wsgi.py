@@ -174,6 +174,11 @@ class WSGITransaction(MiddlewareTransaction):
         finally:
             exc_info = None  # a traceback refers to this frame
 
+    def _read_route(self) -> None:
+        """See `MiddlewareTransaction._read_route`."""
+        if self._route is not None or "flask" in modules or "bottle" in modules:
+            read_wsgi_route(self, self._request)
+
     def _note_replaced(self, exc_info: Any) -> None:
         """Note the exception that an error page is sent for: an error if that is a 5xx. Never raises."""
         try:

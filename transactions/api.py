@@ -400,8 +400,8 @@ def record_custom_metric(name: str, value: Any, application: ApplicationArgument
 
     Args:
         name: longer names are cut to 255 characters.
-        value: a finite number; or a dictionary of values that were added up already,
-            with ``count``, ``total``, ``min`` and ``max``.
+        value: a finite number, of at most 1e200; or a dictionary of values that were
+            added up already, with ``count``, ``total``, ``min`` and ``max``.
         application: by default that of the current transaction, else the configured one.
     """
     text = text_of(name, "a custom metric's name")

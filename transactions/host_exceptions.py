@@ -12,6 +12,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` costs a tenth of wh
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
@@ -29,11 +30,11 @@ __all__ = [
     "traceback_of",
 ]
 
-traceback_of: Final[Callable[[BaseException], TracebackType | None]] = BaseException.__traceback__.__get__  # type: ignore[attr-defined]
+traceback_of: Final[Callable[[BaseException], TracebackType | None]] = vars(BaseException)["__traceback__"].__get__
 """Returns the traceback of an exception, whose class may have code of the host's where that is looked up."""
-cause_of: Final[Callable[[BaseException], BaseException | None]] = BaseException.__cause__.__get__  # type: ignore[attr-defined]
-context_of: Final[Callable[[BaseException], BaseException | None]] = BaseException.__context__.__get__  # type: ignore[attr-defined]
-hides_context: Final[Callable[[BaseException], bool]] = BaseException.__suppress_context__.__get__  # type: ignore[attr-defined]
+cause_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__cause__"].__get__
+context_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__context__"].__get__
+hides_context: Final[Callable[[BaseException], bool]] = vars(BaseException)["__suppress_context__"].__get__
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
 """Packages whose exception classes a bug of ours can raise."""
@@ -67,8 +68,13 @@ def came_through_the_host(exception: BaseException | None) -> bool:
 def _struck_before(exception: BaseException) -> BaseException | None:
     """Return the exception during whose handling another one was raised, within the same call of ours.
 
-    `threading`, for example, fails in its own cleanup after an exception that strikes while it starts a thread.
+    `threading`, for example, fails in its own cleanup after an exception that strikes while it starts a thread. And a
+    ``StopIteration`` that strikes in a generator leaves it as a `RuntimeError`.
     """
+    cause = cause_of(exception)
+    stopped = cause is not None and issubclass(type(cause), (StopIteration, StopAsyncIteration))
+    if stopped and issubclass(type(exception), RuntimeError):
+        return cause
     context = context_of(exception)
     caught_in = _frames(context)[:1] if context is not None else []
     return context if caught_in and caught_in[0] in _frames(exception) else None
@@ -142,9 +148,28 @@ _RAISE: Final = _raises.__code__.co_code[-2:-1]
 
 
 def comes_from_a_signal(exception: BaseException) -> bool:
-    """Whether a signal handler of the host's raised an exception."""
-    codes = set(_codes_of_handlers())
-    return any(frame.f_code in codes for frame in _frames(exception))
+    """Whether a signal handler of the host's raised an exception, perhaps after it had uninstalled itself."""
+    codes, frames = set(_codes_of_handlers()), _frames(exception)
+    return any(frame.f_code in codes for frame in frames) or any(map(_is_handed, frames[1:], frames))
+
+
+def _is_handed(called: FrameType, interrupted: FrameType) -> bool:
+    """Whether a frame was called as signal handlers are: with a number, and with the frame that it interrupts."""
+    arguments = _arguments(called)
+    return any(isinstance(number, int) and frame is interrupted for number, frame in pairwise(arguments))
+
+
+def _arguments(frame: FrameType) -> list[Any]:
+    """Return the values of a frame's positional parameters, as far as they are still there."""
+    code, values = frame.f_code, frame.f_locals
+    found = [values.get(name) for name in code.co_varnames[: code.co_argcount]]
+    if code.co_flags & _CO_VARARGS:
+        found.extend(values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount]) or ())
+    return found
+
+
+_CO_VARARGS: Final = 4
+"""As in `inspect`, which would have to be imported."""
 
 
 def _codes_of_handlers() -> Iterator[CodeType]:

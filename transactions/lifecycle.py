@@ -223,10 +223,12 @@ def _at_exit() -> None:
     try:
         _say_that_nothing_is_measured()
         write_at_once()
-        while _unfinished:
-            _unfinished.pop().close(in_force.settings.shutdown_timeout)
+        for recorder in _unfinished:
+            recorder.close(in_force.settings.shutdown_timeout)
         shutdown()
         write_at_once()  # what ended meanwhile is in a recorder that nobody else will flush
+        while _unfinished:
+            _unfinished.pop().give_up()
     except Exception:  # Python would print it on the program's own streams
         capture_internal_exception("the exit of the process")
 

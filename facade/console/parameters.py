@@ -237,6 +237,13 @@ def _stripped(name: str, value: str) -> str:
     return _text(name, value.strip())
 
 
+def _titles(name: str, value: str) -> str:
+    """Read titles of lines: up to five names of transactions, which may be long."""
+    if len(value) > 4000:
+        raise BadParameter(name, "is longer than 4000 characters")
+    return value
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
     def read(name: str, value: str) -> str:
         if value not in choices:
@@ -358,7 +365,7 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "attribute": _attribute,
         "error_class": _stripped,
         "order": _one_of(SAMPLE_ORDERS),
-        "hide": _text,
+        "hide": _titles,
     }
 )
 _DEFAULTS: Final = MappingProxyType({field.name: field.default for field in fields(State)})

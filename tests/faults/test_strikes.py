@@ -41,3 +41,11 @@ def test_whatever_strikes_reaches_the_host(form: str, striker: str, run_program:
     assert told["ran"] <= counted <= told["ran"] + told["raised"]
     assert told["lost"].get("interrupted", 0) <= told["raised"]
     assert "transactions" not in told["lost"]
+
+
+@pytest.mark.parametrize("kind", ["SoftTimeLimit", "AttributeError", "StopIteration", "StopAsyncIteration"])
+def test_at_no_point_is_what_strikes_kept_from_the_host(kind: str, run_program: Run, seconds: float) -> None:
+    """At each one of a thousand points, one after the other; briefly, at every third."""
+    told = run_program("points.py", kind, 3 if seconds <= 1 else 1)
+    assert told["tried"] > 500
+    assert told["faults"] == []

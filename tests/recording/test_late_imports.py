@@ -432,6 +432,27 @@ def test_descriptors_that_are_used_up_later_lose_nothing(programs: Programs, sto
     assert programs.errors.count("\n") == 1
 
 
+def test_a_process_without_descriptors_ends_as_ever(programs: Programs, stored: Stored) -> None:
+    """The interpreter ends a thread that is left by a call for which glibc opens a file, or aborts the process."""
+    programs.prologue += SCARCE
+    programs.run(
+        """
+        import builtins
+
+        class Slow:
+            def __del__(self):
+                time.sleep(0.5)  # long enough for a thread that is left to wake up
+
+        builtins.slow = Slow()
+        weighbridge.preload()
+        no_descriptors()
+        work()
+        """,
+        WEIGHBRIDGE_FLUSH_INTERVAL="0.05",
+    )
+    assert "could not be written" in programs.errors
+
+
 def test_a_store_that_cannot_be_imported_loses_nothing(programs: Programs, stored: Stored) -> None:
     """The figures are added up in memory; as soon as it can be imported, they are written."""
     programs.run(

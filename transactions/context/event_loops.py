@@ -105,7 +105,10 @@ def context_of_token(token: Token[Any] | None) -> Context | None:
 
 
 def _context_among_referents(owner: object) -> Context | None:
-    return next((found for found in gc.get_referents(owner) if isinstance(found, Context)), None)
+    for found in gc.get_referents(owner):  # not a generator: it would swallow what strikes while it is closed
+        if isinstance(found, Context):
+            return found
+    return None
 
 
 def main_task() -> Any:

@@ -20,7 +20,7 @@ from ..model.transaction import Transaction
 from .buckets import MinuteBucket, SeriesBuffer
 from .error_groups import group_of, other_group
 from .name_limits import OTHER, KnownNames
-from .snapshot import ErrorCount, GroupCount, MinuteRow, Sample, Series
+from .snapshot import EnqueuedCount, ErrorCount, GroupCount, MinuteRow, Sample, Series
 from .stack_texts import StackTexts
 
 __all__ = ["Aggregate", "Collected"]
@@ -39,6 +39,7 @@ class Collected(NamedTuple):
     minutes: tuple[MinuteRow, ...]
     errors: tuple[ErrorCount, ...]
     groups: tuple[GroupCount, ...]
+    enqueued: tuple[EnqueuedCount, ...]
     samples: tuple[Sample, ...]
 
 
@@ -228,6 +229,7 @@ class Aggregate:
             tuple(rows),
             tuple(error for bucket in buckets for error in bucket.take_error_counts()),
             tuple(count for bucket in buckets for count in bucket.take_group_counts()),
+            tuple(count for bucket in buckets for count in bucket.take_enqueued()),
             samples,
         )
 

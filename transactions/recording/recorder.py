@@ -202,9 +202,24 @@ class Recorder:
             log_once(("close", self._instance.id), "the last figures of this process could not be written so far")
             self._start()
         self._wake()
-        if done and self._thread is not None and self._is_alive():
-            self._thread.join(_JOIN_TIMEOUT)
+        if done:
+            self._join()
         return done
+
+    def give_up(self) -> None:
+        """End the thread at the exit of the process, though something could not be written.
+
+        The interpreter ends a thread that is left by ``pthread_exit``, for which glibc opens a file. Where no
+        descriptor is free, which may be why nothing could be written, it aborts the process.
+        """
+        self._is_done = True
+        self._wake()
+        self._join()
+
+    def _join(self) -> None:
+        """Wait a moment for the thread to end."""
+        if self._thread is not None and self._is_alive():
+            self._thread.join(_JOIN_TIMEOUT)
 
     def _run(self) -> None:
         """Run the thread until nothing is left to do, whatever is thrown into it."""
@@ -302,6 +317,7 @@ class Recorder:
             return request.task()
         # The deadline is the task's: it takes the lock in time or not at all, and then goes on to its end.
         _acquired(request.answered, float("inf"), helper.is_alive)
+        helper.join(_JOIN_TIMEOUT)
         return request.done
 
     def _can_wait(self) -> bool:
@@ -439,6 +455,7 @@ class Recorder:
             custom_metrics=metrics,
             custom_events=events,
             groups=collected.groups,
+            enqueued=collected.enqueued,
             schedules=schedules,
             settled=self._settled(),
         )

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from ..context.lifetime import Mark, finish, recover
 from ..log import capture_internal_exception
+from .metadata import wraps
 from .opening import Opener
 from .pickling import is_found_by_name
 from .signatures import keep_signature
@@ -142,7 +143,7 @@ def _replace_init(cls: type, instantiation: _Instantiation) -> None:
     own = vars(cls).get("__init__")
     call: Any = own if isinstance(own, FunctionType) else _init_of(cls)
 
-    @functools.wraps(call)
+    @wraps(call)
     def init(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         create = functools.partial(call, self)
         if vars(type(self)).get(_KEY) is instantiation:
@@ -157,7 +158,7 @@ def _init_of(cls: type) -> _Call:
     """Return a function that calls the class's present ``__init__``, or the inherited one."""
     own = vars(cls).get("__init__")
 
-    @functools.wraps(cls.__init__)  # type: ignore[misc]
+    @wraps(cls.__init__)  # type: ignore[misc]
     def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         init = own or next(_inits(_behind(cls, type(self))))
         return init.__get__(self, type(self))(*args, **kwargs)
@@ -193,7 +194,7 @@ def _replace_new(cls: type, instantiation: _Instantiation) -> None:
     own = vars(cls).get("__new__")
     create = _new_behind(instantiation) if own is None else getattr(own, "__func__", own)
 
-    @functools.wraps(create)
+    @wraps(create)
     def new(cls: type, /, *args: Any, **kwargs: Any) -> Any:
         if vars(cls).get(_KEY) is instantiation and not _measures_init(cls, instantiation):
             return _instantiate(functools.partial(create, cls), instantiation.openers, args, kwargs)

@@ -19,6 +19,7 @@ from ..host_exceptions import pass_on
 from ..log import capture_internal_exception
 from ..model.transaction import Transaction
 from .generators import wrap_async_generator, wrap_generator, wrap_generator_coroutine
+from .metadata import wraps
 from .opening import Opener
 
 __all__ = ["wrapper_for"]
@@ -62,7 +63,7 @@ def _called_by(target: Any) -> Any:
 def _wrap_function(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:  # noqa: C901  written out
     open_ = opener.open
 
-    @functools.wraps(wrapped)
+    @wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         mark: Mark = []
         transaction = open_(args, kwargs, mark)
@@ -98,7 +99,7 @@ def _wrap_function(wrapped: Callable[..., Any], opener: Opener) -> Callable[...,
 
 
 def _wrap_coroutine(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
-    @functools.wraps(wrapped)
+    @wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         mark: Mark = []
         transaction = opener.open(args, kwargs, mark)

@@ -6,7 +6,6 @@ thread, task or context than the one before.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from contextvars import copy_context
@@ -16,7 +15,9 @@ from typing import Any
 from ..context.current import current
 from ..context.finalizers import Guard, release
 from ..context.lifetime import Mark, attach_step, detach_step, finish, recover
+from ..host_exceptions import is_the_hosts
 from ..model.transaction import Transaction
+from .metadata import wraps
 from .opening import Opener
 
 __all__ = ["wrap_async_generator", "wrap_generator", "wrap_generator_coroutine"]
@@ -50,7 +51,7 @@ class _Step:
 
 
 def wrap_generator(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
-    @functools.wraps(wrapped)
+    @wraps(wrapped)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         mark: Mark = []
         transaction = opener.open(args, kwargs, mark)
@@ -92,7 +93,14 @@ def _run_steps(
             with step:
                 passing.append(resume(passing.pop()))
     except StopIteration as stop:
+        if _struck(stop):
+            raise
         return stop.value
+
+
+def _struck(end: StopIteration | StopAsyncIteration) -> bool:
+    """Whether a signal handler raised what a body raises at its end, which then has passed no frame but ours."""
+    return end.__traceback__ is not None and end.__traceback__.tb_next is not None and is_the_hosts(end)
 
 
 def _in_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -> None:
@@ -112,7 +120,7 @@ def _in_copied_step(cleanup: Callable[..., Any], step: _Step, *arguments: Any) -
 
 
 def wrap_async_generator(wrapped: Callable[..., Any], opener: Opener) -> Callable[..., Any]:
-    @functools.wraps(wrapped)
+    @wraps(wrapped)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         mark: Mark = []
         transaction = opener.open(args, kwargs, mark)
@@ -135,9 +143,9 @@ def wrap_async_generator(wrapped: Callable[..., Any], opener: Opener) -> Callabl
                     resume = body.athrow
                 with step:
                     passing.append(await resume(passing.pop()))
-        except StopAsyncIteration:
-            return
-        except BaseException:
+        except BaseException as exception:
+            if isinstance(exception, StopAsyncIteration) and not _struck(exception):
+                return
             if transaction is not None:
                 recover(transaction)
             raise
