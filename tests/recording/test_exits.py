@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import pytest
 
 from weighbridge.transactions.store.reader import StoreUnreadable
@@ -153,3 +156,23 @@ def test_a_store_that_is_away_is_said_once_and_the_exit_is_not_held_up(programs:
     assert len(lines) == 2, programs.errors
     assert str(missing) in lines[0]
     assert "could not be written" in lines[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is gone when it has been silent for a while")
+def test_a_task_that_executes_another_program_runs_no_more(programs: Programs, stored: Stored) -> None:
+    """`os.execv` keeps the number and the start of the process."""
+    output = programs.run(
+        """
+        if len(sys.argv) == 1:
+            with weighbridge.BackgroundTask(name="replaced"):
+                assert weighbridge.flush()
+                os.execv(sys.executable, [sys.executable, __file__, "again"])
+        work()
+        assert weighbridge.flush()
+        print("done")
+        """
+    )
+    assert output == "done\n"
+    with stored.reader() as reader:
+        assert reader.running(time.time()) == []
+    assert stored.calls() == {"work": 1}
