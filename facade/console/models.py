@@ -254,7 +254,8 @@ class SamplePage:
     faster: float | None
     """The share, 0 to 1, of the calls in the window that took less time; ``None`` if there were none."""
     errors: Sequence[SampleErrorInfo] = ()
-    """Group and traceback of each of its errors; of one that failed without any, the group of such failures."""
+    """Group and traceback of each of its errors; of one that failed and had
+    none but expected ones, the group of such failures as well."""
     tracebacks_shown: bool = True
     """Whether whoever asks may see tracebacks."""
     log_link: str | None = None

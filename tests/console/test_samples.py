@@ -239,3 +239,40 @@ def test_hosts_and_versions_have_the_chart_of_their_own(ask: Ask) -> None:
         return sum(bucket["figures"]["calls"] for bucket in told["timeline"]["buckets"])
 
     assert (calls(""), calls("&host=web-2"), calls("&group=Route&name=GET+/search")) == (6, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "durations"),
+    [
+        ("note= outer ", [0.2, 0.1]),
+        (" note = outer ", [0.2, 0.1]),
+        ("note=outer", [0.2]),
+        ("a=b=c", [0.4, 0.3]),
+        ("a=b =c", [0.6, 0.3]),
+        (" spaced =1", [0.5]),
+        ("=".join("x" * 500), []),
+    ],
+)
+def test_attributes_with_outer_spaces_and_equals_signs_are_found(
+    attribute: str, durations: list[float], tmp_path: Path
+) -> None:
+    attributes = [{"note": " outer "}, {"note": "outer"}, {"a=b": "c"}, {"a": "b=c"}, {" spaced ": 1}, {"a": "b =c"}]
+    calls = [Call((SEARCH, ITEM)[number % 2], number / 10, attributes=one) for number, one in enumerate(attributes, 1)]
+    write(tmp_path / "samples.db", calls)
+    console = Console(tmp_path / "samples.db", clock=lambda: NOW)
+    assert found(asking(console), attribute=attribute) == durations
+    console.close()
+
+
+def test_what_failed_by_its_status_is_found_also_with_errors_that_were_expected(tmp_path: Path) -> None:
+    write(
+        tmp_path / "samples.db",
+        [
+            Call(SEARCH, 0.1, True, error="OutOfStock", expected=True),
+            Call(SEARCH, 0.2, True, error="OutOfStock"),
+            Call(SEARCH, 0.3, True),
+        ],
+    )
+    console = Console(tmp_path / "samples.db", clock=lambda: NOW)
+    assert found(asking(console), error_class="500 (no exception)") == [0.3, 0.1]
+    console.close()

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from ..configuration.in_force import in_force
 from ..configuration.own_code import OwnCode, short_path
+from ..host_exceptions import cause_of, context_of, hides_context, traceback_of
 from .clock import monotonic
 
 __all__ = [
@@ -213,7 +214,7 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
     seen = _Latest.seen
     if seen.own_code is not in_force.own_code:
         seen = _begin_anew()
-    walked = _walked(exception.__traceback__)  # every failing request pays for this
+    walked = _walked(traceback_of(exception))  # every failing request pays for this
     last = walked[-MAX_FRAMES:]
     find = seen.codes.get
     codes = [find(id(step.tb_frame.f_code)) or seen.code_of(step) for step in last]
@@ -222,7 +223,7 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
         return found, None
     steps: list[object] = [name, *codes, *[step.tb_lasti for step in last]]
     tree: _Tree = "", exception, []
-    if is_group or exception.__context__ is not None or exception.__cause__ is not None:
+    if is_group or context_of(exception) is not None or cause_of(exception) is not None:
         _add_others(tree, describe)
         _add_steps_of_others(steps, seen, tree, describe)
     key = tuple(steps)
@@ -270,7 +271,7 @@ def _add_steps_of_others(steps: list[object], seen: _Seen, tree: _Tree, describe
     for one in tree[2]:
         relation, exception, others = one
         steps += (depth, relation, describe.name(exception))
-        for step in _innermost(seen, _walked(exception.__traceback__)):
+        for step in _innermost(seen, _walked(traceback_of(exception))):
             steps += (seen.code_of(step), step.tb_lasti)
         if others:
             _add_steps_of_others(steps, seen, one, describe, depth + 1)
@@ -278,10 +279,11 @@ def _add_steps_of_others(steps: list[object], seen: _Seen, tree: _Tree, describe
 
 def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str, BaseException]]:
     """Yield what a traceback shows beside an exception: its cause or else its context, and the parts of a group."""
-    if exception.__cause__ is not None:
-        yield "cause", exception.__cause__
-    elif exception.__context__ is not None and not exception.__suppress_context__:
-        yield "context", exception.__context__
+    cause, context = cause_of(exception), context_of(exception)
+    if cause is not None:
+        yield "cause", cause
+    elif context is not None and not hides_context(exception):
+        yield "context", context
     for part in describe.parts(exception)[:_MAX_PARTS]:
         yield "part", part
 
@@ -300,7 +302,7 @@ def _new_stack(seen: _Seen, key: object, tree: _Tree, describe: Describe) -> Sta
 
 def _raised(seen: _Seen, tree: _Tree, describe: Describe) -> Raised:
     relation, exception, others = tree
-    walked = _walked(exception.__traceback__)
+    walked = _walked(traceback_of(exception))
     steps = _innermost(seen, walked)
     omitted = sum(not seen.code_of(step).is_ours for step in walked) - len(steps)
     return Raised(

@@ -45,7 +45,7 @@ _MAX_ENQUEUERS: Final = 100
 _MAX_QUEUES: Final = 50
 """Queues that are kept apart per series and minute; tasks of more are counted under one name."""
 
-_BufferKey = tuple[int, Outcome, str, bool, bool, bool, bool]
+_BufferKey = tuple[int, Outcome, str, bool, bool, bool, bool, bool]
 
 _Row = TypeVar("_Row", MinuteRow, EnqueuedCount, ErrorCount, GroupCount, Sample)
 _Item = TypeVar("_Item")
@@ -54,7 +54,18 @@ _Item = TypeVar("_Item")
 class SeriesBuffer(DurationBuffer):
     """A buffer for transactions of one minute bucket that share status, outcome and flags, so are counted alike."""
 
-    __slots__ = ("apdex", "bucket", "disconnected", "failed", "outcome", "queue", "sampled", "status", "with_errors")
+    __slots__ = (
+        "apdex",
+        "bucket",
+        "by_error",
+        "disconnected",
+        "failed",
+        "outcome",
+        "queue",
+        "sampled",
+        "status",
+        "with_errors",
+    )
 
     def __init__(
         self,
@@ -63,6 +74,7 @@ class SeriesBuffer(DurationBuffer):
         outcome: Outcome,
         queue: str,
         failed: bool,
+        by_error: bool,
         with_errors: bool,
         apdex: bool,
         sampled: bool,
@@ -74,6 +86,8 @@ class SeriesBuffer(DurationBuffer):
         self.queue: str = queue
         """The queue that they were taken from, if it is known."""
         self.failed: bool = failed
+        self.by_error: bool = by_error
+        """Whether an error says so that was not expected; else it is their status or outcome."""
         self.with_errors: bool = with_errors
         """Whether they have errors, expected ones perhaps."""
         self.apdex: bool = apdex
@@ -164,6 +178,7 @@ class MinuteBucket:
             transaction._outcome() or ("failed" if failed else "succeeded"),
             self._bounded("" if extras is None else extras.queue or ""),
             failed,
+            extras is not None and extras.failing,
             extras is not None and bool(extras.errors),
             flags.apdex and not transaction._background,
             flags.sampled,
@@ -222,7 +237,7 @@ class MinuteBucket:
         for buffer in self._buffers.values():
             if buffer.durations or buffer.response_starts:
                 number = _add_buffer(buffer, self._totals.setdefault(buffer.queue, Totals()), self._apdex_t)
-                if buffer.failed and not buffer.with_errors and number:
+                if buffer.failed and not buffer.by_error and number:
                     group = failed_without(buffer.status, buffer.outcome)
                     self.groups[group.key] = group
                     self.group_counts[group.key] += number
@@ -283,11 +298,11 @@ class MinuteBucket:
 
 def _sample_errors(transaction: Transaction) -> tuple[SampleError, ...]:
     """Return what else is known of a transaction's errors."""
-    kept = transaction._kept_errors()
+    found = tuple(SampleError(group_of(error), error.stack) for error in transaction._kept_errors())
     extras = transaction._extras
-    if not (extras is not None and extras.errors) and transaction._failed():
-        return (SampleError(failed_without(transaction.status, transaction._outcome()), None),)
-    return tuple(SampleError(group_of(error), error.stack) for error in kept)
+    if transaction._failed() and not (extras is not None and extras.failing):
+        return (*found, SampleError(failed_without(transaction.status, transaction._outcome()), None))
+    return found
 
 
 def _add_buffer(buffer: SeriesBuffer, into: Totals, apdex_t: float) -> int:

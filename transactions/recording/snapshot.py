@@ -127,7 +127,7 @@ class Sample:
     reason: SampleReason
     transaction: FinishedTransaction
     errors: tuple[SampleError, ...] = ()
-    """Of each of the transaction's errors; of one that failed without any, its group."""
+    """Of each of the transaction's errors; of one that failed and had none but expected ones, its group as well."""
 
 
 @dataclass(frozen=True)
