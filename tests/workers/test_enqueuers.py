@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from rq import Retry
 
+import weighbridge
+from weighbridge.jobs.rq import Queue, SimpleWorker
+from weighbridge.testing import capture_transactions
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 
 from ..waiting import TIMEOUT
@@ -27,6 +31,23 @@ CELERY = ["-m", "celery", "-A", "following", "worker", "--pool", "solo", "--logl
 ONE_AFTER_THE_OTHER = {
     ("first", "order"): 5, ("second", "first"): 4, ("third", "second"): 3, ("first", "third"): 3,
 }  # fmt: skip
+
+
+def test_rq_does_not_count_attempts_so_the_stamp_tells(redis: Redis) -> None:
+    """One that nobody has stamped has no number, rather than a wrong one."""
+    redis.flushall()
+    queue = Queue(connection=redis)
+    with weighbridge.WebTransaction(name="order"):
+        queue.enqueue("operator.truediv", 1, 0, retry=Retry(max=2))
+    queue.enqueue("operator.neg", 1)
+    queue.enqueue("operator.neg", 1, retry=Retry(max=2))
+    with capture_transactions() as captured:
+        SimpleWorker([queue], connection=redis).work(burst=True, logging_level="CRITICAL")
+    attempts = [(one.name, one.attributes.get("task.attempt")) for one in captured if one.group == "RQ"]
+    assert sorted(attempts, key=str) == [
+        ("operator.neg", 1), ("operator.neg", None),
+        ("operator.truediv", 1), ("operator.truediv", 2), ("operator.truediv", 3),
+    ]  # fmt: skip
 
 
 def enqueued(stored: Stored) -> dict[tuple[str, str], int]:
