@@ -9,8 +9,9 @@ Without ``--store`` such a store is made first (see big_store.py); else a copy o
 server is written to. Every page,
 its JSON and the CSV are asked for in turns, over a socket, of ``weighbridge serve``; then chromium, if it is
 there, visits every page, and lets it refresh itself. An address is fast enough with a median of at most 100 ms and a
-95th percentile of at most 300 ms, a page with a first paint within a second and no task of more than 50 ms in a
-refresh. CPU is what the server used: it tells more on a busy machine.
+95th percentile of at most 300 ms, a page with a first paint within a second and no task of more than 50 ms of CPU in a
+refresh. CPU is what the server used: it tells more on a busy machine. The CSV of all transactions may take 0.1 ms more
+for each, as the percentiles of all are in it; the page has a hundred at a time.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ _MEDIAN, _P95, _PAINT, _TASK = 100.0, 300.0, 1000.0, 50.0
 """Milliseconds at most."""
 _SIZE = 200_000
 """Bytes at most."""
+_OF_EACH = 0.1
+"""Milliseconds more for each transaction of an export, whose histogram is read and added up."""
 _RANGES = ("30m", "24h", "7d", "30d")
 _ONE = "&app=shop&group=Route&name=GET+/resource/1/%7Bid%7D"
 _PAGES = {
@@ -81,8 +84,8 @@ def _measured(options: argparse.Namespace, names: int) -> list[str]:
             visited = _visited(pages) if options.visits else []
             paints = first_paints(server.url, visited, options.visits) if visited else None
             tasks = longest_tasks(server.url, visited, options.visits) if visited else None
-    print(f"{names} names", _answer_table(answers), _browser_table(paints, tasks), "", sep="\n\n")
-    slow = [address for address, found in answers.items() if not _is_fast(found)]
+    print(f"{names} names", _answer_table(answers, names), _browser_table(paints, tasks), "", sep="\n\n")
+    slow = [address for address, found in answers.items() if not _is_fast(found, _more(address, names))]
     slow += [address for address in paints or {} if not _is_smooth(paints, tasks, address)]
     return [f"{_short(address)} with {names} names" for address in slow]
 
@@ -133,25 +136,30 @@ def _answers(server: ConsoleServer, addresses: Iterable[str], rounds: int) -> di
     return found
 
 
-def _is_fast(answers: list[Answer]) -> bool:
+def _more(address: str, names: int) -> float:
+    """Milliseconds that an answer may take longer than a page."""
+    return names * _OF_EACH if ".csv" in address else 0.0
+
+
+def _is_fast(answers: list[Answer], more: float) -> bool:
     walls = [answer.wall for answer in answers]
-    return median(walls) <= _MEDIAN and _p95(walls) <= _P95 and answers[0].size <= _SIZE
+    return median(walls) <= _MEDIAN + more and _p95(walls) <= _P95 + more and answers[0].size <= _SIZE
 
 
 def _p95(values: list[float]) -> float:
     return quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
 
 
-def _answer_table(found: dict[str, list[Answer]]) -> str:
+def _answer_table(found: dict[str, list[Answer]], names: int) -> str:
     head = ["address", "first, ms", "median", "95 %", "CPU, first", "CPU, median", "of the database", "kB", ""]
-    return table(head, (_row(address, answers) for address, answers in found.items()))
+    return table(head, (_row(address, answers, _more(address, names)) for address, answers in found.items()))
 
 
-def _row(address: str, answers: list[Answer]) -> list[str]:
+def _row(address: str, answers: list[Answer], more: float) -> list[str]:
     walls = [answer.wall for answer in answers]
     cpu = (answers[0].cpu, median(answer.cpu for answer in answers), median(answer.backend for answer in answers))
     figures = (walls[0], median(walls), _p95(walls), *cpu)
-    verdict = "fast" if _is_fast(answers) else "too slow"
+    verdict = "fast" if _is_fast(answers, more) else "too slow"
     return [_short(address), *(f"{figure:.0f}" for figure in figures), f"{answers[0].size / 1000:.1f}", verdict]
 
 
@@ -165,7 +173,7 @@ def _is_smooth(paints: _Times, tasks: _Times, address: str) -> bool:
 def _browser_table(paints: _Times, tasks: _Times) -> str:
     if paints is None or tasks is None:
         return "Nothing was measured in a browser: that takes chromium, playwright and --visits."
-    head = ["page", "first paint, ms", "longest", "longest task of a refresh, ms", ""]
+    head = ["page", "first paint, ms", "longest", "CPU of the longest task of a refresh, ms", ""]
     return table(head, (_browser_row(paints, tasks, address) for address in paints))
 
 

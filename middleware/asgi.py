@@ -16,7 +16,7 @@ from ..transactions.context.current import current, detach, detach_out_of_order
 from ..transactions.context.lifetime import Mark, recover, undo_begin
 from ..transactions.handoff import handoff
 from ..transactions.host_exceptions import pass_on, pass_on_signals
-from ..transactions.log import capture_internal_exception, log_once
+from ..transactions.log import capture_internal_exception
 from ..transactions.model.applications import ApplicationArgument
 from ..transactions.model.clock import monotonic
 from ..transactions.model.errors import CANCELLATIONS, DISCONNECTS, class_names, is_error, parts_of
@@ -27,7 +27,7 @@ from ..transactions.model.queue_time import QUEUE_HEADERS, queue_time_in
 from .base import TransactionMiddleware
 from .framework_signals import listen_to_flask_requests
 from .nested import inner_request
-from .request import NOTHING, MiddlewareTransaction, is_missing
+from .request import NOTHING, MiddlewareTransaction, count_late, is_missing
 from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .response_errors import broke_the_body, came_from, closed_by_middleware, taken_for_a_disconnect
 from .routes import read_asgi_route
@@ -337,7 +337,7 @@ class ASGITransaction(MiddlewareTransaction):
         try:
             detach(self)
             if self._mark is None or (self._end_time and self._status < 500 and not broke_the_body(exception)):
-                _count_late(self, exception)
+                count_late(self, exception)
             else:
                 self._failed_by(exception)
                 self._look_around()
@@ -369,6 +369,10 @@ class ASGITransaction(MiddlewareTransaction):
             read_asgi_route(self, self._request)
         except Exception:
             capture_internal_exception("ASGITransaction._look_around")
+
+    def _read_route(self) -> None:
+        """See `MiddlewareTransaction._read_route`."""
+        read_asgi_route(self, self._request)
 
     def _apply_special(self) -> None:
         """Apply per-request keys, which only some requests have. Never raises."""
@@ -406,7 +410,7 @@ class ASGITransaction(MiddlewareTransaction):
         """Whether an exception, or each one of a group, says that the client has gone."""
         if not _WENT_AWAY.isdisjoint(class_names(exception)):
             return True
-        if isinstance(exception, OSError):
+        if issubclass(type(exception), OSError):  # `isinstance` asks the exception for its `__class__` too
             return self._was_disconnected or came_from(self._server_send, exception)
         parts = parts_of(exception)
         return bool(parts) and all(map(self._is_of_the_client, parts))
@@ -457,16 +461,3 @@ async def _nothing_more() -> Message:
 
 async def _to_nobody(message: Message) -> None:
     """Drop a message that is sent after the application has returned."""
-
-
-def _count_late(transaction: ASGITransaction, exception: BaseException) -> None:
-    """Count an exception that was raised after a successful response: its transaction has ended already."""
-    if not is_error(exception):
-        return
-    handoff.record_dropped(f"exceptions after the response ({transaction.application})")
-    log_once(
-        ("late", str(transaction.application), type(exception).__qualname__),
-        "%s was raised in %s after the end of a response; it is counted, the transaction had ended",
-        type(exception).__qualname__,
-        transaction.application,
-    )

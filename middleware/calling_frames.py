@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, Final
 
 from ..transactions.context.event_loops import coroutine_of, frames_of_waiting, running_task, task_waiting_for
-from ..transactions.host_exceptions import pass_on
+from ..transactions.host_exceptions import pass_on, traceback_of
 from .known_routers import layers
 
 __all__ = ["calling_instance", "dispatched_part", "is_written", "request_of_caller", "request_of_raiser"]
@@ -183,7 +183,7 @@ def _is_middleware(frame: FrameType, own: Request) -> bool:
 
 def _left_by(exception: BaseException) -> list[FrameType]:
     """Return the frames that an exception has passed through, outermost first."""
-    frames, traceback = [], exception.__traceback__
+    frames, traceback = [], traceback_of(exception)
     while traceback is not None:
         frames.append(traceback.tb_frame)
         traceback = traceback.tb_next

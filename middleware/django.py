@@ -211,7 +211,7 @@ class DjangoTransaction(WSGITransaction):
 
     def _stream_ended(self, exception: BaseException) -> None:
         """End the transaction after the stream was exhausted or raised. Never raises."""
-        if not isinstance(exception, (StopIteration, StopAsyncIteration)):
+        if not issubclass(type(exception), (StopIteration, StopAsyncIteration)):
             self._ensure_extras().disconnected = not is_error(exception)
             self._record_exception(exception)
         self._finish_response()

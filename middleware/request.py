@@ -10,11 +10,15 @@ from typing import Any, Final
 
 from ..transactions.handoff import CLOSED_BUFFER, handoff
 from ..transactions.host_exceptions import pass_on
-from ..transactions.log import capture_internal_exception
+from ..transactions.log import capture_internal_exception, log_once
 from ..transactions.model.clock import monotonic
+from ..transactions.model.errors import is_error
+from ..transactions.model.naming import LONGEST_NAME
+from ..transactions.model.request import NO_ROUTE
+from ..transactions.model.transaction import Transaction
 from .request_keys import BACKGROUND, IGNORE, NO_APDEX, NO_TRACE, PARAMS, KeyedTransaction, apply_changed
 
-__all__ = ["NOTHING", "MiddlewareTransaction", "is_missing"]
+__all__ = ["NOTHING", "MiddlewareTransaction", "count_late", "is_missing"]
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """Value of `MiddlewareTransaction._request` once the transaction has ended."""
@@ -58,6 +62,20 @@ class MiddlewareTransaction(KeyedTransaction):
         except Exception:
             capture_internal_exception("MiddlewareTransaction.refresh")
 
+    def _name_so_far(self) -> tuple[str, str]:
+        """See `Transaction._name_so_far`: the route is read as at the end, and forgotten again."""
+        noted = self._route
+        try:
+            self._read_route()
+            if self._route is NO_ROUTE and self._explicit_name is None:  # what status it will have is not known
+                return "Uri", self._readable_path()[:LONGEST_NAME] or "/"
+            return self._group_and_name()
+        finally:
+            self._route = noted
+
+    def _read_route(self) -> None:
+        """Note the route that a framework has found, as far as it is known."""
+
     def _break_off(self, exception: BaseException) -> None:
         """Note an exception that broke the response's body and that the framework does not raise any further."""
         self._notice_exception(exception)
@@ -100,3 +118,16 @@ class MiddlewareTransaction(KeyedTransaction):
                 return
         self._stop_clock()
         self._hand_off()
+
+
+def count_late(transaction: Transaction, exception: BaseException) -> None:
+    """Count an exception that was raised after a response: its transaction has ended already."""
+    if not is_error(exception):
+        return
+    handoff.record_dropped(f"exceptions after the response ({transaction.application})")
+    log_once(
+        ("late", str(transaction.application), type(exception).__qualname__),
+        "%s was raised in %s after the end of a response; it is counted, the transaction had ended",
+        type(exception).__qualname__,
+        transaction.application,
+    )

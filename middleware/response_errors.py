@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final
 
-from ..transactions.host_exceptions import code_of
+from ..transactions.host_exceptions import code_of, context_of, traceback_of
 from ..transactions.model.errors import class_names
 
 __all__ = ["broke_the_body", "came_from", "closed_by_middleware", "taken_for_a_disconnect"]
@@ -22,13 +22,17 @@ _CALL: Final = (_RESPONSES, "__call__")
 def came_from(function: Any, exception: BaseException) -> bool:
     """Whether an exception passed through a callable: a function, method or instance written in Python."""
     code = code_of(function)
-    return code is not None and any(frame.f_code is code for frame in _frames(exception.__traceback__))
+    return code is not None and any(frame.f_code is code for frame in _frames(traceback_of(exception)))
 
 
 def taken_for_a_disconnect(exception: BaseException) -> OSError | None:
     """Return the `OSError` that Starlette replaced by its ``ClientDisconnect``, as it does with any from a stream."""
-    cause = exception.__context__
-    return cause if isinstance(cause, OSError) and _DISCONNECT in class_names(exception) else None
+    cause = context_of(exception)
+    return (
+        cause
+        if cause is not None and issubclass(type(cause), OSError) and _DISCONNECT in class_names(exception)
+        else None
+    )
 
 
 def closed_by_middleware() -> bool:
@@ -51,7 +55,7 @@ def broke_the_body(exception: BaseException) -> bool:
     also follows the last byte, but breaks nothing: it comes from
     `starlette.background`, or directly from a response's call.
     """
-    frames = list(_frames(exception.__traceback__))
+    frames = list(_frames(traceback_of(exception)))
     modules = list(map(_module_of, frames))
     if _BACKGROUND in modules:
         return False

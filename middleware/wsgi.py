@@ -26,7 +26,7 @@ from ..transactions.model.queue_time import queue_time_in
 from ..transactions.model.request import path_as_text
 from .base import TransactionMiddleware
 from .nested import inner_request
-from .request import NOTHING, MiddlewareTransaction, is_missing
+from .request import NOTHING, MiddlewareTransaction, count_late, is_missing
 from .request_keys import APP_NAME, ENABLED, NO_VALUES, is_enabled, set_named_application
 from .routes import read_wsgi_route
 
@@ -168,10 +168,25 @@ class WSGITransaction(MiddlewareTransaction):
             capture_internal_exception("WSGITransaction._start_response")
         if exc_info is None:
             return server(status, headers)
+        self._note_replaced(exc_info)
         try:
             return server(status, headers, exc_info)
         finally:
             exc_info = None  # a traceback refers to this frame
+
+    def _read_route(self) -> None:
+        """See `MiddlewareTransaction._read_route`."""
+        if self._route is not None or "flask" in modules or "bottle" in modules:
+            read_wsgi_route(self, self._request)
+
+    def _note_replaced(self, exc_info: Any) -> None:
+        """Note the exception that an error page is sent for: an error if that is a 5xx. Never raises."""
+        try:
+            exception = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else None
+            if isinstance(exception, BaseException) and is_error(exception):
+                self._report_exception(exception)
+        except Exception:
+            capture_internal_exception("WSGITransaction._note_replaced")
 
     def _broken_by(self, exception: BaseException) -> None:
         """End the transaction after the application or its body raised. Never raises."""
@@ -349,6 +364,22 @@ class DeliveredBody(_Body):
     """A body that was sent completely: what the application does in ``close()`` is no longer measured."""
 
     __slots__ = ()
+
+    def close(self) -> None:
+        """Close the application's body, as often as the server does; count what it raises after the end."""
+        try:
+            super().close()
+        except BaseException as exception:
+            self._closed_by(exception)
+            raise
+
+    def _closed_by(self, exception: BaseException) -> None:
+        """Count an exception unless its transaction is still to end, as where the server closes early. Never raises."""
+        try:
+            if self.transaction._is_finished:
+                count_late(self.transaction, exception)
+        except Exception:
+            capture_internal_exception("DeliveredBody._closed_by")
 
 
 class MeasuredBody(EndsWhenFinalized, _Body):

@@ -19,7 +19,7 @@ from .configuration.in_force import in_force
 from .context.current import get_active
 from .custom_values import CustomEvent, CustomMetric
 from .handoff import NOTIFY_EACH, handoff
-from .host_exceptions import came_through_the_host, pass_on_signals
+from .host_exceptions import came_through_the_host, pass_on_signals, traceback_of
 from .late_imports import late_imports
 from .log import capture_internal_exception, log_import_failure, log_once
 from .model.applications import Application, ApplicationArgument
@@ -368,7 +368,7 @@ def _applies(rule: Any, exception: BaseException, names: frozenset[str], otherwi
 def _answer_of(rule: Callable[[Any, Any, Any], Any], exception: BaseException, otherwise: str) -> Any:
     """Call the host program's callable with an error; ``None`` if it raises."""
     try:
-        return rule(type(exception), exception, exception.__traceback__)
+        return rule(type(exception), exception, traceback_of(exception))
     except Exception as failure:
         pass_on_signals(failure)
         name = callable_name(rule)
@@ -400,8 +400,8 @@ def record_custom_metric(name: str, value: Any, application: ApplicationArgument
 
     Args:
         name: longer names are cut to 255 characters.
-        value: a finite number; or a dictionary of values that were added up already,
-            with ``count``, ``total``, ``min`` and ``max``.
+        value: a finite number, of at most 1e200; or a dictionary of values that were
+            added up already, with ``count``, ``total``, ``min`` and ``max``.
         application: by default that of the current transaction, else the configured one.
     """
     text = text_of(name, "a custom metric's name")

@@ -1,8 +1,9 @@
 """Custom metrics and events, added up in the threads that record them until the recorder takes them.
 
-No thread ever waits here: a value is appended, which is atomic, and whoever gets the
-lock adds up all that was appended. A signal handler or a destructor that interrupts
-the thread which holds it leaves its value for the next one.
+No thread waits here, unless several append faster than one of them adds up: a value is
+appended, which is atomic, and whoever gets the lock adds up all that was appended. A
+signal handler or a destructor that interrupts the thread which holds it leaves its
+value for the next one.
 """
 
 # No postponed annotations here: see `identity`.
@@ -23,9 +24,11 @@ _MAX_APPLICATIONS: Final = 100
 _MAX_WAITING: Final = 20_000
 """Metrics by minute that may wait for an unavailable store."""
 _MAX_PENDING: Final = 10_000
-"""Values that may wait to be added up; one is enough, unless a thread was cut off while it held the lock."""
+"""Values that may wait to be added up. So many are there only while several threads append without a pause, or if one
+was cut off while it held the lock."""
 _LOCK_TIMEOUT: Final = 1.0
-"""Seconds after which a lock was left behind by a thread that was cut off."""
+"""Seconds after which a lock was left behind by a thread that was cut off. Whoever finds so many values waiting gives
+another thread as long to add them up."""
 
 
 class CustomMetric(NamedTuple):
@@ -119,6 +122,8 @@ class CustomValues:
     def reset(self) -> None:
         """Forget everything: in a forked child it belongs to the parent."""
         self._lock = allocate_lock()
+        self._left_behind: object = None
+        """A lock for which a thread has waited in vain; until it is free, nobody waits for it again."""
         self._pending: deque[CustomMetric | CustomEvent] = deque()
         self._metrics: dict[tuple[str, str, int], CustomMetric] = {}
         self._events: dict[tuple[str, str], _Kept] = {}
@@ -128,16 +133,32 @@ class CustomValues:
         return bool(self._pending or self._metrics or self._events)
 
     def add(self, value: CustomMetric | CustomEvent) -> None:
-        """Add a value to those of its name. Never waits."""
-        if len(self._pending) >= _MAX_PENDING:
+        """Add a value to those of its name."""
+        if len(self._pending) >= _MAX_PENDING and not self._catch_up():
             self._drop(value)
             return
         self._pending.append(value)
-        if self._lock.acquire(False):
+        lock = self._lock
+        if lock.acquire(False):
             try:
+                self._left_behind = None
                 self._add_up()
             finally:
-                self._lock.release()
+                lock.release()
+
+    def _catch_up(self) -> bool:
+        """Wait for a moment until all that waits is added up; return whether it is."""
+        lock = self._lock
+        if lock is self._left_behind:
+            return False
+        if not lock.acquire(True, _LOCK_TIMEOUT):
+            self._left_behind = lock
+            return False
+        try:
+            self._add_up()
+        finally:
+            lock.release()
+        return True
 
     def take(self) -> tuple[tuple[CustomMetric, ...], tuple[CustomEvents, ...]]:
         """Return metrics and events, and forget them. Called by the recorder."""

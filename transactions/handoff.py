@@ -42,7 +42,16 @@ class DurationBuffer:
     single ``append`` is atomic.
     """
 
-    __slots__ = ("capacity", "durations", "errors", "expires_at", "queue_times", "response_starts", "slow_threshold")
+    __slots__ = (
+        "capacity",
+        "durations",
+        "enqueuers",
+        "errors",
+        "expires_at",
+        "queue_times",
+        "response_starts",
+        "slow_threshold",
+    )
 
     def __init__(self, expires_at: float) -> None:
         self.expires_at: float = expires_at
@@ -58,6 +67,8 @@ class DurationBuffer:
         self.queue_times: list[float] = []
         """Times that requests waited in a proxy's queue before they reached us."""
         self.errors: list[Any] = []
+        self.enqueuers: list[str] = []
+        """What headers of tasks say of the transactions that enqueued them."""
 
     def accepts(self, moment: float) -> bool:
         """Whether there is room for a transaction that ended at that moment, which may be a while ago."""

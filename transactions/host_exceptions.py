@@ -12,18 +12,29 @@ import _signal  # type: ignore[import-not-found]  # `signal` costs a tenth of wh
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import CodeType, FrameType
+from itertools import pairwise
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
 __all__ = [
     "came_through_the_host",
+    "cause_of",
     "code_of",
     "comes_from_a_signal",
+    "context_of",
+    "hides_context",
     "is_the_hosts",
     "pass_on",
     "pass_on_signals",
     "refuses",
+    "traceback_of",
 ]
+
+traceback_of: Final[Callable[[BaseException], TracebackType | None]] = vars(BaseException)["__traceback__"].__get__
+"""Returns the traceback of an exception, whose class may have code of the host's where that is looked up."""
+cause_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__cause__"].__get__
+context_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__context__"].__get__
+hides_context: Final[Callable[[BaseException], bool]] = vars(BaseException)["__suppress_context__"].__get__
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
 """Packages whose exception classes a bug of ours can raise."""
@@ -34,8 +45,8 @@ _NEVER_OURS: Final = (RecursionError, MemoryError)
 def is_the_hosts(exception: BaseException) -> bool:
     """Whether an exception that was raised in our code must reach the host program."""
     return (
-        not isinstance(exception, Exception)
-        or isinstance(exception, _NEVER_OURS)
+        not issubclass(type(exception), Exception)  # `isinstance` asks the exception for its `__class__` too
+        or issubclass(type(exception), _NEVER_OURS)
         or _is_foreign(exception)
         or comes_from_a_signal(exception)
     )
@@ -60,16 +71,18 @@ def _struck_before(exception: BaseException) -> BaseException | None:
     `threading`, for example, fails in its own cleanup after an exception that strikes while it starts a thread. And a
     ``StopIteration`` that strikes in a generator leaves it as a `RuntimeError`.
     """
-    if isinstance(exception, RuntimeError) and isinstance(exception.__cause__, (StopIteration, StopAsyncIteration)):
-        return exception.__cause__
-    context = exception.__context__
+    cause = cause_of(exception)
+    stopped = cause is not None and issubclass(type(cause), (StopIteration, StopAsyncIteration))
+    if stopped and issubclass(type(exception), RuntimeError):
+        return cause
+    context = context_of(exception)
     caught_in = _frames(context)[:1] if context is not None else []
     return context if caught_in and caught_in[0] in _frames(exception) else None
 
 
 def _frames(exception: BaseException) -> list[FrameType]:
     """Return the frames that an exception has passed through, outermost first."""
-    frames, traceback = [], exception.__traceback__
+    frames, traceback = [], traceback_of(exception)
     while traceback is not None:
         frames.append(traceback.tb_frame)
         traceback = traceback.tb_next
@@ -103,16 +116,60 @@ def pass_on_signals(exception: BaseException) -> None:
     Any other exception was raised by that code itself, and is handled by the caller.
     """
     try:
-        if comes_from_a_signal(exception) or (_is_foreign(exception) and not came_through_the_host(exception)):
+        is_thrown_in = _is_foreign(exception) and not came_through_the_host(exception)
+        if is_thrown_in or _interrupts(exception) or comes_from_a_signal(exception):
             raise exception
     finally:
         del exception  # see `pass_on`
 
 
+def _interrupts(exception: BaseException) -> bool:
+    """Whether an exception cuts code off, as Ctrl-C and what is thrown into a greenlet do.
+
+    Not if code said so by a ``raise``, or by a call that exits or asks a cancelled future. Those leave no trace of
+    where they come from, and none of them can strike from outside while a call is made that does not wait.
+    """
+    if issubclass(type(exception), (Exception, SystemExit)) or type(exception).__module__ == "asyncio.exceptions":
+        return False
+    step = traceback_of(exception)
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    if step is None:
+        return True
+    return step.tb_frame.f_code.co_code[step.tb_lasti : step.tb_lasti + 1] != _RAISE  # compiled code has none
+
+
+def _raises() -> None:
+    raise  # noqa: PLE0704  it is not called
+
+
+_RAISE: Final = _raises.__code__.co_code[-2:-1]
+"""The instruction of a ``raise``."""
+
+
 def comes_from_a_signal(exception: BaseException) -> bool:
-    """Whether a signal handler of the host's raised an exception."""
-    codes = set(_codes_of_handlers())
-    return any(frame.f_code in codes for frame in _frames(exception))
+    """Whether a signal handler of the host's raised an exception, perhaps after it had uninstalled itself."""
+    codes, frames = set(_codes_of_handlers()), _frames(exception)
+    return any(frame.f_code in codes for frame in frames) or any(map(_is_handed, frames[1:], frames))
+
+
+def _is_handed(called: FrameType, interrupted: FrameType) -> bool:
+    """Whether a frame was called as signal handlers are: with a number, and with the frame that it interrupts."""
+    arguments = _arguments(called)
+    return any(isinstance(number, int) and frame is interrupted for number, frame in pairwise(arguments))
+
+
+def _arguments(frame: FrameType) -> list[Any]:
+    """Return the values of a frame's positional parameters, as far as they are still there."""
+    code, values = frame.f_code, frame.f_locals
+    found = [values.get(name) for name in code.co_varnames[: code.co_argcount]]
+    if code.co_flags & _CO_VARARGS:
+        found.extend(values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount]) or ())
+    return found
+
+
+_CO_VARARGS: Final = 4
+"""As in `inspect`, which would have to be imported."""
 
 
 def _codes_of_handlers() -> Iterator[CodeType]:

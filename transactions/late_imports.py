@@ -14,6 +14,7 @@ need is imported before they start.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` costs a tenth of what our import does
 import os
 import sys
 import time
@@ -39,6 +40,10 @@ _NEEDED: Final = (
 )
 """Third-party and standard modules that ours need and that the program may itself be importing."""
 _WATCHED: Final = frozenset((_OURS, *_NEEDED))
+
+
+_FAULTS: Final = frozenset((_signal.SIGABRT, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGSEGV))
+"""Signals that tell a thread what it has done itself, and that `faulthandler` may be waiting for."""
 
 
 class Unloadable(ImportError):
@@ -82,9 +87,14 @@ class _LateImports:
             raise Unloadable(str(error)) from error
 
     def never_in(self, work: Callable[[], object]) -> Callable[[], None]:
-        """Wrap the work of one of our own threads, which must not import anything."""
+        """Wrap the work of one of our own threads, which must not import anything, and takes no signals.
+
+        A program may block a signal in its own thread, for a while or to wait for it. The system then gives it to any
+        thread that does not block it, which ends the process, or has the program's handler called all the same.
+        """
 
         def work_without() -> None:
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
             self._ours.add(get_ident())
             try:
                 work()

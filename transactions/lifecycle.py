@@ -19,6 +19,7 @@ from .context.current import current
 from .handoff import NOTIFY_EACH, handoff
 from .late_imports import Unloadable, late_imports
 from .log import capture_internal_exception, discard_held_lines, import_logging, log_import_failure, log_once
+from .model.loading import loading
 from .model.process_state import process_state
 
 if TYPE_CHECKING:
@@ -316,6 +317,7 @@ def _after_fork_in_child() -> None:
     handoff.reset_after_fork()
     handoff.on_pending = _on_pending
     process_state.reset()
+    loading.reset_after_fork()
 
 
 _inherited: Final[list[Recorder]] = []

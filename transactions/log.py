@@ -26,6 +26,7 @@ __all__ = [
     "log_import_failure",
     "log_once",
     "logger",
+    "own_handlers",
     "write_held_lines",
 ]
 
@@ -36,6 +37,9 @@ _logged: set[Hashable] = set()
 _pending: Final[list[tuple[str, str]]] = []
 """Level and text of lines that could not be written yet."""
 _logging: Any = None
+
+own_handlers: Final[list[Any]] = []
+"""The handler of the setting `log_file`, if there is one."""
 
 _holder: Final = [0]
 """Identifier of the thread whose lines are held back, or 0."""
@@ -161,7 +165,10 @@ def _emit(level: str, message: str, *arguments: object, exc_info: Any = None) ->
 def _hand_over(level: str, message: str, *arguments: object, exc_info: Any = None) -> None:
     """Pass a line to `logging`, and swallow what the host's handlers raise."""
     try:
-        getattr(_logging.getLogger("weighbridge"), level)(message, *arguments, exc_info=exc_info)
+        found = _logging.getLogger("weighbridge")
+        if found.disabled and any(handler in found.handlers for handler in own_handlers):
+            found.disabled = False  # `logging.config` disables all loggers that it is not told of
+        getattr(found, level)(message, *arguments, exc_info=exc_info)
     except Exception as exception:
         pass_on_signals(exception)
 

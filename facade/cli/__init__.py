@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 __all__ = ["main"]
 
@@ -25,7 +26,15 @@ def main() -> None:
             raise
         sys.stderr.write(_NO_SQLITE if missing in _SQLITE else _how_to_install(missing))
         raise SystemExit(3 if sys.argv[1:2] == ["check"] else 2) from None  # 2 would be a judgement
+    _write_any_text()
     weighbridge(prog_name="weighbridge")
+
+
+def _write_any_text() -> None:
+    """Have names escaped that a terminal's encoding has no characters for (Latin-1): most terminals have all."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _how_to_install(missing: str) -> str:

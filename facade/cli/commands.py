@@ -148,7 +148,7 @@ def report(store: str | None, form: str | None, errors: bool, **question: Any) -
         if not place.is_empty:
             answer = with_schedules(answer, reader, Selection(asked.application, asked.kind), time.time())
         if (errors or form == "json") and not place.is_empty:
-            groups = reader.error_groups(answer.window, Selection(asked.application, asked.kind))
+            groups = reader.error_groups(answer.window, Selection(asked.application, asked.kind), time.time())
             answer = replace(answer, groups=groups)
     if errors and not form and not answer.is_empty:
         _print_errors(answer)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from .http import Request, Response, redirect
 
-__all__ = ["Access", "completed", "require_token"]
+__all__ = ["Access", "asked_page", "completed", "require_token"]
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -77,16 +77,25 @@ class Access:
 
     def log_in(self, request: Request) -> Response | None:
         """Return a redirect that sets the cookie, for a form with the token; ``None`` if the token is wrong."""
-        form = parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=10)
+        form = _form(request)
         if self._token is None or not _same(form.get("token", [""])[0], self._token):
             return None
         cookie = f"{_COOKIE}={self._pass().decode()}; Path={request.root or '/'}; HttpOnly; SameSite=Strict"
-        back = f"{request.root}/{form.get('page', [''])[0].lstrip('/').replace(chr(92), '')}"
+        back = f"{request.root}/{asked_page(request).lstrip('/').replace(chr(92), '')}"
         return redirect(back, ("set-cookie", f"{cookie}; Secure" if request.secure else cookie))
 
     def _pass(self) -> bytes:
         """Return the cookie's value: derived from the token, which cannot be recovered from it."""
         return hmac.digest(self._token or b"", b"weighbridge.console", hashlib.sha256).hex().encode()
+
+
+def asked_page(request: Request) -> str:
+    """Return what was asked for before the token was, as the form for it says."""
+    return _form(request).get("page", [""])[0]
+
+
+def _form(request: Request) -> dict[str, list[str]]:
+    return parse_qs(request.body.decode("utf-8", "replace"), max_num_fields=10)
 
 
 def require_token(token: str) -> None:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -20,7 +20,7 @@ from weighbridge.transactions.configuration.values import read_store
 from weighbridge.transactions.store.reader import Selection, StoreReader, StoreUnreadable
 
 from . import marks, queries
-from .access import Access, completed
+from .access import Access, asked_page, completed
 from .http import Request, Response, redirect, text
 from .json_output import as_json
 from .log_link import linked_attributes, log_link
@@ -31,6 +31,7 @@ from .rendering import NOT_BY_PART, STATIC, render
 __all__ = ["Console"]
 
 _Answer = Callable[[StoreReader, State, float], Any]
+_Written = Callable[[], Response]
 
 
 class _Page(NamedTuple):
@@ -127,7 +128,7 @@ class Console:
         if request.path.startswith("/static/"):
             return _static(request.path)
         if request.path == "/login" and request.method == "POST":
-            return self._access.log_in(request) or _login(request, "That is not the token.")
+            return self._access.log_in(request) or _token_form(request, asked_page(request), "That is not the token.")
         if not self._access.admits(request):
             return _login(request)
         if request.method not in {"GET", "HEAD"}:
@@ -138,7 +139,12 @@ class Console:
         name, now = request.path.strip("/"), self._clock()
         try:
             state = parse(request.query, by_browser=not name.startswith("api/"))
-            return self._special(request, name, state, now) or self._page(request, name, state, now)
+            special = self._special(request, name, state, now)
+            if special is not None:
+                return special
+            with self._reader.at_one_moment():
+                written = self._page(request, name, state, now)
+            return written()  # when nobody waits for the store any more
         except BadParameter as error:
             return _problem(request, 400, str(error), error.name)
         except UnknownName as error:
@@ -163,15 +169,16 @@ class Console:
         if name in {"api/hosts", "transactions.csv"}:
             _refuse_parts(state)
         if name in API_ALONE:
-            return text(200, "application/json", as_json(API_ALONE[name](self._reader, state, now)))
+            return _json(API_ALONE[name](self._reader, state, now))
         if name in _CSV:
             return _csv(name, _CSV[name](self._reader, self._known(self._named(state, now)), now))
         return None
 
-    def _page(self, request: Request, name: str, state: State, now: float) -> Response:
+    def _page(self, request: Request, name: str, state: State, now: float) -> _Written:
+        """Read all that a page or its JSON shows; what is returned writes it."""
         wanted, is_api = name.removeprefix("api/"), name.startswith("api/")
         if wanted not in PAGES:
-            return _problem(request, 404, "There is no such page.")
+            return partial(_problem, request, 404, "There is no such page.")
         page = PAGES[wanted]
         if is_api and not page.by_part:
             _refuse_parts(state)
@@ -182,17 +189,17 @@ class Console:
             state = self._known(state)
         answer = page.answer(self._reader, state, now)
         if answer is None:
-            return _problem(request, 404, _NO_GROUP if wanted == "error" else _NO_SAMPLE)
+            return partial(_problem, request, 404, _NO_GROUP if wanted == "error" else _NO_SAMPLE)
         if not self._access.shows_tracebacks(request) and hasattr(answer, "without_tracebacks"):
             answer = answer.without_tracebacks()
         if self._log_link and isinstance(answer, SamplePage):
             answer = replace(answer, log_link=log_link(self._log_link, answer.sample.transaction.attributes))
         if is_api:
-            return text(200, "application/json", as_json(answer))
+            return partial(_json, answer)
         window = getattr(answer, "window", state.window(now))
-        return _html(
-            request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer, window=window,
-            now=now, names=self._names(state, now), filters=self._filters(state), by_part=page.by_part,
+        return partial(
+            _html, request, 200, f"{wanted}.html", page=wanted, title=page.title, state=state, answer=answer,
+            window=window, now=now, names=self._names(state, now), filters=self._filters(state), by_part=page.by_part,
             former_bins=self._reader.has_former_bins(window), health=self._reader.health(),
             lost=self._reader.dropped(window, state.app or None), comparable=wanted in COMPARABLE,
             alerts=marks.alerts_to_show(self._reader, now),
@@ -252,6 +259,10 @@ def _html(request: Request, status: int, template: str, **values: Any) -> Respon
     return text(status, "text/html", render(template, root=request.root, version=_version(), **values))
 
 
+def _json(answer: object) -> Response:
+    return text(200, "application/json", as_json(answer))
+
+
 def _csv(name: str, body: str) -> Response:
     named = ("content-disposition", f'attachment; filename="{name}"')
     return text(200, "text/csv", f"{body}\n", named)
@@ -277,11 +288,15 @@ def _problem(
     return _html(request, status, "problem.html", title="Problem", **values)
 
 
-def _login(request: Request, message: str = "") -> Response:
+def _login(request: Request) -> Response:
     if request.path.startswith("/api/"):
         return text(401, "application/json", as_json({"error": "the token is missing or wrong"}))
     page = request.path if request.path.strip("/") in PAGES else "/"
     back = f"{page.lstrip('/')}?{request.query}" if request.query and page != "/" else page.lstrip("/")
+    return _token_form(request, back)
+
+
+def _token_form(request: Request, back: str, message: str = "") -> Response:
     return _html(request, 401, "login.html", message=message, title="Token", back=back)
 
 

@@ -33,8 +33,10 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
     )
     window, by_message = frame.window, not (state.host or state.version)  # messages are counted for all together
     found = [error for error in reader.errors(window, selection) if _speaks_of(error, wanted)] if by_message else []
-    groups = [one for one in reader.error_groups(window, selection) if _is_called(one, wanted)]
+    groups = [one for one in reader.error_groups(window, selection, now) if _is_called(one, wanted)]
     groups_over_time = reader.error_group_timeline(window, frame.step, selection)
+    of_groups = [one for one in groups if not (by_message and one.group.is_exception)]  # others have no message
+    by_group = _groups_over_time(of_groups, groups_over_time)
     kept = reader.samples(window, selection, "failed", 200 if wanted else 20)
     return ErrorsPage(
         window=window,
@@ -44,9 +46,7 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
         timeline=timeline(reader, frame, selection),
         unexpected=[error for error in found if not error.expected],
         expected=[error for error in found if error.expected],
-        over_time=_errors_over_time(reader, frame, selection, wanted)
-        if by_message
-        else _groups_over_time(groups, groups_over_time),
+        over_time=_errors_over_time(reader, frame, selection, wanted, by_group) if by_message else by_group,
         samples=[one for one in kept if not wanted or _failed_by(one, wanted)][:20],
         groups=groups,
         groups_over_time=groups_over_time,
@@ -55,7 +55,7 @@ def errors(reader: StoreReader, state: State, now: float) -> ErrorsPage:
 
 def error(reader: StoreReader, state: State, now: float) -> ErrorPage | None:
     """Return the content of the page of one group; ``None`` if it is not known, or no longer."""
-    found = reader.error_group(state.error or 0)
+    found = reader.error_group(state.error or 0, now)
     if found is None or found[0].application != state.app:
         return None
     group, new_since, traceback = found
@@ -84,21 +84,25 @@ def _failed_by(one: StoredSample, wanted: str) -> bool:
     return any(_speaks_of(error, wanted) for error in one.transaction.errors)
 
 
-def _errors_over_time(reader: StoreReader, frame: ChartRange, selection: Selection, wanted: str) -> ErrorsOverTime:
+def _errors_over_time(
+    reader: StoreReader, frame: ChartRange, selection: Selection, wanted: str, by_group: ErrorsOverTime
+) -> ErrorsOverTime:
+    """Return errors by message and by class, with classes of which groups alone tell."""
     told = reader.error_timeline(frame.window, frame.step, selection)
     counts = {key: numbers for key, numbers in told.counts.items() if _speaks_of(key, wanted)}
+    classes = _by_class((key.type, key.expected, numbers) for key, numbers in counts.items())
     return ErrorsOverTime(
         step=told.step,
         starts=told.starts,
-        classes=_by_class((key.type, key.expected, numbers) for key, numbers in counts.items()),
+        classes=_most_first([*classes, *by_group.classes]),
         errors=_most_first(ErrorCounts(*key, numbers) for key, numbers in counts.items()),
     )
 
 
 def _groups_over_time(groups: Iterable[ErrorGroupStatistics], told: ErrorTimeline[int]) -> ErrorsOverTime:
     """Return the same as far as groups tell it: by class, not by message."""
-    found = [one.group for one in groups if one.group.is_exception]
-    classes = _by_class((group.type, group.expected, told.counts.get(group.id, ())) for group in found)
+    found = [one.group for one in groups if one.group.id in told.counts]
+    classes = _by_class((group.type, group.expected, told.counts[group.id]) for group in found)
     return ErrorsOverTime(step=told.step, starts=told.starts, classes=classes, errors=[])
 
 

@@ -38,6 +38,7 @@ def jobs(reader: StoreReader, state: State, now: float) -> JobsPage:
         lines=lines,
         known=known,
         running=[one for one in open_now if one.series[:2] == (state.app, "background")],
+        enqueued=reader.enqueued(window, Selection(state.app, "background")),
         schedules=reader.schedules(window._replace(since=min(window.since, window.until - _DAY)), now, state.app),
         workers=_workers(reader, state.app, open_now, now),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, ItemsView, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import MappingProxyType
@@ -21,7 +21,7 @@ __all__ = ["STATISTIC_MEANINGS", "as_json"]
 STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "calls": "how many transactions ended",
-        "per_minute": "calls per minute",
+        "per_minute": "calls per minute, of the time in which the application was there",
         "total_seconds": "time spent in all of them",
         "average_seconds": "per call, as are the next five",
         "minimum_seconds": "the fastest",
@@ -53,7 +53,7 @@ STATISTIC_MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
 """The meaning of each field of a ``figures`` object."""
 
 _RECORDS: Final[Mapping[type, Callable[[Any], Mapping[str, Any]]]] = MappingProxyType(
-    {Statistics: statistics_record, CustomMetricStatistics: metric_record, StoredEvents: event_record}
+    {CustomMetricStatistics: metric_record, StoredEvents: event_record}
 )
 """What is written as by ``weighbridge report --json``."""
 
@@ -71,6 +71,8 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, Statistics):  # an answer has up to two thousand, each of which takes half as long like this
+        return {name: figure if figure is None or math.isfinite(figure) else None for name, figure in _figures(value)}
     for kind, record in _RECORDS.items():
         if isinstance(value, kind):
             return {name: _plain(figure) for name, figure in record(value).items()}
@@ -79,6 +81,11 @@ def _plain(value: Any) -> Any:
         told = ((name, getattr(value, name)) for name in names)
         return {_JSON_NAMES.get(name, name): _plain(part) for name, part in told if not isinstance(part, Totals)}
     return _mapping(value) if isinstance(value, Mapping) else [_plain(part) for part in value]
+
+
+def _figures(statistics: Statistics) -> ItemsView[str, int | float | None]:
+    """Return figures by the names that they have in JSON: nothing but numbers, and those that are undefined."""
+    return statistics_record(statistics).items()
 
 
 @cache

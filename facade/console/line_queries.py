@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from weighbridge.transactions.recording.snapshot import Series
@@ -13,7 +13,7 @@ from . import columns
 from .models import TransactionLine
 from .parameters import State
 
-__all__ = ["PAGE_LENGTH", "candidates", "page_of"]
+__all__ = ["PAGE_LENGTH", "candidates", "in_table_order", "page_of"]
 
 PAGE_LENGTH: Final = 100
 """Lines of a table that are shown at a time."""
@@ -39,7 +39,27 @@ def candidates(
 def page_of(
     reader: StoreReader, window: Window, by_time: Sequence[columns.Candidate], state: State, page: int, of_all: int
 ) -> list[TransactionLine]:
-    """Return the lines of one page; where there are too many for an order by a quantile, the others come last."""
+    """Return the lines of one page."""
+    ordered, statistics = _ordered(reader, window, by_time, state)
+    shown = ordered[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]
+    statistics |= _statistics(reader, window, [one for one in shown if one.series not in statistics])
+    return [TransactionLine(one.series, statistics[one.series], one.totals.total / of_all, one.change) for one in shown]
+
+
+def in_table_order(
+    reader: StoreReader, window: Window, some: Iterable[columns.Candidate], state: State
+) -> Sequence[columns.Candidate]:
+    """Return candidates in the order in which the pages of the table have them."""
+    return _ordered(reader, window, columns.in_order(some, "time", False, {}), state)[0]
+
+
+def _ordered(
+    reader: StoreReader, window: Window, by_time: Sequence[columns.Candidate], state: State
+) -> tuple[Sequence[columns.Candidate], dict[Series, Statistics]]:
+    """Return candidates in order, with the statistics that this took.
+
+    Where there are too many for an order by a quantile, the others come last.
+    """
     is_reversed, statistics = state.reverse == "yes", dict[Series, Statistics]()
     as_is = state.sort == "time" and not is_reversed
     ordered = by_time if as_is else columns.in_order(by_time, state.sort, is_reversed, {})
@@ -47,9 +67,7 @@ def page_of(
         ranked = ordered[:RANKED]
         statistics = _statistics(reader, window, ranked)
         ordered = [*columns.in_order(ranked, state.sort, is_reversed, statistics), *ordered[RANKED:]]
-    shown = ordered[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH]
-    statistics |= _statistics(reader, window, [one for one in shown if one.series not in statistics])
-    return [TransactionLine(one.series, statistics[one.series], one.totals.total / of_all, one.change) for one in shown]
+    return ordered, statistics
 
 
 def _statistics(reader: StoreReader, window: Window, some: Sequence[columns.Candidate]) -> dict[Series, Statistics]:

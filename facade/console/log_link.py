@@ -14,7 +14,8 @@ __all__ = ["linked_attributes", "log_link"]
 TRACE_ID: Final = "trace.id"
 """Stands for the trace id in the attribute `TRACEPARENT`, unless the program sets an attribute of that name."""
 TRACEPARENT: Final = "traceparent"
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*")
+"""W3C Trace Context: neither the version ``ff`` nor ids of zeros are valid; later versions may say more at the end."""
 
 
 def log_link(template: str, attributes: Mapping[str, AttributeValue]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from weighbridge.reporting import formats
-from weighbridge.reporting.report import per_minute_of
+from weighbridge.reporting.report import per_minute_of, rated
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import AlertState, Selection, Statistics, StoreReader, Window
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
@@ -75,7 +75,8 @@ def _figures(
     reader: StoreReader, state: State, window: Window, selection: Selection, scope: Scope | None
 ) -> TimeAndFigures:
     counted = counted_window(reader, state, window)
-    return TimeAndFigures(counted, per_minute_of(reader.totals(window, selection, scope), counted))
+    there = rated(reader, counted, selection)
+    return TimeAndFigures(counted, per_minute_of(reader.totals(window, selection, scope), there))
 
 
 def _changed(reader: StoreReader, selection: Selection, before: Window, after: Window) -> Sequence[ChangedTransaction]:

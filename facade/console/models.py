@@ -16,6 +16,7 @@ from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.store.reader import (
     AlertState,
     CustomMetricStatistics,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorGroupStatistics,
     ErrorStatistics,
@@ -141,6 +142,8 @@ class SummaryPage:
     """One kind of transactions of an application."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     application: str
     kind: Kind
     statistics: Statistics
@@ -149,6 +152,8 @@ class SummaryPage:
     top: Sequence[Line]
     slowest: Sequence[StoredSample]
     errors: Sequence[ErrorStatistics]
+    groups: Sequence[ErrorGroupStatistics]
+    """The most frequent; unlike errors by message, they hold failures without an exception, too."""
     hosts: Sequence[HostStatistics]
     """Those with calls, if there are several."""
     instances: Sequence[StoredInstance]
@@ -170,6 +175,8 @@ class TransactionsPage:
     """The transactions of an application and kind, in the requested order."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     before: Window
     """The time before, with which averages are compared."""
     application: str
@@ -218,6 +225,8 @@ class TransactionPage:
     """One transaction."""
 
     window: Window
+    rated: Window
+    """The part of it over which rates are averaged: without the time since the application is gone."""
     series: Series
     statistics: Statistics
     timeline: Timeline
@@ -230,6 +239,8 @@ class TransactionPage:
     running: Sequence[RunningNow]
     """Calls that are open at this moment."""
     what_if: WhatIf
+    enqueued: Sequence[EnqueuedBy] = ()
+    """By what its tasks were enqueued, in whole hours, as far as their system carries it."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +254,8 @@ class SamplePage:
     faster: float | None
     """The share, 0 to 1, of the calls in the window that took less time; ``None`` if there were none."""
     errors: Sequence[SampleErrorInfo] = ()
-    """Group and traceback of each of its errors; of one that failed without any, the group of such failures."""
+    """Group and traceback of each of its errors; of one that failed and had
+    none but expected ones, the group of such failures as well."""
     tracebacks_shown: bool = True
     """Whether whoever asks may see tracebacks."""
     log_link: str | None = None
@@ -424,6 +436,8 @@ class JobsPage:
     """Number of tasks."""
     running: Sequence[RunningNow]
     """Runs that are open at this moment, of all queues, the oldest first."""
+    enqueued: Sequence[EnqueuedBy]
+    """By what tasks of all queues were enqueued, in whole hours, as far as their systems carry it."""
     schedules: Sequence[ScheduleStatus]
     workers: Sequence[Worker]
 

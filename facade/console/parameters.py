@@ -138,9 +138,9 @@ class State:
     @property
     def wanted(self) -> SampleFilter:
         """Return what the samples must be like that are shown."""
-        name, is_given, value = self.attribute.partition("=")
-        attribute = (name, value) if is_given else None
-        return SampleFilter(self.search, self.status, self.min_duration, self.max_duration, attribute, self.error_class)
+        return SampleFilter(
+            self.search, self.status, self.min_duration, self.max_duration, self.attribute, self.error_class
+        )
 
     @property
     def unfiltered(self) -> State:
@@ -233,6 +233,17 @@ def _text(name: str, value: str) -> str:
     return value
 
 
+def _stripped(name: str, value: str) -> str:
+    return _text(name, value.strip())
+
+
+def _titles(name: str, value: str) -> str:
+    """Read titles of lines: up to five names of transactions, which may be long."""
+    if len(value) > 4000:
+        raise BadParameter(name, "is longer than 4000 characters")
+    return value
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
     def read(name: str, value: str) -> str:
         if value not in choices:
@@ -300,11 +311,12 @@ def _duration(name: str, value: str) -> float | None:
 
 
 def _attribute(name: str, value: str) -> str:
-    text = _text(name, value.strip())
-    attribute, is_given, wanted = text.partition("=")
-    if text and not (is_given and attribute.strip()):
+    text = _text(name, value)
+    if not text.strip():
+        return ""
+    if not ("=" in text and text.partition("=")[0].strip()):
         raise BadParameter(name, f"{value!r} must be a name and a value, such as customer=17")
-    return f"{attribute.strip()}{is_given}{wanted.strip()}"
+    return text
 
 
 def _identity(name: str, value: str) -> int:
@@ -351,9 +363,9 @@ _READERS: Final[Mapping[str, Callable[[str, str], Any]]] = MappingProxyType(
         "min_duration": _duration,
         "max_duration": _duration,
         "attribute": _attribute,
-        "error_class": _text,
+        "error_class": _stripped,
         "order": _one_of(SAMPLE_ORDERS),
-        "hide": _text,
+        "hide": _titles,
     }
 )
 _DEFAULTS: Final = MappingProxyType({field.name: field.default for field in fields(State)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from weighbridge.reporting.report import SORTS, Line, Report, per_minute_of, read_report
+from weighbridge.reporting.report import Line, Report, per_minute_of, rated, read_report
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
@@ -28,6 +28,7 @@ from .chart_range import (
     charted_step,
     compared_places,
     comparison_range,
+    counted_window,
     holding,
     settled_before,
     timeline,
@@ -35,7 +36,7 @@ from .chart_range import (
 from .error_queries import error, errors
 from .histogram import bars_of
 from .job_queries import jobs
-from .line_queries import PAGE_LENGTH, candidates, page_of
+from .line_queries import PAGE_LENGTH, candidates, in_table_order, page_of
 from .models import (
     ApplicationsPage,
     ApplicationSummary,
@@ -99,24 +100,30 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
     """Return the content of the summary page."""
     frame, selection = chart_range(reader, state, now), state.selection
     window, shown = frame.window, timeline(reader, frame, selection)
+    there = rated(reader, window, selection)
     of_all = not (state.host or state.version)  # what follows is counted for all hosts and versions together
     return SummaryPage(
         window=window,
         application=state.app,
         kind=state.kind,
-        statistics=reader.totals(window, selection),
+        rated=there,
+        statistics=per_minute_of(reader.totals(window, selection), there),
         timeline=shown,
         compared=_compared(reader, state, frame, selection, shown, now),
-        top=_top(reader, window, selection) if of_all else [],
+        top=_top(reader, window, there, selection) if of_all else [],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5] if of_all else [],
+        groups=reader.error_groups(window, selection, now)[:5],
         hosts=_hosts(reader, window, now, selection) if not state.version else [],
-        instances=[one for one in reader.instances() if one.seen >= window.since and one.is_of(selection)],
+        instances=[
+            one for one in reader.reporters(state.app, state.kind) if one.seen >= window.since and one.is_of(selection)
+        ],
     )
 
 
-def _top(reader: StoreReader, window: Window, selection: Selection) -> list[Line]:
-    return [Line(one.series, one.statistics, one.share) for one in reader.transactions(window, selection, limit=5)]
+def _top(reader: StoreReader, window: Window, there: Window, selection: Selection) -> list[Line]:
+    found = reader.transactions(window, selection, limit=5)
+    return [Line(one.series, per_minute_of(one.statistics, there), one.share) for one in found]
 
 
 def _hosts(reader: StoreReader, window: Window, now: float, selection: Selection) -> list[HostStatistics]:
@@ -128,15 +135,28 @@ def _hosts(reader: StoreReader, window: Window, now: float, selection: Selection
 
 
 def report(reader: StoreReader, state: State, now: float) -> Report:
-    """Return the report of one application and kind, as ``weighbridge report`` does, filtered by the search."""
-    sort = state.sort if state.sort in SORTS else "time"
-    found = read_report(reader, state.window(now), Selection(state.app, state.kind), sort)
-    wanted = state.search.casefold()
+    """Return the report of one application and kind, as ``weighbridge report`` does, in the order of the table."""
+    found = read_report(reader, state.window(now), Selection(state.app, state.kind), "time")
+    places = _places(reader, state, now)
     sections = [
-        replace(section, lines=[line for line in section.lines if wanted in _title(line.series)])
+        replace(
+            section,
+            lines=sorted(
+                (line for line in section.lines if line.series in places), key=lambda line: places[line.series]
+            ),
+        )
         for section in found.sections
     ]
     return replace(found, sections=sections)
+
+
+def _places(reader: StoreReader, state: State, now: float) -> dict[Series, int]:
+    """Return the places in the table of those transactions that the search finds."""
+    window = counted_window(reader, state, state.window(now))
+    earlier = reader.averages(settled_before(window), state.app, state.kind) if state.sort == "change" else {}
+    wanted = state.search.casefold()
+    some = [one for one in candidates(reader, window, state, earlier) if wanted in _title(one.series)]
+    return {one.series: place for place, one in enumerate(in_table_order(reader, window, some, state))}
 
 
 def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
@@ -149,12 +169,15 @@ def transactions(reader: StoreReader, state: State, now: float) -> TransactionsP
     pages = max(1, -(-len(found) // PAGE_LENGTH))
     page, of_all = min(state.page, pages), sum(one.totals.total for one in known) or 1
     by_time = columns.in_order(found, "time", False, {})
+    there = rated(reader, frame.window, state.selection)
+    lines = page_of(reader, frame.window, by_time, state, page, of_all)
     return TransactionsPage(
         window=frame.window,
+        rated=there,
         before=before,
         application=state.app,
         kind=state.kind,
-        lines=page_of(reader, frame.window, by_time, state, page, of_all),
+        lines=[line._replace(statistics=per_minute_of(line.statistics, there)) for line in lines],
         page=page,
         pages=pages,
         found=len(found),
@@ -177,10 +200,12 @@ def transaction(reader: StoreReader, state: State, now: float) -> TransactionPag
     selection = Selection(*series)
     statistics, totals = _of_series(reader, window, series)
     shown = timeline(reader, frame, selection)
+    there = rated(reader, window, selection)
     return TransactionPage(
         window=window,
+        rated=there,
         series=series,
-        statistics=statistics,
+        statistics=per_minute_of(statistics, there),
         timeline=shown,
         compared=_compared(reader, state, frame, selection, shown, now),
         histogram=bars_of(totals.histogram),
@@ -189,7 +214,8 @@ def transaction(reader: StoreReader, state: State, now: float) -> TransactionPag
         errors=reader.errors(window, selection),
         statuses=reader.statuses(window, selection) if state.kind == "web" else {},
         running=[one for one in reader.running(now) if one.series == series],
-        what_if=_what_if(reader, state, window, totals),
+        what_if=_what_if(reader, state, window, there, totals),
+        enqueued=reader.enqueued(window, selection) if state.kind == "background" else (),
     )
 
 
@@ -236,7 +262,7 @@ def _application(
         one.application,
         one.kind,
         frame.window,
-        per_minute_of(one.statistics, frame.window),
+        per_minute_of(one.statistics, rated(reader, frame.window, Selection(one.application, one.kind))),
         timeline(reader, frame, Selection(one.application, one.kind)),
         linked=links.get(one.application, ()),
         linked_from=[source for source, targets in links.items() if one.application in targets],
@@ -276,7 +302,7 @@ def _compared(
     return Comparison(before.window, reader.totals(before.window, selection), over_time, places)
 
 
-def _what_if(reader: StoreReader, state: State, window: Window, totals: Totals) -> WhatIf:
+def _what_if(reader: StoreReader, state: State, window: Window, there: Window, totals: Totals) -> WhatIf:
     t = state.t or totals.apdex_t
     tried = scores(totals, [t] if t else [])
     totals_rows = (one for one in reader.applications(window) if (one.application, one.kind) == (state.app, "web"))
@@ -288,8 +314,8 @@ def _what_if(reader: StoreReader, state: State, window: Window, totals: Totals) 
         t=t if tried else None,
         apdex=tried[0].apdex if tried else None,
         scores=scores(totals, THRESHOLDS),
-        now=without(application, nothing, window.minutes),
-        reclassified=without(application, part, window.minutes),
+        now=without(application, nothing, there.minutes),
+        reclassified=without(application, part, there.minutes),
     )
 
 

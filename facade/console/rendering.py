@@ -50,8 +50,14 @@ _REFRESH_WORDS: Final = MappingProxyType(
 _COMPARE_WORDS: Final = MappingProxyType({"none": "no comparison", "day": "the day before", "week": "the week before"})
 _SORT_WORDS: Final = MappingProxyType({name: order.words for name, order in columns.ORDERS.items()})
 _MOST_HOSTS: Final = 50
+_LINKED: Final = 1024
+"""Transactions whose links are kept as they were written last."""
+_KEPT: Final = "\t\n\r"
+"""Control characters that harm no page."""
 _RIGHT: Final = 5.0
 """Seconds by which a clock may differ that is right."""
+_GONE: Final = 90.0
+"""Seconds without a report after which a process is shown as one that is gone."""
 _SEPARATORS: Final = re.compile(r"(?<=[/.:_?&=-])(?=[^/.:_?&=-])")
 """Where a long name may go on in the next line."""
 _DURATIONS: Final = frozenset({"response.start", "request.queue_time"})
@@ -90,7 +96,7 @@ def breakable(name: str) -> Markup:
     >>> breakable("GET /items/{id}")
     Markup('GET /<wbr>items/<wbr>{id}')
     """
-    return Markup("<wbr>").join(_SEPARATORS.split(visible(name, keep="\t\n\r")))
+    return Markup("<wbr>").join(_SEPARATORS.split(visible(name, keep=_KEPT)))
 
 
 def share(part: float | None) -> str:
@@ -121,25 +127,57 @@ def attribute(value: object, key: str) -> str:
     return str(value)
 
 
-def table_cells(one: columns.Cells) -> list[Markup]:
-    """Write the cells of a column; a template takes four times as long for the 1 200 of a page.
+def table_rows(shown: Iterable[columns.Cells]) -> list[Markup]:
+    """Write the cells of each row; a template takes eight times as long for the 1 200 of a page.
 
-    >>> table_cells(columns.Cells(columns.COLUMNS[2], "", ["1,024"], [""]))
-    [Markup('<td class="number calls" data-label="Calls">1,024</td>')]
+    >>> table_rows([columns.Cells(columns.COLUMNS[2], "", ["1,024", "17"], ["", ""])])[0]
+    Markup('<td class="number calls" data-label="Calls">1,024</td>')
     """
+    rows = zip(*map(_column_cells, shown), strict=True)
+    return [Markup("".join(cells)) for cells in rows]  # noqa: S704 - figures, and headings that are escaped
+
+
+def _column_cells(one: columns.Cells) -> list[str]:
     column, label = one.column, escape(one.heading)
     fixed = "extra" if column.extra else "calls" if column.title == "Calls" else ""
     return [
-        Markup(f'<td class="number {fixed or tone}" data-label="{label}">{text}</td>')  # noqa: S704 - text is a figure
+        f'<td class="number {fixed or tone}" data-label="{label}">{text}</td>'
         for tone, text in zip(one.tones, one.texts, strict=True)
     ]
 
 
 def transaction_query(series: Series, state: State) -> str:
     """Return what the address of a transaction's page says; a table has a hundred of them."""
+    return "&".join(filter(None, (_own_query(series), _query_of_all(state))))
+
+
+@lru_cache(maxsize=_LINKED)
+def _own_query(series: Series) -> str:
     kind = {} if series.kind == State.kind else {"kind": series.kind}
     own = {"app": series.application, **kind, "group": series.group, "name": series.name}
-    return "&".join(filter(None, (urlencode(own, errors="replace"), _query_of_all(state))))
+    return urlencode(own, errors="replace")
+
+
+def link_to_transaction(series: Series, state: State, root: str) -> Markup:
+    """Write a link to a transaction's page; a refresh writes the same hundred again."""
+    query = escape(f"{root}/transaction?{transaction_query(series, state)}")
+    return Markup(f'<a href="{query}"{_rest_of_link(series.group, series.name)}')  # noqa: S704 - both are escaped
+
+
+@lru_cache(maxsize=_LINKED)
+def _rest_of_link(group: str, name: str) -> Markup:
+    title = visible(display_name(group, name), keep=_KEPT)
+    return Markup(' title="{}">{}</a>').format(title, full_name(group, name))
+
+
+def full_name(group: str, name: str) -> Markup:
+    """Write a name with its group, as they are shown together, and nowhere put together otherwise.
+
+    >>> full_name("Route", "GET /")
+    Markup('<span class="group">Route/</span>GET /')
+    """
+    before, own = display_parts(group, name)
+    return Markup('<span class="group">{}</span>{}').format(breakable(before), breakable(own))
 
 
 @lru_cache(maxsize=32)
@@ -180,6 +218,14 @@ def dropped(one: StoredInstance) -> str:
     return "; ".join((*dropped_transactions(one.lost), *dropped_details(one.lost)))
 
 
+def in_their_places(instances: Iterable[StoredInstance], now: float) -> list[StoredInstance]:
+    """Put processes that report by name, so that a new report moves none, and those that are gone after them."""
+    return sorted(
+        instances,
+        key=lambda one: (1, -one.seen) if now - one.seen > _GONE else (0, one.program, one.host, one.pid, one.started),
+    )
+
+
 def clock_difference(behind: float | None) -> str:
     """Describe how far a host's clock is from that of the server; a report is under way for a second or two.
 
@@ -207,7 +253,7 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "number": formats.number,
         "rate": formats.rate, "rating": rating, "raw": escape, "roughly": roughly, "score": formats.apdex,
         "share": share, "size": formats.size, "starred": starred,
-        "table_cells": table_cells, "to_json": json.dumps, "trend": trend,
+        "to_json": json.dumps, "trend": trend,
     }
 )  # fmt: skip
 
@@ -217,7 +263,7 @@ def _shown(value: object) -> object:
 
     The values of forms are returned unchanged by the filter ``raw``.
     """
-    return visible(value, keep="\t\n\r") if type(value) is str else value
+    return visible(value, keep=_KEPT) if type(value) is str else value
 
 
 def _made() -> Environment:
@@ -234,10 +280,10 @@ def _made() -> Environment:
     environment.globals.update(
         charts=charts, columns=columns, histogram=histogram, tracebacks=tracebacks,
         later=later, time_before=time_before, age=_age,
-        display_name=display_name, display_parts=display_parts,
-        losses=dropped, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
+        display_name=display_name, full_name=full_name, link_to_transaction=link_to_transaction, table_rows=table_rows,
+        losses=dropped, in_their_places=in_their_places, statistic_meanings=STATISTIC_MEANINGS, kind_words=KIND_WORDS,
         range_words=_RANGE_WORDS, sort_words=_SORT_WORDS, compare_words=_COMPARE_WORDS, refresh_words=_REFRESH_WORDS,
-        zone_name=zone_name, sample_queries=sample_queries, transaction_query=transaction_query,
+        zone_name=zone_name, sample_queries=sample_queries,
         things=formats.things, day_note=day_note, offsets_used=offsets_used,
         changes=changes, time_change=time_change,
         filter_names=list(FILTERS), sample_orders=SAMPLE_ORDERS,

@@ -23,7 +23,7 @@ from celery import exceptions, signals
 from celery.schedules import crontab, schedule  # type: ignore[import-untyped]
 
 from weighbridge import flush, preload
-from weighbridge.jobs.runs import attributes_of, aware, record_run
+from weighbridge.jobs.runs import attributes_of, aware, enqueuer_here, record_run
 from weighbridge.jobs.timetables import Entry, cron_rule, declare, period_rule
 from weighbridge.transactions.host_exceptions import pass_on
 from weighbridge.transactions.log import capture_internal_exception
@@ -38,6 +38,8 @@ __all__ = ["measure"]
 _GROUP: Final = "Celery"
 _SENT: Final = "weighbridge_sent"
 """The header that says when a task was sent, in epoch seconds."""
+_ENQUEUER: Final = "weighbridge_enqueuer"
+"""The header that says which transaction has sent a task."""
 _MEASURED: Final = "_weighbridge_measured"
 """The attribute of a request whose run has begun: a task may call itself as a function."""
 
@@ -105,7 +107,9 @@ def _begin(name: str, request: Any, mark: list[Any]) -> Transaction | None:
         known = request.__dict__
         known[_MEASURED] = True
         queue = (known.get("delivery_info") or {}).get("routing_key")
-        return open_task(_GROUP, name, mark, _queued(known), queue, known.get("id"), (known.get("retries") or 0) + 1)
+        retries = known.get("retries") or 0
+        enqueuer = None if retries else known.get(_ENQUEUER)
+        return open_task(_GROUP, name, mark, _queued(known), queue, known.get("id"), retries + 1, enqueuer)
     except Exception:
         capture_internal_exception("a task of Celery")
         return None
@@ -171,6 +175,11 @@ def _cover(sender: Any = None, **_: object) -> None:
 def _stamp(headers: Any = None, **_: object) -> None:
     if isinstance(headers, dict):
         headers[_SENT] = time.time()
+        if not headers.get("retries"):
+            task: Any = celery.current_task  # a chain goes on when the run of its task has ended
+            by = enqueuer_here((_GROUP, task.name) if task else None)
+            if by is not None:
+                headers[_ENQUEUER] = by
 
 
 # The worker's processes
@@ -260,10 +269,11 @@ class _Telling:
         self._told = True
         request: Any = self
         seconds = time.time() - request.time_start if request.time_start else 0.0
-        attempt = (request.request_dict.get("retries") or 0) + 1
-        attributes = attributes_of(request.id, attempt)
-        began = bool(request.time_start)
-        record_run(_GROUP, request.task.name, outcome, error, seconds, _queue_of(request), attributes, began)
+        retries = request.request_dict.get("retries") or 0
+        enqueuer = None if retries else request.request_dict.get(_ENQUEUER)
+        attributes = attributes_of(request.id, retries + 1)
+        began, queue = bool(request.time_start), _queue_of(request)
+        record_run(_GROUP, request.task.name, outcome, error, seconds, queue, attributes, began, enqueuer)
 
 
 def _telling_class(given: Any) -> Any:

@@ -10,12 +10,13 @@ exception that ``throws`` announces as ``rejected``; a message that is skipped a
 from __future__ import annotations
 
 import time
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 import dramatiq
 from dramatiq.middleware import Retries
 
-from weighbridge.jobs.runs import attributes_of, begin_run, record_run
+from weighbridge.jobs.runs import attributes_of, begin_run, enqueuer_here, record_run
 
 if TYPE_CHECKING:
     from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Measured"]
 
 _GROUP: Final = "Dramatiq"
+_ENQUEUER: Final = "weighbridge_enqueuer"
+"""The option that says which transaction has enqueued a message."""
 _QUEUED: Final = "weighbridge_queued"
 """The option that says when a message was put into its queue, in epoch seconds."""
 
@@ -43,17 +46,27 @@ class Measured(dramatiq.Middleware):
     def __init__(self) -> None:
         self._runs: dict[int, _Run] = {}
         """What is processed, by the identity of the message, which each worker thread holds meanwhile."""
+        self._ended: dict[int, str] = {}
+        """The actors that have just succeeded, by the thread: it may be about to go on with a pipeline."""
 
     def before_enqueue(self, broker: Any, message: Any, delay: Any) -> None:
-        """Note when the message is put into its queue."""
+        """Note when the message is put into its queue, and by which transaction."""
         message.options[_QUEUED] = time.time() + (delay or 0) / 1000
+        if message.options.get("retries"):
+            return
+        ended = self._ended.get(get_ident())
+        enqueuer = enqueuer_here(None if ended is None else (_GROUP, ended))
+        if enqueuer is not None:
+            message.options[_ENQUEUER] = enqueuer
 
     def before_process_message(self, broker: Any, message: Any) -> None:
         """Begin."""
         queued = message.options.get(_QUEUED, message.message_timestamp / 1000)
-        attempt = (message.options.get("retries") or 0) + 1
-        attributes = attributes_of(message.message_id, attempt)
-        self._runs[id(message)] = _Run(begin_run(_GROUP, message.actor_name, queued, message.queue_name, attributes))
+        retries = message.options.get("retries") or 0
+        enqueuer = None if retries else message.options.get(_ENQUEUER)
+        attributes = attributes_of(message.message_id, retries + 1)
+        handle = begin_run(_GROUP, message.actor_name, queued, message.queue_name, attributes, enqueuer)
+        self._runs[id(message)] = _Run(handle)
 
     def after_process_message(
         self, broker: Any, message: Any, *, result: Any = None, exception: BaseException | None = None
@@ -65,17 +78,25 @@ class Measured(dramatiq.Middleware):
         run.exception = exception
         if exception is None:
             self._end(message)
+            self._ended[get_ident()] = message.actor_name
         else:
             run.handle._stop_clock()
 
     def after_skip_message(self, broker: Any, message: Any) -> None:
         """End what another middleware has skipped."""
         if not self._end(message, "cancelled"):
-            attributes = attributes_of(message.message_id)
-            record_run(_GROUP, message.actor_name, "cancelled", queue=message.queue_name, attributes=attributes)
+            record_run(
+                _GROUP,
+                message.actor_name,
+                "cancelled",
+                queue=message.queue_name,
+                attributes=attributes_of(message.message_id),
+                enqueuer=None if message.options.get("retries") else message.options.get(_ENQUEUER),
+            )
 
     def before_ack(self, broker: Any, message: Any) -> None:
         """End what has raised and was not given up: it is in its queue again."""
+        self._ended.pop(get_ident(), None)
         retries = any(isinstance(middleware, Retries) for middleware in broker.middleware)
         self._end(message, "retried" if retries else None)
 

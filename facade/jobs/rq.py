@@ -5,6 +5,8 @@ job that raises and has retries left counts as ``retried``, one that exceeds its
 time limit as ``timed_out``, one that is stopped by a command as ``cancelled``, and one
 whose process dies as ``killed``, which the worker itself records. For a worker class
 of your own, put `MeasuredJobs` in front of RQ's class.
+
+Jobs say which transaction has enqueued them where that uses `Queue` of this module in place of RQ's.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ except ImportError:  # older than RQ 2.5
     CronScheduler = None  # type: ignore[assignment,misc]
 
 from weighbridge import flush, preload
-from weighbridge.jobs.runs import attributes_of, aware, begin_run, record_run
+from weighbridge.jobs.runs import attributes_of, aware, begin_run, enqueuer_here, record_run
 from weighbridge.jobs.timetables import Entry, Timetable, log_unknown, period_rule
 
 if TYPE_CHECKING:
@@ -31,12 +33,15 @@ if TYPE_CHECKING:
     from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
 
     _Base = rq.worker.BaseWorker
+    _QueueBase = rq.Queue
 else:
-    _Base = object
+    _Base = _QueueBase = object
 
-__all__ = ["MeasuredJobs", "SimpleWorker", "Worker"]
+__all__ = ["MeasuredJobs", "Queue", "SimpleWorker", "StampedJobs", "Worker", "stamped"]
 
 _GROUP = "RQ"
+_ENQUEUER = "weighbridge_enqueuer"
+"""The key of a job's ``meta`` that says which transaction has enqueued it, and what was left to do then."""
 _schedules = Timetable(_GROUP)
 
 
@@ -70,9 +75,9 @@ class MeasuredJobs(_Base):
     def prepare_job_execution(self, job: Job, *args: Any, **options: Any) -> None:
         """Begin: the job itself follows."""
         super().prepare_job_execution(job, *args, **options)
-        self._run = begin_run(
-            _GROUP, str(job.func_name), aware(job.enqueued_at), job.origin, attributes_of(job.id, _attempt(job))
-        )
+        attributes = attributes_of(job.id, _attempt(job))
+        queued, enqueuer = aware(job.enqueued_at), _enqueuer_of(job)
+        self._run = begin_run(_GROUP, str(job.func_name), queued, job.origin, attributes, enqueuer)
 
     def handle_job_success(self, *args: Any, **options: Any) -> Any:
         """End: the job has returned."""
@@ -131,11 +136,45 @@ class SimpleWorker(MeasuredJobs, rq.SimpleWorker):
     """RQ's worker that runs jobs in its own process."""
 
 
+class StampedJobs(_QueueBase):
+    """Mixin for a queue class of RQ whose jobs say which transaction has enqueued them."""
+
+    def create_job(self, *args: Any, **options: Any) -> Job:
+        """Stamp the job."""
+        return stamped(super().create_job(*args, **options))
+
+
+class Queue(StampedJobs, rq.Queue):
+    """RQ's queue."""
+
+
+def stamped(job: Job) -> Job:
+    """Have a new job say which transaction enqueues it; return the job."""
+    enqueuer = enqueuer_here()
+    if enqueuer is not None and _ENQUEUER not in job.meta:
+        job.meta = {**job.meta, _ENQUEUER: [enqueuer, *_left(job)]}  # the program's own stays as it is
+    return job
+
+
+def _enqueuer_of(job: Job) -> object:
+    """Return which transaction has enqueued a job; ``None`` when it is tried again or repeated."""
+    match job.meta.get(_ENQUEUER):
+        case [enqueuer, *left] if left == _left(job) and _attempt(job) == 1:
+            return enqueuer
+    return None
+
+
+def _left(job: Job) -> list[int | None]:
+    """Return how often a job may be tried again and is to be repeated, which it is told from the first time on."""
+    return [getattr(job, "retries_left", None), getattr(job, "repeats_left", None)]
+
+
 def _record_ended(job: Job, outcome: Outcome, error: BaseException | None = None) -> None:
     started = aware(job.started_at)
     seconds = 0.0 if started is None else (datetime.now(timezone.utc) - started).total_seconds()
     attributes = attributes_of(job.id, _attempt(job))
-    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes, began=True)
+    enqueuer = _enqueuer_of(job)
+    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes, True, enqueuer)
 
 
 def _timetable(connection: Any) -> Iterator[Entry]:

@@ -8,11 +8,48 @@ from datetime import datetime, timezone
 from typing import Any
 
 from weighbridge.transactions.handoff import handoff
+from weighbridge.transactions.log import capture_internal_exception
 from weighbridge.transactions.model.clock import epoch
 from weighbridge.transactions.model.finished import AttributeValue, Outcome
+from weighbridge.transactions.model.process_state import process_state
+from weighbridge.transactions.recording.enqueuers import header_of
+from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle, begin_background_task
+from weighbridge.transactions.wrappers.opening import get_owner
 
-__all__ = ["attributes_of", "aware", "begin_run", "end_run_by_name", "record_run"]
+__all__ = ["attributes_of", "aware", "begin_run", "end_run_by_name", "enqueuer_here", "record_run"]
+
+
+def enqueuer_here(ended: tuple[str, str] | None = None) -> str | None:
+    """Return what a header says of the transaction that enqueues a task here; ``None`` if there is none. Never raises.
+
+    Its name is the one that it has by now: a request's route, if its framework has found that.
+
+    Args:
+        ended: group and name of a task whose run has just ended here, and which is followed by another one.
+    """
+    try:
+        series = _open_here() or _ended_here(ended)
+        header = None if series is None else header_of(series)
+        if header is None and series is not None:
+            handoff.record_dropped("enqueuers")
+        return header
+    except Exception:
+        capture_internal_exception("the name of what enqueues a task")
+        return None
+
+
+def _open_here() -> Series | None:
+    transaction = get_owner()
+    if transaction is None:
+        return None
+    transaction._refresh()
+    return Series(transaction.application.name, transaction.kind, *transaction._name_so_far())
+
+
+def _ended_here(ended: tuple[str, str] | None) -> Series | None:
+    application = process_state.application
+    return None if ended is None or application is None else Series(application.name, "background", *ended)
 
 
 def begin_run(
@@ -21,9 +58,21 @@ def begin_run(
     queued: float | datetime | None = None,
     queue: str | None = None,
     attributes: Mapping[str, AttributeValue] | None = None,
+    enqueuer: object = None,
 ) -> BackgroundTaskHandle:
-    """Begin a run of a task; one that a library runs at once, inside a request, is a part of the request."""
-    return begin_background_task(name, group, queued=queued, queue=queue, attributes=attributes, segment=True)
+    """Begin a run of a task; one that a library runs at once, inside a request, is a part of the request.
+
+    Args:
+        group: of its name.
+        name: of the task.
+        queued: when it was enqueued or due.
+        queue: that it was taken from.
+        attributes: of the run, see `attributes_of`.
+        enqueuer: what a header says of the transaction that enqueued it; to be told of its first attempt only.
+    """
+    handle = begin_background_task(name, group, queued=queued, queue=queue, attributes=attributes, segment=True)
+    handle._note_enqueuer(enqueuer)
+    return handle
 
 
 def record_run(
@@ -35,13 +84,14 @@ def record_run(
     queue: str | None = None,
     attributes: Mapping[str, AttributeValue] | None = None,
     began: bool = False,
+    enqueuer: object = None,
 ) -> None:
     """Record a run that has ended elsewhere without being recorded there: it was killed, or never began.
 
     It is no part of whatever is running here. If it ``began`` in a process that is gone, that has perhaps reported it
     as running: the store is told that it is settled, and does not count it as killed by itself.
     """
-    Context().run(_record, group, name, outcome, error, seconds, queue, attributes)
+    Context().run(_record, group, name, outcome, error, seconds, queue, attributes, enqueuer)
     task_id = (attributes or {}).get("task.id")
     if began and task_id:
         handoff.settle(group, str(task_id), epoch())
@@ -55,8 +105,9 @@ def _record(
     seconds: float,
     queue: str | None,
     attributes: Mapping[str, AttributeValue] | None,
+    enqueuer: object,
 ) -> None:
-    handle = begin_run(group, name, queue=queue, attributes=attributes)
+    handle = begin_run(group, name, None, queue, attributes, enqueuer)
     handle._backdate(seconds)
     handle.end(error, outcome)
 

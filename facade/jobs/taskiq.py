@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from taskiq import TaskiqMessage, TaskiqMiddleware, TaskiqResult
 from taskiq.exceptions import NoResultError
 
-from weighbridge.jobs.runs import attributes_of, begin_run
+from weighbridge.jobs.runs import attributes_of, begin_run, enqueuer_here
 from weighbridge.jobs.timetables import Entry, declare, period_rule
 from weighbridge.transactions.host_exceptions import pass_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from weighbridge.transactions.model.finished import Outcome
     from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Measured"]
 
 _GROUP: Final = "Taskiq"
+_ENQUEUER: Final = "weighbridge_enqueuer"
+"""The label that says which transaction has sent a task."""
 _SENT: Final = "weighbridge_sent"
 """The label that says when a task was sent or is due, in epoch seconds."""
 
@@ -59,10 +61,14 @@ class Measured(TaskiqMiddleware):
             declare(_GROUP, _timetable(broker))
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
-        """Note when a task is sent, and whether it is the running one again."""
+        """Note when a task is sent and by which transaction, and whether it is the running one again."""
         run = _current.get()
         if run is not None and run.task_id == message.task_id:
             run.again = True
+        if not _retries(message.labels):
+            enqueuer = enqueuer_here()
+            if enqueuer is not None:
+                message.labels[_ENQUEUER] = enqueuer
         message.labels[_SENT] = str(time.time() + _number(message.labels.get("delay"), 0.0))
         return message
 
@@ -72,13 +78,15 @@ class Measured(TaskiqMiddleware):
         if run is not None and run.task_id == message.task_id:  # another one of these has begun it
             return message
         labels = message.labels
+        retries = _retries(labels)
         queue = labels.get("queue_name") or getattr(self.broker, "queue_name", None)
         handle = begin_run(
             _GROUP,
             message.task_name,
             _number(labels.get(_SENT), None),
             None if queue is None else str(queue),
-            attributes_of(message.task_id, int(_number(labels.get("_retries"), 0.0)) + 1),
+            attributes_of(message.task_id, retries + 1),
+            None if retries else labels.get(_ENQUEUER),
         )
         _current.set(_Run(handle, message.task_id))
         return message
@@ -126,6 +134,10 @@ def _outcome_of(run: _Run, message: TaskiqMessage, result: TaskiqResult[Any]) ->
     if isinstance(exception, TimeoutError) and limit is not None and time.monotonic() - run.began >= limit:
         return "timed_out"
     return None
+
+
+def _retries(labels: Mapping[str, Any]) -> int:
+    return int(_number(labels.get("_retries"), 0.0))
 
 
 def _number(value: Any, otherwise: Any) -> Any:

@@ -24,6 +24,7 @@ _DETAILS: Final[Mapping[str, str]] = MappingProxyType(
         "names": "counted under <other> (limit reached)",
         "errors of other groups": "counted under <other> (limit reached)",
         "errors of groups": "counted by message only (weighbridge store upgrade has to be run)",
+        "snapshots": "left out with all that a process had counted in {them}: the store could not take {them}",
         "exceptions": "only counted (the transaction had ended)",
     }
 )
@@ -63,6 +64,8 @@ def dropped_details(lost: Mapping[str, int]) -> list[str]:
 
     >>> dropped_details({"names": 12, "attributes": 1, "samples_thinned": 40})
     ['1 attribute was dropped (limit reached)', '12 names were counted under <other> (limit reached)']
+    >>> dropped_details({"snapshots": 1})
+    ['1 snapshot was left out with all that a process had counted in it: the store could not take it']
     >>> dropped_details({"exceptions after the response (shop)": 3})
     ['3 exceptions after the response (shop) were only counted (the transaction had ended)']
     """

@@ -62,12 +62,18 @@ def apdex(score: float | None) -> str:
     return NOTHING if score is None else f"{score:.2f}"
 
 
+_WRITTEN_OUT: Final = 1e15
+"""Values from here on are not written out, digit by digit."""
+
+
 def number(value: float) -> str:
     """Write a value in a unit that only its program knows.
 
-    >>> number(1234567.8), number(0.25), number(-3.0)
-    ('1,234,568', '0.25', '-3')
+    >>> number(1234567.8), number(0.25), number(-3.0), number(1.5e300), number(float("inf"))
+    ('1,234,568', '0.25', '-3', '1.5e+300', 'inf')
     """
+    if not abs(value) < _WRITTEN_OUT:
+        return f"{value:.4g}"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
 
 

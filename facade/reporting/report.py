@@ -22,7 +22,7 @@ from weighbridge.transactions.store.reader import (
     StoredEvents,
     StoreReader,
 )
-from weighbridge.transactions.store.resolutions import FINEST
+from weighbridge.transactions.store.resolutions import FINEST, floor_to
 from weighbridge.transactions.store.statistics import Statistics, Window
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "first_within",
     "nothing_recorded",
     "per_minute_of",
+    "rated",
     "read_report",
     "require_known",
     "since_first",
@@ -48,6 +49,8 @@ KIND_WORDS: Final[Mapping[Kind, str]] = MappingProxyType({"web": "web", "backgro
 
 _DAY: Final = 86400
 """Seconds for which schedules are judged at least: most are due once a night."""
+_SERVES: Final = 60.0
+"""Seconds that a process lives at least which waits for requests; what ends sooner is a script, or CGI."""
 _NAMED: Final = 20
 """Applications that a message names."""
 
@@ -180,17 +183,32 @@ def since_first(window: Window, first: int | None) -> Window:
     return window if first is None else Window(first, max(window.until, first + FINEST))
 
 
+def rated(reader: StoreReader, window: Window, selection: Selection) -> Window:
+    """Leave out the time since all servers of a web application are gone: no rate is to be averaged over that either.
+
+    Background transactions keep theirs, as scripts are meant to end, and how often they run is what is asked for.
+    """
+    if selection.application is None or selection.kind != "web":
+        return window
+    last = reader.last_gone(selection, window.until)
+    if last is None or last.seen - last.started < _SERVES or last.seen <= window.since:
+        return window
+    return window._replace(until=min(window.until, floor_to(last.seen, FINEST) + FINEST))
+
+
 def per_minute_of(statistics: Statistics, window: Window) -> Statistics:
     """Give the same figures, their throughput averaged over a window."""
-    return replace(statistics, per_minute=statistics.calls / window.minutes)
+    per_minute = statistics.calls / window.minutes
+    return statistics if per_minute == statistics.per_minute else replace(statistics, per_minute=per_minute)
 
 
 def _section(
     reader: StoreReader, counted: Window, whole: ApplicationStatistics, found: Sequence[SeriesStatistics], sort: str
 ) -> Section:
     window = since_first(counted, first_within(reader, counted, whole.application))
-    lines = [Line(one.series, per_minute_of(one.statistics, window), one.share) for one in found]
-    statistics = per_minute_of(whole.statistics, window)
+    there = rated(reader, window, Selection(whole.application, whole.kind))
+    lines = [Line(one.series, per_minute_of(one.statistics, there), one.share) for one in found]
+    statistics = per_minute_of(whole.statistics, there)
     return Section(whole.application, whole.kind, window, statistics, _sorted(lines, sort))
 
 

@@ -10,7 +10,7 @@ from weighbridge.transactions.log import capture_internal_exception
 
 from .applications import replace
 
-__all__ = ["apscheduler", "arq", "celery", "django", "dramatiq", "huey", "procrastinate", "rq", "taskiq"]
+__all__ = ["apscheduler", "arq", "celery", "django", "dramatiq", "huey", "procrastinate", "rq", "rq_queue", "taskiq"]
 
 
 def celery(module: ModuleType) -> None:
@@ -21,6 +21,23 @@ def celery(module: ModuleType) -> None:
 def rq(module: ModuleType) -> None:
     """Each worker gets the methods of the measured one, whatever its class."""
     _after_init(module.BaseWorker, _turn_into_measured)
+
+
+def rq_queue(module: ModuleType) -> None:
+    """Each job is stamped when it is made."""
+
+    def create(original: Any) -> Any:
+        def create_job(self: Any, *args: Any, **kwargs: Any) -> Any:
+            job = original(self, *args, **kwargs)
+            try:
+                return _jobs("rq").stamped(job)
+            except Exception:
+                capture_internal_exception("weighbridge run, rq")
+                return job
+
+        return create_job
+
+    replace(module.Queue, "create_job", create)
 
 
 def _turn_into_measured(worker: Any) -> None:

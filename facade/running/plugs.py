@@ -79,6 +79,7 @@ PLUGS: Final = {
     "dramatiq.broker": Plug(job_systems.dramatiq, "`Broker.__init__`", _JOBS),
     "huey.api": Plug(job_systems.huey, "`Huey.__init__`", _JOBS),
     "procrastinate.app": Plug(job_systems.procrastinate, "`App.__init__`", _JOBS),
+    "rq.queue": Plug(job_systems.rq_queue, "`Queue.create_job`", "what says which transaction enqueues a job"),
     "rq.worker": Plug(job_systems.rq, "`BaseWorker.__init__`", _JOBS),
     "taskiq": Plug(job_systems.taskiq, "`AsyncBroker.__init__`", _JOBS),
 }

@@ -57,13 +57,25 @@ def test_values_of_a_minute_are_added_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["3", None, math.nan, math.inf, 10**400, [1], {"count": 0}, {"count": 1, "total": "3"}, object()]
+    "value",
+    [
+        *("3", None, math.nan, math.inf, 10**400, [1], {"count": 0}, {"count": 1, "total": "3"}, object()),
+        *(1.7e308, -1e300, {"count": 2**63, "total": 1.0}, {"count": 10**18}, {"count": 2, "total": 1, "max": 1e301}),
+    ],
 )
 def test_what_is_no_number_is_refused_aloud(value: object, caplog: pytest.LogCaptureFixture) -> None:
     weighbridge.record_custom_metric("Custom/Rows", value)
     assert metrics() == {}
     (record,) = caplog.records
     assert "'Custom/Rows' takes a finite number" in record.getMessage()
+
+
+def test_the_largest_values_add_up_to_what_a_store_takes() -> None:
+    for _ in range(1000):
+        weighbridge.record_custom_metric("Custom/Rows", {"count": 10**12, "total": 1e200})
+    ((number, total, *_),) = metrics().values()
+    assert number < 2**63
+    assert math.isfinite(total)
 
 
 @pytest.mark.parametrize("name", ["", None, 3, object()])
@@ -209,6 +221,20 @@ def test_many_threads_lose_nothing() -> None:
     taken += values.take()[0]
     assert sum(found.number for found in taken) == 20_000
     assert dropped == {}
+
+
+def test_where_nobody_adds_up_a_thread_waits_once_and_no_more() -> None:
+    """The thread that holds the lock was cut off; the recorder gives it up, too, and goes on with another one."""
+    values, dropped = fresh()
+    assert values._lock.acquire(False)
+    began = time.monotonic()
+    for _ in range(10_100):
+        values.add(metric("Custom/Rows"))
+    assert time.monotonic() - began >= 1
+    assert dropped == {"custom metrics": 100}
+    assert sum(found.number for found in values.take()[0]) == 10_000
+    values.add(metric("Custom/Rows"))
+    assert sum(found.number for found in values.take()[0]) == 1
 
 
 def test_who_interrupts_the_thread_that_adds_up_does_not_wait() -> None:

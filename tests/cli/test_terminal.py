@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +55,19 @@ def test_names_are_shown_as_they_are_in_a_pipe(run: Run, evil_store: Path, comma
     assert result.exit_code == 0
     assert_harmless(result.output)
     assert r"name " + SHOWN + r"\nand more" in result.output
+
+
+@pytest.mark.parametrize("command", ["report", "report --csv"])
+def test_signs_that_the_encoding_does_not_have_are_escaped(write_store: WriteStore, command: str) -> None:
+    store = write_store([Call(Series("Café → Bar", "web", "Uri", "/"), 0.1)])
+    written = subprocess.run(
+        [sys.executable, "-m", "weighbridge", *command.split(), "--store", str(store)],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=True,
+    )
+    assert "Café \\u2192 Bar" in written.stdout.decode("latin-1")
+    assert written.stderr == b""
 
 
 @pytest.mark.parametrize("written", [on_a_terminal, None], ids=["terminal", "pipe"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging.config
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from weighbridge.transactions import configuration
 from weighbridge.transactions.configuration.loading import Configuration, load
 from weighbridge.transactions.configuration.log_file import direct_log
-from weighbridge.transactions.log import logger
+from weighbridge.transactions.log import log_once, logger
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,21 @@ def test_lines_go_to_the_file_and_nowhere_else(tmp_path: Path, caplog: pytest.Lo
     (line,) = (tmp_path / "own.log").read_text().splitlines()
     assert line.endswith("weighbridge INFO: weighed")
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("to_file", [True, False])
+def test_a_program_that_configures_its_logging_later_leaves_the_file(tmp_path: Path, to_file: bool) -> None:
+    """`logging.config` disables all loggers that it is not told of, unless it is told not to."""
+    file, disabled = tmp_path / "own.log", logger()
+    direct_log(to(file) if to_file else load())
+    try:
+        logging.config.dictConfig({"version": 1})
+        assert disabled.disabled
+        log_once(("later", to_file), "weighed")
+        assert disabled.disabled is not to_file
+    finally:
+        disabled.disabled = False
+    assert not to_file or file.read_text().endswith("weighbridge WARNING: weighed\n")
 
 
 def test_a_second_call_replaces_the_first(tmp_path: Path) -> None:

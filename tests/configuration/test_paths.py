@@ -112,6 +112,28 @@ def test_the_address_of_a_server_is_taken_apart(written: str, keywords: dict[str
     assert found.place == place
 
 
+@pytest.mark.parametrize(
+    ("environ", "written", "mode"),
+    [
+        ({"PGHOST": "db.example"}, "postgresql:///shop", "require"),
+        ({"PGHOSTADDR": "192.0.2.1"}, "postgresql://localhost/shop", "require"),
+        ({"PGHOST": "/run/pg"}, "postgresql:///shop", None),
+        ({"PGHOST": "db.example"}, "postgresql://localhost/shop", None),
+        ({}, "postgresql://localhost/shop?hostaddr=192.0.2.1", "require"),
+        ({"PGSSLMODE": "verify-full"}, "postgresql://db.example/shop", None),
+        ({"PGSSLMODE": "prefer"}, "postgresql://db.example/shop", "require"),
+        ({"PGSSLMODE": "verify-full"}, "postgresql://db.example/shop?sslmode=require", "require"),
+    ],
+)
+def test_tls_is_required_wherever_libpq_is_led_to(
+    environ: dict[str, str], written: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no mode is given, libpq obeys ``PGSSLMODE`` itself."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert parse_server_url(written).keywords.get("sslmode") == mode
+
+
 def test_a_server_is_written_to_less_often() -> None:
     assert load(arguments={"store": "postgresql://db/shop"}).settings.flush_interval == 10
     assert load(arguments={"store": "postgresql://db/shop", "flush_interval": 3}).settings.flush_interval == 3

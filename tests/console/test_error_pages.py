@@ -125,6 +125,18 @@ def test_each_place_is_one_line(console: Console) -> None:
     assert groups["builtins:RuntimeError"]["group"]["frame"].endswith("in pay")
 
 
+def test_failures_without_an_exception_are_shown_wherever_errors_are(console: Console) -> None:
+    counts = {"builtins:KeyError": 22, "builtins:RuntimeError": 18, "503 (no exception)": 8}
+    classes = told(console, "errors")["over_time"]["classes"]
+    assert {one["type"]: sum(one["counts"]) for one in classes} == counts
+    assert {one["group"]["type"]: one["count"] for one in told(console, "summary")["groups"]} == counts
+    page = asking(console)("/summary?app=shop&range=3h").body.decode()
+    card = page.partition("<h2>Errors")[2].partition("</section>")[0]
+    assert "/error?" in card
+    assert [part.partition("<")[0] for part in card.split('<td class="number">')[1:]] == ["22", "18", "8"]
+    assert "503 (no exception)" in card
+
+
 def test_the_first_view_of_a_group_is_small(console: Console, store: Path) -> None:
     number = of_class(console, "RuntimeError")["group"]["id"]
     with served(asgi_application(store)) as url, httpx.Client(base_url=url, trust_env=False) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -11,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.console.conftest import EXPORT, ITEM, JOB, SEARCH, Call, asking, charts_drawn, write
-from weighbridge.console import Console
+from tests.console.conftest import EXPORT, ITEM, JOB, SEARCH, Call, asking, charts_drawn, served, write
+from weighbridge.console import Console, asgi_application
 from weighbridge.transactions.recording.snapshot import Series
 
 if TYPE_CHECKING:
@@ -125,6 +126,128 @@ def test_selected_text_survives_a_refresh(settled: Any, more: Any) -> None:
     assert page.evaluate("getSelection().toString()") == selected
 
 
+def test_selected_figures_of_a_charts_table_survive_a_refresh(settled: Any, more: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    page.get_by_role("button", name="Throughput as a table").click()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.chart-table tbody tr:nth-child(9) th'))")
+    selected = page.evaluate("getSelection().toString()")
+    assert re.fullmatch("[0-9]{2}:[0-9]{2}", selected)
+    more(*[Call(EXPORT, 0.1, age=60 * minute) for minute in range(1, 26) for _ in range(500)])
+    page.evaluate("refresh()")
+    assert page.evaluate("getSelection().toString()") == selected
+
+
+def test_a_selected_message_survives_where_it_is_expected_elsewhere(settled: Any, more: Any) -> None:
+    for expected in (True, False):
+        more(Call(EXPORT, 0.1, True, 70, "SoldOut", expected=expected))
+    page = settled("/transaction?app=shop&group=Route&name=GET+/export.csv", 5)
+    message = "[...document.querySelectorAll('.message')].find((cell) => cell.textContent === 'SoldOut')"
+    page.evaluate(f"getSelection().selectAllChildren({message})")
+    for _ in range(2):
+        more(Call(EXPORT, 0.1, True, 70, "SoldOut"))
+        page.evaluate("refresh()")
+        assert page.evaluate("getSelection().toString()") == "SoldOut"
+
+
+def test_a_late_answer_does_not_take_the_place_of_a_newer_one(settled: Any, more: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    late: list[Any] = []
+    page.route("**/summary*", lambda route: late.append((route, route.fetch())) if not late else route.continue_())
+    page.evaluate("void refresh()")
+    eventually_asked(page, late)
+    more(*[Call(EXPORT, 0.1, age=70)] * 1000)
+    page.evaluate("refresh()")
+    calls = page.locator(".tiles .note", has_text="calls").first
+    newer = calls.inner_text()
+    assert newer.startswith("1,")
+    with contextlib.suppress(Exception):  # the browser has given it up
+        late[0][0].fulfill(response=late[0][1])
+    page.wait_for_timeout(300)
+    assert calls.inner_text() == newer
+
+
+def test_a_server_that_takes_long_is_asked_once_at_a_time(settled: Any) -> None:
+    page = settled("/summary?app=shop", 5)
+    asked: list[Any] = []
+    page.route("**/summary*", lambda route: asked.append(route))
+    for _ in range(3):
+        page.evaluate("refreshed = 0; refreshWhenDue()")
+        eventually_asked(page, asked)
+    assert len(asked) == 1
+    asked.pop().continue_()
+    for _ in range(100):
+        page.evaluate("refreshed = 0; refreshWhenDue()")
+        page.wait_for_timeout(50)
+        if asked:
+            break
+    asked.pop().continue_()
+
+
+def test_who_must_give_the_token_anew_is_told_so(browser: Any, tmp_path: Path) -> None:
+    write(tmp_path / "weighbridge.db", [Call(EXPORT, 0.1, age=70)])
+    with served(asgi_application(tmp_path / "weighbridge.db", token="0123456789abcdef")) as address:
+        context = browser.new_context(base_url=address)
+        page = context.new_page()
+        page.goto("/summary?app=shop")
+        page.get_by_label("asks for the token").fill("0123456789abcdef")
+        page.get_by_role("button", name="Open").click()
+        page.wait_for_url("**/summary?app=shop")
+        page.locator("main .tiles").wait_for()
+        context.clear_cookies()
+        page.evaluate("refresh()")
+        told = page.evaluate("getComputedStyle(document.querySelector('footer'), '::before').content")
+        assert "asks for its token again" in told
+        context.close()
+
+
+def test_without_a_script_there_are_no_empty_charts(browser: Any, url: str) -> None:
+    context = browser.new_context(base_url=url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/summary?app=shop")
+    assert page.locator(".tiles").is_visible()
+    assert not page.locator(".chart").first.is_visible()
+    assert page.locator("main > noscript > p").is_visible()
+    context.close()
+
+
+def test_on_paper_the_figures_are_left(page: Page) -> None:
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.locator(".tiles").is_visible()
+    assert not page.locator(".bar").is_visible()
+    assert page.evaluate("getComputedStyle(document.body).printColorAdjust") == "exact"
+
+
+def test_lines_are_told_apart_in_the_colours_of_the_system(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    colours = page.evaluate(
+        "[...document.querySelectorAll('.main .marker')].map((one) => getComputedStyle(one).backgroundColor)"
+    )
+    assert len(set(colours)) == len(colours) == 4
+
+
+def eventually_asked(page: Page, asked: list[Any]) -> None:
+    for _ in range(100):
+        page.wait_for_timeout(50)
+        if asked:
+            return
+
+
+def test_who_goes_back_sees_what_was_chosen_there(page: Page) -> None:
+    page.goto("/transactions?app=shop&range=1h")
+    page.select_option("#sort", "p95")
+    page.wait_for_url("**sort=p95")
+    page.select_option("#range", "3h")
+    page.wait_for_url("**range=3h**")
+    for sort in ("p95", "time"):
+        page.go_back()
+        charts_drawn(page, 1)
+        assert [page.input_value(one) for one in ("#range", "#sort")] == ["1h", sort]
+
+
 def test_scrolling_focus_and_what_is_open_survive_a_refresh(settled: Any, more: Any) -> None:
     page = settled("/summary?app=shop", 5)
     page.locator("details[data-key] summary").first.click()
@@ -149,6 +272,71 @@ def test_pointing_survives_a_refresh(settled: Any, more: Any) -> None:
     assert all(values.all_inner_texts())
     assert page.locator(".plot .u-cursor-x").first.bounding_box()
     assert shifts(page) == []
+
+
+def test_pointing_survives_a_refresh_that_brings_other_lines(settled: Any, more: Any) -> None:
+    page = settled("/transactions?app=shop")
+    page.locator(".plot .u-over").hover()
+    lines, values = page.locator(".legend .line"), page.locator(".legend .value")
+    before = lines.all_inner_texts()
+    more(*[Call(ITEM, 60.0, age=60 * minute) for minute in range(1, 26)] * 9)
+    page.evaluate("refresh()")
+    assert lines.all_inner_texts() != before
+    page.wait_for_timeout(100)
+    assert all(values.all_inner_texts())
+
+
+def test_the_moments_to_choose_from_are_those_that_are_shown(page: Page) -> None:
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    until = page.get_by_label("to", exact=True)
+    first = until.input_value()
+    page.evaluate("document.querySelectorAll('[data-epoch]').forEach((one) => { one.dataset.epoch -= -3600; })")
+    page.locator(".free summary").click()
+    page.wait_for_timeout(100)
+    later = until.input_value()
+    assert later > first
+    until.fill(first)
+    for _ in range(2):
+        page.locator(".free summary").click()
+    page.wait_for_timeout(100)
+    assert until.input_value() == first
+
+
+def test_an_end_before_the_beginning_is_said_beside_it(page: Page) -> None:
+    page.goto("/summary?app=shop")
+    charts_drawn(page, 5)
+    page.locator(".free summary").click()
+    since, until = page.get_by_label("From", exact=True), page.get_by_label("to", exact=True)
+    for wrong, begin, end in ((until, "2026-01-02", "2026-01-01"), (since, "2999-01-01", "2999-01-02")):
+        since.fill(f"{begin}T08:00")
+        until.fill(f"{end}T08:00")
+        page.get_by_role("button", name="Show", exact=True).last.click()
+        assert "must" in wrong.evaluate("one => one.validationMessage")
+        assert "since=" not in page.url
+    since.fill("2026-01-01T07:00")
+    until.fill("2026-01-01T08:00")
+    page.get_by_role("button", name="Show", exact=True).last.click()
+    page.wait_for_url("**since=**")
+
+
+def test_nothing_leads_to_the_time_before_1970(page: Page) -> None:
+    page.goto("/summary?app=shop&since=60&until=180")
+    assert page.get_by_role("link", name="Live").count() == 1
+    assert page.get_by_role("link", name="Earlier").count() == 0
+
+
+def test_lines_of_long_names_can_all_be_switched_off(page: Page, more: Any) -> None:
+    names = [f"GET /{number}/".ljust(255, "x") for number in range(5)]
+    more(*[Call(Series("long", "web", "Route", name), 0.1, age=60 * age) for name in names for age in (2, 3, 4)])
+    page.goto("/transactions?app=long")
+    charts_drawn(page, 1)
+    buttons = page.locator(".legend .line")
+    for number in range(5):
+        buttons.nth(number).click()
+    page.reload()
+    charts_drawn(page, 1)
+    assert [one.get_attribute("aria-pressed") for one in buttons.all()] == ["false"] * 5
 
 
 def test_a_search_that_is_being_typed_survives_a_refresh(settled: Any, more: Any) -> None:
@@ -200,6 +388,31 @@ def test_every_column_sorts_both_ways(page: Page, title: str) -> None:
     assert shown[0] == shown[1][::-1] or len(set(shown[0])) < 3
 
 
+def test_a_refresh_of_a_hundred_rows_changes_few_nodes_and_lays_out_once(page: Page, many: None, more: Any) -> None:
+    page.goto("/transactions?app=many")
+    charts_drawn(page, 1)
+    name = "GET /api/v2/tenants/{tenant}/resources_240"
+    row = page.locator("tr", has_text="resources_240")
+    before = row.inner_text()
+    page.evaluate(
+        "() => { window.changes = 0; new MutationObserver((records) => { changes += records.length; })"
+        ".observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true }); }"
+    )
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def layouts() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(one["value"] for one in metrics if one["name"] == "LayoutCount")
+
+    laid_out = layouts()
+    more(Call(Series("many", "web", "Route", name), 0.241, age=70))
+    page.evaluate("refresh()")
+    assert layouts() - laid_out <= 4  # none is forced by the script for each row
+    assert row.inner_text() != before
+    assert page.evaluate("changes") < 1000  # of 4 000 nodes: shares and rates of all change, and little else
+
+
 def test_a_page_has_a_hundred_rows(page: Page, many: None) -> None:
     page.goto("/transactions?app=many&sort=name")
     seen = []
@@ -248,6 +461,19 @@ def test_the_head_of_the_table_stays_in_sight(page: Page, many: None) -> None:
         assert head
         assert bar
         assert head["y"] == pytest.approx(bar["y"] + bar["height"], abs=1)
+
+
+def test_who_goes_back_by_keyboard_sees_what_has_the_focus(page: Page, many: None) -> None:
+    page.goto("/transactions?app=shop")
+    charts_drawn(page, 1)
+    page.get_by_role("link", name="JSON").focus()
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab")
+        assert page.evaluate(
+            "() => { const focused = document.activeElement, { left, top } = focused.getBoundingClientRect();"
+            " const above = document.elementFromPoint(left + 8, top + 4).closest('.bar, thead');"
+            " return !above || above.contains(focused); }"
+        )
 
 
 def test_apdex_is_seen_at_1024_pixels(page: Page, many: None) -> None:
@@ -362,6 +588,51 @@ def test_behind_each_chart_there_is_a_table(settled: Any, more: Any) -> None:
     page.evaluate("refresh()")
     assert table.get_by_role("cell").all_inner_texts() != cells
     assert shifts(page) == []
+
+
+@pytest.mark.parametrize("end", ["above", "beside"])
+def test_a_drag_may_end_outside_of_the_chart(settled: Any, end: str) -> None:
+    page = settled("/summary?app=shop", 5)
+    box = page.locator(".plot .u-over").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 50, steps=4)
+    page.mouse.move(
+        *(
+            (box["x"] + box["width"] * 0.9, box["y"] - 40)
+            if end == "above"
+            else (box["x"] + box["width"] + 60, box["y"] + 50)
+        ),
+        steps=4,
+    )
+    page.mouse.up()
+    page.wait_for_url("**since=**")
+
+
+def test_a_slip_of_the_hand_over_a_chart_does_not_stop_the_refresh(settled: Any, more: Any) -> None:
+    more(Call(EXPORT, 0.1, age=43000))
+    page = settled("/summary?app=shop&range=12h", 5)
+    box = page.locator(".plot .u-over").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 200, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 205, box["y"] + 50, steps=5)
+    assert page.evaluate("Boolean(busy())")
+    page.mouse.up()
+    assert not page.evaluate("Boolean(busy())")
+
+
+def test_the_shortest_time_that_is_zoomed_into_has_a_line(settled: Any) -> None:
+    page = settled("/summary?app=shop&range=15m", 5)
+    box = page.locator(".plot .u-over").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 200, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200 + box["width"] / 14, box["y"] + 50, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**since=**")
+    charts_drawn(page, 5)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,14 @@ from tests.console import conftest
 from tests.console.conftest import NOW, Ask, asking, charts_drawn, needed, served
 from weighbridge.console import Console, asgi_application
 from weighbridge.transactions.recording.histogram import add_durations
-from weighbridge.transactions.recording.snapshot import Instance, MinuteRow, RunningTransaction, Series, Snapshot
+from weighbridge.transactions.recording.snapshot import (
+    EnqueuedCount,
+    Instance,
+    MinuteRow,
+    RunningTransaction,
+    Series,
+    Snapshot,
+)
 from weighbridge.transactions.recording.totals import Totals, nanoseconds
 from weighbridge.transactions.schedules import Schedule
 from weighbridge.transactions.store.engines import state_at
@@ -71,10 +79,17 @@ def write(path: Path, now: float) -> None:
         (now - 3600, (), (), SCHEDULES), (now - 1, tuple(rows(now)), busy, ()), (now - 1, (quiet,), (), ()),
         (now - 1, (page,), (), ()),
     ]  # fmt: skip
+    minute, cart = int(now) - 60, VISIT._replace(application="cart", group="Uri", name="/pay")
+    enqueued = (
+        EnqueuedCount(SEND, minute, VISIT, 40), EnqueuedCount(SEND, minute, BUILD, 5),
+        EnqueuedCount(BUILD, minute, cart, 7), EnqueuedCount(BUILD, minute, None, 2),
+    )  # fmt: skip
     for pid, (taken, some, is_open, known) in enumerate(reports, 16):
         writer = StoreWriter(str(path))
         instance = Instance(str(pid), "host", pid, now - 3700, "celery")
-        writer.write(Snapshot(instance, 1, taken, some, running=is_open, schedules=known))
+        writer.write(
+            Snapshot(instance, 1, taken, some, running=is_open, schedules=known, enqueued=enqueued if is_open else ())
+        )
         writer.close()
 
 
@@ -108,6 +123,24 @@ def test_the_longest_wait_comes_first(ask: Ask) -> None:
         ("mail", 4 * MINUTES),
         ("default", 3 * MINUTES),
     ]
+
+
+def test_a_page_says_by_what_tasks_were_enqueued(ask: Ask) -> None:
+    found = [(one["task"]["name"], one["by"], one["count"]) for one in told(ask, "/api/jobs?app=shop")["enqueued"]]
+    assert [(task, by and by["name"], count) for task, by, count in found] == [
+        (SEND.name, "GET /", 40), (BUILD.name, "/pay", 7), (SEND.name, BUILD.name, 5), (BUILD.name, None, 2),
+    ]  # fmt: skip
+    page = ask("/jobs?app=shop").body.decode().partition("Enqueued by")[2].partition("</section>")[0]
+    assert page.count("<tr data-key") == 4
+    assert re.findall(r"app=(\w+)&(?:amp;)?group=(?:Route|Uri)&", page) == ["shop", "cart"]
+    assert "others" in page
+    address = f"transaction?app=shop&kind=background&group=Celery&name={BUILD.name}"
+    of_task = told(ask, f"/api/{address}")["enqueued"]
+    assert [(one["by"] and one["by"]["name"], one["count"]) for one in of_task] == [("/pay", 7), (None, 2)]
+    assert "Enqueued by" in ask(f"/{address}").body.decode()
+    visit = "transaction?app=shop&kind=web&group=Route&name=GET+/"
+    assert told(ask, f"/api/{visit}")["enqueued"] == []
+    assert "Enqueued by" not in ask(f"/{visit}").body.decode()
 
 
 def test_the_figures_of_one_queue_are_those_of_its_tasks(ask: Ask) -> None:

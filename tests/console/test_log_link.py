@@ -32,6 +32,13 @@ TEMPLATE = "https://logs.example.com/app?q={request.id}&day=7#{trace.id}"
         ),
         ({"request.id": "r1"}, None),
         ({"request.id": "r1", "traceparent": "not one"}, None),
+        ({"request.id": "r1", "traceparent": TRACEPARENT.replace(TRACE, "0" * 32)}, None),
+        ({"request.id": "r1", "traceparent": f"00-{TRACE}-{'0' * 16}-01"}, None),
+        ({"request.id": "r1", "traceparent": f"ff{TRACEPARENT[2:]}"}, None),
+        (
+            {"request.id": "r1", "traceparent": f"cc{TRACEPARENT[2:]}-later"},
+            f"https://logs.example.com/app?q=r1&day=7#{TRACE}",
+        ),
         ({"request.id": "", "trace.id": "x"}, None),
         ({"request.id": "..", "trace.id": "x"}, None),
     ],

@@ -8,6 +8,7 @@ import hmac
 import io
 import json
 import os
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -311,6 +312,12 @@ class TestToken:
     @pytest.mark.parametrize("given", ["", TOKEN[:-1], TOKEN + "x", "\ud800"])
     def test_another_one_is_refused(self, ask: Ask, given: str) -> None:
         assert ask("/api/summary", authorization=f"Bearer {given}").status == 401
+
+    def test_who_mistypes_it_is_still_led_to_what_was_asked_for(self, ask: Ask) -> None:
+        asked = 'summary?app=a&name="<b>'
+        body = urlencode({"token": "wrong", "page": asked}).encode()
+        form = ask("/login", "POST", body=body).body.decode()
+        assert f'name="page" value="{escape(asked).replace("&quot;", "&#34;")}"' in form
 
     def test_it_is_taken_as_a_header(self, ask: Ask) -> None:
         assert ask("/api/summary", authorization=f"Bearer {TOKEN}").status == 200

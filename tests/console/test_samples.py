@@ -210,9 +210,69 @@ def test_of_more_than_a_thousand_it_says_so_and_has_pages(tmp_path: Path) -> Non
     console.close()
 
 
+def test_one_is_found_among_thousands_that_are_slower_and_much_like_it(tmp_path: Path) -> None:
+    path = tmp_path / "many.db"
+    series = [SEARCH._replace(name=f"GET /{number}") for number in range(2100)]
+    slower = [
+        Call(one, 1 + number, error="Order.DoesNotExist", expected=True, attributes={"customer": 1700 + number})
+        for number, one in enumerate(series[:1050])
+    ]
+    slower += [Call(one, 1 + number, attributes={"customer": 1700 + number}) for number, one in enumerate(series)]
+    slower += [Call(one, 1 + number, error="Item.DoesNotExist", expected=True) for number, one in enumerate(series)]
+    wanted = [
+        Call(ITEM, 0.3, attributes={"customer": 17}),
+        Call(ITEM, 0.2, True),
+        Call(ITEM, 0.1, True, error="User.DoesNotExist"),
+    ]
+    write(path, [*slower, *wanted])
+    console = Console(path, clock=lambda: NOW)
+    ask = asking(console)
+    assert found(ask, attribute="customer=17") == [0.3]
+    assert found(ask, error_class="500 (no exception)") == [0.2]
+    assert found(ask, error_class=" User.DoesNotExist ") == [0.1]
+    console.close()
+
+
 def test_hosts_and_versions_have_the_chart_of_their_own(ask: Ask) -> None:
     def calls(query: str) -> int:
         told: dict[str, Any] = json.loads(ask(f"/api/samples?app=shop{query}").body)
         return sum(bucket["figures"]["calls"] for bucket in told["timeline"]["buckets"])
 
     assert (calls(""), calls("&host=web-2"), calls("&group=Route&name=GET+/search")) == (6, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "durations"),
+    [
+        ("note= outer ", [0.2, 0.1]),
+        (" note = outer ", [0.2, 0.1]),
+        ("note=outer", [0.2]),
+        ("a=b=c", [0.4, 0.3]),
+        ("a=b =c", [0.6, 0.3]),
+        (" spaced =1", [0.5]),
+        ("=".join("x" * 500), []),
+    ],
+)
+def test_attributes_with_outer_spaces_and_equals_signs_are_found(
+    attribute: str, durations: list[float], tmp_path: Path
+) -> None:
+    attributes = [{"note": " outer "}, {"note": "outer"}, {"a=b": "c"}, {"a": "b=c"}, {" spaced ": 1}, {"a": "b =c"}]
+    calls = [Call((SEARCH, ITEM)[number % 2], number / 10, attributes=one) for number, one in enumerate(attributes, 1)]
+    write(tmp_path / "samples.db", calls)
+    console = Console(tmp_path / "samples.db", clock=lambda: NOW)
+    assert found(asking(console), attribute=attribute) == durations
+    console.close()
+
+
+def test_what_failed_by_its_status_is_found_also_with_errors_that_were_expected(tmp_path: Path) -> None:
+    write(
+        tmp_path / "samples.db",
+        [
+            Call(SEARCH, 0.1, True, error="OutOfStock", expected=True),
+            Call(SEARCH, 0.2, True, error="OutOfStock"),
+            Call(SEARCH, 0.3, True),
+        ],
+    )
+    console = Console(tmp_path / "samples.db", clock=lambda: NOW)
+    assert found(asking(console), error_class="500 (no exception)") == [0.3, 0.1]
+    console.close()

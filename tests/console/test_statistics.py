@@ -19,6 +19,7 @@ import pytest
 from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, row, write
 from weighbridge.console import Console, histogram
 from weighbridge.console.application import PAGES
+from weighbridge.console.columns import ORDERS
 from weighbridge.console.json_output import STATISTIC_MEANINGS
 from weighbridge.console.parameters import State
 from weighbridge.reporting import formats
@@ -181,6 +182,15 @@ def test_the_csv_is_that_of_the_report_to_the_last_digit(ask: Ask, store: object
     assert {row["name"]: int(row["calls"]) for row in rows} == {
         series.name: len(of(series)) for series in SERIES if series.kind == "web"
     }
+
+
+@pytest.mark.parametrize("is_reversed", ["no", "yes"])
+@pytest.mark.parametrize("sort", ORDERS)
+def test_the_csv_has_the_order_of_the_table(ask: Ask, sort: str, is_reversed: str) -> None:
+    asked = f"app=shop&sort={sort}&reverse={is_reversed}"
+    told = json.loads(ask(f"/api/transactions?{asked}").body)
+    rows = csv.DictReader(io.StringIO(ask(f"/transactions.csv?{asked}").body.decode()))
+    assert [row["name"] for row in rows] == [line["series"]["name"] for line in told["lines"]]
 
 
 def test_the_search_narrows_table_and_csv_down(ask: Ask) -> None:
@@ -369,6 +379,20 @@ def test_linked_applications_are_shown_from_both_ends(tmp_path: Path) -> None:
     assert [row[-2:] for row in Cells(ask("/applications").body).rows if row] == [["", "shop"], ["everything", ""]]
 
 
+def test_processes_keep_their_places_and_the_last_fifty_are_shown(tmp_path: Path) -> None:
+    writer = StoreWriter(str(tmp_path / "many.db"))
+    minute = row(SEARCH, int(NOW) - 1740, [Call(SEARCH, 0.1)])
+    for number in range(60):
+        instance = Instance(f"{number}", "host", 100 + number, NOW - 3600, "gone" if number < 50 else "alive")
+        seen = NOW - 1700 + number if number < 50 else NOW - 5 - number * 7 % 10
+        writer.write(Snapshot(instance, 1, seen, (minute,)))
+    writer.close()
+    body = asking(Console(tmp_path / "many.db", clock=lambda: NOW))("/summary?app=shop").body.decode()
+    shown = [int(pid) for pid in re.findall('data-label="Process">([0-9]+)<', body)]
+    assert shown == [*range(150, 160), *range(149, 109, -1)]
+    assert "Seen before these: 10 others" in body
+
+
 def test_instances_say_what_they_dropped(ask: Ask) -> None:
     rows = Cells(ask("/summary?app=shop").body).rows
     (row,) = (row for row in rows if row and row[0] == "shop")
@@ -379,7 +403,7 @@ def test_instances_say_what_they_dropped(ask: Ask) -> None:
 
 def test_no_column_says_that_nothing_is_missing(tmp_path: Path) -> None:
     writer = StoreWriter(str(tmp_path / "fine.db"))
-    minute = row(SEARCH, int(NOW) - 60, [Call(SEARCH, 0.1)])
+    minute = row(SEARCH, int(NOW) - 1740, [Call(SEARCH, 0.1)])
     instance = Instance("one", "host", 17, NOW - 3600, "shop")
     writer.write(Snapshot(instance, 1, NOW - 5, (minute,), lost={"samples_thinned": 7}))
     writer.close()
@@ -444,3 +468,18 @@ def test_a_step_that_has_just_begun_is_not_charted(store: Path) -> None:
 )
 def test_the_ticks_of_a_histogram_are_round_and_not_too_many(low: float, high: float, words: list[str]) -> None:
     assert [found for _, found in histogram.ticks(histogram.Axis(low / 1.04, high * 1.04))] == words
+
+
+def test_a_page_reads_the_store_at_one_moment(store: Path) -> None:
+    console = Console(store, clock=lambda: NOW)
+    answer = asking(console)
+    answer("/summary?app=shop")
+    connection = console._reader._source._connection._connection  # type: ignore[attr-defined]
+    for page in ("summary", "transactions", "jobs", "errors", "api/transactions"):
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        assert answer(f"/{page}?app=shop&compare=none").status == 200
+        connection.set_trace_callback(None)
+        assert sum(one.startswith("BEGIN") for one in statements) == 2  # the first tells whether there is such a one
+        assert 20 < len(statements) < 110
+    console.close()

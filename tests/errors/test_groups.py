@@ -16,6 +16,7 @@ import pytest
 import weighbridge
 from weighbridge.jobs import runs
 from weighbridge.middleware import WSGITransactionMiddleware
+from weighbridge.testing import capture_transactions
 from weighbridge.transactions.configuration.own_code import OwnCode
 from weighbridge.transactions.model.errors import LocatedError
 from weighbridge.transactions.model.tracebacks import Place
@@ -226,3 +227,51 @@ def test_names_that_are_too_long_tell_groups_apart_nevertheless() -> None:
 def test_made_code_with_an_id_in_its_name_is_one_group() -> None:
     keys = {group_of(LocatedError("E", "", False, Place(f"<rule {n}>", 1, "<module>", 0))).key for n in range(9)}
     assert len(keys) == 1
+
+
+def test_what_fails_with_an_exception_that_cannot_be_read_has_failed(mistakes: list[str]) -> None:
+    class Unhashable(type):
+        __hash__ = None  # type: ignore[assignment]
+
+    class Odd(Exception, metaclass=Unhashable):
+        pass
+
+    with capture_transactions() as finished, pytest.raises(Odd):
+        fail(Odd("odd"))
+    assert [(one.failed, one.errors) for one in finished] == [(True, ())]
+    assert len(mistakes) == 1
+    mistakes.clear()
+
+
+@pytest.mark.parametrize("more", [(), (ValueError("1"),)], ids=["expected alone", "another as well"])
+def test_a_status_with_none_but_expected_errors_is_a_group(
+    more: tuple[Exception, ...], groups: Groups, read: Callable[[], StoreReader]
+) -> None:
+    def busy(_: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        weighbridge.notice_error(KeyError("1"), expected=True)
+        for error in more:
+            weighbridge.notice_error(error)
+        start_response("503 Busy", [])
+        return [b""]
+
+    for _ in range(5):
+        request(busy)
+    unexpected = "builtins:ValueError" if more else "503 (no exception)"
+    wanted = [("builtins:KeyError", True, 5), (unexpected, False, 5)]
+    assert sorted((one.group.type, one.group.expected, one.count) for one in groups()) == sorted(wanted)
+    reader = read()
+    for one in reader.samples(lately()):
+        told = [error.group.type for error in reader.errors_of_sample(one.id)]
+        assert told == ["builtins:KeyError", unexpected]
+
+
+def test_transactions_that_failed_by_their_status_and_by_an_error_are_counted_apart(groups: Groups) -> None:
+    def busy(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        weighbridge.notice_error(KeyError("1"), expected=environ["HTTP_EXPECTED"] == "yes")
+        start_response("503 Busy", [])
+        return [b""]
+
+    for number in range(12):
+        request(busy, HTTP_EXPECTED="yes" if number % 3 else "no")
+    found = {(one.group.type, one.group.expected): one.count for one in groups()}
+    assert found == {("builtins:KeyError", True): 8, ("builtins:KeyError", False): 4, ("503 (no exception)", False): 8}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import gc
+import os
+import subprocess
 import sys
 import weakref
 from collections.abc import Callable
@@ -17,9 +19,11 @@ import weighbridge
 from weighbridge.transactions.configuration.records import ConfigurationError
 from weighbridge.transactions.model import tracebacks
 from weighbridge.transactions.model.errors import noticed
-from weighbridge.transactions.store.reader import Traceback
+from weighbridge.transactions.store.reader import StoreReader, Traceback
 
-from .conftest import SampleErrors
+from .conftest import SampleErrors, lately
+
+CHANGED_FILES = Path(__file__).parent / "programs" / "changed_files.py"
 
 
 @weighbridge.background_task(name="task")
@@ -73,6 +77,26 @@ def test_equal_functions_of_two_files_are_told_apart(sample_errors: SampleErrors
         assert error.traceback is not None
         files.append(Path(error.traceback.frames[-1].file).parent.name)
     assert sorted(files) == ["invoices", "orders"]
+
+
+def test_no_line_is_shown_of_a_file_that_has_changed_since_it_was_loaded(tmp_path: Path) -> None:
+    names = ("changed_early", "changed_before_a_fork", "dated_back", "unchanged")
+    for name in names:
+        path = tmp_path / f"{name}.py"
+        path.write_text("def fail():\n    # it does\n    raise ValueError\n")
+        os.utime(path, (1e9, 1e9))
+    store = tmp_path / "store.db"
+    environment = {**os.environ, "WEIGHBRIDGE_STORE": str(store), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, CHANGED_FILES, tmp_path], env=environment, check=True, timeout=60)
+    reader = StoreReader.open(store)
+    found = {}
+    for one in reader.samples(lately()):
+        for error in reader.errors_of_sample(one.id):
+            assert error.traceback is not None
+            found[one.transaction.name] = error.traceback.frames[-1].source
+    reader.close()
+    assert found.pop("unchanged") == "raise ValueError"
+    assert set(found.values()) == {""}, found
 
 
 def test_the_last_twenty_frames_are_kept(sample_errors: SampleErrors) -> None:
@@ -341,3 +365,40 @@ def calls_for(depth: int) -> int:
             sys.setprofile(None)
     assert "c_call" in calls
     return calls.count("call")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups of exceptions")
+def test_of_groups_of_groups_the_nearest_exceptions_are_kept(sample_errors: SampleErrors) -> None:
+    def group(levels: int) -> Exception:
+        made: type[Any] = builtins.ExceptionGroup  # type: ignore[attr-defined]
+        found: Exception = made("several", [group(levels - 1) if levels else ValueError("x" * 900) for _ in range(5)])
+        return found
+
+    def count(told: Traceback) -> int:
+        return 1 + sum(map(count, told.others))
+
+    def work() -> None:
+        raise group(3)
+
+    found = traceback_of(work, sample_errors)
+    assert len(found.others) == 5
+    assert [len(other.others) for other in found.others] == [5, 5, 0, 0, 0]
+    assert count(found) == tracebacks.MAX_EXCEPTIONS
+
+
+def test_an_exception_is_asked_once_for_its_text(sample_errors: SampleErrors) -> None:
+    asked = []
+
+    class Slow(Exception):
+        def __str__(self) -> str:
+            asked.append(1)
+            return "slow"
+
+    def work() -> None:
+        raise Slow
+
+    for _ in range(2):
+        with suppress(Slow):
+            run(work)
+    assert len(asked) == 2
+    assert sample_errors()[0].traceback is not None

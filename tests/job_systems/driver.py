@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from weighbridge.transactions.store.reader import StoreUnreadable, Window
+from weighbridge.transactions.store.reader import Selection, StoreUnreadable, Window
 
 from ..recording.conftest import Stored, lately
 from ..waiting import TIMEOUT, eventually
 from .rows import PROGRAMS, Row
 
-__all__ = ["MANY", "Counted", "Runner", "counted", "missed_in_a_year", "queues", "running"]
+__all__ = ["MANY", "Counted", "Runner", "counted", "enqueuers", "missed_in_a_year", "queues", "running"]
 
 MANY = 20
 """Tasks that are sent to see whether a worker that is told to stop loses any."""
@@ -181,6 +181,15 @@ def counted(stored: Stored, group: str) -> dict[str, Counted]:
             and row.series.group == group
             and not row.series.name.startswith("manage.py ")
         }
+
+
+def enqueuers(stored: Stored) -> dict[str, dict[str, int]]:
+    """How many tasks were counted for each transaction that has enqueued them, by the names of both."""
+    found: dict[str, dict[str, int]] = {}
+    with stored.reader() as reader:
+        for one in reader.enqueued(lately(), Selection(kind="background")):
+            found.setdefault(one.task.name, {})["" if one.by is None else one.by.name] = one.count
+    return found
 
 
 def running(stored: Stored) -> list[str]:

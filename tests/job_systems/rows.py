@@ -50,6 +50,8 @@ class Row:
     environ: tuple[tuple[str, str], ...] = ()
     """What its processes need in their environment."""
     has_queue_time: bool = True
+    has_header: bool = False
+    """Whether its messages carry by what they were enqueued."""
     stuck: str = ""
     """What runs until its process is killed, where the store has to find that out; empty where a parent tells."""
     send_stuck: str = "send_stuck"
@@ -77,6 +79,7 @@ class Row:
             "killed": self.stuck,
             "queue": self.queue,
             "queue time": self.has_queue_time,
+            "enqueued by": self.has_header,
             "once if decorated": any("decorated" in name for name in self.expected),
             "part of a request": self.eager,
             "ended children": self.worker,
@@ -95,6 +98,7 @@ AS_SOLO: Final = "as Celery's solo pool: it is the store that counts it"
 AS_OTHERS: Final = "as the row above: it is the store that counts it"
 BEAT: Final = "as Celery's solo pool: beat is the same for all"
 NO_TIME: Final = "the system does not tell a worker when a task was enqueued"
+NO_HEADER: Final = "the system carries no header"
 NO_QUEUES: Final = "the system has no queues"
 NOT_AT_ONCE: Final = "the system runs nothing at once"
 NO_SCHEDULES: Final = "the system has no schedules"
@@ -167,6 +171,7 @@ def _celery_row(
         needs=("celery", *needs),
         broker=broker,
         environ=environ,
+        has_header=True,
         send="send_to_processes" if processes else "send",
         stuck="celery_jobs.stopped" if beat else "",
         reasons={
@@ -211,6 +216,7 @@ def _rq_row(worker: str, processes: bool) -> Row:
         _RQ_PROCESSES if processes else _RQ,
         queue="high",
         needs=("rq",),
+        has_header=True,
         send="send_to_processes" if processes else "send",
         stuck="" if processes else "rq_jobs.too_slow",
         reasons=_blank(NO_SUCH_END, "rejected") | ({} if processes else _blank(NOT_FROM_OUTSIDE, "cancelled")),
@@ -263,6 +269,7 @@ def _huey_row(kind: str, expected: Counts, send: str) -> Row:
         stuck="huey_jobs.stuck" if kind == "thread" else "",
         reasons={
             **_blank(NO_TIME, "queue time"),
+            **_blank(NO_HEADER, "enqueued by"),
             **(_blank(NOT_FROM_OUTSIDE, "timed out") if kind == "thread" else _blank(AS_OTHERS, "killed")),
         },
         yearly="huey_jobs.yearly",
@@ -297,6 +304,7 @@ def _apscheduler_row(kind: str, expected: Counts) -> Row:
             **_blank(NO_QUEUES, "queue"),
             **_blank(NOT_AT_ONCE, "part of a request"),
             **_blank(NO_WORKER, "ended children"),
+            **_blank(NO_HEADER, "enqueued by"),
             **({} if kind == "threads" else _blank(AS_OTHERS, "killed")),
         },
         yearly="yearly",
@@ -330,6 +338,7 @@ def _django_row(name: str, django: str) -> Row:
         reasons={
             **_blank(NO_SUCH_END, "retried", "rejected", "cancelled", "timed out"),
             **_blank(NO_SCHEDULES, "missed"),
+            **_blank(NO_HEADER, "enqueued by"),
         },
     )
 
@@ -357,6 +366,7 @@ ROWS: Final = (
         _DRAMATIQ,
         queue="high",
         needs=("dramatiq",),
+        has_header=True,
         eager="",
         stuck="stuck",
         reasons=_blank(NOT_AT_ONCE, "part of a request") | _blank(NO_SCHEDULES, "missed"),
@@ -384,7 +394,9 @@ ROWS: Final = (
         seconds_to_settle=1.0,
         needs=("arq",),
         stuck="stopped",
-        reasons=_blank(NO_SUCH_END, "rejected") | _blank(NOT_AT_ONCE, "part of a request"),
+        reasons=_blank(NO_SUCH_END, "rejected")
+        | _blank(NOT_AT_ONCE, "part of a request")
+        | _blank(NO_HEADER, "enqueued by"),
         yearly="cron:tidy",
         eager="",
     ),
@@ -405,6 +417,7 @@ ROWS: Final = (
         },
         queue="high",
         needs=("taskiq", "taskiq_redis"),
+        has_header=True,
         stuck="taskiq_jobs:stuck",
         reasons=_blank(NO_SUCH_END, "cancelled"),
         yearly="taskiq_jobs:yearly",
@@ -430,6 +443,7 @@ ROWS: Final = (
         reasons={
             **_blank(NO_SUCH_END, "rejected", "timed out"),
             **_blank(NO_TIME, "queue time"),
+            **_blank(NO_HEADER, "enqueued by"),
             **_blank(NOT_AT_ONCE, "part of a request"),
         },
         yearly="procrastinate_jobs.yearly",
@@ -451,6 +465,7 @@ ROWS: Final = (
         },
         queue="high",
         needs=("django_q",),
+        has_header=True,
         prepare=True,
         stuck="django_jobs.too_slow",
         reasons=_blank(NO_SUCH_END, "retried", "rejected", "cancelled"),

@@ -27,6 +27,7 @@ COLUMNS: Final = (
     "killed",
     "queue",
     "queue time",
+    "enqueued by",
     "once if decorated",
     "part of a request",
     "ended children",
@@ -43,6 +44,7 @@ was given tasks that end in every way, and the store was asked what was counted 
 - **succeeded** to **killed**: exactly as many runs ended so as must; a worker that is killed is told of by its parent
   process, else by the store, as soon as anybody reports
 - **queue**, **queue time**: known of every run
+- **enqueued by**: each task is counted once for the request that has enqueued it, however it ended
 - **once if decorated**: a task that is decorated with `background_task` besides is one transaction a run
 - **part of a request**: what the system runs at once, inside a request, is a part of that
 - **ended children**: a worker that is told to stop loses no run, nor do children that are replaced

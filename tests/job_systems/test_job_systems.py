@@ -10,7 +10,7 @@ import pytest
 import weighbridge
 
 from ..recording.conftest import Stored
-from .driver import MANY, Counted, Runner, counted, missed_in_a_year, queues, running
+from .driver import MANY, Counted, Runner, counted, enqueuers, missed_in_a_year, queues, running
 from .rows import ROWS, Row
 from .table import COLUMNS, PAGE, cells_of, outcomes
 
@@ -38,6 +38,7 @@ def test_what_is_sent_is_counted(row: Row, runner: Runners, stored: Stored, monk
     found = counted(stored, row.group)
     note_outcomes(row, found)
     assert {name: dict(one.outcomes) for name, one in found.items()} == row.expected
+    note_enqueuers(row, {name: sent_of(one) for name, one in found.items()}, enqueuers(stored))
     if not row.worker:
         outcomes[row, "queue time"] = all(one.queued for name, one in found.items() if name != "missed")
         assert outcomes[row, "queue time"]
@@ -56,6 +57,19 @@ def note_outcomes(row: Row, found: dict[str, Counted]) -> None:
             outcomes[row, "once if decorated"] = outcomes.get((row, "once if decorated"), True) and right[name]
 
 
+def sent_of(one: Counted) -> int:
+    """How many tasks were sent: each ends once, and begins once more whenever it is to be tried again."""
+    return sum(one.outcomes.values()) - one.outcomes.get("retried", 0)
+
+
+def note_enqueuers(row: Row, sent: dict[str, int], told: dict[str, dict[str, int]]) -> None:
+    """Fill the row's cell: all that was sent was enqueued by one request."""
+    expected = {name: {"order": number} for name, number in sent.items()} if row.has_header else {}
+    if row.has_header:
+        outcomes[row, "enqueued by"] = outcomes.get((row, "enqueued by"), True) and told == expected
+    assert told == expected
+
+
 @rows
 def test_who_is_told_to_stop_loses_nothing(row: Row, runner: Runners, stored: Stored) -> None:
     """Nor do children that are replaced; each run has waited, in a queue with a name, as far as the system knows."""
@@ -65,6 +79,9 @@ def test_who_is_told_to_stop_loses_nothing(row: Row, runner: Runners, stored: St
     (plain,) = (one for name, one in counted(stored, row.group).items() if name.endswith("plain"))
     outcomes[row, "ended children"] = plain.outcomes == {"succeeded": MANY}
     assert plain.outcomes == {"succeeded": MANY}
+    note_enqueuers(
+        row, {name: MANY for name in counted(stored, row.group) if name.endswith("plain")}, enqueuers(stored)
+    )
     if row.queue is not None:
         outcomes[row, "queue"] = queues(stored).keys() == {row.queue}
     assert queues(stored).keys() == ({row.queue} - {None})

@@ -142,6 +142,30 @@ def test_no_thread_and_no_file_stays_behind(stored: Stored, work: Work) -> None:
     assert stored.total() == 41
 
 
+PATCHED = "from gevent import monkey; monkey.patch_all()"
+
+
+@pytest.mark.parametrize("first", ["", PATCHED], ids=["threads", "gevent"])
+def test_a_signal_that_the_program_blocks_waits_for_the_program(programs: Programs, stored: Stored, first: str) -> None:
+    """Our threads block it as well: one that does not would be given it, and it ends the process."""
+    text = """
+        import signal
+
+        work()
+        weighbridge.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP})
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGHUP)
+        work()
+        weighbridge.flush()
+        print(signal.sigwait({signal.SIGTERM}) == signal.SIGTERM, signal.sigwait({signal.SIGHUP}) == signal.SIGHUP)
+        """
+    programs.prologue = f"{first}\n{programs.prologue}"
+    assert programs.run(text) == "True True\n"
+    assert stored.calls() == {"work": 2}
+
+
 def test_several_event_loops(stored: Stored) -> None:
     @weighbridge.background_task(name="work")
     async def work() -> None:

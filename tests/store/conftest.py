@@ -202,6 +202,7 @@ def aged(path: str, opened: Callable[[], AbstractContextManager[sqlite3.Connecti
 
 
 _ADDED = {
+    9: ["DROP TABLE enqueued", "UPDATE store_version SET version = 8"],
     8: [
         "DROP TABLE killed",
         "ALTER TABLE running DROP COLUMN key",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from weighbridge.transactions.recording.snapshot import ErrorGroup, GroupCount, SampleError, Series
-from weighbridge.transactions.store.reader import Selection, Window
+from weighbridge.transactions.store.engines import state_at
+from weighbridge.transactions.store.reader import Mark, Selection, Window
 
 from .conftest import NOW, Maker
 
@@ -133,8 +135,36 @@ def test_new_since_the_last_version(make, writer, read) -> None:
     assert {one.new_since for one in read().error_groups(make.always)} == {""}  # nothing was counted before
     report("1.4", MINUTE + 600, "old", "new")
     report("1.3", MINUTE + 600, "just before")
+    report("1.3", MINUTE + 900, "during the roll-out")
+    report("", MINUTE + 900, "nobody knows")
     found = {one.group.type: (one.new_since, one.group.version) for one in read().error_groups(make.always)}
-    assert found == {"shop:old": ("", "1.3"), "shop:new": ("1.4", "1.4"), "shop:just before": ("", "1.3")}
+    assert found == {
+        "shop:old": ("", "1.3"),
+        "shop:new": ("1.4", "1.4"),
+        "shop:just before": ("", "1.3"),
+        "shop:during the roll-out": ("", "1.3"),
+        "shop:nobody knows": ("1.4", ""),
+    }
+
+
+def test_an_alert_is_nothing_that_errors_are_new_since(make, writer, read, path) -> None:
+    for version, key, minute in (("1.3", "old", MINUTE), ("1.4", "new", MINUTE + 600), ("1.4", "newer", MINUTE + 900)):
+        make.instance = replace(make.instance, id=version, version=version)
+        writer.write(make.snapshot(make.row([1.0], minute=minute), groups=(count(make, key, minute=minute),)))
+    with closing(state_at(path)) as state:
+        state.add_mark(Mark("shop", MINUTE + 720, "alert", "errors of the shop"))
+        state.add_mark(Mark("", MINUTE + 1200, "alert_end", "errors of all"))
+    found = {one.group.type: one.new_since for one in read().error_groups(make.always)}
+    assert found == {"shop:old": "", "shop:new": "1.4", "shop:newer": "1.4"}
+
+
+def test_a_version_of_the_future_is_nothing_that_errors_are_new_since(make, writer, read) -> None:
+    for version, key, minute in (("1.3", "old", MINUTE), ("1.4", "new", MINUTE + 600), ("1.5", "odd", MINUTE + 10**8)):
+        make.instance = replace(make.instance, id=version, version=version)
+        writer.write(make.snapshot(make.row([1.0], minute=minute), groups=(count(make, key, minute=minute),)))
+    found = {one.group.type: one for one in read().error_groups(make.always, now=MINUTE + 700)}
+    assert found["shop:new"].new_since == "1.4"
+    assert read().error_group(found["shop:new"].group.id, MINUTE + 700)[1] == "1.4"
 
 
 def test_expected_errors_are_a_group_of_their_own(make, writer, read) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from weighbridge.transactions.recording.snapshot import Series
 from weighbridge.transactions.schedules import Schedule
+from weighbridge.transactions.store.results import Selection
 from weighbridge.transactions.store.statistics import Window
 
 BOTH_ENGINES = True
@@ -45,3 +46,19 @@ def test_workers_are_the_processes_that_report_jobs_of_an_application(make, writ
     with read() as reader:
         assert [one.id for one in reader.workers("shop", make.now)] == ["0"]
         assert reader.workers("stock", make.now) == []
+        assert [one.id for one in reader.reporters("shop", "web")] == ["1"]
+        assert len(reader.reporters("stock", "web")) == 2  # as of a store that does not tell
+
+
+def test_the_last_process_of_an_application_is_told_once_all_of_them_are_gone(make, writer, read) -> None:
+    web, application = make.row([1.0], series=JOB._replace(kind="web")), Selection("shop", "web")
+    for number, taken in enumerate((make.now, make.now + 60, make.now + 30)):
+        snapshot = make.snapshot(web, taken=taken)
+        writer.write(replace(snapshot, instance=replace(make.instance, id=f"{number}"), sequence=1))
+    with read() as reader:
+        assert reader.last_gone(application, make.now + 90) is None
+        last = reader.last_gone(application, make.now + 600)
+        assert last is not None
+        assert (last.id, last.seen) == ("1", make.now + 60)
+        assert reader.last_gone(application._replace(host="elsewhere"), make.now + 600) is None
+        assert reader.last_gone(Selection("shop", "background"), make.now + 600) is None

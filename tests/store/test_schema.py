@@ -30,7 +30,7 @@ def test_an_older_store_is_read_and_brought_up_to_date(path, make, aged, tmp_pat
     linked = make.sample(2.0, linked_applications=("b",))
     StoreWriter(path).write(make.snapshot(make.row([2.0]), samples=(linked,), running=(make.running(0),)))
     with StoreReader.open(path) as reader:
-        assert reader.health().version == schema.VERSION == 8
+        assert reader.health().version == schema.VERSION == 9
         assert reader.totals(make.always).calls == 2
         assert reader.links() == {"shop": ("b",)}
         assert len(reader.samples(make.always)) == 2

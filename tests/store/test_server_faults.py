@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from importlib import import_module
 
 import pytest
@@ -219,19 +219,44 @@ def test_a_process_that_reports_merges_where_nobody_does(server, make, monkeypat
     assert counted(server.path) == 5
 
 
-@pytest.fixture
-def reporter(server, cluster) -> Iterator[str]:
-    """The store's address for somebody who can report and read nothing, by what the documentation grants."""
+@contextmanager
+def granted(name: str, server: ServerEngine, cluster: Cluster) -> Iterator[str]:
+    """Give the store's address for a user who may do what the documentation grants."""
     address = parse_server_url(server.path)
     connection = ServerConnection(address, load_driver())
     with connection.session() as session:
-        session.execute("CREATE ROLE reporter LOGIN PASSWORD 's3cret'")
-        (grants,) = (block.code for block in blocks("text", "docs/how-to/postgresql.md"))
+        session.execute(f"CREATE ROLE {name} LOGIN PASSWORD 's3cret'")
+        (grants,) = (one.code for one in blocks("text", "docs/how-to/postgresql.md") if one.title == f"{name}.sql")
         session.execute(grants.replace("weighbridge", address.schema))
-    yield f"{cluster.url('postgres', 'reporter', 's3cret')}?schema={address.schema}"
+    yield f"{cluster.url('postgres', name, 's3cret')}?schema={address.schema}"
     with connection.session() as session:
-        session.execute("DROP OWNED BY reporter; DROP ROLE reporter")
+        session.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
     connection.close()
+
+
+@pytest.fixture
+def reporter(server, cluster) -> Iterator[str]:
+    """The store's address for somebody who can report and read nothing."""
+    with granted("reporter", server, cluster) as path:
+        yield path
+
+
+def test_a_role_may_read_all_tables_and_those_that_come_later_and_change_nothing(server, cluster, make) -> None:
+    with closing(sent(server.path)) as writer:
+        writer.write(make.snapshot(make.row([1.0])))
+    with granted("viewer", server, cluster) as path:
+        with StoreReader.open(path) as reader:
+            reader.collect()
+            assert reader.totals(EVER).calls == 0
+            assert counted(server.path) == 1
+            assert reader.totals(EVER).calls == 1
+        owner, viewer = (ServerConnection(parse_server_url(one), load_driver()) for one in (server.path, path))
+        with closing(owner), owner.session() as session:
+            session.execute("CREATE TABLE @later (one integer)")
+        with closing(viewer), viewer.session() as session:
+            assert session.execute("SELECT count(*) FROM @later").fetchone() == (0,)
+        with closing(viewer), pytest.raises(ServerFailure, match="may not do that"), viewer.session() as session:
+            session.execute("DELETE FROM @totals")
 
 
 def test_a_role_may_report_and_read_nothing(server, reporter, make, monkeypatch) -> None:

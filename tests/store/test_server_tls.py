@@ -13,6 +13,7 @@ import pytest
 
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
 from weighbridge.transactions.recording.snapshot import StoreUnavailable
+from weighbridge.transactions.store.postgresql import connection as connection_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection
 from weighbridge.transactions.store.postgresql.drivers import _Psycopg, _Psycopg2
 from weighbridge.transactions.store.postgresql.writer import ServerWriter
@@ -127,3 +128,22 @@ def test_over_a_network_nothing_is_sent_without_tls(address: Address, make) -> N
     local = address(mode="").replace("db.example", "127.0.0.1")
     with closing(ServerWriter(local, _Psycopg(pytest.importorskip("psycopg")))) as writer:
         writer.write(make.snapshot(make.row([1.0])))
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_service_without_tls_is_refused_over_a_network(
+    cluster: Cluster, tmp_path: Path, make, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    """Only libpq knows where it leads; there is no other machine here, so that this one is taken for one."""
+    keywords = parse_server_url(cluster.url("postgres")).keywords
+    service = tmp_path / "services"
+    service.write_text("\n".join(("[figures]", *(f"{name}={value}" for name, value in keywords.items()), "")), "utf-8")
+    monkeypatch.setenv("PGSERVICEFILE", str(service))
+    writer = ServerWriter("postgresql:///?service=figures&schema=none", DRIVERS[driver](pytest.importorskip(driver)))
+    with closing(writer):
+        with pytest.raises(StoreUnavailable, match="run: weighbridge store upgrade"):
+            writer.write(make.snapshot(make.row([1.0])))
+        writer.close()
+        monkeypatch.setattr(connection_module, "is_local", lambda host: not host)
+        with pytest.raises(StoreUnavailable, match=r"is not encrypted \(sslmode=require is missing for 127"):
+            writer.write(make.snapshot(make.row([1.0])))

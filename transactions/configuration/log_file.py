@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ..host_exceptions import pass_on
-from ..log import logger
+from ..log import logger, own_handlers
 from .records import Configuration, Problem
 
 __all__ = ["direct_log"]
@@ -81,6 +81,7 @@ def _install(handler: logging.Handler | None) -> None:
         logger().removeHandler(_handler)
         _handler.close()
     _handler = handler
+    own_handlers[:] = () if handler is None else (handler,)
     logger().propagate = handler is None
     if handler is not None:
         handler.setFormatter(logging.Formatter(_FORMAT))

@@ -7,9 +7,11 @@ repeats a text that it does not understand, with the password in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
+
+from .environment import read_environment
 
 __all__ = [
     "DEFAULT_SCHEMA",
@@ -17,6 +19,7 @@ __all__ = [
     "SCHEMES",
     "BadURL",
     "ServerAddress",
+    "is_local",
     "is_server_url",
     "masked_place",
     "parse_server_url",
@@ -95,7 +98,7 @@ def parse_server_url(url: str) -> ServerAddress:
         raise BadURL("#, /, ? and @ in a user, password or name must be written as %23, %2F, %3F and %40")
     if "dbname" not in keywords and "service" not in keywords:
         raise BadURL(f"the name of the database is missing, as in {EXAMPLE}")
-    return ServerAddress(_secured(keywords), schema)
+    return ServerAddress(_secured(keywords, read_environment()), schema)
 
 
 def _hosts(hosts: str) -> dict[str, str]:
@@ -139,19 +142,31 @@ def _decoded(what: str, text: str) -> str:
     return decoded
 
 
-def _secured(keywords: dict[str, str]) -> dict[str, str]:
-    """Require TLS unless the server is on this machine: by default libpq goes on without it where it is refused."""
+def _secured(keywords: dict[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Require TLS unless the server is on this machine: by default libpq goes on without it where it is refused.
+
+    What else tells libpq how to connect is obeyed: ``PGSSLMODE``, if it requires TLS, and a service, of which only
+    libpq knows what it stands for. Where that leads to is seen once there is a connection.
+    """
     mode = keywords.get("sslmode")
     if mode is not None and mode not in (*_MODES, *_WEAK_MODES):
         raise BadURL(f"sslmode must be one of {', '.join((*_MODES, *_WEAK_MODES))}")
-    if all(map(_is_local, keywords.get("host", "").split(","))):
+    if all(map(is_local, _servers(keywords, environ))):
         return keywords
     if mode in _WEAK_MODES:
         raise BadURL(f"sslmode={mode} is for a server on this machine; over a network use one of {', '.join(_MODES)}")
-    return {"sslmode": "require", **keywords}
+    is_set_elsewhere = "service" in keywords or "PGSERVICE" in environ or environ.get("PGSSLMODE") in _MODES
+    return keywords if is_set_elsewhere else {"sslmode": "require", **keywords}
 
 
-def _is_local(host: str) -> bool:
+def _servers(keywords: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names and numbers of the servers, as far as they are said here."""
+    for name, variable in (("host", "PGHOST"), ("hostaddr", "PGHOSTADDR")):
+        yield from (keywords.get(name) or environ.get(variable, "")).split(",")
+
+
+def is_local(host: str) -> bool:
+    """Whether a name or number is one of this machine, or a socket in its files; none stands for the socket."""
     return not host or host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "DISCONNECTS",
     "MAX_ERRORS",
     "STRIPPED",
+    "UNREADABLE",
     "ExcInfo",
     "LocatedError",
     "class_names",
@@ -151,8 +152,17 @@ def outcome_of(exception: BaseException) -> Outcome:
         return known.outcome
     if known.is_group:
         return _outcome_of_group(exception)
-    status = getattr(exception, "code" if isinstance(exception, SystemExit) else "exit_code", None)
-    return "succeeded" if status in (0, None) else "failed"
+    return "succeeded" if _status_of(exception) in (0, None) else "failed"
+
+
+def _status_of(exit_: BaseException) -> object:
+    """Return the status that a program is to exit with; an own class may answer by code that fails."""
+    try:
+        status: object = getattr(exit_, "code" if issubclass(type(exit_), SystemExit) else "exit_code", None)
+    except BaseException as failure:
+        pass_on_signals(failure)
+        return "unknown"
+    return status
 
 
 def _outcome_of_group(group: BaseException) -> Outcome:
@@ -183,11 +193,19 @@ _MOST_ASKED: Final = 10_000
 
 def parts_of(exception: BaseException) -> tuple[BaseException, ...]:
     """The exceptions of a group; none where it is no group."""
-    return tuple(exception.exceptions) if _class_of(exception).is_group else ()  # type: ignore[attr-defined]
+    if not _class_of(exception).is_group:
+        return ()
+    try:
+        return tuple(exception.exceptions)  # type: ignore[attr-defined]
+    except BaseException as failure:
+        pass_on_signals(failure)
+        return ()
 
 
 _NOT_KEPT: Final = ""
 """Value of `NoticedError.type` for an error that is counted, but of which the settings allow nothing to be kept."""
+UNREADABLE: Final = LocatedError(_NOT_KEPT, "", expected=False)
+"""Stands for an exception that cannot be read, as code of the host's in its class fails: it is counted."""
 
 
 def noticed(exception: BaseException, expected: bool) -> LocatedError:
@@ -202,7 +220,7 @@ def noticed(exception: BaseException, expected: bool) -> LocatedError:
 def _origin(exception: BaseException, known: _Class) -> Origin:
     try:
         return origin_of(exception, known.name, known.is_group, _DESCRIBE)
-    except Exception as failure:
+    except BaseException as failure:
         pass_on_signals(failure)
         capture_internal_exception("the traceback of an error")
         return None, None
@@ -246,7 +264,7 @@ def _message(exception: BaseException) -> str:
     """Return the exception's text, cut to size. ``str()`` runs code of the host program's, which may raise."""
     try:
         return str.__str__(str(exception))[:_LONGEST_MESSAGE]
-    except Exception as failure:
+    except BaseException as failure:
         pass_on_signals(failure)
         return "<unprintable>"
 

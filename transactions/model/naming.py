@@ -10,6 +10,7 @@ from ..host_exceptions import pass_on_signals
 from ..log import log_once
 
 __all__ = [
+    "LONGEST_HEADER",
     "LONGEST_NAME",
     "TYPES",
     "Kind",
@@ -29,6 +30,8 @@ Kind = Literal["web", "background"]
 
 LONGEST_NAME: Final = 255
 """Characters; longer names are cut."""
+LONGEST_HEADER: Final = 1000
+"""Characters of a task's header that names the transaction that enqueued it; longer ones are neither sent nor read."""
 
 TYPES: Final[dict[Kind, str]] = {"web": "WebTransaction", "background": "OtherTransaction"}
 

@@ -9,6 +9,10 @@ __all__ = ["values_of", "whole_number"]
 
 _MAX_DIGITS: Final = 18
 """Any number of so many digits fits into 64 bits."""
+_MOST: Final = 10**12
+"""Values that were added up already, at most: sums of such counts fit into 64 bits."""
+_LARGEST: Final = 1e200
+"""Of a value: sums of such values stay finite."""
 
 
 def whole_number(text: str | bytes) -> int | None:
@@ -28,6 +32,8 @@ def whole_number(text: str | bytes) -> int | None:
 def values_of(value: Any) -> tuple[int, float, float, float] | None:
     """Return count, total, least and most of a number, or of a dictionary of those; ``None`` if it is neither.
 
+    One that is so large that a sum may overflow is none: no store takes that, nor does JSON.
+
     >>> values_of(2.5), values_of({"count": 2, "total": 3, "min": 1, "max": 2}), values_of("2")
     ((1, 2.5, 2.5, 2.5), (2, 3.0, 1.0, 2.0), None)
     """
@@ -37,17 +43,17 @@ def values_of(value: Any) -> tuple[int, float, float, float] | None:
     count = value.get("count", 1)
     total = _finite(value.get("total", 0.0))
     least, most = (_finite(value.get(key, total)) for key in ("min", "max"))
-    if total is None or least is None or most is None or type(count) is not int or count < 1:
+    if total is None or least is None or most is None or type(count) is not int or not 1 <= count <= _MOST:
         return None
     return count, total, least, most
 
 
 def _finite(value: Any) -> float | None:
-    """Return a number as a float; ``None`` for anything else, and for infinity and NaN."""
+    """Return a number as a float; ``None`` for anything else, and for infinity, NaN and what is next to infinity."""
     if not isinstance(value, (int, float)) and type(value).__name__ != "Decimal":
         return None
     try:
         number = float(value)
     except (OverflowError, ValueError):
         return None
-    return number if number - number == 0.0 else None
+    return number if abs(number) <= _LARGEST else None

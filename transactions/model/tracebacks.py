@@ -13,10 +13,12 @@ from typing import Any, Final, NamedTuple
 
 from ..configuration.in_force import in_force
 from ..configuration.own_code import OwnCode, short_path
+from ..host_exceptions import cause_of, context_of, hides_context, traceback_of
 from .clock import monotonic
 
 __all__ = [
     "MAX_DEPTH",
+    "MAX_EXCEPTIONS",
     "MAX_FRAMES",
     "Describe",
     "Frame",
@@ -32,6 +34,8 @@ MAX_FRAMES: Final = 20
 """Frames of an exception that are kept, the innermost."""
 MAX_DEPTH: Final = 3
 """Levels of causes, contexts and exception groups below an exception that are kept."""
+MAX_EXCEPTIONS: Final = 16
+"""Exceptions of a traceback that are kept, those nearest to the first: groups of groups may hold any number."""
 _MAX_PARTS: Final = 5
 """Exceptions of a group that are kept."""
 _BOUND: Final = range(3000)
@@ -72,6 +76,7 @@ class Raised(NamedTuple):
 
     type: str
     message: str
+    """Empty for the first, which has it by itself: it is asked of the program's code only once."""
     relation: str
     """What it is to the one above: ``cause``, ``context``, ``part``; empty for the first."""
     frames: tuple[Frame, ...]
@@ -94,6 +99,10 @@ class Stack:
 
 Origin = tuple[Place | None, Stack | None]
 """The innermost own place and the traceback of an exception, as far as they are known."""
+
+
+_Tree = tuple[str, BaseException, list[Any]]
+"""What an exception is to the one above, itself, and each that is kept beside it, as this one."""
 
 
 class LocatedError(NamedTuple):
@@ -205,18 +214,20 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
     seen = _Latest.seen
     if seen.own_code is not in_force.own_code:
         seen = _begin_anew()
-    walked = _walked(exception.__traceback__)  # every failing request pays for this
+    walked = _walked(traceback_of(exception))  # every failing request pays for this
     last = walked[-MAX_FRAMES:]
     find = seen.codes.get
     codes = [find(id(step.tb_frame.f_code)) or seen.code_of(step) for step in last]
     found = _own_place(seen, walked, last, codes)
     if found is None or not in_force.privacy.keeps_tracebacks:
         return found, None
-    steps = [name, *codes, *[step.tb_lasti for step in last]]
-    if is_group or exception.__context__ is not None or exception.__cause__ is not None:
-        steps += _steps_of_others(seen, exception, describe, MAX_DEPTH)
+    steps: list[object] = [name, *codes, *[step.tb_lasti for step in last]]
+    tree: _Tree = "", exception, []
+    if is_group or context_of(exception) is not None or cause_of(exception) is not None:
+        _add_others(tree, describe)
+        _add_steps_of_others(steps, seen, tree, describe)
     key = tuple(steps)
-    return found, seen.stacks.get(key) or _new_stack(seen, key, exception, describe)
+    return found, seen.stacks.get(key) or _new_stack(seen, key, tree, describe)
 
 
 def _own_place(
@@ -235,28 +246,49 @@ def _own_before(seen: _Seen, walked: Sequence[TracebackType]) -> TracebackType |
     return next((step for step in reversed(walked[:-MAX_FRAMES]) if seen.code_of(step).own), None)
 
 
-def _steps_of_others(seen: _Seen, exception: BaseException, describe: Describe, levels: int) -> Iterator[object]:
-    for relation, other in _others(exception, describe):
-        yield relation
-        yield describe.name(other)
-        for step in _innermost(seen, _walked(other.__traceback__)):
-            yield seen.code_of(step)
-            yield step.tb_lasti
-        if levels > 1:
-            yield from _steps_of_others(seen, other, describe, levels - 1)
+def _add_others(tree: _Tree, describe: Describe) -> None:
+    """Add the exceptions that are kept beside the first one, level by level, so that none is far while others are near.
+
+    All of those in groups of groups would be hundreds, of which each costs time and memory.
+    """
+    level, left = [tree], MAX_EXCEPTIONS - 1
+    for _ in range(MAX_DEPTH):
+        below: list[_Tree] = []
+        for above in level:
+            for relation, other in _others(above[1], describe):
+                if not left:
+                    return
+                left -= 1
+                one: _Tree = relation, other, []
+                above[2].append(one)
+                below.append(one)
+        if not below:
+            return
+        level = below
+
+
+def _add_steps_of_others(steps: list[object], seen: _Seen, tree: _Tree, describe: Describe, depth: int = 1) -> None:
+    for one in tree[2]:
+        relation, exception, others = one
+        steps += (depth, relation, describe.name(exception))
+        for step in _innermost(seen, _walked(traceback_of(exception))):
+            steps += (seen.code_of(step), step.tb_lasti)
+        if others:
+            _add_steps_of_others(steps, seen, one, describe, depth + 1)
 
 
 def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str, BaseException]]:
     """Yield what a traceback shows beside an exception: its cause or else its context, and the parts of a group."""
-    if exception.__cause__ is not None:
-        yield "cause", exception.__cause__
-    elif exception.__context__ is not None and not exception.__suppress_context__:
-        yield "context", exception.__context__
+    cause, context = cause_of(exception), context_of(exception)
+    if cause is not None:
+        yield "cause", cause
+    elif context is not None and not hides_context(exception):
+        yield "context", context
     for part in describe.parts(exception)[:_MAX_PARTS]:
         yield "part", part
 
 
-def _new_stack(seen: _Seen, key: object, exception: BaseException, describe: Describe) -> Stack | None:
+def _new_stack(seen: _Seen, key: object, tree: _Tree, describe: Describe) -> Stack | None:
     """Return a stack that was not known, unless there are too many: then one is worth no time to a failing request."""
     if len(seen.stacks) >= _MAX_STACKS:
         now = monotonic()
@@ -264,22 +296,22 @@ def _new_stack(seen: _Seen, key: object, exception: BaseException, describe: Des
             return None
         seen.stacks_until = now + _STACKS_KNOWN_FOR
         seen.stacks.clear()
-    stack = seen.stacks[key] = Stack(_raised(seen, exception, "", describe, MAX_DEPTH))
+    stack = seen.stacks[key] = Stack(_raised(seen, tree, describe))
     return stack
 
 
-def _raised(seen: _Seen, exception: BaseException, relation: str, describe: Describe, levels: int) -> Raised:
-    walked = _walked(exception.__traceback__)
+def _raised(seen: _Seen, tree: _Tree, describe: Describe) -> Raised:
+    relation, exception, others = tree
+    walked = _walked(traceback_of(exception))
     steps = _innermost(seen, walked)
     omitted = sum(not seen.code_of(step).is_ours for step in walked) - len(steps)
-    others = _others(exception, describe) if levels else ()
     return Raised(
         describe.name(exception),
-        describe.message(exception),
+        describe.message(exception) if relation else "",
         relation,
         tuple(_frame(seen.code_of(step), step) for step in steps),
         omitted,
-        tuple(_raised(seen, other, said, describe, levels - 1) for said, other in others),
+        tuple(_raised(seen, one, describe) for one in others),
     )
 
 

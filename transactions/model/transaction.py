@@ -34,6 +34,7 @@ class Extras:
     __slots__ = (
         "attributes",
         "disconnected",
+        "enqueuer",
         "errors",
         "frozen_at",
         "ignored",
@@ -69,6 +70,8 @@ class Extras:
         """The queue that a task was taken from, if it is known."""
         self.task: tuple[str, int | None] | None = None
         """What its job system calls this run, and the attempt, if known; empty for a frame around others' work."""
+        self.enqueuer: str | None = None
+        """What a header of a task says of the transaction that enqueued it; of its first attempt only."""
         self.disconnected: bool = False
         """Whether the client disconnected before the last byte."""
         self.stale_tokens: list[Token[Transaction | None]] = []
@@ -167,6 +170,10 @@ class Transaction:
         """Return the group and name as they are now."""
         explicit_name = self._explicit_name
         return (DEFAULT_GROUP, "") if explicit_name is None else (explicit_name.group, explicit_name.name)
+
+    def _name_so_far(self) -> tuple[str, str]:
+        """Return the group and name that it would have if it ended now, and changed nothing in between."""
+        return self._group_and_name()
 
     def _series_key(self) -> object:
         """Return the key of the series that counts it, made of values that are cheap to read; errors aside."""
@@ -311,6 +318,7 @@ class Transaction:
             if self._background and outcome != "failed" and (outcome not in FAILURES or self._failed()):
                 self._ensure_extras().outcome = outcome
         except Exception:
+            self._notice(errors.UNREADABLE)
             capture_internal_exception("Transaction._record_exception")
 
     # The end
@@ -380,6 +388,8 @@ class Transaction:
         if extras is not None:
             if extras.queue_time is not None:
                 buffer.queue_times.append(extras.queue_time)
+            if extras.enqueuer is not None:
+                buffer.enqueuers.append(extras.enqueuer)
             buffer.errors.extend(extras.errors)
         return True
 

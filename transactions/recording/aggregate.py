@@ -12,14 +12,15 @@ from ..configuration.settings import Settings
 from ..handoff import DurationBuffer, handoff
 from ..host_exceptions import pass_on
 from ..model.applications import Application
-from ..model.clock import epoch_at, file_time, monotonic
+from ..model.clock import epoch_at, monotonic
 from ..model.errors import LocatedError, shown
+from ..model.loading import loading
 from ..model.naming import path_of
 from ..model.transaction import Transaction
 from .buckets import MinuteBucket, SeriesBuffer
 from .error_groups import group_of, other_group
 from .name_limits import OTHER, KnownNames
-from .snapshot import ErrorCount, GroupCount, MinuteRow, Sample, Series
+from .snapshot import EnqueuedCount, ErrorCount, GroupCount, MinuteRow, Sample, Series
 from .stack_texts import StackTexts
 
 __all__ = ["Aggregate", "Collected"]
@@ -38,6 +39,7 @@ class Collected(NamedTuple):
     minutes: tuple[MinuteRow, ...]
     errors: tuple[ErrorCount, ...]
     groups: tuple[GroupCount, ...]
+    enqueued: tuple[EnqueuedCount, ...]
     samples: tuple[Sample, ...]
 
 
@@ -82,7 +84,7 @@ class Aggregate:
         """The buffers of this minute that are open in the hand-off."""
         self._uncounted = 0
         self._distinct_errors = self._distinct_groups = 0
-        self._stack_texts = StackTexts(file_time())
+        self._stack_texts = StackTexts(loading.begun)
         self._names = KnownNames(settings.max_names)
 
     # Aggregation
@@ -227,6 +229,7 @@ class Aggregate:
             tuple(rows),
             tuple(error for bucket in buckets for error in bucket.take_error_counts()),
             tuple(count for bucket in buckets for count in bucket.take_group_counts()),
+            tuple(count for bucket in buckets for count in bucket.take_enqueued()),
             samples,
         )
 

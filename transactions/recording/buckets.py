@@ -12,15 +12,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from ..handoff import BUFFER_CAPACITY, KEEP_ALL, DurationBuffer
+from ..handoff import BUFFER_CAPACITY, KEEP_ALL, DurationBuffer, handoff
 from ..model.applications import Application
 from ..model.errors import LocatedError, retained
 from ..model.finished import NoticedError, Outcome
 from ..model.transaction import Transaction
+from .enqueuers import series_in
 from .error_groups import failed_without, group_of
 from .histogram import add_sorted
 from .name_limits import OTHER
-from .snapshot import ErrorCount, ErrorGroup, GroupCount, MinuteRow, Sample, SampleError, SampleReason, Series
+from .snapshot import (
+    EnqueuedCount,
+    ErrorCount,
+    ErrorGroup,
+    GroupCount,
+    MinuteRow,
+    Sample,
+    SampleError,
+    SampleReason,
+    Series,
+)
 from .totals import Totals, nanoseconds
 
 __all__ = ["MinuteBucket", "SeriesBuffer"]
@@ -29,19 +40,32 @@ _MAX_FAILED: Final = 3
 """Failed transactions kept whole per series and minute."""
 _KEEP_NONE: Final = float("inf")
 """Value of `DurationBuffer.slow_threshold` for which no transaction is kept whole."""
+_MAX_ENQUEUERS: Final = 100
+"""Enqueuing transactions that are told apart per series and minute."""
 _MAX_QUEUES: Final = 50
 """Queues that are kept apart per series and minute; tasks of more are counted under one name."""
 
-_BufferKey = tuple[int, Outcome, str, bool, bool, bool, bool]
+_BufferKey = tuple[int, Outcome, str, bool, bool, bool, bool, bool]
 
-_Row = TypeVar("_Row", MinuteRow, ErrorCount, GroupCount, Sample)
+_Row = TypeVar("_Row", MinuteRow, EnqueuedCount, ErrorCount, GroupCount, Sample)
 _Item = TypeVar("_Item")
 
 
 class SeriesBuffer(DurationBuffer):
     """A buffer for transactions of one minute bucket that share status, outcome and flags, so are counted alike."""
 
-    __slots__ = ("apdex", "bucket", "disconnected", "failed", "outcome", "queue", "sampled", "status", "with_errors")
+    __slots__ = (
+        "apdex",
+        "bucket",
+        "by_error",
+        "disconnected",
+        "failed",
+        "outcome",
+        "queue",
+        "sampled",
+        "status",
+        "with_errors",
+    )
 
     def __init__(
         self,
@@ -50,6 +74,7 @@ class SeriesBuffer(DurationBuffer):
         outcome: Outcome,
         queue: str,
         failed: bool,
+        by_error: bool,
         with_errors: bool,
         apdex: bool,
         sampled: bool,
@@ -61,6 +86,8 @@ class SeriesBuffer(DurationBuffer):
         self.queue: str = queue
         """The queue that they were taken from, if it is known."""
         self.failed: bool = failed
+        self.by_error: bool = by_error
+        """Whether an error says so that was not expected; else it is their status or outcome."""
         self.with_errors: bool = with_errors
         """Whether they have errors, expected ones perhaps."""
         self.apdex: bool = apdex
@@ -80,6 +107,8 @@ class SeriesBuffer(DurationBuffer):
         if extras is not None:
             if extras.queue_time is not None:
                 self.queue_times.append(extras.queue_time)
+            if extras.enqueuer is not None:
+                self.enqueuers.append(extras.enqueuer)
             self.disconnected += extras.disconnected
             self.errors.extend(extras.errors)
         if self.sampled:
@@ -103,6 +132,7 @@ class MinuteBucket:
         "_apdex_t",
         "_application",
         "_buffers",
+        "_enqueuers",
         "_failed",
         "_failed_before",
         "_minute",
@@ -134,6 +164,8 @@ class MinuteBucket:
         self._buffers: dict[_BufferKey, SeriesBuffer] = {}
         self._totals: dict[str, Totals] = {}
         """By queue; what came from none under an empty name."""
+        self._enqueuers: Counter[str] = Counter()
+        """How many of them were enqueued by whom, by header; by others beyond the limit under an empty one."""
         self._slowest: Transaction | None = None
         self._failed: list[Transaction] = []
         self._failed_before = 0
@@ -146,6 +178,7 @@ class MinuteBucket:
             transaction._outcome() or ("failed" if failed else "succeeded"),
             self._bounded("" if extras is None else extras.queue or ""),
             failed,
+            extras is not None and extras.failing,
             extras is not None and bool(extras.errors),
             flags.apdex and not transaction._background,
             flags.sampled,
@@ -204,11 +237,18 @@ class MinuteBucket:
         for buffer in self._buffers.values():
             if buffer.durations or buffer.response_starts:
                 number = _add_buffer(buffer, self._totals.setdefault(buffer.queue, Totals()), self._apdex_t)
-                if buffer.failed and not buffer.with_errors and number:
+                if buffer.failed and not buffer.by_error and number:
                     group = failed_without(buffer.status, buffer.outcome)
                     self.groups[group.key] = group
                     self.group_counts[group.key] += number
+            if buffer.enqueuers:
+                self._count_enqueuers(_drain(buffer.enqueuers))
         return sum(totals.count for totals in self._totals.values())
+
+    def _count_enqueuers(self, headers: list[str]) -> None:
+        known = self._enqueuers
+        for header in headers:
+            known[header if header in known or len(known) < _MAX_ENQUEUERS else ""] += 1
 
     def take_rows(self) -> Iterator[MinuteRow]:
         """Yield the counts, if there are any, and reset them."""
@@ -232,6 +272,16 @@ class MinuteBucket:
         for key, count in counts.items():
             yield from self._linked(GroupCount(self._series, self._minute, groups[key], count))
 
+    def take_enqueued(self) -> Iterator[EnqueuedCount]:
+        """Yield how many of them were enqueued by whom, and reset the counts."""
+        counts, self._enqueuers = self._enqueuers, Counter()
+        for header, count in counts.items():
+            enqueuer = series_in(header) if header else None
+            if enqueuer is None and header:
+                handoff.record_dropped("enqueuers", count)
+            else:
+                yield from self._linked(EnqueuedCount(self._series, self._minute, enqueuer, count))
+
     def take_samples(self) -> Iterator[Sample]:
         """Yield the kept transactions as samples, and drop them."""
         for reason, transaction in self.kept_transactions():
@@ -248,11 +298,11 @@ class MinuteBucket:
 
 def _sample_errors(transaction: Transaction) -> tuple[SampleError, ...]:
     """Return what else is known of a transaction's errors."""
-    kept = transaction._kept_errors()
+    found = tuple(SampleError(group_of(error), error.stack) for error in transaction._kept_errors())
     extras = transaction._extras
-    if not (extras is not None and extras.errors) and transaction._failed():
-        return (SampleError(failed_without(transaction.status, transaction._outcome()), None),)
-    return tuple(SampleError(group_of(error), error.stack) for error in kept)
+    if transaction._failed() and not (extras is not None and extras.failing):
+        return (*found, SampleError(failed_without(transaction.status, transaction._outcome()), None))
+    return found
 
 
 def _add_buffer(buffer: SeriesBuffer, into: Totals, apdex_t: float) -> int:

@@ -455,6 +455,7 @@ class Recorder:
             custom_metrics=metrics,
             custom_events=events,
             groups=collected.groups,
+            enqueued=collected.enqueued,
             schedules=schedules,
             settled=self._settled(),
         )

@@ -17,6 +17,7 @@ from ..schedules import Schedule
 from .totals import Totals
 
 __all__ = [
+    "EnqueuedCount",
     "ErrorCount",
     "ErrorGroup",
     "GroupCount",
@@ -99,6 +100,17 @@ class GroupCount:
     count: int
 
 
+@dataclass(frozen=True)
+class EnqueuedCount:
+    """How many tasks of one series that ended in one minute were enqueued by one transaction."""
+
+    series: Series
+    minute: int
+    enqueuer: Series | None
+    """``None`` for all those that are not told apart."""
+    count: int
+
+
 class SampleError(NamedTuple):
     """What is known of an error of a sample besides class and message."""
 
@@ -115,7 +127,7 @@ class Sample:
     reason: SampleReason
     transaction: FinishedTransaction
     errors: tuple[SampleError, ...] = ()
-    """Of each of the transaction's errors; of one that failed without any, its group."""
+    """Of each of the transaction's errors; of one that failed and had none but expected ones, its group as well."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,7 @@ class Snapshot:
     schedules: tuple[Schedule, ...] = ()
     """All that the process has declared; sent once an hour and when there are new ones."""
     groups: tuple[GroupCount, ...] = ()
+    enqueued: tuple[EnqueuedCount, ...] = ()
     settled: tuple[Settled, ...] = ()
     """Tasks of other processes whose ends are among what was recorded."""
 

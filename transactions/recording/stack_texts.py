@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import stat
 from _blake2 import blake2b  # `hashlib` loads OpenSSL
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,11 +31,12 @@ class StackTexts:
     """Makes the texts of stacks.
 
     Args:
-        started: when the process began, as files are dated: those that are younger may have other lines than it runs.
+        begun: says since when the code of a file may have been loaded, as files are dated: one that is younger may
+            have other lines than those that run.
     """
 
-    def __init__(self, started: float) -> None:
-        self._started = started
+    def __init__(self, begun: Callable[[str], float]) -> None:
+        self._begun = begun
         self._files: dict[str, list[bytes]] = {}
 
     def prepare(self, stacks: Iterable[Stack]) -> None:
@@ -85,7 +86,9 @@ class StackTexts:
         try:
             file = Path(path)
             found = file.stat()
-            if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_FILE or found.st_mtime > self._started:
+            if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST_FILE:
+                return []
+            if max(found.st_mtime, found.st_ctime) > self._begun(path):  # what is copied may bring an older date along
                 return []
             return file.read_bytes().splitlines()
         except (OSError, ValueError):  # a name that is no file's, or that no file can have

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..recording.snapshot import Series
 from .names import scope_of
-from .resolutions import FOREVER, RowRange
+from .resolutions import RowRange
 from .results import ErrorGroupInfo, ErrorGroupStatistics, Mark, Selection
 from .rows import Rows
 from .statistics import Window
@@ -15,7 +15,9 @@ from .sums import first_start
 __all__ = ["group_statistics", "last_mark", "most_first", "new_since"]
 
 
-def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selection) -> list[ErrorGroupStatistics]:
+def group_statistics(
+    rows: Rows, ranges: Sequence[RowRange], selection: Selection, now: float
+) -> list[ErrorGroupStatistics]:
     """Return the groups with errors, those with the most first."""
     scope, _ = scope_of(selection)
     groups: dict[int, ErrorGroupInfo] = {}
@@ -26,7 +28,8 @@ def group_statistics(rows: Rows, ranges: Sequence[RowRange], selection: Selectio
         last[group.id] = max(last.get(group.id, 0), start)
         of_group = counts.setdefault(group.id, {})
         of_group[series] = of_group.get(series, 0) + count
-    marks = {application: last_mark(rows, application) for application in {one.application for one in groups.values()}}
+    applications = {one.application for one in groups.values()}
+    marks = {application: last_mark(rows, application, now) for application in applications}
     found = [
         ErrorGroupStatistics(
             group,
@@ -48,17 +51,21 @@ def most_first(counts: Mapping[Series, int]) -> dict[Series, int]:
 def new_since(group: ErrorGroupInfo, mark: Mark | None) -> str:
     """Return the name of a mark if a group was seen for the first time after it; else an empty one.
 
-    Both are known to the minute. In that of the mark the version decides in which the group was seen first.
+    While a version is rolled out, the one before goes on: what was seen in that first is not new since the other.
     """
     if mark is None or group.first_seen < mark.moment:
         return ""
-    in_that_minute = group.first_seen == mark.moment and mark.kind == "version"
-    return "" if in_that_minute and group.version not in ("", mark.name) else mark.name
+    is_of_another = mark.kind == "version" and group.version not in ("", mark.name)
+    return "" if is_of_another else mark.name
 
 
-def last_mark(rows: Rows, application: str) -> Mark | None:
-    """Return the last mark of an application, unless nothing was counted before: then everything would be new."""
-    marks = rows.marks(Window(0, FOREVER), application)
+def last_mark(rows: Rows, application: str, now: float) -> Mark | None:
+    """Return the last version or mark of an application, unless nothing was counted before: all would be new.
+
+    That an alert begins or ends is a mark as well, and is no change of the program. What lies ahead is of a process
+    whose clock is wrong.
+    """
+    marks = [one for one in rows.marks(Window(0, now), application) if one.kind in ("version", "manual")]
     if not marks:
         return None
     last = marks[-1]

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import local
 
 from ..log import log_once
 from ..model.finished import Kind
@@ -18,12 +19,14 @@ from .cache import RowCache
 from .engines import source_at
 from .error_groups import group_statistics, last_mark, most_first, new_since
 from .ever import EverCache, counted_ever
+from .limits import MAX_SAMPLES
 from .liveness import reporting
 from .names import scope_of
 from .resolutions import (
     COARSE_WIDTHS,
     COARSEST,
     FINEST,
+    FOREVER,
     Resolution,
     RowRange,
     bounded_step,
@@ -37,6 +40,7 @@ from .results import (
     ApplicationStatistics,
     CountedEver,
     CustomMetricStatistics,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorGroupStatistics,
     ErrorKey,
@@ -61,6 +65,7 @@ from .results import (
 )
 from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
 from .sample_filter import FoundSamples, SampleFilter, first_matching
+from .shared_reading import SharedReading
 from .statistics import Statistics, Window, statistics_of
 from .steps import Steps, steps_of
 from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
@@ -73,6 +78,7 @@ __all__ = [
     "ApplicationStatistics",
     "CountedEver",
     "CustomMetricStatistics",
+    "EnqueuedBy",
     "ErrorGroupInfo",
     "ErrorGroupStatistics",
     "ErrorKey",
@@ -113,6 +119,12 @@ _LONG_AGO = 32 * 86400.0
 """For so many seconds before a window, the last run of a schedule is looked for."""
 
 
+class _OfThread(local):
+    """What a thread has begun to read."""
+
+    shared: SharedReading | None = None
+
+
 class StoreReader:
     """Read-only access to a store, while others write to it.
 
@@ -128,6 +140,7 @@ class StoreReader:
         self._source: Source = source_at(os.fspath(path))
         self._cache = RowCache()
         self._ever_cache = EverCache()
+        self._of_thread = _OfThread()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> StoreReader:
@@ -370,7 +383,12 @@ class StoreReader:
             series = _called(rows, selection, wanted.part_of_name) if wanted.part_of_name else None
             most = limit + 1 if wanted.is_told_by_columns else 2 * limit
             candidates = rows.matching_samples(window, selection, series, wanted, latest, most)
-            return first_matching(candidates, wanted, limit, most)
+            found = first_matching(candidates, wanted, limit, most)
+            if found.is_complete or len(found.samples) == limit:
+                return found
+            # Too few of those that may match do: all of them are looked at, so that no sample which is there is missed.
+            candidates = rows.matching_samples(window, selection, series, wanted, latest, MAX_SAMPLES)
+            return first_matching(candidates, wanted, limit, MAX_SAMPLES)
 
     def sample(self, number: int) -> StoredSample | None:
         """Return a sample by its ``id``; ``None`` if it does not exist, or no longer."""
@@ -400,10 +418,15 @@ class StoreReader:
             steps, ranges = _stepped_ranges(rows, window, step)
             return error_timeline(steps, rows.errors_by_step(ranges, selection, steps.number_sql))
 
-    def error_groups(self, window: Window, selection: Selection = _EVERYTHING) -> list[ErrorGroupStatistics]:
-        """Return the groups of errors: of one class, from one place; those with the most errors first."""
+    def error_groups(
+        self, window: Window, selection: Selection = _EVERYTHING, now: float = FOREVER
+    ) -> list[ErrorGroupStatistics]:
+        """Return the groups of errors: of one class, from one place; those with the most errors first.
+
+        They are new since the last mark up to ``now`` (epoch seconds).
+        """
         with self._reading() as rows:
-            return group_statistics(rows, _ranges(rows, window)[0], selection)
+            return group_statistics(rows, _ranges(rows, window)[0], selection, now)
 
     def error_group_timeline(
         self, window: Window, step: int | Steps, selection: Selection = _EVERYTHING
@@ -413,7 +436,7 @@ class StoreReader:
             steps, ranges = _stepped_ranges(rows, window, step)
             return error_timeline(steps, rows.groups_by_step(ranges, selection, steps.number_sql))
 
-    def error_group(self, number: int) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
+    def error_group(self, number: int, now: float = FOREVER) -> tuple[ErrorGroupInfo, str, Traceback | None] | None:
         """Return a group by its ``id``, since which mark it is new, and its last traceback; ``None`` if it is unknown.
 
         The mark is empty if the group is older.
@@ -423,7 +446,7 @@ class StoreReader:
             if found is None:
                 return None
             group, text = found
-            return group, new_since(group, last_mark(rows, group.application)), traceback_from(text)
+            return group, new_since(group, last_mark(rows, group.application, now)), traceback_from(text)
 
     def samples_of_group(
         self, number: int, window: Window, selection: Selection = _EVERYTHING, limit: int = 20
@@ -478,11 +501,47 @@ class StoreReader:
                 found.append(_status(stored, runs, before[-1] if before else None, window, now))
             return found
 
+    def enqueued(self, window: Window, selection: Selection) -> Sequence[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window: the hundred most frequent pairs.
+
+        It is known of tasks whose job system carries a header, and is kept for a month.
+        """
+        with self._reading() as rows:
+            return rows.enqueued(window, selection)
+
+    def reporters(self, application: str, kind: Kind) -> list[StoredInstance]:
+        """Return the processes of the last days that have reported transactions of an application and kind.
+
+        The last seen come first. Of a store that an earlier version wrote, which does not tell, these are all.
+        """
+        with self._reading() as rows:
+            known, own = rows.instances(), rows.reporters(application, kind)
+        found = [known[number] for number in own if number in known] or known.values()
+        return sorted(found, key=lambda instance: -instance.seen)
+
     def workers(self, application: str, now: float) -> list[StoredInstance]:
         """Return the living processes that have reported background transactions of an application."""
         with self._reading() as rows:
-            there, wanted = reporting(rows.instances(), rows.silences(), now), rows.workers(application)
+            there = reporting(rows.instances(), rows.silences(), now)
+            wanted = rows.reporters(application, "background")
             return [instance for number, instance in there.items() if number in wanted]
+
+    def last_gone(self, selection: Selection, now: float) -> StoredInstance | None:
+        """Return the process that reported last what is selected, an application and kind, if none of them runs now.
+
+        Those that ended longer ago than processes are remembered are unknown, as if there were none.
+        """
+        assert selection.application is not None
+        assert selection.kind is not None
+        with self._reading() as rows:
+            wanted = rows.reporters(selection.application, selection.kind)
+            known = rows.instances()
+            own = [number for number in wanted if number in known and known[number].is_of(selection)]
+            last = max((known[number] for number in own), key=lambda instance: instance.seen, default=None)
+            if last is None or last.seen > now - FINEST:
+                return None
+            there = reporting(known, rows.silences(), now)
+            return None if any(number in there for number in own) else last
 
     def marks(self, window: Window, application: str | None = None) -> list[Mark]:
         """Return the marks in a window, in order of time: new versions, and what somebody marked."""
@@ -547,8 +606,22 @@ class StoreReader:
         return totals_by(rows, self._cache, _TOGETHER, ranges, series).get((), Totals())
 
     @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        """Answer all questions of the block, from this thread, as of one moment of the store; other threads wait."""
+        if self._of_thread.shared is not None:
+            yield
+            return
+        shared = self._of_thread.shared = SharedReading(self._source)
+        try:
+            yield
+        finally:
+            self._of_thread.shared = None
+            shared.end()
+
+    @contextmanager
     def _reading(self) -> Iterator[Rows]:
-        with self._source.reading() as rows:
+        shared = self._of_thread.shared
+        with self._source.reading() if shared is None else shared.rows() as rows:
             self._cache.validate(rows.state, rows.resolutions().values())
             yield rows
 

@@ -18,6 +18,7 @@ __all__ = [
     "ApplicationStatistics",
     "CountedEver",
     "CustomMetricStatistics",
+    "EnqueuedBy",
     "ErrorGroupInfo",
     "ErrorGroupStatistics",
     "ErrorKey",
@@ -310,6 +311,16 @@ class StoredSchedule(NamedTuple):
     """Epoch seconds."""
     seen: int
     """Epoch seconds of the last report."""
+
+
+@dataclass(frozen=True)
+class EnqueuedBy:
+    """How many tasks of one series were enqueued by one transaction."""
+
+    task: Series
+    by: Series | None
+    """``None`` for all those that are not told apart."""
+    count: int
 
 
 @dataclass(frozen=True)

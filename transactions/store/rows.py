@@ -10,10 +10,12 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, NamedTuple, Protocol
 
+from ..model.finished import Kind
 from ..recording.snapshot import SampleReason, Series
 from .resolutions import Resolution, RowRange
 from .results import (
     AlertState,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorKey,
     Mark,
@@ -230,8 +232,12 @@ class Rows(Protocol):
         """Yield the schedules of an application, or of all, by application and name."""
         ...
 
-    def workers(self, application: str) -> set[int]:
-        """Return the numbers of the instances that have reported background transactions of an application."""
+    def enqueued(self, window: Window, selection: Selection) -> Sequence[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window, the most frequent first."""
+        ...
+
+    def reporters(self, application: str, kind: Kind) -> set[int]:
+        """Return the numbers of the instances that have reported transactions of an application and kind."""
         ...
 
     # Custom metrics and events

@@ -41,8 +41,9 @@ class SampleFilter(NamedTuple):
     """Seconds that the transaction took at least."""
     most: float | None = None
     """Seconds that it took at most."""
-    attribute: tuple[str, str] | None = None
-    """A name, and the value as text."""
+    attribute: str = ""
+    """A name, an equals sign, and the value as text. A name may have such a sign, and spaces around either may be meant
+    or not: what can be read in several ways leaves what matches one of them."""
     error: str = ""
     """A class with or without its module, a status with ``(no exception)``, or `ANY_ERROR`."""
 
@@ -72,12 +73,15 @@ class SampleFilter(NamedTuple):
         if self.status:
             yield [f'"status":{self.status.removesuffix("xx")}']
         if self.attribute:
-            name, value = self.attribute
-            yield [f"{json.dumps(name)}:{written}" for written in _json_of(value)]
+            ways = ways_to_read(self.attribute)
+            yield [f"{json.dumps(name)}:{written}" for name, value in ways for written in _json_of(value)]
         if self.error == ANY_ERROR:
             yield ['"failed":true', '"errors":[[']
         elif self.error.endswith(_NO_EXCEPTION):
-            yield ['"errors":[]']
+            yield ['"errors":[]', ",true]"]  # of an expected one, the end
+            yield ['"failed":true']
+            cause = json.dumps(self.error.removesuffix(_NO_EXCEPTION))
+            yield [f'"status":{cause[1:-1]},', f'"outcome":{cause}']
         elif self.error:
             yield [f'{json.dumps(_last_word(self.error))[1:-1]}",']
 
@@ -85,7 +89,7 @@ class SampleFilter(NamedTuple):
         """Whether the status, an attribute and an error of a transaction are those asked for."""
         return (
             (not self.status or _has_status(one, self.status))
-            and (self.attribute is None or _has_attribute(one, *self.attribute))
+            and (not self.attribute or any(_has_attribute(one, *way) for way in ways_to_read(self.attribute)))
             and (not self.error or _has_error(one, self.error))
         )
 
@@ -106,6 +110,26 @@ def _has_status(one: FinishedTransaction, wanted: str) -> bool:
     return str(one.status) == wanted or (wanted.endswith("xx") and f"{str(one.status)[0]}xx" == wanted)
 
 
+def ways_to_read(attribute: str) -> list[tuple[str, str]]:
+    """Return the names and values that a filter for an attribute may mean, at most `_MOST_SIGNS` times four.
+
+    >>> ways_to_read("plan=gold"), ways_to_read("a = b=c")
+    ([('plan', 'gold')], [('a ', ' b=c'), ('a ', 'b=c'), ('a', ' b=c'), ('a', 'b=c'), ('a = b', 'c')])
+    """
+    parts = attribute.split("=", _MOST_SIGNS)
+    found: dict[tuple[str, str], None] = {}
+    for end in range(1, len(parts)):
+        name, value = "=".join(parts[:end]), "=".join(parts[end:])
+        for one in (name, name.strip()):
+            if one.strip():
+                found |= {(one, value): None, (one, value.strip()): None}
+    return list(found)
+
+
+_MOST_SIGNS: Final = 8
+"""Equals signs that may separate the name from the value: an engine is asked for each way."""
+
+
 def _has_attribute(one: FinishedTransaction, name: str, wanted: str) -> bool:
     return name in one.attributes and _is_written(one.attributes[name], wanted)
 
@@ -122,19 +146,23 @@ def _has_error(one: FinishedTransaction, wanted: str) -> bool:
     if wanted == ANY_ERROR:
         return one.failed or bool(one.errors)
     if wanted.endswith(_NO_EXCEPTION):
-        return one.failed and not one.errors and wanted.removesuffix(_NO_EXCEPTION) in (str(one.status), one.outcome)
+        return (
+            one.failed
+            and all(error.expected for error in one.errors)
+            and wanted.removesuffix(_NO_EXCEPTION) in (str(one.status), one.outcome)
+        )
     dotted = wanted.replace(":", ".")
     return any(f".{error.type.replace(':', '.')}".endswith(f".{dotted}") for error in one.errors)
 
 
 def _json_of(value: str) -> Iterator[str]:
-    """Yield how an attribute that is shown as such a value begins in JSON."""
+    """Yield how an attribute that is shown as such a value is written in JSON, with the end of what has none."""
     yield json.dumps(value)
-    if value.casefold() in ("true", "false"):
-        yield value.casefold()
+    written = {value.casefold()} if value.casefold() in ("true", "false") else set()
     number = _number(value)
     if number is not None:
-        yield from {value, repr(number), repr(number).removesuffix(".0")}
+        written |= {value, repr(number), repr(number).removesuffix(".0")}
+    yield from (one + end for one in sorted(written) for end in ",}")  # 1 is not the beginning of 17
 
 
 def _number(value: str) -> float | None:

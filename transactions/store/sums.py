@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..recording.histogram import merge_encoded
-from ..recording.totals import GREATEST, HISTOGRAMS, PLAIN, SUMS, PlainTotals, Totals, seconds
+from ..recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN, SUMS, PlainTotals, Totals, seconds
 from .cache import RowCache
 from .resolutions import FINEST, FOREVER, Resolution, RowRange
 from .rows import Grouping, Row, Rows, Sums
 
 __all__ = ["add_up", "averages_of", "first_start", "last_start", "plain_totals_of", "times_of", "totals_by"]
 
-_MERGES: Final = [sum if name in SUMS else max if name in GREATEST else min for name in PLAIN]
+
+def _latest(thresholds: Sequence[float | None]) -> float | None:
+    return next((one for one in reversed(thresholds) if one is not None), None)
+
+
+def _merge_of(name: str) -> Callable[..., Any]:
+    """Return what a column of several rows becomes."""
+    return sum if name in SUMS else max if name in GREATEST else min if name == "minimum" else _latest
+
+
+_PLAIN_MERGES: Final = [_merge_of(name) for name in PLAIN]
+_MERGES: Final = [_merge_of(name) for name in COLUMNS[: -len(HISTOGRAMS) - 1]]
+"""Of the columns that stand before the histograms."""
 
 
 def totals_by(
@@ -49,7 +61,7 @@ def plain_totals_of(
 def _plain(rows: Sequence[Row]) -> PlainTotals:
     if len(rows) == 1:
         return PlainTotals(*rows[0])
-    return PlainTotals(*(merge(some) for merge, some in zip(_MERGES, zip(*rows, strict=True), strict=True)))
+    return PlainTotals(*[merge(column) for merge, column in zip(_PLAIN_MERGES, zip(*rows, strict=True), strict=True)])
 
 
 def _grouped(
@@ -84,11 +96,10 @@ def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
 
 def add_up(rows: Sequence[Row]) -> Totals:
     """Return the sum of rows, each of which has the columns of `Totals` without the statuses."""
-    whole, *others = (Totals(*row[: -len(HISTOGRAMS)]) for row in rows)
-    for one in others:
-        whole.add(one)
-    for column, name in enumerate(HISTOGRAMS, -len(HISTOGRAMS)):
-        setattr(whole, name, merge_encoded([row[column] for row in rows]))
+    columns = zip(*rows, strict=True)  # of which each loop takes its own
+    whole = Totals(*[merge(column) for merge, column in zip(_MERGES, columns, strict=False)])
+    for name, column in zip(HISTOGRAMS, columns, strict=True):
+        setattr(whole, name, merge_encoded(column))
     return whole
 
 

@@ -38,12 +38,12 @@ class _Step:
         if self.transaction._token is None:
             attach_step(self.transaction)
 
-    def __exit__(self, kind: object, exception: BaseException | None, traceback: object) -> None:
-        if exception is None:
+    def __exit__(self, kind: type[BaseException] | None, exception: BaseException | None, traceback: object) -> None:
+        if kind is None or exception is None:
             detach_step(self.transaction)
             return
         try:
-            if not isinstance(exception, (StopIteration, StopAsyncIteration)):
+            if not issubclass(kind, (StopIteration, StopAsyncIteration)):
                 self.transaction._record_exception(exception)
         finally:
             finish(self.transaction)

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from ..context.current import current
 from ..context.finalizers import Guard, release
 from ..context.lifetime import Mark, attach_step, detach_step, finish, finish_out_of_order, recover, undo_begin
+from ..handoff import handoff
 from ..host_exceptions import pass_on
 from ..log import capture_internal_exception, log_once
 from ..model import errors
 from ..model.applications import ApplicationArgument
 from ..model.clock import epoch
 from ..model.finished import FAILURES, OUTCOMES, AttributeValue, Outcome
-from ..model.naming import LONGEST_NAME, function_name, text_of
+from ..model.naming import LONGEST_HEADER, LONGEST_NAME, function_name, text_of
 from ..model.transaction import Extras, Transaction
 from .opening import BackgroundOpener, CallName
 
@@ -80,7 +81,8 @@ def open_task(
     queued: float | None = None,
     queue: str | None = None,
     task_id: str | None = None,
-    attempt: int | None = None,
+    attempt: int = 1,
+    enqueuer: object = None,
 ) -> Transaction | None:
     """Open the transaction of a task that a worker calls, to be ended by `end_task` in the same context. Never raises.
 
@@ -95,6 +97,7 @@ def open_task(
         queue: that it was taken from.
         task_id: what the job system calls the run.
         attempt: its number, from 1 on.
+        enqueuer: what a header of the task says of the transaction that enqueued it; of its first attempt only.
     """
     before, transaction = current.get(), None
     try:
@@ -109,6 +112,8 @@ def open_task(
             extras.queue = queue
             if task_id is not None:
                 extras.task = (task_id, attempt)
+            if enqueuer is not None:
+                extras.enqueuer = _as_header(enqueuer)
         return transaction
     except BaseException:
         undo_begin(transaction, before)
@@ -125,6 +130,14 @@ def end_task(transaction: Transaction, error: BaseException | None = None, outco
         capture_internal_exception("end_task")
     finally:
         finish(transaction)
+
+
+def _as_header(enqueuer: object) -> str | None:
+    """Return what a header says; ``None`` if it is nothing that a header of ours says."""
+    if isinstance(enqueuer, str) and 0 < len(enqueuer) <= LONGEST_HEADER:
+        return enqueuer
+    handoff.record_dropped("enqueuers")
+    return None
 
 
 def _task_opener(group: str, name: str) -> BackgroundOpener:
@@ -229,6 +242,11 @@ class BackgroundTaskHandle:
         task_id = attributes.get("task.id")
         if task_id:
             transaction._ensure_extras().task = (str(task_id), None)
+
+    def _note_enqueuer(self, enqueuer: object) -> None:
+        """Note what a header of the task says of the transaction that enqueued it."""
+        if enqueuer is not None and self._opened is not None:
+            self._opened._ensure_extras().enqueuer = _as_header(enqueuer)
 
     def _undo(self, before: Transaction | None) -> None:
         """Undo a beginning that was interrupted; ending the handle then does nothing."""

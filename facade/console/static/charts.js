@@ -117,12 +117,21 @@ function axes(unit, whole, logarithmic) {
   ];
 }
 
+let pressed = null; // the chart where a drag has begun: the others only follow, and a hand may end it anywhere
+document.addEventListener("mousedown", (event) => { pressed = event.target.closest(".u-over"); }, true);
+
 function zoom(plot, step) {
   const { left, width } = plot.select;
-  if (width < 8 || !plot.over.matches(":hover")) return; // the other charts only follow
+  if (plot.over !== pressed) return;
+  if (width < 8) { unselect(); return; }
   const since = Math.floor(plot.posToVal(left, "x"));
   const until = Math.ceil(plot.posToVal(left + width, "x"));
-  go({ since, until: Math.max(until, since + step), page: null });
+  go({ since, until: Math.max(until, since + 2 * step), page: null }); // a line has two points
+}
+
+// What is marked holds up the refresh.
+function unselect() {
+  drawings.forEach(({ plot }) => plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false));
 }
 
 // The cross-hair stands where the figures are that the legend shows.
@@ -206,6 +215,7 @@ function tableOf(element) {
   const body = table.createTBody();
   for (let place = chart.x.length - 1; place >= 0; place -= 1) {
     const row = body.insertRow();
+    row.dataset.key = chart.x[place];
     row.appendChild(made("th", "", moment(chart.x[place]))).scope = "row";
     for (const { values } of chart.lines) {
       row.appendChild(made("td", "number", values[place] == null ? "-" : units[chart.unit](values[place])));
@@ -258,14 +268,17 @@ function bringUpToDate(element) {
   if (drawing && drawing.told === element.dataset.chart) return;
   const chart = JSON.parse(element.dataset.chart);
   if (!drawing || shapeOf(chart) !== shapeOf(drawing.chart)) {
+    const pointed = drawing?.plot.cursor;
     if (drawing) erase(element);
     draw(element);
+    if (pointed?.left >= 0) setTimeout(() => drawings.get(element)?.plot.setCursor(pointed)); // once it has its scales
   } else {
     Object.assign(drawing, { chart, told: element.dataset.chart });
     drawing.plot.setData(columns(chart));
     tell(element, drawing.plot.cursor.idx);
   }
-  element.parentElement.querySelector(".chart-table > table")?.replaceWith(tableOf(element).firstChild);
+  const table = element.parentElement.querySelector(".chart-table > table");
+  if (table) keepingPlace(() => morph(table, tableOf(element).firstChild));
 }
 
 const breath = () => new Promise((resolve) => { setTimeout(resolve); });

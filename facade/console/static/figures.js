@@ -41,6 +41,14 @@ function moment(seconds) {
   return day(date) === day(new Date()) ? clock(date) : `${day(date)} ${clock(date)}`;
 }
 
+// What is shown, unless somebody has written another moment into it.
+function tellMoment(input) {
+  const date = new Date(input.dataset.epoch * 1000);
+  if (input.value && input.value !== input.told) return;
+  input.value = `${day(date)}T${clock(date)}`;
+  input.told = input.value;
+}
+
 function localizeTimes(scope) {
   const today = day(new Date());
   for (const element of scope.querySelectorAll("time[datetime]")) {
@@ -50,8 +58,7 @@ function localizeTimes(scope) {
     element.title = date.toString();
   }
   for (const input of scope.querySelectorAll("input[data-epoch]")) {
-    const date = new Date(input.dataset.epoch * 1000);
-    if (!input.value) input.value = `${day(date)}T${clock(date)}`;
+    tellMoment(input);
   }
   for (const zone of scope.querySelectorAll(".zone")) {
     zone.textContent = Intl.DateTimeFormat().resolvedOptions().timeZone || "your time";

@@ -60,11 +60,30 @@ function askByOwnClock() {
   if (zone && !used.every(same)) location.replace(address({ tz: zone }));
 }
 
+// A browser that goes back fills in what was chosen last, which led away from what is shown.
+function tellChoices() {
+  for (const select of document.querySelectorAll("select[data-submit]")) {
+    const shown = [...select.options].find((option) => option.defaultSelected);
+    if (shown) shown.selected = true;
+  }
+}
+
+// Says beside a field what is wrong with it, until it is changed.
+function refused(input, wrong, reason) {
+  if (!wrong) return false;
+  input.setCustomValidity(reason);
+  input.reportValidity();
+  input.form.addEventListener("input", () => input.setCustomValidity(""), { once: true });
+  return true;
+}
+
 function submitMoments(event) {
   event.preventDefault();
   const form = event.target;
-  const seconds = (name) => Math.floor(new Date(form.elements[name].value).getTime() / 1000);
-  go({ since: seconds("since"), until: seconds("until"), page: null });
+  const [since, until] = ["since", "until"].map((name) => Math.floor(new Date(form.elements[name].value).getTime() / 1000));
+  if (refused(form.elements.until, since >= until, "This must be later than the beginning.")) return;
+  if (refused(form.elements.since, since * 1000 >= Date.now(), "This must lie in the past.")) return;
+  go({ since, until, page: null });
 }
 
 // A choice changes one thing in the address; only another application or page is asked for with a form.
@@ -86,22 +105,40 @@ function busy() {
   return document.hidden || marking || document.querySelector("dialog[open]");
 }
 
+const PATIENCE = 60000; // milliseconds
+let asking = null; // the refresh that is under way: a later one takes its place, so that no answer overtakes a newer one
+
 async function refresh() {
+  asking?.abort();
+  const own = new AbortController();
+  asking = own;
+  const patience = setTimeout(() => own.abort(), PATIENCE);
+  try {
+    await bringAllUpToDate(own);
+  } finally {
+    clearTimeout(patience);
+    if (asking === own) asking = null;
+  }
+}
+
+async function bringAllUpToDate(own) {
   const asked = location.href;
-  const answer = await fetch(asked, { headers: { accept: "text/html" } }).catch(() => null);
+  const answer = await fetch(asked, { headers: { accept: "text/html" }, signal: own.signal }).catch(() => null);
   if ("waiting" in document.body.dataset) {
     if (answer && answer.ok) location.reload();
     return;
   }
   const found = answer && answer.ok ? await answer.text().catch(() => null) : null;
+  if (asking !== own) return;
   root.classList.toggle("stale", found === null);
+  root.classList.toggle("locked", answer?.status === 401);
   if (found === null || location.href !== asked) return;
   const fresh = new DOMParser().parseFromString(found, "text/html");
   await breath();
   localizeTimes(fresh);
   for (const place of LIVE) { // one after the other, as a long table takes as long as all the rest
     await breath();
-    if (location.href !== asked) return;
+    if (asking !== own || location.href !== asked) return;
     keepingPlace(() => replaceFigures(place, fresh));
   }
   await breath();
@@ -117,7 +154,7 @@ let refreshed = 0;
 
 function refreshWhenDue() {
   const every = Number(document.body.dataset.refresh) * 1000;
-  if (!every || busy() || Date.now() - refreshed < every - 500) return;
+  if (!every || asking || busy() || Date.now() - refreshed < every - 500) return;
   refreshed = Date.now();
   refresh();
 }
@@ -168,6 +205,9 @@ function start() {
   document.addEventListener("keydown", press);
   document.addEventListener("change", submitOnChange);
   document.addEventListener("input", (event) => { if (event.target.id === "slider") moveThreshold(event.target, true); });
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.matches(".free")) target.querySelectorAll("input[data-epoch]").forEach(tellMoment);
+  }, true);
   document.querySelectorAll("form[data-moments]").forEach((form) => form.addEventListener("submit", submitMoments));
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".chart button");
@@ -181,6 +221,7 @@ function start() {
   refreshed = Date.now();
   setInterval(refreshWhenDue, 1000);
   document.addEventListener("visibilitychange", refreshWhenDue);
+  addEventListener("pageshow", tellChoices);
   localizeTimes(document);
   drawAll();
 }

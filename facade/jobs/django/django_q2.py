@@ -11,7 +11,7 @@ from django_q.conf import Conf  # type: ignore[import-untyped]
 from django_q.models import Schedule  # type: ignore[import-untyped]
 from django_q.utils import get_func_repr  # type: ignore[import-untyped]
 
-from weighbridge.jobs.runs import attributes_of, aware, begin_run, end_run_by_name
+from weighbridge.jobs.runs import attributes_of, aware, begin_run, end_run_by_name, enqueuer_here
 from weighbridge.jobs.timetables import Entry, Timetable, cron_rule, period_rule
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _GROUP: Final = "Django"
+_ENQUEUER: Final = "weighbridge_enqueuer"
+"""The key of a task that says which transaction has enqueued it."""
 _schedules: Final = Timetable(_GROUP)
 _PERIODS: Final = {Schedule.MINUTES: 60, Schedule.HOURLY: 3600}
 """Seconds."""
@@ -49,6 +51,7 @@ _runs: Final[dict[str, BackgroundTaskHandle]] = {}
 
 def connect() -> None:
     """Measure what the signals of the package tell."""
+    signals.pre_enqueue.connect(_stamp, dispatch_uid=__name__)
     signals.pre_execute.connect(_begin, dispatch_uid=__name__)
     signals.post_spawn.connect(_look_at_schedules, dispatch_uid=__name__)
     signals.post_execute_in_worker.connect(_end, dispatch_uid=__name__)
@@ -85,10 +88,17 @@ def _rule_of(planned: Any) -> tuple[str, str] | None:
     return (cron_rule(due.minute, due.hour, *_CALENDAR[kind](due)), zone) if due.day <= 28 or kind in _ANY_DAY else None
 
 
+def _stamp(task: Any, **_: object) -> None:
+    enqueuer = enqueuer_here()
+    if enqueuer is not None:
+        task[_ENQUEUER] = enqueuer
+
+
 def _begin(task: Any, **_: object) -> None:
     name = get_func_repr(task["func"]) or "None"
     queued = aware(task.get("started"))
-    _runs[task["id"]] = begin_run(_GROUP, name, queued, task.get("cluster"), attributes_of(task["id"]))
+    attributes, enqueuer = attributes_of(task["id"]), task.get(_ENQUEUER)
+    _runs[task["id"]] = begin_run(_GROUP, name, queued, task.get("cluster"), attributes, enqueuer)
 
 
 def _end(task: Any, **_: object) -> None:

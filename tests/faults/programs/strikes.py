@@ -69,18 +69,28 @@ class Rounds:
 
 
 def by_signal(rounds: Rounds, until: float) -> None:
-    for handler in (rounds.strike, partial(rounds.strike), lambda *_: rounds.strike()):
-        signal.signal(signal.SIGALRM, handler)
+    def once(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        rounds.strike()
+
+    def once_too(*arguments: Any) -> None:
+        signal.signal(arguments[0], signal.SIG_IGN)
+        rounds.strike()
+
+    for handler in (rounds.strike, partial(rounds.strike), lambda *_: rounds.strike(), once, once_too):
+
+        def arm(handler: Callable[..., Any] = handler) -> None:
+            signal.signal(signal.SIGALRM, handler)
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.003))
+
         while time.monotonic() < until and rounds.raised < LIMIT:
-            rounds.one(
-                lambda: signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0002, 0.003)),
-                lambda before: rounds.raised > before,
-            )
-        until += SECONDS / 3
+            rounds.one(arm, lambda before: rounds.raised > before)
+        until += SECONDS / HANDLERS
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 LIMIT = 1_000_000
+HANDLERS = 5
 
 
 def by_thread(rounds: Rounds, until: float) -> None:
@@ -121,7 +131,7 @@ how, _, name = STRIKER.partition(":")
 for _ in range(50):
     forms.FORMS[FORM]()
 rounds = Rounds(forms.FORMS[FORM], CLASSES[name])
-(by_signal if how == "signal" else by_thread)(rounds, time.monotonic() + SECONDS / (3 if how == "signal" else 1))
+(by_signal if how == "signal" else by_thread)(rounds, time.monotonic() + SECONDS / (HANDLERS if how == "signal" else 1))
 threads_are_done = handoff.open_transactions.copy()
 reckon(
     ran=forms.RAN, raised=rounds.raised, arrived=rounds.arrived, swallowed=rounds.swallowed, blinded=rounds.left_current

@@ -10,7 +10,7 @@ from typing import Any
 from arq import Retry, create_pool, cron, func
 from arq.connections import RedisSettings
 from arq.jobs import Job
-from telling import tell
+from telling import run, tell
 
 import weighbridge.jobs.arq
 from weighbridge import background_task
@@ -80,6 +80,6 @@ async def send_many() -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(globals()[sys.argv[1]]())
+        run(globals()[sys.argv[1]])
     except asyncio.TimeoutError:
         print("the job was told to stop")

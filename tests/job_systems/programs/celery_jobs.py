@@ -10,7 +10,7 @@ from typing import Any
 from celery import Celery, Task, shared_task
 from celery.exceptions import Ignore, Reject
 from celery.schedules import crontab
-from telling import FOLDER, die, is_first, show_request, tell
+from telling import FOLDER, die, is_first, run, show_request, tell
 
 import weighbridge.jobs.celery
 from weighbridge import background_task
@@ -165,4 +165,4 @@ def eager() -> None:
 if __name__ == "__main__":
     import celery_jobs
 
-    getattr(celery_jobs, sys.argv[1])()
+    run(getattr(celery_jobs, sys.argv[1]))

@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from telling import show_request, tell
+from telling import run, show_request, tell
 
 from weighbridge import background_task
 
@@ -109,4 +109,4 @@ if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "django_settings"
     sys.path.insert(0, str(Path(__file__).parent))
     django.setup()
-    globals()[sys.argv[1]]()
+    run(globals()[sys.argv[1]])

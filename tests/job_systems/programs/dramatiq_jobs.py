@@ -9,7 +9,7 @@ import time
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, SkipMessage
-from telling import hang, tell
+from telling import hang, run, tell
 
 import weighbridge.jobs.dramatiq
 from weighbridge import add_custom_attribute, background_task
@@ -108,4 +108,4 @@ def send_many() -> None:
 if __name__ == "__main__":
     import dramatiq_jobs
 
-    getattr(dramatiq_jobs, sys.argv[1])()
+    run(getattr(dramatiq_jobs, sys.argv[1]))

@@ -8,7 +8,7 @@ import time
 
 from huey import MemoryHuey, RedisHuey, crontab
 from huey.exceptions import CancelExecution, RetryTask
-from telling import hang, is_first, show_request, tell
+from telling import hang, is_first, run, show_request, tell
 
 import weighbridge.jobs.huey
 from weighbridge import background_task
@@ -109,4 +109,4 @@ def eager() -> None:
 if __name__ == "__main__":
     import huey_jobs
 
-    getattr(huey_jobs, sys.argv[1])()
+    run(getattr(huey_jobs, sys.argv[1]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
 import procrastinate
 import psycopg
 from procrastinate.exceptions import JobAborted
-from telling import hang, tell
+from telling import hang, run, tell
 
 import weighbridge.jobs.procrastinate
 from weighbridge import background_task
@@ -95,4 +94,4 @@ async def send_many() -> None:
 if __name__ == "__main__":
     import procrastinate_jobs
 
-    asyncio.run(getattr(procrastinate_jobs, sys.argv[1])())
+    run(getattr(procrastinate_jobs, sys.argv[1]))

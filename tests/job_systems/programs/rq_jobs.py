@@ -7,12 +7,13 @@ import sys
 import time
 
 from redis import Redis
-from rq import Queue, Retry, cron
+from rq import Retry, cron
 from rq.command import send_stop_job_command
 from rq.job import Job
-from telling import die, is_first, show_request, tell
+from telling import die, is_first, run, show_request, tell
 
 from weighbridge import background_task
+from weighbridge.jobs.rq import Queue
 
 
 def plain(number: int) -> None:
@@ -103,4 +104,4 @@ def eager() -> None:
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    run(globals()[sys.argv[1]])

@@ -9,7 +9,7 @@ import sys
 from taskiq import InMemoryBroker, SimpleRetryMiddleware
 from taskiq.exceptions import NoResultError, TaskRejectedError
 from taskiq_redis import ListQueueBroker
-from telling import tell
+from telling import run, tell
 
 import weighbridge.jobs.taskiq
 from weighbridge import WebTransaction, background_task
@@ -110,4 +110,4 @@ async def tell_later() -> None:
 if __name__ == "__main__":
     import taskiq_jobs
 
-    asyncio.run(getattr(taskiq_jobs, sys.argv[1])())
+    run(getattr(taskiq_jobs, sys.argv[1]))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from inspect import iscoroutinefunction
 from pathlib import Path
+from typing import Any
 
 import weighbridge
 from weighbridge.testing import capture_transactions
@@ -41,6 +46,22 @@ def hang() -> None:
 def die() -> None:
     """End this process as the kernel does when memory is short."""
     os.kill(os.getpid(), 9)
+
+
+def run(function: Callable[[], Any]) -> None:
+    """Run a function of a program, be it ``async``; what sends tasks is a request."""
+    sends = function.__name__.startswith("send")
+    request: Any = weighbridge.WebTransaction(name="order") if sends else nullcontext()
+    if iscoroutinefunction(function):
+        asyncio.run(_run(function, request))
+    else:
+        with request:
+            function()
+
+
+async def _run(function: Callable[[], Awaitable[object]], request: Any) -> None:
+    async with request:
+        await function()
 
 
 def show_request(send: object) -> None:

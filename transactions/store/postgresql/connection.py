@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from ...configuration.postgresql_url import ServerAddress
+from ...configuration.postgresql_url import ServerAddress, is_local
 from ...host_exceptions import pass_on
 from .drivers import Driver, Result, Session, Values
-from .time_limit import TimeLimit
+from .time_limit import TimeLimit, is_broken, peer_of
 
-__all__ = ["NEEDED_UPGRADE", "ServerConnection", "ServerFailure"]
+__all__ = ["NEEDED_UPGRADE", "READING", "ServerConnection", "ServerFailure"]
 
 STATEMENT_TIMEOUT: Final = 10.0
 """Seconds after which the server ends a statement of a reporting process."""
@@ -31,9 +31,23 @@ _KEYWORDS: Final = {
 }
 """Unless the address says otherwise. A server that has gone without a word is noticed within half a minute."""
 
+WRITING: Final = "READ COMMITTED"
+READING: Final = "REPEATABLE READ READ ONLY"
+"""Isolation levels, said each time: an administrator may have set another one for the database or the user."""
+
+_SETTINGS: Final = """
+SET LOCAL statement_timeout = {timeout}; SET LOCAL idle_in_transaction_session_timeout = {idle};
+SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0
+"""
+"""What else may have been set otherwise. Whoever merges computes between two statements, for seconds where much has
+waited; moments have sixteen digits. To compile a statement, or to start processes for it, takes longer than to run it:
+there are thousands of rows, not millions."""
+
 NEEDED_UPGRADE: Final = "there are no tables for it; run: weighbridge store upgrade"
 _NO_TABLES: Final = frozenset({"3F000", "42P01", "42703"})
 _NOT_ALLOWED: Final = "42501"
+_OF_DATA: Final = frozenset({"22", "23", "54"})
+"""Classes of SQLSTATE: data exceptions, violated constraints, limits such as the length of what an index holds."""
 
 _KINDS: Final = (
     # By class of SQLSTATE, or what is in the message where there was no answer: one log line is enough for each.
@@ -48,13 +62,19 @@ _REFUSED: Final = "FATAL: "
 _MAX_SHOWN: Final = 300
 
 
+def _settings(timeout: float) -> str:
+    return _SETTINGS.format(timeout=round(timeout * 1000), idle=round((timeout + _GRACE) * 1000))
+
+
 class ServerFailure(Exception):
     """A statement failed, or it is not known whether it was run; the message has no password in it."""
 
-    def __init__(self, kind: str, detail: str = "") -> None:
+    def __init__(self, kind: str, detail: str = "", *, is_of_data: bool = False) -> None:
         super().__init__(f"{kind} ({detail})" if detail else kind)
         self.kind = kind
         """What is the matter, alike for all failures of one kind."""
+        self.is_of_data = is_of_data
+        """Whether a value is one that the tables cannot hold; it would fail each time."""
 
 
 class _SchemaSession:
@@ -71,6 +91,9 @@ class _SchemaSession:
 
     def fileno(self) -> int:
         return self._session.fileno()
+
+    def is_encrypted(self) -> bool:
+        return self._session.is_encrypted()
 
     def close(self) -> None:
         self._session.close()
@@ -112,10 +135,10 @@ class ServerConnection:
             raise
 
     @contextmanager
-    def transaction(self, begin: str = "BEGIN", timeout: float = STATEMENT_TIMEOUT) -> Iterator[Session]:
+    def transaction(self, isolation: str = WRITING, timeout: float = STATEMENT_TIMEOUT) -> Iterator[Session]:
         """Give the connection for one transaction: committed at the end of the block, undone by any exception."""
         with self.session(timeout) as session:
-            session.execute(f"{begin}; SET LOCAL statement_timeout = {round(timeout * 1000)}")
+            session.execute(f"BEGIN ISOLATION LEVEL {isolation}; {_settings(timeout)}")
             yield session
             session.execute("COMMIT")
 
@@ -129,9 +152,18 @@ class ServerConnection:
 
     def _opened(self) -> Session:
         self._leave_to_parent()
+        if self._session is not None and is_broken(self._session.fileno()):
+            self.close()
         if self._session is None:
             self._session = self._driver.connect({**_KEYWORDS, **self.address.keywords})
+            self._require_encryption(self._session)
         return self._session
+
+    def _require_encryption(self, session: Session) -> None:
+        """Go no further without TLS on a network, where libpq knows from elsewhere how to connect: from a service."""
+        peer = peer_of(session.fileno())
+        if not is_local(peer) and not session.is_encrypted():
+            raise ServerFailure("the connection is not encrypted", f"sslmode=require is missing for {peer}")
 
     def _leave_to_parent(self) -> None:
         """After a fork, keep the inherited connection as it is: to close it would end it for the parent, too."""
@@ -151,7 +183,9 @@ class ServerConnection:
             if code.startswith(beginning):
                 return ServerFailure(kind, detail)
         if code:
-            return ServerFailure(f"the server refuses a statement, {code}", detail)
+            return ServerFailure(f"the server refuses a statement, {code}", detail, is_of_data=code[:2] in _OF_DATA)
+        if isinstance(error, (self._driver.DataError, UnicodeError)):
+            return ServerFailure("a value cannot be sent", detail, is_of_data=True)
         return ServerFailure(
             "the server refuses the connection" if _REFUSED in detail else "there is no answer", detail
         )

@@ -51,6 +51,10 @@ class Session(Protocol):
         """Return the descriptor of its socket."""
         ...
 
+    def is_encrypted(self) -> bool:
+        """Whether it is by TLS."""
+        ...
+
     def close(self) -> None:
         """End it."""
 
@@ -60,6 +64,8 @@ class Driver(Protocol):
 
     Error: type[Exception]
     """What it raises whatever is wrong with the server, the connection or a statement."""
+    DataError: type[Exception]
+    """One of these: where a value is one that no column can hold."""
 
     def connect(self, keywords: Mapping[str, str]) -> Session:
         """Connect to a server."""
@@ -91,6 +97,7 @@ class _Psycopg:
     def __init__(self, module: Any) -> None:
         self._module = module
         self.Error = module.Error
+        self.DataError = module.DataError
 
     def connect(self, keywords: Mapping[str, str]) -> Session:
         connection = self._module.connect(
@@ -113,6 +120,9 @@ class _PsycopgSession:
     def fileno(self) -> int:
         return int(self._connection.fileno())
 
+    def is_encrypted(self) -> bool:
+        return bool(self._connection.pgconn.ssl_in_use)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -121,6 +131,7 @@ class _Psycopg2:
     def __init__(self, module: Any) -> None:
         self._module = module
         self.Error = module.Error
+        self.DataError = module.DataError
 
     def connect(self, keywords: Mapping[str, str]) -> Session:
         connection = self._module.connect(**keywords)
@@ -139,6 +150,9 @@ class _Psycopg2Session:
 
     def fileno(self) -> int:
         return int(self._connection.fileno())
+
+    def is_encrypted(self) -> bool:
+        return bool(self._connection.info.ssl_in_use)
 
     def close(self) -> None:
         self._connection.close()

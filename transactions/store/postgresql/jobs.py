@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
+from ...model.finished import Kind
 from ...schedules import MAX_SCHEDULES, Schedule
 from ..names import storable
 from ..results import StoredSchedule
@@ -66,7 +67,7 @@ def note_reported(session: Session, reported: Collection[tuple[int, str, str]]) 
         session.execute(f"INSERT INTO @reported (instance, application, kind) VALUES {rows} {_NOTED}", values)
 
 
-def reported(session: Session, application: str) -> set[int]:
-    """Return the numbers of the instances that have reported background transactions of an application."""
-    statement = "SELECT instance FROM @reported WHERE (application, kind) = (%s, 'background')"
-    return {int(number) for (number,) in session.execute(statement, (storable(application),)).fetchall()}
+def reported(session: Session, application: str, kind: Kind) -> set[int]:
+    """Return the numbers of the instances that have reported transactions of an application and kind."""
+    statement = "SELECT instance FROM @reported WHERE (application, kind) = (%s, %s)"
+    return {int(number) for (number,) in session.execute(statement, (storable(application), kind)).fetchall()}

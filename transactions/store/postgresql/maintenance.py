@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from ..enqueued import KEPT
 from ..eviction import keep_counters
 from ..maintenance import Retention
 from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, Resolution
 from .drivers import Session
 from .eviction import EvictableServerNames
 from .samples import bound_samples
-from .schema import JOBS_SINCE, installed
+from .schema import ENQUEUERS_SINCE, JOBS_SINCE, installed
 from .tables import GROUPS_SINCE, tables_of
 
 __all__ = ["ServerLevels", "first_rows", "resolutions_of"]
@@ -132,6 +133,8 @@ def _forget(session: Session, version: int, retention: Retention, now: float) ->
     if installed(session).version >= JOBS_SINCE:
         session.execute("DELETE FROM @schedule WHERE seen < %s", (unused,))
         session.execute("DELETE FROM @reported WHERE instance NOT IN (SELECT id FROM @instance)")
+    if version >= ENQUEUERS_SINCE:
+        session.execute("DELETE FROM @enqueued WHERE hour < %s", (now - KEPT,))
 
 
 def _forget_what_they_reported(session: Session) -> None:

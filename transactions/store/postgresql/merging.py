@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 from ...log import log_once
 from ...recording.snapshot import ErrorCount, GroupCount, RunningTransaction, Series, Snapshot
 from ...recording.totals import COLUMNS
+from ..custom import Drop
+from ..enqueued import add_enqueued
 from ..eviction import next_eviction_step
 from ..groups import Groups
 from ..killed import KilledTasks
@@ -28,7 +30,7 @@ from .killed import ServerKilledRows
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
-from .schema import JOBS_SINCE, KILLED_SINCE, LOCK, Installed, UnknownVersion, installed
+from .schema import ENQUEUERS_SINCE, JOBS_SINCE, KILLED_SINCE, LOCK, Installed, UnknownVersion, installed
 from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot, encode_snapshot
 from .statements import ServerStatements
 from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS, Key, MergingTotals
@@ -50,6 +52,7 @@ _TAKE: Final = """
 DELETE FROM @inbox WHERE number IN (SELECT number FROM @inbox ORDER BY number LIMIT %s)
 RETURNING number, instance, body
 """
+_LEFT_OUT: Final = "a snapshot that was sent to the store is left out: %s"
 _ADD_LOSS: Final = """
 INSERT INTO @loss (instance, cause, count) VALUES (%s, %s, %s)
 ON CONFLICT (instance, cause) DO UPDATE SET count = loss.count + excluded.count
@@ -83,27 +86,66 @@ class Merger:
         self._connection = connection
         self._retention = retention
         self._clock = clock
+        self._most = _AT_ONCE
+        """Snapshots that are tried at once."""
 
     def merge(self, at_most: int = _AT_ONCE) -> int | None:
         """Merge some of what waits, all of it or nothing; ``None`` if another process is merging.
+
+        What fails is tried again with fewer: a server may allow a transaction less time than many take. A snapshot
+        that the store cannot take, whatever is tried, is left out and counted, or nothing would be merged ever after.
 
         Returns how many snapshots were merged.
 
         Raises:
             ServerFailure: it could not be done.
         """
+        merged = self._merged(at_most)
+        if merged is not None:
+            self.maintain()
+        return merged
+
+    def _merged(self, at_most: int) -> int | None:
+        while True:
+            number = min(at_most, self._most)
+            try:
+                merged = self._try_to_merge(number)
+            except MemoryError:
+                raise
+            except Exception as error:
+                self._most = max(1, number // 2)
+                if isinstance(error, ServerFailure) and not error.is_of_data:
+                    raise
+                if number == 1:
+                    self._try_to_merge(0)  # where that fails, too, it is not for what was sent
+                    self._leave_out(error)
+            else:
+                self._most = min(_AT_ONCE, 2 * self._most)
+                return merged
+
+    def _try_to_merge(self, number: int) -> int | None:
         with self._connection.transaction(timeout=_TIMEOUT) as session:
             server_time = _locked_at(session)
             if server_time is None:
                 return None
             version = known_store(session).version
-            taken = sorted(session.execute(_TAKE, (at_most,)).fetchall())
+            taken = sorted(session.execute(_TAKE, (number,)).fetchall())
             if taken or (version >= KILLED_SINCE and _has_open_tasks(session)):
                 now = self._trusted(server_time)
                 levels = reopen(ServerLevels(session, version), self._retention, now)
                 _Merge(session, version, self._retention, now, levels.values()).add(taken)
-        self.maintain()
         return len(taken)
+
+    def _leave_out(self, error: Exception) -> None:
+        """Take the snapshot that waits first out of the inbox, and count that."""
+        with self._connection.transaction(timeout=_TIMEOUT) as session:
+            server_time = _locked_at(session)
+            if server_time is None:
+                return
+            for _, instance, body in session.execute(_TAKE, (1,)).fetchall():
+                _note_left_out(session, instance, self._trusted(server_time).latest)
+                why = error.kind if isinstance(error, ServerFailure) else type(error).__name__
+                log_once(("left out", why), _LEFT_OUT, f"{why}, {len(body)} bytes")
 
     def merge_all(self) -> int:
         """Merge until nothing waits, or another process is merging; return how many snapshots were merged."""
@@ -180,6 +222,7 @@ class _Merge:
     ) -> None:
         self._session = session
         self._has_jobs = version >= JOBS_SINCE
+        self._has_enqueuers = version >= ENQUEUERS_SINCE
         statements = ServerStatements(session)
         self._tasks = None
         if version >= KILLED_SINCE:
@@ -194,7 +237,7 @@ class _Merge:
 
     def add(self, taken: Sequence[tuple[int, int, bytes]]) -> None:
         """Add what came, in the order in which it came."""
-        arrivals = [_Arrival(instance, snapshot) for _, instance, body in taken if (snapshot := _decoded(body))]
+        arrivals = [*self._decoded(taken)]
         self._totals([arrival.snapshot for arrival in arrivals])
         self._errors([error for _, snapshot in arrivals for error in snapshot.errors])
         if self._has_jobs:
@@ -214,6 +257,7 @@ class _Merge:
                 drop("schedules", add_schedules(self._session, snapshot.schedules, int(snapshot.taken)))
             else:
                 drop("schedules", len(snapshot.schedules))
+            self._count_enqueued(snapshot, drop)
             for lost in (snapshot.lost, dropped):
                 self._dropped(instance, [snapshot], lost)
         if arrivals and self._names.overflow:  # of which of them, nobody can tell once they are added up
@@ -221,6 +265,15 @@ class _Merge:
         self._count_killed(arrivals)
         self._note_late()
         self._names.touch()
+
+    def _decoded(self, taken: Iterable[tuple[int, int, bytes]]) -> Iterator[_Arrival]:
+        """Yield the snapshots; one that makes no sense is left out."""
+        for _, instance, body in taken:
+            try:
+                yield _Arrival(instance, decode_snapshot(body))
+            except DamagedSnapshot as error:
+                log_once("damaged snapshot", _LEFT_OUT, error)
+                _note_left_out(self._session, instance, self._now)
 
     def _totals(self, snapshots: Sequence[SentSnapshot]) -> None:
         """Count rows for their series, and for all of their application and kind."""
@@ -295,6 +348,14 @@ class _Merge:
         dropped.update(self._groups.overflow)
         self._groups.overflow.clear()
 
+    def _count_enqueued(self, snapshot: SentSnapshot, drop: Drop) -> None:
+        """Count by what tasks were enqueued, where the store has a place for it."""
+        if self._has_enqueuers:
+            counts = [(self._names.series(one.series, one.minute), one) for one in snapshot.enqueued]
+            add_enqueued(ServerStatements(self._session), counts)
+        else:
+            drop("enqueuers", sum(one.count for one in snapshot.enqueued))
+
     def _running(self, by_instance: Mapping[int, Sequence[RunningTransaction]]) -> None:
         """Replace what is known to be open in some processes: by what they said last."""
         if by_instance:
@@ -333,13 +394,10 @@ def _reporting(snapshot: SentSnapshot) -> set[Series]:
     return {*(row.series for row in snapshot.rows), *(one.series for one in snapshot.running)}
 
 
-def _decoded(body: bytes) -> SentSnapshot | None:
-    """Return a snapshot; one that makes no sense is left out, and logged."""
-    try:
-        return decode_snapshot(body)
-    except DamagedSnapshot as error:
-        log_once("damaged snapshot", "a snapshot that was sent to the store is left out: %s", error)
-        return None
+def _note_left_out(session: Session, instance: int, now: float) -> None:
+    """Count a snapshot of which nobody knows what would have been counted."""
+    session.execute(_ADD_LOSS, (instance, "snapshots", 1))
+    session.execute(_ADD_DROPPED, (floor_to(now, FINEST), "snapshots", "[]", 1))
 
 
 def _added_up(snapshots: Sequence[SentSnapshot]) -> tuple[MergingTotals, MergingTotals]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
+from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples, merged_counts, merged_histograms
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
 from ..results import (
     AlertState,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorKey,
     Mark,
@@ -32,7 +35,7 @@ from .custom import custom_events, custom_metrics
 from .drivers import Session
 from .jobs import reported, schedules
 from .maintenance import first_rows, resolutions_of
-from .schema import ALERTS_SINCE, JOBS_SINCE
+from .schema import ALERTS_SINCE, ENQUEUERS_SINCE, JOBS_SINCE
 from .state import alert_states
 from .statements import ServerStatements
 from .tables import GROUPS_SINCE
@@ -45,14 +48,19 @@ _SERIES: Final = 'series.application, series.kind, series."group", series.name'
 _LOOKED_UP: Final = """
 SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
 CROSS JOIN LATERAL generate_series(part.first, part.last - 1, part.width::bigint) AS at
-CROSS JOIN unnest(ARRAY[{numbers}]::bigint[]) AS wanted
-JOIN @totals AS totals ON totals.width = part.width AND totals.start = at AND totals.series = wanted {ending}
+CROSS JOIN unnest('{{{numbers}}}'::bigint[]) AS wanted
+CROSS JOIN LATERAL (
+    SELECT * FROM @totals AS totals WHERE width = part.width AND start = at AND series = wanted OFFSET 0
+) AS totals {ending}
 """
-_SCANNED: Final = """
-SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
-JOIN @totals AS totals ON totals.width = part.width AND start >= part.first AND start < part.last
-WHERE series = ANY(ARRAY[{numbers}]::bigint[]) {ending}
+"""``OFFSET 0`` has each row looked up by the index: PostgreSQL would rather read all rows of the series, as it cannot
+tell how few are asked for."""
+_SCANNED: Final = "SELECT {columns} FROM ({parts}) AS totals {ending}"
+_PART: Final = """
+SELECT * FROM @totals
+WHERE width = {0:d} AND start >= {1:d} AND start < {2:d} AND series = ANY('{{{numbers}}}'::bigint[])
 """
+"""Each range by itself: only with constants can PostgreSQL tell how few rows it has, and does not read the table."""
 _END: Final = """
 SELECT start FROM @totals WHERE width = %s AND start >= %s AND start < %s AND series = ANY(ARRAY[{numbers}]::bigint[])
 ORDER BY start {order} LIMIT 1
@@ -115,6 +123,7 @@ class ServerRows:
         self._errors = ErrorQueries(ServerStatements(session), _matching, version >= GROUPS_SINCE)
         self._resolutions = resolutions_of(session)
         self._first_rows: dict[int, dict[int, int | None]] = {}
+        self._series: dict[tuple[Selection, Scope], dict[int, Series]] = {}
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
@@ -133,12 +142,15 @@ class ServerRows:
 
     def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
         """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
+        if (selection, scope) in self._series:
+            return self._series[selection, scope]
         where, arguments = _matching(selection)
         rows = self._session.execute(
             f"SELECT id, {_SERIES} FROM @series AS series WHERE whole = %s AND {where} ORDER BY id",
             (SCOPES.index(scope), *arguments),
         )
-        return {row[0]: Series(*row[1:]) for row in rows.fetchall()}
+        self._series[selection, scope] = {row[0]: Series(*row[1:]) for row in rows.fetchall()}
+        return self._series[selection, scope]
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""
@@ -205,12 +217,13 @@ class ServerRows:
         return merge_counts((merged_counts(_parts(joined)),))
 
     def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> list[Row]:
-        statement = (_LOOKED_UP if are_few(ranges, series) else _SCANNED).format(
-            columns=columns,
-            parts=", ".join(f"({width:d}, {start:d}::bigint, {end:d}::bigint)" for width, start, end in ranges),
-            numbers=", ".join(f"{number:d}" for number in series),
-            ending=ending,
-        )
+        numbers = ",".join(f"{number:d}" for number in series)
+        if are_few(ranges, series):
+            parts = ", ".join(f"({width:d}, {start:d}::bigint, {end:d}::bigint)" for width, start, end in ranges)
+            statement = _LOOKED_UP.format(columns=columns, parts=parts, numbers=numbers, ending=ending)
+        else:
+            parts = "UNION ALL".join(_PART.format(*part, numbers=numbers) for part in ranges)
+            statement = _SCANNED.format(columns=columns, parts=parts, ending=ending)
         return self._session.execute(statement).fetchall()
 
     def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
@@ -368,9 +381,15 @@ class ServerRows:
         """Yield the schedules of an application, or of all."""
         return schedules(self._session, application) if self.version >= JOBS_SINCE else iter(())
 
-    def workers(self, application: str) -> set[int]:
-        """Return the numbers of the instances that have reported background transactions of an application."""
-        return reported(self._session, application) if self.version >= JOBS_SINCE else set()
+    def enqueued(self, window: Window, selection: Selection) -> list[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window, the most frequent first."""
+        if self.version < ENQUEUERS_SINCE:
+            return []
+        return enqueued_in(ServerStatements(self._session), window, _matching(selection))
+
+    def reporters(self, application: str, kind: Kind) -> set[int]:
+        """Return the numbers of the instances that have reported transactions of an application and kind."""
+        return reported(self._session, application, kind) if self.version >= JOBS_SINCE else set()
 
     # Custom metrics and events
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
+from .connection import ServerFailure
 from .drivers import Session
 
 __all__ = [
     "ALERTS_SINCE",
+    "ENQUEUERS_SINCE",
     "JOBS_SINCE",
     "KILLED_SINCE",
     "LOCK",
@@ -321,7 +323,17 @@ CREATE TABLE killed (                -- tasks that were counted as killed, as lo
 CREATE INDEX killed_by_instance ON killed (instance);
 """
 
-_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+_VERSION_7: Final = """
+CREATE TABLE enqueued (              -- by what tasks were enqueued: see enqueued.py
+    hour bigint NOT NULL,           -- epoch seconds
+    series bigint NOT NULL,         -- of the tasks
+    enqueuer text NOT NULL,         -- JSON, as in a header; empty for those that are not told apart
+    count bigint NOT NULL,
+    PRIMARY KEY (hour, series, enqueuer)
+);
+"""
+
+_MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change.
 
 To add a table, add a script. Programs of the version before go on reporting, reading and merging unless
@@ -330,11 +342,14 @@ To add a table, add a script. Programs of the version before go on reporting, re
 """
 _READABLE_FROM: Final = 1
 _WRITABLE_FROM: Final = 1
+_MAKE_ANOTHER: Final = "make another one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
 JOBS_SINCE: Final = 3
 """The first version that has schedules, and what each instance reports."""
 VERSION: Final = len(_MIGRATIONS)
 KILLED_SINCE: Final = 6
 """The first version that knows which open tasks count as killed where their process is gone."""
+ENQUEUERS_SINCE: Final = 7
+"""The first version that counts by what tasks were enqueued."""
 ALERTS_SINCE: Final = 2
 """The first version that has the states of alerts."""
 
@@ -377,9 +392,12 @@ def upgrade(session: Session, schema: str) -> tuple[int, int]:
 
     Raises:
         UnknownVersion: as `installed`.
+        ServerFailure: there are no tables, and the database is not one that could hold every name.
     """
     session.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
     before = _version_before(session)
+    if before == 0:
+        _require_unicode(session)
     session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}; SET LOCAL search_path = {schema}")
     for script in _MIGRATIONS[before:]:
         session.execute(script)
@@ -390,6 +408,12 @@ def upgrade(session: Session, schema: str) -> tuple[int, int]:
         (max(before, VERSION), _READABLE_FROM, _WRITABLE_FROM),
     )
     return before, max(before, VERSION)
+
+
+def _require_unicode(session: Session) -> None:
+    (encoding,) = session.execute("SELECT current_setting('server_encoding')").fetchone() or ("",)
+    if encoding != "UTF8":
+        raise ServerFailure(f"the encoding of the database is {encoding}, and must be UTF8", _MAKE_ANOTHER)
 
 
 def _begin(session: Session) -> None:

@@ -15,7 +15,16 @@ from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from ...custom_values import CustomEvent, CustomEvents, CustomMetric
-from ...recording.snapshot import ErrorCount, ErrorGroup, GroupCount, RunningTransaction, Series, Settled, Snapshot
+from ...recording.snapshot import (
+    EnqueuedCount,
+    ErrorCount,
+    ErrorGroup,
+    GroupCount,
+    RunningTransaction,
+    Series,
+    Settled,
+    Snapshot,
+)
 from ...recording.totals import COLUMNS, HISTOGRAMS, Totals, columns_of
 from ...schedules import Schedule
 from ..sample_json import to_json
@@ -34,6 +43,8 @@ __all__ = [
 _FORM: Final = 1
 _LEVEL: Final = 1
 """Of compression: higher ones take five times as long for a tenth less."""
+_MAX_BYTES: Final = 1 << 28
+"""Of a snapshot: far more than a process can count, and less than whoever merges has."""
 SCALARS: Final = len(COLUMNS) - len(HISTOGRAMS) - 1
 """How many of the columns come before those that are encoded."""
 _DEFAULTS: Final = (*columns_of(Totals()),)
@@ -98,6 +109,7 @@ class SentSnapshot:
     metrics: Sequence[CustomMetric]
     events: Sequence[CustomEvents]
     schedules: Sequence[Schedule]
+    enqueued: Sequence[EnqueuedCount]
     settled: Sequence[Settled]
 
 
@@ -146,6 +158,10 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
         ],
         "lost": snapshot.lost,
         "running": [[number(one.series), one.started, one.key, one.queue] for one in snapshot.running],
+        "enqueued": [
+            [number(one.series), one.minute, None if one.enqueuer is None else number(one.enqueuer), one.count]
+            for one in snapshot.enqueued
+        ],
         "settled": [list(one) for one in snapshot.settled],
         "schedules": [list(one) for one in snapshot.schedules],
         "metrics": [list(metric) for metric in snapshot.custom_metrics],
@@ -167,7 +183,10 @@ def decode_snapshot(body: bytes) -> SentSnapshot:
     if body[:1] != bytes((_FORM,)):
         raise DamagedSnapshot(f"its form is {body[:1]!r}, and this weighbridge knows {_FORM}")
     try:
-        data = zlib.decompress(body[1:])
+        inflated = zlib.decompressobj()
+        data = inflated.decompress(body[1:], _MAX_BYTES)
+        if not inflated.eof:
+            raise ValueError("it is cut off, or too long")
         length = int.from_bytes(data[:4], "little")
         said: dict[str, Any] = json.loads(data[4 : 4 + length])
         return _snapshot(said, data[4 + length :])
@@ -198,6 +217,10 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
         [CustomMetric(*metric) for metric in said["metrics"]],
         [_events(*events) for events in said["events"]],
         [Schedule(*one) for one in said.get("schedules", ())],
+        [
+            EnqueuedCount(series[number], minute, None if enqueuer is None else series[enqueuer], count)
+            for number, minute, enqueuer, count in said.get("enqueued", ())
+        ],
         [Settled(*one) for one in said.get("settled", ())],
     )
 

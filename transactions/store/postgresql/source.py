@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import RLock
 
 from ...configuration.postgresql_url import parse_server_url
 from ..rows import StoreUnreadable
-from .connection import ServerConnection, ServerFailure
+from .connection import READING, ServerConnection, ServerFailure
 from .drivers import load_driver
 from .merging import Merger, known_store
 from .queries import ServerRows
@@ -24,7 +24,7 @@ class ServerSource:
 
     def __init__(self, url: str) -> None:
         self._address = parse_server_url(url)
-        self._lock = Lock()
+        self._lock = RLock()  # within a reading, size and owner are asked for, too
         self._connected: ServerConnection | None = None
 
     @property
@@ -41,7 +41,7 @@ class ServerSource:
         """
         with self._lock:
             try:
-                with self._connection().transaction(_BEGIN, _TIMEOUT) as session:
+                with self._connection().transaction(READING, _TIMEOUT) as session:
                     store = known_store(session)
                     yield ServerRows(session, store.identity, store.version)
             except (ServerFailure, ImportError, LookupError) as error:
@@ -78,7 +78,6 @@ class ServerSource:
         return self._connected
 
 
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SIZE = """
 SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint FROM pg_class
 JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s AND relkind = 'r'

@@ -291,7 +291,7 @@ def _literal(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bytes):
-        return f"'\\x{value.hex()}'::bytea"
+        return f"E'\\\\x{value.hex()}'::bytea"
     if isinstance(value, int):
         return f"{value:d}"
     return f"{float(value)!r}"  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ ever. So a thread looks at the clock, and shuts the socket down: the driver then
 from __future__ import annotations
 
 import os
-from _socket import SHUT_RDWR, socket  # that of the operating system, also where gevent has replaced the other
+from _socket import MSG_PEEK, SHUT_RDWR, socket  # those of the system, also where gevent has replaced the others
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 from ...model.clock import monotonic
 from ...recording.os_threads import allocate_lock, start_thread
 
-__all__ = ["TimeLimit"]
+__all__ = ["TimeLimit", "is_broken", "peer_of"]
 
 _NEVER: Final = 1e10
 """Seconds; no lock can be waited for much longer."""
@@ -67,3 +67,37 @@ class TimeLimit:
                     return
         finally:
             self._socket.close()
+
+
+def is_broken(descriptor: int) -> bool:
+    """Whether a connection on which nothing is awaited has something to say: that it is over, as a rule.
+
+    The server has ended it while nobody used it, or somebody in between has: a restart, an ``idle_session_timeout``, a
+    pooler, a firewall. What is sent on it would fail.
+    """
+    try:
+        with _socket_of(descriptor) as own:
+            own.recv(1, MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def peer_of(descriptor: int) -> str:
+    """Return the number of the machine that a connection leads to; empty for a socket of this one."""
+    with _socket_of(descriptor) as own:
+        peer = own.getpeername()
+    return str(peer[0]).removeprefix("::ffff:") if isinstance(peer, tuple) else ""
+
+
+@contextmanager
+def _socket_of(descriptor: int) -> Iterator[socket]:
+    """Give a socket of our own for a driver's, which may close its own at any time."""
+    own = socket(fileno=os.dup(descriptor))
+    own.settimeout(0.0)  # as the driver's is already, which shares this with it
+    try:
+        yield own
+    finally:
+        own.close()

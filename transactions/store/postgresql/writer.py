@@ -29,6 +29,7 @@ _NEEDED_BY_DRIVERS: Final = ("encodings.idna",)
 """Modules that are imported when a connection is made: too late, as our own threads import nothing."""
 
 _SEND: Final = f"""
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = {round(STATEMENT_TIMEOUT * 1000)};
 WITH waiting AS (
     SELECT coalesce(max(number) - min(number) + 1, 0) AS rows,

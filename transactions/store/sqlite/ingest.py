@@ -10,6 +10,7 @@ from functools import partial
 
 from ...recording.snapshot import ErrorCount, GroupCount, MinuteRow, Series, Snapshot
 from ...recording.totals import Totals, columns_of
+from ..enqueued import add_enqueued
 from ..groups import Groups
 from ..killed import KilledTasks
 from ..liveness import process_identity
@@ -96,6 +97,8 @@ def _add(connection: sqlite3.Connection, prepared: PreparedSnapshot, instance: i
     note_reported(connection, instance, snapshot)
     ingest.record_dropped("schedules", add_schedules(connection, snapshot.schedules, int(snapshot.taken)))
     ingest.record_dropped("samples_thinned", add_samples(connection, prepared.samples, ingest.ids, groups))
+    enqueued = [(ingest.ids.series(one.series, one.minute), one) for one in snapshot.enqueued]
+    add_enqueued(SQLiteStatements(connection), enqueued)
     connection.execute("DELETE FROM running WHERE instance = ?", (instance,))
     open_now = [
         (instance, ingest.ids.series(one.series, one.started), one.started, storable(one.key), storable(one.queue))

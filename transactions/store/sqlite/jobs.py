@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from ...model.finished import Kind
 from ...recording.snapshot import Snapshot
 from ...schedules import MAX_SCHEDULES, Schedule
 from ..names import storable
@@ -65,7 +66,7 @@ def note_reported(connection: sqlite3.Connection, instance: int, snapshot: Snaps
     connection.executemany("INSERT OR IGNORE INTO reported (instance, application, kind) VALUES (?, ?, ?)", rows)
 
 
-def reported(connection: sqlite3.Connection, application: str) -> set[int]:
-    """Return the numbers of the instances that have reported background transactions of an application."""
-    statement = "SELECT instance FROM reported WHERE (application, kind) = (?, 'background')"
-    return {number for (number,) in connection.execute(statement, (application,))}
+def reported(connection: sqlite3.Connection, application: str, kind: Kind) -> set[int]:
+    """Return the numbers of the instances that have reported transactions of an application and kind."""
+    statement = "SELECT instance FROM reported WHERE (application, kind) = (?, ?)"
+    return {number for (number,) in connection.execute(statement, (application, kind))}

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
+from ..enqueued import KEPT
 from ..eviction import keep_counters, next_eviction_step
 from ..maintenance import Retention, Step, TrustedTime, next_step
 from ..resolutions import COARSE_WIDTHS, COARSEST, FINEST, FOREVER, SINCE_EVER, Resolution
@@ -152,6 +153,7 @@ def _forget(connection: sqlite3.Connection, retention: Retention, now: float) ->
     for table in ("series", "error", "link", "stack", "error_group", "custom_metric", "custom_event_type", "schedule"):
         connection.execute(f"DELETE FROM {table} WHERE seen < ?", (unused,))
     connection.execute("DELETE FROM mark WHERE moment < ?", (unused,))
+    connection.execute("DELETE FROM enqueued WHERE hour < ?", (now - KEPT,))
     connection.execute("DELETE FROM custom_event WHERE type NOT IN (SELECT id FROM custom_event_type)")
     for table, key, names in _SINCE_EVER:
         connection.execute(f"DELETE FROM {table} WHERE span = {SINCE_EVER} AND {key} NOT IN (SELECT id FROM {names})")

@@ -9,15 +9,18 @@ import sqlite3
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Final
 
+from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
 from ...recording.totals import COLUMNS, PLAIN
+from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples
 from ..names import SCOPES
 from ..resolutions import Resolution, RowRange, are_few
 from ..results import (
     AlertState,
+    EnqueuedBy,
     ErrorGroupInfo,
     ErrorKey,
     Mark,
@@ -36,7 +39,7 @@ from .custom import custom_events, custom_metrics
 from .dropped import dropped_in
 from .jobs import reported, schedules
 from .maintenance import first_row, resolutions_of
-from .schema import CLOCKS_SINCE, GROUPS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
+from .schema import CLOCKS_SINCE, ENQUEUERS_SINCE, GROUPS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
 from .state import alert_states
 from .statements import SQLiteStatements
 from .tables import FORMER, PRESENT, TableSet, merged_columns
@@ -115,6 +118,9 @@ class SQLiteRows:
         self._version = check(connection)
         self._errors = ErrorQueries(SQLiteStatements(connection), _matching, self._version >= GROUPS_SINCE)
         self._sets = (FORMER, PRESENT) if self._version >= TOTALS_SINCE else (FORMER,)
+        self._resolutions: dict[int, Resolution] | None = None
+        self._first_rows: dict[tuple[int, int], int | None] = {}
+        self._series: dict[tuple[Selection, Scope], dict[int, Series]] = {}
 
     @property
     def state(self) -> Hashable:
@@ -128,21 +134,26 @@ class SQLiteRows:
 
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
-        return resolutions_of(self._connection, self._sets)
+        if self._resolutions is None:
+            self._resolutions = resolutions_of(self._connection, self._sets)
+        return self._resolutions
 
     def first_row(self, width: int, start: int) -> int | None:
         """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
-        return first_row(self._connection, self._sets, width, start)
+        if (width, start) not in self._first_rows:
+            self._first_rows[width, start] = first_row(self._connection, self._sets, width, start)
+        return self._first_rows[width, start]
 
     # Series
 
     def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
         """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
-        where, arguments = _matching(selection)
-        statement = f"SELECT id, {SERIES} FROM series WHERE whole = ? AND {where}"
-        return {
-            row[0]: Series(*row[1:]) for row in self._connection.execute(statement, (SCOPES.index(scope), *arguments))
-        }
+        if (selection, scope) not in self._series:
+            where, arguments = _matching(selection)
+            statement = f"SELECT id, {SERIES} FROM series WHERE whole = ? AND {where}"
+            found = self._connection.execute(statement, (SCOPES.index(scope), *arguments))
+            self._series[selection, scope] = {row[0]: Series(*row[1:]) for row in found}
+        return self._series[selection, scope]
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""
@@ -376,9 +387,15 @@ class SQLiteRows:
         """Yield the schedules of an application, or of all."""
         return schedules(self._connection, application) if self._version >= JOBS_SINCE else iter(())
 
-    def workers(self, application: str) -> set[int]:
-        """Return the numbers of the instances that have reported background transactions of an application."""
-        return reported(self._connection, application) if self._version >= JOBS_SINCE else set()
+    def enqueued(self, window: Window, selection: Selection) -> list[EnqueuedBy]:
+        """Return by what tasks were enqueued that ended in the hours of a window, the most frequent first."""
+        if self._version < ENQUEUERS_SINCE:
+            return []
+        return enqueued_in(SQLiteStatements(self._connection), window, _matching(selection))
+
+    def reporters(self, application: str, kind: Kind) -> set[int]:
+        """Return the numbers of the instances that have reported transactions of an application and kind."""
+        return reported(self._connection, application, kind) if self._version >= JOBS_SINCE else set()
 
     # Custom metrics and events
 

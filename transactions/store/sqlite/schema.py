@@ -11,6 +11,7 @@ from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, SINCE_EVER, floor_to
 __all__ = [
     "APPLICATION_ID",
     "CLOCKS_SINCE",
+    "ENQUEUERS_SINCE",
     "GROUPS_SINCE",
     "JOBS_SINCE",
     "MIGRATIONS",
@@ -386,7 +387,28 @@ CREATE INDEX killed_by_instance ON killed (instance);
 UPDATE store_version SET version = 8;
 """
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7, _VERSION_8)
+_VERSION_9: Final = """
+CREATE TABLE enqueued (          -- by what tasks were enqueued: see enqueued.py
+    hour INTEGER NOT NULL,       -- epoch seconds
+    series INTEGER NOT NULL,     -- of the tasks
+    enqueuer TEXT NOT NULL,      -- JSON, as in a header; empty for those that are not told apart
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, series, enqueuer)
+) WITHOUT ROWID;
+UPDATE store_version SET version = 9;
+"""
+
+MIGRATIONS: Final = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    _VERSION_7,
+    _VERSION_8,
+    _VERSION_9,
+)
 """The script at index ``i`` turns version ``i`` into version ``i + 1``; released scripts never change."""
 
 VERSION: Final = len(MIGRATIONS)
@@ -396,6 +418,8 @@ JOBS_SINCE: Final = 6
 """The first version that stores schedules, and what each instance reports."""
 TOTALS_SINCE: Final = 5
 """The first version that has totals with outcomes; a reader may meet a store that nobody has upgraded yet."""
+ENQUEUERS_SINCE: Final = 9
+"""The first version that counts by what tasks were enqueued."""
 GROUPS_SINCE: Final = 7
 """The first version that is told of error groups."""
 _SPOKEN_FOR: Final = 4
