@@ -25,7 +25,7 @@ def came_from(function: Any, exception: BaseException) -> bool:
     return code is not None and any(frame.f_code is code for frame in _frames(traceback_of(exception)))
 
 
-def taken_for_a_disconnect(exception: BaseException) -> OSError | None:
+def taken_for_a_disconnect(exception: BaseException) -> BaseException | None:
     """Return the `OSError` that Starlette replaced by its ``ClientDisconnect``, as it does with any from a stream."""
     cause = context_of(exception)
     return (

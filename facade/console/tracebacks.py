@@ -65,6 +65,12 @@ def _lines(traceback: Traceback, message: str) -> Iterator[str]:
             yield f"    {frame.source}"
     name = traceback.type.removeprefix("builtins:").replace(":", ".")
     yield f"{name}: {message}" if message else name
+    yield from _lines_of_parts(traceback)
+
+
+def _lines_of_parts(traceback: Traceback) -> Iterator[str]:
     for number, part in enumerate((one for one in traceback.others if one.relation == "part"), 1):
         yield f"  +---------------- {number} ----------------"
         yield from (f"  | {line}" for line in _lines(part, part.message))
+    if traceback.parts_omitted:
+        yield f"  | ... {traceback.parts_omitted} more of the group"

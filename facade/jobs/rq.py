@@ -22,7 +22,7 @@ try:
 except ImportError:  # older than RQ 2.5
     CronScheduler = None  # type: ignore[assignment,misc]
 
-from weighbridge import flush, preload
+from weighbridge import BackgroundTaskHandle, flush, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, enqueuer_here, record_run
 from weighbridge.jobs.timetables import Entry, Timetable, log_unknown, period_rule
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weighbridge.transactions.model.finished import Outcome
-    from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
 
     _Base = rq.worker.BaseWorker
     _QueueBase = rq.Queue

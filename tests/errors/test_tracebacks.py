@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import gc
+import json
+import math
 import os
 import subprocess
 import sys
@@ -16,9 +18,12 @@ from typing import Any
 import pytest
 
 import weighbridge
+from weighbridge.console.tracebacks import as_text
 from weighbridge.transactions.configuration.records import ConfigurationError
 from weighbridge.transactions.model import tracebacks
 from weighbridge.transactions.model.errors import noticed
+from weighbridge.transactions.recording.source_encoding import encoding_of
+from weighbridge.transactions.recording.stack_texts import StackTexts
 from weighbridge.transactions.store.reader import StoreReader, Traceback
 
 from .conftest import SampleErrors, lately
@@ -402,3 +407,71 @@ def test_an_exception_is_asked_once_for_its_text(sample_errors: SampleErrors) ->
             run(work)
     assert len(asked) == 2
     assert sample_errors()[0].traceback is not None
+
+
+def test_an_exception_is_shown_once_also_where_causes_go_round(sample_errors: SampleErrors) -> None:
+    def work() -> None:
+        one, other = ValueError("one"), KeyError("other")
+        one.__cause__, other.__cause__ = other, one
+        raise one
+
+    found = traceback_of(work, sample_errors)
+    assert [cause.type for cause in found.others] == ["builtins:KeyError"]
+    assert found.others[0].others == ()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups of exceptions")
+def test_exceptions_of_a_group_that_are_left_out_are_counted(
+    sample_errors: SampleErrors, settings: Callable[..., None]
+) -> None:
+    made: type[Any] = builtins.ExceptionGroup  # type: ignore[attr-defined, unused-ignore]
+
+    def found(group: Any) -> Traceback:
+        with suppress(Exception):
+            run(lambda: raised(group))
+        told = [error.traceback for error in sample_errors()]
+        assert told[0] is not None
+        return told[0]
+
+    flat = found(made("several", [ValueError(str(number)) for number in range(12)]))
+    assert (len(flat.others), flat.parts_omitted) == (5, 7)
+    text = as_text(flat, "several")
+    assert text.endswith("  | ... 7 more of the group")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups of exceptions")
+def test_exceptions_of_groups_that_are_too_deep_are_counted(sample_errors: SampleErrors) -> None:
+    group: Any = ValueError("x")
+    for _ in range(5):
+        group = builtins.ExceptionGroup("group", [group])  # type: ignore[attr-defined, unused-ignore]
+    found, counts = traceback_of(lambda: raised(group), sample_errors), []
+    while found.others:
+        counts.append(found.parts_omitted)
+        (found,) = found.others
+    assert (counts, found.parts_omitted) == ([0, 0, 0], 1)
+
+
+@pytest.mark.parametrize("declared", ["latin-1", "ISO-8859-15", "koi8-r", "utf-8", ""])
+def test_source_lines_are_read_in_the_encoding_of_their_file(
+    declared: str, sample_errors: SampleErrors, tmp_path: Path
+) -> None:
+    text, encoding = "caf\u00e9" if declared != "koi8-r" else "\u0434\u0430", declared or "utf-8"
+    comment = f"# -*- coding: {declared} -*-" if declared else "#"
+    path = tmp_path / "wines.py"
+    path.write_bytes(f"{comment}\ndef fail():\n    raise ValueError('{text}')\n".encode(encoding))
+    names: dict[str, Any] = {"__name__": "wines"}
+    exec(compile(path.read_bytes(), str(path), "exec"), names)
+    os.utime(path, (1e9, 1e9))
+    texts = StackTexts(lambda _: math.inf)
+    try:
+        names["fail"]()
+    except ValueError as error:
+        stack = noticed(error, expected=False).stack
+    assert stack is not None
+    texts.prepare([stack])
+    assert json.loads(stack.text)["frames"][-1]["source"] == f"raise ValueError('{text}')"
+
+
+def test_an_encoding_that_is_none_is_taken_for_utf_8() -> None:
+    for name in (b"hex", b"rot13", b"no-such", b"idna", b"x" * 10_000):
+        assert encoding_of([b"# coding: " + name]) == "utf-8"

@@ -84,6 +84,8 @@ class Raised(NamedTuple):
     """How many outer frames were left out."""
     others: tuple[Any, ...]
     """Each of them as this one."""
+    parts_omitted: int
+    """How many exceptions of a group were left out."""
 
 
 class Stack:
@@ -223,11 +225,12 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
         return found, None
     steps: list[object] = [name, *codes, *[step.tb_lasti for step in last]]
     tree: _Tree = "", exception, []
+    kept: set[int] = set()
     if is_group or context_of(exception) is not None or cause_of(exception) is not None:
-        _add_others(tree, describe)
-        _add_steps_of_others(steps, seen, tree, describe)
+        kept = _add_others(tree, describe)
+        _add_steps_of_others(steps, seen, tree, describe, kept)
     key = tuple(steps)
-    return found, seen.stacks.get(key) or _new_stack(seen, key, tree, describe)
+    return found, seen.stacks.get(key) or _new_stack(seen, key, tree, describe, kept)
 
 
 def _own_place(
@@ -246,35 +249,46 @@ def _own_before(seen: _Seen, walked: Sequence[TracebackType]) -> TracebackType |
     return next((step for step in reversed(walked[:-MAX_FRAMES]) if seen.code_of(step).own), None)
 
 
-def _add_others(tree: _Tree, describe: Describe) -> None:
+def _add_others(tree: _Tree, describe: Describe) -> set[int]:
     """Add the exceptions that are kept beside the first one, level by level, so that none is far while others are near.
 
-    All of those in groups of groups would be hundreds, of which each costs time and memory.
+    All of those in groups of groups would be hundreds, of which each costs time and memory. One that has been added
+    is not added again: causes may go round in a circle. Returns the ``id`` of each.
     """
-    level, left = [tree], MAX_EXCEPTIONS - 1
+    level, kept = [tree], {id(tree[1])}
     for _ in range(MAX_DEPTH):
         below: list[_Tree] = []
         for above in level:
             for relation, other in _others(above[1], describe):
-                if not left:
-                    return
-                left -= 1
+                if id(other) in kept:
+                    continue
+                if len(kept) == MAX_EXCEPTIONS:
+                    return kept
+                kept.add(id(other))
                 one: _Tree = relation, other, []
                 above[2].append(one)
                 below.append(one)
         if not below:
-            return
+            break
         level = below
+    return kept
 
 
-def _add_steps_of_others(steps: list[object], seen: _Seen, tree: _Tree, describe: Describe, depth: int = 1) -> None:
+def _left_out(exception: BaseException, describe: Describe, kept: set[int]) -> int:
+    """Return how many exceptions of a group are not kept."""
+    return sum(id(part) not in kept for part in describe.parts(exception))
+
+
+def _add_steps_of_others(
+    steps: list[object], seen: _Seen, tree: _Tree, describe: Describe, kept: set[int], depth: int = 1
+) -> None:
+    steps.append(_left_out(tree[1], describe, kept))
     for one in tree[2]:
-        relation, exception, others = one
+        relation, exception, _ = one
         steps += (depth, relation, describe.name(exception))
         for step in _innermost(seen, _walked(traceback_of(exception))):
             steps += (seen.code_of(step), step.tb_lasti)
-        if others:
-            _add_steps_of_others(steps, seen, one, describe, depth + 1)
+        _add_steps_of_others(steps, seen, one, describe, kept, depth + 1)
 
 
 def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str, BaseException]]:
@@ -288,7 +302,7 @@ def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str,
         yield "part", part
 
 
-def _new_stack(seen: _Seen, key: object, tree: _Tree, describe: Describe) -> Stack | None:
+def _new_stack(seen: _Seen, key: object, tree: _Tree, describe: Describe, kept: set[int]) -> Stack | None:
     """Return a stack that was not known, unless there are too many: then one is worth no time to a failing request."""
     if len(seen.stacks) >= _MAX_STACKS:
         now = monotonic()
@@ -296,11 +310,11 @@ def _new_stack(seen: _Seen, key: object, tree: _Tree, describe: Describe) -> Sta
             return None
         seen.stacks_until = now + _STACKS_KNOWN_FOR
         seen.stacks.clear()
-    stack = seen.stacks[key] = Stack(_raised(seen, tree, describe))
+    stack = seen.stacks[key] = Stack(_raised(seen, tree, describe, kept))
     return stack
 
 
-def _raised(seen: _Seen, tree: _Tree, describe: Describe) -> Raised:
+def _raised(seen: _Seen, tree: _Tree, describe: Describe, kept: set[int]) -> Raised:
     relation, exception, others = tree
     walked = _walked(traceback_of(exception))
     steps = _innermost(seen, walked)
@@ -311,7 +325,8 @@ def _raised(seen: _Seen, tree: _Tree, describe: Describe) -> Raised:
         relation,
         tuple(_frame(seen.code_of(step), step) for step in steps),
         omitted,
-        tuple(_raised(seen, one, describe) for one in others),
+        tuple(_raised(seen, one, describe, kept) for one in others),
+        _left_out(exception, describe, kept),
     )
 
 

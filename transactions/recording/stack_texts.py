@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import stat
 from _blake2 import blake2b  # `hashlib` loads OpenSSL
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..configuration.in_force import in_force
 from ..model.tracebacks import MAX_FRAMES, Frame, Raised, Stack
 from .error_groups import without_ids
+from .source_encoding import encoding_of
 
 __all__ = ["LONGEST", "StackTexts"]
 
@@ -27,6 +29,13 @@ _MAX_FILES: Final = 50
 _Told = dict[str, Any]
 
 
+class _Source(NamedTuple):
+    """A file of source code."""
+
+    lines: list[bytes]
+    encoding: str
+
+
 class StackTexts:
     """Makes the texts of stacks.
 
@@ -37,7 +46,7 @@ class StackTexts:
 
     def __init__(self, begun: Callable[[str], float]) -> None:
         self._begun = begun
-        self._files: dict[str, list[bytes]] = {}
+        self._files: dict[str, _Source] = {}
 
     def prepare(self, stacks: Iterable[Stack]) -> None:
         """Give stacks their texts, unless they have them."""
@@ -52,7 +61,9 @@ class StackTexts:
             text = json.dumps(self._told(raised, frames), separators=(",", ":"))
             if len(text) <= LONGEST:
                 return text
-        return json.dumps(self._told(raised._replace(others=()), 2), separators=(",", ":"))
+        parts = sum(other.relation == "part" for other in raised.others)
+        alone = raised._replace(others=(), parts_omitted=raised.parts_omitted + parts)
+        return json.dumps(self._told(alone, 2), separators=(",", ":"))
 
     def _told(self, raised: Raised, frames: int) -> _Told:
         kept = raised.frames[-frames:]
@@ -63,6 +74,8 @@ class StackTexts:
         }
         if raised.relation:  # that of the first differs from one sample to the next, which has it
             told |= {"relation": raised.relation, "message": without_ids(raised.message)[:_LONGEST_MESSAGE]}
+        if raised.parts_omitted:
+            told["parts_omitted"] = raised.parts_omitted
         if raised.others:
             told["others"] = [self._told(other, frames) for other in raised.others]
         return told
@@ -78,9 +91,10 @@ class StackTexts:
         if path not in self._files:
             if len(self._files) >= _MAX_FILES:
                 self._files.clear()
-            self._files[path] = self._lines(path)
-        lines = self._files[path]
-        return lines[number - 1].decode("utf-8", "replace").strip()[:_LONGEST_LINE] if 0 < number <= len(lines) else ""
+            lines = self._lines(path)
+            self._files[path] = _Source(lines, encoding_of(lines))
+        lines, encoding = self._files[path]
+        return lines[number - 1].decode(encoding, "replace").strip()[:_LONGEST_LINE] if 0 < number <= len(lines) else ""
 
     def _lines(self, path: str) -> list[bytes]:
         try:
@@ -90,6 +104,6 @@ class StackTexts:
                 return []
             if max(found.st_mtime, found.st_ctime) > self._begun(path):  # what is copied may bring an older date along
                 return []
-            return file.read_bytes().splitlines()
+            return file.read_bytes().removeprefix(BOM_UTF8).splitlines()
         except (OSError, ValueError):  # a name that is no file's, or that no file can have
             return []

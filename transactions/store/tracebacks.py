@@ -40,7 +40,9 @@ class Traceback:
     omitted: int
     """How many came before them."""
     others: Sequence[Traceback]
-    """Its cause or context, and the exceptions of a group."""
+    """Its cause or context, and the exceptions of a group; each exception once."""
+    parts_omitted: int = 0
+    """How many exceptions of a group were left out."""
 
 
 def traceback_from(text: str | None) -> Traceback | None:
@@ -62,6 +64,7 @@ def _traceback(told: dict[str, Any]) -> Traceback:
         frames=tuple(_frame(frame) for frame in told["frames"]),
         omitted=int(told["omitted"]),
         others=tuple(_traceback(other) for other in told.get("others", ())),
+        parts_omitted=int(told.get("parts_omitted", 0)),
     )
 
 
