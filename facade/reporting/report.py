@@ -36,9 +36,9 @@ __all__ = [
     "first_within",
     "nothing_recorded",
     "per_minute_of",
-    "served",
     "read_report",
     "require_known",
+    "served",
     "since_first",
     "with_schedules",
 ]
