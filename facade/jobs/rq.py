@@ -187,8 +187,8 @@ def _timetable(connection: Any) -> Iterator[Entry]:
 
 def _attempt(job: Job) -> int | None:
     """Return the number of an attempt; ``None`` if it is not known: RQ counts only those that a job asks for itself."""
-    asked = getattr(job, "number_of_retries", None) or 0
-    left = getattr(job, "retries_left", None)
+    asked: int = getattr(job, "number_of_retries", None) or 0
+    left: int | None = getattr(job, "retries_left", None)
     if left is None:
         return asked + 1
     match job.meta.get(_ENQUEUER):
