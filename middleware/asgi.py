@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .asgi_types import ASGIApp, Receive, Scope, Send
 
     Message = MutableMapping[str, Any]
+else:  # for `typing.get_type_hints`
+    ASGIApp = Receive = Scope = Send = Any
 
 __all__ = ["ASGITransactionMiddleware"]
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from ..transactions.model.transaction import Transaction
+else:  # for `typing.get_type_hints`: they exist in type stubs only
+    StartResponse, WSGIEnvironment = Callable[..., Any], dict[str, Any]
 
 __all__ = ["WSGITransactionMiddleware"]
 

@@ -35,6 +35,8 @@ from .wrappers.by_file import wrap_functions
 
 if TYPE_CHECKING:
     from .configuration import ApplicationSettings, Configuration, Settings
+else:  # for `typing.get_type_hints`: they are imported with the settings
+    ApplicationSettings = Settings = Any
 
 __all__ = [
     "add_attributes_to",

@@ -47,7 +47,7 @@ _FAULTS: Final = frozenset((_signal.SIGABRT, _signal.SIGBUS, _signal.SIGFPE, _si
 
 
 class Unloadable(ImportError):
-    """Modules cannot be imported: no free file descriptor, a missing file, or an interpreter that shuts down."""
+    """Modules cannot be imported: no free file descriptor or memory, no file, or an interpreter that shuts down."""
 
 
 class _LateImports:
@@ -77,14 +77,12 @@ class _LateImports:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._release()
-        if isinstance(error, (ImportError, OSError)):
-            from .host_exceptions import pass_on  # noqa: PLC0415  it needs typing, but is there when something fails
-
-            pass_on(error)
+        if isinstance(error, (ImportError, OSError, MemoryError)):
+            _pass_on(error)
             self._failures += 1
             self._retry_at = time.monotonic() + 1
             _forget_missing_folders()
-            raise Unloadable(str(error)) from error
+            raise Unloadable(str(error) or "no memory is left") from error
 
     def never_in(self, work: Callable[[], object]) -> Callable[[], None]:
         """Wrap the work of one of our own threads, which must not import anything, and takes no signals.
@@ -163,6 +161,17 @@ class _LateImports:
             _module_locks.pop(name, None)
             if getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False):
                 _forget_module(name)
+
+
+def _pass_on(error: ImportError | OSError | MemoryError) -> None:
+    """Raise an error again if it is the host's; memory that an import of ours lacks is not."""
+    from .host_exceptions import pass_on, pass_on_signals  # noqa: PLC0415  it needs typing, but is there at a failure
+
+    if isinstance(error, MemoryError):
+        pass_on_signals(error)
+        error.__traceback__ = None  # whoever catches `Unloadable` would judge it again, by its frames
+    else:
+        pass_on(error)
 
 
 def _forget_module(name: str) -> None:

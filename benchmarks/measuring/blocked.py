@@ -46,18 +46,21 @@ def longest_tasks(url: str, addresses: Iterable[str], refreshes: int) -> dict[st
 def _longest(page: Page, session: CDPSession) -> float:
     """Trace one refresh, and what it makes the browser lay out and paint."""
     events: list[Mapping[str, Any]] = []
-    complete: list[object] = []
+    ended: list[Mapping[str, Any]] = []
 
     def collect(some: Mapping[str, Any]) -> None:
         events.extend(some["value"])
 
+    def end(how: Mapping[str, Any]) -> None:
+        ended.append(how)
+
     session.on("Tracing.dataCollected", collect)
-    session.once("Tracing.tracingComplete", complete.append)
+    session.once("Tracing.tracingComplete", end)
     session.send("Tracing.start", {"categories": "toplevel", "transferMode": "ReportEvents"})
     page.evaluate("refresh()")
     page.wait_for_timeout(300)
     session.send("Tracing.end")
-    while not complete:
+    while not ended:
         page.wait_for_timeout(20)
     session.remove_listener("Tracing.dataCollected", collect)
     return max(_tasks_of_page(events), default=0.0)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import weighbridge
 from weighbridge.agent.transactions import BackgroundTask
-
-if TYPE_CHECKING:
-    from weighbridge.transactions.model.applications import ApplicationArgument
-    from weighbridge.transactions.wrappers.callables import Decorated
-    from weighbridge.transactions.wrappers.opening import TextArgument
+from weighbridge.transactions.model.applications import ApplicationArgument
+from weighbridge.transactions.wrappers.callables import Decorated
+from weighbridge.transactions.wrappers.opening import TextArgument
 
 __all__ = ["MessageTransaction", "MessageTransactionWrapper", "message_transaction", "wrap_message_transaction"]
 

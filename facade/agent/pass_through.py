@@ -10,6 +10,8 @@ from weighbridge.transactions.log import log_once
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+else:  # see `model.applications`
+    Self = Any
 
 __all__ = ["Block", "Decorator", "Method", "Nothing", "Wrapper", "say_unused"]
 

@@ -20,14 +20,15 @@ from weighbridge.agent.applications import Application, face_of
 from weighbridge.agent.pass_through import Method
 from weighbridge.agent.settings import Settings
 from weighbridge.transactions import api
+from weighbridge.transactions.model.applications import ApplicationArgument
 from weighbridge.transactions.model.request import RequestTransaction
+from weighbridge.transactions.wrappers.opening import TextArgument
+from weighbridge.transactions.wrappers.web import Headers, RequestArgument
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from weighbridge.transactions.model.applications import ApplicationArgument
-    from weighbridge.transactions.wrappers.opening import TextArgument
-    from weighbridge.transactions.wrappers.web import Headers, RequestArgument
+else:  # see `model.applications`
+    Self = Any
 
 __all__ = ["BackgroundTask", "Transaction", "WebTransaction", "current_transaction", "trace_ids"]
 

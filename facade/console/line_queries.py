@@ -48,7 +48,7 @@ def page_of(
 
 def in_table_order(
     reader: StoreReader, window: Window, some: Iterable[columns.Candidate], state: State
-) -> list[columns.Candidate]:
+) -> Sequence[columns.Candidate]:
     """Return candidates in the order in which the pages of the table have them."""
     return _ordered(reader, window, columns.in_order(some, "time", False, {}), state)[0]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from weighbridge.reporting import formats
-from weighbridge.reporting.report import per_minute_of, rated
+from weighbridge.reporting.report import per_minute_of, served
 from weighbridge.transactions.model.finished import Kind
 from weighbridge.transactions.store.reader import AlertState, Selection, Statistics, StoreReader, Window
 from weighbridge.transactions.store.resolutions import FINEST, floor_to
@@ -75,7 +75,7 @@ def _figures(
     reader: StoreReader, state: State, window: Window, selection: Selection, scope: Scope | None
 ) -> TimeAndFigures:
     counted = counted_window(reader, state, window)
-    there = rated(reader, counted, selection)
+    there = served(reader, counted, selection)
     return TimeAndFigures(counted, per_minute_of(reader.totals(window, selection, scope), there))
 
 

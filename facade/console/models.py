@@ -142,7 +142,7 @@ class SummaryPage:
     """One kind of transactions of an application."""
 
     window: Window
-    rated: Window
+    served: Window
     """The part of it over which rates are averaged: without the time since the application is gone."""
     application: str
     kind: Kind
@@ -175,7 +175,7 @@ class TransactionsPage:
     """The transactions of an application and kind, in the requested order."""
 
     window: Window
-    rated: Window
+    served: Window
     """The part of it over which rates are averaged: without the time since the application is gone."""
     before: Window
     """The time before, with which averages are compared."""
@@ -225,7 +225,7 @@ class TransactionPage:
     """One transaction."""
 
     window: Window
-    rated: Window
+    served: Window
     """The part of it over which rates are averaged: without the time since the application is gone."""
     series: Series
     statistics: Statistics

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from weighbridge.reporting.report import Line, Report, per_minute_of, rated, read_report
+from weighbridge.reporting.report import Line, Report, per_minute_of, read_report, served
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.histogram import Histogram, bin_of
 from weighbridge.transactions.recording.snapshot import Series
@@ -100,13 +100,13 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
     """Return the content of the summary page."""
     frame, selection = chart_range(reader, state, now), state.selection
     window, shown = frame.window, timeline(reader, frame, selection)
-    there = rated(reader, window, selection)
+    there = served(reader, window, selection)
     of_all = not (state.host or state.version)  # what follows is counted for all hosts and versions together
     return SummaryPage(
         window=window,
         application=state.app,
         kind=state.kind,
-        rated=there,
+        served=there,
         statistics=per_minute_of(reader.totals(window, selection), there),
         timeline=shown,
         compared=_compared(reader, state, frame, selection, shown, now),
@@ -169,11 +169,11 @@ def transactions(reader: StoreReader, state: State, now: float) -> TransactionsP
     pages = max(1, -(-len(found) // PAGE_LENGTH))
     page, of_all = min(state.page, pages), sum(one.totals.total for one in known) or 1
     by_time = columns.in_order(found, "time", False, {})
-    there = rated(reader, frame.window, state.selection)
+    there = served(reader, frame.window, state.selection)
     lines = page_of(reader, frame.window, by_time, state, page, of_all)
     return TransactionsPage(
         window=frame.window,
-        rated=there,
+        served=there,
         before=before,
         application=state.app,
         kind=state.kind,
@@ -200,10 +200,10 @@ def transaction(reader: StoreReader, state: State, now: float) -> TransactionPag
     selection = Selection(*series)
     statistics, totals = _of_series(reader, window, series)
     shown = timeline(reader, frame, selection)
-    there = rated(reader, window, selection)
+    there = served(reader, window, selection)
     return TransactionPage(
         window=window,
-        rated=there,
+        served=there,
         series=series,
         statistics=per_minute_of(statistics, there),
         timeline=shown,
@@ -262,7 +262,7 @@ def _application(
         one.application,
         one.kind,
         frame.window,
-        per_minute_of(one.statistics, rated(reader, frame.window, Selection(one.application, one.kind))),
+        per_minute_of(one.statistics, served(reader, frame.window, Selection(one.application, one.kind))),
         timeline(reader, frame, Selection(one.application, one.kind)),
         linked=links.get(one.application, ()),
         linked_from=[source for source, targets in links.items() if one.application in targets],

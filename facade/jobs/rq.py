@@ -22,7 +22,7 @@ try:
 except ImportError:  # older than RQ 2.5
     CronScheduler = None  # type: ignore[assignment,misc]
 
-from weighbridge import flush, preload
+from weighbridge import BackgroundTaskHandle, flush, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, enqueuer_here, record_run
 from weighbridge.jobs.timetables import Entry, Timetable, log_unknown, period_rule
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from weighbridge.transactions.model.finished import Outcome
-    from weighbridge.transactions.wrappers.handles import BackgroundTaskHandle
 
     _Base = rq.worker.BaseWorker
     _QueueBase = rq.Queue
@@ -159,7 +158,7 @@ def stamped(job: Job) -> Job:
 def _enqueuer_of(job: Job) -> object:
     """Return which transaction has enqueued a job; ``None`` when it is tried again or repeated."""
     match job.meta.get(_ENQUEUER):
-        case [enqueuer, *left] if left == _left(job) and _attempt(job) == 1:
+        case [enqueuer, *left] if left == _left(job) and not getattr(job, "number_of_retries", None):
             return enqueuer
     return None
 
@@ -186,8 +185,16 @@ def _timetable(connection: Any) -> Iterator[Entry]:
             yield job.func_name, job.cron or period_rule(job.interval or 0), ""
 
 
-def _attempt(job: Job) -> int:
-    return (getattr(job, "number_of_retries", None) or 0) + 1
+def _attempt(job: Job) -> int | None:
+    """Return the number of an attempt; ``None`` if it is not known: RQ counts only those that a job asks for itself."""
+    asked = getattr(job, "number_of_retries", None) or 0
+    left = getattr(job, "retries_left", None)
+    if left is None:
+        return asked + 1
+    match job.meta.get(_ENQUEUER):
+        case [_, int(at_first), *_]:
+            return max(0, at_first - left) + asked + 1
+    return None
 
 
 def _will_retry(job: Job) -> bool:

@@ -24,6 +24,8 @@ _DETAILS: Final[Mapping[str, str]] = MappingProxyType(
         "names": "counted under <other> (limit reached)",
         "errors of other groups": "counted under <other> (limit reached)",
         "errors of groups": "counted by message only (weighbridge store upgrade has to be run)",
+        "enqueuers of tasks": "not counted (weighbridge store upgrade has to be run)",
+        "enqueuers": "not counted (what the header of a task says is no name, or too long)",
         "snapshots": "left out with all that a process had counted in {them}: the store could not take {them}",
         "exceptions": "only counted (the transaction had ended)",
     }

@@ -36,9 +36,9 @@ __all__ = [
     "first_within",
     "nothing_recorded",
     "per_minute_of",
-    "rated",
     "read_report",
     "require_known",
+    "served",
     "since_first",
     "with_schedules",
 ]
@@ -183,7 +183,7 @@ def since_first(window: Window, first: int | None) -> Window:
     return window if first is None else Window(first, max(window.until, first + FINEST))
 
 
-def rated(reader: StoreReader, window: Window, selection: Selection) -> Window:
+def served(reader: StoreReader, window: Window, selection: Selection) -> Window:
     """Leave out the time since all servers of a web application are gone: no rate is to be averaged over that either.
 
     Background transactions keep theirs, as scripts are meant to end, and how often they run is what is asked for.
@@ -206,7 +206,7 @@ def _section(
     reader: StoreReader, counted: Window, whole: ApplicationStatistics, found: Sequence[SeriesStatistics], sort: str
 ) -> Section:
     window = since_first(counted, first_within(reader, counted, whole.application))
-    there = rated(reader, window, Selection(whole.application, whole.kind))
+    there = served(reader, window, Selection(whole.application, whole.kind))
     lines = [Line(one.series, per_minute_of(one.statistics, there), one.share) for one in found]
     statistics = per_minute_of(whole.statistics, there)
     return Section(whole.application, whole.kind, window, statistics, _sorted(lines, sort))

@@ -132,7 +132,7 @@ def test_a_page_says_by_what_tasks_were_enqueued(ask: Ask) -> None:
     ]  # fmt: skip
     page = ask("/jobs?app=shop").body.decode().partition("Enqueued by")[2].partition("</section>")[0]
     assert page.count("<tr data-key") == 4
-    assert re.findall(r"app=(\w+)&amp;kind=web", page) == ["shop", "cart"]
+    assert re.findall(r"app=(\w+)&(?:amp;)?group=(?:Route|Uri)&", page) == ["shop", "cart"]
     assert "others" in page
     address = f"transaction?app=shop&kind=background&group=Celery&name={BUILD.name}"
     of_task = told(ask, f"/api/{address}")["enqueued"]

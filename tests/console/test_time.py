@@ -168,14 +168,14 @@ def test_the_time_since_a_web_application_is_gone_lowers_no_rate(tmp_path: Path)
     for page in ("summary", "transaction", "transactions"):
         found = told(ask, f"/api/{page}?app=shop&range=30m&group=Route&name=GET+/search")
         assert found["window"]["until"] == gone + 900
-        assert found["rated"] == {"since": gone - 900, "until": gone}
+        assert found["served"] == {"since": gone - 900, "until": gone}
         figures = found["lines"][0]["figures"] if page == "transactions" else found["figures"]
         assert (figures["calls"], figures["per_minute"]) == (15, 1.0)
     assert " · stopped <time" in ask("/summary?app=shop").body.decode()
     assert ask("/transactions.csv?app=shop").body.decode().splitlines()[1].split(",")[4:6] == ["15", "1.0"]
     assert [row[4] for row in Cells(ask("/applications?range=30m").body).rows if row] == ["1.00/min", "0.50/min"]
     jobs = told(ask, "/api/summary?app=shop&range=30m&kind=background")  # scripts are meant to end
-    assert (jobs["rated"], jobs["figures"]["per_minute"]) == (jobs["window"], 0.5)
+    assert (jobs["served"], jobs["figures"]["per_minute"]) == (jobs["window"], 0.5)
 
 
 def test_an_application_that_is_there_and_idle_has_a_low_rate(at: Any) -> None:
@@ -183,7 +183,7 @@ def test_an_application_that_is_there_and_idle_has_a_low_rate(at: Any) -> None:
     found = told(
         at(now, [Call(SEARCH, 0.1, age=age) for age in range(900, 1801, 60)]), "/api/summary?app=shop&range=30m"
     )
-    assert found["rated"] == found["window"] == {"since": now - 1800, "until": now}
+    assert found["served"] == found["window"] == {"since": now - 1800, "until": now}
     assert found["figures"]["per_minute"] == pytest.approx(16 / 30)
 
 

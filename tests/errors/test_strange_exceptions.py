@@ -145,16 +145,16 @@ def steps(raised: Callable[[], NoReturn]) -> None:
 @pytest.mark.parametrize("made", [texts, tracebacks, attributes, exits, groups])
 @pytest.mark.parametrize("fail", FAILING.values(), ids=FAILING)
 def test_the_program_sees_its_own_exception(made: Any, fail: Any) -> None:
-    for door in (task, block, steps, wsgi, asgi):
+    for way in (task, block, steps, wsgi, asgi):
         own = made(fail)()
         seen = None
         with capture_transactions() as finished:
             try:
-                door(throw(own))
+                way(throw(own))
             except BaseException as exception:
                 seen = exception
-        assert seen is own, door
-        assert [one.failed for one in finished] == [True], door
+        assert seen is own, way
+        assert [one.failed for one in finished] == [True], way
 
 
 def test_what_a_cause_says_of_itself_replaces_nothing() -> None:

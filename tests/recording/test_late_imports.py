@@ -392,6 +392,75 @@ def test_a_first_call_that_cannot_import(takes: str, gives: str, programs: Progr
     assert programs.errors.count("\n") == 1
 
 
+LITTLE_MEMORY = """
+import resource
+
+unlimited = resource.getrlimit(resource.RLIMIT_AS)
+
+def leave(kilobytes):
+    with open("/proc/self/statm") as sizes:
+        used = int(sizes.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + kilobytes * 1024, unlimited[1]))
+
+def in_child(kilobytes):
+    leave(kilobytes)
+    for _ in range(5):
+        try:
+            work()
+        except MemoryError:
+            return 3
+    resource.setrlimit(resource.RLIMIT_AS, unlimited)
+    work()
+    return 0 if weighbridge.flush() else 4
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks for the size of the process")
+def test_a_first_call_with_little_memory_left(programs: Programs, stored: Stored) -> None:
+    """However far our imports come, the host sees no `MemoryError` of theirs; calls are counted or told as lost."""
+    programs.prologue += LITTLE_MEMORY
+    programs.run(
+        """
+        codes = {}
+        for kilobytes in (0, 300, 600, 1000, 2000, 4000, 6000, 7000):
+            child = os.fork()
+            if not child:
+                os._exit(in_child(kilobytes))
+            codes[kilobytes] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert not any(codes.values()), codes
+        """
+    )
+    assert stored.calls()["work"] + stored.lost().get("transactions", 0) == 8 * 6
+    assert "(no memory is left)" in programs.errors
+
+
+def test_memory_that_a_signal_handler_lacks_is_the_hosts(programs: Programs, stored: Stored) -> None:
+    output = programs.run(
+        """
+        import signal
+
+        class Finder:
+            def find_spec(self, name, *_):
+                if name == "weighbridge.transactions.recording.recorder":
+                    sys.meta_path.remove(self)
+                    signal.raise_signal(signal.SIGUSR1)
+
+        def handler(*_):
+            raise MemoryError("of the host")
+
+        signal.signal(signal.SIGUSR1, handler)
+        sys.meta_path.insert(0, Finder())
+        try:
+            work()
+        except MemoryError as error:
+            print(error)
+        work()
+        """
+    )
+    assert output == "of the host\n"
+    assert stored.calls() == {"work": 1}  # the other one was cut off before it began
+
+
 def test_what_initialize_could_not_read_holds_as_soon_as_it_can(programs: Programs, stored: Stored) -> None:
     programs.prologue += SCARCE
     programs.run(
@@ -702,6 +771,22 @@ def test_gevent_imports_and_writes_in_no_thread_of_ours(programs: Programs, stor
     assert process.returncode == 0
     stored.path = tmp_path / "later" / "store.db"
     assert stored.calls() == {"work": 40}
+
+
+def test_gevent_that_comes_after_the_recorder(programs: Programs, stored: Stored) -> None:
+    """The recorder's thread ends without a word, though `threading` no longer knows it."""
+    pytest.importorskip("gevent")
+    programs.run(
+        """
+        work()
+        assert weighbridge.flush()
+        from gevent import monkey
+        monkey.patch_all()
+        work()
+        """
+    )
+    assert programs.errors == ""
+    assert stored.calls() == {"work": 2}
 
 
 def test_the_package_itself_imports_no_logging(tmp_path: Path) -> None:

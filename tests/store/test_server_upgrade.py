@@ -9,10 +9,11 @@ from contextlib import closing
 import pytest
 
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
+from weighbridge.transactions.recording.snapshot import EnqueuedCount, Series
 from weighbridge.transactions.store.postgresql import schema
 from weighbridge.transactions.store.postgresql.connection import ServerConnection, ServerFailure
 from weighbridge.transactions.store.postgresql.drivers import load_driver
-from weighbridge.transactions.store.reader import StoreReader
+from weighbridge.transactions.store.reader import Selection, StoreReader
 from weighbridge.transactions.store.server import Collector, StoreFailure
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 
@@ -71,6 +72,22 @@ def test_an_upgrade_keeps_what_is_there_and_the_version_before_goes_on(released,
         assert _calls(released, make) == (current, 2)
     _write(released, make.snapshot(make.row([1.0])))
     assert _calls(released, make) == (current, 3)
+
+
+def test_who_enqueued_tasks_is_counted_from_an_upgrade_on(cluster, make, monkeypatch) -> None:
+    task, minute = Series("shop", "background", "Celery", "mail"), int(make.now)
+    count = EnqueuedCount(task, minute, task._replace(kind="web"), 3)
+    with monkeypatch.context() as before:
+        _be_of_version(6, before)
+        engine = ServerEngine(cluster)
+    _write(engine.path, make.snapshot(enqueued=(count,)))
+    with closing(Collector(engine.path)) as collector:
+        assert collector.upgrade() == (6, schema.VERSION)
+    _write(engine.path, make.snapshot(enqueued=(count, count)))
+    with StoreReader.open(engine.path) as reader:
+        assert reader.health().lost == {"enqueuers of tasks": 3}
+        assert [one.count for one in reader.enqueued(make.always, Selection())] == [6]
+    engine.close()
 
 
 def test_an_upgrade_that_fails_changes_nothing(released, make, monkeypatch) -> None:

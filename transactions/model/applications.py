@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+else:  # for `typing.get_type_hints`: a Python before 3.11 has it in no module that is there
+    Self = Any
 
 __all__ = ["Application", "ApplicationArgument", "application_named", "parts_of"]
 

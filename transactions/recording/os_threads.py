@@ -91,7 +91,7 @@ def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
     try:
         if is_patched() or process_state.early:  # one of `threading` complains at its end if gevent comes meanwhile
             return _UnpatchedThread(run)
-        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread = _Thread(target=run, name=name, daemon=True)
         thread.start()
     except RuntimeError as error:
         pass_on(error)
@@ -102,6 +102,16 @@ def start_thread(run: Callable[[], None], name: str) -> OSThread | None:
 
 
 _NO_THREAD: Final = "%s: figures are written by flush() and at the end of the process, until a thread can be started"
+
+
+class _Thread(threading.Thread):
+    """A thread that ends in silence, too, if gevent has replaced `threading` meanwhile."""
+
+    def _delete(self) -> None:
+        if is_patched():  # it would look for itself by the identifier of a greenlet, and raise
+            vars(threading)["_active"].pop(self.ident, None)
+        else:
+            super()._delete()  # type: ignore[misc]  # `threading` itself calls it
 
 
 class _UnpatchedThread:

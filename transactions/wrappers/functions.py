@@ -33,7 +33,10 @@ def wrapper_for(wrapped: Any) -> _Wrapper:
     """Return the wrapper for the kind of function that runs when ``wrapped`` is called."""
     code = getattr(_called(wrapped), "__code__", None)
     flags = code.co_flags if isinstance(code, CodeType) else 0
-    return next((shape for flag, shape in _WRAPPERS.items() if flags & flag), _wrap_function)
+    for flag, shape in _WRAPPERS.items():
+        if flags & flag:
+            return shape
+    return _wrap_function
 
 
 def _called(wrapped: Any) -> Any:

@@ -27,6 +27,8 @@ from .opening import BackgroundOpener, CallName
 
 if TYPE_CHECKING:
     from datetime import datetime
+else:  # for `typing.get_type_hints`: who has such an object has imported it
+    datetime = Any
 
 __all__ = ["BackgroundTaskHandle", "TaskContext", "begin_background_task", "end_task", "open_task"]
 

@@ -29,7 +29,7 @@ class SoftTimeLimit(Exception): ...
 CLASSES: dict[str, type[BaseException]] = {
     kind.__name__: kind for kind in (SoftTimeLimit, AttributeError, KeyError, StopIteration, StopAsyncIteration)
 }
-_AFTER = ("CALL", "JUMP_A", "JUMP_B", "POP_JUMP", "RESUME", "PRECALL")
+_AFTER = ("CALL", "JUMP_A", "JUMP_B", "POP_JUMP", "RESUME")
 """How the instructions begin after which signals are looked for."""
 _NOT_BEFORE = (
     {"SETUP_FINALLY", "SETUP_WITH", "BEFORE_ASYNC_WITH", "YIELD_FROM"} if sys.version_info < (3, 11) else set()
@@ -61,7 +61,7 @@ class Round:
         raise self._struck
 
     def trace(self, frame: FrameType, event: str, _: object) -> Any:
-        if "faults/programs" in frame.f_code.co_filename:
+        if "faults/programs" in frame.f_code.co_filename or frame.f_lineno is None:  # the latter is being closed
             return self.trace
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         if event == "call" or (event == "opcode" and frame.f_lasti in points_of(frame.f_code)):

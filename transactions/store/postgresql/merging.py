@@ -354,7 +354,7 @@ class _Merge:
             counts = [(self._names.series(one.series, one.minute), one) for one in snapshot.enqueued]
             add_enqueued(ServerStatements(self._session), counts)
         else:
-            drop("enqueuers", sum(one.count for one in snapshot.enqueued))
+            drop("enqueuers of tasks", sum(one.count for one in snapshot.enqueued))
 
     def _running(self, by_instance: Mapping[int, Sequence[RunningTransaction]]) -> None:
         """Replace what is known to be open in some processes: by what they said last."""

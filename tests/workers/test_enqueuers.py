@@ -1,0 +1,94 @@
+"""Who enqueued tasks that follow others, on real workers: each is counted once, for what it followed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import Retry
+
+import weighbridge
+from weighbridge.jobs.rq import Queue, SimpleWorker
+from weighbridge.testing import capture_transactions
+from weighbridge.transactions.store.reader import Selection, StoreUnreadable
+
+from ..waiting import TIMEOUT
+from .conftest import JOBS, Stored, lately
+from .helpers import eventually, worker
+from .redis_helpers import needs_redis, redis, url_of
+
+__all__ = ["redis"]
+
+pytestmark = needs_redis
+
+CELERY = ["-m", "celery", "-A", "following", "worker", "--pool", "solo", "--loglevel", "ERROR", "--without-gossip"]
+ONE_AFTER_THE_OTHER = {
+    ("first", "order"): 5, ("second", "first"): 4, ("third", "second"): 3, ("first", "third"): 3,
+}  # fmt: skip
+
+
+def test_rq_does_not_count_attempts_so_the_stamp_tells(redis: Redis) -> None:
+    """One that nobody has stamped has no number, rather than a wrong one."""
+    redis.flushall()
+    queue = Queue(connection=redis)
+    with weighbridge.WebTransaction(name="order"):
+        queue.enqueue("operator.truediv", 1, 0, retry=Retry(max=2))
+    queue.enqueue("operator.neg", 1)
+    queue.enqueue("operator.neg", 1, retry=Retry(max=2))
+    with capture_transactions() as captured:
+        SimpleWorker([queue], connection=redis).work(burst=True, logging_level="CRITICAL")
+    attempts = [(one.name, one.attributes.get("task.attempt")) for one in captured if one.group == "RQ"]
+    assert sorted(attempts, key=str) == [
+        ("operator.neg", 1), ("operator.neg", None),
+        ("operator.truediv", 1), ("operator.truediv", 2), ("operator.truediv", 3),
+    ]  # fmt: skip
+
+
+def enqueued(stored: Stored) -> dict[tuple[str, str], int]:
+    with suppress(StoreUnreadable), stored.reader() as reader:
+        found = reader.enqueued(lately(), Selection(kind="background"))
+        return {(one.task.name, "" if one.by is None else one.by.name): one.count for one in found}
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("system", "command", "expected"),
+    [
+        ("celery", [*CELERY, "--without-mingle", "--without-heartbeat"], ONE_AFTER_THE_OTHER),
+        (
+            "dramatiq",
+            ["-m", "dramatiq", "following", "--processes", "1"],
+            {**ONE_AFTER_THE_OTHER, ("second", "first"): 5},
+        ),
+        (
+            "rq",
+            ["-m", "rq.cli", "worker", "--worker-class", "weighbridge.jobs.rq.SimpleWorker"],
+            {("following.first", "order"): 4, ("following.second", "order"): 3, ("following.third", "order"): 1},
+        ),
+    ],
+    ids=["celery", "dramatiq", "rq"],
+)
+def test_what_follows_is_counted_once(
+    system: str,
+    command: list[str],
+    expected: dict[tuple[str, str], int],
+    redis: Redis,
+    stored: Stored,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.5")
+    redis.flushall()
+    shutil.copy(JOBS / "following.py", tmp_path)
+    environ = {"BROKER": url_of(redis), "RQ_REDIS_URL": url_of(redis), "SYSTEM": system}
+    send = [sys.executable, "following.py"]
+    subprocess.run(send, cwd=tmp_path, env={**os.environ, **environ}, check=True, timeout=TIMEOUT)
+    with worker(*command, folder=tmp_path, **environ):
+        eventually(lambda: sum(enqueued(stored).values()) >= sum(expected.values()))
+    assert enqueued(stored) == expected
