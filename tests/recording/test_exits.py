@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from weighbridge.transactions.store.reader import StoreUnreadable
@@ -153,3 +155,32 @@ def test_a_store_that_is_away_is_said_once_and_the_exit_is_not_held_up(programs:
     assert len(lines) == 2, programs.errors
     assert str(missing) in lines[0]
     assert "could not be written" in lines[1]
+
+
+RUNNING = """
+from weighbridge.transactions.store.reader import StoreReader
+
+def running():
+    assert weighbridge.flush()
+    with StoreReader.open(os.environ["WEIGHBRIDGE_STORE"]) as reader:
+        return len(reader.running(time.time()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is gone when it has been silent for a while")
+def test_a_task_that_executes_another_program_runs_no_more(programs: Programs, stored: Stored) -> None:
+    """`os.execv` keeps the number and the start of the process; its open task counts as killed."""
+    programs.prologue += RUNNING
+    output = programs.run(
+        """
+        work()
+        if len(sys.argv) == 1:
+            with weighbridge.BackgroundTask(name="replaced"):
+                while not running():
+                    time.sleep(0.1)
+                os.execv(sys.executable, [sys.executable, __file__, "again"])
+        print(running())
+        """
+    )
+    assert output == "0\n"
+    assert stored.calls() == {"work": 2, "replaced": 1}

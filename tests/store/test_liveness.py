@@ -84,6 +84,15 @@ def test_another_process_of_the_same_number_is_another() -> None:
 
 
 @only_with_proc
+def test_another_program_in_the_same_process_is_another() -> None:
+    identity = process_identity(os.getpid())
+    where, _, start = identity.rpartition(" ")
+    here, _, program = where.rpartition(" ")
+    assert has_ended(os.getpid(), f"{here} {int(program) + 4096} {start}") is True
+    assert has_ended(os.getpid(), f"{here} 0 {start}") is False, "who may not look sees none"
+
+
+@only_with_proc
 def test_of_other_machines_and_former_boots_nothing_is_known() -> None:
     boot, rest = process_identity(os.getpid()).split(" ", 1)
     assert has_ended(os.getpid(), f"{boot[::-1]} {rest}") is None

@@ -18,31 +18,37 @@ SILENT: Final = 120.0
 
 _ENDED = frozenset({"Z", "X", "x"})
 """States of a process that nobody has waited for yet."""
+_UNTOLD: Final = "0"
+"""What stands for the program of another user's process."""
 
 
 def process_identity(pid: int) -> str:
     """What tells a process from all others that ever had its number; ``""`` where the system does not say.
 
-    Its parts are where it runs (this boot of this machine, and the namespace that its number is of), and when it began.
+    Its parts are where it runs (this boot of this machine, and the namespace that its number is of), the program that
+    it executes, and when it began.
     """
     try:
-        return f"{_this_host(os.getpid())} {_state_and_start(pid)[1]}"
+        _, started, program = _status(pid)
+        return f"{_this_host(os.getpid())} {program} {started}"
     except (OSError, LookupError):
         return ""
 
 
 def has_ended(pid: int, identity: str) -> bool | None:
-    """Whether a process is over; ``None`` if that cannot be told from here."""
+    """Whether a process is over, or executes another program; ``None`` if that cannot be told from here."""
     here, _, start = identity.rpartition(" ")
+    here, _, program = here.rpartition(" ")
     try:
         if not here or here != _this_host(os.getpid()):
             return None
-        state, started = _state_and_start(pid)
+        state, started, executes = _status(pid)
     except FileNotFoundError:
         return _is_missing(pid)
     except (OSError, LookupError):
         return None
-    return started != start or state in _ENDED
+    is_another = executes != program and _UNTOLD not in (executes, program)
+    return started != start or is_another or state in _ENDED
 
 
 @cache
@@ -52,10 +58,13 @@ def _this_host(_: int) -> str:
     return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
 
 
-def _state_and_start(pid: int) -> tuple[str, str]:
-    """State of a process, and when it started: clock ticks since the boot."""
-    status = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    return status[0].decode(), status[19].decode()
+def _status(pid: int) -> tuple[str, str, str]:
+    """State of a process; when it started: clock ticks since the boot; and what tells its program from a former one.
+
+    That is where the program's stack begins, which the system draws anew for each that a process executes.
+    """
+    status = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode().split()
+    return status[0], status[19], status[25]
 
 
 def _is_missing(pid: int) -> bool | None:
