@@ -355,12 +355,6 @@ class _Body:
             self._steps = iter(self)
         return next(self._steps)
 
-    def close(self) -> None:
-        """Close the application's body, as often as the server does."""
-        close = getattr(self._body, "close", None)
-        if close is not None:
-            close()
-
 
 class DeliveredBody(_Body):
     """A body that was sent completely: what the application does in ``close()`` is no longer measured."""
@@ -369,11 +363,13 @@ class DeliveredBody(_Body):
 
     def close(self) -> None:
         """Close the application's body, as often as the server does; count what it raises after the end."""
-        try:
-            super().close()
-        except BaseException as exception:
-            self._closed_by(exception)
-            raise
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            try:
+                close()
+            except BaseException as exception:
+                self._closed_by(exception)
+                raise
 
     def _closed_by(self, exception: BaseException) -> None:
         """Count an exception unless its transaction is still to end, as where the server closes early. Never raises."""

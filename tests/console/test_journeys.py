@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from weighbridge.demo.bookshop import PAST, RELEASE
 from weighbridge.demo.drive import drive, wait_until_ready
 from weighbridge.demo.services import start_web
 from weighbridge.demo.traffic import NEW, OLD, TRAFFIC, Traffic
+from weighbridge.transactions.store.reader import StoreReader, Window
 
 from .conftest import LATENCY, charts_drawn, served
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.application_blocks
 
 LOGS = "https://logs.example.com/search?q={request.id}"
+SLOWER = 0.15
+"""Seconds that a search takes at least in the later version."""
 SENT = {
     OLD: {"GET /": 40, "GET /search": 5, "GET /wishlist": 5},
     NEW: {"GET /": 43, "GET /search": 5, "GET /wishlist": 2},
@@ -39,8 +43,20 @@ def traffic(version: str) -> Iterator[Traffic]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What both versions have reported: of a hundred requests, two have failed."""
-    folder = tmp_path_factory.mktemp("bookshop")
+    """What both versions have reported: of a hundred requests, two have failed.
+
+    The later one is slower by its own waiting, which only shows where the machine lets the earlier one be fast.
+    """
+    for _ in range(5):
+        path = reported(tmp_path_factory.mktemp("bookshop"))
+        with StoreReader.open(path) as reader:
+            earlier = Window(time.time() - PAST - 60, time.time() - RELEASE - 60)
+            if (reader.totals(earlier).p95 or 0) < SLOWER:
+                break
+    return path
+
+
+def reported(folder: Path) -> Path:
     path = folder / "weighbridge.db"
     for version, ago in ((OLD, PAST), (NEW, RELEASE)):
         with ExitStack() as stack:
@@ -96,7 +112,7 @@ def test_from_a_slower_percentile_to_the_transaction(page: Page) -> None:
     table.wait_for()
     title, before, after, difference = table.get_by_role("row", name="p95").first.locator("td").all_inner_texts()
     assert (title, difference[0]) == ("p95", "+")
-    assert float(before.split()[0]) < 150 <= float(after.split()[0])
+    assert float(before.split()[0]) < SLOWER * 1000 <= float(after.split()[0])
     slower = table.locator("table.cards tbody tr").first
     assert "GET /search" in slower.inner_text()
     slower.get_by_role("link").click()

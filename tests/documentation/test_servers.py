@@ -106,10 +106,10 @@ def test_the_services_of_compose_report_to_one_store(tmp_path: Path) -> None:
         running(command("page"), tmp_path, **variables),
     ):
         eventually(lambda: serving(web) and serving(page))
-        assert httpx.get(f"http://127.0.0.1:{web}/users/7").text == "user 7"
+        assert httpx.get(f"http://127.0.0.1:{web}/users/7", timeout=TIMEOUT).text == "user 7"
         eventually(lambda: store.exists() and len(report(store)) == 2)
         url = f"http://127.0.0.1:{page}/api/applications"
-        assert httpx.get(url).status_code == 401
+        assert httpx.get(url, timeout=TIMEOUT).status_code == 401
         found = httpx.get(url, headers={"Authorization": "Bearer 0123456789abcdef"}, timeout=TIMEOUT)
         assert "Shop" in found.text
     assert worker.returncode == 0  # a normal exit, which writes what is left
@@ -251,16 +251,21 @@ def test_the_page_is_served_as_the_page_on_it_says(tmp_path: Path) -> None:
         reader.run("python job.py")
         reader.run(plain)
         first = reader.adapted("8610")
-        assert httpx.get(f"http://127.0.0.1:{first}/", follow_redirects=True).status_code == 200
-        assert httpx.get(f"http://127.0.0.1:{first}/", headers={"Host": "elsewhere.example.com"}).status_code == 421
+        assert httpx.get(f"http://127.0.0.1:{first}/", follow_redirects=True, timeout=TIMEOUT).status_code == 200
+        assert (
+            httpx.get(
+                f"http://127.0.0.1:{first}/", headers={"Host": "elsewhere.example.com"}, timeout=TIMEOUT
+            ).status_code
+            == 421
+        )
     with walking(tmp_path, ports=(8610,)) as reader:
         reader.run(f"{protected} --port 8610")
         url = f"http://127.0.0.1:{reader.adapted('8610')}/api/applications"
         asked = {"Host": "figures.example.com"}
-        assert httpx.get(url, headers=asked).status_code == 401
+        assert httpx.get(url, headers=asked, timeout=TIMEOUT).status_code == 401
         asked["Authorization"] = f"Bearer {'0123456789abcdef' * 2}"
-        assert httpx.get(url, headers=asked).status_code == 200
-        assert httpx.get(url, headers=asked | {"Host": "elsewhere.example.com"}).status_code == 421
+        assert httpx.get(url, headers=asked, timeout=TIMEOUT).status_code == 200
+        assert httpx.get(url, headers=asked | {"Host": "elsewhere.example.com"}, timeout=TIMEOUT).status_code == 421
 
 
 @needs_nginx
@@ -277,7 +282,7 @@ def test_the_proxy_in_front_of_the_page_speaks_tls(tmp_path: Path) -> None:
         eventually(lambda: serving(page))
         trusting = ssl.create_default_context(cafile=str(tmp_path / "figures.pem"))
         trusting.check_hostname = False
-        with httpx.Client(verify=trusting, base_url=f"https://127.0.0.1:{front}") as client:
+        with httpx.Client(verify=trusting, timeout=TIMEOUT, base_url=f"https://127.0.0.1:{front}") as client:
             form = {"token": "0123456789abcdef"}
             answer = client.post("/login", data=form, headers={"Host": "figures.example.com"})
     assert answer.status_code == 303

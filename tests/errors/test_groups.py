@@ -8,12 +8,14 @@ import time
 import timeit
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 import weighbridge
+from weighbridge.console import Console, Request
 from weighbridge.jobs import runs
 from weighbridge.middleware import WSGITransactionMiddleware
 from weighbridge.testing import capture_transactions
@@ -245,7 +247,7 @@ def test_what_fails_with_an_exception_that_cannot_be_read_has_failed(mistakes: l
 
 @pytest.mark.parametrize("more", [(), (ValueError("1"),)], ids=["expected alone", "another as well"])
 def test_a_status_with_none_but_expected_errors_is_a_group(
-    more: tuple[Exception, ...], groups: Groups, read: Callable[[], StoreReader]
+    more: tuple[Exception, ...], groups: Groups, read: Callable[[], StoreReader], store: Path
 ) -> None:
     def busy(_: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
         weighbridge.notice_error(KeyError("1"), expected=True)
@@ -263,6 +265,11 @@ def test_a_status_with_none_but_expected_errors_is_a_group(
     for one in reader.samples(lately()):
         told = [error.group.type for error in reader.errors_of_sample(one.id)]
         assert told == ["builtins:KeyError", unexpected]
+    console = Console(store)
+    query = f"app=Python+Application&kind=web&group=Uri&name=/&sample={reader.samples(lately())[0].id}"
+    page = console.respond(Request("GET", "/sample", query=query, host="localhost:8610", client="127.0.0.1"))
+    assert (page.status, unexpected.partition(":")[2].encode() in page.body) == (200, True)
+    console.close()
 
 
 def test_transactions_that_failed_by_their_status_and_by_an_error_are_counted_apart(groups: Groups) -> None:

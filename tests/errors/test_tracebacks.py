@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import weighbridge
+from weighbridge.console import Console, Request
 from weighbridge.console.tracebacks import as_text
 from weighbridge.transactions.configuration.records import ConfigurationError
 from weighbridge.transactions.model import tracebacks
@@ -421,9 +422,7 @@ def test_an_exception_is_shown_once_also_where_causes_go_round(sample_errors: Sa
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups of exceptions")
-def test_exceptions_of_a_group_that_are_left_out_are_counted(
-    sample_errors: SampleErrors, settings: Callable[..., None]
-) -> None:
+def test_exceptions_of_a_group_that_are_left_out_are_counted(sample_errors: SampleErrors, store: Path) -> None:
     made: type[Any] = builtins.ExceptionGroup  # type: ignore[attr-defined, unused-ignore]
 
     def found(group: Any) -> Traceback:
@@ -437,6 +436,11 @@ def test_exceptions_of_a_group_that_are_left_out_are_counted(
     assert (len(flat.others), flat.parts_omitted) == (5, 7)
     text = as_text(flat, "several")
     assert text.endswith("  | ... 7 more of the group")
+    console = Console(store)
+    query = "app=Python+Application&kind=background&group=Function&name=task&sample=1"
+    page = console.respond(Request("GET", "/sample", query=query, host="localhost:8610", client="127.0.0.1")).body
+    assert b"7 exceptions of the group left out" in page
+    console.close()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups of exceptions")

@@ -22,6 +22,7 @@ __all__ = ["brokers", "redis", "stored"]
 
 _BY_HAND: Final = (
     (r"^import weighbridge\.jobs\.\w+\n", ""),
+    (r"^from weighbridge\.jobs\.rq import Queue\n", "from rq import Queue\n"),
     (r"^broker\.add_middleware\(weighbridge\.jobs\.dramatiq\.Measured\(\)\)\n", ""),
     (r", weighbridge\.jobs\.taskiq\.Measured\(\)", ""),
     (r"\.with_middlewares\(weighbridge\.jobs\.taskiq\.Measured\(\)\)", ""),

@@ -109,6 +109,8 @@ def is_something_left() -> bool:
 kind, share = CLASSES[sys.argv[1]], int(sys.argv[2])
 tried, told = 0, []
 for number, form in enumerate(forms.FORMS):
+    if kind is StopIteration and form == "closed_generator":  # Python takes it for the end of what it closes
+        continue
     for _ in range(50):
         forms.FORMS[form]()
     gc.collect()
