@@ -156,7 +156,7 @@ def comes_from_a_signal(exception: BaseException) -> bool:
 def _is_handed(called: FrameType, interrupted: FrameType) -> bool:
     """Whether a frame was called as signal handlers are: with a number, and with the frame that it interrupts."""
     arguments = _arguments(called)
-    return any(isinstance(number, int) and frame is interrupted for number, frame in pairwise(arguments))
+    return any(issubclass(type(number), int) and frame is interrupted for number, frame in pairwise(arguments))
 
 
 def _arguments(frame: FrameType) -> list[Any]:
@@ -164,7 +164,8 @@ def _arguments(frame: FrameType) -> list[Any]:
     code, values = frame.f_code, frame.f_locals
     found = [values.get(name) for name in code.co_varnames[: code.co_argcount]]
     if code.co_flags & _CO_VARARGS:
-        found.extend(values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount]) or ())
+        others = values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+        found.extend(others if type(others) is tuple else ())
     return found
 
 

@@ -77,8 +77,10 @@ def test_another_programs_database_is_left_alone(path, make, writer, opened) -> 
 def test_a_newer_store_is_left_alone(path, make, writer, opened) -> None:
     writer.write(make.snapshot())
     with opened() as other:
-        other.execute("PRAGMA user_version = 9")
-    refused(writer, make.snapshot(), f"its version is 9, and this weighbridge knows versions up to {VERSION}")
+        other.execute(f"PRAGMA user_version = {VERSION + 1}")
+    refused(
+        writer, make.snapshot(), f"its version is {VERSION + 1}, and this weighbridge knows versions up to {VERSION}"
+    )
     unreadable(path, f"its version is 9, and this weighbridge knows versions up to {VERSION}")
 
 

@@ -159,7 +159,9 @@ def test_a_process_that_is_killed_loses_its_last_interval_at_most(server) -> Non
 def test_without_the_tables_of_jobs_all_else_goes_on_and_they_are_counted_as_dropped(server, make) -> None:
     connection = ServerConnection(parse_server_url(server.path), load_driver())
     with connection.session() as session:
-        session.execute("DROP TABLE @schedule, @reported, @sample_error, @moved_group, @moved_group_progress, @killed")
+        session.execute(
+            "DROP TABLE @schedule, @reported, @sample_error, @moved_group, @moved_group_progress, @killed, @enqueued"
+        )
         session.execute("ALTER TABLE @running DROP COLUMN key, DROP COLUMN queue")
         session.execute("ALTER TABLE @error_group DROP COLUMN expected")
         session.execute("UPDATE @store SET version = 2")
