@@ -81,7 +81,7 @@ def test_a_newer_store_is_left_alone(path, make, writer, opened) -> None:
     refused(
         writer, make.snapshot(), f"its version is {VERSION + 1}, and this weighbridge knows versions up to {VERSION}"
     )
-    unreadable(path, f"its version is 9, and this weighbridge knows versions up to {VERSION}")
+    unreadable(path, f"its version is {VERSION + 1}, and this weighbridge knows versions up to {VERSION}")
 
 
 def test_a_store_with_damaged_pages(path, make, writer) -> None:
