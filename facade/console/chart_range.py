@@ -141,9 +141,15 @@ def later(window: Window, now: float) -> Window | None:
     return Window(until - (window.until - window.since), until)
 
 
-def timeline(reader: StoreReader, frame: ChartRange, selection: Selection, scope: Scope | None = None) -> Timeline:
+def timeline(
+    reader: StoreReader,
+    frame: ChartRange,
+    selection: Selection,
+    scope: Scope | None = None,
+    quantiles: bool = True,
+) -> Timeline:
     """Return the figures of all selected transactions together over the range that is shown."""
-    return begun(reader.timeline(frame.charted, charted_step(frame), selection, scope), frame.first)
+    return begun(reader.timeline(frame.charted, charted_step(frame), selection, scope, quantiles), frame.first)
 
 
 def charted_step(frame: ChartRange) -> int | Steps:

@@ -1,4 +1,7 @@
-"""The queries of each page: one function per page, of the same name."""
+"""The queries of each page: one function per page, of the same name.
+
+Some take ``quantiles``: whether to tell percentiles of figures over time that the JSON has and the page does not show.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,7 @@ def landing(reader: StoreReader, state: State, now: float) -> State:
     return state
 
 
-def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
+def summary(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> SummaryPage:
     """Return the content of the summary page."""
     frame, selection = chart_range(reader, state, now), state.selection
     window, shown = frame.window, timeline(reader, frame, selection)
@@ -109,7 +112,7 @@ def summary(reader: StoreReader, state: State, now: float) -> SummaryPage:
         served=there,
         statistics=per_minute_of(reader.totals(window, selection), there),
         timeline=shown,
-        compared=_compared(reader, state, frame, selection, shown, now),
+        compared=_compared(reader, state, frame, selection, shown, now, quantiles),
         top=_top(reader, window, there, selection) if of_all else [],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5] if of_all else [],
@@ -159,7 +162,7 @@ def _places(reader: StoreReader, state: State, now: float) -> dict[Series, int]:
     return {one.series: place for place, one in enumerate(in_table_order(reader, window, some, state))}
 
 
-def transactions(reader: StoreReader, state: State, now: float) -> TransactionsPage:
+def transactions(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> TransactionsPage:
     """Return the content of the page that lists transactions."""
     frame = chart_range(reader, state, now)
     before = settled_before(frame.window)
@@ -183,16 +186,16 @@ def transactions(reader: StoreReader, state: State, now: float) -> TransactionsP
         found=len(found),
         known=len(known),
         largest=by_time[0].totals.total / of_all if by_time else 0.0,
-        trends=_trends(reader, frame, [one.series for one in by_time[:5]]),
+        trends=_trends(reader, frame, [one.series for one in by_time[:5]], quantiles),
     )
 
 
-def _trends(reader: StoreReader, frame: ChartRange, top: Sequence[Series]) -> list[Trend]:
-    over_time = reader.timelines(frame.charted, charted_step(frame), top)
+def _trends(reader: StoreReader, frame: ChartRange, top: Sequence[Series], quantiles: bool) -> list[Trend]:
+    over_time = reader.timelines(frame.charted, charted_step(frame), top, quantiles)
     return [Trend(series, begun(one, frame.first)) for series, one in over_time.items()]
 
 
-def transaction(reader: StoreReader, state: State, now: float) -> TransactionPage:
+def transaction(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> TransactionPage:
     """Return the content of the page of one transaction."""
     frame = chart_range(reader, state, now)
     window = frame.window
@@ -207,7 +210,7 @@ def transaction(reader: StoreReader, state: State, now: float) -> TransactionPag
         series=series,
         statistics=per_minute_of(statistics, there),
         timeline=shown,
-        compared=_compared(reader, state, frame, selection, shown, now),
+        compared=_compared(reader, state, frame, selection, shown, now, quantiles),
         histogram=bars_of(totals.histogram),
         slowest=reader.samples(window, selection, "slow", 10),
         failed=reader.samples(window, selection, "failed", 10),
@@ -244,26 +247,30 @@ def _faster(histogram: Histogram, duration: float) -> float | None:
     return below / sum(histogram.values()) if histogram else None
 
 
-def applications(reader: StoreReader, state: State, now: float) -> ApplicationsPage:
+def applications(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> ApplicationsPage:
     """Return the content of the applications page, ordered by name, web before non-web."""
     window, links = reader.counted(state.window(now)), reader.links()
     found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
     frames = {
         one: chart_range(reader, state.changed(app=one), now, SPARKS) for one in {one.application for one in found}
     }
-    shown = [_application(reader, one, frames[one.application], links) for one in found]
+    shown = [_application(reader, one, frames[one.application], links, quantiles) for one in found]
     return ApplicationsPage(window, shown, reader.health())
 
 
 def _application(
-    reader: StoreReader, one: ApplicationStatistics, frame: ChartRange, links: Mapping[str, Sequence[str]]
+    reader: StoreReader,
+    one: ApplicationStatistics,
+    frame: ChartRange,
+    links: Mapping[str, Sequence[str]],
+    quantiles: bool,
 ) -> ApplicationSummary:
     return ApplicationSummary(
         one.application,
         one.kind,
         frame.window,
         per_minute_of(one.statistics, served(reader, frame.window, Selection(one.application, one.kind))),
-        timeline(reader, frame, Selection(one.application, one.kind)),
+        timeline(reader, frame, Selection(one.application, one.kind), quantiles=quantiles),
         linked=links.get(one.application, ()),
         linked_from=[source for source, targets in links.items() if one.application in targets],
     )
@@ -292,12 +299,18 @@ def hosts(reader: StoreReader, state: State, now: float) -> HostsPage:
 
 
 def _compared(
-    reader: StoreReader, state: State, frame: ChartRange, selection: Selection, shown: Timeline, now: float
+    reader: StoreReader,
+    state: State,
+    frame: ChartRange,
+    selection: Selection,
+    shown: Timeline,
+    now: float,
+    quantiles: bool,
 ) -> Comparison | None:
     before = comparison_range(reader, state, frame, now)
     if before is None:
         return None
-    over_time = timeline(reader, before, selection)
+    over_time = timeline(reader, before, selection, quantiles=quantiles)
     places = tuple(compared_places(shown, over_time, state))
     return Comparison(before.window, reader.totals(before.window, selection), over_time, places)
 

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.console.conftest import CALLS, EXPORT, ITEM, JOB, NOW, SEARCH, SERIES, Ask, Call, T, asking, row, write
-from weighbridge.console import Console, histogram
+from weighbridge.console import Console, charts, histogram
 from weighbridge.console.application import PAGES
 from weighbridge.console.columns import ORDERS
 from weighbridge.console.json_output import STATISTIC_MEANINGS
@@ -448,6 +449,36 @@ def test_the_rate_of_the_last_step_is_right_in_the_past_too(tmp_path: Path, comp
     timeline = (told["compared"] if compare == "day" else told)["timeline"]
     assert timeline["step"] == 120
     assert [bucket["figures"]["per_minute"] for bucket in timeline["buckets"][1:]] == [3.0] * (210 if more else 209)
+
+
+@pytest.mark.parametrize(
+    ("page", "title", "drawn"),
+    [
+        ("summary", "Response time", lambda full: charts.response_time(full.timeline, full.compared)),
+        ("summary", "Apdex", lambda full: charts.apdex(full.timeline, full.compared)),
+        ("transactions", "Top five by time", lambda full: charts.time_spent(full.trends)),
+        ("transaction", "Response time", lambda full: charts.response_time(full.timeline, full.compared)),
+        ("transaction", "Throughput", lambda full: charts.throughput(full.timeline, full.compared)),
+        ("errors", "Error rate", lambda full: charts.error_rate(full.timeline)),
+    ],
+)
+def test_a_page_that_reads_fewer_percentiles_than_its_json_draws_the_same(
+    tmp_path: Path, page: str, title: str, drawn: Callable[[Any], Any]
+) -> None:
+    calls = [Call(SEARCH, 0.1 + age / 1e6, failed=age % 4 == 0, age=age) for age in range(60, 90000, 450)]
+    write(tmp_path / "even.db", calls)
+    state = State(app="shop", group=SEARCH.group, name=SEARCH.name, compare="day")
+    with StoreReader.open(tmp_path / "even.db") as reader:
+        full = PAGES[page].answer(reader, state, NOW)
+    shown = asking(Console(tmp_path / "even.db", clock=lambda: NOW))(f"/{page}?{state.query()}")
+    assert Charts(shown.body).found[f"{title} over time"] == json.loads(json.dumps(drawn(full)))
+
+
+def test_json_has_the_percentiles_that_its_page_does_not_read(ask: Ask) -> None:
+    told = json.loads(ask("/api/transactions?app=shop").body)
+    steps = [bucket["figures"] for trend in told["trends"] for bucket in trend["timeline"]["buckets"]]
+    assert any(figures["calls"] for figures in steps)
+    assert all((figures["p95_seconds"] is not None) == bool(figures["calls"]) for figures in steps)
 
 
 def test_a_step_that_has_just_begun_is_not_charted(store: Path) -> None:

@@ -1,14 +1,14 @@
 """What a reader keeps of the past is what the store holds, and no more than is bounded."""
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from weighbridge.transactions.recording.totals import PLAIN
 from weighbridge.transactions.store import cache as past_module
 from weighbridge.transactions.store.cache import RowCache
-from weighbridge.transactions.store.reader import Selection, StoreReader
+from weighbridge.transactions.store.reader import Selection, StoreReader, Timeline
 from weighbridge.transactions.store.resolutions import FINEST, FOREVER, Resolution
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
 from weighbridge.transactions.store.statistics import Window
@@ -171,11 +171,26 @@ def test_a_reader_that_is_used_for_long_answers_as_a_new_one(make, writer, read)
                 for step in (60, 600, HOUR, 3 * HOUR):
                     assert used.timeline(window, step) == fresh.timeline(window, step)
                     assert used.timelines(window, step, names) == fresh.timelines(window, step, names)
+                    assert used.timeline(window, step, quantiles=False) == without_quantiles(
+                        fresh.timeline(window, step)
+                    )
+                    assert used.timelines(window, step, names, quantiles=False) == {
+                        name: without_quantiles(one) for name, one in fresh.timelines(window, step, names).items()
+                    }
                 agree_on_all_names(used, fresh, window)
                 assert used.transactions(window) == fresh.transactions(window)
                 assert used.transactions(window, limit=1) == fresh.transactions(window)[:1]
                 assert used.applications(window) == fresh.applications(window)
                 assert used.timelines(window, 600, names)[names[0]] == used.timeline(window, 600, Selection(*names[0]))
+
+
+def without_quantiles(timeline: Timeline) -> Timeline:
+    """The same timeline as it is when it is asked for without quantiles."""
+    none = dict.fromkeys(("median", "p95", "p99", "queue_median", "queue_p95", "queue_p99"))
+    return replace(
+        timeline,
+        buckets=tuple(replace(one, statistics=replace(one.statistics, **none)) for one in timeline.buckets),
+    )
 
 
 def read_after(make, writer: StoreWriter, read) -> StoreReader:

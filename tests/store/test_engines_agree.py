@@ -97,7 +97,7 @@ def group(number: int, is_new: bool) -> ErrorGroup:
 
 def with_errors(make: Maker, duration: float, now: float, groups: list[ErrorGroup]) -> Sample:
     """A sample with errors, of which the first has a traceback."""
-    stack = Stack(Raised("shop:Broken", "", "", (), 0, ()))
+    stack = Stack(Raised("shop:Broken", "", "", (), 0, (), 0))
     stack.digest, stack.text = groups[0].key, json.dumps({"type": "shop:Broken", "frames": [], "omitted": 2})
     errors = tuple(SampleError(one, None if place else stack) for place, one in enumerate(groups))
     noticed = tuple(make.noticed(one.message) for one in groups)

@@ -32,6 +32,18 @@ def test_a_timeline_of_longer_steps_and_of_one_series(make, writer, read) -> Non
         assert (bucket.statistics.calls, bucket.statistics.maximum) == (1, 3.0)
 
 
+def test_a_timeline_without_quantiles_has_all_else(make, writer, read) -> None:
+    writer.write(make.snapshot(make.row([1.0, 2.0, 6.0], errors=1)))
+    window = Window(make.now, make.now + 60)
+    with read() as reader:
+        (full,) = reader.timeline(window, 60).buckets
+        (fewer,) = reader.timeline(window, 60, quantiles=False).buckets
+        assert reader.timelines(window, 60, [make.page], quantiles=False)[make.page].buckets == (fewer,)
+    assert (fewer.statistics.average, fewer.statistics.maximum, fewer.statistics.errors) == (3.0, 6.0, 1)
+    assert full.statistics.median is not None
+    assert fewer.statistics == replace(full.statistics, median=None, p95=None, p99=None)
+
+
 def test_the_last_bucket_is_averaged_over_its_part_of_the_window(make, writer, read) -> None:
     writer.write(make.snapshot(make.row([1.0] * 3)))
     (bucket,) = read().timeline(Window(make.now, make.now + 30), 600).buckets

@@ -13,6 +13,7 @@ __all__ = [
     "COLUMNS",
     "GREATEST",
     "HISTOGRAMS",
+    "NUMBERS",
     "OUTCOMES",
     "PLAIN",
     "SUMS",
@@ -116,6 +117,8 @@ OUTCOMES: Final = ("succeeded", "failed", "retried", "rejected", "cancelled", "t
 GREATEST: Final = ("maximum", "queue_maximum")
 """Columns of which the greatest counts."""
 HISTOGRAMS: Final = ("queue_histogram", "histogram")
+NUMBERS: Final = COLUMNS[: -len(HISTOGRAMS) - 1]
+"""Columns of which each is one number: they stand before the histograms."""
 SUMS: Final = tuple(name for name in COLUMNS if name not in {"minimum", "apdex_t", "statuses", *GREATEST, *HISTOGRAMS})
 """Columns that are added up."""
 
@@ -165,5 +168,5 @@ def _storable(statuses: Mapping[int, int]) -> Counts:
 
 def columns_of(totals: Totals) -> Sequence[object]:
     """Return totals as the columns of a row."""
-    counts = [getattr(totals, name) for name in COLUMNS[: -len(HISTOGRAMS) - 1]]
+    counts = [getattr(totals, name) for name in NUMBERS]
     return (*counts, *(encode(getattr(totals, name)) for name in HISTOGRAMS), encode_counts(_storable(totals.statuses)))

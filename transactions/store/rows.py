@@ -33,8 +33,9 @@ __all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sum
 
 Row = tuple[Any, ...]
 
-Sums = Literal["totals", "plain", "average", "time"]
-"""The columns to sum up: all of `Totals` but for statuses; those of `PlainTotals`; count and total; the total alone."""
+Sums = Literal["totals", "numbers", "plain", "average", "time"]
+"""The columns to sum up: all of `Totals` but for statuses; these without histograms; those of `PlainTotals`; count and
+total; the total alone."""
 
 
 Scope = Literal["name", "all", "host", "version", "queue"]

@@ -8,7 +8,7 @@ from typing import Final
 from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
-from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, PLAIN
+from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, NUMBERS, PLAIN
 from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples, merged_counts, merged_histograms
@@ -105,6 +105,7 @@ def _merged(column: str) -> str:
 
 _SUMMED: Final[Mapping[Sums, str]] = {
     "totals": ", ".join(map(_merged, COLUMNS[:-1])),
+    "numbers": ", ".join(map(_merged, NUMBERS)),
     "plain": ", ".join(map(_merged, PLAIN)),
     "average": "sum(count)::bigint, sum(total)::bigint",
     "time": "sum(total)::bigint",

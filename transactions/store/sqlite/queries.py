@@ -12,7 +12,7 @@ from typing import Final
 from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
-from ...recording.totals import COLUMNS, PLAIN
+from ...recording.totals import COLUMNS, NUMBERS, PLAIN
 from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples
@@ -71,6 +71,7 @@ _END: Final = """
 
 _SUMMED: Final[Mapping[Sums, Sequence[str]]] = {
     "totals": COLUMNS[:-1],
+    "numbers": NUMBERS,
     "plain": PLAIN,
     "average": ("count", "total"),
     "time": ("total",),
