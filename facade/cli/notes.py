@@ -12,6 +12,7 @@ from weighbridge.reporting.dropped import dropped_details, dropped_transactions,
 from weighbridge.reporting.first_steps import NOTHING_YET, ONLY_INITIALIZED, first_steps_lines, is_missing
 from weighbridge.reporting.report import Report
 from weighbridge.reporting.time_range import describe, roughly
+from weighbridge.transactions.configuration.postgresql_url import is_server_url
 from weighbridge.transactions.store.reader import Health
 
 from .demo_store import demo_store
@@ -56,11 +57,15 @@ def empty_lines(report: Report, now: float) -> list[str]:
 
 def _nothing_yet(health: Health, now: float) -> list[str]:
     there = "no such file yet" if health.last_write is None else _last_write(health, now)
+    whose = f"  you are     {user()}; programs run by other users report to stores of their own"
+    if is_server_url(health.path):
+        there = "no process has reported" if health.last_write is None else there
+        whose = "  programs    report to what WEIGHBRIDGE_STORE, or the setting store, says where they run"
     return [
         f"{NOTHING_YET}.",
         "",
         f"  looked for  {health.path} ({there})",
-        f"  you are     {user()}; programs run by other users report to stores of their own",
+        whose,
         *_last_demo(health),
         "",
         "Lines that have a program measured:",
@@ -80,6 +85,9 @@ def _last_demo(health: Health) -> list[str]:
 
 def _nothing_in_this_time(report: Report, now: float) -> list[str]:
     health = report.health
+    others = "Web servers, workers and shells often run as different users, each with a store of their own."
+    if is_server_url(health.path):
+        others = "Programs may report to another store: to what WEIGHBRIDGE_STORE says where they run."
     return [
         f"Nothing was recorded from {_clock(report.window.since, now)} to {_clock(report.window.until, now)}.",
         "",
@@ -87,8 +95,8 @@ def _nothing_in_this_time(report: Report, now: float) -> list[str]:
         f"  owner       {health.owner} (you are {user()})",
         f"  last write  {_last_write(health, now).removeprefix('last write ')}",
         "",
-        "Web servers, workers and shells often run as different users, each with a store of their own.",
-        "Look further back with --since 7d, read another file with --store, or set WEIGHBRIDGE_STORE for all of them.",
+        others,
+        "Look further back with --since 7d, read another store with --store, or set WEIGHBRIDGE_STORE for all of them.",
     ]
 
 

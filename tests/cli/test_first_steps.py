@@ -11,8 +11,11 @@ import pytest
 from click.testing import Result
 
 from weighbridge.cli.demo_store import demo_store, kept_store
+from weighbridge.cli.notes import empty_lines
 from weighbridge.reporting.first_steps import FIRST_STEPS, is_missing
+from weighbridge.reporting.report import Report
 from weighbridge.transactions.recording.snapshot import Series
+from weighbridge.transactions.store.reader import Health, Window
 
 from .conftest import Call, WriteStore, on_a_terminal
 
@@ -124,3 +127,11 @@ def test_what_is_missing_and_what_is_not(tmp_path: Path) -> None:
     (tmp_path / "full").write_text("x")
     assert [is_missing(tmp_path / name) for name in ("none", "empty", "full")] == [True, True, False]
     assert not is_missing(tmp_path / "full" / "below")
+
+
+def test_of_a_server_nothing_is_said_of_files_and_users() -> None:
+    health = Health("postgresql://db.example/shop", 0, "figures", None, {}, 1)
+    for ever in (False, True):
+        text = "\n".join(empty_lines(Report(Window(0.0, 3600.0), (), {}, health, ever), 3600.0))
+        assert "WEIGHBRIDGE_STORE" in text
+        assert not any(word in text for word in ("no such file", "stores of their own", "a store of their own"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ import pytest
 
 from weighbridge.reporting.dropped import dropped_details
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
+from weighbridge.transactions.model.applications import application_named
+from weighbridge.transactions.model.naming import LONGEST_NAME
 from weighbridge.transactions.store.postgresql import merging, sending
 from weighbridge.transactions.store.postgresql import writer as writer_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection
@@ -196,6 +199,33 @@ def test_a_snapshot_that_cannot_be_merged_holds_up_no_other(server, make, monkey
         assert dropped_details(reader.health().lost) == [
             "1 snapshot was left out with all that a process had counted in it: the store could not take it"
         ]
+
+
+def test_a_process_that_reports_many_applications_loses_nothing_with_what_it_dropped(server, make) -> None:
+    generator = random.Random(5)
+    many = [make.page._replace(application=f"{generator.getrandbits(200):x}") for _ in range(300)]
+    with closing(ServerWriter(server.path, load_driver())) as writer:
+        writer.write(make.snapshot(*(make.row([1.0], series) for series in many), lost={"samples": 7}))
+    merge_all(server.path)
+    with StoreReader.open(server.path) as reader:
+        assert reader.totals(EVER).calls == 300
+        assert reader.dropped(EVER, None) == reader.dropped(EVER, many[0].application) == {"samples": 7}
+
+
+def test_the_longest_names_are_kept(server, make) -> None:
+    generator = random.Random(5)
+
+    def text(length: int) -> str:
+        return "".join(chr(generator.randrange(0x20000, 0x2A000)) for _ in range(length))
+
+    application = application_named(text(5000))
+    with closing(ServerWriter(server.path, load_driver())) as writer:
+        longest = make.page._replace(application=application.name, group=text(LONGEST_NAME), name=text(LONGEST_NAME))
+        writer.write(make.snapshot(make.row([1.0], longest)))
+    merge_all(server.path)
+    with StoreReader.open(server.path) as reader:
+        assert reader.totals(EVER).calls == 1
+        assert reader.dropped(EVER, None) == {}
 
 
 def test_one_that_would_fill_the_memory_is_left_out(server, make, monkeypatch) -> None:

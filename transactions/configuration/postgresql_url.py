@@ -35,7 +35,9 @@ _KEYWORDS: Final = frozenset(
     " sslrootcert target_session_attrs tcp_user_timeout user".split()
 )
 """Parameters that are passed to libpq. ``options`` is not one of them: a pooler of connections refuses it."""
+_ENCODED: Final = "#, /, ? and @ in a user, password or name must be written as %23, %2F, %3F and %40"
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_LOOPBACK: Final = re.compile(r"127(\.[0-9]{1,3}){3}")
 _HOST: Final = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^\[\]:]*))(?::(?P<port>[^:]*))?")
 _MODES: Final = ("require", "verify-ca", "verify-full")
 _WEAK_MODES: Final = ("disable", "allow", "prefer")
@@ -61,8 +63,10 @@ class ServerAddress(NamedTuple):
         schema = "" if self.schema == DEFAULT_SCHEMA else f"?schema={self.schema}"
         if "service" in self.keywords and not host:
             return f"postgresql:///{database}?service={self.keywords['service']}"
-        shown = "" if host.startswith("/") else _bracketed(host)
-        return f"postgresql://{shown}{f':{port}' if port else ''}/{database}{schema}"
+        hosts, ports = host.split(","), port.split(",")
+        ports = ports if len(ports) == len(hosts) else ports * len(hosts)  # one of them is that of all
+        shown = ",".join(map(_host_with_port, hosts, ports))
+        return f"postgresql://{shown}/{database}{schema}"
 
 
 def is_server_url(store: str) -> bool:
@@ -89,13 +93,15 @@ def parse_server_url(url: str) -> ServerAddress:
     keywords = {name: _decoded(name, value) for name, value in found.items() if value}
     if has_password and password:
         keywords["password"] = _decoded("password", password)
+    if "@" in query and not credentials:  # a part of the password may stand where the parameters do
+        raise BadURL(_ENCODED)
     parameters = _parameters(query)
     schema = parameters.pop("schema", DEFAULT_SCHEMA)
     if not _NAME.fullmatch(schema):
         raise BadURL("schema must be lower-case letters, digits and _, at most 63 of them")
     keywords.update(parameters)
     if any(character in database for character in "/#@") or "#" in rest:
-        raise BadURL("#, /, ? and @ in a user, password or name must be written as %23, %2F, %3F and %40")
+        raise BadURL(_ENCODED)
     if "dbname" not in keywords and "service" not in keywords:
         raise BadURL(f"the name of the database is missing, as in {EXAMPLE}")
     return ServerAddress(_secured(keywords, read_environment()), schema)
@@ -167,8 +173,9 @@ def _servers(keywords: Mapping[str, str], environ: Mapping[str, str]) -> Iterato
 
 def is_local(host: str) -> bool:
     """Whether a name or number is one of this machine, or a socket in its files; none stands for the socket."""
-    return not host or host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
+    return not host or host.startswith(("/", "@")) or host in {"localhost", "::1"} or bool(_LOOPBACK.fullmatch(host))
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _host_with_port(host: str, port: str) -> str:
+    shown = "" if host.startswith("/") else f"[{host}]" if ":" in host else host
+    return f"{shown}:{port}" if port else shown

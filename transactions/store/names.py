@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .results import Selection
 from .rows import Scope
 
-__all__ = ["SCOPES", "scope_of", "scopes_of", "storable"]
+__all__ = ["SCOPES", "list_of_applications", "scope_of", "scopes_of", "storable"]
+
+_LONGEST_LIST: Final = 2000
+"""Bytes of names in one row: an index of PostgreSQL holds no more than 2704."""
 
 SCOPES: Final[tuple[Scope, ...]] = ("name", "all", "host", "version", "queue")
 """The meaning of the column ``whole``, by its value."""
@@ -39,3 +43,9 @@ def scope_of(selection: Selection) -> tuple[Scope, Selection]:
 def storable(text: str) -> str:
     """Return a text that can be stored: invalid Unicode is escaped, and so is NUL, which PostgreSQL does not take."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def list_of_applications(names: Iterable[str]) -> str:
+    """Return names as a list in JSON: an empty one, which stands for any application, where they are too many."""
+    listed = json.dumps(sorted({storable(name) for name in names}))
+    return listed if len(listed) <= _LONGEST_LIST else "[]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,7 +17,7 @@ from ..groups import Groups
 from ..killed import KilledTasks
 from ..limits import MAX_DROPPED
 from ..maintenance import DEFAULT_RETENTION, Retention, TrustedTime, next_step, reopen
-from ..names import scopes_of, storable
+from ..names import list_of_applications, scopes_of, storable
 from ..resolutions import COARSEST, FINEST, FOREVER, Resolution, RowIntervals, floor_to
 from ..rows import Scope
 from .connection import ServerConnection, ServerFailure
@@ -380,7 +379,7 @@ class _Merge:
         applications = {series.application for snapshot in snapshots for series in _reporting(snapshot)}
         applications |= {metric.application for snapshot in snapshots for metric in snapshot.metrics}
         applications |= {events.application for snapshot in snapshots for events in snapshot.events}
-        whose = json.dumps(sorted(map(storable, applications)))
+        whose = list_of_applications(applications)
         taken = snapshots[-1].taken
         minute = floor_to(taken if taken >= self._oldest else self._now, FINEST)
         for cause, count in told.items():

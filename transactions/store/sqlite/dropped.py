@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..limits import MAX_DROPPED
-from ..names import storable
+from ..names import list_of_applications, storable
 from ..resolutions import FINEST, floor_to
 from ..statistics import Window
 
@@ -45,7 +45,7 @@ def add_dropped(
     """Keep what a process that reports some applications has dropped by a moment (epoch seconds), by cause."""
     rows = [(cause, count) for cause, count in lost.items() if count]
     if rows:
-        whose = json.dumps(sorted({storable(name) for name in applications}))
+        whose = list_of_applications(applications)
         connection.execute(_TABLE)
         start = floor_to(moment, FINEST)
         connection.executemany(_ADD, [(start, storable(cause), whose, count) for cause, count in rows])
