@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -48,6 +49,28 @@ def test_rq_does_not_count_attempts_so_the_stamp_tells(redis: Redis) -> None:
         ("operator.neg", 1), ("operator.neg", None),
         ("operator.truediv", 1), ("operator.truediv", 2), ("operator.truediv", 3),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("meta", ["text", [], {"weighbridge_enqueuer": "text"}, {"weighbridge_enqueuer": [[]]}])
+def test_a_job_of_rq_may_have_anything_for_meta(meta: Any, redis: Redis) -> None:
+    redis.flushall()
+    queue = Queue(connection=redis)
+    with weighbridge.WebTransaction(name="order"):
+        job = queue.enqueue("operator.neg", 1, meta=meta)
+    with capture_transactions() as captured:
+        SimpleWorker([queue], connection=redis).work(burst=True, logging_level="CRITICAL")
+    assert [(one.name, one.outcome) for one in captured if one.group == "RQ"] == [("operator.neg", "succeeded")]
+    assert job.latest_result().return_value == -1
+
+
+def test_a_job_of_rq_that_cannot_be_read_is_a_failure(redis: Redis) -> None:
+    redis.flushall()
+    queue = Queue(connection=redis)
+    job = queue.enqueue("operator.neg", 1)
+    redis.hset(job.key, "data", b"no pickle")
+    with capture_transactions() as captured:
+        SimpleWorker([queue], connection=redis).work(burst=True, logging_level="CRITICAL")
+    assert [(one.name, one.outcome) for one in captured if one.group == "RQ"] == [("<DeserializationError>", "failed")]
 
 
 def enqueued(stored: Stored) -> dict[tuple[str, str], int]:
