@@ -115,3 +115,19 @@ def test_what_follows_is_counted_once(
     with worker(*command, folder=tmp_path, **environ):
         eventually(lambda: sum(enqueued(stored).values()) >= sum(expected.values()))
     assert enqueued(stored) == expected
+
+
+def test_what_celery_puts_back_is_counted_once(
+    redis: Redis, stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.5")
+    redis.flushall()
+    shutil.copy(JOBS / "coming_again.py", tmp_path)
+    told = tmp_path / "told"
+    environ = {"BROKER": url_of(redis), "TOLD": str(told)}
+    send = [sys.executable, "coming_again.py"]
+    subprocess.run(send, cwd=tmp_path, env={**os.environ, **environ}, check=True, timeout=TIMEOUT)
+    command = ["-m", "celery", "-A", "coming_again", "worker", "--concurrency", "1", "--loglevel", "CRITICAL"]
+    with worker(*command, "--without-gossip", "--without-mingle", "--without-heartbeat", folder=tmp_path, **environ):
+        eventually(lambda: told.exists() and sorted(told.read_text().split()) == ["killed"] * 2 + ["refused"] * 3)
+    assert enqueued(stored) == {("killed", "order"): 1, ("refused", "order"): 1}
