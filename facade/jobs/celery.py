@@ -83,10 +83,10 @@ class _MeasuredCall:
         request = self.request_stack.top
         if request is None or request.called_directly or _MEASURED in request.__dict__:
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
+        inherited = super().__call__  # type: ignore[misc]
+        call = self.run if getattr(inherited, "__func__", None) is _CALL else inherited  # the program's own
         mark: list[Any] = []
         run = _begin(self.name, request, mark)
-        inherited = super().__call__  # type: ignore[misc]
-        call = self.run if inherited.__func__ is _CALL else inherited  # the program's own
         try:
             result = call(*args, **kwargs)
         except BaseException as exception:
@@ -107,7 +107,7 @@ def _begin(name: str, request: Any, mark: list[Any]) -> Transaction | None:
         known = request.__dict__
         known[_MEASURED] = True
         queue = (known.get("delivery_info") or {}).get("routing_key")
-        retries = known.get("retries") or 0
+        retries = _retries(known)
         enqueuer = None if retries else known.get(_ENQUEUER)
         return open_task(_GROUP, name, mark, _queued(known), queue, known.get("id"), retries + 1, enqueuer)
     except Exception:
@@ -125,7 +125,15 @@ def _end_failed(run: Transaction, task: Any, exception: BaseException) -> None:
     elif task.throws and isinstance(exception, tuple(task.throws)):
         end_task(run, exception, "rejected")
     else:
+        if isinstance(exception, exceptions.Reject) and exception.requeue and task.acks_late:
+            run._ensure_extras().enqueuer = None  # it is counted when it comes again
         end_task(run, exception)
+
+
+def _retries(known: dict[str, Any]) -> int:
+    """Return how often a task was tried before: another program may have written anything."""
+    retries = known.get("retries")
+    return retries if isinstance(retries, int) and retries > 0 else 0
 
 
 def _queued(known: dict[str, Any]) -> float | None:
@@ -269,11 +277,22 @@ class _Telling:
         self._told = True
         request: Any = self
         seconds = time.time() - request.time_start if request.time_start else 0.0
-        retries = request.request_dict.get("retries") or 0
-        enqueuer = None if retries else request.request_dict.get(_ENQUEUER)
+        retries = _retries(request.request_dict)
+        enqueuer = None if retries or _comes_again(request.task, outcome) else request.request_dict.get(_ENQUEUER)
         attributes = attributes_of(request.id, retries + 1)
         began, queue = bool(request.time_start), _queue_of(request)
         record_run(_GROUP, request.task.name, outcome, error, seconds, queue, attributes, began, enqueuer)
+
+
+def _comes_again(task: Any, outcome: Outcome) -> bool:
+    """Whether Celery puts the message of a task back that has lost its process: it is counted when it comes again."""
+    if not task.acks_late:
+        return False
+    if outcome == "timed_out":
+        acknowledged = getattr(task, "acks_on_timeout", None)  # Celery 5.7
+        return not (task.acks_on_failure_or_timeout if acknowledged is None else acknowledged)
+    retried = getattr(task, "retry_on_worker_lost", False)  # which sends it as another attempt
+    return outcome == "killed" and bool(task.reject_on_worker_lost) and not retried
 
 
 def _telling_class(given: Any) -> Any:

@@ -25,6 +25,7 @@ except ImportError:  # older than RQ 2.5
 from weighbridge import BackgroundTaskHandle, flush, preload
 from weighbridge.jobs.runs import attributes_of, aware, begin_run, enqueuer_here, record_run
 from weighbridge.jobs.timetables import Entry, Timetable, log_unknown, period_rule
+from weighbridge.transactions.host_exceptions import pass_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +73,13 @@ class MeasuredJobs(_Base):
                 flush()
 
     def prepare_job_execution(self, job: Job, *args: Any, **options: Any) -> None:
-        """Begin: the job itself follows."""
-        super().prepare_job_execution(job, *args, **options)
-        attributes = attributes_of(job.id, _attempt(job))
-        queued, enqueuer = aware(job.enqueued_at), _enqueuer_of(job)
-        self._run = begin_run(_GROUP, str(job.func_name), queued, job.origin, attributes, enqueuer)
+        """Begin: the job itself follows, or fails at once since it cannot be read."""
+        try:
+            super().prepare_job_execution(job, *args, **options)
+        finally:
+            attributes = attributes_of(job.id, _attempt(job))
+            queued, enqueuer = aware(job.enqueued_at), _enqueuer_of(job)
+            self._run = begin_run(_GROUP, _name_of(job), queued, job.origin, attributes, enqueuer)
 
     def handle_job_success(self, *args: Any, **options: Any) -> Any:
         """End: the job has returned."""
@@ -150,17 +153,31 @@ class Queue(StampedJobs, rq.Queue):
 def stamped(job: Job) -> Job:
     """Have a new job say which transaction enqueues it; return the job."""
     enqueuer = enqueuer_here()
-    if enqueuer is not None and _ENQUEUER not in job.meta:
+    if enqueuer is not None and isinstance(job.meta, dict) and _ENQUEUER not in job.meta:
         job.meta = {**job.meta, _ENQUEUER: [enqueuer, *_left(job)]}  # the program's own stays as it is
     return job
 
 
+def _name_of(job: Job) -> str:
+    """Return what RQ calls a job; where that cannot be read, which is how the job fails then, what RQ logs."""
+    try:
+        return str(job.func_name)
+    except Exception as unreadable:
+        pass_on_signals(unreadable)
+        return f"<{type(unreadable).__name__}>"
+
+
 def _enqueuer_of(job: Job) -> object:
     """Return which transaction has enqueued a job; ``None`` when it is tried again or repeated."""
-    match job.meta.get(_ENQUEUER):
+    match _stamp_of(job):
         case [enqueuer, *left] if left == _left(job) and not getattr(job, "number_of_retries", None):
             return enqueuer
     return None
+
+
+def _stamp_of(job: Job) -> object:
+    """Return what `stamped` has left in a job; RQ takes for ``meta`` also what is no dictionary."""
+    return job.meta.get(_ENQUEUER) if isinstance(job.meta, dict) else None
 
 
 def _left(job: Job) -> list[int | None]:
@@ -173,7 +190,7 @@ def _record_ended(job: Job, outcome: Outcome, error: BaseException | None = None
     seconds = 0.0 if started is None else (datetime.now(timezone.utc) - started).total_seconds()
     attributes = attributes_of(job.id, _attempt(job))
     enqueuer = _enqueuer_of(job)
-    record_run(_GROUP, str(job.func_name), outcome, error, seconds, job.origin, attributes, True, enqueuer)
+    record_run(_GROUP, _name_of(job), outcome, error, seconds, job.origin, attributes, True, enqueuer)
 
 
 def _timetable(connection: Any) -> Iterator[Entry]:
@@ -191,7 +208,7 @@ def _attempt(job: Job) -> int | None:
     left: int | None = getattr(job, "retries_left", None)
     if left is None:
         return asked + 1
-    match job.meta.get(_ENQUEUER):
+    match _stamp_of(job):
         case [_, int(at_first), *_]:
             return max(0, at_first - left) + asked + 1
     return None

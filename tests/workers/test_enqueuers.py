@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -48,6 +49,28 @@ def test_rq_does_not_count_attempts_so_the_stamp_tells(redis: Redis) -> None:
         ("operator.neg", 1), ("operator.neg", None),
         ("operator.truediv", 1), ("operator.truediv", 2), ("operator.truediv", 3),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("meta", ["text", [], {"weighbridge_enqueuer": "text"}, {"weighbridge_enqueuer": [[]]}])
+def test_a_job_of_rq_may_have_anything_for_meta(meta: Any, redis: Redis) -> None:
+    redis.flushall()
+    queue = Queue(connection=redis)
+    with weighbridge.WebTransaction(name="order"):
+        job = queue.enqueue("operator.neg", 1, meta=meta)
+    with capture_transactions() as captured:
+        SimpleWorker([queue], connection=redis).work(burst=True, logging_level="CRITICAL")
+    assert [(one.name, one.outcome) for one in captured if one.group == "RQ"] == [("operator.neg", "succeeded")]
+    assert job.latest_result().return_value == -1
+
+
+def test_a_job_of_rq_that_cannot_be_read_is_a_failure(redis: Redis) -> None:
+    redis.flushall()
+    queue = Queue(connection=redis)
+    job = queue.enqueue("operator.neg", 1)
+    redis.hset(job.key, "data", b"no pickle")
+    with capture_transactions() as captured:
+        SimpleWorker([queue], connection=redis).work(burst=True, logging_level="CRITICAL")
+    assert [(one.name, one.outcome) for one in captured if one.group == "RQ"] == [("<DeserializationError>", "failed")]
 
 
 def enqueued(stored: Stored) -> dict[tuple[str, str], int]:
@@ -92,3 +115,19 @@ def test_what_follows_is_counted_once(
     with worker(*command, folder=tmp_path, **environ):
         eventually(lambda: sum(enqueued(stored).values()) >= sum(expected.values()))
     assert enqueued(stored) == expected
+
+
+def test_what_celery_puts_back_is_counted_once(
+    redis: Redis, stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.5")
+    redis.flushall()
+    shutil.copy(JOBS / "coming_again.py", tmp_path)
+    told = tmp_path / "told"
+    environ = {"BROKER": url_of(redis), "TOLD": str(told)}
+    send = [sys.executable, "coming_again.py"]
+    subprocess.run(send, cwd=tmp_path, env={**os.environ, **environ}, check=True, timeout=TIMEOUT)
+    command = ["-m", "celery", "-A", "coming_again", "worker", "--concurrency", "1", "--loglevel", "CRITICAL"]
+    with worker(*command, "--without-gossip", "--without-mingle", "--without-heartbeat", folder=tmp_path, **environ):
+        eventually(lambda: told.exists() and sorted(told.read_text().split()) == ["killed"] * 2 + ["refused"] * 3)
+    assert enqueued(stored) == {("killed", "order"): 1, ("refused", "order"): 1}
