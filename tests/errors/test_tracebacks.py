@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import gc
+import importlib
 import json
 import math
 import os
@@ -477,5 +478,6 @@ def test_source_lines_are_read_in_the_encoding_of_their_file(
 
 
 def test_an_encoding_that_is_none_is_taken_for_utf_8() -> None:
+    importlib.import_module("encodings.idna")  # as any program has that asks for a host's address
     for name in (b"hex", b"rot13", b"no-such", b"idna", b"x" * 10_000):
         assert encoding_of([b"# coding: " + name]) == "utf-8"

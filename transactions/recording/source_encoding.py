@@ -41,6 +41,6 @@ def _can_be_read(name: str) -> bool:
     if name not in _BUILT_IN and f"encodings.{name}" not in sys.modules:
         return False
     try:
-        return isinstance(b"".decode(name), str)
-    except Exception:  # of bytes to bytes, or for names of hosts
+        return isinstance(b"x".decode(name, "replace"), str)
+    except Exception:  # of bytes to bytes, or for names of hosts, which know no replacement
         return False
