@@ -19,8 +19,10 @@ class _Loading:
         """The modules that processes had loaded when they forked, and when they had begun."""
 
     def reset_after_fork(self) -> None:
-        """Note, in a child, that what is loaded by now may have been read long ago."""
-        self._inherited = (*self._inherited, (frozenset(sys.modules), self._began))
+        """Note, in a child, that what is loaded by now may have been read long ago; each name once, by its oldest."""
+        new = frozenset(sys.modules).difference(*(names for names, _ in self._inherited))
+        if new:
+            self._inherited = (*self._inherited, (new, self._began))
         self._began = file_time()
 
     def begun(self, path: str) -> float:
