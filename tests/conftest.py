@@ -144,6 +144,16 @@ def _forget() -> None:
     process_state.reset()
 
 
+@pytest.fixture
+def own_celery_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery gives a task of one application to all others of the process: those of this test end with it."""
+    from celery import _state
+    from celery.app import builtins
+
+    shared = {share for share in _state._on_app_finalizers if share.__module__ == builtins.__name__}
+    monkeypatch.setattr(_state, "_on_app_finalizers", shared)
+
+
 @pytest.fixture(autouse=True)
 def nothing_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever of ours would block an event loop of asyncio raises instead: files, locks, sleep, SQLite, sockets.

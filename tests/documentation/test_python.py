@@ -266,6 +266,7 @@ def test_every_file_is_on_a_page_that_is_followed() -> None:
     assert {block.page for block in blocks() if block.title} <= WALKED | DEPLOYED
 
 
+@pytest.mark.usefixtures("own_celery_tasks")
 @pytest.mark.parametrize("key", CHECKS, ids=lambda key: f"{key[0]}-{key[1]}-{key[2]}")
 def test_block(key: tuple[str, str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_STORE", ":memory:")

@@ -868,6 +868,7 @@ def test_transaction_name_outside_of_a_transaction_does_nothing(finished: Finish
 # Celery
 
 
+@pytest.mark.usefixtures("own_celery_tasks")
 def test_around_a_celery_task_object_one_line_is_logged(log_lines: list[str], paths: Paths) -> None:
     import celery
 
@@ -886,6 +887,7 @@ def test_around_a_celery_task_object_one_line_is_logged(log_lines: list[str], pa
     assert paths() == ["OtherTransaction/Function/outside"]
 
 
+@pytest.mark.usefixtures("own_celery_tasks")
 def test_under_a_celery_task_it_is_measured_however_it_is_called(log_lines: list[str], paths: Paths) -> None:
     import celery
 

@@ -61,6 +61,7 @@ def delayed(decorators: list[Any], *args: Any) -> str:
     return "taken"
 
 
+@pytest.mark.usefixtures("own_celery_tasks")
 @pytest.mark.parametrize("args", [(), (1,), (1, 2), (1, 2, 3)], ids=len)
 @pytest.mark.parametrize("place", ["alone", "above", "below"])
 @pytest.mark.parametrize("decorate", [background_task, BackgroundTaskWrapper, background_task(name="named")])

@@ -11,6 +11,8 @@ from celery import Celery, Task
 import weighbridge.jobs.celery
 from weighbridge.testing import capture_transactions
 
+pytestmark = pytest.mark.usefixtures("own_celery_tasks")
+
 
 class Bound:
     """A descriptor that gives no method."""
