@@ -30,7 +30,7 @@ def _another_time() -> ModuleType:
     return made
 
 
-monotonic: Final = _another_time().perf_counter
+monotonic: Final[Callable[[], float]] = _another_time().perf_counter
 """Seconds since an arbitrary moment; never goes backwards."""
 
 
