@@ -23,11 +23,12 @@ __all__ = ["epoch", "epoch_at", "file_time", "monotonic", "renew"]
 def _another_time() -> ModuleType:
     """Return a second instance of the built-in module: its functions are its own, and read the same clocks."""
     spec = time.__spec__
-    made = spec.loader.create_module(spec) if spec and spec.loader else None
-    if spec is None or spec.loader is None or made is None:
-        return time
-    spec.loader.exec_module(made)
-    return made
+    if spec is not None and spec.loader is not None:
+        made = spec.loader.create_module(spec)
+        if made is not None:
+            spec.loader.exec_module(made)
+            return made
+    return time
 
 
 monotonic: Final[Callable[[], float]] = _another_time().perf_counter
