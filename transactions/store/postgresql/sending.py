@@ -203,7 +203,8 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
     labels = said["host"], said["version"]
     return SentSnapshot(
         float(said["taken"]),
-        *map(cut_label, labels),
+        cut_label(said["host"]),
+        cut_label(said["version"]),
         _rows(said, series, blobs),
         [ErrorCount(series[number], *error) for number, *error in said["errors"]],
         [
