@@ -19,6 +19,7 @@ from .context.current import current
 from .handoff import NOTIFY_EACH, handoff
 from .late_imports import Unloadable, late_imports
 from .log import capture_internal_exception, discard_held_lines, import_logging, log_import_failure, log_once
+from .model.clock import monotonic
 from .model.loading import loading
 from .model.process_state import process_state
 
@@ -182,8 +183,12 @@ def _finalize_child() -> None:
     util.Finalize(None, _at_exit, exitpriority=-10)
 
 
-def write_at_once() -> int:
-    """Write now, and from now on at each transaction's end: the process is exiting, so no thread will write later."""
+def write_at_once(timeout: float | None = None) -> int:
+    """Write now, and from now on at each transaction's end: the process is exiting, so no thread will write later.
+
+    Args:
+        timeout: seconds to wait at most; by default the setting ``shutdown_timeout``.
+    """
     handoff.on_pending = write_at_once
     handoff.set_flush_threshold(NOTIFY_EACH)
     if not _has_nothing_to_write():
@@ -194,7 +199,7 @@ def write_at_once() -> int:
             _bound_what_waits()
             return NOTIFY_EACH
         recorder.flush_threshold = NOTIFY_EACH
-        recorder.flush(in_force.settings.shutdown_timeout)
+        recorder.flush(in_force.settings.shutdown_timeout if timeout is None else timeout)
     return NOTIFY_EACH
 
 
@@ -219,18 +224,31 @@ def _say_that_nothing_is_measured() -> None:
 
 
 def _at_exit() -> None:
-    """Write everything at a normal exit of the process."""
+    """Write everything at a normal exit of the process, within the time that all of it may take."""
     try:
         _say_that_nothing_is_measured()
-        write_at_once()
+        left = _countdown()
+        write_at_once(left())
         for recorder in _unfinished:
-            recorder.close(in_force.settings.shutdown_timeout)
-        shutdown()
-        write_at_once()  # what ended meanwhile is in a recorder that nobody else will flush
+            recorder.close(left() or 0.0)
+        shutdown(left())
+        write_at_once(left())  # what ended meanwhile is in a recorder that nobody else will flush
         while _unfinished:
             _unfinished.pop().give_up()
     except Exception:  # Python would print it on the program's own streams
         capture_internal_exception("the exit of the process")
+
+
+def _countdown() -> Callable[[], float | None]:
+    """Return what tells how many seconds of ``shutdown_timeout`` are left; ``None`` as long as nothing has read it."""
+    began = monotonic()
+
+    def left() -> float | None:
+        if not hasattr(in_force, "settings"):
+            return None
+        return max(0.0, in_force.settings.shutdown_timeout - (monotonic() - began))
+
+    return left
 
 
 def flush(timeout: float | None = None) -> bool:

@@ -283,7 +283,9 @@ def test_a_server_that_only_reads_or_takes_no_more_connections_is_told_as_such(s
     with closing(connection), connection.session() as session:
         for setting in ("SET default_transaction_read_only = on", "CONNECTION LIMIT 0"):
             session.execute(f"ALTER ROLE reporter {setting}")
-            why = "may only be read, as a replica" if "only" in setting else "refuses the connection .*too many conn"
+            why = (
+                "may only be read, as that of a rep" if "only" in setting else "refuses the connection .*too many conn"
+            )
             with closing(sent(reporter)) as writer, pytest.raises(StoreUnavailable, match=why):
                 writer.write(make.snapshot(make.row([1.0])))
         session.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {connection.address.schema} TO reporter")
@@ -464,3 +466,52 @@ def test_it_is_said_where_nobody_collects(server, make) -> None:
     with StoreReader.open(server.path) as reader:
         waiting = reader.health().waiting
     assert nobody_collects(waiting) == "Nobody collects what processes report; the oldest has waited for 17 minutes"
+
+
+@contextmanager
+def table_locked(path: str, table: str) -> Iterator[None]:
+    """Locks a table, as ``VACUUM FULL`` does, or a change of its columns."""
+    connection = ServerConnection(parse_server_url(path), load_driver())
+    with closing(connection), connection.transaction(timeout=300) as session:
+        session.execute(f"LOCK TABLE @{table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+ENDING = """
+import atexit, os, time
+
+@atexit.register  # as the first, so it is called after weighbridge's
+def say():
+    print("ended", time.monotonic() - began)
+
+import weighbridge
+
+with weighbridge.BackgroundTask(name="job"):
+    pass
+began = time.monotonic()
+"""
+
+
+def test_a_program_that_ends_while_a_table_is_locked(server) -> None:
+    """It waits no longer than it is told to, and what it sent is written once the lock is gone."""
+    environment = {**os.environ, "WEIGHBRIDGE_STORE": server.path, "WEIGHBRIDGE_SHUTDOWN_TIMEOUT": "4"}
+    with table_locked(server.path, "instance"):
+        done = subprocess.run(
+            [sys.executable, "-c", ENDING], env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+    word, seconds = done.stdout.split()
+    assert word == "ended"
+    assert 4 <= float(seconds) < 8
+    assert "the last figures of this process could not be written so far" in done.stderr
+    eventually(lambda: server.count("inbox") == 1)
+    assert counted(server.path) == 1
+
+
+def test_a_process_that_reports_is_not_held_up_by_a_locked_table(server, make, monkeypatch) -> None:
+    """Where nobody collects it would merge; but what it has to send waits in the inbox just as well."""
+    monkeypatch.setattr(writer_module, "_MAX_WAIT", -1.0)
+    with closing(sent(server.path)) as writer, table_locked(server.path, "totals"):
+        for _ in range(3):
+            writer.write(make.snapshot(make.row([1.0])))
+        assert server.count("inbox") == 3
+    assert counted(server.path) == 3

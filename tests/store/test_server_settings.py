@@ -37,6 +37,7 @@ EVER = Window(0, 1e10)
 ODD = (
     "statement_timeout = '5ms'",
     "idle_in_transaction_session_timeout = '1ms'",
+    "lock_timeout = '1ms'",
     "default_transaction_isolation = serializable",
     "default_transaction_deferrable = on",
     "standard_conforming_strings = off",

@@ -37,7 +37,8 @@ READING: Final = "REPEATABLE READ READ ONLY"
 
 _SETTINGS: Final = """
 SET LOCAL statement_timeout = {timeout}; SET LOCAL idle_in_transaction_session_timeout = {idle};
-SET LOCAL extra_float_digits = 1; SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0
+SET LOCAL lock_timeout = {lock}; SET LOCAL extra_float_digits = 1; SET LOCAL jit = off;
+SET LOCAL max_parallel_workers_per_gather = 0
 """
 """What else may have been set otherwise. Whoever merges computes between two statements, for seconds where much has
 waited; moments have sixteen digits. To compile a statement, or to start processes for it, takes longer than to run it:
@@ -51,10 +52,11 @@ _OF_DATA: Final = frozenset({"22", "23", "54"})
 
 _KINDS: Final = (
     # By class of SQLSTATE, or what is in the message where there was no answer: one log line is enough for each.
-    ("25006", "the server may only be read, as a replica"),
+    ("25006", "the database may only be read, as that of a replica"),
     ("28", "the server refuses the user or password"),
     ("3D", "there is no such database"),
     ("53", "the server is out of connections, memory or disk space"),
+    ("55P03", "somebody else has locked the tables"),
     ("57", "the server is shutting down, or has ended the statement"),
 )
 _UNCONNECTED: Final = (
@@ -72,8 +74,10 @@ _UNCONNECTED: Final = (
 _MAX_SHOWN: Final = 300
 
 
-def _settings(timeout: float) -> str:
-    return _SETTINGS.format(timeout=round(timeout * 1000), idle=round((timeout + _GRACE) * 1000))
+def _settings(timeout: float, lock_timeout: float) -> str:
+    return _SETTINGS.format(
+        timeout=round(timeout * 1000), idle=round((timeout + _GRACE) * 1000), lock=round(lock_timeout * 1000)
+    )
 
 
 class ServerFailure(Exception):
@@ -145,10 +149,18 @@ class ServerConnection:
             raise
 
     @contextmanager
-    def transaction(self, isolation: str = WRITING, timeout: float = STATEMENT_TIMEOUT) -> Iterator[Session]:
-        """Give the connection for one transaction: committed at the end of the block, undone by any exception."""
+    def transaction(
+        self, isolation: str = WRITING, timeout: float = STATEMENT_TIMEOUT, lock_timeout: float = 0.0
+    ) -> Iterator[Session]:
+        """Give the connection for one transaction: committed at the end of the block, undone by any exception.
+
+        Args:
+            isolation: its level.
+            timeout: as for `session`.
+            lock_timeout: seconds to wait for a lock at most; 0 for no other limit than that.
+        """
         with self.session(timeout) as session:
-            session.execute(f"BEGIN ISOLATION LEVEL {isolation}; {_settings(timeout)}")
+            session.execute(f"BEGIN ISOLATION LEVEL {isolation}; {_settings(timeout, lock_timeout)}")
             yield session
             session.execute("COMMIT")
 

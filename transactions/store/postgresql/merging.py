@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -72,6 +73,8 @@ class Merger:
         connection: to the server.
         retention: for how long things are kept.
         clock: returns the time in epoch seconds; without it, the server's is asked.
+        lock_timeout: seconds to wait at most for a table that somebody else has locked; 0 for as long as a statement
+            may take.
     """
 
     def __init__(
@@ -79,8 +82,10 @@ class Merger:
         connection: ServerConnection,
         retention: Retention = DEFAULT_RETENTION,
         clock: Callable[[], float] | None = None,
+        lock_timeout: float = 0.0,
     ) -> None:
         self._connection = connection
+        self._lock_timeout = lock_timeout
         self._retention = retention
         self._clock = clock
         self._most = _AT_ONCE
@@ -121,7 +126,7 @@ class Merger:
                 return merged
 
     def _try_to_merge(self, number: int) -> int | None:
-        with self._connection.transaction(timeout=_TIMEOUT) as session:
+        with self._transaction() as session:
             server_time = self._locked_at(session)
             if server_time is None:
                 return None
@@ -135,7 +140,7 @@ class Merger:
 
     def _leave_out(self, error: Exception) -> None:
         """Take the snapshot that waits first out of the inbox, and count that."""
-        with self._connection.transaction(timeout=_TIMEOUT) as session:
+        with self._transaction() as session:
             server_time = self._locked_at(session)
             if server_time is None:
                 return
@@ -154,7 +159,7 @@ class Merger:
     def maintain(self) -> None:
         """Take some steps of maintenance, each a transaction of its own."""
         for _ in range(_MAX_STEPS):
-            with self._connection.transaction(timeout=_TIMEOUT) as session:
+            with self._transaction() as session:
                 server_time = self._locked_at(session)
                 if server_time is None:
                     return
@@ -168,6 +173,9 @@ class Merger:
     def close(self) -> None:
         """Close the connection; merging opens it again."""
         self._connection.close()
+
+    def _transaction(self) -> AbstractContextManager[Session]:
+        return self._connection.transaction(timeout=_TIMEOUT, lock_timeout=self._lock_timeout)
 
     def _locked_at(self, session: Session) -> float | None:
         """Take the lock; return the server's time, ``None`` if another process has the lock."""

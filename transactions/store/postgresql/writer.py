@@ -25,6 +25,8 @@ _MAX_WAIT: Final = 60.0
 """Seconds for which the oldest snapshot may wait before a process that reports merges itself."""
 _AT_ONCE: Final = 50
 """Snapshots that it merges at a time."""
+_LOCK_TIMEOUT: Final = 1.0
+"""Seconds for which it then waits for a locked table: what it counts meanwhile can be sent, and it may soon end."""
 _NEEDED_BY_DRIVERS: Final = ("encodings.idna",)
 """Modules that are imported when a connection is made: too late, as our own threads import nothing."""
 
@@ -95,7 +97,7 @@ class ServerWriter:
         self._connection = ServerConnection(address, driver)
         self._place = address.place
         self._inbox_rows = inbox_rows
-        self._merger = Merger(self._connection, retention)
+        self._merger = Merger(self._connection, retention, lock_timeout=_LOCK_TIMEOUT)
 
     @property
     def path(self) -> str:
