@@ -31,8 +31,12 @@ def head_lines(report: Report, now: float) -> list[str]:
 
 
 def clock_line(health: Health, now: float) -> str:
-    """Say that a process reports by a clock that is ahead; empty if none does."""
-    ahead = 0.0 if health.latest is None else health.latest - now
+    """Say that the clock of this machine is not that of the server, or a process's is ahead; empty if all agree."""
+    present = _present(health, now)
+    if abs(present - now) >= _WRONG:
+        how = "behind" if present > now else "ahead of"
+        return f"The clock of this machine is {roughly(abs(present - now))} {how} the server's: figures are read by it."
+    ahead = 0.0 if health.latest is None else health.latest - present
     if ahead < _WRONG:
         return ""
     return f"A process reports by a clock that is {roughly(ahead)} ahead: its figures are kept under that time."
@@ -100,7 +104,13 @@ def _nothing_in_this_time(report: Report, now: float) -> list[str]:
     ]
 
 
+def _present(health: Health, now: float) -> float:
+    """Return what time it is: the server's clock is believed, as it is where figures are kept."""
+    return now if health.server_time is None else health.server_time
+
+
 def _last_write(health: Health, now: float) -> str:
+    now = _present(health, now)
     if health.last_write is None:
         return "last write never"
     if health.last_write - now > _WRONG:

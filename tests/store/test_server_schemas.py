@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -117,6 +118,38 @@ def test_blanks_around_an_address_mean_nothing(servers, make) -> None:
     report(servers[0], make)
     done = CliRunner().invoke(weighbridge, ["collect", "--once", "--store", f" {servers[0]}\n"])
     assert done.output.endswith(": 1 snapshots merged\n"), done.output
+
+
+@pytest.mark.parametrize("table", ["store", "series"])
+def test_a_schema_in_which_somebody_else_has_such_a_table(cluster, table) -> None:
+    with closing(connected(f"{cluster.url('postgres')}?schema=theirs")) as connection, connection.session() as session:
+        session.execute(f"CREATE SCHEMA theirs; CREATE TABLE theirs.{table} (x integer)")
+        try:
+            done = CliRunner().invoke(
+                weighbridge, ["store", "upgrade", "--store", f"{cluster.url('postgres')}?schema=theirs"]
+            )
+        finally:
+            session.execute("DROP SCHEMA theirs CASCADE")
+    assert done.exit_code == 2
+    assert (
+        "cannot be upgraded: somebody else's table is in its schema; name another one, as ?schema=figures ("
+        in done.output
+    )
+
+
+@pytest.mark.parametrize(("off", "how"), [(10_000, "3 hours ahead of"), (-10_000, "3 hours behind")])
+def test_a_reader_whose_clock_is_wrong_is_told_so(servers, make, monkeypatch, off, how) -> None:
+    """What is found depends on it: without a word, an empty report would seem to be one of an idle shop."""
+    one = Maker("now", time.time() - make.now)
+    with closing(ServerWriter(servers[0], load_driver())) as writer:
+        writer.write(one.snapshot(one.row([1.0], minute=time.time()), taken=time.time()))
+    here = time.time
+    monkeypatch.setattr(time, "time", lambda: here() + off)
+    done = CliRunner().invoke(weighbridge, ["report", "--store", servers[0]])
+    assert f"The clock of this machine is {how} the server's" in done.output
+    assert "A process reports by a clock" not in done.output
+    monkeypatch.undo()
+    assert "clock" not in CliRunner().invoke(weighbridge, ["report", "--store", servers[0]]).output
 
 
 def test_an_address_that_cannot_be_is_bad_usage() -> None:

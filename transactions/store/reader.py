@@ -606,8 +606,9 @@ class StoreReader:
         with self._reading() as rows:
             seen = [instance.seen for instance in rows.instances().values()]
             lost, last_write, version, waiting = rows.lost(), rows.last_seen(), rows.version, rows.waiting()
+            now = rows.server_time()
         source, latest = self._source, max(seen, default=None)
-        return Health(source.place, source.size(), source.owner(), last_write, lost, version, waiting, latest)
+        return Health(source.place, source.size(), source.owner(), last_write, lost, version, waiting, latest, now)
 
     def _sum(self, rows: Rows, ranges: Sequence[RowRange], selection: Selection, scope: Scope | None = None) -> Totals:
         series = _summed_series(rows, selection, scope)

@@ -432,3 +432,5 @@ class Health:
     """Seconds for which the oldest snapshot has waited on a server to be merged; ``None`` if none waits."""
     latest: float | None = None
     """The latest time (epoch seconds) that any process has reported by its clock: in the future if a clock is wrong."""
+    server_time: float | None = None
+    """What time it is by the clock of the server (epoch seconds); ``None`` of a file."""

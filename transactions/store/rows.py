@@ -211,6 +211,10 @@ class Rows(Protocol):
         """Return for how long (seconds) the oldest snapshot has waited to be merged; ``None`` if none waits."""
         ...
 
+    def server_time(self) -> float | None:
+        """Return what time it is by the clock of the server (epoch seconds); ``None`` of a file."""
+        ...
+
     def running(self) -> Iterable[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
         ...

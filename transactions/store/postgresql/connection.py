@@ -13,7 +13,7 @@ from ...host_exceptions import pass_on
 from .drivers import Driver, Result, Session, Values
 from .time_limit import TimeLimit, is_broken, peer_of
 
-__all__ = ["NEEDED_UPGRADE", "READING", "ServerConnection", "ServerFailure"]
+__all__ = ["NEEDED_UPGRADE", "OCCUPIED", "READING", "ServerConnection", "ServerFailure"]
 
 STATEMENT_TIMEOUT: Final = 10.0
 """Seconds after which the server ends a statement of a reporting process."""
@@ -45,6 +45,7 @@ waited; moments have sixteen digits. To compile a statement, or to start process
 there are thousands of rows, not millions."""
 
 NEEDED_UPGRADE: Final = "there are no tables for it; run: weighbridge store upgrade"
+OCCUPIED: Final = "somebody else's table is in its schema; name another one, as ?schema=figures"
 _NO_TABLES: Final = frozenset({"3F000", "42P01", "42703"})
 _NOT_ALLOWED: Final = "42501"
 _OF_DATA: Final = frozenset({"22", "23", "54"})
@@ -55,6 +56,7 @@ _KINDS: Final = (
     ("25006", "the database may only be read, as that of a replica"),
     ("28", "the server refuses the user or password"),
     ("3D", "there is no such database"),
+    ("42P07", OCCUPIED),
     ("53", "the server is out of connections, memory or disk space"),
     ("55P03", "somebody else has locked the tables"),
     ("57", "the server is shutting down, or has ended the statement"),

@@ -37,7 +37,7 @@ from .jobs import reported, schedules
 from .maintenance import first_rows, resolutions_of
 from .schema import ALERTS_SINCE, ENQUEUERS_SINCE, JOBS_SINCE
 from .sending import cut_label
-from .state import alert_states
+from .state import NOW, alert_states
 from .statements import ServerStatements
 from .tables import GROUPS_SINCE
 
@@ -359,6 +359,11 @@ class ServerRows:
         """Return for how long (seconds) the oldest snapshot has waited to be merged; ``None`` if none waits."""
         row = self._session.execute(_WAITING).fetchone()
         return None if row is None else float(row[0])
+
+    def server_time(self) -> float | None:
+        """Return what time it is by the clock of the server (epoch seconds)."""
+        (now,) = self._session.execute(NOW).fetchone() or (None,)
+        return None if now is None else float(now)
 
     def running(self) -> Iterator[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ..resolutions import COARSE_WIDTHS, FINEST, FOREVER, floor_to
-from .connection import ServerFailure
+from .connection import OCCUPIED, ServerFailure
 from .drivers import Session
 
 __all__ = [
@@ -363,6 +363,13 @@ class UnknownVersion(Exception):
     """The tables are of a version that this program does not get along with."""
 
 
+_STORE: Final = """
+SELECT to_regclass('@store') IS NOT NULL, EXISTS (
+    SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('@store') AND attname = 'readable_from' AND NOT attisdropped
+)
+"""
+
+
 class Installed(NamedTuple):
     """The store that the tables hold."""
 
@@ -386,7 +393,9 @@ def installed(session: Session) -> Installed:
 
 def _version_before(session: Session) -> int:
     """Return the version of the tables, 0 if there are none."""
-    (there,) = session.execute("SELECT to_regclass('@store') IS NOT NULL").fetchone() or (False,)
+    (there, is_ours) = session.execute(_STORE).fetchone() or (False, False)
+    if there and not is_ours:
+        raise ServerFailure(OCCUPIED, "store")
     return installed(session).version if there else 0
 
 

@@ -17,7 +17,7 @@ from .drivers import Session, load_driver
 from .merging import known_store
 from .schema import ALERTS_SINCE
 
-__all__ = ["ServerState", "alert_states"]
+__all__ = ["NOW", "ServerState", "alert_states"]
 
 _COLUMNS: Final = "alert, state, since, told, claimed_by, claimed, attempts"
 _VALUES: Final = "%s, %s, %s::double precision, %s, %s, %s::double precision, %s::integer"
@@ -29,7 +29,7 @@ _BEGIN_ALERT: Final = f"INSERT INTO @alert_state ({_COLUMNS}) VALUES ({_VALUES})
 _CHANGE_ALERT: Final = f"""
 UPDATE @alert_state SET ({_COLUMNS}) = ({_VALUES}) WHERE ({_COLUMNS}) = ({_VALUES})
 """
-_NOW: Final = "SELECT extract(epoch FROM clock_timestamp())::double precision"
+NOW: Final = "SELECT extract(epoch FROM clock_timestamp())::double precision"
 
 _BEGIN_CURSOR: Final = "INSERT INTO @export_cursor VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _CURSOR: Final = "SELECT moment, state FROM @export_cursor WHERE exporter = %s FOR UPDATE"
@@ -57,7 +57,7 @@ class ServerState:
     def now(self) -> float:
         """Return the time of the server."""
         with self._transaction() as session:
-            (now,) = session.execute(_NOW).fetchone() or (0.0,)
+            (now,) = session.execute(NOW).fetchone() or (0.0,)
             return float(now)
 
     def add_mark(self, mark: Mark) -> bool:

@@ -362,6 +362,10 @@ class SQLiteRows:
         """Return ``None``: whoever writes to a file merges at once."""
         return None
 
+    def server_time(self) -> float | None:
+        """Return ``None``: all that use a file have one clock."""
+        return None
+
     def running(self) -> Iterator[tuple[int, float, Series]]:
         """Yield instance, start (epoch seconds) and series of open transactions, the oldest first."""
         return ((row[0], row[1], Series(*row[2:])) for row in self._connection.execute(_RUNNING))
