@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from apscheduler import events  # type: ignore[import-untyped]
 from apscheduler.executors.pool import ProcessPoolExecutor  # type: ignore[import-untyped]
@@ -22,6 +22,11 @@ from apscheduler.util import iscoroutinefunction_partial, ref_to_obj  # type: ig
 
 from weighbridge.jobs.runs import attributes_of, begin_run, record_run
 from weighbridge.jobs.timetables import Entry, Timetable, cron_rule, log_unknown, period_rule
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from weighbridge.transactions.model.finished import Outcome
 
 __all__ = ["measure"]
 
@@ -118,8 +123,13 @@ class _Listener:
         if name is None:
             job = self._scheduler.get_job(event.job_id)
             name = event.job_id if job is None else job.name
-        outcome: Any = "cancelled" if event.code == events.EVENT_JOB_MISSED else "rejected"
-        record_run(_GROUP, name, outcome, attributes=attributes_of(event.job_id))
+        if event.code == events.EVENT_JOB_MISSED:
+            self._record(name, "cancelled", event, event.scheduled_run_time)
+        else:
+            self._record(name, "rejected", event, event.scheduled_run_times[-1])
+
+    def _record(self, name: str, outcome: Outcome, event: Any, due: datetime) -> None:
+        record_run(_GROUP, name, outcome, queued=due, attributes=attributes_of(event.job_id))
 
     def _remember(self, job: Any) -> None:
         if len(self._names) >= _MAX_NAMES:

@@ -280,8 +280,8 @@ class _Telling:
         retries = _retries(request.request_dict)
         enqueuer = None if retries or _comes_again(request.task, outcome) else request.request_dict.get(_ENQUEUER)
         attributes = attributes_of(request.id, retries + 1)
-        began, queue = bool(request.time_start), _queue_of(request)
-        record_run(_GROUP, request.task.name, outcome, error, seconds, queue, attributes, began, enqueuer)
+        began, queued, queue = bool(request.time_start), _queued(request.request_dict), _queue_of(request)
+        record_run(_GROUP, request.task.name, outcome, error, seconds, queued, queue, attributes, began, enqueuer)
 
 
 def _comes_again(task: Any, outcome: Outcome) -> bool:

@@ -61,11 +61,10 @@ class Measured(dramatiq.Middleware):
 
     def before_process_message(self, broker: Any, message: Any) -> None:
         """Begin."""
-        queued = message.options.get(_QUEUED, message.message_timestamp / 1000)
         retries = message.options.get("retries") or 0
         enqueuer = None if retries else message.options.get(_ENQUEUER)
         attributes = attributes_of(message.message_id, retries + 1)
-        handle = begin_run(_GROUP, message.actor_name, queued, message.queue_name, attributes, enqueuer)
+        handle = begin_run(_GROUP, message.actor_name, _queued(message), message.queue_name, attributes, enqueuer)
         self._runs[id(message)] = _Run(handle)
 
     def after_process_message(
@@ -89,6 +88,7 @@ class Measured(dramatiq.Middleware):
                 _GROUP,
                 message.actor_name,
                 "cancelled",
+                queued=_queued(message),
                 queue=message.queue_name,
                 attributes=attributes_of(message.message_id),
                 enqueuer=None if message.options.get("retries") else message.options.get(_ENQUEUER),
@@ -112,6 +112,11 @@ class Measured(dramatiq.Middleware):
         if run is not None:
             run.handle.end(run.exception, outcome)
         return run is not None
+
+
+def _queued(message: Any) -> Any:
+    """Return when a message was put into its queue, in epoch seconds."""
+    return message.options.get(_QUEUED, message.message_timestamp / 1000)
 
 
 def _outcome_of_last(broker: Any, message: Any, exception: BaseException | None) -> Any:

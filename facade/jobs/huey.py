@@ -74,7 +74,8 @@ class _Hooks:
 
     def record_unrun(self, signal: str, task: Any, *_: object) -> None:
         """Record a task that was revoked, or has expired, before it could run."""
-        record_run(_GROUP, _name_of(task), "cancelled", queue=self._huey.name, attributes=attributes_of(task.id))
+        due, attributes = self._due(task), attributes_of(task.id)
+        record_run(_GROUP, _name_of(task), "cancelled", queued=due, queue=self._huey.name, attributes=attributes)
 
     def _due(self, task: Any) -> datetime | None:
         eta = task.eta

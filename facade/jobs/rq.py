@@ -188,9 +188,9 @@ def _left(job: Job) -> list[int | None]:
 def _record_ended(job: Job, outcome: Outcome, error: BaseException | None = None) -> None:
     started = aware(job.started_at)
     seconds = 0.0 if started is None else (datetime.now(timezone.utc) - started).total_seconds()
-    attributes = attributes_of(job.id, _attempt(job))
+    attributes, queued = attributes_of(job.id, _attempt(job)), aware(job.enqueued_at)
     enqueuer = _enqueuer_of(job)
-    record_run(_GROUP, _name_of(job), outcome, error, seconds, job.origin, attributes, True, enqueuer)
+    record_run(_GROUP, _name_of(job), outcome, error, seconds, queued, job.origin, attributes, True, enqueuer)
 
 
 def _timetable(connection: Any) -> Iterator[Entry]:

@@ -81,6 +81,7 @@ def record_run(
     outcome: Outcome,
     error: BaseException | None = None,
     seconds: float = 0.0,
+    queued: float | datetime | None = None,
     queue: str | None = None,
     attributes: Mapping[str, AttributeValue] | None = None,
     began: bool = False,
@@ -90,8 +91,20 @@ def record_run(
 
     It is no part of whatever is running here. If it ``began`` in a process that is gone, that has perhaps reported it
     as running: the store is told that it is settled, and does not count it as killed by itself.
+
+    Args:
+        group: of its name.
+        name: of the task.
+        outcome: how it ended.
+        error: why.
+        seconds: for how long it has run; 0 for one that never began, which has waited until now.
+        queued: when it was enqueued or due.
+        queue: that it was taken from.
+        attributes: of the run, see `attributes_of`.
+        began: whether it ran anywhere.
+        enqueuer: see `begin_run`.
     """
-    Context().run(_record, group, name, outcome, error, seconds, queue, attributes, enqueuer)
+    Context().run(_record, group, name, outcome, error, seconds, queued, queue, attributes, enqueuer)
     task_id = (attributes or {}).get("task.id")
     if began and task_id:
         handoff.settle(group, str(task_id), epoch())
@@ -103,11 +116,12 @@ def _record(
     outcome: Outcome,
     error: BaseException | None,
     seconds: float,
+    queued: float | datetime | None,
     queue: str | None,
     attributes: Mapping[str, AttributeValue] | None,
     enqueuer: object,
 ) -> None:
-    handle = begin_run(group, name, None, queue, attributes, enqueuer)
+    handle = begin_run(group, name, queued, queue, attributes, enqueuer)
     handle._backdate(seconds)
     handle.end(error, outcome)
 

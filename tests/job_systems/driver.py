@@ -34,6 +34,8 @@ class Counted:
     outcomes: Mapping[str, int]
     queued: int
     """How many came with a queue time."""
+    longest_wait: float
+    """Seconds in the queue."""
 
 
 class Runner:
@@ -138,6 +140,11 @@ class Runner:
         file = self._folder / "told"
         return file.stat().st_size if file.exists() else 0
 
+    def seconds_in_queue(self, task: str) -> float | None:
+        """For how long a task can have waited at most; ``None`` if it does not tell when it began."""
+        sent, began = (self._folder / f"time of {name}" for name in ("sending", task))
+        return float(began.read_text("utf-8")) - float(sent.read_text("utf-8")) if began.exists() else None
+
     def work_on(self, send: str, stored: Stored, expected: int) -> None:
         """Send tasks to a worker, and stop that when as many runs as expected are in the store."""
         if not self.row.worker:
@@ -174,7 +181,9 @@ def counted(stored: Stored, group: str) -> dict[str, Counted]:
     with stored.reader() as reader:
         return {
             row.series.name: Counted(
-                {name: count for name, count in row.statistics.outcomes.items() if count}, row.statistics.queued
+                {name: count for name, count in row.statistics.outcomes.items() if count},
+                row.statistics.queued,
+                row.statistics.queue_maximum or 0.0,
             )
             for row in reader.transactions(lately())
             if row.series.kind == "background"

@@ -43,8 +43,8 @@ was given tasks that end in every way, and the store was asked what was counted 
 - **name**: each task is counted under the name that the system has for it
 - **succeeded** to **killed**: exactly as many runs ended so as must; a worker that is killed is told of by its parent
   process, else by the store, as soon as anybody reports
-- **queue**, **queue time**: known of every run of which its own process tells; of one that is killed or cut off, the
-  queue alone
+- **queue**, **queue time**: known of every run, however it ended; of one that only the store tells of, since its parent
+  process is gone too, the queue alone
 - **enqueued by**: each task is counted once for the request that has enqueued it, however it ended
 - **once if decorated**: a task that is decorated with `background_task` besides is one transaction a run
 - **part of a request**: what the system runs at once, inside a request, is a part of that

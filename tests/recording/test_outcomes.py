@@ -6,6 +6,8 @@ import time
 from collections import Counter
 
 import weighbridge
+from weighbridge.jobs.runs import record_run
+from weighbridge.testing import capture_transactions
 from weighbridge.transactions.model.finished import OUTCOMES
 from weighbridge.transactions.recording.buckets import _MAX_QUEUES
 from weighbridge.transactions.recording.name_limits import OTHER
@@ -69,3 +71,16 @@ def test_a_sample_knows_its_outcome_and_its_queue(stored: Stored) -> None:
     kept = sample.transaction
     assert (kept.outcome, kept.queue, kept.failed) == ("timed_out", "high", True)
     assert 60 <= (kept.queue_time or 0) < 90
+
+
+def test_a_run_that_another_process_tells_of_has_waited_until_it_began() -> None:
+    """One that never began has waited until now, and what is not known is not told."""
+    with capture_transactions() as captured:
+        record_run("Queue", "mail", "killed", seconds=100, queued=time.time() - 130)
+        record_run("Queue", "mail", "cancelled", queued=time.time() - 50)
+        record_run("Queue", "mail", "killed", seconds=100, queued=time.time() - 20)  # clocks that disagree
+        record_run("Queue", "mail", "killed", seconds=100)
+    assert [one.queue_time if one.queue_time is None else round(one.queue_time, -1) for one in captured] == [
+        *(30, 50, 0, None)
+    ]
+    assert [round(one.duration, -1) for one in captured] == [100, 0, 100, 100]

@@ -256,9 +256,14 @@ class BackgroundTaskHandle:
         self._opened = self._guard = None
 
     def _backdate(self, seconds: float) -> None:
-        """Move the start into the past: of a task that is reported by another process than ran it."""
-        if self._opened is not None:
-            self._opened._start_time -= max(0.0, seconds)
+        """Move the start into the past, and with it the end of its waiting: another process reports it than ran it."""
+        opened, earlier = self._opened, max(0.0, seconds)
+        if opened is None:
+            return
+        opened._start_time -= earlier
+        extras = opened._extras
+        if extras is not None and extras.queue_time is not None:
+            extras.queue_time = max(0.0, extras.queue_time - earlier)
 
     # How it ends
 

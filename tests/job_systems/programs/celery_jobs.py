@@ -114,7 +114,6 @@ def far_too_slow() -> None:
 
 @app.task
 def dies() -> None:
-    time.sleep(2)
     die()
 
 

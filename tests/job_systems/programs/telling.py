@@ -29,6 +29,11 @@ def told() -> int:
     return file.stat().st_size if file.exists() else 0
 
 
+def note_time(name: str) -> None:
+    """Leave behind what the time is, in epoch seconds."""
+    (FOLDER / f"time of {name}").write_text(str(time.time()), "utf-8")
+
+
 def is_first(name: str) -> bool:
     """Whether this is the first attempt."""
     try:
@@ -44,13 +49,16 @@ def hang() -> None:
 
 
 def die() -> None:
-    """End this process as the kernel does when memory is short."""
+    """End this process as the kernel does when memory is short, after it has run for a while."""
+    note_time("dies")
+    time.sleep(2)
     os.kill(os.getpid(), 9)
 
 
 def run(function: Callable[[], Any]) -> None:
     """Run a function of a program, be it ``async``; what sends tasks is a request."""
     sends = function.__name__.startswith("send")
+    note_time("sending")
     request: Any = weighbridge.WebTransaction(name="order") if sends else nullcontext()
     if iscoroutinefunction(function):
         asyncio.run(_run(function, request))
