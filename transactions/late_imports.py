@@ -18,7 +18,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` costs a tenth of wh
 import os
 import sys
 import time
-from _thread import RLock, get_ident
+from _thread import RLock, get_ident, get_native_id
 
 TYPE_CHECKING = False  # typing takes long to import, and this has to be there before anything that does
 if TYPE_CHECKING:
@@ -89,10 +89,13 @@ class _LateImports:
 
         A program may block a signal in its own thread, for a while or to wait for it. The system then gives it to any
         thread that does not block it, which ends the process, or has the program's handler called all the same.
+        Where threads are replaced by green ones, as eventlet does, ours is the program's own: nobody could end that.
         """
+        caller = get_native_id()
 
         def work_without() -> None:
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
+            if get_native_id() != caller:
+                _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - _FAULTS)
             self._ours.add(get_ident())
             try:
                 work()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import weighbridge
+from weighbridge.transactions.late_imports import late_imports
 from weighbridge.transactions.store.reader import StoreUnreadable
 from weighbridge.transactions.store.sqlite import connection
 
@@ -164,6 +166,13 @@ def test_a_signal_that_the_program_blocks_waits_for_the_program(programs: Progra
     programs.prologue = f"{first}\n{programs.prologue}"
     assert programs.run(text) == "True True\n"
     assert stored.calls() == {"work": 2}
+
+
+def test_a_program_whose_threads_are_green_goes_on_to_hear_of_signals() -> None:
+    """As eventlet makes them: what would be our thread is the program's own, which nobody could end any more."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    late_imports.never_in(lambda: None)()
+    assert signal.pthread_sigmask(signal.SIG_SETMASK, before) == before
 
 
 def test_several_event_loops(stored: Stored) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "matches",
     "noticed",
     "noticed_by_name",
+    "noticed_by_settings",
     "outcome_by_name",
     "outcome_of",
     "parts_of",
@@ -210,31 +211,38 @@ UNREADABLE: Final = LocatedError(_NOT_KEPT, "", expected=False)
 
 def noticed(exception: BaseException, expected: bool) -> LocatedError:
     """Return what is kept of an exception until the transaction ends."""
+    return _noticed(exception, _class_of(exception), expected)
+
+
+def noticed_by_settings(exception: BaseException) -> LocatedError | None:
+    """Return the same, as the settings judge the exception; ``None`` if they ignore it."""
+    known, settings = _class_of(exception), in_force.settings
+    if not known.names.isdisjoint(settings.ignored_errors):
+        return None
+    return _noticed(exception, known, not known.names.isdisjoint(settings.expected_errors))
+
+
+def _noticed(exception: BaseException, known: _Class, expected: bool) -> LocatedError:
     if not in_force.privacy.keeps_errors:
         return LocatedError(_NOT_KEPT, "", expected)
-    known = _class_of(exception)
     message = _message(exception) if in_force.privacy.keeps_message(known.name) else STRIPPED
     return LocatedError(known.name, message, expected, *_origin(exception, known))
 
 
 def _origin(exception: BaseException, known: _Class) -> Origin:
     try:
-        return origin_of(exception, known.name, known.is_group, _DESCRIBE)
+        return origin_of(exception, known, _DESCRIBE)
     except BaseException as failure:
         pass_on_signals(failure)
         capture_internal_exception("the traceback of an error")
         return None, None
 
 
-def _name_of(exception: BaseException) -> str:
-    return _class_of(exception).name
-
-
 def _kept_message(exception: BaseException) -> str:
-    return _message(exception) if in_force.privacy.keeps_message(_name_of(exception)) else STRIPPED
+    return _message(exception) if in_force.privacy.keeps_message(_class_of(exception).name) else STRIPPED
 
 
-_DESCRIBE: Final = Describe(_name_of, _kept_message, parts_of)
+_DESCRIBE: Final = Describe(_class_of, _kept_message, parts_of)
 
 
 def noticed_by_name(name: str, message: str) -> LocatedError:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from ..configuration.in_force import in_force
 from ..log import capture_internal_exception
 from .clock import monotonic
-from .errors import MAX_ERRORS
+from .errors import MAX_ERRORS, noticed_by_settings
 from .finished import AttributeValue
 from .http_methods import METHODS, OTHER_METHOD
 from .naming import LONGEST_NAME
@@ -80,7 +80,7 @@ class RequestTransaction(Transaction):
 
     def _report_exception(self, exception: BaseException) -> None:
         """Note an exception that a framework turns into a response: an error if the response is a 5xx."""
-        error = self._as_error(exception)
+        error = noticed_by_settings(exception)
         reported = self._ensure_extras().reported
         if error is not None and len(reported) < MAX_ERRORS:
             reported.append(error)

@@ -6,10 +6,10 @@ exceptions only names and numbers are read. Never are locals.
 
 # No postponed annotations here: see `identity`.
 from _weakref import ref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import CodeType, FrameType, TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from ..configuration.in_force import in_force
 from ..configuration.own_code import OwnCode, short_path
@@ -20,6 +20,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_EXCEPTIONS",
     "MAX_FRAMES",
+    "ClassFacts",
     "Describe",
     "Frame",
     "LocatedError",
@@ -101,10 +102,6 @@ class Stack:
 
 Origin = tuple[Place | None, Stack | None]
 """The innermost own place and the traceback of an exception, as far as they are known."""
-
-
-_Tree = tuple[str, BaseException, list[Any]]
-"""What an exception is to the one above, itself, and each that is kept beside it, as this one."""
 
 
 class LocatedError(NamedTuple):
@@ -194,23 +191,33 @@ def _begin_anew() -> _Seen:
     return _Latest.seen
 
 
+class ClassFacts(Protocol):
+    """What is known of an exception's class."""
+
+    name: str
+    is_group: bool
+
+
 class Describe(NamedTuple):
     """What a traceback shows of an exception."""
 
-    name: Callable[[BaseException], str]
+    facts: Callable[[BaseException], ClassFacts]
     message: Callable[[BaseException], str]
     """Runs code of the host's; called when a traceback was not known before."""
     parts: Callable[[BaseException], tuple[BaseException, ...]]
     """Of a group, the exceptions."""
 
 
-def origin_of(exception: BaseException, name: str, is_group: bool, describe: Describe) -> Origin:
+_Shown = tuple[int, str, BaseException, ClassFacts]
+"""An exception of a traceback: which one is above it, what it is to that one, itself, and its class."""
+
+
+def origin_of(exception: BaseException, known: ClassFacts, describe: Describe) -> Origin:
     """Return where an exception comes from; its traceback is read once per distinct one.
 
     Args:
         exception: any.
-        name: its class.
-        is_group: whether it is a group of exceptions.
+        known: its class.
         describe: says what a traceback shows of an exception.
     """
     seen = _Latest.seen
@@ -223,14 +230,13 @@ def origin_of(exception: BaseException, name: str, is_group: bool, describe: Des
     found = _own_place(seen, walked, last, codes)
     if found is None or not in_force.privacy.keeps_tracebacks:
         return found, None
-    steps: list[object] = [name, *codes, *[step.tb_lasti for step in last]]
-    tree: _Tree = "", exception, []
-    kept: set[int] = set()
-    if is_group or context_of(exception) is not None or cause_of(exception) is not None:
-        kept = _add_others(tree, describe)
-        _add_steps_of_others(steps, seen, tree, describe, kept)
+    steps: list[object] = [known.name, *codes, *[step.tb_lasti for step in last]]
+    shown: list[_Shown] = [(0, "", exception, known)]
+    if known.is_group or context_of(exception) is not None or cause_of(exception) is not None:
+        _add_others(shown, describe)
+        _add_steps_of_others(steps, seen, shown, describe)
     key = tuple(steps)
-    return found, seen.stacks.get(key) or _new_stack(seen, key, tree, describe, kept)
+    return found, seen.stacks.get(key) or _new_stack(seen, key, shown, describe)
 
 
 def _own_place(
@@ -249,60 +255,70 @@ def _own_before(seen: _Seen, walked: Sequence[TracebackType]) -> TracebackType |
     return next((step for step in reversed(walked[:-MAX_FRAMES]) if seen.code_of(step).own), None)
 
 
-def _add_others(tree: _Tree, describe: Describe) -> set[int]:
+def _add_others(shown: list[_Shown], describe: Describe) -> None:
     """Add the exceptions that are kept beside the first one, level by level, so that none is far while others are near.
 
     All of those in groups of groups would be hundreds, of which each costs time and memory. One that has been added
-    is not added again: causes may go round in a circle. Returns the ``id`` of each.
+    is not added again: causes may go round in a circle.
     """
-    level, kept = [tree], {id(tree[1])}
+    added, begin = {id(shown[0][2])}, 0
     for _ in range(MAX_DEPTH):
-        below: list[_Tree] = []
-        for above in level:
-            for relation, other in _others(above[1], describe):
-                if id(other) in kept:
-                    continue
-                if len(kept) == MAX_EXCEPTIONS:
-                    return kept
-                kept.add(id(other))
-                one: _Tree = relation, other, []
-                above[2].append(one)
-                below.append(one)
-        if not below:
+        end = len(shown)
+        if begin == end:
             break
-        level = below
-    return kept
+        for above in range(begin, end):
+            for relation, other in _others(*shown[above][2:], describe):
+                if id(other) in added:
+                    continue
+                if len(added) == MAX_EXCEPTIONS:
+                    return
+                added.add(id(other))
+                shown.append((above, relation, other, describe.facts(other)))
+        begin = end
 
 
-def _left_out(exception: BaseException, describe: Describe, kept: set[int]) -> int:
-    """Return how many exceptions of a group are not kept."""
+def _others(exception: BaseException, known: ClassFacts, describe: Describe) -> Sequence[tuple[str, BaseException]]:
+    """Return what a traceback shows beside an exception: its cause or else its context, and the parts of a group."""
+    relation, other = "cause", cause_of(exception)
+    if other is None and not hides_context(exception):
+        relation, other = "context", context_of(exception)
+    first = () if other is None else ((relation, other),)
+    if not known.is_group:
+        return first
+    return *first, *[("part", part) for part in describe.parts(exception)[:_MAX_PARTS]]
+
+
+def _add_steps_of_others(steps: list[object], seen: _Seen, shown: Sequence[_Shown], describe: Describe) -> None:
+    """Add what tells apart the tracebacks of all but the first."""
+    for above, relation, exception, known in shown:
+        if known.is_group:
+            steps.append(_left_out(exception, known, shown, describe))
+        if relation:
+            steps += (above, relation, known.name)
+            _add_steps(steps, seen, traceback_of(exception))
+
+
+def _add_steps(steps: list[object], seen: _Seen, step: TracebackType | None) -> None:
+    """Add what tells a traceback apart: its last frames, in one pass, as those of causes are few."""
+    find, add, begin = seen.codes.get, steps.append, len(steps)
+    for _ in _BOUND:
+        if step is None:
+            break
+        add(find(id(step.tb_frame.f_code)) or seen.code_of(step))
+        add(step.tb_lasti)
+        step = step.tb_next
+    del steps[begin : -2 * MAX_FRAMES]
+
+
+def _left_out(exception: BaseException, known: ClassFacts, shown: Sequence[_Shown], describe: Describe) -> int:
+    """Return how many exceptions of a group are not shown."""
+    if not known.is_group:
+        return 0
+    kept = {id(other) for _, _, other, _ in shown}
     return sum(id(part) not in kept for part in describe.parts(exception))
 
 
-def _add_steps_of_others(
-    steps: list[object], seen: _Seen, tree: _Tree, describe: Describe, kept: set[int], depth: int = 1
-) -> None:
-    steps.append(_left_out(tree[1], describe, kept))
-    for one in tree[2]:
-        relation, exception, _ = one
-        steps += (depth, relation, describe.name(exception))
-        for step in _innermost(seen, _walked(traceback_of(exception))):
-            steps += (seen.code_of(step), step.tb_lasti)
-        _add_steps_of_others(steps, seen, one, describe, kept, depth + 1)
-
-
-def _others(exception: BaseException, describe: Describe) -> Iterator[tuple[str, BaseException]]:
-    """Yield what a traceback shows beside an exception: its cause or else its context, and the parts of a group."""
-    cause, context = cause_of(exception), context_of(exception)
-    if cause is not None:
-        yield "cause", cause
-    elif context is not None and not hides_context(exception):
-        yield "context", context
-    for part in describe.parts(exception)[:_MAX_PARTS]:
-        yield "part", part
-
-
-def _new_stack(seen: _Seen, key: object, tree: _Tree, describe: Describe, kept: set[int]) -> Stack | None:
+def _new_stack(seen: _Seen, key: object, shown: Sequence[_Shown], describe: Describe) -> Stack | None:
     """Return a stack that was not known, unless there are too many: then one is worth no time to a failing request."""
     if len(seen.stacks) >= _MAX_STACKS:
         now = monotonic()
@@ -310,23 +326,25 @@ def _new_stack(seen: _Seen, key: object, tree: _Tree, describe: Describe, kept: 
             return None
         seen.stacks_until = now + _STACKS_KNOWN_FOR
         seen.stacks.clear()
-    stack = seen.stacks[key] = Stack(_raised(seen, tree, describe, kept))
+    stack = seen.stacks[key] = Stack(_raised(seen, shown, 0, describe))
     return stack
 
 
-def _raised(seen: _Seen, tree: _Tree, describe: Describe, kept: set[int]) -> Raised:
-    relation, exception, others = tree
+def _raised(seen: _Seen, shown: Sequence[_Shown], number: int, describe: Describe) -> Raised:
+    """Return one of the exceptions, with those below it."""
+    _, relation, exception, known = shown[number]
     walked = _walked(traceback_of(exception))
     steps = _innermost(seen, walked)
     omitted = sum(not seen.code_of(step).is_ours for step in walked) - len(steps)
+    below = [other for other in range(number + 1, len(shown)) if shown[other][0] == number]
     return Raised(
-        describe.name(exception),
+        known.name,
         describe.message(exception) if relation else "",
         relation,
         tuple(_frame(seen.code_of(step), step) for step in steps),
         omitted,
-        tuple(_raised(seen, one, describe, kept) for one in others),
-        _left_out(exception, describe, kept),
+        tuple(_raised(seen, shown, other, describe) for other in below),
+        _left_out(exception, known, shown, describe),
     )
 
 

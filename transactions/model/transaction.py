@@ -297,17 +297,9 @@ class Transaction:
 
     def _notice_exception(self, exception: BaseException) -> None:
         """Add an exception as an error, unless the settings ignore it."""
-        error = self._as_error(exception)
+        error = errors.noticed_by_settings(exception)
         if error is not None:
             self._notice(error)
-
-    def _as_error(self, exception: BaseException) -> errors.LocatedError | None:
-        """Return the error to keep for an exception; ``None`` if the settings ignore it."""
-        names = errors.class_names(exception)
-        settings = in_force.settings
-        if not names.isdisjoint(settings.ignored_errors):
-            return None
-        return errors.noticed(exception, not names.isdisjoint(settings.expected_errors))
 
     def _record_exception(self, exception: BaseException) -> None:
         """Record an exception that escapes from the measured work, if it is an error. Never raises."""
