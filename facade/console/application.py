@@ -145,11 +145,8 @@ class Console:
         name, now = request.path.strip("/"), self._clock()
         try:
             state = parse(request.query, by_browser=not name.startswith("api/"))
-            special = self._special(request, name, state, now)
-            if special is not None:
-                return special
             with self._reader.at_one_moment():
-                written = self._page(request, name, state, now)
+                written = self._special(request, name, state, now) or self._page(request, name, state, now)
             return written()  # when nobody waits for the store any more
         except BadParameter as error:
             return _problem(request, 400, str(error), error.name)
@@ -164,20 +161,22 @@ class Console:
             return _problem(request, 503, str(error))
         return _problem(request, 503, f"{NOTHING_YET}: {error}", looked_for=store)
 
-    def _special(self, request: Request, name: str, state: State, now: float) -> Response | None:
-        """Return the response to a request for anything but a page of figures; ``None`` if it asks for one."""
+    def _special(self, request: Request, name: str, state: State, now: float) -> _Written | None:
+        """Read the answer to a request for anything but a page of figures; ``None`` if it asks for one."""
         if name == "api":
-            return _html(request, 200, "api.html", page=name, title="API", state=state, window=state.window(now))
+            window = state.window(now)
+            return partial(_html, request, 200, "api.html", page=name, title="API", state=state, window=window)
         require_known(self._reader, Selection(state.app or None))
         if not name:
             opened = queries.landing(self._reader, state, now)
-            return redirect(f"{request.root}/{'summary' if opened.app else 'applications'}?{opened.query()}")
+            page = "summary" if opened.app else "applications"
+            return partial(redirect, f"{request.root}/{page}?{opened.query()}")
         if name in {"api/hosts", "transactions.csv"}:
             _refuse_parts(state)
         if name in API_ALONE:
-            return _json(API_ALONE[name](self._reader, state, now))
+            return partial(_json, API_ALONE[name](self._reader, state, now))
         if name in _CSV:
-            return _csv(name, _CSV[name](self._reader, self._known(self._named(state, now)), now))
+            return partial(_csv, name, _CSV[name](self._reader, self._known(self._named(state, now)), now))
         return None
 
     def _page(self, request: Request, name: str, state: State, now: float) -> _Written:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
+from itertools import pairwise
 from typing import Final
 
 from weighbridge.reporting.zones import utc_offset, zone_name
@@ -27,7 +28,8 @@ def local_steps(window: Window, length: int, zone: tzinfo | None) -> Steps:
     """
     since, until = floor_to(window.since, DAY) - 2 * DAY, floor_to(window.until, DAY) + 3 * DAY
     hours = Steps(length, range(since, until, HOUR), until, _offsets(since, until, zone))
-    borders = [hour for hour in hours.starts[1:] if hours.number(hour) != hours.number(hour - HOUR)]
+    numbers = [*map(hours.number, hours.starts)]
+    borders = [hour for hour, (before, own) in zip(hours.starts[1:], pairwise(numbers), strict=True) if before != own]
     first, last = bisect_right(borders, window.since) - 1, bisect_left(borders, window.until)
     return Steps(length, tuple(borders[first:last]), borders[last], hours.offsets)
 

@@ -16,7 +16,7 @@ from .rows import Row
 __all__ = ["RowCache"]
 
 _MAX_ROWS: Final = 4000
-"""About four megabytes: a row is mostly one histogram, of somewhat less than a kilobyte."""
+"""About four megabytes: a row is mostly one histogram, or a few small ones, of about a kilobyte together."""
 
 
 class RowCache:

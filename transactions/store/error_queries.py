@@ -114,11 +114,13 @@ class ErrorQueries:
         where, arguments = self._matching(selected)
         return f"series.whole = {SCOPES.index(scope)} AND {where}", arguments
 
-    def _within(self, statement: str, ranges: Sequence[RowRange], matching: Matching, step: str = "") -> Iterator[Row]:
+    def _within(self, statement: str, ranges: Sequence[RowRange], matching: Matching, step: str = "") -> list[Row]:
+        if not ranges:
+            return []
         where, arguments = matching
-        written = statement.format(width=self._sql.width, where=where, step=step)
-        for part in ranges:
-            yield from self._sql.rows(written, (*part, *arguments))
+        of_each = statement.format(width=self._sql.width, where=where, step=step)
+        values = [value for part in ranges for value in (*part, *arguments)]
+        return self._sql.rows("UNION ALL".join([of_each] * len(ranges)), values)
 
 
 def _info(row: Sequence[object]) -> ErrorGroupInfo:

@@ -51,9 +51,9 @@ class Steps:
     def number(self, start: int) -> int:
         """What `number_sql` gives for a start."""
         ahead = next((ahead for since, ahead in reversed(self.offsets) if start >= since), self.offsets[0][1])
-        return (floor_to(start, _HOUR) + ahead if self._is_by_hour else start + ahead) // self.length
+        return ((start - start % _HOUR if self._is_by_hour else start) + ahead) // self.length
 
-    @property
+    @cached_property
     def _is_by_hour(self) -> bool:
         """Whether a day of the zone begins within an hour of UTC."""
         return any(ahead % _HOUR for _, ahead in self.offsets)

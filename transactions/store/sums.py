@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 _EACH: Final = Grouping(by_series=True)
+_FEW_PARTS: Final = 12
+"""So few histograms are kept as they are: to merge them when they are needed takes less than to do so twice."""
 
 
 def _latest(thresholds: Sequence[float | None]) -> float | None:
@@ -69,16 +71,16 @@ def added_up(columns: Sums, rows: Sequence[Row]) -> Row:
 
 
 def compact(columns: Sums, read: Callable[[], Iterable[Row]]) -> Iterable[Row]:
-    """Read rows as they are kept, in few bytes: with one histogram where those of many rows are joined."""
+    """Read rows as they are kept, in few bytes: with one histogram where many are joined."""
     if columns != "totals":
         return read()
     numbers = -len(HISTOGRAMS)
-    return ((*row[:numbers], *map(_as_one_part, row[numbers:])) for row in read())
+    return ((*row[:numbers], *map(_kept, row[numbers:])) for row in read())
 
 
-def _as_one_part(value: bytes) -> bytes:
+def _kept(value: bytes) -> bytes:
     parts = parts_of(value)
-    return value if len(parts) < 2 else joined([merged_histograms(parts)])
+    return value if len(parts) <= _FEW_PARTS else joined([merged_histograms(parts)])
 
 
 def totals_by(

@@ -1,4 +1,4 @@
-"""Queries: the statements that read rows. Numbers are summed up by the server, histograms here."""
+"""Queries: the statements that read rows. Numbers are summed up by the server, histograms by who reads them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..error_queries import ErrorQueries
 from ..intact import intact_counts, intact_samples
 from ..joined import parts_of
 from ..names import SCOPES, storable
+from ..remembered import remembered
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
 from ..results import (
     AlertState,
@@ -46,22 +47,13 @@ __all__ = ["ServerRows"]
 _SERIES: Final = 'series.application, series.kind, series."group", series.name'
 """The columns that make a `Series`."""
 
-_LOOKED_UP: Final = """
-SELECT {columns} FROM (VALUES {parts}) AS part (width, first, last)
-CROSS JOIN LATERAL generate_series(part.first, part.last - 1, part.width::bigint) AS at
-CROSS JOIN unnest('{{{numbers}}}'::bigint[]) AS wanted
-CROSS JOIN LATERAL (
-    SELECT * FROM @totals AS totals WHERE width = part.width AND start = at AND series = wanted OFFSET 0
-) AS totals {ending}
-"""
-"""``OFFSET 0`` has each row looked up by the index: PostgreSQL would rather read all rows of the series, as it cannot
-tell how few are asked for."""
-_SCANNED: Final = "SELECT {columns} FROM ({parts}) AS totals {ending}"
 _PART: Final = """
-SELECT * FROM @totals
-WHERE width = {0:d} AND start >= {1:d} AND start < {2:d} AND series = ANY('{{{numbers}}}'::bigint[])
+SELECT * FROM @totals WHERE width = {0:d} AND {starts} AND series = ANY('{{{numbers}}}'::bigint[])
 """
 """Each range by itself: only with constants can PostgreSQL tell how few rows it has, and does not read the table."""
+_SCANNED: Final = "start >= {1:d} AND start < {2:d}"
+_LOOKED_UP: Final = "start = ANY(ARRAY(SELECT generate_series({1:d}::bigint, {2:d} - 1, {0:d})))"
+"""Of an array that is made when it is needed PostgreSQL expects few elements, and looks each up by the index."""
 _END: Final = """
 SELECT start FROM @totals WHERE width = %s AND start >= %s AND start < %s AND series = ANY(ARRAY[{numbers}]::bigint[])
 ORDER BY start {order} LIMIT 1
@@ -117,36 +109,32 @@ class ServerRows:
         self.version: int = version
         """The version of the schema."""
         self._errors = ErrorQueries(ServerStatements(session), _matching, version >= GROUPS_SINCE)
-        self._resolutions = resolutions_of(session)
-        self._first_rows: dict[int, dict[int, int | None]] = {}
-        self._series: dict[tuple[Selection, Scope], dict[int, Series]] = {}
 
+    @remembered
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
-        return self._resolutions
+        return resolutions_of(self._session)
 
     def first_row(self, width: int, start: int) -> int | None:
-        """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds).
+        """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
+        return self._first_rows(start)[width]
 
-        All widths are asked for at once: each statement takes a journey.
-        """
-        if start not in self._first_rows:
-            self._first_rows[start] = first_rows(self._session, self.version, self._resolutions, start)
-        return self._first_rows[start][width]
+    @remembered
+    def _first_rows(self, start: int) -> dict[int, int | None]:
+        """Return it by width, of all of them at once: each statement takes a journey."""
+        return first_rows(self._session, self.version, self.resolutions(), start)
 
     # Series
 
+    @remembered
     def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
         """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
-        if (selection, scope) in self._series:
-            return self._series[selection, scope]
         where, arguments = _matching(selection)
         rows = self._session.execute(
             f"SELECT id, {_SERIES} FROM @series AS series WHERE whole = %s AND {where} ORDER BY id",
             (SCOPES.index(scope), *arguments),
         )
-        self._series[selection, scope] = {row[0]: Series(*row[1:]) for row in rows.fetchall()}
-        return self._series[selection, scope]
+        return {row[0]: Series(*row[1:]) for row in rows.fetchall()}
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""
@@ -209,12 +197,9 @@ class ServerRows:
 
     def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> list[Row]:
         numbers = ",".join(f"{number:d}" for number in series)
-        if are_few(ranges, series):
-            parts = ", ".join(f"({width:d}, {start:d}::bigint, {end:d}::bigint)" for width, start, end in ranges)
-            statement = _LOOKED_UP.format(columns=columns, parts=parts, numbers=numbers, ending=ending)
-        else:
-            parts = "UNION ALL".join(_PART.format(*part, numbers=numbers) for part in ranges)
-            statement = _SCANNED.format(columns=columns, parts=parts, ending=ending)
+        starts = _LOOKED_UP if are_few(ranges, series) else _SCANNED
+        parts = (_PART.format(*part, starts=starts.format(*part), numbers=numbers) for part in ranges)
+        statement = f"SELECT {columns} FROM ({'UNION ALL'.join(parts)}) AS totals {ending}"
         return self._session.execute(statement).fetchall()
 
     def has_former_bins(self, ranges: Sequence[RowRange]) -> bool:
@@ -310,6 +295,7 @@ class ServerRows:
 
     # Processes
 
+    @remembered
     def instances(self) -> dict[int, StoredInstance]:
         """Return all processes that have reported, by number."""
         lost: dict[int, dict[str, int]] = {}
@@ -334,6 +320,7 @@ class ServerRows:
             for number, key, host, pid, program, started, seen, received, version in found.fetchall()
         }
 
+    @remembered
     def silences(self) -> dict[int, tuple[str, float]]:
         """Return by instance its process, and for how long (seconds) only others have reported."""
         rows = self._session.execute(_SILENCES).fetchall()
@@ -391,6 +378,7 @@ class ServerRows:
             return []
         return enqueued_in(ServerStatements(self._session), window, _matching(selection))
 
+    @remembered
     def reporters(self, application: str, kind: Kind) -> set[int]:
         """Return the numbers of the instances that have reported transactions of an application and kind."""
         return reported(self._session, application, kind) if self.version >= JOBS_SINCE else set()

@@ -16,6 +16,7 @@ from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples
 from ..names import SCOPES
+from ..remembered import remembered
 from ..resolutions import Resolution, RowRange, are_few
 from ..results import (
     AlertState,
@@ -110,9 +111,6 @@ class SQLiteRows:
         self._version = check(connection)
         self._errors = ErrorQueries(SQLiteStatements(connection), _matching, self._version >= GROUPS_SINCE)
         self._sets = (FORMER, PRESENT) if self._version >= TOTALS_SINCE else (FORMER,)
-        self._resolutions: dict[int, Resolution] | None = None
-        self._first_rows: dict[tuple[int, int], int | None] = {}
-        self._series: dict[tuple[Selection, Scope], dict[int, Series]] = {}
 
     @property
     def state(self) -> Hashable:
@@ -124,28 +122,31 @@ class SQLiteRows:
         """The version of the schema."""
         return self._version
 
+    @remembered
     def resolutions(self) -> dict[int, Resolution]:
         """Return the resolutions, by width."""
-        if self._resolutions is None:
-            self._resolutions = resolutions_of(self._connection, self._sets)
-        return self._resolutions
+        return resolutions_of(self._connection, self._sets)
 
+    @remembered
     def first_row(self, width: int, start: int) -> int | None:
         """Return the start of the first row of a width that starts at ``start`` or later (epoch seconds)."""
-        if (width, start) not in self._first_rows:
-            self._first_rows[width, start] = first_row(self._connection, self._sets, width, start)
-        return self._first_rows[width, start]
+        return first_row(self._connection, self._sets, width, start)
+
+    @remembered
+    def _filled(self) -> Sequence[TableSet]:
+        """Return the sets of tables that have totals: most stores have none of a former version."""
+        found = ((one, f"SELECT EXISTS (SELECT 1 FROM {one.totals.name})") for one in self._sets)
+        return [one for one, statement in found if self._connection.execute(statement).fetchone()[0]]
 
     # Series
 
+    @remembered
     def series(self, selection: Selection, scope: Scope = "name") -> dict[int, Series]:
         """Return the selected series of a scope by number; those of a host, a version or a queue have its name."""
-        if (selection, scope) not in self._series:
-            where, arguments = _matching(selection)
-            statement = f"SELECT id, {SERIES} FROM series WHERE whole = ? AND {where}"
-            found = self._connection.execute(statement, (SCOPES.index(scope), *arguments))
-            self._series[selection, scope] = {row[0]: Series(*row[1:]) for row in found}
-        return self._series[selection, scope]
+        where, arguments = _matching(selection)
+        statement = f"SELECT id, {SERIES} FROM series WHERE whole = ? AND {where}"
+        found = self._connection.execute(statement, (SCOPES.index(scope), *arguments))
+        return {row[0]: Series(*row[1:]) for row in found}
 
     def knows(self, selection: Selection) -> bool:
         """Whether there is any selected series."""
@@ -184,7 +185,7 @@ class SQLiteRows:
             return
         keys = grouping.keys
         ending = f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}" if keys else "GROUP BY NULL"
-        for tables in self._sets:
+        for tables in self._filled():
             wanted = ", ".join([*keys, summed_columns(tables, COLUMNS_OF[columns])])
             yield from self._select(tables, wanted, ranges, series, ending)
 
@@ -199,7 +200,7 @@ class SQLiteRows:
     def _ends(self, series: Collection[int], part: RowRange, order: str) -> Iterator[int]:
         """Yield the start of the first row in an order, one of each set of tables that has any."""
         numbers = ", ".join(f"{number:d}" for number in series)
-        for tables in self._sets:
+        for tables in self._filled():
             statement = _END.format(table=tables.totals.name, numbers=numbers, order=order)
             row = self._connection.execute(statement, part).fetchone()
             if row is not None:
@@ -209,7 +210,7 @@ class SQLiteRows:
         """Return HTTP statuses with the number of times they were sent."""
         if not ranges or not series:
             return {}
-        found = (self._select(tables, "merged(statuses)", ranges, series, "GROUP BY NULL") for tables in self._sets)
+        found = (self._select(tables, "merged(statuses)", ranges, series, "GROUP BY NULL") for tables in self._filled())
         return merge_counts(row[0] for rows in found for row in rows)
 
     def _select(
@@ -325,6 +326,7 @@ class SQLiteRows:
 
     # Processes
 
+    @remembered
     def instances(self) -> dict[int, StoredInstance]:
         """Return all processes that have reported, by number."""
         lost: dict[int, dict[str, int]] = {}
@@ -337,6 +339,7 @@ class SQLiteRows:
             for number, key, host, pid, program, started, seen, version in found
         }
 
+    @remembered
     def silences(self) -> dict[int, tuple[str, float]]:
         """Return by instance its process, and for how long (seconds) only others have reported, as far as known."""
         found = self._connection.execute(_SILENCES) if self._version >= CLOCKS_SINCE else ()
@@ -389,6 +392,7 @@ class SQLiteRows:
             return []
         return enqueued_in(SQLiteStatements(self._connection), window, _matching(selection))
 
+    @remembered
     def reporters(self, application: str, kind: Kind) -> set[int]:
         """Return the numbers of the instances that have reported transactions of an application and kind."""
         return reported(self._connection, application, kind) if self._version >= JOBS_SINCE else set()
