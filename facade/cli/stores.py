@@ -49,14 +49,14 @@ class Place(NamedTuple):
 
 
 def checked_store(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Check that an option names a store that can be, and leave it as it was typed."""
+    """Check that an option names a store that can be; return it as it was typed, without blanks around it."""
     try:
         if value is not None:
             STORE.read(value, None)
     except ValueError as error:
         shown, why = (error.shown or repr(value), f"{error}; ") if isinstance(error, Refused) else (repr(value), "")
         raise click.BadParameter(f"{shown}: {why}it must be {STORE.valid}.", ctx, param) from None
-    return value
+    return value and value.strip()  # as for the setting
 
 
 @contextmanager

@@ -57,10 +57,20 @@ def test_special_names_stay(name: str, special: str) -> None:
         ("postgresql://127.db.example/shop?sslmode=disable", "sslmode=disable is for a server on this machine"),
         ("postgresql://shop@db/shop?password=s3cret", "a password is no parameter; see PGPASSFILE and PGPASSWORD"),
         ("postgresql://db/shop?options=-cstatement_timeout%3D0", "options is no parameter of it"),
-        ("postgresql://db/shop?sslmode=s3cret", "sslmode must be one of require, verify-ca, verify-full"),
+        ("postgresql://shop:s3cret@db/shop?sslmode=s3cret", "sslmode must be one of require, verify-ca, verify-full"),
+        ("postgresql://shop:1?sslmode=s3cret@db/shop", "#, /, ? and @ in a user, password or name must be written as"),
+        (
+            "postgresql://shop:1@2?sslmode=s3cret@db/shop",
+            "sslmode must be one of require, verify-ca, verify-full",
+        ),
+        ("postgresql://shop:1@2/?sslmode=s3cret@db/shop", "sslmode must be one of require, verify-ca, verify-full"),
         ("postgresql://db/shop?sslmode=prefer", "sslmode=prefer is for a server on this machine"),
         ("postgresql://db,127.0.0.1/shop?sslmode=disable", "sslmode=disable is for a server on this machine"),
-        ("postgresql://db/shop?schema=Sch%2Eema", "schema must be lower-case letters"),
+        ("postgresql://db/shop?schema=Sch%2Eema", "schema is 'Sch.ema', and must be lower-case letters"),
+        ("postgresql://db/shop?schema=two%20words", "schema is 'two words', and must be lower-case letters"),
+        ("postgresql://db/shop?schema=quo%22ted", "schema must be lower-case letters"),
+        ("postgresql://db/shop?schema=pg_figures", "schema is 'pg_figures', and must be"),
+        ("postgresql://db/shop?schema=information_schema", "schema is 'information_schema', and must be"),
         ("postgresql://[::1/shop", "[ and ] stand around an IPv6 address"),
         ("postgresql%3A%2F%2Fshop:s3cret@db", "it looks like a URL"),
         ("//shop:s3cret@db/shop", "it looks like a URL"),
@@ -78,6 +88,51 @@ def test_what_is_no_path_is_refused_and_said_why(written: str, why: str) -> None
     assert str(problem).startswith("argument store: ")
     assert "it must be the path of a file, `postgresql://db.example/shop`, or `:memory:`" in str(problem)
     assert "s3cret" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("connect_timeout=abc", "connect_timeout is 'abc', and must be a whole number of seconds from 0 to 86400"),
+        ("connect_timeout=", "connect_timeout is '', and must be a whole number"),
+        ("connect_timeout=9999999999999999999999", "must be a whole number of seconds from 0 to 86400"),
+        ("sslmode=perhaps", "sslmode is 'perhaps', and must be one of require, verify-ca, verify-full, disable,"),
+        ("tcp_user_timeout=1s", "tcp_user_timeout is '1s', and must be a whole number of milliseconds"),
+        ("keepalives_idle=0", "keepalives_idle is '0', and must be a whole number of seconds from 1 to 32767"),
+        ("target_session_attrs=Primary", "target_session_attrs is 'Primary', and must be one of any, read-write,"),
+        ("channel_binding=1", "channel_binding is '1', and must be one of disable, prefer, require"),
+        ("gssencmode=off", "gssencmode is 'off', and must be one of disable, prefer, require"),
+        ("ssl_min_protocol_version=1.2", "ssl_min_protocol_version is '1.2', and must be one of TLSv1, TLSv1.1,"),
+        ("require_auth=scram", "require_auth is 'scram', and must be one or more of gss, md5,"),
+        ("hostaddr=db", "hostaddr is 'db', and must be an IP address"),
+        ("hostaddr=10.0.0.256", "hostaddr is '10.0.0.256', and must be an IP address"),
+        ("port=abc", "port is 'abc', and must be a number from 1 to 65535"),
+        ("port=1,2", "port has 2 values, and there are servers: 1"),
+        ("host=a,b&hostaddr=10.0.0.1", "hostaddr has 1 values, and there are servers: 2"),
+        ("perhaps=1", "perhaps is no parameter of it; there are: channel_binding, connect_timeout,"),
+    ],
+)
+def test_an_impossible_parameter_is_named_with_what_would_be_right(written: str, why: str) -> None:
+    (problem,) = load(arguments={"store": f"postgresql://db/shop?{written}"}).problems
+    assert why in str(problem)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "connect_timeout=%205",
+        "ssl_min_protocol_version=tlsv1.2&ssl_max_protocol_version=TLSv1.3",
+        "require_auth=!password,!md5",
+        "host=a,b,c&hostaddr=10.0.0.1,::1,fe80::1%25eth0&port=1,,3",
+        "host=a,b&port=6432",
+        "tcp_user_timeout=0&keepalives_idle=1&target_session_attrs=prefer-standby",
+        "schema=order",
+    ],
+)
+def test_what_libpq_takes_is_taken(written: str) -> None:
+    assert not load(
+        arguments={"store": f"postgresql://db/shop?{written}".replace("//db/shop?host", "///shop?host")}
+    ).problems
 
 
 @pytest.mark.parametrize(

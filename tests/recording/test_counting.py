@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -298,6 +299,26 @@ def test_a_clock_that_is_set_moves_minutes_and_bends_no_duration(
     job(0.1)
     counting.flush()
     assert abs(kept.rows()[-1].minute - before.minute) <= 60
+
+
+@pytest.mark.parametrize("ticking", [False, True])
+@pytest.mark.parametrize("frozen", ["1970-01-02", "2000-01-01", "2100-01-01"])
+def test_time_that_is_frozen_in_a_test_bends_nothing(
+    frozen: str, ticking: bool, counting: Recorder, kept: Kept
+) -> None:
+    """Neither what begins before, nor what ends after, nor what lies within; all are counted in the real minute."""
+    before = time.time()
+    with weighbridge.BackgroundTask(name="around"), freeze_time(frozen, tick=ticking):
+        within = weighbridge.BackgroundTask(name="after")
+    with freeze_time(frozen, tick=ticking):
+        within.__enter__()
+        clock.renew()
+        counting.flush()
+    within.__exit__(None, None, None)
+    counting.flush()
+    assert [row.series.name for row in kept.rows()] == ["around", "after"]
+    assert all(before - 60 < row.minute <= time.time() for row in kept.rows())
+    assert all(0 < row.totals.minimum <= row.totals.maximum < 60e9 for row in kept.rows())
 
 
 def test_what_waits_for_the_store_is_bounded(counting: Recorder, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,10 @@ import pytest
 
 from weighbridge.reporting.dropped import dropped_details
 from weighbridge.transactions.configuration.postgresql_url import parse_server_url
+from weighbridge.transactions.custom_values import CustomMetric
 from weighbridge.transactions.model.applications import application_named
 from weighbridge.transactions.model.naming import LONGEST_NAME
+from weighbridge.transactions.schedules import Schedule
 from weighbridge.transactions.store.postgresql import merging, sending
 from weighbridge.transactions.store.postgresql import writer as writer_module
 from weighbridge.transactions.store.postgresql.connection import ServerConnection
@@ -24,7 +26,7 @@ from weighbridge.transactions.store.postgresql.drivers import load_driver
 from weighbridge.transactions.store.postgresql.merging import Merger
 from weighbridge.transactions.store.postgresql.sending import encode_snapshot
 from weighbridge.transactions.store.postgresql.writer import ServerWriter
-from weighbridge.transactions.store.reader import StoreReader, Window
+from weighbridge.transactions.store.reader import Selection, StoreReader, Window
 from weighbridge.transactions.store.server import Collector, StoreFailure
 
 from ..waiting import eventually
@@ -252,3 +254,34 @@ def test_a_failure_that_no_snapshot_causes_leaves_none_out(server, make, monkeyp
     merge_all(server.path)
     with StoreReader.open(server.path) as reader:
         assert (reader.totals(EVER).calls, reader.health().lost) == (2, {})
+
+
+def test_names_that_an_older_version_sends_uncut_are_those_that_are_cut(server, make) -> None:
+    application, name = "a" * 128, "n" * LONGEST_NAME
+    for length in (0, 5000):
+        more = "ü" * length
+        series = make.page._replace(application=application + more, name=name + more)
+        one = make.other(f"{length}")
+        one.instance = replace(one.instance, host="h" * 100 + more, version="v" * 100 + more)
+        sample = one.sample(1.0, series=series, linked_applications=("l" * 128 + more,))
+        metric = CustomMetric(application + more, name + more, int(make.now), 1, 2.0, 2.0, 2.0)
+        declared = Schedule(application + more, "code", "Function", name + more, "@daily")
+        with closing(ServerWriter(server.path, load_driver())) as writer:
+            writer.write(
+                one.snapshot(
+                    one.row([1.0], series), errors=(one.error("é", series=series),), samples=(sample,),
+                    custom_metrics=(metric,), schedules=(declared,), lost={"samples": 1},
+                    running=(one.running(make.now, series),),
+                )
+            )  # fmt: skip
+    merge_all(server.path)
+    with StoreReader.open(server.path) as reader:
+        assert [(one.series, one.statistics.calls) for one in reader.transactions(EVER)] == [
+            (make.page._replace(application=application, name=name), 2)
+        ]
+        of_host = Selection(application, "web", host="h" * 100)
+        assert reader.totals(EVER, of_host).calls == 2
+        assert len(reader.samples(EVER, of_host)) == 2
+        assert {one.host for one in reader.instances()} == {"h" * 100}
+        assert reader.dropped(EVER, application) == {"samples": 2}
+    assert server.count("link") == server.count("custom_metric") == server.count("schedule") == 1

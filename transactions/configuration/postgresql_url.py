@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from .environment import read_environment
+from .postgresql_parameters import DEFAULT_SCHEMA, PARAMETERS, SSL_MODES, WEAK_SSL_MODES, refusal
 
 __all__ = [
     "DEFAULT_SCHEMA",
@@ -27,20 +28,10 @@ __all__ = [
 
 SCHEMES: Final = ("postgresql", "postgres")
 EXAMPLE: Final = "postgresql://db.example/shop"
-DEFAULT_SCHEMA: Final = "weighbridge"
 
-_KEYWORDS: Final = frozenset(
-    "channel_binding connect_timeout gssencmode host hostaddr keepalives_idle krbsrvname passfile port"
-    " require_auth service ssl_max_protocol_version ssl_min_protocol_version sslcert sslcrl sslkey sslmode"
-    " sslrootcert target_session_attrs tcp_user_timeout user".split()
-)
-"""Parameters that are passed to libpq. ``options`` is not one of them: a pooler of connections refuses it."""
 _ENCODED: Final = "#, /, ? and @ in a user, password or name must be written as %23, %2F, %3F and %40"
-_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _LOOPBACK: Final = re.compile(r"127(\.[0-9]{1,3}){3}")
 _HOST: Final = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^\[\]:]*))(?::(?P<port>[^:]*))?")
-_MODES: Final = ("require", "verify-ca", "verify-full")
-_WEAK_MODES: Final = ("disable", "allow", "prefer")
 
 
 class BadURL(ValueError):
@@ -95,15 +86,14 @@ def parse_server_url(url: str) -> ServerAddress:
         keywords["password"] = _decoded("password", password)
     if "@" in query and not credentials:  # a part of the password may stand where the parameters do
         raise BadURL(_ENCODED)
-    parameters = _parameters(query)
+    parameters = _parameters(query, keywords.get("password", ""))
     schema = parameters.pop("schema", DEFAULT_SCHEMA)
-    if not _NAME.fullmatch(schema):
-        raise BadURL("schema must be lower-case letters, digits and _, at most 63 of them")
     keywords.update(parameters)
     if any(character in database for character in "/#@") or "#" in rest:
         raise BadURL(_ENCODED)
     if "dbname" not in keywords and "service" not in keywords:
         raise BadURL(f"the name of the database is missing, as in {EXAMPLE}")
+    _require_as_many(keywords)
     return ServerAddress(_secured(keywords, read_environment()), schema)
 
 
@@ -124,19 +114,31 @@ def _host_and_port(host: str) -> tuple[str, str]:
     return name, port
 
 
-def _parameters(query: str) -> dict[str, str]:
+def _parameters(query: str, password: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
         name, _, value = pair.partition("=")
         if name in {"password", "sslpassword"}:
             raise BadURL("a password is no parameter; see PGPASSFILE and PGPASSWORD")
-        if name not in _KEYWORDS and name != "schema":
-            known = ", ".join(sorted((*_KEYWORDS, "schema")))
+        if name not in PARAMETERS:
+            known = ", ".join(PARAMETERS)
             raise BadURL(
                 f"{name if name.isidentifier() else 'something in it'} is no parameter of it; there are: {known}"
             )
         found[name] = _decoded(name, value)
+        # What follows an @ may be the host, and this a part of the password.
+        if why := refusal(name, found[name], may_show="@" not in query and found[name] != (password or None)):
+            raise BadURL(why)
     return found
+
+
+def _require_as_many(keywords: Mapping[str, str]) -> None:
+    """Refuse lists of servers that cannot belong together."""
+    servers = max(keywords.get(name, "").count(",") for name in ("host", "hostaddr"))
+    for name, may_be_one in (("port", True), ("host", False), ("hostaddr", False)):
+        value = keywords.get(name, "")
+        if value and value.count(",") != servers and not (may_be_one and "," not in value):
+            raise BadURL(f"{name} has {value.count(',') + 1} values, and there are servers: {servers + 1}")
 
 
 def _decoded(what: str, text: str) -> str:
@@ -155,13 +157,12 @@ def _secured(keywords: dict[str, str], environ: Mapping[str, str]) -> dict[str, 
     libpq knows what it stands for. Where that leads to is seen once there is a connection.
     """
     mode = keywords.get("sslmode")
-    if mode is not None and mode not in (*_MODES, *_WEAK_MODES):
-        raise BadURL(f"sslmode must be one of {', '.join((*_MODES, *_WEAK_MODES))}")
     if all(map(is_local, _servers(keywords, environ))):
         return keywords
-    if mode in _WEAK_MODES:
-        raise BadURL(f"sslmode={mode} is for a server on this machine; over a network use one of {', '.join(_MODES)}")
-    is_set_elsewhere = "service" in keywords or "PGSERVICE" in environ or environ.get("PGSSLMODE") in _MODES
+    if mode in WEAK_SSL_MODES:
+        strong = ", ".join(SSL_MODES)
+        raise BadURL(f"sslmode={mode} is for a server on this machine; over a network use one of {strong}")
+    is_set_elsewhere = "service" in keywords or "PGSERVICE" in environ or environ.get("PGSSLMODE") in SSL_MODES
     return keywords if is_set_elsewhere else {"sslmode": "require", **keywords}
 
 

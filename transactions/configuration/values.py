@@ -27,6 +27,7 @@ __all__ = [
     "LOG_FILE",
     "LOG_LEVEL",
     "LOG_LEVELS",
+    "LONGEST_LABEL",
     "MEMORY",
     "MORE_STATUSES",
     "NAMES",
@@ -119,12 +120,13 @@ def _read_text(value: object, _so_far: object) -> str:
 
 def _read_label(value: object, _so_far: object) -> str:
     text = str(value).strip() if isinstance(value, str) or type(value) is int else ""
-    if text.isprintable() and 0 < len(text) <= _LONGEST_LABEL:
+    if text.isprintable() and 0 < len(text) <= LONGEST_LABEL:
         return text
     raise ValueError(value)
 
 
-_LONGEST_LABEL: Final = 100
+LONGEST_LABEL: Final = 100
+"""Characters of a host or version."""
 
 MEMORY: Final = ":memory:"
 """Value of the setting ``store`` that keeps figures in memory only."""
@@ -317,7 +319,7 @@ SECONDS: Final = ValueKind("seconds", "a number of seconds above 0, at most 8640
 DAYS: Final = ValueKind("days", "a number of days above 0, at most 36500", _positive(36_500))
 SWITCH: Final = ValueKind("switch", "true or false (also 1/0, on/off, yes/no)", read_switch)
 APPLICATION: Final = ValueKind("text", "a name that is not empty, or several with ; between them", _read_text)
-LABEL: Final = ValueKind("text", f"a text of 1 to {_LONGEST_LABEL} characters, in one line", _read_label)
+LABEL: Final = ValueKind("text", f"a text of 1 to {LONGEST_LABEL} characters, in one line", _read_label)
 STORE: Final = ValueKind("store", f"the path of a file, `{EXAMPLE}`, or `{MEMORY}`", read_store)
 LOG_FILE: Final = ValueKind("file", "the path of a file, `stdout` or `stderr`", _read_log_file)
 LOG_LEVEL: Final = ValueKind("word", "one of " + ", ".join(LOG_LEVELS), _read_log_level)

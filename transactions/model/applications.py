@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 else:  # for `typing.get_type_hints`: a Python before 3.11 has it in no module that is there
     Self = Any
 
-__all__ = ["Application", "ApplicationArgument", "application_named", "parts_of"]
+__all__ = ["LONGEST_APPLICATION", "Application", "ApplicationArgument", "application_named", "parts_of"]
 
-_LONGEST: Final = 128
+LONGEST_APPLICATION: Final = 128
 """Characters; longer names are cut. With a group and a name of 255 they still fit in an index of PostgreSQL."""
 _MAX_INTERNED: Final = 1000
 _interned: dict[str, Application] = {}
@@ -53,7 +53,7 @@ ApplicationArgument = str | Application | None
 
 def parts_of(spelled: str) -> list[str]:
     """Split ``"a; b;;c"`` into distinct names, cut to size, without surrounding blanks and empty parts."""
-    return list(dict.fromkeys(part[:_LONGEST] for part in map(str.strip, spelled.split(";")) if part))
+    return list(dict.fromkeys(part[:LONGEST_APPLICATION] for part in map(str.strip, spelled.split(";")) if part))
 
 
 def application_named(spelled: str) -> Application | None:

@@ -57,8 +57,18 @@ _KINDS: Final = (
     ("53", "the server is out of connections, memory or disk space"),
     ("57", "the server is shutting down, or has ended the statement"),
 )
-_REFUSED: Final = "FATAL: "
-"""How the server says so; to the drivers, a connection that was not made has no SQLSTATE."""
+_UNCONNECTED: Final = (
+    # What is in the message where no connection was made, which has no SQLSTATE to the drivers.
+    ("FATAL: ", "the server refuses the connection"),
+    ("resolve host|translate host name", "the name of the server is not known"),
+    (
+        "invalid .* value|bad value for|invalid port|could not (match|parse)|definition of service|service file",
+        "a parameter of the connection is not valid",
+    ),
+    ("(certificate|key|revocation list).* file", "a file that the connection needs cannot be used"),
+    ("certificate verify failed|does not match host name", "the server is not the one that its certificate must name"),
+    ("does not support SSL", "the server does not encrypt"),
+)
 _MAX_SHOWN: Final = 300
 
 
@@ -82,7 +92,7 @@ class _SchemaSession:
 
     def __init__(self, session: Session, schema: str, limit: TimeLimit) -> None:
         self._session = session
-        self._schema = f"{schema}."
+        self._schema = f'"{schema}".'  # it may be a word of SQL
         self._limit = limit
 
     def execute(self, statement: str, values: Values = ()) -> Result:
@@ -186,9 +196,8 @@ class ServerConnection:
             return ServerFailure(f"the server refuses a statement, {code}", detail, is_of_data=code[:2] in _OF_DATA)
         if isinstance(error, (self._driver.DataError, UnicodeError)):
             return ServerFailure("a value cannot be sent", detail, is_of_data=True)
-        return ServerFailure(
-            "the server refuses the connection" if _REFUSED in detail else "there is no answer", detail
-        )
+        kinds = (kind for pattern, kind in _UNCONNECTED if re.search(pattern, detail))
+        return ServerFailure(next(kinds, "there is no answer"), detail)
 
     def _scrubbed(self, message: str) -> str:
         """Return a driver's message on one line, without the password."""

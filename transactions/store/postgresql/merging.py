@@ -29,7 +29,7 @@ from .killed import ServerKilledRows
 from .maintenance import ServerLevels
 from .names import Names, PartName
 from .samples import add_samples
-from .schema import ENQUEUERS_SINCE, JOBS_SINCE, KILLED_SINCE, LOCK, Installed, UnknownVersion, installed
+from .schema import ENQUEUERS_SINCE, JOBS_SINCE, KILLED_SINCE, TRY_LOCK, Installed, UnknownVersion, installed
 from .sending import DamagedSnapshot, SentRow, SentSnapshot, decode_snapshot, encode_snapshot
 from .statements import ServerStatements
 from .tables import ERRORS, GROUPS, GROUPS_SINCE, TOTALS, Key, MergingTotals
@@ -44,9 +44,7 @@ _TIMEOUT: Final = 60.0
 """Seconds after which the server ends a statement."""
 
 _SATISFIED: Final = COLUMNS.index("satisfied")
-_LOCK: Final = f"""
-SELECT pg_try_advisory_xact_lock({LOCK}), extract(epoch FROM clock_timestamp())::double precision
-"""
+_LOCK: Final = f"SELECT {TRY_LOCK}, extract(epoch FROM clock_timestamp())::double precision"
 _TAKE: Final = """
 DELETE FROM @inbox WHERE number IN (SELECT number FROM @inbox ORDER BY number LIMIT %s)
 RETURNING number, instance, body
@@ -124,7 +122,7 @@ class Merger:
 
     def _try_to_merge(self, number: int) -> int | None:
         with self._connection.transaction(timeout=_TIMEOUT) as session:
-            server_time = _locked_at(session)
+            server_time = self._locked_at(session)
             if server_time is None:
                 return None
             version = known_store(session).version
@@ -138,7 +136,7 @@ class Merger:
     def _leave_out(self, error: Exception) -> None:
         """Take the snapshot that waits first out of the inbox, and count that."""
         with self._connection.transaction(timeout=_TIMEOUT) as session:
-            server_time = _locked_at(session)
+            server_time = self._locked_at(session)
             if server_time is None:
                 return
             for _, instance, body in session.execute(_TAKE, (1,)).fetchall():
@@ -157,7 +155,7 @@ class Merger:
         """Take some steps of maintenance, each a transaction of its own."""
         for _ in range(_MAX_STEPS):
             with self._connection.transaction(timeout=_TIMEOUT) as session:
-                server_time = _locked_at(session)
+                server_time = self._locked_at(session)
                 if server_time is None:
                     return
                 now, version = self._trusted(server_time), known_store(session).version
@@ -171,16 +169,15 @@ class Merger:
         """Close the connection; merging opens it again."""
         self._connection.close()
 
+    def _locked_at(self, session: Session) -> float | None:
+        """Take the lock; return the server's time, ``None`` if another process has the lock."""
+        (locked, now) = session.execute(_LOCK, (self._connection.address.schema,)).fetchone() or (False, 0.0)
+        return float(now) if locked else None
+
     def _trusted(self, server_time: float) -> TrustedTime:
         """Return what time it is: what the server says is believed."""
         now = server_time if self._clock is None else self._clock()
         return TrustedTime(now, now, now)
-
-
-def _locked_at(session: Session) -> float | None:
-    """Take the lock; return the server's time, ``None`` if another process has the lock."""
-    (locked, now) = session.execute(_LOCK).fetchone() or (False, 0.0)
-    return float(now) if locked else None
 
 
 def _has_open_tasks(session: Session) -> bool:

@@ -36,6 +36,7 @@ from .drivers import Session
 from .jobs import reported, schedules
 from .maintenance import first_rows, resolutions_of
 from .schema import ALERTS_SINCE, ENQUEUERS_SINCE, JOBS_SINCE
+from .sending import cut_label
 from .state import alert_states
 from .statements import ServerStatements
 from .tables import GROUPS_SINCE
@@ -331,7 +332,15 @@ class ServerRows:
         )
         return {
             number: StoredInstance(
-                key, host, pid, program, started, seen, lost.get(number, {}), received - seen, version
+                key,
+                cut_label(host),
+                pid,
+                program,
+                started,
+                seen,
+                lost.get(number, {}),
+                received - seen,
+                cut_label(version),
             )
             for number, key, host, pid, program, started, seen, received, version in found.fetchall()
         }

@@ -13,16 +13,21 @@ __all__ = [
     "ENQUEUERS_SINCE",
     "JOBS_SINCE",
     "KILLED_SINCE",
-    "LOCK",
+    "TRY_LOCK",
     "VERSION",
+    "WAIT_FOR_LOCK",
     "Installed",
     "UnknownVersion",
     "installed",
     "upgrade",
 ]
 
-LOCK: Final = "hashtext('weighbridge'), 1"
-"""Arguments of the advisory lock: who has it merges, rolls up, expires or changes the tables."""
+_OF_ALL: Final = "hashtext('weighbridge'), 1"
+_OF_SCHEMA: Final = "hashtext('weighbridge'), hashtext(%s)"
+WAIT_FOR_LOCK: Final = f"SELECT pg_advisory_xact_lock_shared({_OF_ALL}), pg_advisory_xact_lock({_OF_SCHEMA})"
+TRY_LOCK: Final = f"pg_try_advisory_xact_lock_shared({_OF_ALL}) AND pg_try_advisory_xact_lock({_OF_SCHEMA})"
+"""Advisory locks: who has them merges, rolls up, expires or changes the tables of a schema. Earlier versions take the
+first one alone, whatever the schema; so it is shared, and while one of them is at work nobody else is."""
 
 _TOTALS: Final = """
     count bigint NOT NULL,
@@ -394,11 +399,11 @@ def upgrade(session: Session, schema: str) -> tuple[int, int]:
         UnknownVersion: as `installed`.
         ServerFailure: there are no tables, and the database is not one that could hold every name.
     """
-    session.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+    session.execute(WAIT_FOR_LOCK, (schema,))
     before = _version_before(session)
     if before == 0:
         _require_unicode(session)
-    session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}; SET LOCAL search_path = {schema}")
+    session.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"; SET LOCAL search_path = "{schema}"')
     for script in _MIGRATIONS[before:]:
         session.execute(script)
     if before == 0:

@@ -2,7 +2,7 @@
 
 The first byte is the version of the form. A process is older or newer than whoever merges what it
 sends; so columns are named, those that the reader does not know are left out, and those
-that the sender did not know are nothing.
+that the sender did not know are nothing. Names are cut as this version cuts them: an older one may not have done it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Final, NamedTuple
 
+from ...configuration.values import LONGEST_LABEL
 from ...custom_values import CustomEvent, CustomEvents, CustomMetric
+from ...model.applications import LONGEST_APPLICATION
+from ...model.naming import LONGEST_NAME, Kind
 from ...recording.snapshot import (
     EnqueuedCount,
     ErrorCount,
@@ -36,6 +39,7 @@ __all__ = [
     "SentRow",
     "SentSample",
     "SentSnapshot",
+    "cut_label",
     "decode_snapshot",
     "encode_snapshot",
 ]
@@ -195,11 +199,12 @@ def decode_snapshot(body: bytes) -> SentSnapshot:
 
 
 def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
-    series = [Series(*names) for names in said["series"]]
+    series = [_series(*names) for names in said["series"]]
+    labels = said["host"], said["version"]
     return SentSnapshot(
         float(said["taken"]),
-        said["host"],
-        said["version"],
+        cut_label(said["host"]),
+        cut_label(said["version"]),
         _rows(said, series, blobs),
         [ErrorCount(series[number], *error) for number, *error in said["errors"]],
         [
@@ -207,16 +212,24 @@ def _snapshot(said: Mapping[str, Any], blobs: bytes) -> SentSnapshot:
             for number, minute, group, count in said.get("groups", ())
         ],
         [
-            SentSample(series[number], reason, started, duration, tuple(linked), text, _errors(errors))
+            SentSample(
+                series[number],
+                reason,
+                started,
+                duration,
+                tuple(map(_application, linked)),
+                _from_there(text, labels),
+                _errors(errors),
+            )
             for (number, reason, started, duration, linked, text), errors in zip(
                 said["samples"], said.get("sample_errors", repeat(())), strict=False
             )
         ],
         said["lost"],
         [RunningTransaction(series[number], *others) for number, *others in said["running"]],
-        [CustomMetric(*metric) for metric in said["metrics"]],
+        [_metric(*metric) for metric in said["metrics"]],
         [_events(*events) for events in said["events"]],
-        [Schedule(*one) for one in said.get("schedules", ())],
+        [_schedule(*one) for one in said.get("schedules", ())],
         [
             EnqueuedCount(series[number], minute, None if enqueuer is None else series[enqueuer], count)
             for number, minute, enqueuer, count in said.get("enqueued", ())
@@ -231,7 +244,40 @@ def _errors(errors: Iterable[Sequence[Any]]) -> tuple[SentError, ...]:
 
 def _events(application: str, kind: str, number: int, last: Sequence[tuple[float, dict[str, Any]]]) -> CustomEvents:
     events = (CustomEvent(application, kind, moment, attributes) for moment, attributes in last)
-    return CustomEvents(application, kind, number, tuple(events))
+    return CustomEvents(_application(application), _name(kind), number, tuple(events))
+
+
+def _metric(application: str, name: str, *values: Any) -> CustomMetric:
+    return CustomMetric(_application(application), _name(name), *values)
+
+
+def _schedule(application: str, source: str, group: str, name: str, *others: Any) -> Schedule:
+    return Schedule(_application(application), source, _name(group), _name(name), *others)
+
+
+def _series(application: str, kind: Kind, group: str, name: str) -> Series:
+    return Series(_application(application), kind, _name(group), _name(name))
+
+
+def _application(name: str) -> str:
+    return name[:LONGEST_APPLICATION]
+
+
+def _name(name: str) -> str:
+    return name[:LONGEST_NAME]
+
+
+def cut_label(text: str) -> str:
+    """Return a host or version, cut to size."""
+    return text[:LONGEST_LABEL]
+
+
+def _from_there(text: str, labels: Iterable[str]) -> str:
+    """Return a sample's JSON with the labels in it cut, too: it is found by them."""
+    for label in labels:
+        if len(label) > LONGEST_LABEL:
+            text = text.replace(json.dumps(label), json.dumps(cut_label(label)))
+    return text
 
 
 def _known(values: list[Any], places: Sequence[int] | None) -> list[Any]:
