@@ -253,9 +253,9 @@ class Said:
     __slots__ = ("_id", "_reference", "error")
 
     def __init__(self, exception: BaseException, error: LocatedError) -> None:
-        self.error = error
+        self.error: LocatedError = error
         """What was to be kept of it."""
-        self._id = id(exception)
+        self._id: int = id(exception)
         self._reference = ref(exception) if _weak_offset_of(type(exception)) else None
 
     def is_about(self, exception: BaseException, error: LocatedError) -> bool:
