@@ -305,7 +305,8 @@ def notice_error(
             returns it; kept as the attribute ``error.status`` and matched against the
             settings ``ignore_status_codes`` (404 and others) and ``expected_status_codes``.
 
-    ``expected`` and ``ignore`` take precedence over the settings.
+    ``expected`` and ``ignore`` take precedence over the settings. An exception is one error:
+    what is said of it first stands, when it is noticed again and when it leaves the transaction.
     """
     transaction = _current()
     if transaction is not None:
@@ -329,9 +330,10 @@ def notice_error_of(
     status = _status_of(status_code, exception)
     ignored = matches(names, settings.ignored_errors) or status in settings.ignore_status_codes
     if _applies(ignore, exception, names, ignored):
+        transaction._say(exception, noticed(exception, expected=True), is_kept=False)
         return
     is_expected = matches(names, settings.expected_errors) or status in settings.expected_status_codes
-    transaction._notice(noticed(exception, _applies(expected, exception, names, is_expected)))
+    transaction._say(exception, noticed(exception, _applies(expected, exception, names, is_expected)), is_kept=True)
     if attributes is not None:
         add_attributes_to(transaction, attributes)
     if status is not None:

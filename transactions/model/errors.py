@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _weakref import ref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -12,7 +12,7 @@ from ..host_exceptions import pass_on_signals
 from ..log import capture_internal_exception
 from .finished import FAILURES, NoticedError, Outcome
 from .naming import class_name
-from .tracebacks import Describe, LocatedError, Origin, origin_of
+from .tracebacks import MAX_DEPTH, Describe, LocatedError, Origin, origin_of
 
 __all__ = [
     "CANCELLATIONS",
@@ -22,6 +22,8 @@ __all__ = [
     "UNREADABLE",
     "ExcInfo",
     "LocatedError",
+    "Said",
+    "are_said",
     "class_names",
     "is_error",
     "matches",
@@ -245,12 +247,58 @@ def _kept_message(exception: BaseException) -> str:
 _DESCRIBE: Final = Describe(_class_of, _kept_message, parts_of)
 
 
-def noticed_by_name(name: str, message: str) -> LocatedError:
-    """Return what is kept of an exception that only its class's name and its message are known of."""
+class Said:
+    """Tells whether an exception is the very one that something was said of, without keeping it alive."""
+
+    __slots__ = ("_id", "_reference", "error")
+
+    def __init__(self, exception: BaseException, error: LocatedError) -> None:
+        self.error: LocatedError = error
+        """What was to be kept of it."""
+        self._id: int = id(exception)
+        self._reference = ref(exception) if _weak_offset_of(type(exception)) else None
+
+    def is_about(self, exception: BaseException, error: LocatedError) -> bool:
+        """Whether it is that one.
+
+        There are no weak references to exceptions of built-in classes. One that is raised when the first is gone may
+        have its ``id``: so it has to look the same, too, and to come from the same place, once it has come from one.
+        """
+        if self._reference is not None:
+            return self._reference() is exception
+        is_alike = self._id == id(exception) and self.error[:2] == error[:2]
+        return is_alike and self.error.place in (None, error.place)
+
+    def may_be(self, error: LocatedError) -> bool:
+        """Whether it may be one of which only the class's name is known, and perhaps its message."""
+        return self.error.type == error.type and error.message in ("", self.error.message)
+
+
+def are_said(said: Sequence[Said], exception: BaseException, error: LocatedError, depth: int = MAX_DEPTH) -> bool:
+    """Whether something was said of an exception, or of all that a group consists of, a few levels deep."""
+    if any(one.is_about(exception, error) for one in said):
+        return True
+    parts = parts_of(exception) if depth else ()
+    return bool(parts) and all(are_said(said, part, noticed(part, expected=True), depth - 1) for part in parts)
+
+
+_weak_offset_of: Final[Callable[[type], int]] = vars(type)["__weakrefoffset__"].__get__
+"""Returns what is not 0 for a class whose instances can be referred to weakly."""
+
+
+def noticed_by_name(name: str, message: str) -> LocatedError | None:
+    """Return what is kept of an exception that only its class's name and its message are known of.
+
+    ``None`` if the settings ignore a class of that name.
+    """
+    settings = in_force.settings
+    if name in settings.ignored_errors:
+        return None
+    expected = name in settings.expected_errors
     if not in_force.privacy.keeps_errors:
-        return LocatedError(_NOT_KEPT, "", expected=False)
+        return LocatedError(_NOT_KEPT, "", expected)
     kept = message[:_LONGEST_MESSAGE] if in_force.privacy.keeps_message(name) else STRIPPED
-    return LocatedError(name, kept, expected=False)
+    return LocatedError(name, kept, expected)
 
 
 def outcome_by_name(name: str) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from ..configuration.in_force import in_force
 from ..log import capture_internal_exception
 from .clock import monotonic
-from .errors import MAX_ERRORS, noticed_by_settings
+from .errors import MAX_ERRORS, Said, noticed_by_settings
 from .finished import AttributeValue
 from .http_methods import METHODS, OTHER_METHOD
 from .naming import LONGEST_NAME
@@ -82,15 +82,15 @@ class RequestTransaction(Transaction):
         """Note an exception that a framework turns into a response: an error if the response is a 5xx."""
         error = noticed_by_settings(exception)
         reported = self._ensure_extras().reported
-        if error is not None and len(reported) < MAX_ERRORS:
-            reported.append(error)
+        if error is not None and len(reported) < MAX_ERRORS and not self._has_said(exception, error):
+            reported.append(Said(exception, error))
 
     def _settle_reported(self) -> None:
         if self._extras is not None and self._extras.reported:
             reported, self._extras.reported = self._extras.reported, []
             if (self.status or 0) >= 500:
-                for error in reported:
-                    self._notice(error)
+                for one in reported:
+                    self._notice(one.error)
 
     def _repair_request(self) -> None:
         """Replace a path and a method that are no text: a server or a middleware may set any value."""

@@ -28,6 +28,10 @@ _UNOWNED: Final = 2
 """The reference count of a mark that nobody else holds: the transaction's own reference, and the argument's."""
 
 
+_MAX_SAID: Final = 20
+"""Exceptions that the program has spoken of which a transaction knows again, the latest."""
+
+
 class Extras:
     """State that most transactions do not need."""
 
@@ -42,6 +46,7 @@ class Extras:
         "queue",
         "queue_time",
         "reported",
+        "said",
         "stale_tokens",
         "task",
     )
@@ -58,7 +63,9 @@ class Extras:
         self.ignored: bool = False
         self.attributes: dict[str, AttributeValue] = {}
         self.errors: list[errors.LocatedError] = []
-        self.reported: list[errors.LocatedError] = []
+        self.said: tuple[errors.Said, ...] = ()
+        """The exceptions that the program has spoken of; its first word about each stands."""
+        self.reported: list[errors.Said] = []
         """Exceptions reported by a framework; they become errors if the response is a 5xx."""
         self.frozen_at: float = 0.0
         """When ``end_of_transaction()`` froze it, on the monotonic clock; else 0.0."""
@@ -292,14 +299,31 @@ class Transaction:
                 return
         if len(kept) < errors.MAX_ERRORS:
             kept.append(error)
-        else:
-            handoff.record_dropped("errors")
+            return
+        if not (error.expected or self._ensure_extras().failing):
+            kept[-1] = error  # of those that are dropped none may be the only one that counts
+        handoff.record_dropped("errors")
 
-    def _notice_exception(self, exception: BaseException) -> None:
-        """Add an exception as an error, unless the settings ignore it."""
+    def _notice_exception(self, exception: BaseException, is_failure: bool = True) -> None:
+        """Add an exception as an error, unless the settings ignore it or the program has spoken of it before."""
         error = errors.noticed_by_settings(exception)
-        if error is not None:
+        if error is not None and not self._has_said(exception, error):
+            self._notice(error if is_failure else error._replace(expected=True))
+
+    def _say(self, exception: BaseException, error: errors.LocatedError, is_kept: bool) -> None:
+        """Note what the program says of an exception, unless it has spoken of that before; a framework has no say."""
+        if self._has_said(exception, error):
+            return
+        extras = self._ensure_extras()
+        extras.said = (*extras.said[1 - _MAX_SAID :], errors.Said(exception, error))
+        extras.reported = [one for one in extras.reported if not one.is_about(exception, error)]
+        if is_kept:
             self._notice(error)
+
+    def _has_said(self, exception: BaseException, error: errors.LocatedError) -> bool:
+        """Whether the program has spoken of an exception, or of all that a group consists of, before."""
+        said = () if self._extras is None else self._extras.said
+        return bool(said) and errors.are_said(said, exception, error)
 
     def _record_exception(self, exception: BaseException) -> None:
         """Record an exception that escapes from the measured work, if it is an error. Never raises."""
@@ -307,11 +331,23 @@ class Transaction:
             outcome = errors.outcome_of(exception)
             if outcome in FAILURES:
                 self._notice_exception(exception)
-            if self._background and outcome != "failed" and (outcome not in FAILURES or self._failed()):
-                self._ensure_extras().outcome = outcome
+            self._note_outcome(outcome)
         except Exception:
             self._notice(errors.UNREADABLE)
             capture_internal_exception("Transaction._record_exception")
+
+    def _record_named(self, name: str, message: str) -> None:
+        """Record an exception, of which nothing else is known, as if it had escaped from the measured work."""
+        outcome, error = errors.outcome_by_name(name), errors.noticed_by_name(name, message)
+        said = () if self._extras is None else self._extras.said
+        if outcome in FAILURES and error is not None and not any(one.may_be(error) for one in said):
+            self._notice(error)
+        self._note_outcome(outcome)
+
+    def _note_outcome(self, outcome: Outcome) -> None:
+        """Note how a task ends by the class of what escapes from it, unless its errors say so or are all expected."""
+        if self._background and outcome != "failed" and (outcome not in FAILURES or self._failed()):
+            self._ensure_extras().outcome = outcome
 
     # The end
 

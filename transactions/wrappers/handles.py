@@ -270,8 +270,8 @@ class BackgroundTaskHandle:
     def _end_named(self, name: str, message: str) -> None:
         """End the task with an exception of which nothing else is known, because it was raised elsewhere."""
         if self._opened is not None and self._unended:
-            self._opened._notice(errors.noticed_by_name(name, message))
-        self.end(outcome=errors.outcome_by_name(name))
+            self._opened._record_named(name, message)
+        self.end()
 
     def _stop_clock(self) -> None:
         """Stop the clock: the work is done, and it is still to be decided what became of it."""
@@ -345,7 +345,7 @@ def _settle(transaction: Transaction, error: object, outcome: object) -> None:
     elif known in FAILURES:
         transaction._notice_exception(exception)
     elif errors.is_error(exception):
-        transaction._notice(errors.noticed(exception, expected=True))
+        transaction._notice_exception(exception, is_failure=False)
 
 
 def _as_outcome(outcome: object) -> Outcome | None:
