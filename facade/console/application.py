@@ -38,40 +38,32 @@ class _Page(NamedTuple):
     """A page: its title, and the query that answers it."""
 
     title: str
-    answer: _Answer
+    answer: Callable[..., Any]
     of_one: bool = True
     """Whether it shows one application."""
     needs: tuple[str, ...] = ()
     """The parameters that it requires."""
     by_part: bool = False
     """Whether it can show one host, or one version, alone."""
-    shown: _Answer | None = None
-    """The query of what the page shows, if that is less than its JSON has."""
+    json_has_more: bool = False
+    """Whether the query can leave out what only the JSON has."""
 
-
-def _without_quantiles(query: Callable[..., Any]) -> _Answer:
-    """Return a query that leaves out the percentiles over time that its page does not show."""
-    return partial(query, quantiles=False)
+    def read(self, reader: StoreReader, state: State, now: float, in_full: bool) -> Any:
+        """Return what the query finds, with or without what only the JSON has."""
+        return self.answer(reader, state, now, **{} if in_full or not self.json_has_more else {"in_full": False})
 
 
 PAGES: Final[Mapping[str, _Page]] = MappingProxyType(
     {
-        "summary": _Page("Summary", queries.summary, by_part=True, shown=_without_quantiles(queries.summary)),
-        "transactions": _Page("Transactions", queries.transactions, shown=_without_quantiles(queries.transactions)),
-        "transaction": _Page(
-            "Transaction",
-            queries.transaction,
-            needs=("app", "group", "name"),
-            shown=_without_quantiles(queries.transaction),
-        ),
+        "summary": _Page("Summary", queries.summary, by_part=True, json_has_more=True),
+        "transactions": _Page("Transactions", queries.transactions, json_has_more=True),
+        "transaction": _Page("Transaction", queries.transaction, needs=("app", "group", "name"), json_has_more=True),
         "sample": _Page("Sample", queries.sample, needs=("app", "group", "name", "sample")),
         "samples": _Page("Samples", queries.samples, by_part=True),
-        "errors": _Page("Errors", queries.errors, by_part=True, shown=_without_quantiles(queries.errors)),
+        "errors": _Page("Errors", queries.errors, by_part=True, json_has_more=True),
         "error": _Page("Error group", queries.error, needs=("app", "error"), by_part=True),
         "jobs": _Page("Jobs", queries.jobs),
-        "applications": _Page(
-            "Applications", queries.applications, of_one=False, shown=_without_quantiles(queries.applications)
-        ),
+        "applications": _Page("Applications", queries.applications, of_one=False, json_has_more=True),
         "running": _Page("Running now", queries.running, of_one=False, by_part=True),
         "custom": _Page("Metrics and events", queries.custom),
     }
@@ -201,7 +193,7 @@ class Console:
         _require(state, page.needs)
         if "name" in page.needs or wanted == "samples":
             state = self._known(state)
-        answer = (page.answer if is_api else page.shown or page.answer)(self._reader, state, now)
+        answer = page.read(self._reader, state, now, in_full=is_api)
         if answer is None:
             return partial(_problem, request, 404, _NO_GROUP if wanted == "error" else _NO_SAMPLE)
         if not self._access.shows_tracebacks(request) and hasattr(answer, "without_tracebacks"):

@@ -9,7 +9,16 @@ from typing import Final
 
 from weighbridge.reporting.report import first_within, since_first
 from weighbridge.reporting.zones import same_time_earlier, utc_offset
-from weighbridge.transactions.store.reader import Selection, Steps, StoreReader, Timeline, TimelineBucket, step_for
+from weighbridge.transactions.store.reader import (
+    Figures_co,
+    Selection,
+    Statistics,
+    Steps,
+    StoreReader,
+    Timeline,
+    TimelineBucket,
+    step_for,
+)
 from weighbridge.transactions.store.resolutions import COARSE_WIDTHS, FINEST, floor_to
 from weighbridge.transactions.store.rows import Scope
 from weighbridge.transactions.store.statistics import Window
@@ -147,7 +156,7 @@ def timeline(
     selection: Selection,
     scope: Scope | None = None,
     quantiles: bool = True,
-) -> Timeline:
+) -> Timeline[Statistics]:
     """Return the figures of all selected transactions together over the range that is shown."""
     return begun(reader.timeline(frame.charted, charted_step(frame), selection, scope, quantiles), frame.first)
 
@@ -157,7 +166,7 @@ def charted_step(frame: ChartRange) -> int | Steps:
     return frame.step.before(frame.charted.until) if isinstance(frame.step, Steps) else frame.step
 
 
-def begun(found: Timeline, first: float | None) -> Timeline:
+def begun(found: Timeline[Figures_co], first: float | None) -> Timeline[Figures_co]:
     """Return the timeline from an application's first figure on; no rate is averaged over the time before that."""
     if first is None:
         return found
@@ -166,7 +175,7 @@ def begun(found: Timeline, first: float | None) -> Timeline:
     return replace(found, buckets=tuple(_with_rates(bucket, first) for bucket in kept))
 
 
-def _with_rates(bucket: TimelineBucket, first: float) -> TimelineBucket:
+def _with_rates(bucket: TimelineBucket[Figures_co], first: float) -> TimelineBucket[Figures_co]:
     calls, per_minute = bucket.statistics.calls, bucket.statistics.per_minute
     if bucket.start >= first or not per_minute:
         return bucket
@@ -174,7 +183,7 @@ def _with_rates(bucket: TimelineBucket, first: float) -> TimelineBucket:
     return replace(bucket, statistics=replace(bucket.statistics, per_minute=calls / minutes))
 
 
-def compared_places(now: Timeline, before: Timeline, state: State) -> Iterator[int | None]:
+def compared_places(now: Timeline[Statistics], before: Timeline[Statistics], state: State) -> Iterator[int | None]:
     """Yield, for each step, the index of the earlier step with the same time of day, or ``None`` if there is none."""
     starts = [bucket.start for bucket in before.buckets]
     for bucket in now.buckets:

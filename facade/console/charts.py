@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from weighbridge.transactions.model.naming import display_name
 from weighbridge.transactions.recording.snapshot import Series
-from weighbridge.transactions.store.reader import ErrorGroupInfo, ErrorTimeline, Timeline
-from weighbridge.transactions.store.statistics import Statistics, Window
+from weighbridge.transactions.store.reader import ErrorGroupInfo, ErrorTimeline, Figures_co, Timeline
+from weighbridge.transactions.store.statistics import Statistics, Window, Workload
 from weighbridge.transactions.visible import visible
 
 from .chart_range import SPARKS
@@ -56,7 +56,7 @@ UNSUCCESSFUL: Final = ("retried", "rejected", "cancelled", "failed", "timed_out"
 """Outcomes in the order in which they lie upon another; failures are uppermost."""
 
 
-def response_time(timeline: Timeline, compared: Comparison | None = None) -> Chart:
+def response_time(timeline: Timeline[Statistics], compared: Comparison | None = None) -> Chart:
     """Return a chart of the average and the quantiles of durations."""
     lines = [_line(title, timeline, value) for title, value in _TIMES]
     return _chart(
@@ -85,7 +85,7 @@ def scatter(found: SamplesPage, queries: Mapping[Series, str]) -> Chart:
     return {**response_time(found.timeline), "points": points}
 
 
-def response_start(timeline: Timeline, compared: Comparison | None = None) -> Chart:
+def response_start(timeline: Timeline[Statistics], compared: Comparison | None = None) -> Chart:
     """Return a chart of the time until a response starts and, if the front end reports it, the queue time."""
     lines = [_line("response start", timeline, lambda statistics: statistics.response_start)]
     if any(bucket.statistics.queue_time is not None for bucket in timeline.buckets):
@@ -95,12 +95,12 @@ def response_start(timeline: Timeline, compared: Comparison | None = None) -> Ch
     )
 
 
-def queue_wait(timeline: Timeline) -> Chart:
+def queue_wait(timeline: Timeline[Statistics]) -> Chart:
     """Return a chart of the average and the quantiles of the time in the queue."""
     return _chart(timeline, "duration", [_line(title, timeline, value) for title, value in _WAITS])
 
 
-def outcomes(timeline: Timeline) -> Chart:
+def outcomes(timeline: Timeline[Statistics]) -> Chart:
     """Return a chart of how runs ended, stacked, with those outcomes that occurred."""
     ended = {
         outcome: [bucket.statistics.outcomes[outcome] for bucket in timeline.buckets]
@@ -114,7 +114,7 @@ def outcomes(timeline: Timeline) -> Chart:
     return {**_chart(timeline, "count", lines), "bars": True}
 
 
-def failures(timeline: Timeline) -> Chart:
+def failures(timeline: Timeline[Statistics]) -> Chart:
     """Return a chart of the shares of runs that failed, and of those that will be tried again."""
     lines = [
         {**_line("failed", timeline, lambda statistics: statistics.error_rate), "tone": "failed"},
@@ -127,17 +127,17 @@ def _retried(statistics: Statistics) -> float | None:
     return statistics.outcomes["retried"] / statistics.calls if statistics.calls else None
 
 
-def throughput(timeline: Timeline, compared: Comparison | None = None) -> Chart:
+def throughput(timeline: Timeline[Statistics], compared: Comparison | None = None) -> Chart:
     """Return a chart of the calls per minute."""
     return _single(timeline, "rate", "throughput", lambda statistics: statistics.per_minute, compared)
 
 
-def error_rate(timeline: Timeline, compared: Comparison | None = None) -> Chart:
+def error_rate(timeline: Timeline[Statistics], compared: Comparison | None = None) -> Chart:
     """Return a chart of the share of failed transactions."""
     return _single(timeline, "share", "error rate", lambda statistics: statistics.error_rate, compared)
 
 
-def apdex(timeline: Timeline, compared: Comparison | None = None) -> Chart:
+def apdex(timeline: Timeline[Statistics], compared: Comparison | None = None) -> Chart:
     """Return a chart of the Apdex score."""
     return _single(timeline, "apdex", "Apdex", lambda statistics: statistics.apdex, compared)
 
@@ -194,29 +194,29 @@ def counts(values: Sequence[int]) -> str:
     return sparkline([sum(values[place : place + together]) for place in range(0, len(values), together)])
 
 
-def throughputs(timeline: Timeline, window: Window) -> str:
+def throughputs(timeline: Timeline[Statistics], window: Window) -> str:
     """Return the calls per minute over a window as a sparkline; younger applications begin further right."""
     length = max(timeline.step, window.until - window.since - timeline.step)
     places = [min(1.0, max(0.0, bucket.start - window.since) / length) for bucket in timeline.buckets]
     return sparkline([bucket.statistics.per_minute for bucket in timeline.buckets], places)
 
 
-def _single(timeline: Timeline, unit: str, title: str, value: _Value, compared: Comparison | None) -> Chart:
+def _single(timeline: Timeline[Statistics], unit: str, title: str, value: _Value, compared: Comparison | None) -> Chart:
     return _chart(timeline, unit, [_line(title, timeline, value), *_before(compared, "before", value)])
 
 
-def _chart(timeline: Timeline, unit: str, lines: Sequence[Chart]) -> Chart:
+def _chart(timeline: Timeline[Figures_co], unit: str, lines: Sequence[Chart]) -> Chart:
     starts = [bucket.start for bucket in timeline.buckets]
     return {"unit": unit, "step": timeline.step, "x": starts, "lines": list(lines)}
 
 
-def _line(title: str, timeline: Timeline, value: _Value) -> Chart:
+def _line(title: str, timeline: Timeline[Figures_co], value: Callable[[Figures_co], float | None]) -> Chart:
     return {"title": title, "values": [_short(value(bucket.statistics)) for bucket in timeline.buckets]}
 
 
-def _work(statistics: Statistics) -> float | None:
+def _work(load: Workload) -> float | None:
     """Return the seconds of work per minute."""
-    return (statistics.average or 0.0) * statistics.per_minute
+    return (load.average or 0.0) * load.per_minute
 
 
 def _before(compared: Comparison | None, title: str, value: _Value) -> list[Chart]:

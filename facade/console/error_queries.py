@@ -24,8 +24,8 @@ from .parameters import State
 __all__ = ["error", "errors"]
 
 
-def errors(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> ErrorsPage:
-    """Return the content of the errors page; its figures over time with percentiles or not."""
+def errors(reader: StoreReader, state: State, now: float, in_full: bool = True) -> ErrorsPage:
+    """Return the content of the errors page; in full, with percentiles over time."""
     frame, selection, wanted = (
         chart_range(reader, state, now),
         state.selection,
@@ -43,7 +43,7 @@ def errors(reader: StoreReader, state: State, now: float, quantiles: bool = True
         application=state.app,
         kind=state.kind,
         statistics=reader.totals(window, selection),
-        timeline=timeline(reader, frame, selection, quantiles=quantiles),
+        timeline=timeline(reader, frame, selection, quantiles=in_full),
         unexpected=[error for error in found if not error.expected],
         expected=[error for error in found if error.expected],
         over_time=_errors_over_time(reader, frame, selection, wanted, by_group) if by_message else by_group,

@@ -33,7 +33,7 @@ from weighbridge.transactions.store.reader import (
     Timeline,
     Traceback,
 )
-from weighbridge.transactions.store.statistics import Statistics, Window
+from weighbridge.transactions.store.statistics import Statistics, Window, Workload
 
 from .what_if import Score
 
@@ -74,7 +74,7 @@ class Comparison:
 
     window: Window
     statistics: Statistics
-    timeline: Timeline
+    timeline: Timeline[Statistics]
     places: Sequence[int | None]
     """For each bucket shown, the index of this timeline's bucket with the same time of day."""
 
@@ -134,7 +134,7 @@ class Trend:
     """One transaction over time."""
 
     series: Series
-    timeline: Timeline
+    timeline: Timeline[Workload]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class SummaryPage:
     application: str
     kind: Kind
     statistics: Statistics
-    timeline: Timeline
+    timeline: Timeline[Statistics]
     compared: Comparison | None
     top: Sequence[Line]
     slowest: Sequence[StoredSample]
@@ -229,7 +229,7 @@ class TransactionPage:
     """The part of it over which rates are averaged: without the time since the application is gone."""
     series: Series
     statistics: Statistics
-    timeline: Timeline
+    timeline: Timeline[Statistics]
     compared: Comparison | None
     histogram: Sequence[Bar]
     slowest: Sequence[StoredSample]
@@ -274,7 +274,7 @@ class SamplesPage:
     window: Window
     application: str
     kind: Kind
-    timeline: Timeline
+    timeline: Timeline[Statistics]
     """Of all calls: of the transaction, the host or the version that is chosen, else of all together."""
     samples: Sequence[StoredSample]
     """The slowest or the latest, at most a thousand."""
@@ -320,7 +320,7 @@ class ErrorsPage:
     application: str
     kind: Kind
     statistics: Statistics
-    timeline: Timeline
+    timeline: Timeline[Statistics]
     unexpected: Sequence[ErrorStatistics]
     """By message, as the next; none of either for one host or one version, of which only groups are kept."""
     expected: Sequence[ErrorStatistics]
@@ -364,7 +364,7 @@ class ApplicationSummary:
     window: Window
     """The time range; for a younger application it begins with its first figure."""
     statistics: Statistics
-    timeline: Timeline
+    timeline: Timeline[Statistics]
     linked: Sequence[str]
     """Other applications that it also reports to."""
     linked_from: Sequence[str]
@@ -427,7 +427,7 @@ class JobsPage:
     queue: str
     """Empty for all together."""
     statistics: Statistics
-    timeline: Timeline
+    timeline: Timeline[Statistics]
     queues: Sequence[QueueLine]
     """Those that tasks were taken from, the longest wait first."""
     lines: Sequence[TransactionLine]

@@ -1,6 +1,6 @@
 """The queries of each page: one function per page, of the same name.
 
-Some take ``quantiles``: whether to tell percentiles of figures over time that the JSON has and the page does not show.
+Some take ``in_full``: whether to tell those figures over time that the JSON has and the page does not show.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def landing(reader: StoreReader, state: State, now: float) -> State:
     return state
 
 
-def summary(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> SummaryPage:
+def summary(reader: StoreReader, state: State, now: float, in_full: bool = True) -> SummaryPage:
     """Return the content of the summary page."""
     frame, selection = chart_range(reader, state, now), state.selection
     window, shown = frame.window, timeline(reader, frame, selection)
@@ -112,7 +112,7 @@ def summary(reader: StoreReader, state: State, now: float, quantiles: bool = Tru
         served=there,
         statistics=per_minute_of(reader.totals(window, selection), there),
         timeline=shown,
-        compared=_compared(reader, state, frame, selection, shown, now, quantiles),
+        compared=_compared(reader, state, frame, selection, shown, now, in_full),
         top=_top(reader, window, there, selection) if of_all else [],
         slowest=reader.samples(window, selection, "slow", 5),
         errors=reader.errors(window, selection)[:5] if of_all else [],
@@ -162,7 +162,7 @@ def _places(reader: StoreReader, state: State, now: float) -> dict[Series, int]:
     return {one.series: place for place, one in enumerate(in_table_order(reader, window, some, state))}
 
 
-def transactions(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> TransactionsPage:
+def transactions(reader: StoreReader, state: State, now: float, in_full: bool = True) -> TransactionsPage:
     """Return the content of the page that lists transactions."""
     frame = chart_range(reader, state, now)
     before = settled_before(frame.window)
@@ -186,16 +186,17 @@ def transactions(reader: StoreReader, state: State, now: float, quantiles: bool 
         found=len(found),
         known=len(known),
         largest=by_time[0].totals.total / of_all if by_time else 0.0,
-        trends=_trends(reader, frame, [one.series for one in by_time[:5]], quantiles),
+        trends=_trends(reader, frame, [one.series for one in by_time[:5]], in_full),
     )
 
 
-def _trends(reader: StoreReader, frame: ChartRange, top: Sequence[Series], quantiles: bool) -> list[Trend]:
-    over_time = reader.timelines(frame.charted, charted_step(frame), top, quantiles)
+def _trends(reader: StoreReader, frame: ChartRange, top: Sequence[Series], in_full: bool) -> list[Trend]:
+    read = reader.timelines if in_full else reader.workloads
+    over_time = read(frame.charted, charted_step(frame), top)
     return [Trend(series, begun(one, frame.first)) for series, one in over_time.items()]
 
 
-def transaction(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> TransactionPage:
+def transaction(reader: StoreReader, state: State, now: float, in_full: bool = True) -> TransactionPage:
     """Return the content of the page of one transaction."""
     frame = chart_range(reader, state, now)
     window = frame.window
@@ -210,7 +211,7 @@ def transaction(reader: StoreReader, state: State, now: float, quantiles: bool =
         series=series,
         statistics=per_minute_of(statistics, there),
         timeline=shown,
-        compared=_compared(reader, state, frame, selection, shown, now, quantiles),
+        compared=_compared(reader, state, frame, selection, shown, now, in_full),
         histogram=bars_of(totals.histogram),
         slowest=reader.samples(window, selection, "slow", 10),
         failed=reader.samples(window, selection, "failed", 10),
@@ -247,14 +248,14 @@ def _faster(histogram: Histogram, duration: float) -> float | None:
     return below / sum(histogram.values()) if histogram else None
 
 
-def applications(reader: StoreReader, state: State, now: float, quantiles: bool = True) -> ApplicationsPage:
+def applications(reader: StoreReader, state: State, now: float, in_full: bool = True) -> ApplicationsPage:
     """Return the content of the applications page, ordered by name, web before non-web."""
     window, links = reader.counted(state.window(now)), reader.links()
     found = sorted(reader.applications(window), key=lambda one: (one.application.casefold(), one.kind != "web"))
     frames = {
         one: chart_range(reader, state.changed(app=one), now, SPARKS) for one in {one.application for one in found}
     }
-    shown = [_application(reader, one, frames[one.application], links, quantiles) for one in found]
+    shown = [_application(reader, one, frames[one.application], links, in_full) for one in found]
     return ApplicationsPage(window, shown, reader.health())
 
 
@@ -263,14 +264,14 @@ def _application(
     one: ApplicationStatistics,
     frame: ChartRange,
     links: Mapping[str, Sequence[str]],
-    quantiles: bool,
+    in_full: bool,
 ) -> ApplicationSummary:
     return ApplicationSummary(
         one.application,
         one.kind,
         frame.window,
         per_minute_of(one.statistics, served(reader, frame.window, Selection(one.application, one.kind))),
-        timeline(reader, frame, Selection(one.application, one.kind), quantiles=quantiles),
+        timeline(reader, frame, Selection(one.application, one.kind), quantiles=in_full),
         linked=links.get(one.application, ()),
         linked_from=[source for source, targets in links.items() if one.application in targets],
     )
@@ -303,14 +304,14 @@ def _compared(
     state: State,
     frame: ChartRange,
     selection: Selection,
-    shown: Timeline,
+    shown: Timeline[Statistics],
     now: float,
-    quantiles: bool,
+    in_full: bool,
 ) -> Comparison | None:
     before = comparison_range(reader, state, frame, now)
     if before is None:
         return None
-    over_time = timeline(reader, before, selection, quantiles=quantiles)
+    over_time = timeline(reader, before, selection, quantiles=in_full)
     places = tuple(compared_places(shown, over_time, state))
     return Comparison(before.window, reader.totals(before.window, selection), over_time, places)
 

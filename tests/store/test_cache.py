@@ -8,10 +8,10 @@ import pytest
 from weighbridge.transactions.recording.totals import PLAIN
 from weighbridge.transactions.store import cache as past_module
 from weighbridge.transactions.store.cache import RowCache
-from weighbridge.transactions.store.reader import Selection, StoreReader, Timeline
+from weighbridge.transactions.store.reader import Selection, StoreReader, Timeline, TimelineBucket
 from weighbridge.transactions.store.resolutions import FINEST, FOREVER, Resolution
 from weighbridge.transactions.store.sqlite.writer import StoreWriter
-from weighbridge.transactions.store.statistics import Window
+from weighbridge.transactions.store.statistics import Statistics, Window, Workload
 
 BOTH_ENGINES = True
 HOUR = 3600
@@ -174,8 +174,8 @@ def test_a_reader_that_is_used_for_long_answers_as_a_new_one(make, writer, read)
                     assert used.timeline(window, step, quantiles=False) == without_quantiles(
                         fresh.timeline(window, step)
                     )
-                    assert used.timelines(window, step, names, quantiles=False) == {
-                        name: without_quantiles(one) for name, one in fresh.timelines(window, step, names).items()
+                    assert used.workloads(window, step, names) == {
+                        name: few_figures(one) for name, one in fresh.timelines(window, step, names).items()
                     }
                 agree_on_all_names(used, fresh, window)
                 assert used.transactions(window) == fresh.transactions(window)
@@ -184,12 +184,21 @@ def test_a_reader_that_is_used_for_long_answers_as_a_new_one(make, writer, read)
                 assert used.timelines(window, 600, names)[names[0]] == used.timeline(window, 600, Selection(*names[0]))
 
 
-def without_quantiles(timeline: Timeline) -> Timeline:
+def without_quantiles(timeline: Timeline[Statistics]) -> Timeline[Statistics]:
     """The same timeline as it is when it is asked for without quantiles."""
     none = dict.fromkeys(("median", "p95", "p99", "queue_median", "queue_p95", "queue_p99"))
     return replace(
         timeline,
         buckets=tuple(replace(one, statistics=replace(one.statistics, **none)) for one in timeline.buckets),
+    )
+
+
+def few_figures(timeline: Timeline[Statistics]) -> Timeline[Workload]:
+    """The same timeline with what tells the work alone."""
+    told = ((one.start, one.statistics) for one in timeline.buckets)
+    return replace(
+        timeline,
+        buckets=tuple(TimelineBucket(start, Workload(of.calls, of.per_minute, of.average)) for start, of in told),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from weighbridge.transactions.model.finished import NoticedError
 from weighbridge.transactions.store.reader import ErrorKey, Selection
-from weighbridge.transactions.store.statistics import Window
+from weighbridge.transactions.store.statistics import Window, Workload
 
 BOTH_ENGINES = True
 
@@ -38,10 +38,19 @@ def test_a_timeline_without_quantiles_has_all_else(make, writer, read) -> None:
     with read() as reader:
         (full,) = reader.timeline(window, 60).buckets
         (fewer,) = reader.timeline(window, 60, quantiles=False).buckets
-        assert reader.timelines(window, 60, [make.page], quantiles=False)[make.page].buckets == (fewer,)
     assert (fewer.statistics.average, fewer.statistics.maximum, fewer.statistics.errors) == (3.0, 6.0, 1)
     assert full.statistics.median is not None
     assert fewer.statistics == replace(full.statistics, median=None, p95=None, p99=None)
+
+
+def test_workloads_are_timelines_with_few_figures(make, writer, read) -> None:
+    writer.write(make.snapshot(make.row([1.0, 2.0, 6.0]), make.row([4.0], minute=make.now + 120)))
+    window = Window(make.now, make.now + 180)
+    with read() as reader:
+        found = reader.workloads(window, 60, [make.page])[make.page]
+    assert [(bucket.start - make.now, bucket.statistics) for bucket in found.buckets] == [
+        (0, Workload(3, 3.0, 3.0)), (60, Workload(0, 0.0, None)), (120, Workload(1, 1.0, 4.0))
+    ]  # fmt: skip
 
 
 def test_the_last_bucket_is_averaged_over_its_part_of_the_window(make, writer, read) -> None:

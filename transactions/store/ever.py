@@ -31,7 +31,7 @@ from .resolutions import (
 from .results import CountedEver, ErrorType, Selection
 from .rows import Grouping, Row, Rows, Scope
 from .statistics import Window
-from .sums import add_up
+from .sums import added_up, compact
 
 __all__ = ["EverCache", "counted_ever"]
 
@@ -152,16 +152,16 @@ class _Reading:
         """Add up what has expired and what is rolled up; what expires goes from one of them to the other."""
         found: dict[int, list[Row]] = {}
         for part in (_EXPIRED, *rolled_up):
-            read = partial(self._rows.sums, "totals", _EACH, [part], numbers)
+            read = partial(compact, "totals", partial(self._rows.sums, "totals", _EACH, [part], numbers))
             for number, *row in self._cache.rows.rows((part, expired, *numbers), read):
                 found.setdefault(number, []).append(tuple(row))
-        return {number: add_up(some) for number, some in found.items()}
+        return {number: Totals(*added_up("totals", some)) for number, some in found.items()}
 
     def _recent(self, series: Collection[int]) -> Iterator[tuple[int, Totals]]:
         for part in self._ranges:
             if part.width == FINEST:
                 for number, *row in self._rows.sums("totals", _EACH, [part], series):
-                    yield number, add_up([tuple(row)])
+                    yield number, Totals(*added_up("totals", [tuple(row)]))
 
     def times_by_full_hour(self, series: Collection[int]) -> dict[int, int]:
         """Return the total time of each series by the last full hour."""

@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..log import log_once
-from ..recording.counts import CorruptCounts, decode_counts, merge_to_bytes
-from ..recording.histogram import decode, merge_to_encoded
+from ..recording.counts import CorruptCounts, Counts, decode_counts, merge_counts, merge_to_bytes
+from ..recording.histogram import Histogram, decode, merge_encoded, merge_to_encoded
 from ..recording.snapshot import Series
 from .results import StoredSample
 from .sample_json import CorruptSample, from_json
 
-__all__ = ["intact_samples", "merged_counts", "merged_histograms"]
+__all__ = ["intact_counts", "intact_histogram", "intact_samples", "merged_counts", "merged_histograms"]
+
+_Merged = TypeVar("_Merged")
+
+
+def intact_histogram(encoded: Sequence[bytes]) -> Histogram:
+    """Return what encoded histograms, of whatever grid, add up to."""
+    return _merge_intact(encoded, merge_encoded, decode)
+
+
+def intact_counts(encoded: Sequence[bytes]) -> Counts:
+    """Return what encoded counts add up to."""
+    return _merge_intact(encoded, merge_counts, decode_counts)
 
 
 def merged_histograms(encoded: Sequence[bytes]) -> bytes:
-    """Merge encoded histograms, of whatever grid."""
+    """Return the same encoded."""
     return _merge_intact(encoded, merge_to_encoded, decode)
 
 
 def merged_counts(encoded: Sequence[bytes]) -> bytes:
-    """Merge encoded counts."""
+    """Return the same encoded."""
     return _merge_intact(encoded, merge_to_bytes, decode_counts)
 
 
 def _merge_intact(
-    encoded: Sequence[bytes], merge: Callable[[Iterable[bytes]], bytes], read: Callable[[bytes], object]
-) -> bytes:
-    filled = [one for one in encoded if one]
-    if not filled:
-        return b""
+    encoded: Sequence[bytes], merge: Callable[[Iterable[bytes]], _Merged], read: Callable[[bytes], object]
+) -> _Merged:
     try:
-        return merge(filled)
+        return merge(encoded)
     except CorruptCounts as error:
         log_once("corrupt histogram", "the store holds a damaged histogram, which is left out: %s", error)
-    return merge(one for one in filled if _is_intact(one, read))
+    return merge(one for one in encoded if _is_intact(one, read))
 
 
 def _is_intact(encoded: bytes, read: Callable[[bytes], object]) -> bool:

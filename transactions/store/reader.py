@@ -47,6 +47,7 @@ from .results import (
     ErrorStatistics,
     ErrorTimeline,
     ErrorType,
+    Figures_co,
     Health,
     HostStatistics,
     Mark,
@@ -66,10 +67,10 @@ from .results import (
 from .rows import Grouping, Rows, Scope, Source, StoreUnreadable
 from .sample_filter import FoundSamples, SampleFilter, first_matching
 from .shared_reading import SharedReading
-from .statistics import Statistics, Window, statistics_of
+from .statistics import Statistics, Window, Workload, statistics_of
 from .steps import Steps, steps_of
 from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
-from .timelines import error_timeline, statistics_over_time, timeline_of
+from .timelines import STATISTICS, WITHOUT_QUANTILES, WORKLOADS, Told, error_timeline, figures_over_time, timeline_of
 from .timetable import Run, missed, next_due
 from .tracebacks import Traceback, TracebackFrame, traceback_from
 
@@ -85,6 +86,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "ErrorType",
+    "Figures_co",
     "FoundSamples",
     "Health",
     "HostStatistics",
@@ -108,6 +110,7 @@ __all__ = [
     "Traceback",
     "TracebackFrame",
     "Window",
+    "Workload",
     "step_for",
 ]
 
@@ -345,32 +348,43 @@ class StoreReader:
         selection: Selection = _EVERYTHING,
         scope: Scope | None = None,
         quantiles: bool = True,
-    ) -> Timeline:
+    ) -> Timeline[Statistics]:
         """Return the figures of all selected transactions together, every ``step`` seconds (a multiple of 60).
 
         Steps by `step_for` are fast to read however long the window is. If there would be more than 10 000 steps,
         they are made longer. ``step`` may also be the days of a time zone, as `Steps`. The scope is that of `totals`.
         Without quantiles, which are ``None`` then, the rest is read much faster.
         """
+        told = STATISTICS if quantiles else WITHOUT_QUANTILES
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
             series = _summed_series(rows, selection, scope)
-            found = statistics_over_time(rows, self._cache, window, steps, ranges, series, quantiles=quantiles)
-            return timeline_of(steps, {at: one for (at,), one in found.items()})
+            found = figures_over_time(told, rows, self._cache, window, steps, ranges, series)
+            return timeline_of(told, steps, {at: one for (at,), one in found.items()})
 
     def timelines(
-        self, window: Window, step: int | Steps, wanted: Collection[Series], quantiles: bool = True
-    ) -> dict[Series, Timeline]:
+        self, window: Window, step: int | Steps, wanted: Collection[Series]
+    ) -> dict[Series, Timeline[Statistics]]:
         """Return a `timeline` for each of the wanted series."""
+        return self._timelines(STATISTICS, window, step, wanted)
+
+    def workloads(
+        self, window: Window, step: int | Steps, wanted: Collection[Series]
+    ) -> dict[Series, Timeline[Workload]]:
+        """Return the same with few figures, which is much faster."""
+        return self._timelines(WORKLOADS, window, step, wanted)
+
+    def _timelines(
+        self, told: Told[Figures_co], window: Window, step: int | Steps, wanted: Collection[Series]
+    ) -> dict[Series, Timeline[Figures_co]]:
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
             numbers = {series: number for number, series in _named(rows, wanted).items()}
-            found: dict[int, dict[int, Statistics]] = {}
-            for (number, at), one in statistics_over_time(
-                rows, self._cache, window, steps, ranges, numbers.values(), apart=True, quantiles=quantiles
-            ).items():
-                found.setdefault(number, {})[at] = one
-            return {series: timeline_of(steps, found.get(numbers.get(series, 0), {})) for series in wanted}
+            by_series: dict[int, dict[int, Figures_co]] = {}
+            found = figures_over_time(told, rows, self._cache, window, steps, ranges, numbers.values(), apart=True)
+            for (number, at), one in found.items():
+                by_series.setdefault(number, {})[at] = one
+            return {series: timeline_of(told, steps, by_series.get(numbers.get(series, 0), {})) for series in wanted}
 
     def samples(
         self,

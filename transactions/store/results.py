@@ -10,7 +10,7 @@ from ..model.finished import AttributeValue, FinishedTransaction, Kind
 from ..recording.snapshot import Series
 from ..recording.totals import Totals
 from ..schedules import Schedule
-from .statistics import Statistics
+from .statistics import Statistics, Workload
 from .tracebacks import Traceback
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "ErrorStatistics",
     "ErrorTimeline",
     "ErrorType",
+    "Figures_co",
     "Health",
     "HostStatistics",
     "Mark",
@@ -44,6 +45,8 @@ __all__ = [
     "What",
 ]
 
+Figures_co = TypeVar("Figures_co", bound=Workload, covariant=True)
+"""What is told of each step of a timeline."""
 What = TypeVar("What", bound=Hashable)
 """What is counted over time."""
 
@@ -92,21 +95,21 @@ class ApplicationStatistics:
 
 
 @dataclass(frozen=True)
-class TimelineBucket:
+class TimelineBucket(Generic[Figures_co]):
     """The transactions that ended in one step of a timeline."""
 
     start: int
     """Epoch seconds, a multiple of the step."""
-    statistics: Statistics
+    statistics: Figures_co
 
 
 @dataclass(frozen=True)
-class Timeline:
+class Timeline(Generic[Figures_co]):
     """Figures over time."""
 
     step: int
     """Seconds from one bucket to the next: more than was asked for where only coarser rows are kept."""
-    buckets: tuple[TimelineBucket, ...]
+    buckets: tuple[TimelineBucket[Figures_co], ...]
     """Without gaps; a bucket in which nothing ended has zero calls."""
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from ..model.finished import Kind
 from ..recording.snapshot import SampleReason, Series
+from ..recording.totals import COLUMNS, NUMBERS, PLAIN
 from .resolutions import Resolution, RowRange
 from .results import (
     AlertState,
@@ -29,13 +30,20 @@ from .results import (
 from .sample_filter import SampleFilter
 from .statistics import Window
 
-__all__ = ["Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
+__all__ = ["COLUMNS_OF", "Grouping", "Row", "Rows", "Scope", "Source", "StoreUnreadable", "Sums"]
 
 Row = tuple[Any, ...]
 
 Sums = Literal["totals", "numbers", "plain", "average", "time"]
 """The columns to sum up: all of `Totals` but for statuses; these without histograms; those of `PlainTotals`; count and
 total; the total alone."""
+COLUMNS_OF: Final[Mapping[Sums, Sequence[str]]] = {
+    "totals": COLUMNS[:-1],
+    "numbers": NUMBERS,
+    "plain": PLAIN,
+    "average": ("count", "total"),
+    "time": ("total",),
+}
 
 
 Scope = Literal["name", "all", "host", "version", "queue"]
@@ -103,7 +111,10 @@ class Rows(Protocol):
     def sums(
         self, columns: Sums, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
     ) -> Iterable[Row]:
-        """Yield the keys of each group and its columns, added up; a group may be given in several parts."""
+        """Yield the keys of each group and its columns, added up; a group may be given in several parts.
+
+        Histograms are not added up yet, but joined (see ``joined.py``).
+        """
         ...
 
     def first_of(self, series: Collection[int], part: RowRange) -> int | None:

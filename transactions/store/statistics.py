@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from ..recording.histogram import quantiles
 from ..recording.totals import OUTCOMES, Totals, seconds
 
-__all__ = ["Statistics", "Window", "statistics_of"]
+__all__ = ["Statistics", "Window", "Workload", "statistics_of", "workload_of"]
 
 _SHOWN: Final = (0.50, 0.95, 0.99)
 
@@ -31,17 +31,24 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """The figures of a report; ``None`` for those that are undefined because nothing was counted."""
+class Workload:
+    """How much work there was; ``None`` for what is undefined because nothing was counted."""
 
     calls: int
     per_minute: float
     """Throughput: calls per minute, averaged over the window."""
+    average: float | None
+    """Seconds."""
+
+
+@dataclass(frozen=True)
+class Statistics(Workload):
+    """The figures of a report."""
+
     total: float
     """Seconds spent in all of them."""
-    average: float | None
-    """Seconds, as are the following ones."""
     minimum: float | None
+    """Seconds, as are the following ones."""
     median: float | None
     """The three quantiles are off by at most 1.1 % of themselves (see ``recording/histogram.py``)."""
     p95: float | None
@@ -87,7 +94,7 @@ def statistics_of(totals: Totals, minutes: float) -> Statistics:
     queue_median, queue_p95, queue_p99 = _queue_quantiles(totals)
     return Statistics(
         calls=totals.count,
-        per_minute=totals.count / minutes if minutes > 0 else 0.0,
+        per_minute=_per_minute(totals.count, minutes),
         total=seconds(totals.total),
         average=_average(totals.total, totals.count),
         minimum=seconds(totals.minimum) if totals.count else None,
@@ -112,6 +119,15 @@ def statistics_of(totals: Totals, minutes: float) -> Statistics:
         queue_maximum=seconds(totals.queue_maximum) if totals.queued else None,
         outcomes={outcome: getattr(totals, outcome) for outcome in OUTCOMES},
     )
+
+
+def workload_of(count: int, total: int, minutes: float) -> Workload:
+    """Return the work of so many transactions, which took so many nanoseconds together."""
+    return Workload(count, _per_minute(count, minutes), _average(total, count))
+
+
+def _per_minute(count: int, minutes: float) -> float:
+    return count / minutes if minutes > 0 else 0.0
 
 
 def _ratio(part: float, whole: int) -> float | None:

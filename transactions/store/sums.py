@@ -6,84 +6,106 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
-from ..recording.histogram import merge_encoded
-from ..recording.totals import GREATEST, HISTOGRAMS, NUMBERS, PLAIN, SUMS, PlainTotals, Totals, seconds
+from ..recording.histogram import Histogram
+from ..recording.totals import GREATEST, HISTOGRAMS, SUMS, PlainTotals, Totals, seconds
 from .cache import RowCache
+from .intact import intact_histogram, merged_histograms
+from .joined import joined, parts_of
 from .resolutions import FINEST, FOREVER, Resolution, RowRange
-from .rows import Grouping, Row, Rows, Sums
+from .rows import COLUMNS_OF, Grouping, Row, Rows, Sums
 
 __all__ = [
-    "add_up",
+    "added_up",
     "averages_of",
+    "compact",
     "first_start",
     "last_start",
-    "numbers_by",
     "plain_totals_of",
+    "sums_by",
     "times_of",
     "totals_by",
 ]
+
+_EACH: Final = Grouping(by_series=True)
 
 
 def _latest(thresholds: Sequence[float | None]) -> float | None:
     return next((one for one in reversed(thresholds) if one is not None), None)
 
 
+def _histogram(column: Iterable[bytes]) -> Histogram:
+    return intact_histogram([part for value in column for part in parts_of(value)])
+
+
 def _merge_of(name: str) -> Callable[..., Any]:
     """Return what a column of several rows becomes."""
-    return sum if name in SUMS else max if name in GREATEST else min if name == "minimum" else _latest
+    merges: dict[str, Callable[..., Any]] = {"minimum": min, "apdex_t": _latest}
+    merges |= dict.fromkeys(SUMS, sum) | dict.fromkeys(GREATEST, max) | dict.fromkeys(HISTOGRAMS, _histogram)
+    return merges[name]
 
 
-_PLAIN_MERGES: Final = [_merge_of(name) for name in PLAIN]
-_MERGES: Final = [_merge_of(name) for name in NUMBERS]
+_MERGES: Final = {columns: [_merge_of(name) for name in names] for columns, names in COLUMNS_OF.items()}
+
+
+def sums_by(
+    rows: Rows,
+    cache: RowCache | None,
+    columns: Sums,
+    grouping: Grouping,
+    ranges: Sequence[RowRange],
+    series: Collection[int],
+) -> dict[tuple[int, ...], Row]:
+    """Return the columns of some series, added up, by group: without histograms, they are read much faster."""
+    found = _grouped(rows, cache, columns, grouping, ranges, series)
+    return {key: added_up(columns, some) for key, some in found.items()}
+
+
+def added_up(columns: Sums, rows: Sequence[Row]) -> Row:
+    """Return rows as one, with decoded histograms."""
+    if len(rows) == 1 and columns != "totals":
+        return rows[0]
+    merged = zip(_MERGES[columns], zip(*rows, strict=True), strict=True)
+    return tuple([merge(column) for merge, column in merged])
+
+
+def compact(columns: Sums, read: Callable[[], Iterable[Row]]) -> Iterable[Row]:
+    """Read rows as they are kept, in few bytes: with one histogram where those of many rows are joined."""
+    if columns != "totals":
+        return read()
+    numbers = -len(HISTOGRAMS)
+    return ((*row[:numbers], *map(_as_one_part, row[numbers:])) for row in read())
+
+
+def _as_one_part(value: bytes) -> bytes:
+    parts = parts_of(value)
+    return value if len(parts) < 2 else joined([merged_histograms(parts)])
 
 
 def totals_by(
-    rows: Rows, cache: RowCache | None, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
+    rows: Rows, cache: RowCache, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
 ) -> dict[tuple[int, ...], Totals]:
     """Return the totals of some series by group."""
-    found = _grouped(rows, cache, "totals", grouping, ranges, series)
-    return {key: add_up(some) for key, some in found.items()}
-
-
-def numbers_by(
-    rows: Rows, cache: RowCache | None, grouping: Grouping, ranges: Sequence[RowRange], series: Collection[int]
-) -> dict[tuple[int, ...], Totals]:
-    """Return the same without histograms, which are what takes long to read and to merge."""
-    found = _grouped(rows, cache, "numbers", grouping, ranges, series)
-    return {key: _numbers(some) for key, some in found.items()}
+    return {key: Totals(*row) for key, row in sums_by(rows, cache, "totals", grouping, ranges, series).items()}
 
 
 def times_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, int]:
     """Return the total time (nanoseconds) of each series that has transactions, without reading their histograms."""
-    found = _grouped(rows, cache, "time", Grouping(by_series=True), ranges, series)
-    return {number: sum(total for (total,) in some) for (number,), some in found.items()}
+    found = sums_by(rows, cache, "time", _EACH, ranges, series)
+    return {number: total for (number,), (total,) in found.items()}
 
 
 def averages_of(rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]) -> dict[int, float]:
     """Return the average (seconds) of each series that has transactions."""
-    found = _grouped(rows, cache, "average", Grouping(by_series=True), ranges, series)
-    sums = ((number, map(sum, zip(*some, strict=True))) for (number,), some in found.items())
-    return {number: seconds(total) / count for number, (count, total) in sums}
+    found = sums_by(rows, cache, "average", _EACH, ranges, series)
+    return {number: seconds(total) / count for (number,), (count, total) in found.items()}
 
 
 def plain_totals_of(
     rows: Rows, cache: RowCache, ranges: Sequence[RowRange], series: Collection[int]
 ) -> dict[int, PlainTotals]:
     """Return the totals of each series that has transactions, without reading their histograms."""
-    found = _grouped(rows, cache, "plain", Grouping(by_series=True), ranges, series)
-    return {number: _plain(some) for (number,), some in found.items()}
-
-
-def _numbers(rows: Sequence[Row]) -> Totals:
-    if len(rows) == 1:
-        return Totals(*rows[0])
-    return Totals(*[merge(column) for merge, column in zip(_MERGES, zip(*rows, strict=True), strict=True)])
-
-
-def _plain(rows: Sequence[Row]) -> PlainTotals:
-    if len(rows) == 1:
-        return PlainTotals(*rows[0])
-    return PlainTotals(*[merge(column) for merge, column in zip(_PLAIN_MERGES, zip(*rows, strict=True), strict=True)])
+    found = sums_by(rows, cache, "plain", _EACH, ranges, series)
+    return {number: PlainTotals(*row) for (number,), row in found.items()}
 
 
 def _grouped(
@@ -99,11 +121,11 @@ def _grouped(
     found: dict[tuple[int, ...], list[Row]] = {}
     in_order = list(_in_order(ranges)) if series else []
     for place, parts in enumerate(in_order):
-        question = (columns, grouping, *parts, *series)
-        read = partial(rows.sums, columns, grouping, parts, series)
         # Minutes that rolled-up rows follow are rolled up themselves: they change only when something comes late.
         is_past = parts[0].width > FINEST or place + 1 < len(in_order)
-        for row in cache.rows(question, read) if cache and is_past else read():
+        read = partial(rows.sums, columns, grouping, parts, series)
+        question, kept = (columns, grouping, *parts, *series), partial(compact, columns, read)
+        for row in cache.rows(question, kept) if cache and is_past else read():
             found.setdefault(row[:width], []).append(row[width:])
     return found
 
@@ -114,15 +136,6 @@ def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
     first = ranges.index(rolled_up[0]) if rolled_up else 0
     after = [part for part in ranges[first:] if part.width == FINEST]
     return filter(None, (ranges[:first], rolled_up, after))
-
-
-def add_up(rows: Sequence[Row]) -> Totals:
-    """Return the sum of rows, each of which has the columns of `Totals` without the statuses."""
-    columns = zip(*rows, strict=True)  # of which each loop takes its own
-    whole = Totals(*[merge(column) for merge, column in zip(_MERGES, columns, strict=False)])
-    for name, column in zip(HISTOGRAMS, columns, strict=True):
-        setattr(whole, name, merge_encoded(column))
-    return whole
 
 
 def first_start(rows: Rows, resolutions: Iterable[Resolution], series: Collection[int], since: float) -> int | None:

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic
 
 from ..recording.totals import Totals
 from .cache import RowCache
 from .resolutions import COARSE_WIDTHS, FOREVER, RowRange, end_of, split_at
-from .results import ErrorTimeline, Timeline, TimelineBucket, What
-from .rows import Grouping, Rows
-from .statistics import Statistics, Window, statistics_of
+from .results import ErrorTimeline, Figures_co, Timeline, TimelineBucket, What
+from .rows import Grouping, Row, Rows, Sums
+from .statistics import Statistics, Window, Workload, statistics_of, workload_of
 from .steps import Steps
-from .sums import numbers_by, totals_by
+from .sums import sums_by
 
-__all__ = ["error_timeline", "statistics_over_time", "timeline_of"]
+__all__ = ["STATISTICS", "WITHOUT_QUANTILES", "WORKLOADS", "Told", "error_timeline", "figures_over_time", "timeline_of"]
 
 
-def timeline_of(steps: Steps, found: Mapping[int, Statistics]) -> Timeline:
+@dataclass(frozen=True)
+class Told(Generic[Figures_co]):
+    """What is told of each step: the fewer columns it takes, the faster it is read."""
+
+    columns: Sums
+    of: Callable[[Row, float], Figures_co]
+    """Makes it of the columns, and the minutes of the step."""
+    nothing: Figures_co
+    """Where nothing ended."""
+
+
+def _statistics_of(row: Row, minutes: float) -> Statistics:
+    return statistics_of(Totals(*row), minutes)
+
+
+def _workload_of(row: Row, minutes: float) -> Workload:
+    count, total = row
+    return workload_of(count, total, minutes)
+
+
+_NO_STATISTICS: Final = statistics_of(Totals(), 1.0)
+
+STATISTICS: Final = Told("totals", _statistics_of, _NO_STATISTICS)
+WITHOUT_QUANTILES: Final = Told("numbers", _statistics_of, _NO_STATISTICS)
+WORKLOADS: Final = Told("average", _workload_of, workload_of(0, 0, 1.0))
+
+
+def timeline_of(told: Told[Figures_co], steps: Steps, found: Mapping[int, Figures_co]) -> Timeline[Figures_co]:
     """From the figures of each step, by number; where nothing ended, there are none."""
-    nothing = statistics_of(Totals(), steps.length / 60)
-    buckets = (TimelineBucket(start, found.get(number, nothing)) for number, start in steps.start_of.items())
+    buckets = (TimelineBucket(start, found.get(number, told.nothing)) for number, start in steps.start_of.items())
     return Timeline(steps.length, tuple(buckets))
 
 
@@ -32,7 +60,8 @@ def error_timeline(steps: Steps, found: Iterable[tuple[What, int, int]]) -> Erro
     return ErrorTimeline(steps.length, steps.starts, counts)
 
 
-def statistics_over_time(
+def figures_over_time(
+    told: Told[Figures_co],
     rows: Rows,
     cache: RowCache,
     window: Window,
@@ -40,27 +69,25 @@ def statistics_over_time(
     ranges: Sequence[RowRange],
     series: Collection[int],
     apart: bool = False,
-    quantiles: bool = True,
-) -> dict[tuple[int, ...], Statistics]:
+) -> dict[tuple[int, ...], Figures_co]:
     """Figures of some series by number of the step; if ``apart`` by number of the series and of the step.
 
     Those of steps that are over and wholly rolled up are kept as they are, also where they are made of the minutes.
-    Without quantiles, the others are read much faster.
     """
-    grouping, added_up = Grouping(apart, steps.number_sql), totals_by if quantiles else numbers_by
+    grouping = Grouping(apart, steps.number_sql)
     over, rest = _over(window, steps, ranges, rows.resolutions()[COARSE_WIDTHS[0]].complete_until)
 
     def minutes(number: int, until: float) -> float:
         return steps.minutes(steps.start_of[number], until)
 
-    def read() -> list[tuple[tuple[int, ...], Statistics]]:
-        all_totals = added_up(rows, None, grouping, over, series)
-        return [(key, statistics_of(totals, minutes(key[-1], FOREVER))) for key, totals in all_totals.items()]
+    def read() -> list[tuple[tuple[int, ...], Figures_co]]:
+        sums = sums_by(rows, None, told.columns, grouping, over, series)
+        return [(key, told.of(row, minutes(key[-1], FOREVER))) for key, row in sums.items()]
 
     end = end_of(window, ranges)
-    found = dict(cache.rows(("figures", quantiles, grouping, *over, *series), read))
-    for key, totals in added_up(rows, cache, grouping, rest, series).items():
-        found[key] = statistics_of(totals, minutes(key[-1], end))
+    found = dict(cache.rows(("figures", told.columns, grouping, *over, *series), read))
+    for key, row in sums_by(rows, cache, told.columns, grouping, rest, series).items():
+        found[key] = told.of(row, minutes(key[-1], end))
     return found
 
 

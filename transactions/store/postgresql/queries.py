@@ -6,12 +6,12 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from typing import Final
 
 from ...model.finished import Kind
-from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
-from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, NUMBERS, PLAIN
+from ...recording.totals import GREATEST, HISTOGRAMS
 from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
-from ..intact import intact_samples, merged_counts, merged_histograms
+from ..intact import intact_counts, intact_samples
+from ..joined import parts_of
 from ..names import SCOPES, storable
 from ..resolutions import FINEST, Resolution, RowRange, are_few, floor_to
 from ..results import (
@@ -27,7 +27,7 @@ from ..results import (
     StoredSample,
     StoredSchedule,
 )
-from ..rows import Grouping, Row, Scope, Sums
+from ..rows import COLUMNS_OF, Grouping, Row, Scope, Sums
 from ..sample_filter import SampleFilter
 from ..sample_json import said_of
 from ..statistics import Window
@@ -68,7 +68,7 @@ ORDER BY start {order} LIMIT 1
 """
 
 _JOINED: Final = "coalesce(string_agg(int4send(octet_length({0})) || {0}, ''::bytea), ''::bytea)"
-"""All encoded histograms of a group, each after its length."""
+"""All encoded histograms of a group (see ``joined.py``)."""
 _ENCODED: Final = (*HISTOGRAMS, "statuses")
 
 _SAMPLES: Final = f"""
@@ -104,13 +104,7 @@ def _merged(column: str) -> str:
     return _JOINED.format(column) if column in _ENCODED else f"sum({column})::bigint"
 
 
-_SUMMED: Final[Mapping[Sums, str]] = {
-    "totals": ", ".join(map(_merged, COLUMNS[:-1])),
-    "numbers": ", ".join(map(_merged, NUMBERS)),
-    "plain": ", ".join(map(_merged, PLAIN)),
-    "average": "sum(count)::bigint, sum(total)::bigint",
-    "time": "sum(total)::bigint",
-}
+_SUMMED: Final[Mapping[Sums, str]] = {columns: ", ".join(map(_merged, names)) for columns, names in COLUMNS_OF.items()}
 
 
 class ServerRows:
@@ -191,12 +185,7 @@ class ServerRows:
             if keys
             else "HAVING count(*) > 0"
         )
-        rows = self._select(", ".join([*keys, _SUMMED[columns]]), ranges, series, ending)
-        if columns != "totals":
-            yield from rows
-            return
-        for row in rows:
-            yield (*row[: -len(HISTOGRAMS)], *(merged_histograms(_parts(one)) for one in row[-len(HISTOGRAMS) :]))
+        yield from self._select(", ".join([*keys, _SUMMED[columns]]), ranges, series, ending)
 
     def first_of(self, series: Collection[int], part: RowRange) -> int | None:
         """Return the start of the first row of any of these series in a range."""
@@ -216,7 +205,7 @@ class ServerRows:
         if not ranges or not series:
             return {}
         ((joined,),) = self._select(_JOINED.format("statuses"), ranges, series, "")
-        return merge_counts((merged_counts(_parts(joined)),))
+        return intact_counts(parts_of(joined))
 
     def _select(self, columns: str, ranges: Sequence[RowRange], series: Collection[int], ending: str) -> list[Row]:
         numbers = ",".join(f"{number:d}" for number in series)
@@ -431,16 +420,6 @@ class ServerRows:
             'SELECT cause, sum(count)::bigint FROM @loss GROUP BY cause ORDER BY cause COLLATE "C"'
         )
         return dict(rows.fetchall())
-
-
-def _parts(joined: bytes) -> list[bytes]:
-    """Return what `_JOINED` has joined."""
-    parts, place, end = [], 0, len(joined)
-    while place < end:
-        length = int.from_bytes(joined[place : place + 4], "big")
-        parts.append(joined[place + 4 : place + 4 + length])
-        place += 4 + length
-    return parts
 
 
 def _matching(selection: Selection) -> tuple[str, list[object]]:

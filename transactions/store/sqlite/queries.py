@@ -6,13 +6,12 @@ Rows are summed up within SQLite, so that a query returns one row for each line 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import Final
 
 from ...model.finished import Kind
 from ...recording.counts import merge_counts
 from ...recording.snapshot import SampleReason, Series
-from ...recording.totals import COLUMNS, NUMBERS, PLAIN
 from ..enqueued import enqueued_in
 from ..error_queries import ErrorQueries
 from ..intact import intact_samples
@@ -31,7 +30,7 @@ from ..results import (
     StoredSample,
     StoredSchedule,
 )
-from ..rows import Grouping, Row, Scope, Sums
+from ..rows import COLUMNS_OF, Grouping, Row, Scope, Sums
 from ..sample_filter import SampleFilter
 from ..sample_json import said_of
 from ..statistics import Window
@@ -42,7 +41,7 @@ from .maintenance import first_row, resolutions_of
 from .schema import CLOCKS_SINCE, ENQUEUERS_SINCE, GROUPS_SINCE, JOBS_SINCE, TOTALS_SINCE, check
 from .state import alert_states
 from .statements import SQLiteStatements
-from .tables import FORMER, PRESENT, TableSet, merged_columns
+from .tables import FORMER, PRESENT, TableSet, summed_columns
 
 __all__ = ["SQLiteRows"]
 
@@ -68,14 +67,6 @@ _END: Final = """
     SELECT start FROM {table} WHERE span = ? AND start >= ? AND start < ? AND series IN ({numbers})
     ORDER BY start {order} LIMIT 1
 """
-
-_SUMMED: Final[Mapping[Sums, Sequence[str]]] = {
-    "totals": COLUMNS[:-1],
-    "numbers": NUMBERS,
-    "plain": PLAIN,
-    "average": ("count", "total"),
-    "time": ("total",),
-}
 
 _SAMPLES: Final = f"""
     SELECT sample.id, {SERIES}, reason, body FROM sample JOIN series ON series.id = sample.series
@@ -194,7 +185,7 @@ class SQLiteRows:
         keys = grouping.keys
         ending = f"GROUP BY {', '.join(str(number) for number in range(1, len(keys) + 1))}" if keys else "GROUP BY NULL"
         for tables in self._sets:
-            wanted = ", ".join([*keys, merged_columns(tables, _SUMMED[columns])])
+            wanted = ", ".join([*keys, summed_columns(tables, COLUMNS_OF[columns])])
             yield from self._select(tables, wanted, ranges, series, ending)
 
     def first_of(self, series: Collection[int], part: RowRange) -> int | None:

@@ -16,6 +16,7 @@ from typing import Final
 
 from ...recording.totals import COLUMNS, GREATEST, HISTOGRAMS, SUMS
 from ..intact import merged_counts, merged_histograms
+from ..joined import joined
 from ..resolutions import SINCE_EVER
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "add_former_to_ever",
     "define_functions",
     "merged_columns",
+    "summed_columns",
 ]
 
 _MERGES: Final[Mapping[str, tuple[str, str]]] = {
@@ -43,6 +45,8 @@ _MERGES: Final[Mapping[str, tuple[str, str]]] = {
     "histogram": ("merged_histogram({0})", "merged_histogram_pair({0}, excluded.{0})"),
 }
 """By kind of column, how it is merged over many rows, and with that of a row that is there already."""
+_MERGED: Final[Mapping[str, str]] = {kind: ways[0] for kind, ways in _MERGES.items()}
+_SUMMED: Final[Mapping[str, str]] = {**_MERGED, "histogram": "joined({0})"}
 
 
 _INTO: Final = "INSERT INTO {name} (span, start, {keys}, {columns})"
@@ -184,8 +188,17 @@ READ_AS_TOTALS: Final[Mapping[TableSet, Mapping[str, str]]] = {
 
 def merged_columns(source: TableSet, columns: Iterable[str]) -> str:
     """Return the columns of totals, merged over many rows of a table of totals."""
+    return _made_of(source, columns, _MERGED)
+
+
+def summed_columns(source: TableSet, columns: Iterable[str]) -> str:
+    """Return the same with histograms joined: whoever reads them adds them up."""
+    return _made_of(source, columns, _SUMMED)
+
+
+def _made_of(source: TableSet, columns: Iterable[str], ways: Mapping[str, str]) -> str:
     expressions = READ_AS_TOTALS[source]
-    return ", ".join(_MERGES[_kind_of(column)][0].format(expressions[column]) for column in columns)
+    return ", ".join(ways[_kind_of(column)].format(expressions[column]) for column in columns)
 
 
 def add_former_to_ever(connection: sqlite3.Connection, width: int, end: int) -> None:
@@ -226,6 +239,7 @@ def define_functions(connection: sqlite3.Connection) -> None:
     connection.create_function("merged_histogram_pair", 2, _merged_histogram_pair)
     connection.create_aggregate("merged", 1, _Merged)  # type: ignore[arg-type]
     connection.create_aggregate("merged_histogram", 1, _MergedHistogram)  # type: ignore[arg-type]
+    connection.create_aggregate("joined", 1, _Joined)  # type: ignore[arg-type]
     connection.create_aggregate("latest", 2, _Latest)  # type: ignore[arg-type]
 
 
@@ -253,6 +267,15 @@ class _MergedHistogram(list[bytes]):
 
     def finalize(self) -> bytes:
         return merged_histograms(self)
+
+
+class _Joined(list[bytes]):
+    """Aggregate function: joins all encoded histograms of a group."""
+
+    step = list.append
+
+    def finalize(self) -> bytes:
+        return joined(self)
 
 
 class _Latest(dict[int, float]):
