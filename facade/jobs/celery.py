@@ -13,6 +13,7 @@ or have expired (``cancelled``).
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -48,6 +49,8 @@ _Application = TypeVar("_Application")
 _applications: Final[list[Any]] = []
 _worker: Final[list[int]] = []
 """The process id of the worker's main process, if this is one or a child of one."""
+_worker_app: Final[list[Any]] = []
+"""The application that the worker works for."""
 
 
 def measure(app: _Application) -> _Application:
@@ -106,7 +109,7 @@ def _begin(name: str, request: Any, mark: list[Any]) -> Transaction | None:
     try:
         known = request.__dict__
         known[_MEASURED] = True
-        queue = (known.get("delivery_info") or {}).get("routing_key")
+        queue = _queue_of(known.get("delivery_info"))
         retries = _retries(known)
         enqueuer = None if retries else known.get(_ENQUEUER)
         return open_task(_GROUP, name, mark, _queued(known), queue, known.get("id"), retries + 1, enqueuer)
@@ -154,13 +157,60 @@ def _due(eta: Any) -> float | None:
     return None if moment is None else moment.timestamp()
 
 
-def _queue_of(request: Any) -> str | None:
-    return (request.delivery_info or {}).get("routing_key")
-
-
 def _is_child() -> bool:
     """Whether this is a child of a worker's pool of processes."""
     return bool(_worker) and os.getpid() != _worker[0]
+
+
+# Its queue
+
+_queues: Final[dict[tuple[str, str], str]] = {}
+"""The names of queues by exchange and routing key, as messages that came from them have these."""
+_MAX_QUEUES: Final = 1000
+
+
+def _queue_of(delivery: Any) -> str | None:
+    """Return the queue that a message was taken from; its routing key where that may be one of several."""
+    delivery = delivery or {}
+    exchange, key = delivery.get("exchange"), delivery.get("routing_key")
+    if not isinstance(key, str):
+        return None
+    if not exchange or not isinstance(exchange, str):
+        return key  # which the default exchange takes for the name of a queue
+    return _queues.get((exchange, key)) or _find_queue(exchange, key)
+
+
+def _find_queue(exchange: str, key: str) -> str:
+    named = _DELAYED.sub("", key) if _DELAYED_BY in exchange else key
+    bound = [
+        (queue.name, binding)
+        for queue in (_worker_app[0].amqp.queues.consume_from.values() if _worker_app else ())
+        for binding in (queue.bindings or [queue])
+        if _DELAYED_BY in exchange or binding.exchange.name == exchange
+    ]
+    names = {name for name, _ in bound}
+    if len(names) > 1:
+        names = {name for name, binding in bound if _fits(binding, named)}
+    if len(_queues) >= _MAX_QUEUES:
+        _queues.clear()
+    found = _queues[exchange, key] = names.pop() if len(names) == 1 else named
+    return found
+
+
+def _fits(binding: Any, key: str) -> bool:
+    """Whether a queue is bound so that messages with a routing key get into it."""
+    pattern = str(binding.routing_key or "")
+    if binding.exchange.type != "topic":
+        return pattern == key
+    words = (_WILDCARDS.get(word, re.escape(word)) for word in pattern.split("."))
+    return re.fullmatch(r"\.".join(words), key) is not None
+
+
+_WILDCARDS: Final = {"*": r"[^.]*", "#": r".*"}
+_DELAYED_BY: Final = "celery_delayed_"
+"""In the name of the exchanges in which RabbitMQ keeps what is due later."""
+_DELAYED: Final = re.compile(r"^(?:[01]\.){28}")
+"""What they put before the routing key: for how long."""
 
 
 # Which tasks
@@ -197,6 +247,8 @@ def _on_worker_init(sender: Any = None, **_: object) -> None:
     _worker[:] = [os.getpid()]
     preload()
     app = sender.app
+    _worker_app[:] = [app]
+    _queues.clear()
     if app in _applications:
         _cover(app)
         for task in app.tasks.values():
@@ -280,7 +332,7 @@ class _Telling:
         retries = _retries(request.request_dict)
         enqueuer = None if retries or _comes_again(request.task, outcome) else request.request_dict.get(_ENQUEUER)
         attributes = attributes_of(request.id, retries + 1)
-        began, queued, queue = bool(request.time_start), _queued(request.request_dict), _queue_of(request)
+        began, queued, queue = bool(request.time_start), _queued(request.request_dict), _queue_of(request.delivery_info)
         record_run(_GROUP, request.task.name, outcome, error, seconds, queued, queue, attributes, began, enqueuer)
 
 

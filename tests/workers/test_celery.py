@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from celery import Celery
+from kombu import Exchange, Queue
 from redis import Redis
 
+from weighbridge.jobs import celery as measuring
+from weighbridge.transactions.store.reader import StoreUnreadable
+
+from ..recording.conftest import lately
+from ..waiting import TIMEOUT
 from .conftest import JOBS, Stored, errors, paths
 from .helpers import eventually, worker
 from .redis_helpers import needs_redis, redis, url_of
@@ -70,3 +81,68 @@ def test_a_worker_that_is_told_to_stop_has_written_all(
         eventually(lambda: size_of(told) == number)
     assert paths(stored) == TASKS
     assert errors(stored) == ERRORS
+
+
+QUEUES = {"letters": 1, "parcels": 2, "new": 2, "alone": 1, "plain": 1}
+"""What is sent to two queues by one key is counted under that."""
+
+
+def queues(stored: Stored) -> dict[str, int]:
+    with suppress(StoreUnreadable), stored.reader() as reader:
+        return {row.series.name: row.statistics.calls for row in reader.transactions(lately(), scope="queue")}
+    return {}
+
+
+def test_the_queue_is_the_one_that_a_task_was_taken_from(
+    redis: Redis, stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever exchange it was sent to, and also where its process is killed."""
+    monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.5")
+    redis.flushall()
+    shutil.copy(JOBS / "routed.py", tmp_path)
+
+    def send(what: str) -> None:
+        environ = {**os.environ, "BROKER": url_of(redis)}
+        subprocess.run([sys.executable, "routed.py", what], cwd=tmp_path, env=environ, check=True, timeout=TIMEOUT)
+
+    send("all")
+    run = ["routed" if part == "celery_jobs" else part for part in command()]
+    with worker(*run, folder=tmp_path, BROKER=url_of(redis)):
+        eventually(lambda: sum(queues(stored).values()) >= sum(QUEUES.values()))
+        send("killed")
+        eventually(lambda: queues(stored)["letters"] > 1)
+    assert queues(stored) == {**QUEUES, "letters": 2}
+
+
+DELAYED = "0." * 25 + "1.0.1."
+
+
+@pytest.mark.parametrize(
+    ("exchange", "key", "queue"),
+    [
+        ("news", "town.hall.roof", "local"),
+        ("news", "country.sports", "sports"),
+        ("news", "town.sports", "town.sports"),  # goes to both
+        ("", "town.sports", "town.sports"),
+        ("post", "whatever", "letters"),
+        ("celery_delayed_25", f"{DELAYED}country.sports", "sports"),
+        ("celery_delayed_25", f"{DELAYED}unknown", "unknown"),
+        ("another", "unknown", "unknown"),
+        (["post"], "letter", "letter"),
+        ("post", ["letter"], None),
+    ],
+)
+def test_the_queue_is_found_by_exchange_and_key(
+    exchange: object, key: object, queue: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news = Exchange("news", "topic")
+    with Celery("shop", set_as_current=False) as app:
+        app.conf.task_queues = [
+            Queue("local", news, "town.#"),
+            Queue("sports", news, "*.sports"),
+            Queue("letters", Exchange("post", "headers")),
+        ]
+        monkeypatch.setattr(measuring, "_worker_app", [app])
+        monkeypatch.setattr(measuring, "_queues", {})
+        for _ in range(2):
+            assert measuring._queue_of({"exchange": exchange, "routing_key": key}) == queue
