@@ -1,9 +1,10 @@
 """Custom metrics and events, added up in the threads that record them until the recorder takes them.
 
 No thread waits here, unless several append faster than one of them adds up: a value is
-appended, which is atomic, and whoever gets the lock adds up all that was appended. A
-signal handler or a destructor that interrupts the thread which holds it leaves its
-value for the next one.
+appended, which is atomic, and whoever gets the lock of the sums adds up all that was
+appended. A signal handler or a destructor that interrupts the thread which holds it
+leaves its value for the next one. The recorder takes the sums away and puts new ones in
+their place, so that it waits for one value at most, however many threads add.
 """
 
 # No postponed annotations here: see `identity`.
@@ -27,8 +28,8 @@ _MAX_PENDING: Final = 10_000
 """Values that may wait to be added up. So many are there only while several threads append without a pause, or if one
 was cut off while it held the lock."""
 _LOCK_TIMEOUT: Final = 1.0
-"""Seconds after which a lock was left behind by a thread that was cut off. Whoever finds so many values waiting gives
-another thread as long to add them up."""
+"""Seconds after which sums were left behind by a thread that was cut off while it held their lock, or that nobody lets
+run. Whoever finds so many values waiting gives another thread as long to add them up."""
 
 
 class CustomMetric(NamedTuple):
@@ -108,6 +109,25 @@ class _Limited:
         return True
 
 
+class _Sums:
+    """What has been added up since the recorder took it last, by one thread at a time: the one that holds the lock."""
+
+    __slots__ = ("are_taken", "events", "lock", "metrics")
+
+    def __init__(self) -> None:
+        self.lock = allocate_lock()
+        self.are_taken = False
+        """Whether the recorder is about to take them: there are others now."""
+        self.metrics: dict[tuple[str, str, int], CustomMetric] = {}
+        self.events: dict[tuple[str, str], _Kept] = {}
+
+    def copy(self) -> "_Sums":
+        """Return the same for another thread, should the one that holds the lock ever go on."""
+        copied = _Sums()
+        copied.metrics, copied.events = self.metrics.copy(), self.events.copy()
+        return copied
+
+
 class CustomValues:
     """What was recorded since the recorder took it last; one per process.
 
@@ -121,16 +141,14 @@ class CustomValues:
 
     def reset(self) -> None:
         """Forget everything: in a forked child it belongs to the parent."""
-        self._lock = allocate_lock()
-        self._left_behind: object = None
-        """A lock for which a thread has waited in vain; until it is free, nobody waits for it again."""
         self._pending: deque[CustomMetric | CustomEvent] = deque()
-        self._metrics: dict[tuple[str, str, int], CustomMetric] = {}
-        self._events: dict[tuple[str, str], _Kept] = {}
+        self._sums = _Sums()
+        self._left_behind: object = None
+        """Sums for which a thread has waited in vain; until they are free, nobody waits for them again."""
         self._names, self._types = _Limited(MAX_NAMES), _Limited(MAX_TYPES)
 
     def __bool__(self) -> bool:
-        return bool(self._pending or self._metrics or self._events)
+        return bool(self._pending or self._sums.metrics or self._sums.events)
 
     def add(self, value: CustomMetric | CustomEvent) -> None:
         """Add a value to those of its name."""
@@ -138,66 +156,79 @@ class CustomValues:
             self._drop(value)
             return
         self._pending.append(value)
-        lock = self._lock
-        if lock.acquire(False):
+        sums = self._sums
+        if sums.lock.acquire(False):
             try:
                 self._left_behind = None
-                self._add_up()
+                self._add_up(sums)
             finally:
-                lock.release()
+                sums.lock.release()
 
     def _catch_up(self) -> bool:
-        """Wait for a moment until all that waits is added up; return whether it is."""
-        lock = self._lock
-        if lock is self._left_behind:
-            return False
-        if not lock.acquire(True, _LOCK_TIMEOUT):
-            self._left_behind = lock
-            return False
-        try:
-            self._add_up()
-        finally:
-            lock.release()
+        """Wait for a moment until what waits is added up; return whether there is room."""
+        while len(self._pending) >= _MAX_PENDING:
+            sums = self._sums
+            if sums is self._left_behind:
+                return False
+            if sums.lock.acquire(True, _LOCK_TIMEOUT):
+                try:
+                    self._add_up(sums)
+                finally:
+                    sums.lock.release()
+            else:
+                self._left_behind = sums
         return True
 
     def take(self) -> tuple[tuple[CustomMetric, ...], tuple[CustomEvents, ...]]:
         """Return metrics and events, and forget them. Called by the recorder."""
-        if not self._lock.acquire(True, _LOCK_TIMEOUT):
-            self._lock = allocate_lock()
-            self._lock.acquire()
-        try:
-            self._add_up()
-            metrics, self._metrics = self._metrics, {}
-            events, self._events = self._events, {}
-        finally:
-            self._lock.release()
-        return tuple(metrics.values()), tuple(
-            CustomEvents(*key, kept.count, tuple(kept.last)) for key, kept in events.items()
+        sums, self._sums = self._sums, _Sums()
+        sums.are_taken = True
+        if sums.lock.acquire(True, _LOCK_TIMEOUT):
+            try:
+                return self._all_of(sums)
+            finally:
+                sums.lock.release()
+        return self._all_of(sums.copy())
+
+    def _all_of(self, sums: _Sums) -> tuple[tuple[CustomMetric, ...], tuple[CustomEvents, ...]]:
+        for _ in range(len(self._pending)):
+            self._add_next(sums)
+        return tuple(sums.metrics.values()), tuple(
+            CustomEvents(*key, kept.count, tuple(kept.last)) for key, kept in sums.events.items()
         )
 
-    def _add_up(self) -> None:
-        while self._pending:
-            value = self._pending.popleft()
-            if isinstance(value, CustomMetric):
-                self._add_metric(value)
-            else:
-                self._add_event(value)
+    def _add_up(self, sums: _Sums) -> None:
+        """Add up what waits, or leave it to others if the sums are taken."""
+        for _ in range(len(self._pending)):
+            if sums.are_taken:
+                return
+            self._add_next(sums)
 
-    def _add_metric(self, value: CustomMetric) -> None:
+    def _add_next(self, sums: _Sums) -> None:
+        try:
+            value = self._pending.popleft()
+        except IndexError:  # another thread adds to other sums
+            return
+        if isinstance(value, CustomMetric):
+            self._add_metric(value, sums.metrics)
+        else:
+            self._add_event(value, sums.events)
+
+    def _add_metric(self, value: CustomMetric, metrics: dict[tuple[str, str, int], CustomMetric]) -> None:
         key = (value.application, value.name, value.minute)
-        before = self._metrics.get(key)
+        before = metrics.get(key)
         if before is not None:
-            self._metrics[key] = before.plus(value)
-        elif len(self._metrics) < _MAX_WAITING and self._names.accepts(value.application, value.name):
-            self._metrics[key] = value
+            metrics[key] = before.plus(value)
+        elif len(metrics) < _MAX_WAITING and self._names.accepts(value.application, value.name):
+            metrics[key] = value
         else:
             self._drop(value)
 
-    def _add_event(self, event: CustomEvent) -> None:
+    def _add_event(self, event: CustomEvent, events: dict[tuple[str, str], _Kept]) -> None:
         if not self._types.accepts(event.application, event.type):
             self._drop(event)
             return
-        kept = self._events.setdefault((event.application, event.type), _Kept())
+        kept = events.setdefault((event.application, event.type), _Kept())
         kept.count += 1
         kept.last.append(event)
 

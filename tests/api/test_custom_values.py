@@ -18,6 +18,8 @@ from weighbridge.transactions.custom_values import CustomEvent, CustomEvents, Cu
 from weighbridge.transactions.handoff import handoff
 from weighbridge.transactions.model.process_state import process_state
 
+from ..waiting import TIMEOUT, eventually
+
 MINUTE = int(time.time() // 60) * 60
 
 
@@ -155,9 +157,11 @@ def test_misuse_raises_as_of_any_function() -> None:
 
 def fresh() -> tuple[CustomValues, dict[str, int]]:
     dropped: dict[str, int] = {}
+    lock = threading.Lock()
 
     def drop(cause: str, number: int) -> None:
-        dropped[cause] = dropped.get(cause, 0) + number
+        with lock:
+            dropped[cause] = dropped.get(cause, 0) + number
 
     return CustomValues(drop), dropped
 
@@ -223,10 +227,42 @@ def test_many_threads_lose_nothing() -> None:
     assert dropped == {}
 
 
+def test_who_takes_waits_for_one_thread_and_not_for_those_that_come_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custom_values, "_LOCK_TIMEOUT", TIMEOUT)
+    values, dropped = fresh()
+    taken: list[CustomMetric] = []
+    sums = values._sums
+    sums.lock.acquire()
+    values.add(metric("Custom/Before"))
+    taking = threading.Thread(target=lambda: taken.extend(values.take()[0]))
+    taking.start()
+    eventually(lambda: values._sums is not sums)
+    values.add(metric("Custom/After"))
+    values._add_up(sums)
+    sums.lock.release()
+    taking.join(TIMEOUT)
+    taken += values.take()[0]
+    assert sorted(found.name for found in taken) == ["Custom/After", "Custom/Before"]
+    assert dropped == {}
+
+
+def test_who_was_given_up_adds_to_nothing_that_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(custom_values, "_LOCK_TIMEOUT", 0.01)
+    values, dropped = fresh()
+    sums = values._sums
+    sums.lock.acquire()
+    values.add(metric("Custom/Rows"))
+    assert len(values.take()[0]) == 1
+    values._pending.append(metric("Custom/Rows"))
+    values._add_up(sums)
+    assert len(values.take()[0]) == 1
+    assert dropped == {}
+
+
 def test_where_nobody_adds_up_a_thread_waits_once_and_no_more() -> None:
     """The thread that holds the lock was cut off; the recorder gives it up, too, and goes on with another one."""
     values, dropped = fresh()
-    assert values._lock.acquire(False)
+    assert values._sums.lock.acquire(False)
     began = time.monotonic()
     for _ in range(10_100):
         values.add(metric("Custom/Rows"))
@@ -239,7 +275,7 @@ def test_where_nobody_adds_up_a_thread_waits_once_and_no_more() -> None:
 
 def test_who_interrupts_the_thread_that_adds_up_does_not_wait() -> None:
     values, dropped = fresh()
-    with values._lock:
+    with values._sums.lock:
         values.add(metric("Custom/Rows"))
     assert values
     values.add(metric("Custom/Rows"))
@@ -252,7 +288,7 @@ def test_a_lock_that_was_left_behind_stops_nobody(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(custom_values, "_LOCK_TIMEOUT", 0.01)
     monkeypatch.setattr(custom_values, "_MAX_PENDING", 3)
     values, dropped = fresh()
-    values._lock.acquire()
+    values._sums.lock.acquire()
     for _ in range(5):
         values.add(metric("Custom/Rows"))
     assert sum(found.number for found in values.take()[0]) == 3
