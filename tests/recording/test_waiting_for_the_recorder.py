@@ -117,3 +117,71 @@ def test_greenlets_that_flush_and_fork(programs: Programs, stored: Stored) -> No
         "ignore",
     )
     assert 39 <= stored.calls()["work"] <= len(said)
+
+
+STRIKING = """
+        import inspect, signal, sys, time
+        from weighbridge.transactions import lifecycle
+        from weighbridge.transactions.recording.recorder import Recorder
+
+        def strike(*_):
+            raise TimeoutError("from outside")
+
+        def strike_at(function, text, call):
+            lines, first = inspect.getsourcelines(function)
+            at = first + next(number for number, line in enumerate(lines) if line.strip().startswith(text))
+            def trace(frame, event, _):
+                if frame.f_code is function.__code__ and event == "line" and frame.f_lineno == at:
+                    sys.settrace(None)
+                    signal.raise_signal(signal.SIGALRM)
+                return trace
+            sys.settrace(trace)
+            try:
+                call()
+            except TimeoutError as error:
+                print(error)
+            sys.settrace(None)
+
+        signal.signal(signal.SIGALRM, strike)
+"""
+
+
+def test_an_exception_that_strikes_the_start_of_the_thread(programs: Programs, stored: Stored) -> None:
+    """The lock that keeps two from starting it is left behind; what is killed later has written all the same."""
+    said = programs.run(
+        STRIKING
+        + """
+        weighbridge.preload()
+        weighbridge.initialize()
+        strike_at(Recorder._start, "try:", work)
+        for _ in range(600):
+            work()
+            if lifecycle._recorder()._is_alive():
+                break
+            time.sleep(0.05)
+        print(lifecycle._recorder()._is_alive())
+        """
+    )
+    assert said.split("\n")[:2] == ["from outside", "True"]
+    assert stored.calls()["work"] > 0
+
+
+def test_an_exception_that_strikes_while_the_thread_is_woken(programs: Programs) -> None:
+    """It is woken by the next one who waits for it, rather than when a write is due."""
+    said = programs.run(
+        STRIKING
+        + """
+        work()
+        weighbridge.flush()
+        recorder = lifecycle._recorder()
+        recorder._busy_until = 0.0
+        recorder._wake()
+        time.sleep(0.5)
+        strike_at(Recorder._wake, "refuses(", weighbridge.flush)
+        began = time.monotonic()
+        weighbridge.flush()
+        print(time.monotonic() - began < 20)
+        """,
+        WEIGHBRIDGE_FLUSH_INTERVAL="60",
+    )
+    assert said.split("\n")[:2] == ["from outside", "True"]

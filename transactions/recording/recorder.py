@@ -54,6 +54,8 @@ _JOIN_TIMEOUT: Final = 0.5
 """Seconds to wait for the thread to end once all is written: one that is left at exit may hang the interpreter."""
 _RESTART_DELAY: Final = 1.0
 """Seconds before another attempt after a thread could not be started."""
+_START_TIMEOUT: Final = 2.0
+"""Seconds after which whoever was about to start the thread was cut off."""
 _POLL_INTERVAL: Final = 0.2
 """Seconds after which a waiting thread checks whether the other one is still there."""
 
@@ -125,6 +127,8 @@ class Recorder:
         self._runs_in = 0
         """The identifier of the thread, set by itself, as an exception may strike the call that starts it."""
         self._starting = allocate_lock()
+        self._start_began = 0.0
+        """On the monotonic clock: when a start of the thread was tried that has not come to its end; else 0.0."""
         self._retry_at = 0.0
         """On the monotonic clock: when to try again to start a thread, after that has failed."""
         self._wakeup = allocate_lock()
@@ -148,7 +152,8 @@ class Recorder:
         """Start or wake the thread; return how many finished transactions may wait before the next call."""
         if self._closed:
             return NOTIFY_EACH
-        if not self._start() and (handoff.full_buffers or len(handoff.queue) >= self.flush_threshold):
+        is_due = not self._start() and (handoff.full_buffers or len(handoff.queue) >= self.flush_threshold)
+        if is_due and not self._woken:
             self._wake()
         if self._is_alive():
             return len(handoff.queue) + self.flush_threshold
@@ -159,7 +164,14 @@ class Recorder:
 
     def _start(self) -> bool:
         """Try to start the thread unless it runs; return whether that was tried."""
-        if self._is_alive() or monotonic() < self._retry_at or not self._starting.acquire(False):
+        now = monotonic()
+        if self._is_alive() or now < self._retry_at:
+            return False
+        self._start_began = self._start_began or now
+        starting = self._starting
+        if not starting.acquire(False):
+            if now >= self._start_began + _START_TIMEOUT:  # left behind by an exception that struck right here
+                self._starting, self._start_began = allocate_lock(), 0.0
             return False
         try:
             if self._is_alive():
@@ -168,7 +180,8 @@ class Recorder:
             if self._thread is None:
                 self._retry_at = monotonic() + _RESTART_DELAY
         finally:
-            self._starting.release()
+            self._start_began = 0.0
+            starting.release()
         return True
 
     def _is_alive(self) -> bool:
@@ -177,9 +190,9 @@ class Recorder:
         return self._thread.is_alive()
 
     def _wake(self) -> None:
-        if not self._woken:
-            self._woken = True
-            refuses(self._wakeup.release, RuntimeError)  # released already if another thread was faster
+        """Wake the thread, whatever `_woken` says: an exception may have cut off who set that before it was true."""
+        self._woken = True
+        refuses(self._wakeup.release, RuntimeError)  # released already if another thread was faster
 
     # May wait for another thread, or for the disk
 
