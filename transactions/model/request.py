@@ -82,7 +82,7 @@ class RequestTransaction(Transaction):
         """Note an exception that a framework turns into a response: an error if the response is a 5xx."""
         error = noticed_by_settings(exception)
         reported = self._ensure_extras().reported
-        if error is not None and len(reported) < MAX_ERRORS and not self._has_said(exception, error):
+        if error is not None and len(reported) < MAX_ERRORS and not self._has_said(exception):
             reported.append(Said(exception, error))
 
     def _settle_reported(self) -> None:
@@ -149,8 +149,9 @@ class RequestTransaction(Transaction):
         self._end_time = (self._extras is not None and self._extras.frozen_at) or moment
 
     def _discard(self) -> None:
-        """See `Transaction._discard`."""
-        if self._response_head is None:
+        """See `Transaction._discard`. Its opening may have been cut off before it was filled."""
+        if getattr(self, "_response_head", None) is None:
+            self._response_head = None
             self._override_status(0)
         self._response_head = None
         super()._discard()
