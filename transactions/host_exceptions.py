@@ -22,6 +22,7 @@ __all__ = [
     "code_of",
     "comes_from_a_signal",
     "context_of",
+    "dict_of",
     "hides_context",
     "is_the_hosts",
     "pass_on",
@@ -34,6 +35,8 @@ traceback_of: Final[Callable[[BaseException], TracebackType | None]] = vars(Base
 """Returns the traceback of an exception, whose class may have code of the host's where that is looked up."""
 cause_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__cause__"].__get__
 context_of: Final[Callable[[BaseException], BaseException | None]] = vars(BaseException)["__context__"].__get__
+dict_of: Final[Callable[[BaseException], dict[str, object]]] = vars(BaseException)["__dict__"].__get__
+"""Returns the dictionary of an exception's attributes, which is made when it is first asked for."""
 hides_context: Final[Callable[[BaseException], bool]] = vars(BaseException)["__suppress_context__"].__get__
 
 _POSSIBLY_OURS: Final = frozenset({"builtins", "sqlite3", "psycopg", "psycopg2", "weighbridge"})
@@ -148,15 +151,40 @@ _RAISE: Final = _raises.__code__.co_code[-2:-1]
 
 
 def comes_from_a_signal(exception: BaseException) -> bool:
-    """Whether a signal handler of the host's raised an exception, perhaps after it had uninstalled itself."""
+    """Whether a signal handler of the host's raised an exception, perhaps after it had uninstalled itself.
+
+    Or a function of the host's that traces or profiles: what that raises strikes at any line, too.
+    """
     codes, frames = set(_codes_of_handlers()), _frames(exception)
-    return any(frame.f_code in codes for frame in frames) or any(map(_is_handed, frames[1:], frames))
+    return (
+        any(frame.f_code in codes for frame in frames)
+        or any(map(_is_handed, frames[1:], frames))
+        or any(map(_is_told, frames))
+    )
 
 
 def _is_handed(called: FrameType, interrupted: FrameType) -> bool:
     """Whether a frame was called as signal handlers are: with a number, and with the frame that it interrupts."""
     arguments = _arguments(called)
     return any(issubclass(type(number), int) and frame is interrupted for number, frame in pairwise(arguments))
+
+
+def _is_told(called: FrameType) -> bool:
+    """Whether a frame was called as what traces or profiles is: with a frame, and with what happens there.
+
+    That frame is missing from the traceback where another exception was on its way. A frame of ours is not looked at:
+    what is read of its values would stay alive with it.
+    """
+    if str(called.f_globals.get("__name__")).partition(".")[0] == "weighbridge":
+        return False
+    return any(
+        type(frame) is FrameType and type(event) is str and event in _TRACED
+        for frame, event in pairwise(_arguments(called))
+    )
+
+
+_TRACED: Final = frozenset({"call", "line", "return", "exception", "opcode", "c_call", "c_return", "c_exception"})
+"""The events of ``sys.settrace`` and ``sys.setprofile``."""
 
 
 def _arguments(frame: FrameType) -> list[Any]:
