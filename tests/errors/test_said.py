@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import sys
 import weakref
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import flask
@@ -140,6 +142,60 @@ def test_one_of_a_built_in_class_is_told_by_its_place_as_well() -> None:
 
 
 @both
+def test_another_one_from_the_same_place_is_another_error(kind: Kind) -> None:
+    """As the last of several attempts is, whose object is often where the first one's was in memory."""
+
+    def work() -> None:
+        for attempt in range(3):
+            try:
+                raise kind("apples")
+            except kind:
+                if attempt == 2:
+                    raise
+                notice_error(expected=True)
+
+    transaction = ended(work)
+    assert kept(transaction) == [(kind.__name__, True), (kind.__name__, False)]
+    assert transaction.failed
+
+
+@both
+def test_one_that_was_never_raised_is_not_the_next_one(kind: Kind) -> None:
+    def work() -> None:
+        notice_error(kind("apples"), ignore=True)
+        raise kind("apples")
+
+    assert kept(ended(work)) == [(kind.__name__, False)]
+
+
+@pytest.mark.parametrize("kind", [LookupError, OutOfStock])
+def test_nothing_that_was_said_of_it_shows_in_it(kind: Kind) -> None:
+    error = kind("apples")
+    ended(lambda: notice_error(error, expected=True))
+    assert vars(error) == {}
+    assert vars(pickle.loads(pickle.dumps(error))) == {}
+
+
+@both
+def test_what_an_exception_refers_to_is_not_kept_alive_after_the_end(kind: Kind) -> None:
+    class Basket:
+        pass
+
+    def work() -> weakref.ref[Basket]:
+        error: Any = kind("apples")
+        error.basket = Basket()
+        notice_error(error, expected=True)
+        return weakref.ref(error.basket)
+
+    with BackgroundTask(name="work"):
+        context = copy_context()
+        watched = work()
+    gc.collect()
+    assert len(context) > 0
+    assert watched() is None
+
+
+@both
 def test_what_is_raised_from_it_is_an_error_of_its_own(kind: Kind) -> None:
     def work() -> None:
         try:
@@ -162,6 +218,21 @@ def test_a_group_is_an_error_if_one_of_its_exceptions_is_a_new_one(kind: Kind) -
 
     assert kept(ended(work)) == [(kind.__name__, True)]
     assert kept(ended(lambda: work(ValueError()))) == [(kind.__name__, True), ("ExceptionGroup", False)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups")
+@both
+def test_the_exceptions_of_a_group_are_known_in_another_one(kind: Kind) -> None:
+    """``except*`` raises them again in a new one."""
+    group: Any = vars(__import__("builtins")).get("ExceptionGroup")
+
+    def work(*others: Exception) -> None:
+        errors = [raised(kind("apples")), raised(kind("pears"))]
+        notice_error(group("tasks", [group("two", errors)]), expected=True)
+        raise group("tasks", [*errors, *others])
+
+    assert kept(ended(work)) == [("ExceptionGroup", True)]
+    assert kept(ended(lambda: work(kind("apples")))) == [("ExceptionGroup", True), ("ExceptionGroup", False)]
 
 
 def test_what_a_framework_has_reported_before_is_what_the_program_says() -> None:

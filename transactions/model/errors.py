@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final
 
 from ..configuration.in_force import in_force
-from ..host_exceptions import pass_on_signals
+from ..host_exceptions import dict_of, pass_on_signals
 from ..log import capture_internal_exception
 from .finished import FAILURES, NoticedError, Outcome
 from .naming import class_name
@@ -250,36 +250,63 @@ _DESCRIBE: Final = Describe(_class_of, _kept_message, parts_of)
 class Said:
     """Tells whether an exception is the very one that something was said of, without keeping it alive."""
 
-    __slots__ = ("_id", "_reference", "error")
+    __slots__ = ("_attributes", "_parts", "_reference", "error")
 
     def __init__(self, exception: BaseException, error: LocatedError) -> None:
         self.error: LocatedError = error
         """What was to be kept of it."""
-        self._id: int = id(exception)
-        self._reference = ref(exception) if _weak_offset_of(type(exception)) else None
+        self._reference: ref[BaseException] | None = None
+        self._attributes: dict[str, object] | None = None
+        """Of an instance of a built-in class, to which there are no weak references: this belongs to no other one."""
+        if _weak_offset_of(type(exception)):
+            self._reference = ref(exception)
+        else:
+            self._attributes = dict_of(exception)
+        self._parts: tuple[Said, ...] = ()
+        """The exceptions of a group: ``except*`` raises them again in another one."""
+        if _class_of(exception).is_group:
+            self._parts = tuple(Said(part, error) for part in _leaves_of(exception))
 
-    def is_about(self, exception: BaseException, error: LocatedError) -> bool:
-        """Whether it is that one.
-
-        There are no weak references to exceptions of built-in classes. One that is raised when the first is gone may
-        have its ``id``: so it has to look the same, too, and to come from the same place, once it has come from one.
-        """
+    def is_about(self, exception: BaseException) -> bool:
+        """Whether it is that one."""
         if self._reference is not None:
             return self._reference() is exception
-        is_alike = self._id == id(exception) and self.error[:2] == error[:2]
-        return is_alike and self.error.place in (None, error.place)
+        return not _weak_offset_of(type(exception)) and self._attributes is dict_of(exception)
+
+    def has_part(self, exception: BaseException) -> bool:
+        """Whether it is one of those that a group consisted of."""
+        return any(part.is_about(exception) for part in self._parts)
 
     def may_be(self, error: LocatedError) -> bool:
         """Whether it may be one of which only the class's name is known, and perhaps its message."""
         return self.error.type == error.type and error.message in ("", self.error.message)
 
 
-def are_said(said: Sequence[Said], exception: BaseException, error: LocatedError, depth: int = MAX_DEPTH) -> bool:
+def _leaves_of(group: BaseException) -> list[BaseException]:
+    """Return the exceptions of a group and of the groups in it that are no groups, as far as they are asked for."""
+    leaves: list[BaseException] = []
+    level = [group]
+    for _ in range(MAX_DEPTH):
+        parts = [part for above in level for part in parts_of(above)[:_MAX_LEAVES]][:_MAX_LEAVES]
+        leaves += [part for part in parts if not _class_of(part).is_group]
+        level = [part for part in parts if _class_of(part).is_group]
+    return leaves
+
+
+_MAX_LEAVES: Final = 100
+"""Exceptions of a group that are known again."""
+
+
+def are_said(said: Sequence[Said], exception: BaseException, depth: int = MAX_DEPTH) -> bool:
     """Whether something was said of an exception, or of all that a group consists of, a few levels deep."""
-    if any(one.is_about(exception, error) for one in said):
-        return True
-    parts = parts_of(exception) if depth else ()
-    return bool(parts) and all(are_said(said, part, noticed(part, expected=True), depth - 1) for part in parts)
+    return any(one.is_about(exception) for one in said) or _parts_are_said(said, exception, depth)
+
+
+def _parts_are_said(said: Sequence[Said], group: BaseException, depth: int) -> bool:
+    parts = parts_of(group) if depth else ()
+    return bool(parts) and all(
+        are_said(said, part, depth - 1) or any(one.has_part(part) for one in said) for part in parts
+    )
 
 
 _weak_offset_of: Final[Callable[[type], int]] = vars(type)["__weakrefoffset__"].__get__

@@ -307,23 +307,23 @@ class Transaction:
     def _notice_exception(self, exception: BaseException, is_failure: bool = True) -> None:
         """Add an exception as an error, unless the settings ignore it or the program has spoken of it before."""
         error = errors.noticed_by_settings(exception)
-        if error is not None and not self._has_said(exception, error):
+        if error is not None and not self._has_said(exception):
             self._notice(error if is_failure else error._replace(expected=True))
 
     def _say(self, exception: BaseException, error: errors.LocatedError, is_kept: bool) -> None:
         """Note what the program says of an exception, unless it has spoken of that before; a framework has no say."""
-        if self._has_said(exception, error):
+        if self._has_said(exception):
             return
         extras = self._ensure_extras()
         extras.said = (*extras.said[1 - _MAX_SAID :], errors.Said(exception, error))
-        extras.reported = [one for one in extras.reported if not one.is_about(exception, error)]
+        extras.reported = [one for one in extras.reported if not one.is_about(exception)]
         if is_kept:
             self._notice(error)
 
-    def _has_said(self, exception: BaseException, error: errors.LocatedError) -> bool:
+    def _has_said(self, exception: BaseException) -> bool:
         """Whether the program has spoken of an exception, or of all that a group consists of, before."""
         said = () if self._extras is None else self._extras.said
-        return bool(said) and errors.are_said(said, exception, error)
+        return bool(said) and errors.are_said(said, exception)
 
     def _record_exception(self, exception: BaseException) -> None:
         """Record an exception that escapes from the measured work, if it is an error. Never raises."""
@@ -384,6 +384,8 @@ class Transaction:
     def _hand_off(self) -> None:
         """Hand over a transaction whose clock has stopped, once: to a buffer, or whole, as a possible sample."""
         if self._mark is not None:
+            if self._extras is not None:
+                self._extras.said = ()
             whole = not ((self._extras is not None and self._extras.ignored) or self._try_aggregate())
             self._release(whole)
             self._mark = None
