@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -346,8 +347,18 @@ def test_a_thread_that_is_dead_all_the_same_comes_back(
     assert stored.calls() == {"work": 301}
 
 
-def test_a_lock_that_was_left_behind_is_taken_by_the_next(stored: Stored, work: Work) -> None:
-    """As an exception may do that strikes between two steps of ours: nobody waits for ever."""
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_lock_that_was_left_behind_is_taken_by_the_next(
+    loaded: bool, stored: Stored, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an exception may do that strikes between two steps of ours: nobody waits for ever.
+
+    Nor where gevent is loaded and has patched nothing, as by a library that can do without it.
+    """
+    if loaded:
+        monkeypatch.setitem(sys.modules, "gevent.monkey", pytest.importorskip("gevent.monkey"))
+    else:
+        monkeypatch.delitem(sys.modules, "gevent.monkey", raising=False)
     work()
     recorder = lifecycle._recorder()
     thread = threading.Thread(target=recorder._lock.acquire)

@@ -130,7 +130,7 @@ def _told(answer: str, path: str) -> Any:
 
 def _without(found: Any) -> None:
     if isinstance(found, dict):
-        for name in ("path", "size", "owner", "version", "clock_difference", "id"):
+        for name in ("path", "size", "owner", "version", "clock_difference", "server_time", "id"):
             found.pop(name, None)
     for part in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
         _without(part)

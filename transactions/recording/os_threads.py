@@ -35,10 +35,10 @@ def _original(name: str) -> Any:
     return getattr(_thread, name) if monkey is None else monkey.get_original("_thread", name)
 
 
-def is_patched() -> bool:
-    """Whether the program's threads are gevent's greenlets."""
+def is_patched(*modules: str) -> bool:
+    """Whether the program's threads are gevent's greenlets, or what any of some modules does switches between them."""
     monkey: Any = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
+    return monkey is not None and any(map(monkey.is_module_patched, modules or ("threading",)))
 
 
 def allocate_lock() -> Any:
@@ -64,7 +64,7 @@ def has_ended(number: int) -> bool:
 
 def is_within(number: int, code: CodeType) -> bool:
     """Whether the thread with that identifier runs a function's code; true under gevent, where it is unknown."""
-    if "gevent.monkey" in sys.modules:
+    if is_patched("threading", "thread", "socket", "select", "time", "os"):
         return True
     frame: FrameType | None = sys._current_frames().get(number)
     while frame is not None and frame.f_code is not code:
