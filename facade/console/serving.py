@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 import webbrowser
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 import uvicorn
 
@@ -36,16 +37,36 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(responder: Responder, listener: socket.socket, ready: Callable[[str], object]) -> None:
-    """Serve until SIGINT or SIGTERM, and call ``ready`` with the address. Requests are not logged."""
+    """Serve until SIGINT or SIGTERM, and call ``ready`` with the address. Requests are not logged.
+
+    To be called from the main thread.
+    """
     host, port = listener.getsockname()[:2]
     named = f"[{host}]" if ":" in host else host
     application = adapted_to_asgi(responder)
-    with closing(listener):
+    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", access_log=False, server_header=False))
+    with closing(listener), _ended_by_interrupts(server):
         ready(f"http://{named}:{port}/")
-        config = uvicorn.Config(application, log_level="warning", access_log=False, server_header=False)
-        with suppress(KeyboardInterrupt):  # uvicorn ends in order, and then passes Ctrl-C on
-            compile_templates()  # while the viewer's browser opens; the first requests wait on the socket
-            uvicorn.Server(config).run(sockets=[listener])
+        compile_templates()  # while the viewer's browser opens; the first requests wait on the socket
+        server.run(sockets=[listener])
+
+
+@contextmanager
+def _ended_by_interrupts(server: uvicorn.Server) -> Iterator[None]:
+    """Have Ctrl-C end a server in order from the first moment on.
+
+    An event loop that is starting may lose what a handler raises; and uvicorn, which has a handler of its own while it
+    serves, passes the signal on in the end.
+    """
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def open_browser(url: str) -> None:

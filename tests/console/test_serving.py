@@ -91,6 +91,24 @@ def test_the_first_page_finds_its_templates_compiled(store: Path) -> None:
     assert before == after == len(list((files("weighbridge.console") / "templates").iterdir()))
 
 
+INTERRUPTED = """
+import os
+import signal
+import sys
+
+from weighbridge.console import Console
+from weighbridge.console.serving import listen, serve
+
+serve(Console(sys.argv[1]), listen("127.0.0.1", 0), lambda url: os.kill(os.getpid(), signal.SIGINT))
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_who_is_interrupted_before_it_serves_ends_in_order(store: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, str(store)], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="the browser is a shell script")
 def test_it_opens_the_viewers_browser(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     browser, opened = tmp_path / "browser", tmp_path / "opened"
