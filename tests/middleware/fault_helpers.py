@@ -85,7 +85,9 @@ def with_fault(act: Act, place: Place) -> Any:
     call is made, and nothing is profiled any more.
     """
 
-    def fail(frame: FrameType, event: str, argument: Any) -> None:
+    def fail(*told: Any) -> None:
+        frame, event, _ = told
+        del told  # by which this would be taken for a function that traces for the program
         if event == place.event and frame.f_code is place.code:
             raise Fault(str(place))
 
