@@ -45,16 +45,16 @@ async def channel(*_: object) -> None:
     pass
 
 
-wsgi_door = WSGITransactionMiddleware(application)
-asgi_door = ASGITransactionMiddleware(asgi_application)
+wsgi_middleware = WSGITransactionMiddleware(application)
+asgi_middleware = ASGITransactionMiddleware(asgi_application)
 
 
 def wsgi() -> None:
-    b"".join(wsgi_door({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: channel))
+    b"".join(wsgi_middleware({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: channel))
 
 
 def asgi() -> None:
-    coroutine = asgi_door({"type": "http", "method": "GET", "path": "/", "headers": []}, channel, channel)
+    coroutine = asgi_middleware({"type": "http", "method": "GET", "path": "/", "headers": []}, channel, channel)
     with suppress(StopIteration):
         coroutine.send(None)
 
