@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..waiting import TIMEOUT, eventually
 
-__all__ = ["eventually", "worker"]
+__all__ = ["eventually", "run", "worker"]
 
 
 @contextmanager
@@ -40,3 +40,9 @@ def worker(*command: str, folder: Path, status: int = 0, **environ: str) -> Iter
     text = said.read_text("utf-8")
     assert ended == status, text
     assert "failed inside" not in text, text
+
+
+def run(*command: str, folder: Path, **environ: str) -> None:
+    """Run a Python program, such as one that sends tasks, to its end."""
+    program = [sys.executable, *command]
+    subprocess.run(program, cwd=folder, env={**os.environ, **environ}, check=True, timeout=TIMEOUT)

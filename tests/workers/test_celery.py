@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,9 +15,8 @@ from weighbridge.jobs import celery as measuring
 from weighbridge.transactions.store.reader import StoreUnreadable
 
 from ..recording.conftest import lately
-from ..waiting import TIMEOUT
 from .conftest import JOBS, Stored, errors, paths
-from .helpers import eventually, worker
+from .helpers import eventually, run, worker
 from .redis_helpers import needs_redis, redis, url_of
 
 __all__ = ["redis"]
@@ -100,16 +96,11 @@ def test_the_queue_is_the_one_that_a_task_was_taken_from(
     monkeypatch.setenv("WEIGHBRIDGE_FLUSH_INTERVAL", "0.5")
     redis.flushall()
     shutil.copy(JOBS / "routed.py", tmp_path)
-
-    def send(what: str) -> None:
-        environ = {**os.environ, "BROKER": url_of(redis)}
-        subprocess.run([sys.executable, "routed.py", what], cwd=tmp_path, env=environ, check=True, timeout=TIMEOUT)
-
-    send("all")
-    run = ["routed" if part == "celery_jobs" else part for part in command()]
-    with worker(*run, folder=tmp_path, BROKER=url_of(redis)):
+    run("routed.py", "all", folder=tmp_path, BROKER=url_of(redis))
+    routed = ["routed" if part == "celery_jobs" else part for part in command()]
+    with worker(*routed, folder=tmp_path, BROKER=url_of(redis)):
         eventually(lambda: sum(queues(stored).values()) >= sum(QUEUES.values()))
-        send("killed")
+        run("routed.py", "killed", folder=tmp_path, BROKER=url_of(redis))
         eventually(lambda: queues(stored)["letters"] > 1)
     assert queues(stored) == {**QUEUES, "letters": 2}
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,9 +16,8 @@ from weighbridge.jobs.rq import Queue, SimpleWorker
 from weighbridge.testing import capture_transactions
 from weighbridge.transactions.store.reader import Selection, StoreUnreadable
 
-from ..waiting import TIMEOUT
 from .conftest import JOBS, Stored, lately
-from .helpers import eventually, worker
+from .helpers import eventually, run, worker
 from .redis_helpers import needs_redis, redis, url_of
 
 __all__ = ["redis"]
@@ -110,8 +106,7 @@ def test_what_follows_is_counted_once(
     redis.flushall()
     shutil.copy(JOBS / "following.py", tmp_path)
     environ = {"BROKER": url_of(redis), "RQ_REDIS_URL": url_of(redis), "SYSTEM": system}
-    send = [sys.executable, "following.py"]
-    subprocess.run(send, cwd=tmp_path, env={**os.environ, **environ}, check=True, timeout=TIMEOUT)
+    run("following.py", folder=tmp_path, **environ)
     with worker(*command, folder=tmp_path, **environ):
         eventually(lambda: sum(enqueued(stored).values()) >= sum(expected.values()))
     assert enqueued(stored) == expected
@@ -125,8 +120,7 @@ def test_what_celery_puts_back_is_counted_once(
     shutil.copy(JOBS / "coming_again.py", tmp_path)
     told = tmp_path / "told"
     environ = {"BROKER": url_of(redis), "TOLD": str(told)}
-    send = [sys.executable, "coming_again.py"]
-    subprocess.run(send, cwd=tmp_path, env={**os.environ, **environ}, check=True, timeout=TIMEOUT)
+    run("coming_again.py", folder=tmp_path, **environ)
     command = ["-m", "celery", "-A", "coming_again", "worker", "--concurrency", "1", "--loglevel", "CRITICAL"]
     with worker(*command, "--without-gossip", "--without-mingle", "--without-heartbeat", folder=tmp_path, **environ):
         eventually(lambda: told.exists() and sorted(told.read_text().split()) == ["killed"] * 2 + ["refused"] * 3)

@@ -384,9 +384,12 @@ class Transaction:
     def _hand_off(self) -> None:
         """Hand over a transaction whose clock has stopped, once: to a buffer, or whole, as a possible sample."""
         if self._mark is not None:
-            if self._extras is not None:
-                self._extras.said = ()
-            whole = not ((self._extras is not None and self._extras.ignored) or self._try_aggregate())
+            extras = self._extras
+            if extras is None:
+                whole = not self._try_aggregate()
+            else:
+                extras.said = ()
+                whole = not (extras.ignored or self._try_aggregate())
             self._release(whole)
             self._mark = None
             if whole:

@@ -57,8 +57,20 @@ def sums_by(
     ranges: Sequence[RowRange],
     series: Collection[int],
 ) -> dict[tuple[int, ...], Row]:
-    """Return the columns of some series, added up, by group: without histograms, they are read much faster."""
-    found = _grouped(rows, cache, columns, grouping, ranges, series)
+    """Return the columns of some series, added up, by group: without histograms, they are read much faster.
+
+    Of each group a few rows are read: of the minutes before rolled-up rows, of those, and of the minutes after them.
+    """
+    width = len(grouping.keys)
+    found: dict[tuple[int, ...], list[Row]] = {}
+    in_order = list(_in_order(ranges)) if series else []
+    for place, parts in enumerate(in_order):
+        # Minutes that rolled-up rows follow are rolled up themselves: they change only when something comes late.
+        is_past = parts[0].width > FINEST or place + 1 < len(in_order)
+        read = partial(rows.sums, columns, grouping, parts, series)
+        question, kept = (columns, grouping, *parts, *series), partial(compact, columns, read)
+        for row in cache.rows(question, kept) if cache and is_past else read():
+            found.setdefault(row[:width], []).append(row[width:])
     return {key: added_up(columns, some) for key, some in found.items()}
 
 
@@ -108,28 +120,6 @@ def plain_totals_of(
     """Return the totals of each series that has transactions, without reading their histograms."""
     found = sums_by(rows, cache, "plain", _EACH, ranges, series)
     return {number: PlainTotals(*row) for (number,), row in found.items()}
-
-
-def _grouped(
-    rows: Rows,
-    cache: RowCache | None,
-    columns: Sums,
-    grouping: Grouping,
-    ranges: Sequence[RowRange],
-    series: Collection[int],
-) -> dict[tuple[int, ...], list[Row]]:
-    """Return sums by key, a few rows each: minutes before the rolled-up rows, those, and minutes after them."""
-    width = len(grouping.keys)
-    found: dict[tuple[int, ...], list[Row]] = {}
-    in_order = list(_in_order(ranges)) if series else []
-    for place, parts in enumerate(in_order):
-        # Minutes that rolled-up rows follow are rolled up themselves: they change only when something comes late.
-        is_past = parts[0].width > FINEST or place + 1 < len(in_order)
-        read = partial(rows.sums, columns, grouping, parts, series)
-        question, kept = (columns, grouping, *parts, *series), partial(compact, columns, read)
-        for row in cache.rows(question, kept) if cache and is_past else read():
-            found.setdefault(row[:width], []).append(row[width:])
-    return found
 
 
 def _in_order(ranges: Sequence[RowRange]) -> Iterator[Sequence[RowRange]]:
