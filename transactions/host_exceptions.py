@@ -159,7 +159,7 @@ def comes_from_a_signal(exception: BaseException) -> bool:
     return (
         any(frame.f_code in codes for frame in frames)
         or any(map(_is_handed, frames[1:], frames))
-        or any(map(_is_told, frames))
+        or any(map(_is_tracing, frames))
     )
 
 
@@ -169,7 +169,7 @@ def _is_handed(called: FrameType, interrupted: FrameType) -> bool:
     return any(issubclass(type(number), int) and frame is interrupted for number, frame in pairwise(arguments))
 
 
-def _is_told(called: FrameType) -> bool:
+def _is_tracing(called: FrameType) -> bool:
     """Whether a frame was called as what traces or profiles is: with a frame, and with what happens there.
 
     That frame is missing from the traceback where another exception was on its way. A frame of ours is not looked at:

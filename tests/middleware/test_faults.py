@@ -815,7 +815,7 @@ GUARDS = {
     "transactions.host_exceptions:_is_foreign",
     "transactions.host_exceptions:_struck_before",
     "transactions.host_exceptions:_codes_of_handlers",
-    "transactions.host_exceptions:_is_told",
+    "transactions.host_exceptions:_is_tracing",
     "transactions.host_exceptions:_is_handed",
     "transactions.host_exceptions:_is_handed.<locals>.<genexpr>",
     "transactions.host_exceptions:_arguments",

@@ -70,7 +70,15 @@ from .shared_reading import SharedReading
 from .statistics import Statistics, Window, Workload, statistics_of
 from .steps import Steps, steps_of
 from .sums import averages_of, first_start, last_start, plain_totals_of, times_of, totals_by
-from .timelines import STATISTICS, WITHOUT_QUANTILES, WORKLOADS, Told, error_timeline, figures_over_time, timeline_of
+from .timelines import (
+    STATISTICS,
+    WITHOUT_QUANTILES,
+    WORKLOADS,
+    FigureKind,
+    error_timeline,
+    figures_over_time,
+    timeline_of,
+)
 from .timetable import Run, missed, next_due
 from .tracebacks import Traceback, TracebackFrame, traceback_from
 
@@ -355,12 +363,12 @@ class StoreReader:
         they are made longer. ``step`` may also be the days of a time zone, as `Steps`. The scope is that of `totals`.
         Without quantiles, which are ``None`` then, the rest is read much faster.
         """
-        told = STATISTICS if quantiles else WITHOUT_QUANTILES
+        kind = STATISTICS if quantiles else WITHOUT_QUANTILES
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
             series = _summed_series(rows, selection, scope)
-            found = figures_over_time(told, rows, self._cache, window, steps, ranges, series)
-            return timeline_of(told, steps, {at: one for (at,), one in found.items()})
+            found = figures_over_time(kind, rows, self._cache, window, steps, ranges, series)
+            return timeline_of(kind, steps, {at: one for (at,), one in found.items()})
 
     def timelines(
         self, window: Window, step: int | Steps, wanted: Collection[Series]
@@ -375,16 +383,16 @@ class StoreReader:
         return self._timelines(WORKLOADS, window, step, wanted)
 
     def _timelines(
-        self, told: Told[Figures_co], window: Window, step: int | Steps, wanted: Collection[Series]
+        self, kind: FigureKind[Figures_co], window: Window, step: int | Steps, wanted: Collection[Series]
     ) -> dict[Series, Timeline[Figures_co]]:
         with self._reading() as rows:
             steps, ranges = _stepped_ranges(rows, window, step)
             numbers = {series: number for number, series in _named(rows, wanted).items()}
             by_series: dict[int, dict[int, Figures_co]] = {}
-            found = figures_over_time(told, rows, self._cache, window, steps, ranges, numbers.values(), apart=True)
+            found = figures_over_time(kind, rows, self._cache, window, steps, ranges, numbers.values(), apart=True)
             for (number, at), one in found.items():
                 by_series.setdefault(number, {})[at] = one
-            return {series: timeline_of(told, steps, by_series.get(numbers.get(series, 0), {})) for series in wanted}
+            return {series: timeline_of(kind, steps, by_series.get(numbers.get(series, 0), {})) for series in wanted}
 
     def samples(
         self,

@@ -15,11 +15,19 @@ from .statistics import Statistics, Window, Workload, statistics_of, workload_of
 from .steps import Steps
 from .sums import sums_by
 
-__all__ = ["STATISTICS", "WITHOUT_QUANTILES", "WORKLOADS", "Told", "error_timeline", "figures_over_time", "timeline_of"]
+__all__ = [
+    "STATISTICS",
+    "WITHOUT_QUANTILES",
+    "WORKLOADS",
+    "FigureKind",
+    "error_timeline",
+    "figures_over_time",
+    "timeline_of",
+]
 
 
 @dataclass(frozen=True)
-class Told(Generic[Figures_co]):
+class FigureKind(Generic[Figures_co]):
     """What is told of each step: the fewer columns it takes, the faster it is read."""
 
     columns: Sums
@@ -40,14 +48,14 @@ def _workload_of(row: Row, minutes: float) -> Workload:
 
 _NO_STATISTICS: Final = statistics_of(Totals(), 1.0)
 
-STATISTICS: Final = Told("totals", _statistics_of, _NO_STATISTICS)
-WITHOUT_QUANTILES: Final = Told("numbers", _statistics_of, _NO_STATISTICS)
-WORKLOADS: Final = Told("average", _workload_of, workload_of(0, 0, 1.0))
+STATISTICS: Final = FigureKind("totals", _statistics_of, _NO_STATISTICS)
+WITHOUT_QUANTILES: Final = FigureKind("numbers", _statistics_of, _NO_STATISTICS)
+WORKLOADS: Final = FigureKind("average", _workload_of, workload_of(0, 0, 1.0))
 
 
-def timeline_of(told: Told[Figures_co], steps: Steps, found: Mapping[int, Figures_co]) -> Timeline[Figures_co]:
+def timeline_of(kind: FigureKind[Figures_co], steps: Steps, found: Mapping[int, Figures_co]) -> Timeline[Figures_co]:
     """From the figures of each step, by number; where nothing ended, there are none."""
-    buckets = (TimelineBucket(start, found.get(number, told.nothing)) for number, start in steps.start_of.items())
+    buckets = (TimelineBucket(start, found.get(number, kind.nothing)) for number, start in steps.start_of.items())
     return Timeline(steps.length, tuple(buckets))
 
 
@@ -61,7 +69,7 @@ def error_timeline(steps: Steps, found: Iterable[tuple[What, int, int]]) -> Erro
 
 
 def figures_over_time(
-    told: Told[Figures_co],
+    kind: FigureKind[Figures_co],
     rows: Rows,
     cache: RowCache,
     window: Window,
@@ -81,13 +89,13 @@ def figures_over_time(
         return steps.minutes(steps.start_of[number], until)
 
     def read() -> list[tuple[tuple[int, ...], Figures_co]]:
-        sums = sums_by(rows, None, told.columns, grouping, over, series)
-        return [(key, told.of(row, minutes(key[-1], FOREVER))) for key, row in sums.items()]
+        sums = sums_by(rows, None, kind.columns, grouping, over, series)
+        return [(key, kind.of(row, minutes(key[-1], FOREVER))) for key, row in sums.items()]
 
     end = end_of(window, ranges)
-    found = dict(cache.rows(("figures", told.columns, grouping, *over, *series), read))
-    for key, row in sums_by(rows, cache, told.columns, grouping, rest, series).items():
-        found[key] = told.of(row, minutes(key[-1], end))
+    found = dict(cache.rows(("figures", kind.columns, grouping, *over, *series), read))
+    for key, row in sums_by(rows, cache, kind.columns, grouping, rest, series).items():
+        found[key] = kind.of(row, minutes(key[-1], end))
     return found
 
 
